@@ -1,0 +1,44 @@
+# Everything here works on a machine that has Python (3.11 or newer) and a C compiler: the targets make their own .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo test build lint clean
+
+help:
+	@echo "make demo    train the default network on handwritten digits; checkpoint and pictures in runs/digits-cnn"
+	@echo "make test    run all tests; with MINIDL_DATA=FOLDER also those that need MNIST, CIFAR-10 ..."
+	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
+	@echo "make lint    ruff"
+	@echo "make clean   remove what was built"
+	@echo "PYTHON=python3.12 make ...   chooses the Python for a new .venv"
+
+demo: .venv/demo.stamp
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/minidl train digits-cnn --output runs/digits-cnn --json
+
+test: .venv/test.stamp
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/python -m pytest -q --durations=10
+
+build: .venv/demo.stamp
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/python kernels/build_report.py
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+
+clean:
+	rm -rf build dist *.egg-info
+	find kernels -name '*.so' -delete
+	rm -f kernels/build_failures.json
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+# .venv/demo.stamp installs the extra `demo`, .venv/test.stamp the extra `test`. Without build isolation: the build then
+# uses the Cython of .venv, as `make build` does, and keeps the extensions that are up to date.
+.venv/%.stamp: setup.py pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet "setuptools>=77" "Cython>=3.1"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[$*]"
+	@touch $@

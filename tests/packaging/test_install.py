@@ -1,0 +1,82 @@
+"""minidl installed plainly, editably and without a compiler, and used from another folder."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, RUN_TINY, Checkout, Environment
+
+pytestmark = pytest.mark.slow
+
+NOT_SHIPPED = {".so", ".pyc", ".c", ".json", ".md"}
+
+TABLE = """
+import numpy
+from minidl import kernels
+for row in kernels.table():
+    print(row.backend, row.available, row.reason, sep="|")
+print("product", kernels.matmul.forward(numpy.full((2, 3), 2.0), numpy.full((3, 1), 5.0)).sum())
+"""
+
+
+def test_plain_install(plain: tuple[Environment, Checkout], elsewhere: Path):
+    environment, _ = plain
+    package, kernels, result = environment.run(RUN_TINY, elsewhere).split()
+    assert Path(package) == environment.site_packages / "minidl" / "__init__.py"
+    assert Path(kernels) == environment.site_packages / "minidl" / "kernels" / "__init__.py"
+    assert result == "6.0"
+    assert (environment.scripts / "minidl").is_file()
+
+
+def test_editable_install(editable: tuple[Environment, Checkout], elsewhere: Path):
+    environment, checkout = editable
+    package, kernels, result = environment.run(RUN_TINY, elsewhere).split()
+    assert Path(package) == checkout.folder / "minidl" / "__init__.py"
+    assert Path(kernels) == checkout.folder / "kernels" / "__init__.py"
+    assert result == "6.0"
+    assert environment.run(RUN_TINY, checkout.folder).split() == [package, kernels, result]
+
+
+def test_install_without_a_compiler(tmp_path: Path, elsewhere: Path):
+    checkout = Checkout(tmp_path / "checkout")
+    extensions = len(list(checkout.folder.glob("kernels/**/*.pyx")))
+    wheel, printed = checkout.wheel(CC="/bin/false")
+    assert f"{extensions} of {extensions} Cython extensions could NOT be built" in printed
+
+    environment = Environment(tmp_path / "environment")
+    environment.install(wheel)
+    *rows, product = environment.run(TABLE, elsewhere).splitlines()
+    assert product == "product 60.0"
+    cython = [row.split("|") for row in rows if row.startswith("cython|")]
+    assert len(cython) >= 3
+    for _, available, reason in cython:
+        assert available == "False"
+        assert "/bin/false" in reason and "with a working GCC or Clang" in reason
+
+
+def test_the_wheel_holds_every_source_of_the_kernels(plain: tuple[Environment, Checkout]):
+    [wheel] = (plain[1].folder / "dist").glob("*.whl")
+    shipped = set(zipfile.ZipFile(wheel).namelist())
+    files = [path for path in plain[1].folder.glob("kernels/**/*") if path.is_file() and path.suffix not in NOT_SHIPPED]
+    expected = {f"minidl/{path.relative_to(plain[1].folder).as_posix()}" for path in files}
+    assert expected and expected - shipped == set()
+
+
+def test_a_wheel_holds_nothing_of_an_older_build(tmp_path: Path):
+    checkout = Checkout(tmp_path / "checkout").with_the_tiny_kernel_alone()
+    assert any("/tiny/" in name for name in zipfile.ZipFile(checkout.wheel()[0]).namelist())
+    for path in (checkout.folder / "kernels" / "tiny").iterdir():
+        path.unlink()
+    assert not any("/tiny/" in name for name in zipfile.ZipFile(checkout.wheel()[0]).namelist())
+
+
+def test_the_version_is_said_once():
+    import tomllib
+
+    import minidl
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert minidl.__version__ == version
