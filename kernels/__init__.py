@@ -1,0 +1,41 @@
+"""The kernels: the few operations in which a network spends its time, as functions of arrays.
+
+Each folder here is one kernel. Read its `__init__.py` for the contract (formula, shapes, errors), `reference.py` for
+the formula in NumPy, and then the fast versions beside it. `registry.py` says how a call finds its implementation.
+
+>>> import numpy as np
+>>> from minidl import kernels
+>>> kernels.matmul.forward(np.eye(2), np.array([[1.0], [2.0]]))
+array([[1.],
+       [2.]])
+"""
+
+import importlib
+import pkgutil
+
+from .arrays import array_module, channels_last, device_of, pair
+from .isa import CpuInfo, cpu_info
+from .registry import Implementation, current_backend, kernel, table, use_backend
+from .threads import get_num_threads, set_num_threads
+
+__all__ = [
+    "CpuInfo",
+    "Implementation",
+    "array_module",
+    "channels_last",
+    "cpu_info",
+    "current_backend",
+    "device_of",
+    "get_num_threads",
+    "kernel",
+    "pair",
+    "set_num_threads",
+    "table",
+    "use_backend",
+]
+
+# Every folder is a kernel: a new one needs no line here.
+for _module in pkgutil.iter_modules(__path__):
+    if _module.ispkg:
+        globals()[_module.name] = importlib.import_module(f"{__name__}.{_module.name}")
+        __all__.append(_module.name)

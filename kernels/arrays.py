@@ -1,0 +1,90 @@
+"""What every kernel asks about its arrays: their module, their memory order, and small checks of arguments.
+
+Shapes are always (N, C, H, W). Memory order is a preference, never meaning: convolution and pooling prefer memory in
+which the channels of one pixel lie together ("channels last", N, H, W, C) and return such memory under those shapes.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Pair = tuple[int, int]
+
+
+def device_of(x: Any) -> str:
+    """Return "cpu" for a NumPy array, "cuda" for a CuPy array, "other" for any array with a namespace of its own."""
+    if isinstance(x, np.ndarray):
+        return "cpu"
+    cupy = sys.modules.get("cupy")  # a CuPy array cannot exist unless someone imported CuPy
+    if cupy is not None and isinstance(x, cupy.ndarray):
+        return "cuda"
+    if hasattr(x, "__array_namespace__"):
+        return "other"
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
+
+
+def array_module(x: Any) -> ModuleType:
+    """Return the module (`numpy` or `cupy`) whose functions work on `x`.
+
+    >>> array_module(np.zeros(3)).__name__
+    'numpy'
+    """
+    device = device_of(x)
+    if device == "cpu":
+        return np
+    if device == "cuda":
+        return sys.modules["cupy"]
+    return x.__array_namespace__()
+
+
+def channels_last(x: Any) -> Any:
+    """Return `x` (N, C, H, W) with channels-last memory under the same shape; no copy where it is so already.
+
+    >>> y = channels_last(np.zeros((2, 3, 4, 5)))
+    >>> y.shape, y.transpose(0, 2, 3, 1).flags.c_contiguous
+    ((2, 3, 4, 5), True)
+    """
+    nhwc = x.transpose(0, 2, 3, 1)
+    if nhwc.flags.c_contiguous:
+        return x
+    return array_module(x).ascontiguousarray(nhwc).transpose(0, 3, 1, 2)
+
+
+def pair(value: int | tuple[int, int], name: str, minimum: int = 0) -> Pair:
+    """Return `value`, one integer or two, as (vertical, horizontal), none of them below `minimum`.
+
+    >>> pair(3, "kernel_size"), pair((2, 1), "stride")
+    ((3, 3), (2, 1))
+    """
+    try:
+        first, second = value if type(value) is tuple else (value, value) if not isinstance(value, list) else value
+        first, second = operator.index(first), operator.index(second)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an integer or a pair of integers, got {value!r}") from None
+    if first < minimum or second < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+    return first, second
+
+
+def check_array(x: Any, name: str, ndim: int, at_least: bool = False) -> None:
+    """Raise unless `x` is an array of `ndim` dimensions (or, with `at_least`, of that many or more)."""
+    if type(x) is not np.ndarray and not (hasattr(x, "dtype") and hasattr(x, "ndim")):
+        raise TypeError(f"{name} must be a NumPy or CuPy array, got {type(x).__name__}")
+    if x.ndim != ndim and not (at_least and x.ndim > ndim):
+        raise ValueError(f"{name} must have {'at least ' * at_least}{ndim} dimensions, got shape {tuple(x.shape)}")
+
+
+def check_same_kind(x: Any, x_name: str, y: Any, y_name: str) -> None:
+    """Raise unless `y` has the dtype of `x` and lies on the same device; nothing is converted silently."""
+    if x.dtype != y.dtype:
+        raise TypeError(
+            f"{y_name} must have the dtype of {x_name}: got {x_name} {x.dtype.name} and {y_name} {y.dtype.name}; "
+            "convert one of them with .astype(...)"
+        )
+    if type(x) is not type(y) and device_of(x) != device_of(y):
+        raise TypeError(f"{x_name} and {y_name} must be on one device, got {device_of(x)} and {device_of(y)}")
