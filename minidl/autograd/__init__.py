@@ -1,0 +1,30 @@
+"""The autograd engine: tensors that remember how they were computed, and the walk back along the chain rule.
+
+Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, :mod:`engine` (the walk), and
+:mod:`gradient_check` (is the rule right?).
+"""
+
+from minidl.autograd.device import is_array, to_device
+from minidl.autograd.engine import grad, sum_to_shape
+from minidl.autograd.function import Function
+from minidl.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from minidl.autograd.gradient_check import GradientCheckError, gradcheck, gradgradcheck
+from minidl.autograd.tensor import Tensor, tensor, tensor_method
+
+__all__ = [
+    "Function",
+    "GradientCheckError",
+    "Tensor",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "is_array",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+    "sum_to_shape",
+    "tensor",
+    "tensor_method",
+    "to_device",
+]

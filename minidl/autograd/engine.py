@@ -1,0 +1,285 @@
+"""The engine: walks the recorded operations backwards and adds up gradients.
+
+For y = f(x) and a scalar L, each operation turns dy = dL/dy into dx = dL/dx (the chain rule). An operation is numbered
+when it is recorded, so going from the largest number to the smallest meets every operation after all that used it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd.device import is_array
+from minidl.autograd.function import Function
+from minidl.autograd.grad_mode import set_grad_enabled
+from minidl.autograd.tensor import Tensor, _wrap
+
+_adding_up = threading.Lock()  # two threads may go back to the same leaf
+
+# Where a gradient is headed: a leaf, an operation, or (operation, number of its output).
+Target = Any
+
+
+def backward(
+    output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+) -> None:
+    """Add d(output)/d(leaf) to the ``grad`` of every leaf below `output`; see :meth:`Tensor.backward`."""
+    start = {_target(output): _starting_gradient(output, gradient, create_graph)}
+    gradients = _walk(start, None, retain_graph, create_graph)
+    given_out = {id(dy) for dy in start.values()}
+    with _adding_up:
+        for leaf, dx in gradients.items():
+            if create_graph:
+                leaf.grad = dx if leaf.grad is None else leaf.grad + dx
+            else:
+                leaf.grad = _wrap(_own(dx if leaf.grad is None else leaf.grad.data + dx, given_out))
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """sum over outputs of grad_output * d(output)/d(input), for each input; leaves' ``grad`` stay as they are.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor or sequence of Tensors
+        Any tensors of the graph; `inputs` may be leaves or results on the way.
+    grad_outputs : sequence of Tensors, arrays or None, optional
+        One for each output, of its shape; None stands for 1 where the output has one element.
+    retain_graph, create_graph : bool
+        As in :meth:`Tensor.backward`.
+    allow_unused : bool
+        Give None for an input that the outputs do not depend on, instead of raising.
+
+    Examples
+    --------
+    The second derivative of x^3 is 6x:
+
+    >>> import minidl
+    >>> x = minidl.tensor(2.0, requires_grad=True)
+    >>> (dx,) = minidl.grad(x * x * x, x, create_graph=True)
+    >>> minidl.grad(dx, x)
+    (tensor(12.),)
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if grad_outputs is None:
+        grad_outputs = [None] * len(outputs)
+    grad_outputs = list(grad_outputs) if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
+    if len(grad_outputs) != len(outputs):
+        raise ValueError(
+            f"grad_outputs must have one entry for each of the {len(outputs)} outputs, got {len(grad_outputs)}"
+        )
+    for i, x in enumerate(inputs):
+        if not x.requires_grad:
+            raise RuntimeError(
+                f"inputs[{i}] does not require grad, so nothing was recorded of it; set x.requires_grad_()"
+            )
+    start: dict[Target, Any] = {}
+    for output, gradient in zip(outputs, grad_outputs):
+        _add(start, _target(output), _starting_gradient(output, gradient, create_graph))
+    gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
+    results, given_out = [], {id(dy) for dy in start.values()}
+    for i, x in enumerate(inputs):
+        dx = gradients.get(_target(x))
+        if dx is None and not allow_unused:
+            raise RuntimeError(f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it")
+        results.append(dx if dx is None or isinstance(dx, Tensor) else _wrap(_own(dx, given_out)))
+    return tuple(results)
+
+
+def _walk(start: dict[Target, Any], wanted: set[Target] | None, retain_graph: bool | None, create_graph: bool) -> dict:
+    """Carry the gradients in `start` down the graph; returns those of the `wanted` targets, or of all leaves."""
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    functions = _recorded_below(start)
+    if wanted is not None:
+        useful = _leading_to(functions, wanted)
+    gradients = dict(start)
+    found = {}
+    with set_grad_enabled(create_graph):
+        while functions:
+            function = functions.pop()
+            dy = _take_output_gradient(function, gradients, found, wanted)
+            if dy is None or (wanted is not None and function not in useful):
+                continue
+            if function.freed:
+                raise RuntimeError(
+                    f"backward goes through {type(function).__name__} a second time, but what it saved was freed the "
+                    "first time; pass retain_graph=True to the first backward, or compute the output again"
+                )
+            function.check_unchanged()
+            for target, dx in zip(function.edges, _apply_rule(function, dy, create_graph)):
+                if target is not None and dx is not None:
+                    _add(gradients, target, _fit(dx, target))
+            if not retain_graph:
+                function.free()
+    if wanted is None:
+        return {leaf: dx for leaf, dx in gradients.items() if isinstance(leaf, Tensor)}
+    return {**gradients, **found}
+
+
+def _recorded_below(targets) -> list[Function]:
+    """Every operation below `targets`, oldest first."""
+    functions = {_function(target) for target in targets} - {None}
+    pending = list(functions)
+    while pending:
+        for target in pending.pop().edges:
+            function = _function(target)
+            if function is not None and function not in functions:
+                functions.add(function)
+                pending.append(function)
+    return sorted(functions, key=lambda function: function.number)
+
+
+def _leading_to(functions: list[Function], wanted: set[Target]) -> set[Function]:
+    """Those of `functions` (oldest first) from which a gradient goes on to one of `wanted`."""
+    useful: set[Function] = set()
+    for function in functions:
+        if any(target in wanted or _function(target) in useful for target in function.edges):
+            useful.add(function)
+    return useful
+
+
+def _take_output_gradient(function: Function, gradients: dict, found: dict, wanted: set[Target] | None) -> Any:
+    """Remove dy of `function` from `gradients`: None if nothing flowed, a tuple for several outputs."""
+    if type(function.shape) is not list:
+        dy = gradients.pop(function, None)
+        if wanted is not None and dy is not None and function in wanted:
+            found[function] = dy
+        return dy
+    parts = []
+    for i in range(len(function.shape)):
+        dy = gradients.pop((function, i), None)
+        if wanted is not None and dy is not None and (function, i) in wanted:
+            found[function, i] = dy
+        parts.append(dy)
+    return None if all(part is None for part in parts) else tuple(parts)
+
+
+def _apply_rule(function: Function, dy: Any, create_graph: bool) -> tuple:
+    inputs, output = function.inputs, function.output
+    if create_graph and function.once_differentiable:
+        return _NoSecondDerivative.apply(function, dy)
+    if create_graph:
+        if inputs is not None:
+            inputs = [x if target is None else _join(x, target) for x, target in zip(inputs, function.edges)]
+        if function.saves_output:
+            several = type(output) is tuple
+            output = (
+                tuple(_join(y, (function, i)) for i, y in enumerate(output)) if several else _join(output, function)
+            )
+    dx = function.backward(dy, inputs, output)
+    dx = dx if type(dx) is tuple else (dx,)
+    if len(dx) != len(function.edges):
+        raise ValueError(
+            f"backward of {type(function).__name__} gave {len(dx)} gradient(s) for {len(function.edges)} inputs; "
+            "it must return one for each, None where there is none"
+        )
+    return dx
+
+
+def _join(array: Any, target: Target) -> Tensor:
+    """A Tensor of an array that was saved, at its place in the graph."""
+    return target if isinstance(target, Tensor) else _wrap(array, target)
+
+
+def _fit(dx: Any, target: Target) -> Any:
+    """dx in the shape and dtype of `target`: where the input was broadcast, the sum over the copies."""
+    if type(target) is tuple:
+        shape, dtype = target[0].shape[target[1]], target[0].dtype[target[1]]
+    else:
+        shape, dtype = target.shape, target.dtype
+    if dx.shape != shape:
+        dx = sum_to_shape(dx, shape)
+    return dx if dx.dtype == dtype else dx.astype(dtype)
+
+
+def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
+    """The adjoint of broadcasting `shape` to ``dx.shape``: sum over the axes that were added or stretched."""
+    added = dx.ndim - len(shape)
+    stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and dx.shape[added + i] != 1)
+    dx = dx.sum(tuple(range(added)) + stretched)
+    return dx.reshape(shape)
+
+
+def _add(gradients: dict, target: Target, dx: Any) -> None:
+    """A value that is used several times gets the sum of what its uses give."""
+    before = gradients.get(target)
+    gradients[target] = dx if before is None else before + dx
+
+
+def _target(tensor: Tensor) -> Target:
+    return tensor if tensor.origin is None else tensor.origin
+
+
+def _function(target: Target) -> Function | None:
+    if type(target) is tuple:
+        return target[0]
+    return target if isinstance(target, Function) else None
+
+
+def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any:
+    if not output.requires_grad:
+        raise RuntimeError(
+            "backward needs a result that was recorded: no tensor that it was computed from requires grad "
+            "(or it was computed under no_grad)"
+        )
+    if gradient is None:
+        if output.data.size != 1:
+            raise RuntimeError(
+                f"backward of a tensor of shape {output.shape} needs a gradient of that shape; "
+                "a loss is usually one number, for example y.sum() or y.mean()"
+            )
+        gradient = np.ones_like(output.data)
+    data = gradient.data if isinstance(gradient, Tensor) else gradient
+    data = data if is_array(data) else np.asarray(data, output.dtype)
+    if data.shape != output.shape:
+        raise ValueError(f"gradient must have the shape of the output, {output.shape}, got {data.shape}")
+    if not create_graph:
+        return data if data.dtype == output.dtype else data.astype(output.dtype)
+    return gradient if isinstance(gradient, Tensor) else _wrap(data)
+
+
+def _own(dx: Any, given_out: set[int]) -> Any:
+    """dx as an array of its own: no view, no NumPy scalar, and none that was given out before (they are noted there)."""
+    if isinstance(dx, np.generic):
+        dx = np.asarray(dx)
+    elif id(dx) in given_out or dx.base is not None or not dx.flags.forc:
+        dx = dx.copy()
+    given_out.add(id(dx))
+    return dx
+
+
+class _NoSecondDerivative(Function):
+    """Hands on the first derivatives of a function whose rule can't be differentiated, and says so if that is tried."""
+
+    saves_inputs = False
+
+    def __init__(self, name: str):
+        self.name = name
+
+    @classmethod
+    def apply(cls, function: Function, dy: Any) -> tuple:
+        several = type(dy) is tuple
+        parts = [part for part in (dy if several else (dy,)) if part is not None]
+        arrays = tuple(None if part is None else part.data for part in dy) if several else dy.data
+        dx = function.backward(arrays, function.inputs, function.output)
+        leaves = [_join(x, target) for x, target in zip(function.inputs, function.edges) if target is not None]
+        return tuple(
+            None if d is None else cls(type(function).__name__)(d, *parts, *leaves)
+            for d in (dx if type(dx) is tuple else (dx,))
+        )
+
+    def forward(self, dx: Any, *_: Any) -> Any:
+        return dx
+
+    def backward(self, dy: Any, inputs: Any, output: Any) -> Any:
+        raise RuntimeError(f"{self.name} has no second derivative: its gradient rule can be used once only")

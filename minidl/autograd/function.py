@@ -1,0 +1,133 @@
+"""Function: one differentiable operation, its formula and the rule of its gradient."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd.device import is_array
+from minidl.autograd.grad_mode import grad_mode
+from minidl.autograd.tensor import Tensor, _wrap
+
+_next_number = count().__next__
+
+
+class Function:
+    """An operation: called with arrays it computes, called with any Tensor it computes, wraps and records.
+
+    A subclass writes two methods. ``forward(*arrays)`` gives the output array (or a tuple of them).
+    ``backward(dy, inputs, output)`` gives dx for each input: sum(dy * dy/dx), in terms of operations that take arrays
+    and Tensors alike, so that one rule serves first derivatives (the engine hands in arrays) and higher ones (it hands
+    in Tensors). Broadcasting is undone, and the gradients of a value that is used twice are added, by the engine.
+
+    Attributes
+    ----------
+    saves_inputs, saves_output : bool
+        Whether ``backward`` reads them; if not, it gets None and their memory can go.
+    saved : Any
+        What else ``forward`` keeps for ``backward``: only what has no derivative of its own (indices, masks, shapes).
+    watches_inputs : bool
+        A change in place of an input between forward and backward is an error. True where ``saves_inputs``, and to be
+        set where ``saved`` holds an input, such as a mask.
+    once_differentiable : bool
+        The rule can't be differentiated again; a second derivative is an error that names the function.
+    is_view : bool
+        The output may share the input's memory, so a change in place of one is a change of the other.
+
+    Examples
+    --------
+    >>> from minidl.autograd import Function
+    >>> class Square(Function):
+    ...     def forward(self, x):
+    ...         return x * x
+    ...     def backward(self, dy, inputs, output):
+    ...         return 2 * dy * inputs[0]
+    >>> import minidl
+    >>> x = minidl.tensor(3.0, requires_grad=True)
+    >>> Square()(x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
+
+    saves_inputs = True
+    saves_output = False
+    watches_inputs = False
+    once_differentiable = False
+    is_view = False
+
+    saved: Any = None
+    freed: bool = False
+
+    def forward(self, *arrays: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
+
+    def backward(self, dy: Any, inputs: Any, output: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy, inputs, output)")
+
+    def needs(self, i: int) -> bool:
+        """Whether the gradient of input `i` is wanted; a rule may skip the work if not."""
+        return self.edges[i] is not None
+
+    def __call__(self, *inputs: Any) -> Any:
+        arrays = []  # what forward gets
+        edges = []  # where each input's gradient goes: its origin, a leaf, or nowhere
+        cells = []  # the version of each input's memory
+        recorded = False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                arrays.append(x.data)
+                cells.append(x.version)
+                if x.requires_grad:
+                    recorded = True
+                    edges.append(x if x.origin is None else x.origin)
+                else:
+                    edges.append(None)
+            else:
+                arrays.append(x.item() if isinstance(x, np.generic) else x)  # a NumPy scalar promotes no tensor
+                edges.append(None)
+        if not cells:
+            return self.forward(*inputs)
+        output = self.forward(*arrays)
+        recorded = recorded and grad_mode.enabled
+        if type(output) is tuple:
+            results = tuple(_wrap(array, (self, i) if recorded else None) for i, array in enumerate(output))
+            if recorded:
+                self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
+                self._save(arrays, edges, output, cells + [result.version for result in results])
+            return results
+        if type(output) is not np.ndarray and (isinstance(output, np.generic) or not is_array(output)):
+            output = np.asarray(output)
+        result = _wrap(output, self if recorded else None)
+        if self.is_view and np.may_share_memory(output, arrays[0]):
+            result.version = cells[0]
+        if recorded:
+            self.shape, self.dtype = output.shape, output.dtype
+            if self.saves_output:
+                cells.append(result.version)
+            self._save(arrays, edges, output, cells)
+        return result
+
+    def _save(self, arrays: list, edges: list, output: Any, cells: list) -> None:
+        self.number = _next_number()
+        self.edges = edges
+        self.inputs = arrays if self.saves_inputs else None
+        self.output = output if self.saves_output else None
+        self.cells = cells
+        self.versions = [cell[0] for cell in cells]
+
+    def check_unchanged(self) -> None:
+        """Raise if an array that the rule reads was changed in place since the operation was recorded."""
+        watches = self.saves_inputs or self.saves_output or self.watches_inputs
+        if watches and self.versions != [cell[0] for cell in self.cells]:
+            raise RuntimeError(
+                f"backward of {type(self).__name__}: one of the tensors that it read was changed in place since; "
+                "compute the gradient first, or write x = x + y instead of changing x"
+            )
+
+    def free(self) -> None:
+        """Let go of the saved arrays; a second ``backward`` is an error from here on."""
+        if self.saves_inputs or self.saves_output or self.saved is not None:
+            self.inputs = self.output = self.saved = None
+            self.freed = True

@@ -1,0 +1,174 @@
+"""Is a gradient right? Compare it with the slope measured by nudging one number at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd.engine import grad
+from minidl.autograd.grad_mode import enable_grad, no_grad
+from minidl.autograd.tensor import Tensor, tensor
+
+
+class GradientCheckError(AssertionError):
+    """A gradient disagrees with the measured slope."""
+
+
+def gradcheck(
+    function: Callable[..., Any],
+    inputs: Tensor | Sequence[Any],
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-7,
+    rtol: float = 1e-5,
+    seed: int = 0,
+    raise_exception: bool = True,
+) -> bool:
+    """Check the gradients of ``function(*inputs)`` against central differences.
+
+    The outputs are projected on a random cotangent v, L = sum(v * y): a sum of all outputs would not see a wrong
+    gradient of softmax, whose outputs always add up to 1. For each number x[i] of each input that requires grad
+
+        slope = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps),    passes if |slope - dx[i]| <= atol + rtol * |slope|
+
+    Parameters
+    ----------
+    function : callable
+        Takes the inputs; returns a Tensor or a tuple of them (those that are not floating point are left out).
+    inputs : Tensor or sequence
+        Tensors with ``requires_grad`` are checked; they must be float64, for float32 has too few digits to measure a
+        slope, and away from kinks (0 for relu, ties for max). Anything else is passed on as it is.
+    eps : float
+        The nudge. The error of a central difference is about eps^2 from the third derivative and 1e-16 / eps from
+        rounding: 1e-6 leaves 9 to 10 digits.
+    atol, rtol : float
+        What difference passes.
+    seed : int
+        Of the random cotangent.
+    raise_exception : bool
+        Return False on a failure instead of raising.
+
+    Raises
+    ------
+    GradientCheckError
+        Names the input, the index, both values and the relative error.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[0.5, -1.0]], dtype="float64", requires_grad=True)
+    >>> minidl.gradcheck(lambda x: (x * x).tanh(), [x])
+    True
+    """
+    try:
+        worst_gradient_error(function, inputs, eps=eps, atol=atol, rtol=rtol, seed=seed)
+    except GradientCheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    function: Callable[..., Any], inputs: Tensor | Sequence[Any], *, seed: int = 0, **options: Any
+) -> bool:
+    """Check second derivatives: :func:`gradcheck` of the gradients of ``function``, cotangents among the inputs.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([0.5, -1.0], dtype="float64", requires_grad=True)
+    >>> minidl.gradgradcheck(lambda x: x.exp(), [x])
+    True
+    """
+    first_order, extended = gradient_function(function, inputs, seed=seed)
+    return gradcheck(first_order, extended, seed=seed + 1, **options)
+
+
+def gradient_function(
+    function: Callable[..., Any], inputs: Any, *, seed: int = 0
+) -> tuple[Callable[..., Any], list[Any]]:
+    """(gradients of `function` as a function of its inputs and cotangents, those inputs and random cotangents)."""
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    random = np.random.default_rng(seed)
+    with no_grad():
+        outputs = _floating(function(*inputs))
+    cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device, requires_grad=True) for y in outputs]
+
+    @enable_grad()  # also while a slope is measured
+    def first_order(*arguments: Any) -> tuple[Tensor, ...]:
+        arguments, dy = arguments[: len(inputs)], arguments[len(inputs) :]
+        checked = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
+        outputs = _floating(function(*arguments))
+        used = [(y, v) for y, v in zip(outputs, dy) if y.requires_grad]
+        gradients = grad([y for y, _ in used], checked, [v for _, v in used], create_graph=True, allow_unused=True)
+        return tuple(dx for dx in gradients if dx is not None)
+
+    return first_order, inputs + cotangents
+
+
+def worst_gradient_error(
+    function: Callable[..., Any],
+    inputs: Tensor | Sequence[Any],
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-7,
+    rtol: float = 1e-5,
+    seed: int = 0,
+) -> float:
+    """The largest |slope - gradient| / max(1, |slope|) over all inputs; raises as :func:`gradcheck` does."""
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    checked = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    if not checked:
+        raise ValueError("gradcheck needs at least one input with requires_grad=True")
+    for i, x in checked:
+        if x.dtype != np.float64:
+            raise TypeError(f"gradcheck needs float64 inputs, inputs[{i}] is {x.dtype}; use x.double()")
+
+    outputs = _floating(function(*inputs))
+    if not any(y.requires_grad for y in outputs):
+        raise GradientCheckError("no output depends on an input that requires grad: the gradient is lost on the way")
+    random = np.random.default_rng(seed)
+    cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device) for y in outputs]
+    used = [(y, v) for y, v in zip(outputs, cotangents) if y.requires_grad]
+    gradients = grad([y for y, _ in used], [x for _, x in checked], [v for _, v in used], allow_unused=True)
+
+    def projected() -> float:
+        # L = sum over outputs of sum(v * y)
+        with no_grad():
+            return sum(float((v.data * y.data).sum()) for y, v in zip(_floating(function(*inputs)), cotangents))
+
+    worst = 0.0
+    for (i, x), dx in zip(checked, gradients):
+        if dx is not None and dx.shape != x.shape:
+            raise GradientCheckError(f"the gradient of inputs[{i}] has shape {dx.shape}, the input {x.shape}")
+        original = x.data
+        x.data = original.copy()
+        try:
+            for index in np.ndindex(x.shape):
+                before = float(original[index])
+                x.data[index] = before + eps
+                above = projected()
+                x.data[index] = before - eps
+                below = projected()
+                x.data[index] = before
+                # slope = (L(x + eps) - L(x - eps)) / (2 eps)
+                slope = (above - below) / (2 * eps)
+                value = 0.0 if dx is None else float(dx.data[index])
+                error = abs(slope - value)
+                if not error <= atol + rtol * abs(slope):  # written so that NaN fails
+                    raise GradientCheckError(
+                        f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the measured slope is "
+                        f"{slope:.10g} (relative error {error / max(abs(slope), 1e-300):.1e})"
+                    )
+                worst = max(worst, error / max(1.0, abs(slope)))
+        finally:
+            x.data = original
+    return worst
+
+
+def _floating(outputs: Any) -> list[Tensor]:
+    outputs = outputs if isinstance(outputs, (tuple, list)) else [outputs]
+    return [y for y in outputs if isinstance(y, Tensor) and y.is_floating_point()]

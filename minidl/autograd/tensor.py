@@ -1,0 +1,334 @@
+"""Tensor: an array that remembers how it was computed.
+
+The arithmetic is not here: every operator and most methods (``x + y``, ``x.sum()``) are differentiable operations, and
+each is attached to this class beside its formula, in ``minidl.functional`` (see :func:`tensor_method`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd.device import is_array, to_device
+from minidl.autograd.grad_mode import grad_mode
+
+
+class Tensor:
+    """A NumPy or CuPy array, its gradient, and the operation that computed it.
+
+    Parameters
+    ----------
+    data : array or anything ``numpy.asarray`` takes
+        An array is wrapped, not copied. :func:`tensor` copies, and makes Python floats float32.
+    requires_grad : bool
+        Whether ``backward`` shall leave a gradient here. Floating-point data only.
+
+    Attributes
+    ----------
+    data : ndarray
+        The values, 0-d arrays included. Read it; writing through it hides a change from the engine.
+    grad : Tensor or None
+        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None.
+    requires_grad : bool
+        True where it was asked for and for every recorded result.
+    origin : None, Function or (Function, int)
+        The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
+    """
+
+    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "__weakref__")
+    __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
+
+    def __init__(self, data: Any, requires_grad: bool = False):
+        if isinstance(data, Tensor):
+            data = data.data
+        self.data = data if is_array(data) else np.asarray(data)
+        self.grad = None
+        self.requires_grad = False
+        self.origin = None
+        self.version = [0]  # how often the memory was changed in place; one cell shared by all views of it
+        if requires_grad:
+            self.requires_grad_()
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def device(self) -> str:
+        """``"cpu"``, or ``"cuda:0"`` and so on."""
+        device = getattr(self.data, "device", "cpu")
+        return (
+            f"cuda:{device.id}" if hasattr(device, "id") else "cpu"
+        )  # NumPy's arrays say "cpu", CuPy's give an object
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.origin is None
+
+    def size(self, dim: int | None = None):
+        """The shape, or one of its numbers."""
+        return self.data.shape if dim is None else self.data.shape[dim]
+
+    def dim(self) -> int:
+        return self.data.ndim
+
+    def numel(self) -> int:
+        return self.data.size
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.data.itemsize
+
+    def is_floating_point(self) -> bool:
+        return self.data.dtype.kind == "f"
+
+    def __len__(self) -> int:
+        if self.data.ndim == 0:
+            raise TypeError("len() of a 0-d tensor: it has no axis to count along; use x.item() for its value")
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        values = np.array2string(
+            to_device(self.data, "cpu"), separator=", ", prefix="tensor(", precision=4, threshold=200
+        )
+        notes = "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.data.dtype}"
+        if self.device != "cpu":
+            notes += f", device='{self.device}'"
+        if self.origin is not None:
+            function = self.origin[0] if type(self.origin) is tuple else self.origin
+            notes += f", origin={type(function).__name__}"
+        elif self.requires_grad:
+            notes += ", requires_grad=True"
+        return f"tensor({values}{notes})"
+
+    def __format__(self, specification: str) -> str:
+        return format(self.item() if self.data.ndim == 0 else str(self), specification)
+
+    # Its values
+
+    def item(self) -> float | int | bool:
+        """The value of a tensor of one element, as a Python number."""
+        if self.data.size != 1:
+            raise ValueError(f"item() needs a tensor of one element, this one has shape {self.shape}; use tolist()")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        return self.data.tolist()
+
+    def numpy(self) -> np.ndarray:
+        """The values as a read-only NumPy array; of a tensor on the CPU, without a copy."""
+        view = to_device(self.data, "cpu").view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        array = self.numpy()
+        if copy or (dtype is not None and array.dtype != dtype):
+            return array.astype(dtype or array.dtype)
+        return array
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.data.dtype.kind not in "iub":
+            raise TypeError(f"only a tensor of integers can be an index, got dtype {self.data.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use (x).any() or (x).all()")
+        return bool(self.data.item())
+
+    def __iter__(self):
+        if self.data.ndim == 0:
+            raise TypeError("a 0-d tensor has no axis to iterate over; use x.item() for its value")
+        return (self[i] for i in range(len(self.data)))
+
+    def __contains__(self, value) -> bool:
+        return bool((self.data == (value.data if isinstance(value, Tensor) else value)).any())
+
+    __hash__ = object.__hash__
+
+    # Its gradient
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient here (or no longer); returns the tensor itself."""
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad needs floating-point data, got dtype {self.data.dtype}; convert with x.float()"
+            )
+        if not requires_grad and self.origin is not None:
+            raise ValueError(
+                "requires_grad can be turned off for leaves only; use x.detach() for a tensor that was computed"
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add d(self)/d(leaf) to the ``grad`` of every leaf that this tensor was computed from.
+
+        Parameters
+        ----------
+        gradient : Tensor or array of this shape, optional
+            The factor dy in sum(dy * d(self)/d(leaf)); 1 for a tensor of one element, needed otherwise.
+        retain_graph : bool, optional
+            Keep what was saved, so that ``backward`` can be called again. Default: the value of `create_graph`.
+        create_graph : bool
+            Record the gradients too, so that they can be differentiated.
+
+        Examples
+        --------
+        >>> import minidl
+        >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
+        from minidl.autograd import engine  # the engine makes Tensors, so it is imported late
+
+        engine.backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same values in the same memory, as a leaf that gets no gradient."""
+        return _wrap(self.data, version=self.version)
+
+    def clone(self) -> Tensor:
+        """A copy that gradients flow through."""
+        return self * 1 if self.requires_grad and grad_mode.enabled else _wrap(self.data.copy())
+
+    # Changes in place
+
+    def changed(self) -> None:
+        """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
+        self.version[0] += 1
+
+    def assign_(self, values: Any) -> Tensor:
+        """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""
+        if self.requires_grad and grad_mode.enabled:
+            kind = "a leaf that requires grad" if self.origin is None else "a recorded result"
+            raise RuntimeError(
+                f"{kind} can't be changed in place while operations are recorded; "
+                "put the change inside `with minidl.no_grad():`, or write x = x + y instead of changing x"
+            )
+        self.data[...] = values.data if isinstance(values, Tensor) else values
+        self.changed()
+        return self
+
+    def copy_(self, source: Any) -> Tensor:
+        return self.assign_(source)
+
+    def fill_(self, value: float) -> Tensor:
+        return self.assign_(value)
+
+    def zero_(self) -> Tensor:
+        return self.assign_(0)
+
+    # Where it lives, and its type
+
+    def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
+        """This tensor on another device (``"cpu"``, ``"cuda"``), of another dtype, or both."""
+        for target in targets:
+            if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+                device = target
+            elif isinstance(target, Tensor):
+                device, dtype = target.device, target.dtype
+            else:
+                dtype = target
+        result = self
+        if dtype is not None and np.dtype(dtype) != self.dtype:
+            result = result.astype(dtype)
+        if device is not None and device.partition(":")[0] != result.device.partition(":")[0]:
+            result = result.move(device)
+        return result
+
+    def cpu(self) -> Tensor:
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        return self.to("cuda")
+
+    def float(self) -> Tensor:
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        return self.to(np.float64)
+
+    def long(self) -> Tensor:
+        return self.to(np.int64)
+
+    def bool(self) -> Tensor:
+        return self.to(np.bool_)
+
+    # Copies and other processes get the values, never the history
+
+    def __deepcopy__(self, memo) -> Tensor:
+        if self.origin is not None:
+            raise ValueError("only leaves can be copied deeply; use x.detach() for a tensor that was computed")
+        copy = type(self)(self.data.copy(), self.requires_grad)
+        copy.grad = None if self.grad is None else self.grad.detach().clone()
+        memo[id(self)] = copy
+        return copy
+
+    def __reduce__(self):
+        return type(self), (self.data, self.requires_grad and self.origin is None)
+
+
+def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`; Python floats become float32, integers int64, arrays keep their dtype.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if isinstance(data, Tensor):
+        data = data.data
+    if not is_array(data) and not isinstance(data, np.generic):
+        data = np.asarray(data)
+        if data.dtype == object:
+            raise TypeError("data must be numbers in nested lists of equal lengths, or an array")
+        dtype = dtype or (np.float32 if data.dtype == np.float64 else None)
+    array = data.astype(dtype or data.dtype)
+    if device is not None:
+        array = to_device(array, device)
+    return Tensor(array, requires_grad)
+
+
+def _wrap(data: Any, origin: Any = None, version: list[int] | None = None) -> Tensor:
+    """A Tensor around an array with none of the constructor's checks: the engine makes one per operation."""
+    result = Tensor.__new__(Tensor)
+    result.data = data
+    result.grad = None
+    result.requires_grad = origin is not None
+    result.origin = origin
+    result.version = [0] if version is None else version
+    return result
+
+
+def tensor_method(*names: str) -> Callable:
+    """Make an operation a method of Tensor, under its own name or under `names` (``"__add__"``)."""
+
+    def attach(operation: Callable) -> Callable:
+        for name in names or (operation.__name__,):
+            setattr(Tensor, name, operation)
+        return operation
+
+    return attach

@@ -1,0 +1,22 @@
+"""Differentiable operations, by family: with arrays they compute, with Tensors they also record.
+
+Each family file holds, for every operation, a Function (the formula and the rule of its gradient) and the function that
+programs call, whose docstring gives the formula, the shapes and the source.
+"""
+
+from minidl.functional.activation import *
+from minidl.functional.attention import *
+from minidl.functional.channels import *
+from minidl.functional.conv import *
+from minidl.functional.dropout import *
+from minidl.functional.elementwise import *
+from minidl.functional.embedding import *
+from minidl.functional.indexing import *
+from minidl.functional.linear import *
+from minidl.functional.loss import *
+from minidl.functional.norm import *
+from minidl.functional.pool import *
+from minidl.functional.recurrent import *
+from minidl.functional.reduce import *
+from minidl.functional.scan import *
+from minidl.functional.shape import *

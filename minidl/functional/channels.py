@@ -1,0 +1,40 @@
+"""Sums over everything but the channel axis, accurate for any memory order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Function
+from minidl.functional.reduce import broadcast_to
+from minidl.functional.shape import reshape
+
+__all__ = ["channel_sum"]
+
+
+class ChannelSum(Function):
+    """y[c] = sum of x[n, c, ...] over all axes but c."""
+
+    saves_inputs = False
+
+    def forward(self, x):
+        self.saved = x.shape
+        return kernels.channel_sums.forward(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 for every x of the channel
+        return broadcast_to(reshape(dy, (1, -1) + (1,) * (len(self.saved) - 2)), self.saved)
+
+
+def channel_sum(x: Any) -> Any:
+    """y[c] = sum of x[n, c, ...] over all axes but c.
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+
+    Returns
+    -------
+    (C,)
+    """
+    return ChannelSum()(x)

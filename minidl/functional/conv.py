@@ -1,0 +1,287 @@
+"""Convolution: a small window of weights slides over an image and takes a weighted sum at every place.
+
+    y[n,k,i,j] = b[k] + sum_c,r,s x[n, c, i*stride + r*dilation - padding, j*stride + s*dilation - padding] * w[k,c,r,s]
+
+The sum is linear in x and in w, so it has three faces, each an operation, and each has the other two as gradients:
+
+    y  = conv2d(x, w)                dx = conv2d_input_grad(dy, w)       dw = conv2d_weight_grad(x, dy)
+
+The loops are in ``kernels/conv2d``. Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning,
+2016 (arXiv 1603.07285).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Function
+from minidl.functional.channels import channel_sum
+from minidl.functional.elementwise import add
+from minidl.functional.shape import pad, reshape, squeeze, unsqueeze
+from minidl.kernels.arrays import pair
+
+__all__ = ["conv1d", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
+
+Size = int | tuple[int, int]
+
+
+class Conv2d(Function):
+    """y = conv2d(x, w) + b."""
+
+    def __init__(self, **geometry):
+        self.geometry = geometry  # stride, padding, dilation, groups
+
+    def forward(self, x, w, b=None):
+        return kernels.conv2d.forward(x, w, b, **self.geometry)  # (N, K, OH, OW)
+
+    def backward(self, dy, inputs, output):
+        x, w = inputs[:2]
+        # dx[n,c,p,q] = sum over all (k,i,j,r,s) that read x[n,c,p,q]: dy[n,k,i,j] * w[k,c,r,s]
+        dx = conv2d_input_grad(dy, w, x.shape[2:], **self.geometry) if self.needs(0) else None  # (N, C, H, W)
+        # dw[k,c,r,s] = sum_n,i,j dy[n,k,i,j] * x[n,c,i*stride+r*dilation-padding,...]
+        dw = conv2d_weight_grad(x, dy, w.shape[2:], **self.geometry) if self.needs(1) else None  # (K, C/groups, R, S)
+        if len(inputs) == 2:
+            return dx, dw
+        # db[k] = sum_n,i,j dy[n,k,i,j]
+        return dx, dw, channel_sum(dy) if self.needs(2) else None
+
+
+class Conv2dInputGrad(Function):
+    """dx of conv2d: linear in dy and in w."""
+
+    def __init__(self, input_size, **geometry):
+        self.input_size, self.geometry = input_size, geometry
+
+    def forward(self, dy, w):
+        return kernels.conv2d.input_grad(dy, w, self.input_size, **self.geometry)
+
+    def backward(self, ddx, inputs, output):
+        dy, w = inputs
+        # dx is read from dy and w exactly as x is read into y, so ddx stands where x stood
+        ddy = conv2d(ddx, w, **self.geometry) if self.needs(0) else None
+        dw = conv2d_weight_grad(ddx, dy, w.shape[2:], **self.geometry) if self.needs(1) else None
+        return ddy, dw
+
+
+class Conv2dWeightGrad(Function):
+    """dw of conv2d: linear in x and in dy."""
+
+    def __init__(self, kernel_size, **geometry):
+        self.kernel_size, self.geometry = kernel_size, geometry
+
+    def forward(self, x, dy):
+        return kernels.conv2d.weight_grad(x, dy, self.kernel_size, **self.geometry)
+
+    def backward(self, ddw, inputs, output):
+        x, dy = inputs
+        # ddw stands where w stood
+        dx = conv2d_input_grad(dy, ddw, x.shape[2:], **self.geometry) if self.needs(0) else None
+        ddy = conv2d(x, ddw, **self.geometry) if self.needs(1) else None
+        return dx, ddy
+
+
+def conv2d(
+    x: Any, w: Any, b: Any = None, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1
+) -> Any:
+    """Slide windows of weights over images; the formula stands at the top of this file.
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+        Images; (C, H, W) for a single one.
+    w : (K, C/groups, R, S)
+        A window of R x S weights for each output channel k and input channel c.
+    b : (K,), optional
+        Added to each output channel.
+    stride : int or (int, int)
+        Pixels from one place of the window to the next, vertical first.
+    padding : int, (int, int), "valid" or "same"
+        Rows and columns of zeros put around x; "valid" is none, "same" as many as keep H and W (stride 1).
+    dilation : int or (int, int)
+        Pixels between the taps of the window.
+    groups : int
+        Output group g sees input group g only; C groups are a depthwise convolution.
+
+    Returns
+    -------
+    (N, K, OH, OW)
+        OH = (H + 2*padding - dilation*(R-1) - 1) // stride + 1, and OW likewise.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Sizes that do not fit, a stride below 1, mixed dtypes: the text names the argument and the sizes.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x = minidl.tensor([[[[1.0, 2.0, 4.0]]]])
+    >>> F.conv2d(x, minidl.tensor([[[[-1.0, 1.0]]]]))
+    tensor([[[[1., 2.]]]])
+    """
+    if x.ndim == 3:
+        return squeeze(conv2d(unsqueeze(x, 0), w, b, stride, padding, dilation, groups), 0)
+    if isinstance(padding, str):
+        x, padding = _pad_by_name(x, w, padding, stride, dilation)
+    operation = Conv2d(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return operation(x, w) if b is None else operation(x, w, b)
+
+
+def conv2d_input_grad(
+    dy: Any,
+    w: Any,
+    input_size: tuple[int, int],
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Any:
+    """dx[n,c,p,q] = sum over all (k,i,j,r,s) that read x[n,c,p,q] of dy[n,k,i,j] * w[k,c,r,s].
+
+    Parameters
+    ----------
+    dy : (N, K, OH, OW)
+    w : (K, C/groups, R, S)
+    input_size : (H, W)
+        Of the x that gave y.
+
+    Returns
+    -------
+    (N, C, H, W)
+    """
+    return Conv2dInputGrad(tuple(input_size), stride=stride, padding=padding, dilation=dilation, groups=groups)(dy, w)
+
+
+def conv2d_weight_grad(
+    x: Any,
+    dy: Any,
+    kernel_size: tuple[int, int],
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Any:
+    """dw[k,c,r,s] = sum_n,i,j dy[n,k,i,j] * x[n, c, i*stride + r*dilation - padding, j*stride + s*dilation - padding].
+
+    Parameters
+    ----------
+    x : (N, C, H, W)
+    dy : (N, K, OH, OW)
+    kernel_size : (R, S)
+
+    Returns
+    -------
+    (K, C/groups, R, S)
+    """
+    return Conv2dWeightGrad(tuple(kernel_size), stride=stride, padding=padding, dilation=dilation, groups=groups)(x, dy)
+
+
+def conv1d(
+    x: Any, w: Any, b: Any = None, stride: int = 1, padding: int | str = 0, dilation: int = 1, groups: int = 1
+) -> Any:
+    """conv2d of sequences, which are images of height 1.
+
+    y[n,k,j] = b[k] + sum_c,s x[n, c, j*stride + s*dilation - padding] * w[k,c,s]
+
+    Parameters
+    ----------
+    x : (N, C, W) or (C, W)
+    w : (K, C/groups, S)
+    b : (K,), optional
+
+    Returns
+    -------
+    (N, K, OW) or (K, OW)
+    """
+    if w.ndim != 3 or x.ndim not in (2, 3):
+        raise ValueError(
+            f"conv1d: x must be (N, C, W) or (C, W) and w (K, C/groups, S), got {tuple(x.shape)} and {tuple(w.shape)}"
+        )
+    row = padding if isinstance(padding, str) else (0, _single(padding, "padding"))
+    y = conv2d(
+        unsqueeze(x, -2),
+        unsqueeze(w, -2),
+        b,
+        (1, _single(stride, "stride")),
+        row,
+        (1, _single(dilation, "dilation")),
+        groups,
+    )
+    return squeeze(y, -2)
+
+
+def conv_transpose2d(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Any:
+    """The input gradient of conv2d as a layer of its own: each pixel of x stamps a window of weights, so images grow.
+
+    y[n,k,p,q] = b[k] + sum of x[n,c,i,j] * w[c,k,r,s] over all (c,i,j,r,s)
+                 with p = i*stride + r*dilation - padding, and q likewise
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    w : (C, K/groups, R, S)
+    b : (K,), optional
+    output_padding : int or (int, int)
+        Rows and columns more at the end, below stride or dilation: conv2d with a stride above 1 has several input sizes
+        of the same output size.
+
+    Returns
+    -------
+    (N, K, OH, OW)
+        OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1, and OW likewise.
+    """
+    if x.ndim == 3:
+        return squeeze(conv_transpose2d(unsqueeze(x, 0), w, b, stride, padding, output_padding, groups, dilation), 0)
+    if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[0]:
+        raise ValueError(
+            "conv_transpose2d: x must be (N, C, H, W) and w (C, K/groups, R, S) with one C, "
+            f"got {tuple(x.shape)} and {tuple(w.shape)}"
+        )
+    steps, borders = pair(stride, "stride", 1), pair(padding, "padding")
+    spreads, extra = pair(dilation, "dilation", 1), pair(output_padding, "output_padding")
+    size = []
+    for n, taps, step, border, spread, more in zip(x.shape[2:], w.shape[2:], steps, borders, spreads, extra):
+        if more >= max(step, spread):
+            raise ValueError(
+                f"output_padding must be below stride or dilation, got {output_padding} for {stride} and {dilation}"
+            )
+        size.append((n - 1) * step - 2 * border + spread * (taps - 1) + more + 1)
+    if min(size) < 1:
+        raise ValueError(f"conv_transpose2d: the output would have size {tuple(size)}; padding {padding} is too large")
+    y = conv2d_input_grad(x, w, tuple(size), stride, padding, dilation, groups)
+    return y if b is None else add(y, reshape(b, (1, -1, 1, 1)))
+
+
+def _pad_by_name(x: Any, w: Any, padding: str, stride: Size, dilation: Size) -> tuple[Any, Size]:
+    """x and what is left for the kernel to pad; "same" may need one more row or column at the end."""
+    if padding == "valid":
+        return x, 0
+    if padding != "same":
+        raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
+    if pair(stride, "stride", 1) != (1, 1):
+        raise ValueError(f"padding='same' needs stride 1, got {stride}; give the padding as numbers")
+    spread = pair(dilation, "dilation", 1)
+    total = [d * (taps - 1) for d, taps in zip(spread, w.shape[2:])]
+    if total[0] % 2 == 0 and total[1] % 2 == 0:
+        return x, (total[0] // 2, total[1] // 2)
+    top, left = total[0] // 2, total[1] // 2
+    return pad(x, (left, total[1] - left, top, total[0] - top)), 0
+
+
+def _single(value: Any, name: str) -> int:
+    """One integer, given as 3 or as (3,)."""
+    if isinstance(value, (tuple, list)) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    return value

@@ -1,0 +1,740 @@
+"""Arithmetic, number by number: the operators of Tensor, and the functions of school calculus.
+
+Shapes broadcast as in NumPy, and dtypes promote as in NumPy 2, where a Python number promotes nothing. Each class
+holds a formula and the rule of its gradient; the function under it is what programs call, with Tensors or with arrays.
+The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3, 4.1-4.5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method, to_device
+from minidl.functional import error_function
+from minidl.kernels.arrays import array_module
+
+__all__ = [
+    "abs", "add", "astype", "ceil", "clamp", "clip", "cos", "div", "eq", "erf", "exp", "expm1", "floor",
+    "floor_divide", "ge", "gt", "isfinite", "isinf", "isnan", "le", "log", "log1p", "logical_and", "logical_not",
+    "logical_or", "lt", "maximum", "minimum", "move", "mul", "ne", "neg", "pow", "reciprocal", "remainder", "round",
+    "rsqrt", "sign", "sin", "sqrt", "square", "sub", "tan", "tanh", "where",
+]  # fmt: skip
+
+
+def namespace(*values: Any) -> Any:
+    """The array library of the first array among `values`; NumPy if all are plain numbers."""
+    for value in values:
+        if type(value) is np.ndarray:
+            return np
+        if is_array(value):
+            return array_module(value)
+    return np
+
+
+def recordable(*values: Any) -> bool:
+    """Whether an operation on `values` goes through a Function: any of them is a Tensor."""
+    return any(isinstance(value, Tensor) for value in values)
+
+
+# Two arguments
+
+
+class Add(Function):
+    """y = x1 + x2."""
+
+    saves_inputs = False
+
+    def forward(self, x1, x2):
+        return x1 + x2
+
+    def backward(self, dy, inputs, output):
+        # dy/dx1 = 1, dy/dx2 = 1
+        return dy, dy
+
+
+class Sub(Function):
+    """y = x1 - x2."""
+
+    saves_inputs = False
+
+    def forward(self, x1, x2):
+        return x1 - x2
+
+    def backward(self, dy, inputs, output):
+        # dy/dx1 = 1, dy/dx2 = -1
+        return dy, -dy if self.needs(1) else None
+
+
+class Mul(Function):
+    """y = x1 * x2."""
+
+    def forward(self, x1, x2):
+        return x1 * x2
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        # dy/dx1 = x2, dy/dx2 = x1
+        return dy * x2 if self.needs(0) else None, dy * x1 if self.needs(1) else None
+
+
+class Div(Function):
+    """y = x1 / x2."""
+
+    def forward(self, x1, x2):
+        return x1 / x2
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2
+        return dy / x2 if self.needs(0) else None, -dy * x1 / (x2 * x2) if self.needs(1) else None
+
+
+class Pow(Function):
+    """y = x1 ** x2."""
+
+    def forward(self, x1, x2):
+        return x1**x2
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        dx1 = dx2 = None
+        if self.needs(0):
+            # dy/dx1 = x2 * x1^(x2 - 1), and 0 where x2 = 0, also at x1 = 0
+            constant = not hasattr(x2, "shape")
+            exponent = x2 - 1 if constant else where(x2 == 0, 0, x2 - 1)
+            dx1 = dy * (x2 * x1**exponent) if not (constant and x2 == 0) else dy * 0
+        if self.needs(1):
+            # dy/dx2 = x1^x2 * log(x1), and 0 at x1 = 0 where x2 >= 0
+            zero = (x1 == 0) & (x2 >= 0)
+            dx2 = dy * where(zero, 0, x1**x2 * log(where(zero, 1, x1)))
+        return dx1, dx2
+
+
+class Maximum(Function):
+    """y = max(x1, x2); NaN if either is."""
+
+    def forward(self, x1, x2):
+        return namespace(x1, x2).maximum(x1, x2)
+
+    def backward(self, dy, inputs, output):
+        # all of dy goes to the larger one, half to each where they are equal
+        x1, x2 = inputs
+        return dy * _share(x1 > x2, x1 == x2, dy), dy * _share(x2 > x1, x1 == x2, dy)
+
+
+class Minimum(Function):
+    """y = min(x1, x2); NaN if either is."""
+
+    def forward(self, x1, x2):
+        return namespace(x1, x2).minimum(x1, x2)
+
+    def backward(self, dy, inputs, output):
+        # all of dy goes to the smaller one, half to each where they are equal
+        x1, x2 = inputs
+        return dy * _share(x1 < x2, x1 == x2, dy), dy * _share(x2 < x1, x1 == x2, dy)
+
+
+def _share(wins: Any, ties: Any, dy: Any) -> Any:
+    """1 where `wins`, 1/2 where `ties`, 0 elsewhere, in the dtype of dy: a constant, so an array."""
+    wins, ties = (mask.data if isinstance(mask, Tensor) else mask for mask in (wins, ties))
+    return wins.astype(dy.dtype) + ties.astype(dy.dtype) / 2
+
+
+class Remainder(Function):
+    """y = x1 - floor(x1 / x2) * x2, with the sign of x2 as in Python."""
+
+    def forward(self, x1, x2):
+        return x1 % x2
+
+    def backward(self, dy, inputs, output):
+        # dy/dx1 = 1, dy/dx2 = -floor(x1 / x2)
+        x1, x2 = inputs
+        return dy, -dy * floor(x1 / x2) if self.needs(1) else None
+
+
+@tensor_method("__add__", "__radd__", "add")
+def add(x1: Any, x2: Any) -> Any:
+    """x1 + x2.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0]) + 1
+    tensor([2., 3.])
+    """
+    return Add()(x1, x2)
+
+
+@tensor_method("__sub__", "sub")
+def sub(x1: Any, x2: Any) -> Any:
+    """x1 - x2."""
+    return Sub()(x1, x2)
+
+
+@tensor_method("__mul__", "__rmul__", "mul")
+def mul(x1: Any, x2: Any) -> Any:
+    """x1 * x2, number by number."""
+    return Mul()(x1, x2)
+
+
+@tensor_method("__truediv__", "div")
+def div(x1: Any, x2: Any) -> Any:
+    """x1 / x2."""
+    return Div()(x1, x2)
+
+
+@tensor_method("__pow__", "pow")
+def pow(x1: Any, x2: Any) -> Any:
+    """x1 ** x2."""
+    return Pow()(x1, x2)
+
+
+@tensor_method("__mod__", "remainder")
+def remainder(x1: Any, x2: Any) -> Any:
+    """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
+    return Remainder()(x1, x2)
+
+
+@tensor_method("__floordiv__", "floor_divide")
+def floor_divide(x1: Any, x2: Any) -> Any:
+    """floor(x1 / x2); its gradient is 0."""
+    return _unrecorded(lambda x1, x2: x1 // x2, x1, x2)
+
+
+@tensor_method("maximum")
+def maximum(x1: Any, x2: Any) -> Any:
+    """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    return Maximum()(x1, x2)
+
+
+@tensor_method("minimum")
+def minimum(x1: Any, x2: Any) -> Any:
+    """The smaller of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    return Minimum()(x1, x2)
+
+
+tensor_method("__rsub__")(lambda x2, x1: Sub()(x1, x2))
+tensor_method("__rtruediv__")(lambda x2, x1: Div()(x1, x2))
+tensor_method("__rpow__")(lambda x2, x1: Pow()(x1, x2))
+tensor_method("__rmod__")(lambda x2, x1: Remainder()(x1, x2))
+tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
+
+
+def _in_place(name: str, operation: Any) -> None:
+    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
+
+    def method(self: Tensor, other: Any) -> Tensor:
+        needs_grad = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
+        result = operation(self, other)
+        if result.shape != self.shape:
+            raise ValueError(
+                f"{name}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
+            )
+        if not (needs_grad and is_grad_enabled()) or self.is_leaf and self.requires_grad:
+            return self.assign_(result)  # which refuses a leaf that requires grad
+        self.data, self.origin, self.version = result.data, result.origin, result.version
+        self.requires_grad = True
+        return self
+
+    tensor_method(f"__i{name}__")(method)
+    tensor_method(f"{'div' if name == 'truediv' else name}_")(method)
+
+
+for _name, _operation in (("add", add), ("sub", sub), ("mul", mul), ("truediv", div)):
+    _in_place(_name, _operation)
+
+
+# One argument
+
+
+class Neg(Function):
+    """y = -x."""
+
+    saves_inputs = False
+
+    def forward(self, x):
+        return -x
+
+    def backward(self, dy, inputs, output):
+        return -dy
+
+
+class Abs(Function):
+    """y = |x|."""
+
+    def forward(self, x):
+        return namespace(x).abs(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = sign(x), and 0 at 0
+        return dy * sign(inputs[0])
+
+
+class Exp(Function):
+    """y = e^x."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return namespace(x).exp(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = e^x = y
+        return dy * output
+
+
+class Expm1(Function):
+    """y = e^x - 1, exact for small x."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return namespace(x).expm1(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = e^x = y + 1
+        return dy * (output + 1)
+
+
+class Log(Function):
+    """y = log(x)."""
+
+    def forward(self, x):
+        return namespace(x).log(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / x
+        return dy / inputs[0]
+
+
+class Log1p(Function):
+    """y = log(1 + x), exact for small x."""
+
+    def forward(self, x):
+        return namespace(x).log1p(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (1 + x)
+        return dy / (1 + inputs[0])
+
+
+class Sqrt(Function):
+    """y = sqrt(x)."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return namespace(x).sqrt(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (2 * sqrt(x)) = 1 / (2 * y)
+        return dy / (2 * output)
+
+
+class Rsqrt(Function):
+    """y = 1 / sqrt(x)."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return 1 / namespace(x).sqrt(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = -1/2 * x^(-3/2) = -1/2 * y^3
+        return dy * (-0.5 * output**3)
+
+
+class Reciprocal(Function):
+    """y = 1 / x."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return 1 / x
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = -1 / x^2 = -y^2
+        return -dy * (output * output)
+
+
+class Square(Function):
+    """y = x^2."""
+
+    def forward(self, x):
+        return x * x
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 2 * x
+        return dy * (2 * inputs[0])
+
+
+class Sin(Function):
+    """y = sin(x)."""
+
+    def forward(self, x):
+        return namespace(x).sin(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = cos(x)
+        return dy * cos(inputs[0])
+
+
+class Cos(Function):
+    """y = cos(x)."""
+
+    def forward(self, x):
+        return namespace(x).cos(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = -sin(x)
+        return -dy * sin(inputs[0])
+
+
+class Tan(Function):
+    """y = tan(x)."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return namespace(x).tan(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 + tan(x)^2 = 1 + y^2
+        return dy * (1 + output * output)
+
+
+class Tanh(Function):
+    """y = tanh(x) = (e^x - e^-x) / (e^x + e^-x)."""
+
+    saves_inputs, saves_output = False, True
+
+    def forward(self, x):
+        return namespace(x).tanh(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 - tanh(x)^2 = 1 - y^2
+        return dy * (1 - output * output)
+
+
+class Erf(Function):
+    """y = erf(x) = 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
+
+    def forward(self, x):
+        return error_function.erf(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 2 / sqrt(pi) * e^(-x^2)
+        return dy * (2 / np.pi**0.5 * exp(-square(inputs[0])))
+
+
+@tensor_method("__neg__", "neg")
+def neg(x: Any) -> Any:
+    """-x."""
+    return Neg()(x)
+
+
+@tensor_method("__abs__", "abs")
+def abs(x: Any) -> Any:
+    """|x|; the gradient is 0 at 0."""
+    return Abs()(x)
+
+
+@tensor_method()
+def exp(x: Any) -> Any:
+    """e^x."""
+    return Exp()(x)
+
+
+@tensor_method()
+def expm1(x: Any) -> Any:
+    """e^x - 1, exact for small x."""
+    return Expm1()(x)
+
+
+@tensor_method()
+def log(x: Any) -> Any:
+    """The natural logarithm; -inf at 0, NaN below."""
+    return Log()(x)
+
+
+@tensor_method()
+def log1p(x: Any) -> Any:
+    """log(1 + x), exact for small x."""
+    return Log1p()(x)
+
+
+@tensor_method()
+def sqrt(x: Any) -> Any:
+    """The square root; NaN below 0."""
+    return Sqrt()(x)
+
+
+@tensor_method()
+def rsqrt(x: Any) -> Any:
+    """1 / sqrt(x)."""
+    return Rsqrt()(x)
+
+
+@tensor_method()
+def reciprocal(x: Any) -> Any:
+    """1 / x."""
+    return Reciprocal()(x)
+
+
+@tensor_method()
+def square(x: Any) -> Any:
+    """x * x."""
+    return Square()(x)
+
+
+@tensor_method()
+def sin(x: Any) -> Any:
+    """The sine of x radians."""
+    return Sin()(x)
+
+
+@tensor_method()
+def cos(x: Any) -> Any:
+    """The cosine of x radians."""
+    return Cos()(x)
+
+
+@tensor_method()
+def tan(x: Any) -> Any:
+    """The tangent of x radians."""
+    return Tan()(x)
+
+
+@tensor_method()
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent, (e^x - e^-x) / (e^x + e^-x)."""
+    return Tanh()(x)
+
+
+@tensor_method()
+def erf(x: Any) -> Any:
+    """The error function, 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
+    return Erf()(x)
+
+
+# Choosing
+
+
+class Where(Function):
+    """y = x1 where the condition holds, x2 elsewhere."""
+
+    saves_inputs, watches_inputs = False, True
+
+    def forward(self, condition, x1, x2):
+        self.saved = condition
+        return namespace(condition, x1, x2).where(condition, x1, x2)
+
+    def backward(self, dy, inputs, output):
+        condition = self.saved
+        return None, where(condition, dy, 0), where(condition, 0, dy)
+
+
+class Clip(Function):
+    """y = min(max(x, low), high)."""
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def forward(self, x):
+        return namespace(x).clip(x, self.low, self.high)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 where low <= x <= high, else 0
+        x = inputs[0]
+        inside = x == x  # all but NaN
+        if self.low is not None:
+            inside = inside & (x >= self.low)
+        if self.high is not None:
+            inside = inside & (x <= self.high)
+        return where(inside, dy, 0)
+
+
+@tensor_method()
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """x1 where `condition` is true, x2 elsewhere; all three broadcast.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([-1.0, 2.0])
+    >>> minidl.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
+    if not recordable(x1, x2):
+        values = condition.data if isinstance(condition, Tensor) else condition
+        chosen = namespace(values, x1, x2).where(values, x1, x2)
+        return Tensor(chosen) if isinstance(condition, Tensor) else chosen
+    return Where()(condition, x1, x2)
+
+
+@tensor_method("clip", "clamp")
+def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
+    """x, but at least `min` and at most `max`; the gradient is 0 outside, 1 inside and on the bounds."""
+    if min is None and max is None:
+        raise ValueError("clip needs min, max or both")
+    return Clip(min, max)(x)
+
+
+clamp = clip
+
+
+# Of no gradient, or 0 everywhere
+
+
+def _unrecorded(compute: Any, *values: Any) -> Any:
+    """Compute on the arrays; a Tensor that nothing is recorded of if any value was a Tensor."""
+    arrays = [value.data if isinstance(value, Tensor) else value for value in values]
+    result = compute(*arrays)
+    return Tensor(result) if recordable(*values) else result
+
+
+@tensor_method()
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; its gradient is 0."""
+    return _unrecorded(lambda x: namespace(x).sign(x), x)
+
+
+@tensor_method()
+def floor(x: Any) -> Any:
+    """The largest integer not above x; its gradient is 0."""
+    return _unrecorded(lambda x: namespace(x).floor(x), x)
+
+
+@tensor_method()
+def ceil(x: Any) -> Any:
+    """The smallest integer not below x; its gradient is 0."""
+    return _unrecorded(lambda x: namespace(x).ceil(x), x)
+
+
+@tensor_method()
+def round(x: Any, decimals: int = 0) -> Any:
+    """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
+    return _unrecorded(lambda x: namespace(x).round(x, decimals), x)
+
+
+@tensor_method("__eq__", "eq")
+def eq(x1: Any, x2: Any) -> Any:
+    """x1 == x2, as booleans."""
+    return _unrecorded(lambda x1, x2: x1 == x2, x1, x2)
+
+
+@tensor_method("__ne__", "ne")
+def ne(x1: Any, x2: Any) -> Any:
+    """x1 != x2, as booleans."""
+    return _unrecorded(lambda x1, x2: x1 != x2, x1, x2)
+
+
+@tensor_method("__lt__", "lt")
+def lt(x1: Any, x2: Any) -> Any:
+    """x1 < x2, as booleans."""
+    return _unrecorded(lambda x1, x2: x1 < x2, x1, x2)
+
+
+@tensor_method("__le__", "le")
+def le(x1: Any, x2: Any) -> Any:
+    """x1 <= x2, as booleans."""
+    return _unrecorded(lambda x1, x2: x1 <= x2, x1, x2)
+
+
+@tensor_method("__gt__", "gt")
+def gt(x1: Any, x2: Any) -> Any:
+    """x1 > x2, as booleans."""
+    return _unrecorded(lambda x1, x2: x1 > x2, x1, x2)
+
+
+@tensor_method("__ge__", "ge")
+def ge(x1: Any, x2: Any) -> Any:
+    """x1 >= x2, as booleans."""
+    return _unrecorded(lambda x1, x2: x1 >= x2, x1, x2)
+
+
+@tensor_method("__and__", "__rand__", "logical_and")
+def logical_and(x1: Any, x2: Any) -> Any:
+    """x1 and x2, of booleans (of integers: bit by bit)."""
+    return _unrecorded(lambda x1, x2: x1 & x2, x1, x2)
+
+
+@tensor_method("__or__", "__ror__", "logical_or")
+def logical_or(x1: Any, x2: Any) -> Any:
+    """x1 or x2, of booleans (of integers: bit by bit)."""
+    return _unrecorded(lambda x1, x2: x1 | x2, x1, x2)
+
+
+@tensor_method("__invert__", "logical_not")
+def logical_not(x: Any) -> Any:
+    """Not x, of booleans (of integers: bit by bit)."""
+    return _unrecorded(lambda x: ~x, x)
+
+
+@tensor_method()
+def isnan(x: Any) -> Any:
+    """Where x is NaN, as booleans."""
+    return _unrecorded(lambda x: namespace(x).isnan(x), x)
+
+
+@tensor_method()
+def isinf(x: Any) -> Any:
+    """Where x is infinite, as booleans."""
+    return _unrecorded(lambda x: namespace(x).isinf(x), x)
+
+
+@tensor_method()
+def isfinite(x: Any) -> Any:
+    """Where x is neither infinite nor NaN, as booleans."""
+    return _unrecorded(lambda x: namespace(x).isfinite(x), x)
+
+
+# Another dtype, another device
+
+
+class Astype(Function):
+    """y = x in another dtype; the engine brings dy back to the dtype of x."""
+
+    saves_inputs = False
+
+    def __init__(self, dtype):
+        self.dtype_to = dtype
+
+    def forward(self, x):
+        return x.astype(self.dtype_to)
+
+    def backward(self, dy, inputs, output):
+        return dy
+
+
+class Move(Function):
+    """y = x on another device."""
+
+    saves_inputs = False
+
+    def __init__(self, device):
+        self.device_to = device
+
+    def forward(self, x):
+        self.saved = "cpu" if isinstance(x, np.ndarray) else f"cuda:{x.device.id}"
+        return to_device(x, self.device_to)
+
+    def backward(self, dy, inputs, output):
+        return move(dy, self.saved)
+
+
+@tensor_method()
+def astype(x: Any, dtype: Any) -> Any:
+    """x in another dtype."""
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        return _unrecorded(lambda x: x.astype(dtype), x)
+    return Astype(dtype)(x)
+
+
+@tensor_method()
+def move(x: Any, device: str) -> Any:
+    """x on another device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``."""
+    return Move(device)(x)

@@ -1,0 +1,36 @@
+"""Embedding: a table of vectors, looked up by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd import Tensor
+from minidl.functional.elementwise import where
+from minidl.functional.indexing import index
+
+__all__ = ["embedding"]
+
+
+def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
+    """y[..., :] = weight[indices[...], :]; the row `padding_idx` gets no gradient.
+
+    Parameters
+    ----------
+    indices : integers (...)
+        From 0 to V - 1.
+    weight : (V, D)
+
+    Returns
+    -------
+    (..., D)
+    """
+    positions = indices.data if isinstance(indices, Tensor) else indices
+    if positions.dtype.kind not in "iu":
+        raise TypeError(f"indices must be integers, got {positions.dtype}")
+    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= weight.shape[0]):
+        raise IndexError(f"indices must be from 0 to {weight.shape[0] - 1}, got {positions.min()} to {positions.max()}")
+    y = index(weight, positions)
+    if padding_idx is None:
+        return y
+    fixed = y.detach() if isinstance(y, Tensor) else y
+    return where((positions == padding_idx % weight.shape[0])[..., None], fixed, y)

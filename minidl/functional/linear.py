@@ -1,0 +1,158 @@
+"""Matrix products: the workhorse of every dense, recurrent and attention layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Function, tensor_method
+from minidl.functional.elementwise import mul
+from minidl.functional.reduce import sum
+from minidl.functional.shape import reshape, unsqueeze
+
+__all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
+
+
+class MatMul(Function):
+    """y[..., i, j] = sum_k a[..., i, k] * b[..., k, j]."""
+
+    def forward(self, a, b):
+        return kernels.matmul.forward(a, b)
+
+    def backward(self, dy, inputs, output):
+        a, b = inputs
+        # da = dy b^T, db = a^T dy; the engine sums over batch axes that were broadcast
+        da = matmul(dy, _swap_last(b)) if self.needs(0) else None
+        db = matmul(_swap_last(a), dy) if self.needs(1) else None
+        return da, db
+
+
+class Linear(Function):
+    """y[n, k] = sum_c x[n, c] * w[k, c] + b[k]."""
+
+    def forward(self, x, w, b=None):
+        y = kernels.matmul.forward(x, w.T)  # (N, K)
+        if b is not None:
+            y += b
+        return y
+
+    def backward(self, dy, inputs, output):
+        x, w = inputs[:2]
+        # dx = dy w, dw = dy^T x, db = sum_n dy[n]
+        dx = matmul(dy, w) if self.needs(0) else None  # (N, C)
+        dw = matmul(_swap_last(dy), x) if self.needs(1) else None  # (K, C)
+        if len(inputs) == 2:
+            return dx, dw
+        return dx, dw, sum(dy, 0) if self.needs(2) else None
+
+
+def _swap_last(x: Any) -> Any:
+    return x.swapaxes(-2, -1)
+
+
+@tensor_method("matmul", "__matmul__")
+def matmul(a: Any, b: Any) -> Any:
+    """The matrix product over the last two axes; axes in front broadcast, a vector is a row (left) or a column (right).
+
+    y[..., i, j] = sum_k a[..., i, k] * b[..., k, j]
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0]]) @ minidl.tensor([[3.0], [4.0]])
+    tensor([[11.]])
+    """
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError(f"matmul needs at least one dimension each, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
+    if a.ndim > 1 and b.ndim > 1:
+        return MatMul()(a, b)
+    if a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
+        raise ValueError(
+            f"matmul: the last axis of a {tuple(a.shape)} must be as long as the one it meets of b {tuple(b.shape)}"
+        )
+    left = unsqueeze(a, 0) if a.ndim == 1 else a  # a row
+    right = unsqueeze(b, 1) if b.ndim == 1 else b  # a column
+    y = MatMul()(left, right)
+    rows = () if a.ndim == 1 else y.shape[-2:-1]
+    columns = () if b.ndim == 1 else y.shape[-1:]
+    return reshape(y, y.shape[:-2] + rows + columns)
+
+
+tensor_method("__rmatmul__")(lambda b, a: matmul(a, b))
+
+
+@tensor_method("mm")
+def mm(a: Any, b: Any) -> Any:
+    """The product of two matrices."""
+    return _of_rank(a, b, 2, 2, "mm")
+
+
+@tensor_method("bmm")
+def bmm(a: Any, b: Any) -> Any:
+    """The products of two batches of matrices."""
+    return _of_rank(a, b, 3, 3, "bmm")
+
+
+@tensor_method("mv")
+def mv(a: Any, b: Any) -> Any:
+    """A matrix times a vector."""
+    return _of_rank(a, b, 2, 1, "mv")
+
+
+@tensor_method("dot")
+def dot(a: Any, b: Any) -> Any:
+    """sum_k a[k] * b[k] of two vectors."""
+    return _of_rank(a, b, 1, 1, "dot")
+
+
+def _of_rank(a: Any, b: Any, a_rank: int, b_rank: int, name: str) -> Any:
+    if (a.ndim, b.ndim) != (a_rank, b_rank):
+        raise ValueError(
+            f"{name} needs {a_rank} and {b_rank} dimensions, got shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    return matmul(a, b)
+
+
+@tensor_method("outer")
+def outer(a: Any, b: Any) -> Any:
+    """y[i, j] = a[i] * b[j] of two vectors."""
+    if a.ndim != 1 or b.ndim != 1:
+        raise ValueError(f"outer needs two vectors, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
+    return mul(unsqueeze(a, 1), unsqueeze(b, 0))
+
+
+def linear(x: Any, w: Any, b: Any = None) -> Any:
+    """A dense layer: y[..., k] = sum_c x[..., c] * w[k, c] + b[k].
+
+    Parameters
+    ----------
+    x : (..., C)
+    w : (K, C)
+    b : (K,), optional
+
+    Returns
+    -------
+    (..., K)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.linear(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0]]), minidl.tensor([0.5]))
+    tensor([11.5])
+    """
+    if w.ndim != 2 or x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        raise ValueError(
+            f"linear: x must be (..., C) and w (K, C) with one C, got x {tuple(x.shape)} and w {tuple(w.shape)}"
+        )
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"linear: b must be ({w.shape[0]},) for w {tuple(w.shape)}, got {tuple(b.shape)}")
+    rows = x if x.ndim == 2 else reshape(x, (-1 if x.size else _rows(x), x.shape[-1]))
+    y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
+    return y if x.ndim == 2 else reshape(y, (*x.shape[:-1], w.shape[0]))
+
+
+def _rows(x: Any) -> int:
+    rows = 1
+    for n in x.shape[:-1]:
+        rows *= n
+    return rows

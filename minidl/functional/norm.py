@@ -1,0 +1,162 @@
+"""Normalization: numbers brought to mean 0 and variance 1, over a batch, a layer or a group of channels.
+
+    y = (x - mean) / sqrt(var + eps) * w + b
+
+What differs is only the set of numbers that share a mean: :class:`Normalize` is the formula and gradient for any set.
+Sources: Ioffe and Szegedy, Batch normalization, 2015; Ba et al., Layer normalization, 2016; Wu and He, Group
+normalization, 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Function, Tensor
+from minidl.functional.elementwise import add, mul, rsqrt, square, sub
+from minidl.functional.reduce import mean
+from minidl.functional.shape import reshape
+
+__all__ = ["batch_norm", "group_norm", "layer_norm"]
+
+
+class Normalize(Function):
+    """y = (x - m) * r with m = mean(x), r = 1 / sqrt(mean((x - m)^2) + eps), both over the given axes."""
+
+    def __init__(self, axes, eps):
+        self.axes, self.eps = axes, eps
+
+    def forward(self, x):
+        m, r = self.saved = self.statistics(x)
+        return (x - m) * r
+
+    def statistics(self, x: Any) -> tuple[Any, Any]:
+        """m and r, of an array or (recorded) of a Tensor."""
+        m = axes_mean(x, self.axes)
+        return m, rsqrt(axes_mean(square(x - m), self.axes) + self.eps)
+
+    def backward(self, dy, inputs, output):
+        (x,) = inputs
+        m, r = self.statistics(x) if isinstance(x, Tensor) else self.saved
+        y = (x - m) * r
+        # x moves y directly, and all y of the set through m and through r:
+        # dx = r * (dy - mean(dy) - y * mean(dy * y))
+        return r * (dy - axes_mean(dy, self.axes) - y * axes_mean(dy * y, self.axes))
+
+
+def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
+    """The mean over `axes`, which stay as axes of size 1; over all but the channels, by the accurate kernel."""
+    if isinstance(x, Tensor) or axes != (0, *range(2, x.ndim)):
+        return mean(x, axes, keepdim=True)
+    channels = (1, -1) + (1,) * (x.ndim - 2)
+    return kernels.channel_sums.forward(x).reshape(channels) / (x.size // max(1, x.shape[1]))
+
+
+def _scale_and_shift(y: Any, w: Any, b: Any, shape: tuple[int, ...]) -> Any:
+    """y * w + b, with w and b along the axes that `shape` says."""
+    if w is not None:
+        y = mul(y, reshape(w, shape))
+    return y if b is None else add(y, reshape(b, shape))
+
+
+def batch_norm(
+    x: Any,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalize each channel: in training by the batch's mean and variance, in evaluation by the running ones.
+
+    y[n,c,...] = (x[n,c,...] - m[c]) / sqrt(v[c] + eps) * weight[c] + bias[c]
+
+    In training the running statistics are updated in place:
+    running_mean = (1 - momentum) * running_mean + momentum * m, and running_var likewise by the unbiased variance
+    v * n / (n - 1), where n counts the numbers of a channel.
+
+    Parameters
+    ----------
+    x : (N, C) or (N, C, ...)
+    running_mean, running_var : (C,), optional
+        Without them the batch's statistics are used in evaluation too.
+    weight, bias : (C,), optional
+    """
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: x must be (N, C) or (N, C, ...), got shape {tuple(x.shape)}")
+    channels = (1, x.shape[1]) + (1,) * (x.ndim - 2)
+    for name, values in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if values is not None and tuple(values.shape) != (x.shape[1],):
+            raise ValueError(
+                f"batch_norm: {name} must be ({x.shape[1]},) for x {tuple(x.shape)}, got {tuple(values.shape)}"
+            )
+    if not training and running_mean is not None and running_var is not None:
+        y = mul(sub(x, reshape(running_mean, channels)), reshape(rsqrt(running_var + eps), channels))
+        return _scale_and_shift(y, weight, bias, channels)
+    count = 1
+    for axis, n in enumerate(x.shape):
+        count *= n if axis != 1 else 1
+    if training and count <= 1:
+        raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
+    normalize = Normalize((0, *range(2, x.ndim)), eps)
+    y = normalize(x)
+    if training:
+        m, r = (part.reshape(-1) for part in normalize.saved)
+        v = (1 / (r * r) - eps) * (count / (count - 1))
+        for running, batch in ((running_mean, m), (running_var, v)):
+            if running is not None:
+                _move_towards(running, batch, momentum)
+    return _scale_and_shift(y, weight, bias, channels)
+
+
+def _move_towards(running: Any, batch: Any, momentum: float) -> None:
+    """running = (1 - momentum) * running + momentum * batch, in place."""
+    array = running.data if isinstance(running, Tensor) else running
+    array *= 1 - momentum
+    array += momentum * batch
+    if isinstance(running, Tensor):
+        running.changed()
+
+
+def layer_norm(
+    x: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """Normalize the last axes of x together: y = (x - mean) / sqrt(var + eps) * weight + bias.
+
+    Parameters
+    ----------
+    x : (..., *normalized_shape)
+    normalized_shape : int or sequence of int
+        Sizes of the axes that share a mean.
+    weight, bias : normalized_shape, optional
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape:
+        raise ValueError(f"layer_norm: the last sizes of x {tuple(x.shape)} must be normalized_shape {shape}")
+    y = Normalize(tuple(range(x.ndim - len(shape), x.ndim)), eps)(x)
+    return _scale_and_shift(y, weight, bias, shape)
+
+
+def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Normalize each of `num_groups` groups of channels of each image together.
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+    num_groups : int
+        Divides C; 1 is a layer norm over C and all pixels, C an instance norm.
+    weight, bias : (C,), optional
+    """
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")
+    grouped = reshape(x, (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:]))
+    y = reshape(Normalize(tuple(range(2, grouped.ndim)), eps)(grouped), x.shape)
+    return _scale_and_shift(y, weight, bias, (1, x.shape[1]) + (1,) * (x.ndim - 2))

@@ -1,0 +1,241 @@
+"""Pooling: one number for each window of an image, its maximum or its mean.
+
+The loops are in ``kernels/pool2d``. A maximum remembers its tap, the place in the window where it was found:
+the gradient goes there (``max_scatter``), and a gradient of that gradient is read from there (``max_gather``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl import kernels
+from minidl.autograd import Function, Tensor
+from minidl.functional.elementwise import namespace
+from minidl.functional.reduce import mean
+from minidl.functional.shape import squeeze, stack, unsqueeze
+from minidl.kernels.arrays import pair
+
+__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d"]
+
+Size = int | tuple[int, int]
+
+
+class MaxPool2d(Function):
+    """y[n,c,i,j] = max over r,s of x[n, c, i*stride + r*dilation - padding, ...]."""
+
+    saves_inputs = False
+
+    def __init__(self, window, ceil_mode):
+        self.window, self.ceil_mode = window, ceil_mode  # window: kernel_size, stride, padding, dilation
+
+    def forward(self, x):
+        y, taps = kernels.pool2d.max_forward(x, *self.window, self.ceil_mode)
+        self.saved = (x.shape[2:], taps)
+        return y
+
+    def backward(self, dy, inputs, output):
+        input_size, taps = self.saved
+        # dx gets dy at the tap of the maximum
+        return MaxScatter(input_size, taps, self.window)(dy)
+
+
+class MaxScatter(Function):
+    """dx = zeros; dx[tap of the window] += dy, for every window."""
+
+    saves_inputs = False
+
+    def __init__(self, input_size, taps, window):
+        self.input_size, self.taps, self.window = input_size, taps, window
+
+    def forward(self, dy):
+        return kernels.pool2d.max_scatter(dy, self.taps, self.input_size, *self.window)
+
+    def backward(self, ddx, inputs, output):
+        return MaxGather(self.taps, self.window)(ddx)
+
+
+class MaxGather(Function):
+    """y = x[tap of the window], for every window."""
+
+    saves_inputs = False
+
+    def __init__(self, taps, window):
+        self.taps, self.window = taps, window
+
+    def forward(self, x):
+        self.saved = x.shape[2:]
+        return kernels.pool2d.max_gather(x, self.taps, *self.window)
+
+    def backward(self, dy, inputs, output):
+        return MaxScatter(self.saved, self.taps, self.window)(dy)
+
+
+class AvgPool2d(Function):
+    """y[n,c,i,j] = mean over r,s of x[n, c, i*stride + r - padding, ...]."""
+
+    saves_inputs = False
+
+    def __init__(self, *window):
+        self.window = window  # kernel_size, stride, padding, ceil_mode, count_include_pad
+
+    def forward(self, x):
+        self.saved = x.shape[2:]
+        return kernels.pool2d.avg_forward(x, *self.window)
+
+    def backward(self, dy, inputs, output):
+        # every x of a window gets dy / (numbers in the window)
+        return AvgPool2dInputGrad(self.saved, *self.window)(dy)
+
+
+class AvgPool2dInputGrad(Function):
+    """dx of avg_pool2d: linear in dy, and its adjoint is avg_pool2d."""
+
+    saves_inputs = False
+
+    def __init__(self, input_size, *window):
+        self.input_size, self.window = input_size, window
+
+    def forward(self, dy):
+        return kernels.pool2d.avg_input_grad(dy, self.input_size, *self.window)
+
+    def backward(self, ddx, inputs, output):
+        return AvgPool2d(*self.window)(ddx)
+
+
+def max_pool2d(
+    x: Any,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """y[n,c,i,j] = max over r,s of x[n, c, i*stride + r*dilation - padding, j*stride + s*dilation - padding].
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    kernel_size, stride, padding, dilation : int or (int, int)
+        In pixels, vertical first; `stride` is `kernel_size` if not given; padding counts as -inf.
+    ceil_mode : bool
+        Keep a last window that reaches over the border, as long as it starts inside.
+    return_indices : bool
+        Give also where each maximum is: its number in the flattened H x W plane.
+
+    Returns
+    -------
+    (N, C, OH, OW), and with `return_indices` integers of the same shape
+        OH = (H + 2*padding - dilation*(kernel_size-1) - 1) // stride + 1. NaN in a window gives NaN; the first of
+        several equal maxima gets the gradient.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.max_pool2d(minidl.tensor([[[[1.0, 3.0], [2.0, 0.0]]]]), 2)
+    tensor([[[[3.]]]])
+    """
+    if x.ndim == 3:
+        y = max_pool2d(unsqueeze(x, 0), kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+        return tuple(squeeze(part, 0) for part in y) if return_indices else squeeze(y, 0)
+    kernel_size = pair(kernel_size, "kernel_size", 1)
+    stride = kernel_size if stride is None else pair(stride, "stride", 1)
+    window = (kernel_size, stride, pair(padding, "padding"), pair(dilation, "dilation", 1))
+    pooling = MaxPool2d(window, bool(ceil_mode))
+    y = pooling(x)
+    if not return_indices:
+        return y
+    _, taps = pooling.saved
+    indices = _flat_indices(taps, x.shape[3], *window)
+    return y, Tensor(indices) if isinstance(y, Tensor) else indices
+
+
+def _flat_indices(taps: Any, width: int, kernel_size, stride, padding, dilation) -> Any:
+    """The number of each maximum in the flattened plane, from its tap in its window."""
+    xp = namespace(taps)
+    taps = taps.astype(np.int64)
+    row = xp.arange(taps.shape[2])[:, None] * stride[0] - padding[0] + taps // kernel_size[1] * dilation[0]
+    column = xp.arange(taps.shape[3]) * stride[1] - padding[1] + taps % kernel_size[1] * dilation[1]
+    return row * width + column
+
+
+def avg_pool2d(
+    x: Any,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Any:
+    """y[n,c,i,j] = mean over r,s of x[n, c, i*stride + r - padding, j*stride + s - padding].
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    kernel_size, stride, padding : int or (int, int)
+        In pixels, vertical first; `stride` is `kernel_size` if not given.
+    ceil_mode : bool
+        Keep a last window that reaches over the border, as long as it starts inside.
+    count_include_pad : bool
+        Count the zeros of the padding among the numbers of a window.
+
+    Returns
+    -------
+    (N, C, OH, OW)
+    """
+    if x.ndim == 3:
+        return squeeze(avg_pool2d(unsqueeze(x, 0), kernel_size, stride, padding, ceil_mode, count_include_pad), 0)
+    kernel_size = pair(kernel_size, "kernel_size", 1)
+    stride = kernel_size if stride is None else pair(stride, "stride", 1)
+    return AvgPool2d(kernel_size, stride, pair(padding, "padding"), bool(ceil_mode), bool(count_include_pad))(x)
+
+
+def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]) -> Any:
+    """The mean of each of OH x OW windows that cover the image evenly.
+
+    Window i of OH reaches from row floor(i*H/OH) to row ceil((i+1)*H/OH), and columns likewise.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    output_size : int or (int or None, int or None)
+        (OH, OW); None keeps the size of x.
+
+    Returns
+    -------
+    (N, C, OH, OW) or (C, OH, OW)
+    """
+    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    height, width = x.shape[-2:]
+    rows, columns = (n if size is None else size for size, n in zip(sizes, (height, width)))
+    if rows < 1 or columns < 1:
+        raise ValueError(f"output_size must be at least 1, got {output_size}")
+    if rows == columns == 1:
+        return mean(x, (-2, -1), keepdim=True)
+    if height % rows == 0 and width % columns == 0:
+        return avg_pool2d(x, (height // rows, width // columns))
+
+    def bounds(i: int, size: int, n: int) -> slice:
+        return slice(i * n // size, -(-(i + 1) * n // size))
+
+    return stack(
+        [
+            stack(
+                [mean(x[..., bounds(i, rows, height), bounds(j, columns, width)], (-2, -1)) for j in range(columns)], -1
+            )
+            for i in range(rows)
+        ],
+        -2,
+    )
+
+
+def global_avg_pool2d(x: Any) -> Any:
+    """The mean of each channel of each image: (N, C, H, W) to (N, C, 1, 1)."""
+    return mean(x, (-2, -1), keepdim=True)
+
+
+def global_max_pool2d(x: Any) -> Any:
+    """The maximum of each channel of each image: (N, C, H, W) to (N, C, 1, 1)."""
+    return max_pool2d(x, x.shape[-2:])

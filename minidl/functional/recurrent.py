@@ -1,0 +1,263 @@
+"""Recurrent layers: a state that is carried from step to step and changed by what each step brings.
+
+The cells are one step, written with the operations of the other families. ``rnn``, ``lstm`` and ``gru`` are the whole
+walk over time as one operation, with the same formulas in ``kernels/recurrent``, where their sources stand too. Their
+gradient rule works on arrays alone: a second derivative is for the cells.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Function, Tensor
+from minidl.functional.activation import relu, sigmoid
+from minidl.functional.elementwise import namespace, tanh
+from minidl.functional.linear import linear
+from minidl.functional.shape import chunk
+
+__all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]
+
+
+class Rnn(Function):
+    """y[t] = tanh(x[t] w_ih^T + b_ih + h w_hh^T + b_hh) with h = y[t-1], h0 at first; and the last h."""
+
+    once_differentiable = True
+    saves_output = True
+
+    def __init__(self, nonlinearity, reverse):
+        self.options = {"nonlinearity": nonlinearity, "reverse": reverse}
+
+    def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
+        y = kernels.recurrent.rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
+        return y, _last(y, self.options["reverse"])
+
+    def backward(self, dy, inputs, output):
+        *gradients, db = kernels.recurrent.rnn_backward(
+            *inputs[:4], output[0], *dy, **self.options, needs_dx=self.needs(0)
+        )
+        return *gradients, *[db] * (len(inputs) - 4)
+
+
+class Lstm(Function):
+    """c[t] = f * c[t-1] + i * g and y[t] = o * tanh(c[t]), with i, f, g, o of x[t] and y[t-1]; and the last of both."""
+
+    once_differentiable = True
+    saves_output = True
+
+    def __init__(self, reverse):
+        self.reverse = reverse
+
+    def forward(self, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None):
+        y, c, gates = kernels.recurrent.lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
+        self.saved = c, gates
+        return y, _last(y, self.reverse), _last(c, self.reverse)
+
+    def backward(self, dy, inputs, output):
+        *gradients, db = kernels.recurrent.lstm_backward(
+            *inputs[:5], output[0], *self.saved, *dy, reverse=self.reverse, needs_dx=self.needs(0)
+        )
+        return *gradients, *[db] * (len(inputs) - 5)
+
+
+class Gru(Function):
+    """y[t] = (1 - z) * n + z * y[t-1], where z and n come from x[t] and y[t-1]; and the last y."""
+
+    once_differentiable = True
+    saves_output = True
+
+    def __init__(self, reverse):
+        self.reverse = reverse
+
+    def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
+        y, self.saved = kernels.recurrent.gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
+        return y, _last(y, self.reverse)
+
+    def backward(self, dy, inputs, output):
+        gradients = kernels.recurrent.gru_backward(
+            *inputs[:4], output[0], self.saved, *dy, reverse=self.reverse, needs_dx=self.needs(0)
+        )
+        return gradients[: len(inputs)]
+
+
+def _last(y: Any, reverse: bool) -> Any:
+    """The state after the walk, in memory of its own."""
+    return y[0 if reverse else -1].copy()
+
+
+def _zeros(x: Any, w_hh: Any) -> Any:
+    """The state (N, H) that a walk starts from if none is given."""
+    data = x.data if isinstance(x, Tensor) else x
+    return namespace(data).zeros((x.shape[1], w_hh.shape[1]), data.dtype)
+
+
+def rnn(
+    x: Any,
+    h0: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any = None,
+    b_hh: Any = None,
+    nonlinearity: str = "tanh",
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Elman's recurrent layer over all steps in time.
+
+    y[t] = tanh(x[t] w_ih^T + b_ih + y[t-1] w_hh^T + b_hh), with y[-1] = h0
+
+    Parameters
+    ----------
+    x : (T, N, C)
+        T steps of N sequences.
+    h0 : (N, H) or None
+        The state before the first step; None for zeros.
+    w_ih, w_hh : (H, C) and (H, H)
+    b_ih, b_hh : (H,), optional
+        Both or neither.
+    nonlinearity : {"tanh", "relu"}
+    reverse : bool
+        Walk from the last step to the first; y[t] still stands at t.
+
+    Returns
+    -------
+    y : (T, N, H)
+        The state after every step.
+    h_n : (N, H)
+        The state after the last step of the walk.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Shapes that do not fit (the text names them), no step in time, mixed dtypes.
+    RuntimeError
+        A second derivative: this operation has a first one only.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x, one = minidl.tensor([[[1.0]], [[1.0]], [[1.0]]]), minidl.tensor([[1.0]])
+    >>> y, h_n = F.rnn(x, None, one, one, nonlinearity="relu")
+    >>> y.flatten(), h_n
+    (tensor([1., 2., 3.]), tensor([[3.]]))
+    """
+    h0 = _zeros(x, w_hh) if h0 is None else h0
+    return Rnn(nonlinearity, reverse)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
+
+
+def lstm(
+    x: Any,
+    state: tuple[Any, Any] | None,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any = None,
+    b_hh: Any = None,
+    reverse: bool = False,
+) -> tuple[Any, Any, Any]:
+    """A layer of long short-term memory over all steps in time; :func:`lstm_cell` is its formula.
+
+    Parameters
+    ----------
+    x : (T, N, C)
+    state : (h0, c0), each (N, H), or None
+        None for zeros.
+    w_ih, w_hh : (4*H, C) and (4*H, H)
+        In four parts: i, f, g, o.
+    b_ih, b_hh : (4*H,), optional
+    reverse : bool
+
+    Returns
+    -------
+    y : (T, N, H)
+    h_n, c_n : (N, H)
+        The state and the cell after the last step of the walk.
+
+    Raises
+    ------
+    ValueError, TypeError, RuntimeError
+        As :func:`rnn`.
+    """
+    h0, c0 = (_zeros(x, w_hh), _zeros(x, w_hh)) if state is None else state
+    return Lstm(reverse)(x, h0, c0, w_ih, w_hh, *_biases(b_ih, b_hh))
+
+
+def gru(
+    x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, reverse: bool = False
+) -> tuple[Any, Any]:
+    """A layer of gated recurrent units over all steps in time; :func:`gru_cell` is its formula.
+
+    Parameters
+    ----------
+    x : (T, N, C)
+    h0 : (N, H) or None
+        None for zeros.
+    w_ih, w_hh : (3*H, C) and (3*H, H)
+        In three parts: r, z, n.
+    b_ih, b_hh : (3*H,), optional
+    reverse : bool
+
+    Returns
+    -------
+    y : (T, N, H)
+    h_n : (N, H)
+
+    Raises
+    ------
+    ValueError, TypeError, RuntimeError
+        As :func:`rnn`.
+    """
+    h0 = _zeros(x, w_hh) if h0 is None else h0
+    return Gru(reverse)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
+
+
+def _biases(b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
+    if (b_ih is None) != (b_hh is None):
+        raise ValueError("b_ih and b_hh must be given both or neither")
+    return () if b_ih is None else (b_ih, b_hh)
+
+
+def rnn_cell(
+    x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, nonlinearity: str = "tanh"
+) -> Any:
+    """One step of :func:`rnn`: the state (N, H) after x (N, C) came to h (N, H).
+
+    h = tanh(x w_ih^T + b_ih + h w_hh^T + b_hh), or relu for tanh
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
+    return tanh(a) if nonlinearity == "tanh" else relu(a)
+
+
+def lstm_cell(
+    x: Any, state: tuple[Any, Any], w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
+) -> tuple[Any, Any]:
+    """One step of :func:`lstm`: the state and cell, (N, H) each, after x (N, C) came to (h, c).
+
+    i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of the four parts of x w_ih^T + b_ih + h w_hh^T + b_hh
+    c = f * c + i * g
+    h = o * tanh(c)
+    """
+    h, c = state
+    a_i, a_f, a_g, a_o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
+    # c = f * c + i * g
+    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
+    # h = o * tanh(c)
+    return sigmoid(a_o) * tanh(c), c
+
+
+def gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+    """One step of :func:`gru`: the state (N, H) after x (N, C) came to h (N, H).
+
+    With a = x w_ih^T + b_ih and q = h w_hh^T + b_hh, each in three parts r, z, n:
+
+    r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
+    n = tanh(a_n + r * q_n)
+    h = (1 - z) * n + z * h
+    """
+    a_r, a_z, a_n = chunk(linear(x, w_ih, b_ih), 3, -1)
+    q_r, q_z, q_n = chunk(linear(h, w_hh, b_hh), 3, -1)
+    r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
+    # n = tanh(a_n + r * q_n)
+    n = tanh(a_n + r * q_n)
+    # h = (1 - z) * n + z * h
+    return (1 - z) * n + z * h

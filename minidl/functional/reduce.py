@@ -1,0 +1,334 @@
+"""Reductions: many numbers to one, along one axis, several, or all.
+
+`dim` is None (all axes), an axis, or a tuple of axes, negative ones counting from the end; ``keepdim=True`` leaves axes
+of size 1 where they were. Methods of Tensor take NumPy's names ``axis`` and ``keepdims`` as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minidl.autograd import Function, Tensor, tensor_method
+from minidl.functional.elementwise import abs, exp, namespace, sqrt, square, where
+
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "norm",
+    "std", "sum", "var",
+]  # fmt: skip
+
+Axes = int | tuple[int, ...] | None
+
+
+def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
+    """The axes as a tuple of numbers from 0; all of them for None.
+
+    >>> normalize_axes(-1, 3), normalize_axes(None, 2)
+    ((2,), (0, 1))
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    axes = []
+    for axis in dim if isinstance(dim, (tuple, list)) else (dim,):
+        if not isinstance(axis, (int, np.integer)):
+            raise TypeError(f"dim must be an integer or a tuple of integers, got {dim!r}")
+        limit = ndim or 1  # a 0-d array may be reduced along axis 0 or -1, as in PyTorch
+        if not -limit <= axis < limit:
+            raise IndexError(f"dim {axis} is out of range for {ndim} dimensions (expected {-limit} to {limit - 1})")
+        axes.append(axis % limit)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"dim names an axis twice: {dim!r}")
+    return tuple(axes) if ndim else ()
+
+
+def with_reduced_axes(y: Any, axes: tuple[int, ...], ndim: int) -> Any:
+    """y with the reduced axes put back as axes of size 1."""
+    kept = iter(y.shape)
+    return y.reshape(tuple(1 if axis in axes else next(kept) for axis in range(ndim)))
+
+
+class Sum(Function):
+    """y = sum of x along some axes."""
+
+    saves_inputs = False
+
+    def __init__(self, axes, keepdim):
+        self.axes, self.keepdim = axes, keepdim
+
+    def forward(self, x):
+        self.saved = x.shape
+        return x.sum(self.axes, keepdims=self.keepdim)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 for every x in the sum
+        if not self.keepdim:
+            dy = with_reduced_axes(dy, self.axes, len(self.saved))
+        return broadcast_to(dy, self.saved)
+
+
+class BroadcastTo(Function):
+    """y = x repeated along axes of size 1 and new axes in front."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, shape):
+        self.new_shape = shape
+
+    def forward(self, x):
+        return namespace(x).broadcast_to(x, self.new_shape)
+
+    def backward(self, dy, inputs, output):
+        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
+        return dy
+
+
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated to `shape`, without copying."""
+    return BroadcastTo(shape)(x)
+
+
+class Extreme(Function):
+    """y = the largest (or smallest) x along some axes; NaN if there is one. Ties share the gradient equally."""
+
+    saves_output = True
+
+    def __init__(self, name, axes):
+        self.name, self.axes = name, axes
+
+    def forward(self, x):
+        return getattr(x, self.name)(self.axes)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (number of ties) where x = y, else 0
+        x = inputs[0]
+        y = with_reduced_axes(output, self.axes, x.ndim)
+        chosen = (x == y) | ((x != x) & (y != y))
+        chosen = chosen.data if isinstance(chosen, Tensor) else chosen
+        share = chosen.astype(dy.dtype) / chosen.sum(self.axes, keepdims=True).astype(dy.dtype)
+        return with_reduced_axes(dy, self.axes, x.ndim) * share
+
+
+class LogSumExp(Function):
+    """y = log(sum of e^x) along some axes."""
+
+    saves_output = True
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def forward(self, x):
+        xp = namespace(x)
+        highest = x.max(self.axes, keepdims=True)
+        highest = xp.where(xp.isfinite(highest), highest, x.dtype.type(0))
+        return xp.log(xp.exp(x - highest).sum(self.axes)) + highest.reshape(xp.sum(x, self.axes).shape)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx[i] = e^x[i] / sum_j e^x[j] = e^(x[i] - y)
+        x = inputs[0]
+        y = with_reduced_axes(output, self.axes, x.ndim)
+        return with_reduced_axes(dy, self.axes, x.ndim) * exp(x - where(y == y, y, 0))
+
+
+@tensor_method()
+def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
+    """The sum along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(1)
+    tensor([3., 7.])
+    """
+    axes = normalize_axes(dim if axis is None else axis, x.ndim)
+    if x.dtype == bool:
+        x = x.astype(np.int64)
+    return Sum(axes, keepdim or keepdims)(x)
+
+
+@tensor_method()
+def mean(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
+    """The sum along `dim` over the number of values; NaN of no values."""
+    axes = normalize_axes(dim if axis is None else axis, x.ndim)
+    count = 1
+    for i in axes:
+        count *= x.shape[i]
+    return sum(x, axes, keepdim or keepdims) / count if count else sum(x, axes, keepdim or keepdims) * float("nan")
+
+
+class ValuesAndIndices(NamedTuple):
+    """What ``max`` and ``min`` along an axis give: the values, and where along the axis each was found."""
+
+    values: Any
+    indices: Any
+
+
+def _extreme(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
+    axes = normalize_axes(dim, x.ndim)
+    if any_empty(x.shape, axes):
+        raise ValueError(f"{name} of no values: x has shape {x.shape} and dim is {dim}")
+    y = Extreme(name, axes)(x)
+    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+
+
+def any_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
+    """Whether one of the axes has no entries."""
+    return 0 in [shape[axis] for axis in axes]
+
+
+@tensor_method()
+def amax(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """The largest value along `dim`; ties share the gradient equally."""
+    return _extreme("max", x, dim, keepdim)
+
+
+@tensor_method()
+def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """The smallest value along `dim`; ties share the gradient equally."""
+    return _extreme("min", x, dim, keepdim)
+
+
+def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    from minidl.functional.indexing import take_along_dim
+
+    find = argmax if name == "max" else argmin
+    indices = find(x, dim, keepdim=True)
+    values = take_along_dim(x, indices, dim, distinct=True)  # the gradient goes to the first of several ties
+    if not keepdim:
+        axis = normalize_axes(dim, x.ndim)
+        shape = tuple(n for i, n in enumerate(values.shape) if i not in axis)
+        values, indices = values.reshape(shape), indices.reshape(shape)
+    return ValuesAndIndices(values, indices)
+
+
+@tensor_method()
+def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([[1.0, 5.0], [7.0, 3.0]]).max(1)
+    >>> indices
+    tensor([1, 0])
+    """
+    return amax(x) if dim is None else _extreme_with_indices("max", x, dim, keepdim)
+
+
+@tensor_method()
+def min(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
+    return amin(x) if dim is None else _extreme_with_indices("min", x, dim, keepdim)
+
+
+def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
+    data = x.data if isinstance(x, Tensor) else x
+    if dim is not None:
+        (dim,) = normalize_axes(dim, data.ndim) or (None,)
+    if any_empty(data.shape, normalize_axes(dim, data.ndim)):
+        raise ValueError(f"{name} of no values: x has shape {data.shape} and dim is {dim}")
+    indices = namespace(data).asarray(getattr(data, name)(dim))
+    if keepdim and data.ndim:
+        indices = with_reduced_axes(indices, normalize_axes(dim, data.ndim), data.ndim)
+    return Tensor(indices) if isinstance(x, Tensor) else indices
+
+
+@tensor_method()
+def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the (first) largest value is, along `dim` or in the flattened x."""
+    return _search("argmax", x, dim, keepdim)
+
+
+@tensor_method()
+def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the (first) smallest value is, along `dim` or in the flattened x."""
+    return _search("argmin", x, dim, keepdim)
+
+
+@tensor_method()
+def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
+    """sum((x - mean)^2) / (n - correction) along `dim`: ``correction=1`` estimates the variance of what x samples."""
+    if unbiased is not None:
+        correction = int(unbiased)
+    axes = normalize_axes(dim, x.ndim)
+    count = 1
+    for i in axes:
+        count *= x.shape[i]
+    spread = sum(square(x - mean(x, axes, keepdim=True)), axes, keepdim)
+    freedom = count - correction
+    return spread / freedom if freedom > 0 else spread * float("nan") if count <= 1 else spread * float("inf")
+
+
+@tensor_method()
+def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
+    """The square root of :func:`var`."""
+    return sqrt(var(x, dim, correction, keepdim, unbiased))
+
+
+@tensor_method()
+def logsumexp(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """log(sum of e^x) along `dim`, without overflow."""
+    axes = normalize_axes(dim, x.ndim)
+    y = LogSumExp(axes)(x)
+    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+
+
+@tensor_method()
+def norm(x: Any, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Any:
+    """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
+    if p in ("fro", 2):
+        return Norm2(normalize_axes(dim, x.ndim), keepdim)(x)
+    size = abs(x)
+    if p == float("inf"):
+        return amax(size, dim, keepdim)
+    if p == float("-inf"):
+        return amin(size, dim, keepdim)
+    if p == 0:
+        return sum((x != 0).astype(x.dtype), dim, keepdim)
+    if p == 1:
+        return sum(size, dim, keepdim)
+    return sum(size**p, dim, keepdim) ** (1 / p)
+
+
+class Norm2(Function):
+    """y = sqrt(sum x^2) along some axes."""
+
+    saves_output = True
+
+    def __init__(self, axes, keepdim):
+        self.axes, self.keepdim = axes, keepdim
+
+    def forward(self, x):
+        return namespace(x).sqrt((x * x).sum(self.axes, keepdims=self.keepdim))
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = x / y, and 0 at the origin
+        x = inputs[0]
+        if not self.keepdim:
+            dy, output = (with_reduced_axes(part, self.axes, x.ndim) for part in (dy, output))
+        return x * (dy * where(output == 0, 0, 1 / where(output == 0, 1, output)))
+
+
+@tensor_method()
+def all(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """Whether every value along `dim` is true (not 0)."""
+    return _truth("all", x, dim, keepdim)
+
+
+@tensor_method()
+def any(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """Whether any value along `dim` is true (not 0)."""
+    return _truth("any", x, dim, keepdim)
+
+
+def _truth(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
+    data = x.data if isinstance(x, Tensor) else x
+    result = getattr(data, name)(normalize_axes(dim, data.ndim), keepdims=keepdim)
+    return Tensor(result) if isinstance(x, Tensor) else result
+
+
+@tensor_method()
+def count_nonzero(x: Any, dim: Axes = None) -> Any:
+    """How many values along `dim` are not 0."""
+    return sum((x != 0), dim)

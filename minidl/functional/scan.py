@@ -1,0 +1,76 @@
+"""Products along an axis, and cumulative sums: reductions whose gradients need to know the order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd import Function, Tensor, tensor_method
+from minidl.functional.elementwise import namespace
+from minidl.functional.reduce import Axes, normalize_axes, with_reduced_axes
+from minidl.functional.shape import flip, stack
+
+__all__ = ["cumsum", "prod"]
+
+
+class Prod(Function):
+    """y = product of x along one axis."""
+
+    saves_inputs = True
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        return x.prod(self.axis)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx[i] = product of all x[j] but x[i]: those before times those after, so that a 0 is no trouble
+        x = inputs[0]
+        size, axis = x.shape[self.axis], self.axis
+        parts = [x[(slice(None),) * axis + (i,)] for i in range(size)]
+        before = [ones_like(dy)]
+        for part in parts[:-1]:
+            before.append(before[-1] * part)
+        after = [ones_like(dy)]
+        for part in parts[:0:-1]:
+            after.append(after[-1] * part)
+        return stack([dy * b * a for b, a in zip(before, after[::-1])], axis) if size else x * 0
+
+
+def ones_like(x: Any) -> Any:
+    """An array of ones in the shape of x."""
+    data = x.data if isinstance(x, Tensor) else x
+    return namespace(data).ones_like(data)
+
+
+class Cumsum(Function):
+    """y[i] = x[0] + ... + x[i] along one axis."""
+
+    saves_inputs = False
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        return x.cumsum(self.axis)
+
+    def backward(self, dy, inputs, output):
+        # dx[i] = dy[i] + dy[i + 1] + ... : a cumulative sum from the end
+        return flip(cumsum(flip(dy, self.axis), self.axis), self.axis)
+
+
+@tensor_method()
+def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """The product along `dim`."""
+    axes = normalize_axes(dim, x.ndim)
+    y = x
+    for axis in sorted(axes, reverse=True):
+        y = Prod(axis)(y)
+    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+
+
+@tensor_method()
+def cumsum(x: Any, dim: int) -> Any:
+    """y[i] = x[0] + ... + x[i] along `dim`."""
+    axes = normalize_axes(dim, x.ndim)
+    return Cumsum(axes[0])(x) if axes else x * 1

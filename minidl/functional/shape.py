@@ -1,0 +1,450 @@
+"""Shapes: the same numbers arranged otherwise, joined or cut. Views share memory where NumPy's do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Function, Tensor, tensor_method
+from minidl.functional.elementwise import mul, namespace
+from minidl.functional.reduce import broadcast_to, normalize_axes
+
+__all__ = [
+    "broadcast_to", "cat", "chunk", "concatenate", "contiguous", "expand", "flatten", "flip", "movedim", "pad",
+    "permute", "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "t", "transpose", "tril",
+    "triu", "unbind", "unflatten", "unsqueeze", "view",
+]  # fmt: skip
+
+tensor_method("broadcast_to")(broadcast_to)
+
+
+class Reshape(Function):
+    """y = x in another shape, read in C order."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, shape):
+        self.new_shape = shape
+
+    def forward(self, x):
+        self.saved = x.shape
+        return x.reshape(self.new_shape)
+
+    def backward(self, dy, inputs, output):
+        return reshape(dy, self.saved)
+
+
+class Permute(Function):
+    """y[i, j, ...] = x with its axes in another order."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def forward(self, x):
+        return x.transpose(self.axes)
+
+    def backward(self, dy, inputs, output):
+        # put the axes back in their places
+        return permute(dy, tuple(self.axes.index(i) for i in range(len(self.axes))))
+
+
+class Flip(Function):
+    """y[i] = x[n - 1 - i] along some axes."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, axes):
+        self.axes = axes
+
+    def forward(self, x):
+        return namespace(x).flip(x, self.axes)
+
+    def backward(self, dy, inputs, output):
+        return flip(dy, self.axes)
+
+
+class Roll(Function):
+    """y[(i + shift) mod n] = x[i] along some axes."""
+
+    saves_inputs = False
+
+    def __init__(self, shifts, axes):
+        self.shifts, self.axes = shifts, axes
+
+    def forward(self, x):
+        return namespace(x).roll(x, self.shifts, self.axes)
+
+    def backward(self, dy, inputs, output):
+        return Roll(tuple(-shift for shift in self.shifts), self.axes)(dy)
+
+
+class Cat(Function):
+    """y = several x, one after the other along an axis."""
+
+    saves_inputs = False
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        self.saved = [x.shape[self.axis] for x in xs]
+        return namespace(*xs).concatenate(xs, self.axis)
+
+    def backward(self, dy, inputs, output):
+        # each x gets its own piece of dy
+        return split(dy, self.saved, self.axis)
+
+
+class Pad(Function):
+    """y = x with a border: of a constant, or of x itself read on beyond its edges."""
+
+    saves_inputs = False
+
+    def __init__(self, widths, mode, value):
+        self.widths, self.mode, self.value = widths, mode, value
+
+    def forward(self, x):
+        self.saved = x.shape
+        options = {"constant_values": self.value} if self.mode == "constant" else {}
+        return namespace(x).pad(x, self.widths, self.mode, **options)
+
+    def backward(self, dy, inputs, output):
+        if self.mode == "constant":
+            inside = tuple(slice(low, low + n) for (low, _), n in zip(self.widths, self.saved))
+            return dy[inside]
+        # one axis at a time: what a border pixel was read from gets the border's dy as well
+        for axis, ((low, high), n) in enumerate(zip(self.widths, self.saved)):
+            if low or high:
+                source = np.pad(np.arange(n), (low, high), self.mode)
+                dy = _add_rows(dy, source, n, axis)
+        return dy
+
+
+def _add_rows(dy: Any, source: np.ndarray, n: int, axis: int) -> Any:
+    """dx[source[i]] += dy[i] along an axis."""
+    from minidl.functional.indexing import index_add
+
+    rows = tuple(slice(None) for _ in range(axis))
+    return index_add(dy, rows + (source,), (*dy.shape[:axis], n, *dy.shape[axis + 1 :]))
+
+
+def _sizes(shape: tuple) -> tuple[int, ...]:
+    """Sizes given as ``(2, 3)`` or as ``2, 3``."""
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = tuple(shape[0])
+    return tuple(int(n) for n in shape)
+
+
+@tensor_method("reshape", "view")
+def reshape(x: Any, *shape: int | Sequence[int], order: str = "C") -> Any:
+    """x in another shape with as many numbers; one size may be -1, meaning "what is left".
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0, 3.0, 4.0]).reshape(2, -1)
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    sizes = _sizes(shape)
+    known = 1
+    for n in sizes:
+        known *= n if n != -1 else 1
+    count = 1
+    for n in x.shape:
+        count *= n
+    unknown = sizes.count(-1)
+    if (
+        unknown > 1
+        or min(sizes, default=0) < -1
+        or (unknown == 0 and known != count)
+        or (unknown and (known == 0 or count % known))
+    ):
+        raise ValueError(f"shape {sizes} does not fit the {count} numbers of x, whose shape is {tuple(x.shape)}")
+    return Reshape(sizes)(x)
+
+
+view = reshape
+
+
+@tensor_method()
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """x with the axes from `start_dim` to `end_dim` made one."""
+    if x.ndim == 0:
+        return reshape(x, 1)
+    (start,), (end,) = normalize_axes(start_dim, x.ndim), normalize_axes(end_dim, x.ndim)
+    if start > end:
+        raise ValueError(f"start_dim must not come after end_dim, got {start_dim} and {end_dim}")
+    merged = 1
+    for n in x.shape[start : end + 1]:
+        merged *= n
+    return reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
+
+
+@tensor_method()
+def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
+    """x with axis `dim` made several, of the given `sizes`."""
+    (axis,) = normalize_axes(dim, x.ndim)
+    known = 1
+    for n in sizes:
+        known *= n if n != -1 else 1
+    sizes = tuple(x.shape[axis] // known if n == -1 else n for n in sizes)
+    return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
+
+
+@tensor_method()
+def permute(x: Any, *dims: int | Sequence[int]) -> Any:
+    """x with its axes in the order `dims`: y.shape[i] = x.shape[dims[i]]."""
+    axes = normalize_axes(_sizes(dims), x.ndim)
+    if len(axes) != x.ndim:
+        raise ValueError(f"dims must name each of the {x.ndim} axes once, got {_sizes(dims)}")
+    return Permute(axes)(x)
+
+
+@tensor_method("transpose", "swapaxes")
+def transpose(x: Any, dim0: int, dim1: int) -> Any:
+    """x with two axes exchanged."""
+    (first,), (second,) = normalize_axes(dim0, x.ndim), normalize_axes(dim1, x.ndim)
+    order = list(range(x.ndim))
+    order[first], order[second] = order[second], order[first]
+    return Permute(tuple(order))(x)
+
+
+swapaxes = transpose
+
+
+@tensor_method()
+def movedim(x: Any, source: int, destination: int) -> Any:
+    """x with one axis moved, the others in their order."""
+    (start,), (end,) = normalize_axes(source, x.ndim), normalize_axes(destination, x.ndim)
+    order = [axis for axis in range(x.ndim) if axis != start]
+    order.insert(end, start)
+    return Permute(tuple(order))(x)
+
+
+@tensor_method()
+def t(x: Any) -> Any:
+    """The transposed matrix."""
+    if x.ndim > 2:
+        raise ValueError(f"t() needs at most 2 dimensions, got shape {tuple(x.shape)}; use transpose(dim0, dim1)")
+    return x if x.ndim < 2 else Permute((1, 0))(x)
+
+
+Tensor.T = property(lambda x: Permute(tuple(range(x.ndim))[::-1])(x), doc="The tensor with its axes reversed.")
+Tensor.mT = property(lambda x: transpose(x, -2, -1), doc="The tensor with its last two axes exchanged.")
+
+
+@tensor_method()
+def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
+    """x without its axes of size 1; with `dim`, without those of them that have size 1."""
+    axes = normalize_axes(dim, x.ndim)
+    return reshape(x, tuple(n for axis, n in enumerate(x.shape) if n != 1 or axis not in axes))
+
+
+@tensor_method()
+def unsqueeze(x: Any, dim: int) -> Any:
+    """x with a new axis of size 1 at `dim`."""
+    (axis,) = normalize_axes(dim, x.ndim + 1)
+    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+@tensor_method()
+def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
+    """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size."""
+    sizes = _sizes(sizes)
+    added = len(sizes) - x.ndim
+    if added < 0:
+        raise ValueError(f"expand needs at least the {x.ndim} sizes that x has, got {sizes}")
+    if -1 in sizes[:added]:
+        raise ValueError(f"-1 keeps a size, so it can't stand for a new axis: {sizes}")
+    return broadcast_to(x, tuple(x.shape[i - added] if n == -1 else n for i, n in enumerate(sizes)))
+
+
+@tensor_method()
+def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
+    """x tiled: `repeats` copies along each axis, new axes in front."""
+    repeats = _sizes(repeats)
+    added = len(repeats) - x.ndim
+    if added < 0:
+        raise ValueError(f"repeat needs a number for each of the {x.ndim} axes of x, got {repeats}")
+    shape = (1,) * added + tuple(x.shape)
+    interleaved = tuple(part for n in shape for part in (1, n))
+    tiled = tuple(part for copies, n in zip(repeats, shape) for part in (copies, n))
+    return reshape(broadcast_to(reshape(x, interleaved), tiled), tuple(copies * n for copies, n in zip(repeats, shape)))
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors joined end to end along `dim`; all other sizes must be equal.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.cat([minidl.tensor([1.0]), minidl.tensor([2.0, 3.0])])
+    tensor([1., 2., 3.])
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("cat needs at least one tensor")
+    first = tensors[0]
+    (axis,) = normalize_axes(dim, first.ndim) or (0,)
+    for i, x in enumerate(tensors):
+        fits = x.ndim == first.ndim > 0 and all(
+            a == b for j, (a, b) in enumerate(zip(x.shape, first.shape)) if j != axis
+        )
+        if not fits:
+            raise ValueError(
+                f"cat along dim {dim}: tensors[{i}] has shape {tuple(x.shape)}, tensors[0] {tuple(first.shape)}; "
+                "all sizes but that one must be equal"
+            )
+    return Cat(axis)(*tensors)
+
+
+concatenate = cat
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape joined along a new axis `dim`."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("stack needs at least one tensor")
+    for i, x in enumerate(tensors):
+        if x.shape != tensors[0].shape:
+            raise ValueError(
+                f"stack needs equal shapes: tensors[{i}] has {tuple(x.shape)}, tensors[0] {tuple(tensors[0].shape)}"
+            )
+    return cat([unsqueeze(x, dim) for x in tensors], dim)
+
+
+@tensor_method()
+def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
+    """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list."""
+    (axis,) = normalize_axes(dim, x.ndim)
+    n = x.shape[axis]
+    if isinstance(split_size, (int, np.integer)):
+        if split_size < 1:
+            raise ValueError(f"split_size must be at least 1, got {split_size}")
+        sizes = [min(split_size, n - start) for start in range(0, n, split_size)] or [0]
+    else:
+        sizes = list(split_size)
+        total = 0
+        for size in sizes:
+            total += size
+        if total != n:
+            raise ValueError(f"split_size {sizes} adds up to {total}, the axis has {n}")
+    pieces, start = [], 0
+    for size in sizes:
+        pieces.append(x[(slice(None),) * axis + (slice(start, start + size),)])
+        start += size
+    return tuple(pieces)
+
+
+@tensor_method()
+def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
+    """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller)."""
+    if chunks < 1:
+        raise ValueError(f"chunks must be at least 1, got {chunks}")
+    (axis,) = normalize_axes(dim, x.ndim)
+    return split(x, max(1, -(-x.shape[axis] // chunks)), axis)
+
+
+@tensor_method()
+def unbind(x: Any, dim: int = 0) -> tuple:
+    """x cut along `dim` into pieces of size 1, without that axis."""
+    (axis,) = normalize_axes(dim, x.ndim)
+    return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
+
+
+@tensor_method()
+def flip(x: Any, *dims: int | Sequence[int]) -> Any:
+    """x in reverse order along `dims`."""
+    return Flip(normalize_axes(_sizes(dims), x.ndim))(x)
+
+
+@tensor_method()
+def roll(x: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
+    """x moved by `shifts` along `dims`, what falls off coming in at the other end; along the flattened x for None."""
+    if dims is None:
+        return reshape(roll(flatten(x), shifts, 0), x.shape)
+    shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    axes = normalize_axes(tuple(dims) if isinstance(dims, (tuple, list)) else dims, x.ndim)
+    if len(shifts) != len(axes):
+        raise ValueError(f"shifts and dims must have as many entries, got {shifts} and {dims}")
+    return Roll(shifts, axes)(x)
+
+
+def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+    """x with a border. `pad` is (before, after) of the last axis, then of the one before it, and so on, as in PyTorch.
+
+    Parameters
+    ----------
+    mode : {"constant", "reflect", "replicate"}
+        The border is `value`; x mirrored at its edge numbers; or its edge numbers repeated.
+
+    Examples
+    --------
+    >>> import minidl.functional as F, minidl
+    >>> F.pad(minidl.tensor([[1.0, 2.0]]), (1, 0))
+    tensor([[0., 1., 2.]])
+    """
+    names = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
+    if mode not in names:
+        raise ValueError(f"mode must be one of {', '.join(names)}, got {mode!r}")
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad needs two numbers for each of at most {x.ndim} axes, got {tuple(pad)}")
+    widths = [(0, 0)] * x.ndim
+    for i in range(len(pad) // 2):
+        widths[-1 - i] = (int(pad[2 * i]), int(pad[2 * i + 1]))
+    for axis, (low, high) in enumerate(widths):
+        if mode == "reflect" and max(low, high) >= x.shape[axis]:
+            raise ValueError(
+                f"reflect can pad axis {axis} of size {x.shape[axis]} by less than its size, got {(low, high)}"
+            )
+        if min(low, high) < 0 and (mode != "constant" or x.shape[axis] + low + high < 0):
+            raise ValueError(f"padding {(low, high)} does not fit axis {axis} of size {x.shape[axis]}")
+    if any(min(width) < 0 for width in widths):  # a negative border cuts
+        x = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
+        widths = [(max(0, low), max(0, high)) for low, high in widths]
+    return Pad(widths, names[mode], value)(x)
+
+
+@tensor_method()
+def tril(x: Any, diagonal: int = 0) -> Any:
+    """x with zeros above the given diagonal."""
+    rows, columns = x.shape[-2:]
+    return mul(x, namespace(_data(x)).tri(rows, columns, diagonal, dtype=x.dtype))
+
+
+@tensor_method()
+def triu(x: Any, diagonal: int = 0) -> Any:
+    """x with zeros below the given diagonal."""
+    rows, columns = x.shape[-2:]
+    return mul(x, 1 - namespace(_data(x)).tri(rows, columns, diagonal - 1, dtype=x.dtype))
+
+
+@tensor_method()
+def contiguous(x: Any) -> Any:
+    """x in C-ordered memory; itself if it is so already."""
+    return x if _data(x).flags.c_contiguous else Contiguous()(x)
+
+
+class Contiguous(Function):
+    """y = x, copied to C order."""
+
+    saves_inputs = False
+
+    def forward(self, x):
+        return namespace(x).ascontiguousarray(x)
+
+    def backward(self, dy, inputs, output):
+        return dy
+
+
+def _data(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x

@@ -1,0 +1,50 @@
+"""Layers: parameters and the functions of :mod:`minidl.functional` that use them."""
+
+from minidl.nn import init, utils
+from minidl.nn.activation import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from minidl.nn.attention import MultiheadAttention
+from minidl.nn.container import ModuleDict, ModuleList, Sequential
+from minidl.nn.conv import Conv1d, Conv2d, ConvTranspose2d
+from minidl.nn.dropout import Dropout, Dropout2d
+from minidl.nn.embedding import Embedding
+from minidl.nn.linear import Flatten, Identity, Linear, Unflatten
+from minidl.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
+from minidl.nn.module import Module, Parameter
+from minidl.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
+from minidl.nn.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minidl.nn.recurrent import GRU, LSTM, RNN
+from minidl.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
+from minidl.nn.summary import summary
+from minidl.nn.transformer import TransformerEncoder, TransformerEncoderLayer
+
+__all__ = [
+    "AdaptiveAvgPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv1d",
+    "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU", "Embedding", "Flatten", "GELU",
+    "GRU", "GRUCell", "GroupNorm", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm",
+    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList",
+    "MultiheadAttention", "NLLLoss", "Parameter", "RNN", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid",
+    "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
+    "init", "summary", "utils",
+]  # fmt: skip

@@ -1,0 +1,146 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import functional as F
+from minidl.kernels import pair
+from minidl.nn.linear import init_as_torch, new_parameter
+from minidl.nn.module import Module
+
+Size = int | tuple[int, int]
+
+
+class _Conv(Module):
+    """What all convolutions share: their sizes, weights and initial values."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, weight_shape):
+        super().__init__()
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"groups must divide in_channels and out_channels, got {groups}, {in_channels} and {out_channels}"
+            )
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
+        self.groups = groups
+        self.weight = new_parameter(*weight_shape)
+        self.register_parameter("bias", new_parameter(out_channels) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        init_as_torch(self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        defaults = {"padding": (0, 0), "dilation": (1, 1), "groups": 1}
+        for name, default in defaults.items():
+            value = getattr(self, name)
+            if value not in (default, default[0] if isinstance(default, tuple) else default):
+                text += f", {name}={value}"
+        return text + ("" if self.bias is not None else ", bias=False")
+
+
+class Conv2d(_Conv):
+    """A window of weights slides over images; see :func:`minidl.functional.conv2d` for the formula.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        C and K.
+    kernel_size, stride, dilation : int or (int, int)
+    padding : int, (int, int), "valid" or "same"
+    groups : int
+    bias : bool
+
+    Examples
+    --------
+    >>> import minidl, numpy as np
+    >>> from minidl import nn
+    >>> nn.Conv2d(1, 8, 3, padding=1)(minidl.Tensor(np.zeros((2, 1, 28, 28), "float32"))).shape
+    (2, 8, 28, 28)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ):
+        window = pair(kernel_size, "kernel_size", 1)
+        padding = padding if isinstance(padding, str) else pair(padding, "padding")
+        shape = (out_channels, in_channels // max(1, groups), *window)
+        geometry = (pair(stride, "stride", 1), padding, pair(dilation, "dilation", 1), groups)
+        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
+
+    def forward(self, x: Any) -> Any:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class ConvTranspose2d(_Conv):
+    """Each pixel stamps a window of weights, so images grow; see :func:`minidl.functional.conv_transpose2d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, output_padding, dilation : int or (int, int)
+    groups : int
+    bias : bool
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Size = 1,
+    ):
+        window = pair(kernel_size, "kernel_size", 1)
+        shape = (in_channels, out_channels // max(1, groups), *window)
+        geometry = (pair(stride, "stride", 1), pair(padding, "padding"), pair(dilation, "dilation", 1), groups)
+        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
+        self.output_padding = pair(output_padding, "output_padding")
+
+    def forward(self, x: Any) -> Any:
+        return F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        )
+
+
+class Conv1d(_Conv):
+    """A window of weights slides over sequences (N, C, W); see :func:`minidl.functional.conv1d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels, kernel_size, stride, dilation, groups : int
+    padding : int, "valid" or "same"
+    bias : bool
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int | str = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ):
+        shape = (out_channels, in_channels // max(1, groups), kernel_size)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, shape)
+
+    def forward(self, x: Any) -> Any:
+        return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)

@@ -1,0 +1,31 @@
+"""Dropout layers; the formula is in :mod:`minidl.functional.dropout`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import functional as F
+from minidl.nn.module import Module
+
+
+class Dropout(Module):
+    """In training, each number set to 0 with probability `p`, the others divided by 1 - p."""
+
+    def __init__(self, p: float = 0.5):
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"p must be a probability from 0 to 1, got {p}")
+        self.p = p
+
+    def forward(self, x: Any) -> Any:
+        return F.dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class Dropout2d(Dropout):
+    """In training, each channel of each image set to 0 with probability `p`, the others divided by 1 - p."""
+
+    def forward(self, x: Any) -> Any:
+        return F.dropout2d(x, self.p, self.training)

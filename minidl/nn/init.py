@@ -1,0 +1,107 @@
+"""Initial values: random numbers whose spread keeps signals neither growing nor dying from layer to layer.
+
+Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. All write into the tensor and return it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl import random
+from minidl.autograd import Tensor, no_grad
+
+
+def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
+    """(inputs to one output unit, outputs that one input unit goes to) of weights (out, in, ...)."""
+    if tensor.ndim < 2:
+        raise ValueError(f"fans are those of weights of at least two dimensions, got shape {tensor.shape}")
+    window = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * window, tensor.shape[0] * window
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights must be larger to make up for what a nonlinearity takes away."""
+    if nonlinearity in ("linear", "sigmoid", "conv1d", "conv2d"):
+        return 1.0
+    if nonlinearity == "tanh":
+        return 5 / 3
+    if nonlinearity == "relu":
+        return math.sqrt(2)
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return math.sqrt(2 / (1 + slope * slope))
+    raise ValueError(f"nonlinearity must be linear, sigmoid, tanh, relu or leaky_relu, got {nonlinearity!r}")
+
+
+def _write(tensor: Tensor, values: Any) -> Tensor:
+    with no_grad():
+        return tensor.assign_(Tensor(np.asarray(values, tensor.dtype)).to(tensor.device))
+
+
+def constant_(tensor: Tensor, value: float) -> Tensor:
+    """Every number `value`."""
+    return _write(tensor, np.full(tensor.shape, value))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Every number 0."""
+    return constant_(tensor, 0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Every number 1."""
+    return constant_(tensor, 1)
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Numbers spread evenly from a to b."""
+    return _write(tensor, random.generator("initialization").uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Normally distributed numbers."""
+    return _write(tensor, random.generator("initialization").normal(mean, std, tensor.shape))
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010, equation 16)."""
+    fan_in, fan_out = fan_in_and_out(tensor)
+    bound = gain * math.sqrt(6 / (fan_in + fan_out))
+    return uniform_(tensor, -bound, bound)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Normal with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    fan_in, fan_out = fan_in_and_out(tensor)
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)))
+
+
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky relu."""
+    bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _fan(tensor, mode))
+    return uniform_(tensor, -bound, bound)
+
+
+def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """Normal with std = gain / sqrt(fan) (He et al., 2015, equation 10); `a` is the slope of a leaky relu."""
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Rows (or columns, if there are fewer) of length `gain` at right angles (Saxe et al., 2013)."""
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ needs at least two dimensions, got shape {tensor.shape}")
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    noise = random.generator("initialization").standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(noise)
+    q *= np.sign(np.diag(r))  # without this, q is not evenly spread over all rotations
+    return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def _fan(tensor: Tensor, mode: str) -> int:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return fan_in_and_out(tensor)[mode == "fan_out"]

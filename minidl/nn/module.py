@@ -1,0 +1,373 @@
+"""Module: parameters, and a forward that uses them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor, no_grad
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module trains: assigned to an attribute of a Module, it is found by ``parameters()``."""
+
+    def __init__(self, data: Any, requires_grad: bool = True):
+        super().__init__(data, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class LoadResult:
+    """What ``load_state_dict(strict=False)`` left out: the keys that were missing and those that were not expected."""
+
+    def __init__(self, missing_keys: list[str], unexpected_keys: list[str]):
+        self.missing_keys, self.unexpected_keys = missing_keys, unexpected_keys
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return iter((self.missing_keys, self.unexpected_keys))
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"LoadResult(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Module:
+    """A network or a part of one.
+
+    A subclass assigns parameters and other modules to attributes in ``__init__`` and computes in ``forward``; calling
+    the module calls ``forward``.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(4, 8)
+    ...         self.output = nn.Linear(8, 2)
+    ...     def forward(self, x):
+    ...         return self.output(self.hidden(x).relu())
+    >>> net = Net()
+    >>> net(minidl.tensor([[1.0, 2.0, 3.0, 4.0]])).shape
+    (1, 2)
+    >>> [name for name, _ in net.named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'output.weight', 'output.bias']
+    """
+
+    training: bool = True
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "_parameters", {})
+        object.__setattr__(self, "_buffers", {})
+        object.__setattr__(self, "_modules", {})
+        object.__setattr__(self, "_transient", set())  # names of buffers that are not saved
+        object.__setattr__(self, "_forward_hooks", OrderedDict())
+        object.__setattr__(self, "_forward_pre_hooks", OrderedDict())
+
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        for hook in self._forward_pre_hooks.values():
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        output = self.forward(*inputs, **options)
+        for hook in self._forward_hooks.values():
+            changed = hook(self, inputs, output)
+            if changed is not None:
+                output = changed
+        return output
+
+    # Attributes: parameters, buffers and modules are kept in tables of their own
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        tables = self.__dict__.get("_parameters"), self.__dict__.get("_buffers"), self.__dict__.get("_modules")
+        if tables[0] is None:
+            if isinstance(value, (Parameter, Module)):
+                raise AttributeError(
+                    f"call super().__init__() before assigning {name} in {type(self).__name__}.__init__"
+                )
+            object.__setattr__(self, name, value)
+            return
+        parameters, buffers, modules = tables
+        if isinstance(value, Parameter):
+            table = parameters
+        elif isinstance(value, Module):
+            table = modules
+        elif name in buffers and (value is None or isinstance(value, Tensor)):
+            table = buffers
+        elif name in parameters and value is None:
+            table = parameters
+        elif name in parameters:
+            raise TypeError(f"{name} is a parameter: assign an nn.Parameter or None, got {type(value).__name__}")
+        else:
+            table = None
+        for other in tables:
+            if other is not table:
+                other.pop(name, None)
+        if table is None:
+            object.__setattr__(self, name, value)
+        else:
+            self.__dict__.pop(name, None)
+            table[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        for table in ("_parameters", "_buffers", "_modules"):
+            values = self.__dict__.get(table)
+            if values is not None and name in values:
+                return values[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for table in (self._parameters, self._buffers, self._modules):
+            if name in table:
+                del table[name]
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Add a parameter under a name; None says that this module could have one and has not (``bias=False``)."""
+        self._parameters[name] = parameter
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that belongs to the state but is not trained; saved only if `persistent`."""
+        self._buffers[name] = tensor
+        if not persistent:
+            self._transient.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a module under a name that need not be an identifier."""
+        if not name or "." in name:
+            raise ValueError(f"a module's name must be a non-empty string without a dot, got {name!r}")
+        self._modules[name] = module
+
+    # What is inside
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below it, each once, with names like ``"features.0"``."""
+        seen: set[int] = set()
+
+        def walk(module: Module, name: str) -> Iterator[tuple[str, Module]]:
+            if id(module) in seen:
+                return
+            seen.add(id(module))
+            yield name, module
+            for key, child in module._modules.items():
+                if child is not None:
+                    yield from walk(child, f"{name}.{key}" if name else key)
+
+        return walk(self, prefix)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below, each once."""
+        seen: set[int] = set()
+        for name, child in self._modules.items():
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below, each once."""
+        return (child for _, child in self.named_children())
+
+    def _named(self, table: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Tensor]]:
+        seen: set[int] = set()
+        modules = self.named_modules(prefix) if recurse else [(prefix, self)]
+        for name, module in modules:
+            for key, value in getattr(module, table).items():
+                if value is not None and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{name}.{key}" if name else key), value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once (a shared one under its first name), with names like ``"features.0.weight"``."""
+        return self._named("_parameters", prefix, recurse)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter once: what an optimizer takes."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer once, with its name."""
+        return self._named("_buffers", prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of that dotted name; ``""`` is this one."""
+        module = self
+        for name in target.split(".") if target else []:
+            child = module._modules.get(name)
+            if child is None:
+                raise AttributeError(f"{type(module).__name__} has no module {name!r} (looking for {target!r})")
+            module = child
+        return module
+
+    # Changing all of it
+
+    def apply(self, function: Callable[[Module], Any]) -> Module:
+        """Call `function` on every module, children first; returns this module."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Behave as in training (dropout drops, batch norm uses the batch) or in evaluation; returns this module."""
+        for module in self.modules():
+            object.__setattr__(module, "training", bool(mode))
+        return self
+
+    def eval(self) -> Module:
+        """Behave as in evaluation; returns this module."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Train all parameters, or freeze them; returns this module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters():
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+
+    def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Module:
+        """Move the parameters and buffers to a device, convert floating-point ones to a dtype; returns this module."""
+        for target in targets:
+            if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+                device = target
+            else:
+                dtype = target
+        for tensor in (*self.parameters(), *self.buffers()):
+            converts = dtype if tensor.is_floating_point() else None
+            for part in (tensor, tensor.grad):
+                if part is not None:
+                    part.data = part.detach().to(device=device, dtype=converts).data
+                    part.changed()
+        return self
+
+    def cpu(self) -> Module:
+        return self.to("cpu")
+
+    def cuda(self) -> Module:
+        return self.to("cuda")
+
+    def float(self) -> Module:
+        return self.to(np.float32)
+
+    def double(self) -> Module:
+        return self.to(np.float64)
+
+    # Hooks
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> HookHandle:
+        """Call ``hook(module, inputs, output)`` after every forward; a result replaces the output."""
+        return HookHandle(self._forward_hooks, hook)
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> HookHandle:
+        """Call ``hook(module, inputs)`` before every forward; what it returns, unless None, replaces the inputs."""
+        return HookHandle(self._forward_pre_hooks, hook)
+
+    # State
+
+    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+        """Parameters and persistent buffers by name: detached tensors that share the memory of this module's."""
+        state: dict[str, Tensor] = {}
+        for name, module in _named_with_duplicates(self, prefix):
+            for table in (module._parameters, module._buffers):
+                for key, value in table.items():
+                    if value is not None and key not in module._transient:
+                        state[f"{name}{key}"] = value.detach()
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> LoadResult:
+        """Copy the values of `state_dict` (Tensors or arrays) into the parameters and buffers of the same names.
+
+        Raises
+        ------
+        RuntimeError
+            Names every key that is missing, unexpected (with `strict`), or of another shape. Nothing is changed then.
+        """
+        own = self.state_dict()
+        missing = [key for key in own if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in own]
+        problems = []
+        if strict and missing:
+            problems.append(f"missing keys: {', '.join(missing)}")
+        if strict and unexpected:
+            problems.append(f"unexpected keys: {', '.join(unexpected)}")
+        for key in own:
+            if key in state_dict and tuple(np.shape(state_dict[key])) != own[key].shape:
+                problems.append(
+                    f"{key} has shape {tuple(np.shape(state_dict[key]))} in the state, {own[key].shape} in the model"
+                )
+        if problems:
+            raise RuntimeError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
+        with no_grad():
+            for key, tensor in own.items():
+                if key in state_dict:
+                    source = state_dict[key]
+                    source = source if isinstance(source, Tensor) else Tensor(np.asarray(source))
+                    tensor.assign_(source.detach().to(tensor.device))
+        return LoadResult(missing, unexpected)
+
+    # How it looks
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of a layer's ``repr``."""
+        return ""
+
+    def __repr__(self) -> str:
+        own = self.extra_repr()
+        lines = []
+        for name, child in self._modules.items():
+            lines.append(f"  ({name}): " + repr(child).replace("\n", "\n  "))
+        if not lines:
+            return f"{type(self).__name__}({own})"
+        return "\n".join([f"{type(self).__name__}({own}", *lines, ")"])
+
+
+class HookHandle:
+    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
+
+    def __init__(self, hooks: dict[int, Callable], hook: Callable):
+        self._hooks = hooks
+        hooks[id(self)] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(id(self), None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+def _named_with_duplicates(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:
+    """Every module under every name it has: a shared one is saved under each, as in PyTorch."""
+    yield prefix, module
+    for key, child in module._modules.items():
+        if child is not None:
+            yield from _named_with_duplicates(child, f"{prefix}{key}.")

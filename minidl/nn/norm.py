@@ -1,0 +1,145 @@
+"""Normalization layers; the formula is in :mod:`minidl.functional.norm`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import functional as F
+from minidl.autograd import Tensor, no_grad
+from minidl.nn import init
+from minidl.nn.linear import new_parameter
+from minidl.nn.module import Module
+
+
+class _BatchNorm(Module):
+    """Each channel brought to mean 0 and variance 1, then scaled by ``weight`` and shifted by ``bias``.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        How far the running statistics move towards the batch's at each step; None averages all batches equally.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        Whether evaluation uses running statistics; the batch's own if not.
+    """
+
+    dimensions: tuple[int, ...] = ()
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ):
+        super().__init__()
+        self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
+        self.track_running_stats = track_running_stats
+        self.register_parameter("weight", new_parameter(num_features) if affine else None)
+        self.register_parameter("bias", new_parameter(num_features) if affine else None)
+        tracked = track_running_stats
+        self.register_buffer("running_mean", Tensor(np.zeros(num_features, np.float32)) if tracked else None)
+        self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)) if tracked else None)
+        self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if tracked else None)
+        if affine:
+            init.ones_(self.weight)
+
+    def forward(self, x: Any) -> Any:
+        if x.ndim not in self.dimensions:
+            wanted = " or ".join(map(str, self.dimensions))
+            raise ValueError(f"{type(self).__name__} needs x of {wanted} dimensions, got shape {tuple(x.shape)}")
+        momentum = self.momentum
+        if self.training and self.track_running_stats:
+            with no_grad():
+                self.num_batches_tracked.assign_(self.num_batches_tracked.data + 1)
+            if momentum is None:
+                momentum = 1 / float(self.num_batches_tracked)
+        uses_batch = self.training or not self.track_running_stats
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, uses_batch, momentum or 0.0, self.eps
+        )
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
+
+
+class BatchNorm1d(_BatchNorm):
+    __doc__ = _BatchNorm.__doc__.replace("Each channel", "Each channel of (N, C) or (N, C, L)")
+    dimensions = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    __doc__ = _BatchNorm.__doc__.replace("Each channel", "Each channel of images (N, C, H, W)")
+    dimensions = (4,)
+
+
+class LayerNorm(Module):
+    """The last axes, of sizes `normalized_shape`, brought to mean 0 and variance 1 together.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+    eps : float
+    elementwise_affine : bool
+        Whether there are a weight and a bias.
+    bias : bool
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ):
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.register_parameter("weight", new_parameter(*self.normalized_shape) if elementwise_affine else None)
+        self.register_parameter("bias", new_parameter(*self.normalized_shape) if elementwise_affine and bias else None)
+        if elementwise_affine:
+            init.ones_(self.weight)
+
+    def forward(self, x: Any) -> Any:
+        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class GroupNorm(Module):
+    """Each of `num_groups` groups of channels of each image brought to mean 0 and variance 1.
+
+    Parameters
+    ----------
+    num_groups, num_channels : int
+        The first divides the second.
+    eps : float
+    affine : bool
+        Whether there are a weight and a bias.
+    """
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
+        super().__init__()
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(f"num_groups must divide num_channels, got {num_groups} and {num_channels}")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.register_parameter("weight", new_parameter(num_channels) if affine else None)
+        self.register_parameter("bias", new_parameter(num_channels) if affine else None)
+        if affine:
+            init.ones_(self.weight)
+
+    def forward(self, x: Any) -> Any:
+        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"

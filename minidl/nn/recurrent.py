@@ -1,0 +1,246 @@
+"""Recurrent layers; the formulas are in :mod:`minidl.functional.recurrent` and ``kernels/recurrent``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl import functional as F
+from minidl.nn.linear import new_parameter
+from minidl.nn.module import Module
+from minidl.nn.recurrent_cell import check_nonlinearity, init_uniform
+
+
+class _Recurrent(Module):
+    """What RNN, LSTM and GRU share: layers on top of one another, each in one or two directions."""
+
+    parts = 1  # how many times H rows the weights have
+    states = 1  # how many arrays are carried from step to step
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+    ):
+        super().__init__()
+        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a positive integer, got {value!r}")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout}")
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, float(dropout), bidirectional
+        rows = self.parts * hidden_size
+        for layer in range(num_layers):
+            columns = input_size if layer == 0 else hidden_size * self.directions
+            for reverse in range(self.directions):
+                shapes = {"weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
+                if bias:
+                    shapes.update(bias_ih=(rows,), bias_hh=(rows,))
+                for name, shape in shapes.items():
+                    self.register_parameter(_name(name, layer, reverse), new_parameter(*shape))
+        self.reset_parameters()
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values, uniform in +-1 / sqrt(hidden_size)."""
+        init_uniform(self, self.hidden_size)
+
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
+        """y of one layer in one direction, and its last states."""
+        raise NotImplementedError
+
+    def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
+            sizes = "N, T" if self.batch_first else "T, N"
+            raise ValueError(
+                f"{type(self).__name__} needs x ({sizes}, {self.input_size}), or (T, {self.input_size}) for one "
+                f"sequence, got shape {tuple(x.shape)}"
+            )
+        batched = x.ndim == 3
+        if not batched:
+            x = F.unsqueeze(x, 1)
+        elif self.batch_first:
+            x = F.swapaxes(x, 0, 1)
+        given = self._given_states(hx, x.shape[1], batched)
+        last: list[tuple[Any, ...]] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for reverse in range(self.directions):
+                k = len(last)
+                start = None if given is None else tuple(state[k] for state in given)
+                y, *states = self.walk(x, start, self._weights(layer, reverse), bool(reverse))
+                outputs.append(y)
+                last.append(tuple(states))
+            x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)  # (T, N, D*H)
+            if self.dropout and layer + 1 < self.num_layers:
+                x = F.dropout(x, self.dropout, self.training)
+        if not batched:
+            x = F.squeeze(x, 1)
+        elif self.batch_first:
+            x = F.swapaxes(x, 0, 1)
+        final = tuple(F.stack(states) if batched else F.cat(states) for states in zip(*last))  # (L*D, N, H)
+        return x, final if self.states > 1 else final[0]
+
+    def _weights(self, layer: int, reverse: int) -> list:
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
+        return [getattr(self, _name(name, layer, reverse)) for name in names]
+
+    def _given_states(self, hx: Any, batch: int, batched: bool) -> tuple[Any, ...] | None:
+        """The states to start from, each (L*D, N, H); None for zeros."""
+        if hx is None:
+            return None
+        if self.states > 1 and not (isinstance(hx, (tuple, list)) and len(hx) == self.states):
+            raise TypeError(f"{type(self).__name__} needs the tuple (h0, c0) as hx, got {type(hx).__name__}")
+        given = tuple(hx) if self.states > 1 else (hx,)
+        count = self.num_layers * self.directions
+        expected = (count, batch, self.hidden_size) if batched else (count, self.hidden_size)
+        for name, state in zip(("h0", "c0"), given):
+            if tuple(state.shape) != expected:
+                raise ValueError(f"{name} must have shape {expected} for this x, got {tuple(state.shape)}")
+        return given if batched else tuple(F.unsqueeze(state, 1) for state in given)
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        defaults = dict(num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)
+        for name, default in defaults.items():
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        return text
+
+
+class RNN(_Recurrent):
+    """Elman's recurrent layers: y[t] = tanh(x[t] weight_ih^T + bias_ih + y[t-1] weight_hh^T + bias_hh).
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        C and H: the numbers that each step brings, and those of the state.
+    num_layers : int
+        L; each layer's output is the next one's input.
+    nonlinearity : {"tanh", "relu"}
+    bias : bool
+    batch_first : bool
+        Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
+    dropout : float
+        The probability with which a number between two layers is dropped in training.
+    bidirectional : bool
+        A second walk goes from the end to the beginning, with weights of its own (D = 2); outputs stand side by side.
+
+    Notes
+    -----
+    ``y, h_n = rnn(x, h0)`` with x (T, N, C), or (T, C) for one sequence; h0 (L*D, N, H), zeros if left out; y
+    (T, N, D*H) of the last layer; h_n (L*D, N, H) the last state of every layer and direction. For truncated
+    backpropagation through time, go on from ``h_n.detach()``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn
+    >>> y, h_n = nn.RNN(10, 20, batch_first=True)(np.zeros((3, 5, 10), "float32"))
+    >>> y.shape, h_n.shape
+    ((3, 5, 20), (1, 3, 20))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+    ):
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        self.nonlinearity = check_nonlinearity(nonlinearity)
+
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
+        h0 = None if states is None else states[0]
+        return F.rnn(x, h0, *weights, nonlinearity=self.nonlinearity, reverse=reverse)
+
+
+class LSTM(_Recurrent):
+    """Layers of long short-term memory; :func:`minidl.functional.lstm_cell` is one step.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        C and H: the numbers that each step brings, and those of the state.
+    num_layers : int
+        L; each layer's output is the next one's input.
+    bias : bool
+    batch_first : bool
+        Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
+    dropout : float
+        The probability with which a number between two layers is dropped in training.
+    bidirectional : bool
+        A second walk goes from the end to the beginning, with weights of its own (D = 2); outputs stand side by side.
+
+    Notes
+    -----
+    ``y, (h_n, c_n) = lstm(x, (h0, c0))``; shapes as in :class:`RNN`. The rows of the weights are in four parts: i, f,
+    g, o.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn
+    >>> y, (h_n, c_n) = nn.LSTM(10, 20, num_layers=2)(np.zeros((5, 3, 10), "float32"))
+    >>> y.shape, h_n.shape, c_n.shape
+    ((5, 3, 20), (2, 3, 20), (2, 3, 20))
+    """
+
+    parts = 4
+    states = 2
+
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
+        return F.lstm(x, states, *weights, reverse=reverse)
+
+
+class GRU(_Recurrent):
+    """Layers of gated recurrent units; :func:`minidl.functional.gru_cell` is one step.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        C and H: the numbers that each step brings, and those of the state.
+    num_layers : int
+        L; each layer's output is the next one's input.
+    bias : bool
+    batch_first : bool
+        Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
+    dropout : float
+        The probability with which a number between two layers is dropped in training.
+    bidirectional : bool
+        A second walk goes from the end to the beginning, with weights of its own (D = 2); outputs stand side by side.
+
+    Notes
+    -----
+    ``y, h_n = gru(x, h0)``; shapes as in :class:`RNN`. The rows of the weights are in three parts: r, z, n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn
+    >>> y, h_n = nn.GRU(10, 20, bidirectional=True)(np.zeros((5, 3, 10), "float32"))
+    >>> y.shape, h_n.shape
+    ((5, 3, 40), (2, 3, 20))
+    """
+
+    parts = 3
+
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
+        return F.gru(x, None if states is None else states[0], *weights, reverse=reverse)
+
+
+def _name(name: str, layer: int, reverse: int) -> str:
+    return f"{name}_l{layer}" + ("_reverse" if reverse else "")

@@ -1,0 +1,71 @@
+"""What a network is made of: each layer's output shape and parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd import Tensor, no_grad
+from minidl.nn.module import Module
+
+
+def summary(model: Module, *inputs: Any) -> str:
+    """A table of the layers that a forward of `inputs` goes through: name, output shape, number of parameters.
+
+    Parameters
+    ----------
+    model : Module
+    *inputs : Tensors or arrays
+        What ``model(*inputs)`` takes; the model is run once, in evaluation mode, unrecorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn
+    >>> print(nn.summary(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), np.zeros((1, 4), "float32")))
+    layer          output shape   parameters
+    ----------------------------------------
+    0 (Linear)     (1, 8)                 40
+    1 (ReLU)       (1, 8)                  0
+    ----------------------------------------
+    all                                   40
+    trainable                             40
+    """
+    rows: list[tuple[str, str, str]] = []
+    handles = []
+    for name, module in model.named_modules():
+        if module._modules and module is not model or module is model and module._modules:
+            continue  # a container: its layers have rows of their own
+
+        def record(module: Module, _: Any, output: Any, name: str = name) -> None:
+            shape = (
+                output.shape
+                if hasattr(output, "shape")
+                else ", ".join(str(part.shape) for part in output if hasattr(part, "shape"))
+            )
+            rows.append((f"{name} ({type(module).__name__})".strip(), str(shape), f"{_count(module):,}"))
+
+        handles.append(module.register_forward_hook(record))
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with no_grad():
+            model(*(x if isinstance(x, Tensor) else Tensor(x) for x in inputs))
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    totals = [("all", "", f"{_count(model):,}"), ("trainable", "", f"{trainable:,}")]
+    header = ("layer", "output shape", "parameters")
+    widths = [max(len(row[i]) for row in [header, *rows, *totals]) for i in range(3)]
+
+    def line(row: tuple[str, str, str]) -> str:
+        return f"{row[0]:<{widths[0]}}   {row[1]:<{widths[1]}}   {row[2]:>{widths[2]}}"
+
+    rule = "-" * len(line(header))
+    return "\n".join([line(header), rule, *map(line, rows), rule, *map(line, totals)])
+
+
+def _count(module: Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

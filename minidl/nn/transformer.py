@@ -1,0 +1,130 @@
+"""The encoder of a Transformer: attention and dense layers, one on top of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from minidl import functional as F
+from minidl.nn.attention import MultiheadAttention
+from minidl.nn.container import ModuleList
+from minidl.nn.dropout import Dropout
+from minidl.nn.linear import Linear
+from minidl.nn.module import Module
+from minidl.nn.norm import LayerNorm
+
+
+class TransformerEncoderLayer(Module):
+    """Attention of a sequence to itself, then two dense layers; each is added to what came in, and normalized.
+
+    x = norm1(x + attention(x)); x = norm2(x + linear2(activation(linear1(x))))
+    With `norm_first`: x = x + attention(norm1(x)); x = x + linear2(activation(linear1(norm2(x)))).
+
+    Parameters
+    ----------
+    d_model : int
+        E, the numbers of each element of the sequence.
+    nhead : int
+        It divides E.
+    dim_feedforward : int
+        The numbers between the two dense layers.
+    dropout : float
+        The probability with which a number is dropped in training: of the attention weights, between the dense layers,
+        and of what is added.
+    activation : {"relu", "gelu"} or function
+    layer_norm_eps : float
+    batch_first : bool
+        Sequences come and go as (N, L, E) instead of (L, N, E).
+    norm_first : bool
+    bias : bool
+
+    Notes
+    -----
+    Sources: Vaswani et al., Attention is all you need, 2017, 3.1; Xiong et al., On layer normalization in the
+    Transformer architecture, 2020, for `norm_first`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn
+    >>> layer = nn.TransformerEncoderLayer(16, 4, dim_feedforward=32, batch_first=True)
+    >>> layer(np.zeros((2, 5, 16), "float32")).shape
+    (2, 5, 16)
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Any], Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+    ):
+        super().__init__()
+        if isinstance(activation, str) and activation not in ("relu", "gelu"):
+            raise ValueError(f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
+        self.linear1 = Linear(d_model, dim_feedforward, bias)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias)
+        self.norm_first = norm_first
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.dropout1 = Dropout(dropout)
+        self.dropout2 = Dropout(dropout)
+        self.activation = getattr(F, activation) if isinstance(activation, str) else activation
+
+    def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
+        """The sequence (L, N, E) anew; the masks are those of :class:`MultiheadAttention`."""
+        x, masks = src, (src_mask, src_key_padding_mask, is_causal)
+        if self.norm_first:
+            x = x + self._attend(self.norm1(x), *masks)
+            return x + self._feed_forward(self.norm2(x))
+        x = self.norm1(x + self._attend(x, *masks))
+        return self.norm2(x + self._feed_forward(x))
+
+    def _attend(self, x: Any, mask: Any, key_padding_mask: Any, is_causal: bool) -> Any:
+        y, _ = self.self_attn(x, x, x, key_padding_mask, need_weights=False, attn_mask=mask, is_causal=is_causal)
+        return self.dropout1(y)
+
+    def _feed_forward(self, x: Any) -> Any:
+        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+
+class TransformerEncoder(Module):
+    """Copies of an encoder layer on top of one another.
+
+    Parameters
+    ----------
+    encoder_layer : TransformerEncoderLayer
+        Copied with its values; the copies train apart.
+    num_layers : int
+    norm : Module, optional
+        Applied at the end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn
+    >>> encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32), num_layers=2)
+    >>> encoder(np.zeros((5, 2, 16), "float32"), is_causal=True).shape
+    (5, 2, 16)
+    """
+
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None):
+        super().__init__()
+        self.layers = ModuleList(deepcopy(encoder_layer) for _ in range(num_layers))
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
+        """The sequence (L, N, E) anew; the masks are those of :class:`MultiheadAttention`."""
+        x = src
+        for layer in self.layers:
+            x = layer(x, mask, src_key_padding_mask, is_causal)
+        return x if self.norm is None else self.norm(x)

@@ -1,0 +1,77 @@
+"""Adagrad: the gradient, divided by the root of the sum of all its squares so far.
+
+    dw = dw + weight_decay * w
+    s  = s + dw^2                                  s starts at initial_accumulator_value
+    w  = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
+
+Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, 2011.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Tensor
+from minidl.optim.optimizer import Optimizer, arrays_of
+
+
+class Adagrad(Optimizer):
+    """Adagrad; the formula stands at the top of this file.
+
+    Parameters
+    ----------
+    params : iterable of Tensors or of dicts
+    lr : float
+        The length of the first step of each number.
+    lr_decay : float
+        How fast lr falls with the steps.
+    weight_decay : float
+        Added to the gradient as weight_decay * w.
+    initial_accumulator_value : float
+        What the sums start at.
+    eps : float
+        Keeps the division from blowing up where gradients are 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> w = minidl.tensor([1.0], requires_grad=True)
+    >>> optimizer = optim.Adagrad([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data
+    array([0.9], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ):
+        defaults = dict(
+            lr=lr,
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
+        )
+        super().__init__(params, defaults)
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        for name in ("lr_decay", "weight_decay", "initial_accumulator_value", "eps"):
+            if group[name] < 0:
+                raise ValueError(f"{name} must not be negative, got {group[name]}")
+
+    def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        steps = self.count_steps(parameters)
+        (ss,) = self.states_of(parameters, "sum", initial=group["initial_accumulator_value"])
+        options = {name: group[name] for name in ("lr", "lr_decay", "eps", "weight_decay")}
+        kernels.optimizers.adagrad_step(*arrays_of(parameters), ss, steps, **options)

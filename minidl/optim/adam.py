@@ -1,0 +1,80 @@
+"""Adam: steps of a size that each number's own gradients set.
+
+    dw = dw + weight_decay * w
+    m  = beta1 * m + (1 - beta1) * dw                 the mean of the gradients
+    v  = beta2 * v + (1 - beta2) * dw^2               the mean of their squares
+    w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+The divisions by 1 - beta^t make up for m and v starting at 0. With weight decay inside dw, its effect is divided by
+sqrt(v) too; AdamW decays w itself instead.
+
+Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Tensor
+from minidl.optim.optimizer import Optimizer, arrays_of
+
+
+class Adam(Optimizer):
+    """Adam; the formula stands at the top of this file.
+
+    Parameters
+    ----------
+    params : iterable of Tensors or of dicts
+    lr : float
+        About the length of a step of each number.
+    betas : (float, float)
+        beta1 and beta2: how slowly the means of gradients and of their squares forget.
+    eps : float
+        Keeps the division from blowing up where gradients are 0.
+    weight_decay : float
+        Added to the gradient as weight_decay * w.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> w = minidl.tensor([1.0], requires_grad=True)
+    >>> optimizer = optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data
+    array([0.9], dtype=float32)
+    """
+
+    decoupled = False  # whether weight decay leaves the gradient alone
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        if not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError(f"betas must be from 0 up to 1, got {group['betas']}")
+        if group["eps"] < 0 or group["weight_decay"] < 0:
+            raise ValueError(
+                f"eps and weight_decay must not be negative, got {group['eps']} and {group['weight_decay']}"
+            )
+
+    def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        steps = self.count_steps(parameters)
+        ms, vs = self.states_of(parameters, "exp_avg", "exp_avg_sq")
+        beta1, beta2 = group["betas"]
+        options = {name: group[name] for name in ("lr", "eps", "weight_decay")}
+        ws, dws = arrays_of(parameters)
+        kernels.optimizers.adam_step(
+            ws, dws, ms, vs, steps, beta1=beta1, beta2=beta2, decoupled=self.decoupled, **options
+        )

@@ -1,0 +1,105 @@
+"""The schedule that waits until learning has come to a halt."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.optimizer import Optimizer
+
+
+class ReduceLROnPlateau:
+    """lr = factor * lr, when a measure has not become better for more than `patience` epochs.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    mode : {"min", "max"}
+        Whether a smaller or a larger measure is better.
+    factor : float
+        Below 1.
+    patience : int
+        Epochs without improvement that are let pass.
+    threshold : float
+        How much better counts as better.
+    threshold_mode : {"rel", "abs"}
+        Whether `threshold` is a part of the best measure so far, or a difference.
+    cooldown : int
+        Epochs after a change in which none is counted.
+    min_lr : float or list of float
+        lr goes no lower, all groups' or each group's.
+    eps : float
+        A change by less than this is not made.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=1.0)
+    >>> schedule = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float | list[float] = 0.0,
+        eps: float = 1e-8,
+    ):
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
+        if threshold_mode not in ("rel", "abs"):
+            raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
+        if factor >= 1:
+            raise ValueError(f"factor must be below 1, got {factor}")
+        groups = len(optimizer.param_groups)
+        self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
+        self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
+        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
+        if len(self.min_lrs) != groups:
+            raise ValueError(f"min_lr must have one value for each of the {groups} groups, got {len(self.min_lrs)}")
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+        self._last_lr = [group["lr"] for group in optimizer.param_groups]
+
+    def step(self, metrics: Any) -> None:
+        """Take in the measure of an epoch, and lower the learning rates if it is time."""
+        measure = float(metrics)
+        self.last_epoch += 1
+        if self._is_better(measure):
+            self.best, self.num_bad_epochs = measure, 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            self._reduce()
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _is_better(self, measure: float) -> bool:
+        sign = -1 if self.mode == "min" else 1
+        if self.threshold_mode == "rel":
+            return sign * measure > sign * self.best * (1 + sign * self.threshold)
+        return sign * measure > sign * self.best + self.threshold
+
+    def _reduce(self) -> None:
+        for group, min_lr in zip(self.optimizer.param_groups, self.min_lrs):
+            lr = max(group["lr"] * self.factor, min_lr)
+            if group["lr"] - lr > self.eps:
+                group["lr"] = lr
+
+    get_last_lr = LRScheduler.get_last_lr
+    state_dict = LRScheduler.state_dict
+    load_state_dict = LRScheduler.load_state_dict

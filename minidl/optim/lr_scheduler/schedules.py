@@ -1,0 +1,246 @@
+"""Schedules: how the learning rate changes from epoch to epoch.
+
+Each is a formula of the epoch t, counted from 0, and of the learning rate that a parameter group started with; its
+``step()`` after every epoch goes on to the next t and writes ``group["lr"]``.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from minidl.optim.optimizer import Optimizer
+
+
+class LRScheduler:
+    """What the schedules of the epoch share. A subclass writes ``value(base_lr, t, i)``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its groups' ``lr`` are changed, at once (to those of epoch 0) and at each :meth:`step`.
+    last_epoch : int
+        The epoch after which to go on; -1 to start.
+
+    Attributes
+    ----------
+    base_lrs : list of float
+        What each group started with.
+    last_epoch : int
+        t: how often ``step`` was called.
+
+    Notes
+    -----
+    Where something else changed ``group["lr"]`` since the last step, a second schedule for example, the schedule
+    multiplies what it finds by the same factor by which its own value changes.
+    """
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be an Optimizer, got {type(optimizer).__name__}")
+        self.optimizer = optimizer
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                raise KeyError(f"to go on after epoch {last_epoch}, param_groups[{i}] needs its 'initial_lr'")
+        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        self._last_lr = [group["lr"] for group in optimizer.param_groups]
+        self._values = list(self.base_lrs)  # the formula's own, at last_epoch
+        if last_epoch >= 0:
+            self._values = [self.value(base_lr, last_epoch, i) for i, base_lr in enumerate(self.base_lrs)]
+        self.step()
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        """The learning rate of group i at epoch t."""
+        raise NotImplementedError(f"{type(self).__name__} must define value(self, base_lr, t, i)")
+
+    def step(self) -> None:
+        """Go on to the next epoch."""
+        self.last_epoch += 1
+        for i, group in enumerate(self.optimizer.param_groups):
+            before, value = self._values[i], self.value(self.base_lrs[i], self.last_epoch, i)
+            untouched = group["lr"] == before or before == 0
+            group["lr"] = value if untouched else group["lr"] * (value / before)
+            self._values[i], self._last_lr[i] = value, group["lr"]
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group as the last step left it."""
+        return list(self._last_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the schedule knows, functions and the optimizer left out."""
+        return {key: _copied(value) for key, value in vars(self).items() if key not in ("optimizer", "lr_lambdas")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave; the optimizer's learning rates are in the optimizer's own state."""
+        unknown = set(state_dict) - set(vars(self))
+        if unknown:
+            raise ValueError(f"state_dict of {type(self).__name__} must not hold {', '.join(sorted(unknown))}")
+        vars(self).update({key: _copied(value) for key, value in state_dict.items()})
+
+
+def _copied(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else value
+
+
+class StepLR(LRScheduler):
+    """lr = base_lr * gamma^(t // step_size).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+        Epochs from one change to the next.
+    gamma : float
+    last_epoch : int
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=8.0)
+    >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> lrs = []
+    >>> for epoch in range(5):
+    ...     lrs += schedule.get_last_lr()
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> lrs
+    [8.0, 8.0, 4.0, 4.0, 2.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
+        if step_size < 1:
+            raise ValueError(f"step_size must be at least 1, got {step_size}")
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        # lr = base_lr * gamma^(t // step_size)
+        return base_lr * self.gamma ** (t // self.step_size)
+
+
+class MultiStepLR(LRScheduler):
+    """lr = base_lr * gamma^(the number of milestones up to t).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    milestones : iterable of int
+        The epochs at which lr changes.
+    gamma : float
+    last_epoch : int
+    """
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
+        self.milestones, self.gamma = sorted(milestones), gamma
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        # lr = base_lr * gamma^(the number of milestones <= t)
+        return base_lr * self.gamma ** bisect_right(self.milestones, t)
+
+
+class ExponentialLR(LRScheduler):
+    """lr = base_lr * gamma^t.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    gamma : float
+    last_epoch : int
+    """
+
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        # lr = base_lr * gamma^t
+        return base_lr * self.gamma**t
+
+
+class CosineAnnealingLR(LRScheduler):
+    """lr = eta_min + (base_lr - eta_min) * (1 + cos(pi * t / T_max)) / 2.
+
+    Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017, equation 5 (without the
+    restarts).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+        The epochs from base_lr down to eta_min; after them lr rises again.
+    eta_min : float
+    last_epoch : int
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
+        if T_max < 1:
+            raise ValueError(f"T_max must be at least 1, got {T_max}")
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        # lr = eta_min + (base_lr - eta_min) * (1 + cos(pi * t / T_max)) / 2
+        return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
+
+
+class LinearLR(LRScheduler):
+    """lr = base_lr * (start_factor + (end_factor - start_factor) * min(t / total_iters, 1)): a warm-up, for example.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    start_factor, end_factor : float
+        From 0 (excluded for the first) to 1.
+    total_iters : int
+        The epochs from one to the other.
+    last_epoch : int
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ):
+        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
+            raise ValueError(
+                f"start_factor must be above 0 and up to 1, end_factor from 0 to 1, got {start_factor} and {end_factor}"
+            )
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        # lr = base_lr * (start_factor + (end_factor - start_factor) * min(t / total_iters, 1))
+        progress = min(t / self.total_iters, 1) if self.total_iters else 1
+        return base_lr * (self.start_factor + (self.end_factor - self.start_factor) * progress)
+
+
+class LambdaLR(LRScheduler):
+    """lr = base_lr * lr_lambda(t).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    lr_lambda : function of int, or a list of them, one for each group
+    last_epoch : int
+    """
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable | list[Callable], last_epoch: int = -1):
+        groups = len(optimizer.param_groups)
+        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
+        if len(self.lr_lambdas) != groups:
+            raise ValueError(f"lr_lambda must have one function for each of {groups} groups, got {len(lr_lambda)}")
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        # lr = base_lr * lr_lambda(t)
+        return base_lr * self.lr_lambdas[i](t)

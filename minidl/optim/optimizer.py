@@ -1,0 +1,192 @@
+"""What all optimizers share: parameter groups, and a state for each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor, to_device
+from minidl.kernels import array_module
+
+
+class Optimizer:
+    """Changes parameters by their gradients, one :meth:`step` at a time.
+
+    A subclass gives its options' defaults to ``__init__`` and writes ``update(group, parameters)``.
+
+    Parameters
+    ----------
+    params : iterable of Tensors, or of dicts
+        What ``model.parameters()`` gives; or groups ``{"params": ..., "lr": ...}`` with options of their own.
+    defaults : dict
+        The options of groups that do not give them.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        ``"params"`` and the options; changing ``group["lr"]`` is how a schedule works.
+    state : dict
+        For each parameter, what the optimizer remembers of it.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
+        if isinstance(params, (Tensor, dict)):
+            raise TypeError(f"params must be an iterable of Tensors or of dicts, got one {type(params).__name__}")
+        groups = list(params)
+        if not groups:
+            raise ValueError("params is empty: there is nothing to optimize (a generator can be used once only)")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        self.defaults = defaults
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.param_groups: list[dict[str, Any]] = []
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Optimize more parameters, with options of their own."""
+        group = {**self.defaults, **group}
+        params = group["params"]
+        group["params"] = [params] if isinstance(params, Tensor) else list(params)
+        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__} has no option {', '.join(sorted(unknown))}; it has {', '.join(self.defaults)}"
+            )
+        known = {id(p) for other in self.param_groups for p in other["params"]}
+        for parameter in group["params"]:
+            if not isinstance(parameter, Tensor):
+                raise TypeError(f"params must hold Tensors, got {type(parameter).__name__}")
+            if not parameter.is_leaf:
+                raise ValueError("params must hold leaves: a tensor that was computed can't be optimized")
+            if id(parameter) in known:
+                raise ValueError("a parameter appears twice in params")
+            known.add(id(parameter))
+        self.check(group)
+        self.param_groups.append(group)
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Raise if an option of a group makes no sense."""
+        if group["lr"] < 0:
+            raise ValueError(f"lr must not be negative, got {group['lr']}")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; the next ``backward`` starts from nothing."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if set_to_none or parameter.grad is None:
+                    parameter.grad = None
+                else:
+                    parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+
+    def step(self, closure: Any = None) -> Any:
+        """Change every parameter that has a gradient; `closure`, if given, computes the loss again first."""
+        loss = closure() if closure is not None else None
+        for group in self.param_groups:
+            for parameters in _alike(group["params"]):
+                self.update(group, parameters)
+                for parameter in parameters:
+                    parameter.changed()
+        return loss
+
+    def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        """Change `parameters` in place by the options of their group; all have a gradient, one dtype and one device."""
+        raise NotImplementedError(f"{type(self).__name__} must define update(self, group, parameters)")
+
+    def states_of(self, parameters: list[Tensor], *names: str, initial: float = 0.0) -> list[list[Any]]:
+        """What is remembered of `parameters` under each name, one list a name; filled with `initial` the first time."""
+        lists: list[list[Any]] = [[] for _ in names]
+        for parameter in parameters:
+            state = self.state.setdefault(parameter, {})
+            for name, values in zip(names, lists):
+                array = state.get(name)
+                if array is None:
+                    array = state[name] = array_module(parameter.data).full_like(parameter.data, initial)
+                values.append(array)
+        return lists
+
+    def count_steps(self, parameters: list[Tensor]) -> list[int]:
+        """The number of the step that each parameter takes now: 1 the first time."""
+        steps = []
+        for parameter in parameters:
+            state = self.state.setdefault(parameter, {"step": 0})
+            state["step"] += 1
+            steps.append(state["step"])
+        return steps
+
+    def state_dict(self) -> dict[str, Any]:
+        """``{"state": {number: ...}, "param_groups": [...]}`` with parameters as numbers, as in PyTorch."""
+        numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        groups = [
+            {
+                **{key: value for key, value in group.items() if key != "params"},
+                "params": [numbers[id(p)] for p in group["params"]],
+            }
+            for group in self.param_groups
+        ]
+        state = {
+            numbers[id(parameter)]: {
+                key: Tensor(value) if hasattr(value, "shape") else value for key, value in values.items()
+            }
+            for parameter, values in self.state.items()
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` gave, of this optimizer or of PyTorch's of the same name."""
+        saved = state_dict["param_groups"]
+        for group in saved:
+            changed = [name for name in ("amsgrad", "maximize") if group.get(name)]
+            if changed:
+                raise ValueError(f"{type(self).__name__} has no {changed[0]}, which the saved state was made with")
+        sizes = [len(group["params"]) for group in saved], [len(group["params"]) for group in self.param_groups]
+        if sizes[0] != sizes[1]:
+            raise ValueError(f"the saved parameter groups have {sizes[0]} parameters, this optimizer's {sizes[1]}")
+        parameters = [p for group in self.param_groups for p in group["params"]]
+        numbers = [number for group in saved for number in group["params"]]
+        by_number = dict(zip(numbers, parameters))
+        state: dict[Tensor, dict[str, Any]] = {}
+        for number, values in state_dict["state"].items():
+            parameter = by_number[int(number)]
+            state[parameter] = {
+                # PyTorch keeps the number of the step as a tensor
+                name: int(value) if name == "step" else _like(value, parameter, f"{name} of parameter {number}")
+                for name, value in values.items()
+                if value is not None
+            }
+        self.state = state
+        for group, values in zip(self.param_groups, saved):
+            known = {key: value for key, value in values.items() if key in self.defaults or key == "initial_lr"}
+            group.update({key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
+
+    def __repr__(self) -> str:
+        groups = [
+            ", ".join(f"{key}={value}" for key, value in group.items() if key != "params")
+            + f" ({len(group['params'])} parameters)"
+            for group in self.param_groups
+        ]
+        return f"{type(self).__name__}(" + "; ".join(groups) + ")"
+
+
+def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
+    """Those of `parameters` that have a gradient, in lists of one dtype and one device; almost always a single list."""
+    lists: dict[Any, list[Tensor]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            lists.setdefault((parameter.data.dtype, type(parameter.data)), []).append(parameter)
+    return list(lists.values())
+
+
+def arrays_of(parameters: list[Tensor]) -> tuple[list[Any], list[Any]]:
+    """The arrays ws and dws of parameters and their gradients."""
+    return [parameter.data for parameter in parameters], [parameter.grad.data for parameter in parameters]
+
+
+def _like(value: Any, parameter: Tensor, name: str) -> Any:
+    """A copy of a saved array in the dtype and on the device of its parameter."""
+    array = np.asarray(to_device(value.data, "cpu") if isinstance(value, Tensor) else value)
+    if array.shape != parameter.shape:
+        raise ValueError(f"the saved {name} has shape {array.shape}, the parameter {parameter.shape}")
+    return to_device(array.astype(parameter.dtype), parameter.device)

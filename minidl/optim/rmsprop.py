@@ -1,0 +1,80 @@
+"""RMSprop: the gradient, divided by the root of the mean of its own squares.
+
+    dw = dw + weight_decay * w
+    v  = alpha * v + (1 - alpha) * dw^2
+    g  = alpha * g + (1 - alpha) * dw              if centered, and then v - g^2, the variance, stands for v below
+    u  = dw / (sqrt(v) + eps)
+    b  = momentum * b + u                          with momentum, and then b stands for u below
+    w  = w - lr * u
+
+Sources: Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012; centered: Graves, Generating
+sequences with recurrent neural networks, 2013, equations 38-41.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from minidl import kernels
+from minidl.autograd import Tensor
+from minidl.optim.optimizer import Optimizer, arrays_of
+
+
+class RMSprop(Optimizer):
+    """RMSprop; the formula stands at the top of this file.
+
+    Parameters
+    ----------
+    params : iterable of Tensors or of dicts
+    lr : float
+        About the length of a step of each number.
+    alpha : float
+        How slowly the mean of the squares forgets.
+    eps : float
+        Keeps the division from blowing up where gradients are 0.
+    weight_decay : float
+        Added to the gradient as weight_decay * w.
+    momentum : float
+        How much of the last step's velocity goes on; 0 for none.
+    centered : bool
+        Divide by the root of the variance instead of that of the mean square.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> w = minidl.tensor([1.0], requires_grad=True)
+    >>> optimizer = optim.RMSprop([w], lr=0.1, alpha=0.75)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.data
+    array([0.8], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ):
+        defaults = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered)
+        super().__init__(params, defaults)
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        for name in ("eps", "weight_decay", "momentum", "alpha"):
+            if group[name] < 0:
+                raise ValueError(f"{name} must not be negative, got {group[name]}")
+
+    def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        self.count_steps(parameters)
+        (vs,) = self.states_of(parameters, "square_avg")
+        gs = self.states_of(parameters, "grad_avg")[0] if group["centered"] else None
+        bs = self.states_of(parameters, "momentum_buffer")[0] if group["momentum"] else None
+        options = {name: group[name] for name in ("lr", "alpha", "eps", "weight_decay", "momentum")}
+        kernels.optimizers.rmsprop_step(*arrays_of(parameters), vs, gs, bs, **options)
