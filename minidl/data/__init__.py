@@ -1,0 +1,36 @@
+"""Data: datasets, the loader that makes batches of them, transforms, and the sources."""
+
+from minidl.data import transforms
+from minidl.data.collate import default_collate
+from minidl.data.dataset import Dataset, Subset, TensorDataset, random_split
+from minidl.data.images import ImageDataset
+from minidl.data.loader import DataLoader
+from minidl.data.seeding import augmentation_generator
+from minidl.data.sources.cifar10 import cifar10
+from minidl.data.sources.digits import digits
+from minidl.data.sources.fashion_mnist import fashion_mnist
+from minidl.data.sources.image_folder import ImageFolder, image_folder, read_picture
+from minidl.data.sources.mnist import mnist
+from minidl.data.sources.text import TextDataset, shakespeare, text
+
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "ImageDataset",
+    "ImageFolder",
+    "Subset",
+    "TensorDataset",
+    "TextDataset",
+    "augmentation_generator",
+    "cifar10",
+    "default_collate",
+    "digits",
+    "fashion_mnist",
+    "image_folder",
+    "mnist",
+    "random_split",
+    "read_picture",
+    "shakespeare",
+    "text",
+    "transforms",
+]

@@ -1,0 +1,105 @@
+"""From a list of samples to one batch: arrays are stacked along a new first axis, whatever the nesting."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import kernels
+from minidl.autograd import Tensor, is_array
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.generic) or is_array(value)
+
+
+def _rebuild(like: Sequence, fields: list) -> Sequence:
+    """A sequence of `fields`: a list for a list, the same named tuple for a named tuple, else a tuple."""
+    if isinstance(like, list):
+        return fields
+    return type(like)(*fields) if hasattr(like, "_fields") else tuple(fields)
+
+
+def default_collate(samples: Sequence[Any]) -> Any:
+    """Stacks samples into a batch.
+
+    batch[i] = samples[i], for every field of the samples.
+
+    Parameters
+    ----------
+    samples : sequence
+        Arrays, Tensors or numbers of one shape and type; or tuples, lists or dicts of them, to any depth. Text stays a
+        list.
+
+    Returns
+    -------
+    array, or a tuple, list or dict of arrays
+        Of shape (len(samples), *shape of one). Python floats become float32, ints int64, bools bool.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a kind that has no batch (a Pillow image, say), and for samples of different shapes.
+
+    Examples
+    --------
+    >>> x, y = default_collate([(np.zeros(3), 1), (np.ones(3), 2)])
+    >>> x.shape, y
+    ((2, 3), array([1, 2]))
+    """
+    if len(samples) == 0:
+        raise ValueError("cannot make a batch of no samples")
+    first = samples[0]
+    if isinstance(first, Tensor):
+        samples = [sample.data for sample in samples]
+        first = samples[0]
+    if isinstance(first, float) and not isinstance(first, np.floating):
+        return np.array(samples, dtype=np.float32)
+    if isinstance(first, (bool, int)):
+        return np.array(samples, dtype=np.bool_ if isinstance(first, bool) else np.int64)
+    if _is_array(first):
+        return _stack(samples)
+    if isinstance(first, (str, bytes)):
+        return list(samples)
+    if isinstance(first, Mapping):
+        return {key: default_collate([sample[key] for sample in samples]) for key in first}
+    if isinstance(first, Sequence):
+        lengths = {len(sample) for sample in samples}
+        if len(lengths) > 1:
+            raise ValueError(f"the samples of a batch have different numbers of fields: {sorted(lengths)}")
+        return _rebuild(first, [default_collate(list(field)) for field in zip(*samples, strict=True)])
+    hint = "; end the transform with ToTensor()" if type(first).__module__.startswith("PIL.") else ""
+    raise TypeError(
+        f"a batch cannot hold {type(first).__name__}: expected arrays, Tensors, numbers, text, or tuples, lists or "
+        f"dicts of them{hint}"
+    )
+
+
+def _stack(samples: Sequence[np.ndarray]) -> np.ndarray:
+    shapes = {np.shape(sample) for sample in samples}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"the samples of a batch must have one shape, got {sorted(shapes)}: resize or crop them in the dataset's "
+            "transform"
+        )
+    xp = np if isinstance(samples[0], np.generic) else kernels.array_module(samples[0])
+    return xp.stack(samples)
+
+
+def map_leaves(function: Callable[[Any], Any], batch: Any) -> Any:
+    """The batch with `function` applied to every value that is no tuple, list or dict."""
+    if isinstance(batch, Mapping):
+        return {key: map_leaves(function, value) for key, value in batch.items()}
+    if isinstance(batch, (tuple, list)):
+        return _rebuild(batch, [map_leaves(function, value) for value in batch])
+    return function(batch)
+
+
+def to_tensors(batch: Any) -> Any:
+    """The batch with a Tensor in place of every array."""
+    return map_leaves(lambda value: Tensor(value) if _is_array(value) else value, batch)
+
+
+def to_arrays(batch: Any) -> Any:
+    """The batch with the array in place of every Tensor."""
+    return map_leaves(lambda value: value.data if isinstance(value, Tensor) else value, batch)

@@ -1,0 +1,166 @@
+"""Datasets: things with a length and samples, as in torch.utils.data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import kernels, random
+from minidl.autograd import Tensor, is_array
+
+
+class Dataset:
+    """What a DataLoader reads: `len(dataset)` samples, `dataset[index]` each of them. Any object with these two serves.
+
+    A dataset that can fetch many samples at once also sets `batched` to True and defines `get_batch(indices)`, which
+    returns the collated batch of those samples; the DataLoader then asks for whole batches.
+
+    Examples
+    --------
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 5
+    ...
+    ...     def __getitem__(self, index):
+    ...         return index, index**2
+    >>> Squares()[3]
+    (3, 9)
+    """
+
+    batched: bool = False
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of its samples")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), one sample")
+
+    def get_batch(self, indices: np.ndarray) -> Any:
+        """The samples `indices` as one batch."""
+        raise NotImplementedError(f"{type(self).__name__} sets batched = True and must define get_batch(indices)")
+
+
+class TensorDataset(Dataset):
+    """Arrays or Tensors that share their first axis: sample i is `(a[i], b[i], ...)`.
+
+    Parameters
+    ----------
+    *tensors : array or Tensor
+        Of shapes (N, ...), one N for all.
+
+    Examples
+    --------
+    >>> dataset = TensorDataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
+    >>> len(dataset), dataset[2]
+    (3, (array([4., 5.]), np.int64(0)))
+    """
+
+    batched = True
+
+    def __init__(self, *tensors: np.ndarray | Tensor):
+        if not tensors:
+            raise ValueError("TensorDataset needs at least one array, got none")
+        self.tensors = tuple(t if isinstance(t, Tensor) or is_array(t) else np.asarray(t) for t in tensors)
+        for position, tensor in enumerate(self.tensors):
+            if tensor.ndim == 0:
+                raise ValueError(
+                    f"array {position} of TensorDataset has no axis of samples: expected shape (N, ...), got ()"
+                )
+        lengths = [t.shape[0] for t in self.tensors]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"the arrays of a TensorDataset must have the same length, got {lengths}")
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[0]
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def get_batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+        arrays = (tensor.data if isinstance(tensor, Tensor) else tensor for tensor in self.tensors)
+        return tuple(array[kernels.array_module(array).asarray(indices)] for array in arrays)
+
+
+class Subset(Dataset):
+    """The samples `indices` of a dataset, in that order.
+
+    Examples
+    --------
+    >>> Subset(TensorDataset(np.array([10, 20, 30])), [2, 0])[0]
+    (np.int64(30),)
+    """
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int] | np.ndarray):
+        self.dataset = dataset
+        self.indices = np.asarray(indices, dtype=np.int64)
+        if self.indices.ndim != 1:
+            raise ValueError(f"indices must be one-dimensional, got shape {self.indices.shape}")
+        if self.indices.size and not (-len(dataset) <= self.indices.min() and self.indices.max() < len(dataset)):
+            raise IndexError(
+                f"indices must lie in 0..{len(dataset) - 1}, got {self.indices.min()}..{self.indices.max()}"
+            )
+
+    @property
+    def batched(self) -> bool:
+        return getattr(self.dataset, "batched", False)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names of the dataset beneath."""
+        return self.dataset.classes
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[index])]
+
+    def get_batch(self, indices: np.ndarray) -> Any:
+        return self.dataset.get_batch(self.indices[indices])
+
+
+def random_split(
+    dataset: Dataset, lengths: Sequence[int | float], generator: np.random.Generator | None = None
+) -> list[Subset]:
+    """Splits a dataset into random parts that share no sample.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    lengths : sequence of int, or of float
+        The number of samples of each part, N in all; or fractions that add up to 1. Part k gets floor(fraction_k * N)
+        samples, and what is left over goes one each to the first parts.
+    generator : numpy.random.Generator, optional
+        Default: the "shuffling" stream.
+
+    Returns
+    -------
+    list of Subset
+
+    Raises
+    ------
+    ValueError
+        When the lengths do not add up.
+
+    Examples
+    --------
+    >>> dataset = TensorDataset(np.arange(10))
+    >>> [len(part) for part in random_split(dataset, [0.75, 0.25], np.random.default_rng(0))]
+    [8, 2]
+    """
+    total = len(dataset)
+    if len(lengths) == 0 or any(length < 0 for length in lengths):
+        raise ValueError(f"lengths must be numbers >= 0, got {list(lengths)}")
+    if all(isinstance(length, (int, np.integer)) for length in lengths) and sum(lengths) == total:
+        counts = [int(length) for length in lengths]
+    elif abs(sum(lengths) - 1) < 1e-6:
+        counts = [int(np.floor(fraction * total)) for fraction in lengths]
+        for part in range(total - sum(counts)):
+            counts[part % len(counts)] += 1
+    else:
+        raise ValueError(
+            f"lengths must add up to the {total} samples of the dataset, or to 1 as fractions; got {list(lengths)}, "
+            f"sum {sum(lengths)}"
+        )
+    order = (random.generator("shuffling") if generator is None else generator).permutation(total)
+    return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]

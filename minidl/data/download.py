@@ -1,0 +1,109 @@
+"""Fetching the files of a data set: checksummed, and never half a file under the final name."""
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from minidl.data.files import CHUNK
+
+TIMEOUT = 30  # seconds without a byte
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to fetch: its name under a mirror's address, its size in bytes and its sha256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that gets its name `path` when the block ends without an error, and is removed otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
+    """Fetches a file into a folder from the first mirror that serves it unchanged.
+
+    Parameters
+    ----------
+    file : RemoteFile
+    folder : Path
+        Made if it is not there.
+    mirrors : sequence of str
+        Addresses of folders, tried in turn: the file is at `mirror + "/" + file.name`.
+
+    Returns
+    -------
+    Path
+        folder / file.name. It exists only if size and sha256 are right.
+
+    Raises
+    ------
+    OSError
+        When no mirror did: says for each what went wrong.
+    """
+    failures = []
+    for mirror in mirrors:
+        url = f"{mirror.rstrip('/')}/{file.name}"
+        try:
+            with written_whole(folder / file.name) as stream:
+                _fetch(url, file, stream)
+            return folder / file.name
+        except (
+            urllib.error.URLError,
+            http.client.HTTPException,
+            TimeoutError,
+            ConnectionError,
+            _WrongContent,
+        ) as error:
+            failures.append(f"  {url}: {error}")
+    raise OSError(f"{file.name} could not be downloaded to {folder}:\n" + "\n".join(failures))
+
+
+class _WrongContent(Exception):
+    """The bytes that came are not the file's."""
+
+
+def _fetch(url: str, file: RemoteFile, stream: BinaryIO) -> None:
+    from tqdm import tqdm
+
+    request = urllib.request.Request(url, headers={"User-Agent": "minidl"})
+    digest = hashlib.sha256()
+    received = 0
+    with (
+        urllib.request.urlopen(request, timeout=TIMEOUT) as response,
+        tqdm(total=file.size, unit="B", unit_scale=True, desc=file.name, disable=None) as progress,
+    ):
+        while chunk := response.read(CHUNK):
+            received += len(chunk)
+            if received > file.size:
+                raise _WrongContent(f"sent more than the {file.size} bytes of the file")
+            stream.write(chunk)
+            digest.update(chunk)
+            progress.update(len(chunk))
+    if received < file.size:
+        raise _WrongContent(f"sent {received} of {file.size} bytes")
+    if digest.hexdigest() != file.sha256:
+        raise _WrongContent(f"sent another file: its sha256 is {digest.hexdigest()}, expected {file.sha256}")

@@ -1,0 +1,98 @@
+"""Where data sets are looked for on this machine."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The folder that downloads go to: $XDG_CACHE_HOME/minidl, or ~/.cache/minidl."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minidl"
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """`folder/name`, or `folder/name.gz`, whichever is there."""
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    return None
+
+
+def missing_files(folder: Path, files: Sequence[str | tuple[str, ...]]) -> list[str]:
+    """Those of `files` that `folder` lacks, plain and gzipped; of a tuple of names any one is enough."""
+    choices = [(names,) if isinstance(names, str) else names for names in files]
+    return [" or ".join(names) for names in choices if not any(find_file(folder, name) for name in names)]
+
+
+def find_folder(
+    title: str,
+    folders: Sequence[str],
+    files: Sequence[str | tuple[str, ...]],
+    root: Path | str | None,
+) -> Path:
+    """The folder that holds a data set.
+
+    Looked for in `root`, then in the folder that MINIDL_DATA names, then in the user's cache folder; in each of them
+    as a subfolder of one of the names `folders`, and in the first two as that folder itself.
+
+    Parameters
+    ----------
+    title : str
+        The data set's name for messages.
+    folders : sequence of str
+        The names that its folder may have.
+    files : sequence of str or tuple of str
+        The files it must hold, plain or with .gz added; of a tuple, any one.
+    root : path, optional
+        The folder the user gave.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is nowhere: lists every place, what it lacks, and what to type. If `root` is no folder.
+    """
+    if root is not None and not Path(root).is_dir():
+        raise FileNotFoundError(
+            f"the data folder {root} " + ("is a file, expected a folder" if Path(root).exists() else "does not exist")
+        )
+    bases = [(Path(given), True) for given in (root, os.environ.get("MINIDL_DATA")) if given]
+    places = []
+    for base, itself in [*bases, (cache_folder(), False)]:
+        places += [base / folder for folder in folders] + [base] * itself
+    report = []
+    for place in dict.fromkeys(places):
+        if not place.is_dir():
+            report.append(f"  {place}: no such folder")
+            continue
+        missing = missing_files(place, files)
+        if not missing:
+            return place
+        report.append(f"  {place}: lacks {', '.join(missing)}")
+    advice = (
+        "give the folder with --data DIR (root=DIR in Python) or in the environment variable MINIDL_DATA, "
+        f"as DIR/{folders[0]}, or pass download=True to fetch it"
+    )
+    raise FileNotFoundError(f"{title} was not found. Looked in\n" + "\n".join(report) + f"\n{advice}")
+
+
+def find_or_download(
+    title: str,
+    folders: Sequence[str],
+    files: Sequence[str | tuple[str, ...]],
+    root: Path | str | None,
+    fetch: Callable[[Path], None] | None,
+) -> Path:
+    """The folder that holds a data set; where it is nowhere and `fetch` is given, `fetch(folder)` puts it there.
+
+    That folder is a subfolder of `root`, or of the user's cache folder.
+    """
+    if fetch is None:
+        return find_folder(title, folders, files, root)
+    if root is None or Path(root).is_dir():
+        try:
+            return find_folder(title, folders, files, root)
+        except FileNotFoundError:
+            pass
+    folder = (cache_folder() if root is None else Path(root)) / folders[0]
+    fetch(folder)
+    return folder

@@ -1,0 +1,87 @@
+"""The random numbers of augmentation: the same for any number of worker processes and after a resume.
+
+Inside a DataLoader every item draws from a generator of its own, Philox(key=(epoch_key, index)). `epoch_key` is drawn
+from the "augmentation" stream when the epoch starts, so the numbers depend on the seed, the epoch and the item, and
+never on which process fetched the item or when.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from minidl import random
+
+
+class _Item:
+    """What seeds one item's generator, and that generator once something has drawn from it."""
+
+    __slots__ = ("epoch_key", "generator", "index")
+
+    def __init__(self, epoch_key: int, index: int):
+        self.epoch_key = epoch_key
+        self.index = index
+        self.generator: np.random.Generator | None = None
+
+
+_item: ContextVar[_Item | None] = ContextVar("item", default=None)
+_in_worker_process = False
+
+
+def mark_worker_process() -> None:
+    """Says that this process is a DataLoader's worker, which holds only a copy of the program's generators."""
+    global _in_worker_process
+    _in_worker_process = True
+
+
+@contextmanager
+def item_seed(epoch_key: int, index: int) -> Iterator[None]:
+    """Within the block, for this thread: `augmentation_generator()` is that of item `index` in the epoch."""
+    token = _item.set(_Item(epoch_key, index))
+    try:
+        yield
+    finally:
+        _item.reset(token)
+
+
+def augmentation_generator(generator: np.random.Generator | None = None) -> np.random.Generator:
+    """The generator that a random transform draws from.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator, optional
+        One the user chose; it is returned as it is.
+
+    Returns
+    -------
+    numpy.random.Generator
+        `generator` if given; inside a DataLoader the current item's own; else the "augmentation" stream.
+
+    Raises
+    ------
+    RuntimeError
+        For a chosen generator in a worker process: every worker would draw the same numbers from its copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> augmentation_generator(np.random.default_rng(0)).integers(10)
+    np.int64(8)
+    """
+    if generator is not None:
+        if _in_worker_process:
+            raise RuntimeError(
+                "a transform made with generator=... cannot run in worker processes: each has a copy of it and would "
+                "draw the same numbers; leave generator=None (every item then gets a generator of its own), or use "
+                "num_workers=0"
+            )
+        return generator
+    item = _item.get()
+    if item is None:
+        return random.generator("augmentation")
+    if item.generator is None:
+        item.generator = np.random.Generator(
+            np.random.Philox(key=np.array([item.epoch_key, item.index], dtype=np.uint64))
+        )
+    return item.generator

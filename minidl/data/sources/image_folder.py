@@ -1,0 +1,192 @@
+"""A user's own pictures: a folder with one subfolder for each class."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from minidl.data.dataset import Dataset, Subset
+
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+
+# What Pillow raises for files that are no image, are cut off, damaged, or claim absurd sizes.
+UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+class ImageFolder(Dataset):
+    """Pictures in folders that are named like their classes: root/cat/1.jpg, root/dog/2.png.
+
+    Sample i is (transform(picture), label), the picture an RGB Pillow image.
+
+    Parameters
+    ----------
+    root : path
+    transform : callable, optional
+        Called with the Pillow image; one that ends in ToTensor() makes what a DataLoader can batch.
+    on_error : {"raise", "skip"}
+        What to do with a file that cannot be read. "raise": a ValueError that names it; the headers of all files are
+        read at once, the rest when the picture is used. "skip": every picture is read once at the start, and those
+        that cannot be are left out, with a warning that names them.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        The names of the folders, sorted; label k is classes[k].
+    samples : list of (Path, int)
+        The files and their labels, sorted by class and name.
+
+    Raises
+    ------
+    FileNotFoundError
+        For a folder that is not there, without class folders, or with a class folder without pictures.
+    ValueError
+        For a file that cannot be read.
+    """
+
+    def __init__(
+        self, root: Path | str, transform: Callable[[Image.Image], Any] | None = None, *, on_error: str = "raise"
+    ):
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+        self.root = Path(root)
+        self.transform = transform
+        if not self.root.is_dir():
+            raise FileNotFoundError(
+                f"the picture folder {self.root} is no folder; expected one with a subfolder of pictures for each class"
+            )
+        folders = sorted(path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith("."))
+        if not folders:
+            raise FileNotFoundError(
+                f"{self.root} has no subfolders; expected one of pictures for each class, such as {self.root / 'cat'}"
+            )
+        self.classes = tuple(folder.name for folder in folders)
+        self.samples = [(path, label) for label, folder in enumerate(folders) for path in _pictures(folder)]
+        if on_error == "skip":
+            self._leave_out_unreadable()
+        else:
+            for path, _ in self.samples:
+                _open(path).close()
+        counts = np.bincount(self.targets, minlength=len(self.classes))
+        if not counts.all():
+            empty = folders[int(np.flatnonzero(counts == 0)[0])]
+            raise FileNotFoundError(
+                f"{empty} holds no picture that can be read; expected files that end in {', '.join(EXTENSIONS)}"
+            )
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The labels, int64 (N,)."""
+        return np.array([label for _, label in self.samples], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        path, label = self.samples[index]
+        picture = read_picture(path)
+        return (picture if self.transform is None else self.transform(picture)), label
+
+    def with_transform(self, transform: Callable[[Image.Image], Any] | None) -> "ImageFolder":
+        """The same pictures under another transform."""
+        other = object.__new__(ImageFolder)
+        other.__dict__.update(self.__dict__, transform=transform)
+        return other
+
+    def _leave_out_unreadable(self) -> None:
+        readable, reasons = [], []
+        for path, label in self.samples:
+            try:
+                read_picture(path)
+                readable.append((path, label))
+            except ValueError as error:
+                reasons.append(str(error))
+        if reasons:
+            warnings.warn(
+                f"{len(reasons)} of {len(self.samples)} pictures left out:\n  " + "\n  ".join(reasons), stacklevel=3
+            )
+        self.samples = readable
+
+    def __repr__(self) -> str:
+        return (
+            f"ImageFolder({len(self)} pictures in {self.root}, {len(self.classes)} classes, transform={self.transform})"
+        )
+
+
+def image_folder(
+    root: Path | str,
+    transform: Callable[[Image.Image], Any] | None = None,
+    test_transform: Callable[[Image.Image], Any] | None = None,
+    *,
+    on_error: str = "raise",
+) -> tuple[Dataset, Dataset]:
+    """The training and the test set of a folder of pictures.
+
+    With the subfolders `train` and `test` (or `val`) in `root`, those; else every fifth picture of each class, in the
+    order of their names, is for the test.
+
+    Parameters
+    ----------
+    root : path
+    transform, test_transform : callable, optional
+        For the training and for the test pictures; without the second the first serves both.
+    on_error : {"raise", "skip"}
+        See ImageFolder.
+
+    Returns
+    -------
+    train, test : Dataset
+        Both with `classes`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As ImageFolder; and when train and test have different classes.
+    """
+    root = Path(root)
+    test_transform = transform if test_transform is None else test_transform
+    for name in ("test", "val"):
+        if (root / "train").is_dir() and (root / name).is_dir():
+            train, test = (
+                ImageFolder(root / "train", transform, on_error=on_error),
+                ImageFolder(root / name, test_transform, on_error=on_error),
+            )
+            if train.classes != test.classes:
+                raise ValueError(f"{root / 'train'} has the classes {train.classes}, {root / name} has {test.classes}")
+            return train, test
+    pictures = ImageFolder(root, transform, on_error=on_error)
+    is_test = np.zeros(len(pictures), dtype=bool)
+    for label in range(len(pictures.classes)):
+        is_test[np.flatnonzero(pictures.targets == label)[4::5]] = True
+    if not is_test.any():
+        raise ValueError(f"{root} has fewer than five pictures of every class, too few to set some aside for a test")
+    return Subset(pictures, np.flatnonzero(~is_test)), Subset(
+        pictures.with_transform(test_transform), np.flatnonzero(is_test)
+    )
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The files below a folder that are named like pictures."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+
+
+def read_picture(path: Path | str) -> Image.Image:
+    """The picture in a file as an RGB Pillow image, in memory; a ValueError that names a file that cannot be read."""
+    with _open(Path(path)) as picture:
+        try:
+            return picture.convert("RGB")
+        except UNREADABLE as error:
+            raise ValueError(f"{path}: this picture is damaged ({error})") from error
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path}: not a picture in a format that Pillow knows") from error
+    except FileNotFoundError:
+        raise
+    except UNREADABLE as error:
+        raise ValueError(f"{path}: this picture cannot be read ({error})") from error

@@ -1,0 +1,150 @@
+"""What every transform shares: which kinds of image it takes, and how it reaches Pillow and its random generator.
+
+An image is a Pillow image; or an array or Tensor (C, H, W), bytes in 0..255 or floating in 0..1; or a batch of those,
+(N, C, H, W), in which a random transform draws anew for every image.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from minidl.autograd import Tensor
+from minidl.data.seeding import augmentation_generator
+
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class Transform:
+    """A function of an image: a subclass defines `on_image` for Pillow images, `on_array` for arrays (..., C, H, W)."""
+
+    batched = True  # takes a batch (N, C, H, W) at once
+
+    def __call__(self, image: Any) -> Any:
+        if isinstance(image, Tensor):
+            return Tensor(self(image.data))
+        if isinstance(image, Image.Image):
+            return self.on_image(image)
+        if not isinstance(image, np.ndarray):
+            raise TypeError(
+                f"{type(self).__name__} takes a Pillow image, an array or a Tensor, got {type(image).__name__}"
+            )
+        if image.ndim not in (3, 4):
+            raise ValueError(
+                f"{type(self).__name__} takes images of shape (C, H, W) or (N, C, H, W), got {image.shape}"
+            )
+        return self.on_array(image)
+
+    def on_image(self, image: Image.Image) -> Any:
+        raise NotImplementedError
+
+    def on_array(self, array: np.ndarray) -> Any:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        shown = {name: value for name, value in vars(self).items() if value is not None}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+class RandomTransform(Transform):
+    """A transform in two steps: `draw` picks its parameters for one image, `apply_image` and `apply_array` use them."""
+
+    def __init__(self, generator: np.random.Generator | None = None):
+        if generator is not None and not isinstance(generator, np.random.Generator):
+            raise TypeError(
+                f"generator must be a numpy.random.Generator, got {generator!r}; make one with "
+                "numpy.random.default_rng(seed)"
+            )
+        self.generator = generator
+
+    def draw(self, generator: np.random.Generator, height: int, width: int) -> Any:
+        """The random parameters for one image of height x width pixels."""
+        raise NotImplementedError
+
+    def apply_image(self, image: Image.Image, parameters: Any) -> Image.Image:
+        raise NotImplementedError
+
+    def apply_array(self, array: np.ndarray, parameters: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def on_image(self, image: Image.Image) -> Image.Image:
+        return self.apply_image(image, self.draw(augmentation_generator(self.generator), image.height, image.width))
+
+    def on_array(self, array: np.ndarray) -> np.ndarray:
+        if array.ndim == 4:
+            return np.stack([self.on_array(image) for image in array])
+        return self.apply_array(array, self.draw(augmentation_generator(self.generator), *array.shape[-2:]))
+
+
+class Compose:
+    """Transforms one after another: y = t_n(... t_2(t_1(x))).
+
+    Parameters
+    ----------
+    transforms : sequence of callables
+
+    Examples
+    --------
+    >>> from minidl.data.transforms import CenterCrop, Normalize
+    >>> compose = Compose([CenterCrop(2), Normalize([0.5], [0.5])])
+    >>> compose(np.ones((1, 4, 4), np.float32)).shape
+    (1, 2, 2)
+    """
+
+    def __init__(self, transforms: Sequence[Callable[[Any], Any]]):
+        self.transforms = list(transforms)
+        for position, transform in enumerate(self.transforms):
+            if not callable(transform) or isinstance(transform, type):
+                raise TypeError(
+                    f"transforms[{position}] of Compose must be a callable such as Grayscale(), got {transform!r}"
+                )
+
+    @property
+    def batched(self) -> bool:
+        return all(getattr(transform, "batched", False) for transform in self.transforms)
+
+    def __call__(self, image: Any) -> Any:
+        for transform in self.transforms:
+            image = transform(image)
+        return image
+
+    def __repr__(self) -> str:
+        return f"Compose([{', '.join(map(repr, self.transforms))}])"
+
+
+def size_pair(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
+    """(height, width) from one number or two."""
+    pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
+    if len(pair) != 2 or any(
+        isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1 for side in pair
+    ):
+        raise ValueError(f"{name} must be a positive int or a pair (height, width) of them, got {size!r}")
+    return int(pair[0]), int(pair[1])
+
+
+def check_interpolation(interpolation: str, allowed: Sequence[str] = tuple(INTERPOLATIONS)) -> str:
+    if interpolation not in allowed:
+        raise ValueError(f"interpolation must be one of {', '.join(allowed)}, got {interpolation!r}")
+    return interpolation
+
+
+def check_range(name: str, values: Sequence[float], lower: float, upper: float = np.inf) -> tuple[float, float]:
+    """The pair (smallest, largest); ValueError unless lower <= smallest <= largest <= upper."""
+    pair = tuple(float(value) for value in values)
+    if len(pair) != 2 or not lower <= pair[0] <= pair[1] <= upper:
+        raise ValueError(f"{name} must be a pair (smallest, largest) within {lower}..{upper}, got {tuple(values)}")
+    return pair
+
+
+def through_pillow(array: np.ndarray, function: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """The array (..., H, W), each plane (H, W) sent through a Pillow function as bytes or as 32-bit floats."""
+    planes = array.reshape(-1, *array.shape[-2:])
+    planes = planes if array.dtype == np.uint8 else planes.astype(np.float32, copy=False)
+    results = np.stack([np.asarray(function(Image.fromarray(np.ascontiguousarray(plane)))) for plane in planes])
+    return results.reshape(*array.shape[:-2], *results.shape[-2:]).astype(array.dtype, copy=False)

@@ -1,0 +1,201 @@
+"""Worker processes that fetch batches, for datasets whose samples take long to make.
+
+Worker w of W makes the batches w, w + W, w + 2W, ... and sends them through a socket of its own; the program reads the
+sockets in turn, so the batches come in order whatever the timing. For every batch it may run ahead a worker is sent one
+byte, so a slow program is not flooded. No process shares a lock with another: one that is killed is seen, and
+cannot leave the others waiting.
+"""
+
+import multiprocessing
+import pickle
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import wait
+from socket import socket, socketpair
+from typing import Any
+
+import numpy as np
+
+from minidl import kernels
+from minidl.data.collate import to_arrays
+from minidl.data.seeding import mark_worker_process
+
+# Forking shares the dataset without a copy and takes any function as a transform; on macOS it is not safe.
+DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
+
+# A process forked meanwhile by another thread would keep open the far end of a socket that is being made.
+_starting = threading.Lock()
+
+
+def _worker_main(
+    fetch: Callable[[np.ndarray], Any], batches: Sequence[np.ndarray], to_program: socket, program_end: socket
+) -> None:
+    """Sends `fetch(indices)` for each of `batches`, one for every byte that comes."""
+    program_end.close()  # so that the end of the program reads as the end of the file here
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the program then ends this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the program's own handler, which a fork inherits
+    kernels.set_num_threads(1)
+    mark_worker_process()
+    for indices in batches:
+        try:
+            if not to_program.recv(1):
+                return  # the program has ended, or wants no more batches
+            failed = _send(to_program, fetch, indices)
+        except OSError:
+            return
+        if failed:
+            return
+
+
+def _send(to_program: socket, fetch: Callable[[np.ndarray], Any], indices: np.ndarray) -> bool:
+    """Sends the batch, or the error, which it then tells by True: a pickle, and then the bytes of each array."""
+    buffers: list[pickle.PickleBuffer] = []
+    failed = False
+    try:
+        content = pickle.dumps((to_arrays(fetch(indices)), None), protocol=5, buffer_callback=buffers.append)
+    except BaseException as error:  # whatever it is, it belongs to the loop that waits for this batch
+        error.add_note(f"\nRaised in a worker process of the DataLoader:\n{traceback.format_exc()}")
+        buffers, failed = [], True
+        content = pickle.dumps((None, _sendable(error)))
+    parts = [content, *(buffer.raw() for buffer in buffers)]
+    sizes = np.array([len(parts), *(len(part) for part in parts)], dtype=np.int64)
+    for part in (sizes.tobytes(), *parts):
+        to_program.sendall(part)
+    return failed
+
+
+def _receive(from_worker: socket) -> tuple[Any, BaseException | None]:
+    """What `_send` sent: (batch, None) or (None, error)."""
+    count = int(_receive_bytes(from_worker, 8).view(np.int64)[0])
+    sizes = _receive_bytes(from_worker, 8 * count).view(np.int64)
+    content, *buffers = [_receive_bytes(from_worker, int(size)) for size in sizes]
+    return pickle.loads(content, buffers=buffers)
+
+
+def _receive_bytes(from_worker: socket, size: int) -> np.ndarray:
+    """The next bytes, straight into the memory that the batch's array will have."""
+    memory = np.empty(size, dtype=np.uint8)
+    received = 0
+    while received < size:
+        count = from_worker.recv_into(memory[received:])
+        if count == 0:
+            raise EOFError
+        received += count
+    return memory
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """The error, or a RuntimeError with its text where it cannot be pickled and read again."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        substitute = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in error.__notes__:
+            substitute.add_note(note)
+        return substitute
+
+
+class _Worker:
+    """One process and the program's end of its socket."""
+
+    def __init__(self, context: Any, number: int, fetch: Callable[[np.ndarray], Any], batches: Sequence[np.ndarray]):
+        self.number = number
+        with _starting, warnings.catch_warnings():
+            # The child runs kernels on its one thread and takes no lock that another thread could have held.
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded, use of fork", DeprecationWarning)
+            self.socket, worker_end = socketpair()
+            arguments = (fetch, batches, worker_end, self.socket)
+            self.process = context.Process(
+                target=_worker_main, args=arguments, name=f"minidl-worker-{number}", daemon=True
+            )
+            try:
+                self.process.start()
+            except (pickle.PicklingError, AttributeError, TypeError) as error:
+                self.socket.close()
+                raise TypeError(
+                    "the dataset, its transform or collate_fn cannot be sent to a worker process started by "
+                    f"{context.get_start_method()!r} ({error}): define them at the top of a module, or use "
+                    "num_workers=0 or multiprocessing_context='fork'"
+                ) from error
+            finally:
+                worker_end.close()
+
+    def request(self) -> None:
+        """Allows the worker one more batch."""
+        try:
+            self.socket.send(b"\0")
+        except OSError:
+            pass  # it has ended; receive() tells how
+
+    def receive(self, timeout: float) -> Any:
+        """The worker's next batch; raises its error, or a RuntimeError when it was killed or is late."""
+        if not wait([self.socket], timeout or None):  # a killed worker's socket is closed, which ends the wait too
+            raise RuntimeError(
+                f"DataLoader worker {self.number} (process {self.process.pid}) sent no batch within "
+                f"timeout={timeout} seconds"
+            )
+        try:
+            batch, error = _receive(self.socket)
+        except (EOFError, OSError):  # between two messages, or in the middle of one
+            self.process.join(5)
+            raise RuntimeError(
+                f"DataLoader worker {self.number} (process {self.process.pid}) ended unexpectedly: "
+                f"{self._how_it_ended()}"
+            ) from None
+        if error is not None:
+            raise error
+        return batch
+
+    def _how_it_ended(self) -> str:
+        code = self.process.exitcode
+        if code is None or code >= 0:
+            return f"exit status {code}; its own error stands above in the terminal"
+        advice = "; the machine may be out of memory, try fewer workers or a smaller batch_size"
+        return f"killed by {signal.Signals(-code).name}{advice if -code == signal.SIGKILL else ''}"
+
+    def stop(self) -> None:
+        self.socket.close()
+        self.process.terminate()
+
+    def join(self) -> None:
+        self.process.join()
+        self.process.close()
+
+
+def from_workers(
+    fetch: Callable[[np.ndarray], Any],
+    batches: Sequence[np.ndarray],
+    *,
+    num_workers: int,
+    ahead: int,
+    timeout: float,
+    start_method: str | None,
+) -> Iterator[Any]:
+    """Yields `fetch(indices)` for every batch in turn, each process computing up to `ahead` batches in front.
+
+    The processes end with the loop, also when it is left early. An error in one is raised here, with its traceback as
+    a note.
+    """
+    context = multiprocessing.get_context(start_method or DEFAULT_START_METHOD)
+    workers: list[_Worker] = []
+    try:
+        for number in range(min(num_workers, len(batches))):
+            workers.append(_Worker(context, number, fetch, batches[number::num_workers]))
+        for worker in workers:
+            for _ in range(ahead):
+                worker.request()
+        for number in range(len(batches)):
+            worker = workers[number % num_workers]
+            batch = worker.receive(timeout)
+            worker.request()
+            yield batch
+    finally:
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            worker.join()

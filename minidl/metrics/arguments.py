@@ -1,0 +1,61 @@
+"""Checking what the measures are given."""
+
+from typing import Any
+
+import numpy as np
+
+
+def as_array(values: Any) -> np.ndarray:
+    """A NumPy array of a Tensor, an array on any device, or a sequence."""
+    if hasattr(values, "__cuda_array_interface__"):
+        return values.get()
+    return values.numpy() if hasattr(values, "numpy") else np.asarray(values)
+
+
+def as_labels(values: Any, name: str) -> np.ndarray:
+    """The labels as an array (N,), N >= 1; ValueError for scores in their place."""
+    labels = as_array(values)
+    if labels.ndim != 1:
+        hint = "; for the class of the largest score pass scores.argmax(1)" if labels.ndim == 2 else ""
+        raise ValueError(f"{name} must hold one label for each sample, shape (N,), got shape {labels.shape}{hint}")
+    if labels.size == 0:
+        raise ValueError(f"{name} is empty: a measure needs at least one sample")
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.floor(labels)):
+        raise ValueError(
+            f"{name} must hold labels, got continuous values such as {labels[labels != np.floor(labels)][0]}"
+        )
+    return labels
+
+
+def label_pair(
+    first: Any, second: Any, first_name: str = "y_true", second_name: str = "y_pred"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays of labels of one length, one kind."""
+    a, b = as_labels(first, first_name), as_labels(second, second_name)
+    check_lengths(a, b, first_name, second_name)
+    if (a.dtype.kind in "OSU") != (b.dtype.kind in "OSU"):
+        raise ValueError(f"{first_name} and {second_name} must hold labels of one kind, got {a.dtype} and {b.dtype}")
+    return a, b
+
+
+def check_lengths(a: np.ndarray, b: np.ndarray, first_name: str, second_name: str) -> None:
+    if len(a) != len(b):
+        raise ValueError(f"{first_name} and {second_name} must have the same length, got {len(a)} and {len(b)}")
+
+
+def as_weights(sample_weight: Any, count: int) -> np.ndarray:
+    """The weights, float64 (N,); ones where there are none."""
+    if sample_weight is None:
+        return np.ones(count)
+    weights = as_array(sample_weight).astype(np.float64)
+    if weights.shape != (count,):
+        raise ValueError(f"sample_weight must have the shape ({count},), got {weights.shape}")
+    return weights
+
+
+def positions(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The place of each value in `labels`, -1 for one that is not among them."""
+    order = np.argsort(labels, kind="stable")
+    places = np.minimum(np.searchsorted(labels, values, sorter=order), len(labels) - 1)
+    found = order[places]
+    return np.where(labels[found] == values, found, -1)

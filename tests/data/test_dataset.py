@@ -1,0 +1,151 @@
+"""Datasets, splits and the making of batches."""
+
+import collections
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import minidl
+from minidl.data import Dataset, ImageDataset, Subset, TensorDataset, default_collate, random_split
+
+
+def test_tensor_dataset_items_and_batches():
+    x, y = np.arange(12.0).reshape(4, 3), np.array([3, 2, 1, 0])
+    dataset = TensorDataset(x, y)
+    assert len(dataset) == 4
+    item = dataset[2]
+    assert np.array_equal(item[0], x[2]) and item[1] == 1
+    batch = dataset.get_batch(np.array([3, 0]))
+    assert np.array_equal(batch[0], x[[3, 0]]) and batch[1].tolist() == [0, 3]
+    assert sum(1 for _ in dataset) == 4  # ends with IndexError, so a plain loop works
+
+
+def test_tensor_dataset_of_tensors():
+    dataset = TensorDataset(minidl.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    assert isinstance(dataset[1][0], minidl.Tensor) and dataset[1][0].tolist() == [3.0, 4.0]
+    assert isinstance(dataset.get_batch(np.array([1]))[0], np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ((), "at least one array"),
+        ((np.zeros(3), np.zeros(4)), r"same length, got \[3, 4\]"),
+        ((np.float32(1),), "no axis of samples"),
+    ],
+)
+def test_tensor_dataset_refuses(arrays, message):
+    with pytest.raises(ValueError, match=message):
+        TensorDataset(*arrays)
+
+
+def test_subset_of_subset_and_its_classes():
+    dataset = ImageDataset(np.zeros((5, 1, 2, 2), np.uint8), np.arange(5), "abcde")
+    subset = Subset(Subset(dataset, [4, 2, 0]), [2, 0])
+    assert [int(label) for _, label in (subset[0], subset[1])] == [0, 4]
+    assert subset.batched and subset.get_batch(np.array([1, 0]))[1].tolist() == [4, 0]
+    assert subset.classes == tuple("abcde")
+
+
+def test_subset_refuses_indices_out_of_range():
+    with pytest.raises(IndexError, match=r"0\.\.2, got 0\.\.3"):
+        Subset(TensorDataset(np.zeros(3)), [0, 3])
+
+
+@given(st.integers(1, 200), st.lists(st.integers(1, 10), min_size=1, max_size=5))
+def test_random_split_parts_share_nothing_and_lack_nothing(n, shares):
+    fractions = [share / sum(shares) for share in shares]
+    parts = random_split(TensorDataset(np.arange(n)), fractions, np.random.default_rng(1))
+    assert sorted(np.concatenate([part.indices for part in parts]).tolist()) == list(range(n))
+    for part, fraction in zip(parts, fractions, strict=True):
+        assert abs(len(part) - fraction * n) <= 1 + 1e-9
+
+
+def test_random_split_is_the_generators():
+    dataset = TensorDataset(np.arange(50))
+    first, second = (random_split(dataset, [30, 20], np.random.default_rng(7))[0].indices for _ in range(2))
+    assert np.array_equal(first, second) and not np.array_equal(first, np.sort(first))
+    minidl.manual_seed(3)
+    by_stream = random_split(dataset, [30, 20])[0].indices
+    minidl.manual_seed(3)
+    assert np.array_equal(by_stream, random_split(dataset, [30, 20])[0].indices)
+
+
+@pytest.mark.parametrize("lengths", [[3, 3], [0.5, 0.6], [], [-1, 11]])
+def test_random_split_refuses(lengths):
+    with pytest.raises(ValueError, match="lengths must"):
+        random_split(TensorDataset(np.zeros(10)), lengths)
+
+
+def test_an_unfinished_dataset_says_what_it_lacks():
+    class Unfinished(Dataset):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Unfinished must define __len__"):
+        len(Unfinished())
+    with pytest.raises(NotImplementedError, match="Unfinished must define __getitem__"):
+        Unfinished()[0]
+
+
+def test_image_dataset_hands_out_0_to_1():
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 4, 5), dtype=np.uint8)
+    dataset = ImageDataset(images, np.arange(6) % 2, ["cat", "dog"])
+    batch, labels = dataset.get_batch(np.array([5, 1]))
+    assert batch.dtype == np.float32 and labels.dtype == np.int64
+    np.testing.assert_array_equal(batch, images[[5, 1]].astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(dataset[5][0], batch[0])
+    assert dataset.images is images  # bytes stay as they are, not copied
+
+
+def test_image_dataset_with_a_transform_leaves_the_original_alone():
+    dataset = ImageDataset(np.full((2, 1, 2, 2), 255, np.uint8), np.array([0, 1]), "ab")
+    halved = dataset.with_transform(lambda image: image / 2)
+    assert halved[0][0].max() == 0.5 and dataset[0][0].max() == 1
+    assert dataset.batched and not halved.batched
+
+
+@pytest.mark.parametrize(
+    "images, labels, message",
+    [
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, int), r"\(N, C, H, W\), got \(2, 4, 4\)"),
+        (np.zeros((2, 1, 4, 4), np.int32), np.zeros(2, int), "got int32"),
+        (np.zeros((2, 1, 4, 4), np.uint8), np.zeros(3, int), r"shape \(2,\), one for each image, got \(3,\)"),
+        (np.zeros((2, 1, 4, 4), np.uint8), np.zeros(2), "labels must be integers"),
+        (np.zeros((2, 1, 4, 4), np.uint8), np.array([0, 2]), r"label 2 at position 1 is out of range, expected 0\.\.1"),
+        (np.zeros((2, 1, 4, 4), np.uint8), np.array([-1, 0]), "label -1 at position 0"),
+    ],
+)
+def test_image_dataset_refuses(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        ImageDataset(images, labels, ["cat", "dog"])
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+def test_collate_every_structure():
+    samples = [
+        {"image": np.full((2, 2), i, np.float32), "label": i, "at": Point(float(i), True), "name": f"n{i}", "list": [i]}
+        for i in range(3)
+    ]
+    batch = default_collate(samples)
+    assert batch["image"].shape == (3, 2, 2) and batch["image"].dtype == np.float32
+    assert batch["label"].tolist() == [0, 1, 2] and batch["label"].dtype == np.int64
+    assert isinstance(batch["at"], Point) and batch["at"].x.dtype == np.float32 and batch["at"].y.dtype == np.bool_
+    assert batch["name"] == ["n0", "n1", "n2"] and isinstance(batch["list"], list)
+    assert default_collate([minidl.tensor([1.0]), minidl.tensor([2.0])]).tolist() == [[1.0], [2.0]]
+    assert default_collate([np.float64(1), np.float64(2)]).dtype == np.float64
+
+
+def test_collate_refuses():
+    with pytest.raises(ValueError, match=r"one shape, got \[\(2,\), \(3,\)\]: resize or crop"):
+        default_collate([np.zeros(2), np.zeros(3)])
+    with pytest.raises(ValueError, match="different numbers of fields"):
+        default_collate([(1, 2), (1,)])
+    with pytest.raises(TypeError, match=r"cannot hold Image; .*ToTensor\(\)".replace("; ", ".*")):
+        default_collate([Image.new("L", (2, 2))])
+    with pytest.raises(ValueError, match="no samples"):
+        default_collate([])

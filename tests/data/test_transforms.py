@@ -1,0 +1,352 @@
+"""Transforms: values against their formulas, kinds of image, batches, seeds."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import minidl
+from minidl.data import transforms as T
+from minidl.data.transforms.color import hsv_to_rgb, rgb_to_hsv
+from minidl.data.transforms.geometry import inverse_affine
+
+RNG = np.random.default_rng(0)
+
+
+def picture(height=12, width=16):
+    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def planes_of(image):
+    return np.moveaxis(np.asarray(image), -1, 0)
+
+
+def generator(seed=3):
+    return np.random.default_rng(seed)
+
+
+RANDOM = [
+    lambda g: T.RandomCrop(8, padding=2, generator=g),
+    lambda g: T.RandomResizedCrop(8, generator=g),
+    lambda g: T.RandomHorizontalFlip(generator=g),
+    lambda g: T.RandomVerticalFlip(generator=g),
+    lambda g: T.RandomRotation(30, generator=g),
+    lambda g: T.RandomAffine(20, (0.1, 0.1), (0.8, 1.2), 10, generator=g),
+    lambda g: T.ColorJitter(0.4, 0.4, 0.4, 0.1, generator=g),
+]
+RANDOM_NAMES = ["crop", "resized crop", "horizontal flip", "vertical flip", "rotation", "affine", "jitter"]
+
+
+@pytest.mark.parametrize("make", RANDOM, ids=RANDOM_NAMES)
+def test_random_transforms_follow_their_generator(make):
+    image = picture()
+    runs = [[planes_of(make_one(image)) for _ in range(8)] for make_one in (make(generator()), make(generator()))]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert any(not np.array_equal(runs[0][0], other) for other in runs[0][1:])
+    other_seed = [planes_of(t(image)) for t in [make(generator(4))] for _ in range(8)]
+    assert not np.array_equal(runs[0], other_seed)
+
+
+@pytest.mark.parametrize("make", RANDOM, ids=RANDOM_NAMES)
+def test_random_transforms_draw_from_the_augmentation_stream_by_default(make):
+    minidl.manual_seed(5)
+    first = planes_of(make(None)(picture()))
+    state = minidl.random.get_state()
+    minidl.manual_seed(5)
+    assert np.array_equal(first, planes_of(make(None)(picture())))
+    assert minidl.random.get_state() == state
+    minidl.manual_seed(5)
+    assert {k for k, v in minidl.random.get_state().items() if v != state[k]} == {"augmentation"}
+
+
+# Jitter in Pillow rounds to bytes after each of its four steps, and its hue has 256 values.
+@pytest.mark.parametrize("make, tolerance", list(zip(RANDOM, [0.6] * 6 + [3], strict=True)), ids=RANDOM_NAMES)
+def test_arrays_and_tensors_like_pillow_images(make, tolerance):
+    """The same numbers give the same picture, whatever kind it is; rounding apart."""
+    image = picture()
+    expected = planes_of(make(generator())(image)).astype(float)
+    floating = planes_of(image).astype(np.float32) / 255
+    for seed_image, scale in ((planes_of(image), 1), (floating, 255)):
+        result = make(generator())(seed_image)
+        assert result.dtype == seed_image.dtype and result.shape == expected.shape
+        assert np.abs(result * float(scale) - expected).mean() < tolerance
+    tensor = make(generator())(minidl.Tensor(floating))
+    assert isinstance(tensor, minidl.Tensor)
+    np.testing.assert_array_equal(tensor.data, make(generator())(floating))
+
+
+@pytest.mark.parametrize("make", RANDOM, ids=RANDOM_NAMES)
+def test_every_image_of_a_batch_is_changed_by_itself(make):
+    batch = np.repeat(planes_of(picture()).astype(np.float32)[None] / 255, 16, axis=0)
+    original = batch.copy()
+    result = make(generator())(batch)
+    assert len(result) == 16 and len(np.unique(result.reshape(16, -1), axis=0)) > 1
+    np.testing.assert_array_equal(batch, original)  # what came in is unchanged
+
+
+@given(st.integers(1, 6), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.data())
+@settings(deadline=None, max_examples=50)
+def test_random_crop_is_a_window_of_the_padded_image(n, c, h, w, padding, data):
+    size = data.draw(st.integers(1, h + 2 * padding)), data.draw(st.integers(1, w + 2 * padding))
+    x = np.arange(n * c * h * w, dtype=np.float32).reshape(n, c, h, w) + 1
+    y = T.RandomCrop(size, padding=padding, generator=generator(data.draw(st.integers(0, 99))))(x)
+    padded = np.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
+    for i in range(n):
+        windows = [
+            padded[i, :, top : top + size[0], left : left + size[1]]
+            for top in range(padded.shape[2] - size[0] + 1)
+            for left in range(padded.shape[3] - size[1] + 1)
+        ]
+        assert any(np.array_equal(y[i], window) for window in windows)
+
+
+def test_random_crop_reaches_every_corner_equally():
+    x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3).repeat(9000, axis=0)
+    corners = np.bincount(T.RandomCrop(2, generator=generator())(x)[:, 0, 0, 0].astype(int), minlength=9)
+    assert set(np.flatnonzero(corners)) == {0, 1, 3, 4} and corners[[0, 1, 3, 4]].min() > 2000
+
+
+def test_random_crop_padding():
+    x = np.ones((1, 4, 4), np.float32)
+    assert T.RandomCrop(6, padding=1, fill=0.5)(x)[0, 0].tolist() == [0.5] * 6
+    assert T.RandomCrop((4, 8), padding=(2, 0))(x)[0].sum(axis=0).tolist() == [0, 0, 4, 4, 4, 4, 0, 0]
+    assert T.RandomCrop(6, padding=1, padding_mode="reflect")(x).min() == 1
+    assert T.RandomCrop(9, pad_if_needed=True)(picture(4, 5)).size == (9, 9)
+    with pytest.raises(ValueError, match="RandomCrop of 6x6 from an image of 4x4"):
+        T.RandomCrop(6)(x)
+
+
+@pytest.mark.parametrize("flip, axis", [(T.RandomHorizontalFlip, -1), (T.RandomVerticalFlip, -2)])
+def test_flips(flip, axis):
+    x = RNG.random((200, 3, 4, 5), dtype=np.float32)
+    np.testing.assert_array_equal(flip(1)(x), np.flip(x, axis))
+    np.testing.assert_array_equal(flip(0)(x), x)
+    np.testing.assert_array_equal(planes_of(flip(1)(picture())), np.flip(planes_of(picture()), axis))
+    y = flip(0.5, generator=generator())(x)
+    flipped = np.array([np.array_equal(a, np.flip(b, axis)) for a, b in zip(y, x, strict=True)])
+    kept = np.array([np.array_equal(a, b) for a, b in zip(y, x, strict=True)])
+    assert (flipped ^ kept).all() and 60 < flipped.sum() < 140
+
+
+@pytest.mark.parametrize(
+    "height, width, size, expected",
+    [(10, 20, 5, (5, 10)), (20, 10, 5, (10, 5)), (7, 7, 3, (3, 3)), (10, 20, (3, 9), (3, 9))],
+)
+def test_resize_shapes(height, width, size, expected):
+    image = T.Resize(size)(picture(height, width))
+    assert (image.height, image.width) == expected
+    assert T.Resize(size)(np.zeros((2, 3, height, width), np.float32)).shape == (2, 3, *expected)
+
+
+def test_resize_averages_what_it_shrinks():
+    stripes = np.tile(np.array([0, 1], np.float32), (1, 32, 16))  # (1, 32, 32)
+    np.testing.assert_allclose(T.Resize(8)(stripes)[:, :, 1:-1], 0.5, atol=0.01)
+    gradient = np.linspace(0, 1, 64, dtype=np.float32)[None, None].repeat(64, axis=1)
+    np.testing.assert_allclose(
+        T.Resize(16)(gradient)[0, 3, 1:-1], gradient[0, 0].reshape(16, 4).mean(1)[1:-1], atol=1e-5
+    )
+
+
+def test_resize_float_like_torch():
+    functional = pytest.importorskip("torch.nn.functional")
+    torch = pytest.importorskip("torch")
+    x = RNG.random((2, 3, 20, 30), dtype=np.float32)
+    for mode in ("bilinear", "bicubic"):
+        theirs = functional.interpolate(
+            torch.tensor(x), size=(8, 11), mode=mode, antialias=True, align_corners=False
+        ).numpy()
+        np.testing.assert_allclose(T.Resize((8, 11), mode)(x), theirs, atol=2e-5)
+
+
+def test_center_crop():
+    x = np.arange(5 * 7, dtype=np.float32).reshape(1, 5, 7)
+    np.testing.assert_array_equal(T.CenterCrop((3, 3))(x), x[:, 1:4, 2:5])
+    padded = T.CenterCrop((7, 8))(x)
+    assert padded.shape == (1, 7, 8) and padded.sum() == x.sum()
+    assert planes_of(T.CenterCrop(4)(picture())).tolist() == planes_of(picture())[:, 4:8, 6:10].tolist()
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1000))
+@settings(deadline=None, max_examples=60)
+def test_random_resized_crop_stays_inside(height, width, seed):
+    crop = T.RandomResizedCrop(4, scale=(0.2, 0.8), ratio=(0.5, 2))
+    top, left, h, w = crop.draw(generator(seed), height, width)
+    assert 0 <= top <= top + h <= height and 0 <= left <= left + w <= width and h > 0 and w > 0
+    if height == width == 40:
+        assert 0.15 < h * w / 1600 < 0.85 and 0.45 < w / h < 2.2
+
+
+def test_random_resized_crop_where_nothing_fits():
+    top, left, h, w = T.RandomResizedCrop(4, scale=(1, 1), ratio=(1, 1)).draw(generator(), 10, 100)
+    assert (top, left, h, w) == (0, 45, 10, 10)
+
+
+def test_rotation_turns_counter_clockwise():
+    x = np.zeros((1, 5, 5), np.float32)
+    x[0, 2, 4] = 1  # to the right
+    y = T.RandomRotation((90, 90))(x)
+    assert np.argwhere(y[0]).tolist() == [[0, 2]]  # up
+    assert T.RandomRotation((45, 45), fill=0.5)(x)[0, 0, 0] == 0.5
+    assert T.RandomRotation((45, 45), expand=True)(picture(10, 10)).size > (10, 10)
+
+
+def test_affine_parts():
+    x = np.zeros((1, 9, 9), np.float32)
+    x[0, 4, 8] = 1
+    turned = T.RandomAffine((90, 90))(x)
+    assert np.argwhere(turned[0]).tolist() == [[8, 4]]  # clockwise: from the right to the bottom
+    moved = [T.RandomAffine(0, translate=(0.3, 0), generator=generator(s))(x)[0, 4].argmax() for s in range(40)]
+    assert min(moved) < 8 and set(moved) <= {0, *range(5, 9)}
+    square = np.zeros((1, 20, 20), np.float32)
+    square[0, 8:12, 8:12] = 1
+    assert T.RandomAffine(0, scale=(2, 2))(square).sum() == 64
+
+
+@given(
+    st.floats(-180, 180), st.floats(0.3, 3), st.floats(-50, 50), st.floats(-50, 50), st.floats(-9, 9), st.floats(-9, 9)
+)
+def test_inverse_affine_undoes_the_documented_map(angle, scale, sx, sy, tx, ty):
+    a, tan_x, tan_y = math.radians(angle), math.tan(math.radians(sx)), math.tan(math.radians(sy))
+    rotation = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    shear = np.array([[1, -tan_x], [-tan_y, 1 + tan_x * tan_y]])
+    center, source = np.array([5.0, 3.0]), np.array([1.5, 7.25])
+    target = center + np.array([tx, ty]) + scale * rotation @ shear @ (source - center)
+    m = inverse_affine((5.0, 3.0), angle, (tx, ty), scale, (sx, sy))
+    back = [m[0] * target[0] + m[1] * target[1] + m[2], m[3] * target[0] + m[4] * target[1] + m[5]]
+    np.testing.assert_allclose(back, source, atol=1e-6)
+
+
+def test_to_tensor():
+    tensor = T.ToTensor()(picture())
+    assert isinstance(tensor, minidl.Tensor) and tensor.shape == (3, 12, 16) and tensor.dtype == np.float32
+    np.testing.assert_array_equal(tensor.data, planes_of(picture()).astype(np.float32) / np.float32(255))
+    assert T.ToTensor()(Image.new("L", (4, 3), 51)).data.tolist() == [[[np.float32(0.2)] * 4] * 3]
+    assert T.ToTensor()(Image.new("1", (4, 3), 1)).data.max() == 1
+    assert T.ToTensor()(np.full((3, 4), 0.5)).shape == (1, 3, 4)
+    assert T.ToTensor()(picture().convert("P")).shape == (3, 12, 16)
+    with pytest.raises(ValueError, match=r"got \(3, 32, 32\); an image that is \(C, H, W\) already needs no ToTensor"):
+        T.ToTensor()(np.zeros((3, 32, 32), np.float32))
+    with pytest.raises(TypeError, match="got int64"):
+        T.ToTensor()(np.zeros((3, 4), np.int64))
+    with pytest.raises(TypeError, match="got list"):
+        T.ToTensor()([1, 2])
+
+
+def test_normalize():
+    x = RNG.random((2, 3, 4, 5), dtype=np.float32)
+    mean, std = [0.5, 0.4, 0.3], [0.1, 0.2, 0.3]
+    expected = (x - np.array(mean, np.float32)[:, None, None]) / np.array(std, np.float32)[:, None, None]
+    before = x.copy()
+    y = T.Normalize(mean, std)(x)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(T.Normalize(mean, std)(x[1]), y[1])
+
+
+@pytest.mark.parametrize(
+    "image, error, message",
+    [
+        (np.zeros((3, 2, 2), np.uint8), TypeError, "got uint8: convert with ToTensor"),
+        (picture(), TypeError, "put ToTensor\\(\\) before it"),
+        (np.zeros((1, 2, 2), np.float32), ValueError, "Normalize has 3 means, the image has 1 channels"),
+        (np.zeros((2, 2), np.float32), ValueError, r"shape \(C, H, W\) or \(N, C, H, W\), got \(2, 2\)"),
+        ("cat.png", TypeError, "got str"),
+    ],
+)
+def test_normalize_refuses(image, error, message):
+    with pytest.raises(error, match=message):
+        T.Normalize([0.5] * 3, [0.5] * 3)(image)
+
+
+def test_grayscale():
+    x = RNG.random((2, 3, 4, 5), dtype=np.float32)
+    expected = 0.299 * x[:, 0] + 0.587 * x[:, 1] + 0.114 * x[:, 2]
+    np.testing.assert_allclose(T.Grayscale()(x)[:, 0], expected, rtol=1e-6)
+    assert T.Grayscale(3)(x).shape == (2, 3, 4, 5)
+    as_bytes = T.Grayscale()(planes_of(picture())).astype(int)
+    assert np.abs(as_bytes[0] - np.asarray(picture().convert("L"))).max() <= 1
+    assert T.Grayscale(3)(picture()).mode == "RGB"
+    with pytest.raises(ValueError, match="3 channels"):
+        T.Grayscale()(np.zeros((2, 4, 4), np.float32))
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=30)
+def test_hsv_there_and_back_and_like_colorsys(seed):
+    import colorsys
+
+    x = np.round(generator(seed).random((3, 3, 3)) * 4) / 4  # with equal channels and greys among them
+    h, s, v = rgb_to_hsv(x)
+    np.testing.assert_allclose(hsv_to_rgb(h, s, v), x, atol=1e-12)
+    for i, j in np.ndindex(3, 3):
+        np.testing.assert_allclose((h[i, j], s[i, j], v[i, j]), colorsys.rgb_to_hsv(*x[:, i, j]), atol=1e-12)
+
+
+def test_color_jitter_formulas():
+    x = RNG.random((3, 6, 6), dtype=np.float32) * 0.5 + 0.25
+    gray = (0.299 * x[0] + 0.587 * x[1] + 0.114 * x[2])[None]
+    cases = {
+        "brightness": np.clip(1.5 * x, 0, 1),
+        "contrast": np.clip(1.5 * x - 0.5 * gray.mean(), 0, 1),
+        "saturation": np.clip(1.5 * x - 0.5 * gray, 0, 1),
+    }
+    for name, expected in cases.items():
+        y = T.ColorJitter(**{name: (1.5, 1.5)})(x)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y, expected, atol=1e-6)
+    turned = T.ColorJitter(hue=(1 / 3, 1 / 3))(np.array([1, 0, 0], np.float32).reshape(3, 1, 1))
+    np.testing.assert_allclose(turned.ravel(), [0, 1, 0], atol=1e-6)  # red, a third of a turn on, is green
+    red = T.ColorJitter(hue=(1 / 3, 1 / 3))(Image.new("RGB", (1, 1), (255, 0, 0))).getpixel((0, 0))
+    assert red[1] == 255 and max(red[0], red[2]) < 8
+    assert T.ColorJitter(0.5, 0.5, 0.5, 0.5)(Image.new("L", (3, 3), 100)).mode == "L"
+    assert T.ColorJitter(0.5, 0.5, 0.5, 0.5)(np.ones((1, 3, 3), np.float32)).shape == (1, 3, 3)
+
+
+def test_compose():
+    compose = T.Compose([T.Resize(8), T.ToTensor(), lambda x: x.data * 2])
+    assert compose(picture()).shape == (3, 8, 10)
+    assert not compose.batched
+    assert T.Compose([T.RandomHorizontalFlip(), T.Normalize(0.5, 0.5)]).batched
+    assert repr(T.Compose([T.CenterCrop(2)])) == "Compose([CenterCrop(size=(2, 2))])"
+    with pytest.raises(TypeError, match=r"transforms\[1\] of Compose must be a callable such as Grayscale\(\)"):
+        T.Compose([T.CenterCrop(2), T.ToTensor])
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: T.Resize(0), "size must be a positive int or a pair"),
+        (lambda: T.Resize((1, 2, 3)), "size must be a positive int or a pair"),
+        (lambda: T.Resize(4, "area"), "interpolation must be one of nearest, bilinear, bicubic, lanczos, got 'area'"),
+        (
+            lambda: T.RandomRotation(5, "lanczos"),
+            "interpolation must be one of nearest, bilinear, bicubic, got 'lanczos'",
+        ),
+        (lambda: T.RandomRotation(-5), "degrees must be >= 0"),
+        (lambda: T.RandomHorizontalFlip(1.5), r"p must be a probability in 0\.\.1, got 1.5"),
+        (lambda: T.RandomCrop(4, padding=-1), "padding must be"),
+        (lambda: T.RandomCrop(4, padding_mode="wrap"), "padding_mode must be one of"),
+        (lambda: T.RandomResizedCrop(4, scale=(0, 1)), "scale must be a pair"),
+        (lambda: T.RandomResizedCrop(4, ratio=(2, 1)), "ratio must be a pair"),
+        (lambda: T.RandomAffine(0, translate=(2, 0)), "translate must be a pair of fractions"),
+        (lambda: T.RandomAffine(0, scale=(-1, 1)), "scale must be a pair"),
+        (lambda: T.RandomAffine(0, shear=(1, 2, 3)), "shear must be"),
+        (lambda: T.ColorJitter(brightness=-1), "brightness must be >= 0"),
+        (lambda: T.ColorJitter(hue=0.6), "hue must be a pair"),
+        (lambda: T.Normalize([0.5], [0.0]), "std must be > 0"),
+        (lambda: T.Normalize([0.5, 0.5], [0.5]), "mean and std must hold one number for each channel"),
+        (lambda: T.Grayscale(2), "num_output_channels must be 1 or 3"),
+    ],
+)
+def test_wrong_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(TypeError, match="numpy.random.Generator, got 3"):
+        T.RandomCrop(4, generator=3)
