@@ -1,0 +1,186 @@
+"""The command line: ``minidl info | train | evaluate | predict | gradcheck``.
+
+Each command imports what it needs when it runs. What a user can mend ends in one line on standard error and exit status 2;
+Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NoReturn
+
+USER_ERRORS = (ValueError, OSError, ImportError, FloatingPointError)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(f"{message} (see {self.prog} --help)")
+
+
+def fail(message: str) -> NoReturn:
+    """End with exit status 2 and one line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    print("minidl: error:", "; ".join(lines), file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    options = parser().parse_args(arguments)
+    warnings.showwarning = lambda message, *_, **__: print(f"minidl: warning: {message}", file=sys.stderr)
+    try:
+        result = options.run(options)
+        if options.json:
+            print(json.dumps(result))
+        return 0
+    except USER_ERRORS as error:
+        fail(str(error) or type(error).__name__)
+    except KeyboardInterrupt:
+        print("minidl: interrupted; what was written is whole, and `train --resume` goes on from the last checkpoint", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(prog="minidl", description="Deep learning that you can read, and that is fast enough to use.")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(run: Any, description: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(run.__name__, help=description, description=description)
+        made.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+        made.set_defaults(run=run)
+        return made
+
+    command(info, "show the version, the machine, and which kernels serve on it")
+
+    made = command(train, "train a recipe; its checkpoint and pictures go to a folder")
+    made.add_argument("recipe", nargs="?", metavar="RECIPE", help="one of `minidl train --list`; digits-cnn unless given")
+    made.add_argument("--list", action="store_true", help="show the recipes")
+    made.add_argument("--data", type=Path, metavar="DIR", help="folder with the data sets; else MINIDL_DATA, else the cache folder")
+    made.add_argument("--epochs", type=int, metavar="N", help="times through the data")
+    made.add_argument("--batch-size", type=int, metavar="N", help="samples for each step of the optimizer")
+    made.add_argument("--lr", type=float, metavar="X", help="learning rate")
+    made.add_argument("--seed", type=int, metavar="N", help="of all random numbers; 0 unless given")
+    made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    made.add_argument("--backend", metavar="NAME", default=None, help="code of the kernels: auto, reference, cython, numba, cuda")
+    made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
+    made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the network, such as hidden_size=32")
+
+    made = command(evaluate, "test a checkpoint on the test set of its recipe")
+    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    made.add_argument("--data", type=Path, metavar="DIR", help="folder with the data sets; else MINIDL_DATA, else the cache folder")
+
+    made = command(predict, "classify pictures (PNG, JPEG)")
+    made.description += (
+        ". A picture is made what the network saw in training: grey where it takes grey, light on dark for digits and clothes "
+        "(a picture with a light border is inverted), square (padded, but photographs are cut), resized."
+    )
+    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+
+    made = command(gradcheck, "check gradients of the operations, first and second order, against measured slopes")
+    made.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
+    return top
+
+
+def info(options: argparse.Namespace) -> dict[str, Any]:
+    from minidl.machine import describe, describe_text
+
+    result = describe()
+    if not options.json:
+        print(describe_text(result))
+    return result
+
+
+def train(options: argparse.Namespace) -> Any:
+    from minidl import recipes, training, use_backend
+
+    if options.list:
+        rows = list(recipes.recipes().values())
+        print_table(
+            ("recipe", "task", "data", "network", "epochs", "test accuracy", "minutes"),
+            [(r.name, r.task, r.dataset, r.network, str(r.epochs), r.accuracy, f"{r.minutes:g}") for r in rows],
+        )
+        return [{name: getattr(r, name) for name in ("name", "task", "dataset", "network", "epochs", "accuracy", "minutes")} for r in rows]
+    with use_backend(options.backend) if options.backend else nullcontext():
+        result = recipes.train(
+            recipes.find(options.recipe or recipes.DEFAULT),
+            root=options.data, epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
+            network_options=dict(map(named_value, options.set)) or None,
+            device=options.device, output=options.output, resume=options.resume, callbacks=[training.ProgressBar()],
+        )  # fmt: skip
+    print(f"test accuracy    {result['test_accuracy']:.4f} on {result['test_images']:,} images")
+    print(f"training         {result['seconds']:.1f} s for {result['epochs']} epochs, {result['images_per_second']:,.0f} images/s")
+    print(f"checkpoint       {result['checkpoint']}")
+    print(f"pictures         {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
+    return result
+
+
+def evaluate(options: argparse.Namespace) -> dict[str, Any]:
+    from minidl import recipes, training
+
+    classifier = recipes.load_classifier(options.checkpoint)
+    recipe = recipes.find(classifier.recipe)
+    _, test = recipe.datasets(options.data)
+    measured = training.evaluate(classifier.model, test)
+    result = {"checkpoint": str(options.checkpoint), "recipe": recipe.name, "dataset": recipe.dataset, "test_images": len(test)}
+    result |= {"test_loss": measured["loss"], "test_accuracy": measured["accuracy"]}
+    print(f"{recipe.name} after {classifier.saved.epochs} epochs: test accuracy {measured['accuracy']:.4f}, loss {measured['loss']:.4f}, {len(test):,} images")
+    return result
+
+
+def predict(options: argparse.Namespace) -> dict[str, Any]:
+    from minidl import recipes
+
+    classifier = recipes.load_classifier(options.checkpoint)
+    predictions = [classifier.predict(image) for image in options.images]
+    for image, prediction in zip(options.images, predictions):
+        best = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:3]
+        print(f"{image}: {prediction.label}   " + "  ".join(f"{label} {probability:.3f}" for label, probability in best))
+    rows = [
+        {"image": str(image), "class": prediction.label, "probabilities": prediction.probabilities}
+        for image, prediction in zip(options.images, predictions)
+    ]
+    return {"checkpoint": str(options.checkpoint), "predictions": rows}
+
+
+def gradcheck(options: argparse.Namespace) -> dict[str, Any]:
+    from minidl import gradcheck_samples
+
+    rows = [gradcheck_samples.check(sample) for sample in gradcheck_samples.find(options.operations)]
+    print_table(
+        ("operation", "first order", "second order"),
+        [row.texts() for row in rows],
+    )
+    for row in rows:
+        for order, failure in row.failures.items():
+            print(f"{row.name}, {order.replace('_', ' ')}: {failure}", file=sys.stderr)
+    failed = [row.name for row in rows if row.failures]
+    if failed:
+        fail(f"{len(failed)} of {len(rows)} operations have a wrong gradient: {', '.join(failed)}")
+    return {"operations": {row.name: {"first_order": row.first_order, "second_order": row.second_order} for row in rows}}
+
+
+def named_value(text: str) -> tuple[str, int | float | str]:
+    """("hidden_size", 32) from "hidden_size=32"."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ValueError(f"--set takes NAME=VALUE, got {text!r}")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, ["-" * width for width in widths], *rows]:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())

@@ -1,0 +1,20 @@
+"""CIFAR-10 with LeNet: network, loss and steps of PyTorch's tutorial "Training a classifier"."""
+
+from minidl import data, optim
+from minidl.recipes.recipe import Recipe
+
+RECIPE = Recipe(
+    name="cifar-lenet",
+    task="image classification",
+    dataset="CIFAR-10",
+    load=data.cifar10,
+    network="lenet",
+    optimizer=lambda parameters, lr: optim.SGD(parameters, lr, momentum=0.9),
+    lr=0.001,
+    batch_size=4,
+    epochs=4,
+    accuracy="0.50-0.54 (20,000 images)",
+    minutes=1,
+    mean=0.5,
+    std=0.5,
+)

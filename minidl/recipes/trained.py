@@ -1,0 +1,91 @@
+"""A trained classifier from its checkpoint: test it again, or show it a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minidl import data, models, nn, training
+from minidl import functional as F
+from minidl.data.transforms import Grayscale, Normalize, Resize
+
+
+@dataclass
+class Prediction:
+    """What a classifier says of one picture."""
+
+    label: str
+    probabilities: dict[str, float]  # of every class
+
+
+@dataclass
+class TrainedClassifier:
+    """The network of a checkpoint, in evaluation mode, and what the checkpoint says of its input and classes."""
+
+    model: nn.Module
+    saved: training.SavedRun
+
+    @property
+    def recipe(self) -> str:
+        return self.saved.info["recipe"]
+
+    @property
+    def classes(self) -> list[str]:
+        return self.saved.info["classes"]
+
+    def predict(self, picture: Path | str | np.ndarray) -> Prediction:
+        """The class of a picture, from a PNG or JPEG file or an array (C, H, W) in 0..1."""
+        pixels = read_pixels(picture) if isinstance(picture, (str, Path)) else picture
+        x = prepare(pixels, **self.saved.info["input"])  # (C, H, W)
+        logits = training.predict(self.model, x[None]).numpy()  # (1, K)
+        probabilities = F.softmax(logits[0].astype(np.float64), 0)
+        by_class = dict(zip(self.classes, probabilities.tolist()))
+        return Prediction(max(by_class, key=by_class.get), by_class)
+
+
+def load_classifier(path: Path | str) -> TrainedClassifier:
+    """The classifier that `minidl train` left in a checkpoint."""
+    saved = training.load_checkpoint(path)
+    missing = {"recipe", "network", "options", "classes", "input"} - saved.info.keys()
+    if missing:
+        raise ValueError(f"{path} was not written by minidl train: it does not say its {', '.join(sorted(missing))}")
+    model = models.build(saved.info["network"], **saved.info["options"]["network_options"])
+    saved.restore_model(model)
+    return TrainedClassifier(model.eval(), saved)
+
+
+def read_pixels(path: Path | str) -> np.ndarray:
+    """The picture in a file, float32 (3, H, W) in 0..1."""
+    return np.asarray(data.transforms.ToTensor()(data.read_picture(path)).data)
+
+
+def prepare(pixels: np.ndarray, shape: list[int], mean: float | None, std: float | None, bright_on_dark: bool) -> np.ndarray:
+    """A picture as the network saw its own in training.
+
+    Grey if the network takes one channel. Of a network that was trained on bright things on a dark ground (MNIST), a picture
+    with a bright border is inverted. Then it is made square, by adding border to those (they fill the picture), by cutting the
+    longer side of photographs, and resized with antialiasing.
+    """
+    channels, height, width = shape
+    if channels == 1:
+        pixels = Grayscale()(pixels)  # (1, H, W)
+    if bright_on_dark:
+        border = np.concatenate([pixels[:, 0].ravel(), pixels[:, -1].ravel(), pixels[:, :, 0].ravel(), pixels[:, :, -1].ravel()])
+        if np.median(border) > 0.5:
+            pixels = 1 - pixels
+        pixels = _pad_to_square(pixels)
+    else:
+        pixels = data.transforms.CenterCrop(min(pixels.shape[1:]))(pixels)
+    pixels = Resize((height, width))(pixels).astype(np.float32)
+    return pixels if mean is None else Normalize(mean, std)(pixels)
+
+
+def _pad_to_square(pixels: np.ndarray) -> np.ndarray:
+    """The picture in the middle of a dark square."""
+    _, height, width = pixels.shape
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return np.pad(pixels, ((0, 0), (top, side - height - top), (left, side - width - left)))

@@ -1,0 +1,101 @@
+"""Weights in files: `save` and `load`, which never run anything that a file contains.
+
+`safetensors_file.py` is the format that is written; `pytorch_file.py` reads PyTorch's, without PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from minidl.autograd import Tensor
+from minidl.serialization import npz_file, pytorch_file, safetensors_file
+from minidl.serialization.safetensors_file import read_safetensors, write_safetensors
+from minidl.serialization.whole_file import write_whole
+
+__all__ = ["load", "read_safetensors", "save", "write_safetensors", "write_whole"]
+
+READERS = {
+    ".safetensors": safetensors_file.load,
+    ".npz": npz_file.load,
+    ".pt": pytorch_file.load,
+    ".pth": pytorch_file.load,
+}
+WRITERS = {".safetensors": write_safetensors, ".npz": npz_file.save}
+
+
+def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
+    """Write tensors by name to a file, which appears whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.safetensors`` (PyTorch users read it with ``safetensors.torch.load_file``) or ``.npz``.
+    tensors : dict of Tensor or array
+        ``model.state_dict()``, say.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no dict of tensors, and for another ending.
+
+    Examples
+    --------
+    >>> import minidl, tempfile
+    >>> from minidl import nn
+    >>> model = nn.Linear(2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     minidl.save(f"{folder}/linear.safetensors", model.state_dict())
+    ...     state = minidl.load(f"{folder}/linear.safetensors")
+    >>> sorted(state)
+    ['bias', 'weight']
+    """
+    if isinstance(path, Mapping):
+        raise TypeError("save takes the path first: minidl.save(path, model.state_dict())")
+    if not isinstance(tensors, Mapping):
+        raise TypeError(f"tensors must be a dict of Tensors by name, got {type(tensors).__name__}; of a model take model.state_dict()")
+    path = Path(path)
+    writer = _by_suffix(WRITERS, path, "write")
+    arrays = {}
+    for name, tensor in tensors.items():
+        array = tensor.numpy() if isinstance(tensor, Tensor) else tensor
+        if not isinstance(name, str) or not hasattr(array, "dtype") or array.dtype.kind not in "fiub":
+            raise TypeError(f"tensors must hold Tensors or arrays of numbers by name, got {name!r}: {type(tensor).__name__}")
+        arrays[name] = array
+    writer(path, arrays)
+
+
+def load(path: Path | str) -> dict[str, Any]:
+    """Read the tensors in a file.
+
+    Parameters
+    ----------
+    path : path
+        ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint; PyTorch
+        is not needed, and nothing in the file is run.
+
+    Returns
+    -------
+    dict
+        Tensors by name; from PyTorch also the dicts, lists and numbers around them. Half precision (float16, bfloat16)
+        becomes float32.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        For a file that is truncated, damaged, of another format, or that asks for more than tensors; names the file.
+    """
+    path = Path(path)
+    reader = _by_suffix(READERS, path, "read")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist"))
+    return reader(path)
+
+
+def _by_suffix(functions: dict[str, Any], path: Path, verb: str) -> Any:
+    function = functions.get(path.suffix.lower())
+    if function is None:
+        raise ValueError(f"path must end in {', '.join(functions)} for minidl to {verb} it, got {path}")
+    return function

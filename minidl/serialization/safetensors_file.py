@@ -1,0 +1,53 @@
+"""The safetensors format: a JSON header with names, types, shapes and places, then the numbers.
+
+Source: https://github.com/huggingface/safetensors, "Format".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from minidl.autograd import Tensor
+from minidl.serialization.half_precision import BFLOAT16, to_float32
+from minidl.serialization.whole_file import write_whole
+
+DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": BFLOAT16, "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
+
+
+def write_safetensors(path: Path | str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
+    """Write arrays by name, and texts by name beside them, as one whole file."""
+    # The library writes the memory of an array as it lies, whatever its strides.
+    in_c_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    write_whole(path, safetensors.numpy.save(in_c_order, dict(metadata) if metadata else None))
+
+
+def read_safetensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays in a file by name, half precision as float32, and the texts beside them."""
+    content = Path(path).read_bytes()
+    try:
+        tensors = safetensors.deserialize(content)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path}: truncated, damaged or no safetensors file ({error})") from error
+    arrays = {}
+    for name, tensor in tensors:
+        if tensor["dtype"] not in DTYPES:
+            raise ValueError(f"{path}: {name} has the type {tensor['dtype']}, expected one of {', '.join(DTYPES)}")
+        memory = bytearray(tensor["data"])  # one that can be written to
+        dtype = DTYPES[tensor["dtype"]]
+        arrays[name] = to_float32(memory, dtype).reshape(tensor["shape"])
+    header_size = int.from_bytes(content[:8], "little")
+    return arrays, json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
+
+
+def load(path: Path) -> dict[str, Any]:
+    return {name: Tensor(array) for name, array in read_safetensors(path)[0].items()}

@@ -1,0 +1,47 @@
+"""What fit, evaluate and predict take as data: arrays, a Dataset or a DataLoader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor, is_array
+from minidl.data import DataLoader, Dataset, Subset, TensorDataset, random_split
+from minidl.nn import Module
+
+
+def as_dataset(data: Any) -> Dataset:
+    """A tuple or list of arrays, or one array, as a dataset; what has a length and samples, as it is."""
+    if isinstance(data, (tuple, list)):
+        return TensorDataset(*data)
+    if isinstance(data, Tensor) or is_array(data):
+        return TensorDataset(data)
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return data
+    raise TypeError(f"data must be a Dataset, a DataLoader or a tuple of arrays, got {type(data).__name__}")
+
+
+def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: bool = False) -> DataLoader:
+    """A DataLoader over `data`; one that is given is used as it is, with its own batch size and order."""
+    if isinstance(data, DataLoader):
+        return data
+    return DataLoader(as_dataset(data), batch_size, shuffle=shuffle, drop_last=drop_last)
+
+
+def split_validation(data: Any, fraction: float, seed: int) -> tuple[Subset, Subset]:
+    """Set aside a random `fraction` of the samples, the same ones for the same `seed`: (the others, those)."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"validation_split must be a fraction from 0 up to 1, got {fraction}")
+    if isinstance(data, DataLoader):
+        raise ValueError("validation_split cannot split a DataLoader: give a Dataset or arrays, or validation_data=")
+    dataset = as_dataset(data)
+    train, validation = random_split(dataset, [1 - fraction, fraction], np.random.default_rng(seed))
+    if len(train) == 0 or len(validation) == 0:
+        raise ValueError(f"validation_split={fraction} of {len(dataset)} samples leaves {len(train)} and {len(validation)}; both must have some")
+    return train, validation
+
+
+def device_of_model(model: Module) -> str:
+    """Where the model's parameters are, and so where its batches must go."""
+    return next((parameter.device for parameter in model.parameters()), "cpu")

@@ -1,0 +1,185 @@
+"""Callbacks: what else happens while a network trains. Each is a few lines on the events of `Callback`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minidl.training.checkpoint import save_checkpoint
+from minidl.training.evaluation import evaluate
+
+if TYPE_CHECKING:
+    from minidl.training.loop import Run
+
+
+class Callback:
+    """The events of a training run. A subclass defines those that it is interested in; `run` says where training stands."""
+
+    def on_fit_start(self, run: Run) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_start(self, run: Run) -> None:
+        """Before the first batch of an epoch."""
+
+    def on_batch_end(self, run: Run) -> None:
+        """After every step of the optimizer."""
+
+    def on_validation_end(self, run: Run) -> None:
+        """After an epoch's training and validation, before its values go into the history; more may be added to `run.values`."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """After an epoch's values went into the history."""
+
+    def on_fit_end(self, run: Run) -> None:
+        """At the end, also when training ends by an error."""
+
+
+class Evaluation(Callback):
+    """Measure the model on more data after every epoch: `data` under the names ``<name>_loss``, ``<name>_accuracy``."""
+
+    def __init__(self, name: str, data: Any, **options: Any):
+        self.name, self.data, self.options = name, data, options
+
+    def on_validation_end(self, run: Run) -> None:
+        measured = evaluate(run.model, self.data, **self.options)
+        run.values |= {f"{self.name}_{name}": value for name, value in measured.items()}
+
+
+class ProgressBar(Callback):
+    """A tqdm bar for the running epoch with its loss, metrics and samples per second; then one line for each epoch that is done.
+
+    The bar shows on a terminal and in notebooks; in a log file only the lines do.
+
+    Parameters
+    ----------
+    interval : float
+        Seconds between updates: reading the loss from a GPU waits for it.
+    """
+
+    def __init__(self, interval: float = 0.2):
+        self.interval = interval
+        self.bar: Any = None
+
+    def on_epoch_start(self, run: Run) -> None:
+        from tqdm.auto import tqdm
+
+        self.bar = tqdm(total=run.samples, desc=self._title(run), unit=" samples", leave=False, disable=None)
+        self.shown_at = time.monotonic()
+
+    def on_batch_end(self, run: Run) -> None:
+        now = time.monotonic()
+        if now - self.shown_at >= self.interval and not self.bar.disable:
+            self.shown_at = now
+            self.bar.set_postfix_str(_values_text(run.measures.values()), refresh=False)
+            self.bar.update(run.samples_done - self.bar.n)
+
+    def on_epoch_end(self, run: Run) -> None:
+        self.bar.close()
+        shown = {name: value for name, value in run.values.items() if name not in ("seconds", "samples_per_second")}
+        speed = f"{run.values['samples_per_second']:,.0f} samples/s"
+        self.bar.write(f"{self._title(run)}  {_values_text(shown)}  {speed}", file=sys.stderr)
+
+    def on_fit_end(self, run: Run) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    @staticmethod
+    def _title(run: Run) -> str:
+        return f"epoch {run.epoch:>{len(str(run.epochs))}}/{run.epochs}"
+
+
+def _values_text(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+class Checkpoint(Callback):
+    """Write a checkpoint after every epoch: all that is needed to go on from there. See `minidl.training.save_checkpoint`.
+
+    Parameters
+    ----------
+    path : path
+        Of one file, which is replaced whole.
+    info : dict, optional
+        What else to keep in it: anything that JSON holds.
+    best : str, optional
+        Write only when this measure of the history, ``"validation_loss"`` say, is the best so far: the smallest of a loss, the
+        largest of others.
+    """
+
+    def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
+        self.path, self.info, self.best = Path(path), info or {}, best
+
+    def on_epoch_end(self, run: Run) -> None:
+        if self.best is None or best_epoch(run.history, self.best) == run.epoch:
+            save_checkpoint(self.path, run.model, run.optimizer, run.history, self.info)
+
+
+class EarlyStopping(Callback):
+    """Stop when a measure has not been better for `patience` epochs. Reads the history alone, so a resumed run stops alike.
+
+    Parameters
+    ----------
+    monitor : str
+        A measure of the history: the smallest of a loss is best, the largest of others.
+    patience : int
+        Epochs to wait for a better value.
+    """
+
+    def __init__(self, monitor: str = "validation_loss", patience: int = 3):
+        if patience < 1:
+            raise ValueError(f"patience must be at least 1, got {patience}")
+        self.monitor, self.patience = monitor, patience
+
+    def on_fit_start(self, run: Run) -> None:
+        if run.history:
+            self.on_epoch_end(run)
+
+    def on_epoch_end(self, run: Run) -> None:
+        run.stop |= run.epoch - best_epoch(run.history, self.monitor) >= self.patience
+
+
+def best_epoch(history: dict[str, list[float]], monitor: str) -> int:
+    """The number, from 1, of the first epoch with the best value of a measure."""
+    if monitor not in history:
+        raise ValueError(f"the history has no {monitor!r} to monitor; it has {', '.join(history)}")
+    values = history[monitor]
+    return values.index(min(values) if monitor.endswith("loss") else max(values)) + 1
+
+
+class LearningRateSchedule(Callback):
+    """Sets the learning rate of every epoch: lr = initial lr * factor(epoch), with epochs counted from 1."""
+
+    def __init__(self, factor: Callable[[int], float]):
+        self.factor = factor
+
+    def on_epoch_start(self, run: Run) -> None:
+        for group in run.optimizer.param_groups:
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.factor(run.epoch)
+
+
+class CSVLogger(Callback):
+    """Write the history to a CSV file, whole after every epoch: one row an epoch, a column for every measure."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+
+    def on_epoch_end(self, run: Run) -> None:
+        with open(self.path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(run.history)
+            writer.writerows(zip(*run.history.values()))
+
+
+class JSONLogger(Callback):
+    """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+
+    def on_epoch_end(self, run: Run) -> None:
+        self.path.write_text(json.dumps(run.history, indent=2) + "\n", encoding="utf-8")

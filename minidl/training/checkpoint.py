@@ -1,0 +1,126 @@
+"""Checkpoints: one safetensors file with all that training needs to go on as if it had never stopped.
+
+    model.<name>                  the state dict
+    optimizer.<number>.<name>     the optimizer's arrays for each parameter
+    metadata["minidl"]            JSON: format version, optimizer (its numbers and groups), random streams, history, and what
+                                  the caller adds: recipe, options, class names, input normalization
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minidl import random
+from minidl.autograd import Tensor
+from minidl.nn import Module
+from minidl.optim import Optimizer
+from minidl.serialization import read_safetensors, write_safetensors
+
+FORMAT = 1
+ENTRY = "minidl"
+
+
+def save_checkpoint(path: Path | str, model: Module, optimizer: Optimizer, history: dict[str, list], info: dict[str, Any] | None = None) -> None:
+    """Write a checkpoint; the file at `path` is replaced whole, so that there is a good one at any time.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.safetensors``.
+    model, optimizer, history
+        As `fit` has them; the state of :mod:`minidl.random` is written too.
+    info : dict, optional
+        What else to keep: anything that JSON holds.
+    """
+    arrays = {f"model.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
+    state = optimizer.state_dict()
+    numbers: dict[str, dict[str, Any]] = {}
+    for parameter, values in state["state"].items():
+        numbers[str(parameter)] = {}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                arrays[f"optimizer.{parameter}.{name}"] = value.numpy()
+            else:
+                numbers[str(parameter)][name] = value
+    entry = {
+        "format": FORMAT,
+        "versions": {"minidl": version("minidl"), "python": platform.python_version(), "numpy": np.__version__},
+        "optimizer": {"type": type(optimizer).__name__, "state": numbers, "param_groups": state["param_groups"]},
+        "random": random.get_state(),
+        "history": history,
+        "info": info or {},
+    }
+    write_safetensors(path, arrays, {ENTRY: json.dumps(entry)})
+
+
+@dataclass
+class SavedRun:
+    """What a checkpoint holds."""
+
+    path: Path
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]  # its type and its state dict
+    random: dict[str, Any]
+    history: dict[str, list]
+    info: dict[str, Any]
+    versions: dict[str, str]
+
+    @property
+    def epochs(self) -> int:
+        """How many are done."""
+        return len(self.history.get("epoch", ()))
+
+    def restore_model(self, model: Module) -> None:
+        """Copy the weights into a model; a ValueError names the keys that do not fit."""
+        try:
+            model.load_state_dict(self.model)
+        except RuntimeError as error:
+            raise ValueError(f"{self.path} is a checkpoint of another model: {error}") from error
+
+    def restore(self, model: Module, optimizer: Optimizer) -> None:
+        """Put the model, the optimizer and the random streams to where they were."""
+        if type(optimizer).__name__ != self.optimizer["type"]:
+            raise ValueError(f"{self.path} was trained with {self.optimizer['type']}, the optimizer is {type(optimizer).__name__}")
+        self.restore_model(model)
+        optimizer.load_state_dict(self.optimizer)
+        random.set_state(self.random)
+
+
+def load_checkpoint(path: Path | str) -> SavedRun:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        For a file that is truncated, damaged, or no checkpoint of minidl; names the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"the checkpoint {path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist"))
+    arrays, metadata = read_safetensors(path)
+    if ENTRY not in metadata:
+        raise ValueError(f"{path} holds weights but is no checkpoint of minidl; read them with minidl.load")
+    try:
+        entry = json.loads(metadata[ENTRY])
+        if entry["format"] != FORMAT:
+            raise ValueError(f"{path} is a checkpoint of format {entry['format']}, this minidl reads format {FORMAT}")
+        optimizer = entry["optimizer"]
+        model = {}
+        for name, array in arrays.items():
+            part, _, rest = name.partition(".")
+            if part == "model":
+                model[rest] = Tensor(array)
+            else:
+                parameter, _, key = rest.partition(".")
+                optimizer["state"].setdefault(parameter, {})[key] = Tensor(array)
+        return SavedRun(path, model, optimizer, entry["random"], entry["history"], entry["info"], entry["versions"])
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from error

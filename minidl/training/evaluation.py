@@ -1,0 +1,97 @@
+"""evaluate and predict: a trained network on data it may not have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from minidl import functional as F
+from minidl.autograd import Tensor, no_grad
+from minidl.nn import Module
+from minidl.training.batches import as_loader, device_of_model
+from minidl.training.measures import Measures, named_metrics
+
+
+@contextmanager
+def evaluation_mode(model: Module) -> Iterator[None]:
+    """Dropout and batch norm as in evaluation and nothing recorded, in this block; each module's mode comes back after."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def evaluate(
+    model: Module,
+    data: Any,
+    *,
+    loss: Callable[[Tensor, Tensor], Tensor] | None = F.cross_entropy,
+    metrics: Any = ("accuracy",),
+    batch_size: int = 256,
+) -> dict[str, float]:
+    """The loss and the metrics of a model on data, as means over all samples.
+
+    Parameters
+    ----------
+    model : Module
+    data : Dataset, DataLoader or tuple of arrays
+        Samples (x, ..., target): the model is called with all but the last.
+    loss : callable, optional
+        ``loss(output, target)``, a mean over the batch; None leaves it out.
+    metrics : sequence or dict
+        ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
+    batch_size : int
+        Samples computed at once; the result does not depend on it, but for rounding.
+
+    Returns
+    -------
+    dict of float
+        ``{"loss": ..., "accuracy": ...}``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, training
+    >>> training.evaluate(nn.Identity(), (np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0])), loss=None)
+    {'accuracy': 0.5}
+    """
+    measures = Measures(named_metrics(metrics))
+    device = device_of_model(model)
+    with evaluation_mode(model):
+        for batch in as_loader(data, batch_size):
+            *inputs, target = (part.to(device) for part in batch)
+            output = model(*inputs)
+            measures.add(output, target, loss(output, target) if loss is not None else None)
+    return measures.values()
+
+
+def predict(model: Module, data: Any, *, batch_size: int = 256) -> Tensor:
+    """The outputs of a model for all samples, in their order.
+
+    Parameters
+    ----------
+    model : Module
+    data : array or Tensor, or a Dataset or DataLoader
+        The inputs; a dataset's last part is taken for the target and left out.
+    batch_size : int
+        Samples computed at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, training
+    >>> training.predict(nn.ReLU(), np.array([[-1.0, 2.0]]))
+    tensor([[0., 2.]], dtype=float64)
+    """
+    device = device_of_model(model)
+    outputs = []
+    with evaluation_mode(model):
+        for batch in as_loader(data, batch_size):
+            inputs = batch if len(batch) == 1 else batch[:-1]
+            outputs.append(model(*(part.to(device) for part in inputs)))
+        return F.cat(outputs, 0)

@@ -1,0 +1,179 @@
+"""fit: the training loop. `train_step` is the whole of learning; the rest is keeping books."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from minidl import functional as F
+from minidl.autograd import Tensor
+from minidl.nn import Module
+from minidl.optim import Optimizer
+from minidl.training.batches import as_loader, device_of_model, split_validation
+from minidl.training.callbacks import Callback
+from minidl.training.evaluation import evaluate
+from minidl.training.measures import Measures, named_metrics
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+History = dict[str, list[float]]
+
+
+@dataclass
+class Run:
+    """A training run as its callbacks see it."""
+
+    model: Module
+    optimizer: Optimizer
+    epochs: int  # to train in all
+    samples: int  # in an epoch
+    history: History  # of every measure, one value for each epoch that is done
+    epoch: int = 0  # that is running, counted from 1
+    samples_done: int = 0  # in this epoch
+    measures: Measures | None = None  # of this epoch so far
+    values: dict[str, float] = field(default_factory=dict)  # of this epoch at its end; a callback may add some
+    stop: bool = False  # a callback sets it to end the training after this epoch
+
+
+def train_step(model: Module, optimizer: Optimizer, loss: Loss, penalties: Iterable[Callable], inputs: list[Tensor], target: Tensor) -> tuple[Tensor, Tensor]:
+    """One step down the slope of the loss of one batch; returns the outputs and the loss (without penalties)."""
+    optimizer.zero_grad()
+    output = model(*inputs)
+    cost = loss(output, target)
+    objective = cost
+    for penalty in penalties:
+        objective = objective + penalty(model)
+    objective.backward()
+    optimizer.step()
+    return output.detach(), cost.detach()
+
+
+def fit(
+    model: Module,
+    data: Any,
+    *,
+    optimizer: Optimizer,
+    loss: Loss = F.cross_entropy,
+    epochs: int = 1,
+    batch_size: int = 32,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    validation_seed: int = 0,
+    penalties: Iterable[Callable[[Module], Tensor]] = (),
+    metrics: Any = (),
+    callbacks: Iterable[Callback] = (),
+    shuffle: bool = True,
+    drop_last: bool = False,
+    history: History | None = None,
+) -> History:
+    """Train a model.
+
+    Every epoch goes once through the data; every batch makes one step of the optimizer on
+
+        mean loss of the batch + sum of the penalties
+
+    Parameters
+    ----------
+    model : Module
+        Changed in place; batches are moved to where its parameters are.
+    data : Dataset, DataLoader or tuple of arrays
+        Samples (x, ..., target): the model is called with all but the last. A DataLoader is used as it is; `batch_size`,
+        `shuffle` and `drop_last` are for the others.
+    optimizer : Optimizer
+        Made with ``model.parameters()``.
+    loss : callable
+        ``loss(output, target)``, a mean over the batch; cross-entropy unless given.
+    epochs : int
+        How many in all, those of `history` included.
+    batch_size : int
+    validation_data : Dataset, DataLoader or tuple of arrays, optional
+        Evaluated after every epoch.
+    validation_split : float
+        Or: the fraction of `data` to set aside for that, drawn with `validation_seed`.
+    penalties : sequence of callables
+        ``optim.L1(lam)``, ``optim.L2(lam)``, or functions of the model. The losses in the history are without them.
+    metrics : sequence or dict
+        ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
+    callbacks : sequence of Callback
+        Called in this order.
+    shuffle : bool
+        A new random order every epoch, from the stream "shuffling".
+    drop_last : bool
+        Leave out a last batch smaller than `batch_size`.
+    history : dict, optional
+        Of the epochs before, from a checkpoint; goes on after them.
+
+    Returns
+    -------
+    dict of list
+        ``epoch train_loss train_<metric> validation_loss validation_<metric> seconds samples_per_second``, one value an
+        epoch. Training values are means over the epoch, while the model still changes; seconds are those of training.
+
+    Raises
+    ------
+    FloatingPointError
+        When the loss of an epoch is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, minidl
+    >>> from minidl import nn, optim, training
+    >>> x = np.linspace(-1, 1, 64, dtype="float32")[:, None]
+    >>> y = (x[:, 0] > 0).astype("int64")
+    >>> model = nn.Linear(1, 2)
+    >>> history = training.fit(model, (x, y), optimizer=optim.SGD(model.parameters(), lr=0.5), epochs=20, metrics=["accuracy"])
+    >>> history["train_accuracy"][-1] > 0.9
+    True
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if validation_split:
+        if validation_data is not None:
+            raise ValueError("give validation_data or validation_split, not both")
+        data, validation_data = split_validation(data, validation_split, validation_seed)
+    loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
+    samples = min(len(loader) * loader.batch_size, len(loader.dataset))
+    if samples == 0:
+        raise ValueError(f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}")
+    metrics, penalties, callbacks = named_metrics(metrics), list(penalties), list(callbacks)
+    device = device_of_model(model)
+    run = Run(model, optimizer, epochs, samples, history if history is not None else {})
+
+    def tell(event: str) -> None:
+        for callback in callbacks:
+            getattr(callback, event)(run)
+
+    run.epoch = len(run.history.get("epoch", ()))
+    tell("on_fit_start")
+    try:
+        while run.epoch < epochs and not run.stop:
+            run.epoch += 1
+            run.samples_done, run.measures = 0, Measures(metrics)
+            tell("on_epoch_start")
+            model.train()
+            start = time.perf_counter()
+            for batch in loader:
+                *inputs, target = (part.to(device) for part in batch)
+                output, cost = train_step(model, optimizer, loss, penalties, inputs, target)
+                run.measures.add(output, target, cost)
+                run.samples_done += len(target)
+                tell("on_batch_end")
+            run.values = run.measures.values("train_")
+            seconds = time.perf_counter() - start
+            if not math.isfinite(run.values["train_loss"]):
+                raise FloatingPointError(
+                    f"the loss became {run.values['train_loss']} in epoch {run.epoch}: training diverged; try a smaller learning rate"
+                )
+            if validation_data is not None:
+                measured = evaluate(model, validation_data, loss=loss, metrics=metrics)
+                run.values |= {f"validation_{name}": value for name, value in measured.items()}
+            run.values |= {"seconds": seconds, "samples_per_second": run.samples_done / seconds}
+            tell("on_validation_end")
+            for name, value in ({"epoch": run.epoch} | run.values).items():
+                run.history.setdefault(name, []).append(value)
+            tell("on_epoch_end")
+    finally:
+        tell("on_fit_end")
+    return run.history

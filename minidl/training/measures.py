@@ -1,0 +1,80 @@
+"""What is measured while a network trains or is evaluated, batch by batch.
+
+A metric is a function of (output, target) that gives the mean over a batch; the mean over an epoch weights each batch by
+its samples. Nothing is read back from the device before someone asks for a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from minidl.autograd import Tensor
+
+Metric = Callable[[Tensor, Tensor], Any]
+
+
+def accuracy(output: Tensor, target: Tensor) -> Any:
+    """The share of samples whose largest output is that of their class: mean of (argmax_c output[:, c] == target)."""
+    return (output.data.argmax(axis=1) == target.data).mean()
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+
+
+def named_metrics(metrics: Mapping[str, Metric] | Iterable[str | Metric]) -> dict[str, Metric]:
+    """Metrics by name: ``["accuracy", my_function]`` or ``{"name": function}``."""
+    if isinstance(metrics, str):
+        metrics = [metrics]
+    if isinstance(metrics, Mapping):
+        return dict(metrics)
+    named = {}
+    for metric in metrics:
+        if callable(metric):
+            named[getattr(metric, "__name__", type(metric).__name__)] = metric
+        elif metric in METRICS:
+            named[metric] = METRICS[metric]
+        else:
+            raise ValueError(f"metrics must be functions of (output, target) or one of {', '.join(METRICS)}, got {metric!r}")
+    return named
+
+
+class Mean:
+    """The mean of values that each stand for `samples` samples: sum_i samples_i * value_i / sum_i samples_i."""
+
+    def __init__(self) -> None:
+        self.total: Any = 0.0
+        self.samples = 0
+
+    def add(self, value: Any, samples: int) -> None:
+        value = value.data if isinstance(value, Tensor) else value
+        self.total = self.total + value.astype("float64") * samples if hasattr(value, "astype") else self.total + value * samples
+        self.samples += samples
+
+    @property
+    def value(self) -> float:
+        """The mean so far; reading it waits for the device."""
+        return float(self.total) / self.samples
+
+
+class Measures:
+    """The means over one pass through the data: the loss, and each metric."""
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self.metrics = metrics
+        self.means: dict[str, Mean] = {}
+
+    def add(self, output: Tensor, target: Tensor, loss: Tensor | None) -> None:
+        samples = len(target)
+        if loss is not None:
+            self._mean("loss").add(loss, samples)
+        for name, metric in self.metrics.items():
+            self._mean(name).add(metric(output, target), samples)
+
+    def _mean(self, name: str) -> Mean:
+        if name not in self.means:
+            self.means[name] = Mean()
+        return self.means[name]
+
+    def values(self, prefix: str = "") -> dict[str, float]:
+        return {f"{prefix}{name}": mean.value for name, mean in self.means.items()}
