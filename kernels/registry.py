@@ -40,7 +40,8 @@ BACKENDS: dict[str, tuple[str, str | None]] = {
     "cuda": ("cuda_gpu", "cuda"),
 }
 
-# What "auto" tries on each device, best first.
+# What "auto" tries on each device, best first. Numba is not there: it is slower than Cython for each kernel, takes a
+# second to compile each, and its threads do not survive a fork. Where nothing could be compiled, name it yourself.
 ORDER: dict[str, tuple[str, ...]] = {
     "cpu": ("cython", "reference"),
     "cuda": ("cuda", "reference"),

@@ -5,43 +5,47 @@ The number never changes a result: the work is cut, and partial sums are added, 
 
 from __future__ import annotations
 
-import functools
 import operator
 import os
-from types import ModuleType
+import sys
 
-
-@functools.cache
-def _pool() -> ModuleType | None:
-    try:
-        from .cpu import pool
-    except ImportError:  # not built: the reference serves, and it has no threads of ours
-        return None
-    return pool
+_threads: int | None = None  # None: nobody has asked yet
 
 
 def get_num_threads() -> int:
-    """Return how many threads the CPU kernels use: 1 where the Cython kernels are not built.
+    """Return how many threads the CPU kernels use.
 
     The first value is MINIDL_NUM_THREADS, or else the number of cores that this process may use.
     """
-    return pool.get_num_threads() if (pool := _pool()) else 1
+    global _threads
+    if _threads is None:
+        _threads = _first_number()
+    return _threads
 
 
 def set_num_threads(n: int) -> None:
     """Let the CPU kernels use `n` threads, 1 to 64, the calling one included."""
+    global _threads
     try:
         n = operator.index(n)
     except TypeError:
         raise TypeError(f"n must be an integer, got {n!r}") from None
     if not 1 <= n <= 64:
         raise ValueError(f"n must be between 1 and 64, got {n}")
-    if pool := _pool():
+    _threads = n
+    pool = sys.modules.get(f"{__package__}.cpu.pool")  # not yet loaded: it will ask get_num_threads
+    if pool is not None:
         pool.set_num_threads(n)
 
 
-def default_num_threads() -> int:
-    """Return the number of threads to start with: MINIDL_NUM_THREADS, or the cores that this process may use."""
+def set_numba_threads() -> None:
+    """Let Numba use as many, or all of its own where those are fewer; its parallel kernels call this first."""
+    import numba
+
+    numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+
+
+def _first_number() -> int:
     asked = os.environ.get("MINIDL_NUM_THREADS")
     if not asked:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

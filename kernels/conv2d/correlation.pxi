@@ -1,0 +1,221 @@
+# weight_grad: slots, bands and tiles; cython_cpu.pyx says how they nest.
+
+ctypedef struct correlation:
+    const tiles.tile_table* tiles
+    size_t itemsize
+    images x, dy
+    long groups, group_in, group_out
+    long[2] taps
+    long[2] step
+    long[2] padding
+    long[2] dilation
+    void* dw
+    bint x_in_place, dy_in_place
+    bint channelwise
+    bint exchanged  # rows are (r, k), columns (s, c): fewer vectors where there are few channels k
+    long band_rows, bands  # of dy; an image has so many bands
+    long rows, padded_out  # of a slot's dw: [group][r, s, c][k], or [r, k][s, c], padded to whole vectors
+    long slots, parts  # a slot's dw is computed in parts, each some of its rows
+    void* partial
+    bint out_of_memory
+
+
+cdef void correlate(correlation* q) noexcept nogil:
+    """Choose bands and slots by the shapes alone, run them, add up the slots."""
+    cdef long lanes = q.tiles.lanes, row_bytes, threads = pool.num_threads()
+    q.channelwise = q.group_in == 1 and q.group_out == 1 and q.groups > 1
+    q.x_in_place = q.x.c_stride == 1 and q.padding[0] == 0 and q.padding[1] == 0
+    q.exchanged = (q.groups == 1 and q.dilation[1] == 1 and (not q.x_in_place or q.x.w_stride == q.x.c)
+                   and q.group_out * rounded_up(q.taps[1] * q.group_in, lanes)
+                   < q.taps[1] * q.group_in * rounded_up(q.group_out, lanes))
+    q.dy_in_place = q.dy.c_stride == 1
+    row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
+    q.band_rows = min(max(1, q.dy.h), max(1, 2 * CACHE_BYTES // (row_bytes + 1)))
+    q.bands = rounded_up(q.dy.h, q.band_rows)
+    q.slots = max(1, min(SLOTS, q.x.n * q.bands))
+    if q.channelwise:
+        q.rows, q.padded_out, q.parts = q.taps[0] * q.taps[1], rounded_up(q.groups, lanes) * lanes, 1
+    elif q.exchanged:
+        q.rows, q.padded_out = q.taps[0] * q.group_out, rounded_up(q.taps[1] * q.group_in, lanes) * lanes
+        q.parts = min(q.taps[0], 1 if q.slots >= 2 * threads else rounded_up(2 * threads, q.slots))
+    else:
+        q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, rounded_up(q.group_out, lanes) * lanes
+        q.parts = 1 if q.slots >= 2 * threads else rounded_up(2 * threads, q.slots)
+        q.parts = max(1, min(q.parts, q.rows // TILE_MAX_ROWS))
+    cdef size_t slot_bytes = (1 if q.channelwise else q.groups) * q.rows * q.padded_out * q.itemsize
+    q.partial = pool.scratch(0, q.slots * slot_bytes)
+    if q.partial == NULL:
+        q.out_of_memory = True
+        return
+    pool.run(q.slots * q.parts, correlate_chunk_of, q)
+    pool.run(q.groups if not q.channelwise else 1, add_slots_of, q)
+    pool.scratch_done(0)
+
+
+cdef void correlate_chunk_of(void* argument, long chunk) noexcept nogil:
+    cdef correlation* job = <correlation*>argument
+    if job.itemsize == sizeof(float):
+        correlate_chunk(<float*>NULL, job, chunk)
+    else:
+        correlate_chunk(<double*>NULL, job, chunk)
+
+
+cdef void correlate_chunk(const real* tag, correlation* q, long chunk) noexcept nogil:
+    """Some rows (r, s, c) of one slot's dw, over all bands of the slot."""
+    cdef long slot = chunk // q.parts, part = chunk % q.parts
+    cdef long first_row = q.rows * part // q.parts, end_row = q.rows * (part + 1) // q.parts
+    if q.exchanged:  # whole rows r of the kernel
+        first_row = q.taps[0] * part // q.parts * q.group_out
+        end_row = q.taps[0] * (part + 1) // q.parts * q.group_out
+    cdef long units = q.x.n * q.bands, unit, group_size = q.rows * q.padded_out, g
+    cdef long slot_groups = 1 if q.channelwise else q.groups
+    cdef real* dw = <real*>q.partial + slot * slot_groups * group_size
+    cdef long* offsets = <long*>pool.scratch(2, (q.band_rows + 1) * sizeof(long))
+    if offsets == NULL:
+        q.out_of_memory = True
+        return
+    for g in range(slot_groups):
+        memset(dw + g * group_size + first_row * q.padded_out, 0, (end_row - first_row) * q.padded_out * sizeof(real))
+    for unit in range(units * slot // q.slots, units * (slot + 1) // q.slots):
+        correlate_band(tag, q, unit // q.bands, unit % q.bands * q.band_rows, first_row, end_row, offsets, dw)
+
+
+cdef void correlate_band(const real* tag, correlation* q, long n, long row, long first_row, long end_row, long* offsets,
+                         real* dw) noexcept nogil:
+    cdef long rows = min(q.band_rows, q.dy.h - row)
+    cdef long top = row * q.step[0] - q.padding[0], left = -q.padding[1]
+    cdef long height, width, i, g, k, channels, lanes = q.tiles.lanes, vectors
+    cdef long x_row = q.x.h_stride, x_column = q.x.w_stride, dy_row = q.dy.h_stride, dy_column = q.dy.w_stride
+    cdef const real* x
+    cdef const real* dy
+    cdef real* copy
+    cdef tiles.tile_sum sum
+    cdef tiles.tile_function tile
+    if q.x_in_place:
+        x = <const real*>q.x.data + n * q.x.n_stride + top * x_row
+    else:
+        height = (rows - 1) * q.step[0] + (q.taps[0] - 1) * q.dilation[0] + 1
+        width = (q.dy.w - 1) * q.step[1] + (q.taps[1] - 1) * q.dilation[1] + 1
+        copy = <real*>pool.scratch(1, height * width * q.x.c * sizeof(real))
+        if copy == NULL:
+            q.out_of_memory = True
+            return
+        copy_window(tag, &q.x, n, top, left, height, width, copy)
+        x, x_column, x_row = copy, q.x.c, width * q.x.c
+    if q.dy_in_place:
+        dy = <const real*>q.dy.data + n * q.dy.n_stride + row * dy_row
+    else:
+        copy = <real*>pool.scratch(3, rows * q.dy.w * q.dy.c * sizeof(real))
+        if copy == NULL:
+            q.out_of_memory = True
+            return
+        copy_window(tag, &q.dy, n, row, 0, rows, q.dy.w, copy)
+        dy, dy_column, dy_row = copy, q.dy.c, q.dy.w * q.dy.c
+
+    if q.exchanged:
+        for i in range(rows):
+            offsets[i] = i * dy_row
+        sum.outer, sum.inner, sum.a_offsets, sum.a_inner = rows, q.dy.w, offsets, dy_column
+        sum.b_outer, sum.b_inner = q.step[0] * x_row, q.step[1] * x_column
+        for i in range(first_row // q.group_out, end_row // q.group_out):
+            k = 0
+            while k < q.taps[1] * q.group_in:
+                channels = min(q.tiles.vectors * lanes, q.taps[1] * q.group_in - k)
+                correlate_exchanged(q, &sum, dy, x + i * q.dilation[0] * x_row + k,
+                                    dw + i * q.group_out * q.padded_out + k, channels)
+                k += channels
+        return
+    for i in range(rows):
+        offsets[i] = i * q.step[0] * x_row
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = rows, q.dy.w, offsets, q.step[1] * x_column
+    sum.b_outer, sum.b_inner = dy_row, dy_column
+    if q.channelwise:
+        k = 0
+        while k < q.groups:
+            channels = min(lanes, q.groups - k)
+            correlate_block(q, &sum, q.tiles.channelwise, q.tiles.rows[1], x + k, x_row, x_column, dy + k, dw + k,
+                            channels, first_row, end_row)
+            k += lanes
+        return
+    for g in range(q.groups):
+        k = 0
+        while k < q.group_out:
+            channels = min(q.tiles.vectors * lanes, q.group_out - k)
+            vectors = rounded_up(channels, lanes)
+            tile = q.tiles.tile[vectors] if channels % lanes == 0 else q.tiles.tile_exact[vectors]
+            correlate_block(q, &sum, tile, q.tiles.rows[vectors], x + g * q.group_in, x_row, x_column,
+                            dy + g * q.group_out + k, dw + g * q.rows * q.padded_out + k, channels, first_row, end_row)
+            k += channels
+
+
+cdef void correlate_block(const correlation* q, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest,
+                          const real* x, long x_row, long x_column, const real* dy, real* dw, long channels,
+                          long first_row, long end_row) noexcept nogil:
+    """dw[(r, s, c), k] += sum over the pixels of a band of x[pixel + (r, s), c] * dy[pixel, k], for one block of k."""
+    cdef const void* from_rows[TILE_MAX_ROWS]
+    cdef void* to_rows[TILE_MAX_ROWS]
+    cdef long row = first_row, c, tap, index
+    cdef int rows, m
+    while row < end_row:
+        rows = <int>min(<long>tallest, end_row - row)
+        for m in range(rows):
+            index = row + m
+            c = index % q.group_in
+            tap = index // q.group_in
+            from_rows[m] = (x + tap // q.taps[1] * q.dilation[0] * x_row + tap % q.taps[1] * q.dilation[1] * x_column
+                            + c)
+            to_rows[m] = dw + index * q.padded_out
+        tile(sum, rows, from_rows, dy, to_rows, channels, NULL, tiles.TILE_ADD)
+        row += rows
+
+
+cdef void correlate_exchanged(const correlation* q, const tiles.tile_sum* sum, const real* dy, const real* x, real* dw,
+                              long numbers) noexcept nogil:
+    """dw[k, (s, c)] += sum over the pixels of a band of dy[pixel, k] * x[pixel + (s, c)], for one r and all k."""
+    cdef const void* from_channels[TILE_MAX_ROWS]
+    cdef void* to_rows[TILE_MAX_ROWS]
+    cdef long vectors = rounded_up(numbers, q.tiles.lanes), k = 0
+    cdef int rows, m
+    cdef tiles.tile_function tile
+    tile = q.tiles.tile[vectors] if numbers % q.tiles.lanes == 0 else q.tiles.tile_exact[vectors]
+    while k < q.group_out:
+        rows = <int>min(<long>q.tiles.rows[vectors], q.group_out - k)
+        for m in range(rows):
+            from_channels[m] = dy + k + m
+            to_rows[m] = dw + (k + m) * q.padded_out
+        tile(sum, rows, from_channels, x, to_rows, numbers, NULL, tiles.TILE_ADD)
+        k += rows
+
+
+cdef void add_slots_of(void* argument, long g) noexcept nogil:
+    cdef correlation* job = <correlation*>argument
+    if job.itemsize == sizeof(float):
+        add_slots(<float*>NULL, job, g)
+    else:
+        add_slots(<double*>NULL, job, g)
+
+
+cdef void add_slots(const real* tag, correlation* q, long g) noexcept nogil:
+    """dw[k, c, r, s] = sum over slots of partial[slot][r, s, c][k] (or [r, k][s, c]), in order; for group g."""
+    cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, k0, c, t
+    cdef long outs = q.groups if q.channelwise else q.group_out
+    cdef long slot_size = group_size if q.channelwise else q.groups * group_size
+    cdef const real* partial = <const real*>q.partial + g * group_size
+    cdef const real* number
+    cdef real* dw = <real*>q.dw + g * outs * q.rows
+    cdef real total
+    k0 = 0
+    while k0 < outs:  # 16 at a time: one cache line of `partial`
+        for c in range(q.group_in):
+            for t in range(taps):
+                for k in range(k0, min(k0 + 16, outs)):
+                    if q.exchanged:
+                        number = (partial + (t // q.taps[1] * q.group_out + k) * q.padded_out
+                                  + t % q.taps[1] * q.group_in + c)
+                    else:
+                        number = partial + (t * q.group_in + c) * q.padded_out + k
+                    total = number[0]
+                    for slot in range(1, q.slots):
+                        total += number[slot * slot_size]
+                    dw[(k * q.group_in + c) * taps + t] = total
+        k0 += 16

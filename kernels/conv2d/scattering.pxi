@@ -1,0 +1,181 @@
+# input_grad by adding up in dx, where that multiplies fewer zeros than the sweep.
+#
+#     dx[n, i*stride + r*dilation - padding, j*stride - padding + (s, c)] += sum_k dy[n,i,j,k] * w[r,k,(s,c)]
+#
+# Loop order: chunk of images or of rows of dx, r, block of numbers (s, c), column j, rows i, k.
+
+ctypedef struct scattering:
+    const tiles.tile_table* tiles
+    size_t itemsize
+    images dy
+    long channels, h, w  # of dx
+    long[2] taps
+    long[2] step
+    long[2] padding
+    long dilation  # of rows; columns are neighbours
+    const void* weights
+    long w_k, w_c, w_r, w_s  # distances in the weights
+    void* packed_w  # [row r of the kernel][block of numbers (s, c)][k][number in block]
+    void* dx
+    bint in_place  # no columns of padding: dx is added up where it lies
+    long chunk_images, chunk_rows
+    bint out_of_memory
+
+
+cdef void begin_scattering(scattering* t, const view* dy, const view* w, const view* dx, stride, padding,
+                           long dilation):
+    t.tiles, t.itemsize = tiles.table(dy.itemsize), dy.itemsize
+    images_of(dy, &t.dy)
+    t.h, t.w, t.channels, t.dx = dx.shape[1], dx.shape[2], dx.shape[3], dx.data
+    t.taps[0], t.taps[1], t.dilation = w.shape[2], w.shape[3], dilation
+    t.step[0], t.step[1], t.padding[0], t.padding[1] = stride[0], stride[1], padding[0], padding[1]
+    t.weights, t.w_k, t.w_c, t.w_r, t.w_s = w.data, w.strides[0], w.strides[1], w.strides[2], w.strides[3]
+    t.in_place = t.padding[1] == 0
+    t.out_of_memory = False
+
+
+cdef bint scattering_pays(const scattering* t) noexcept:
+    """Compare the vectors that both ways multiply; scattering also loads and stores each tile once for each r."""
+    cdef long lanes = t.tiles.lanes
+    cdef double swept = (t.h * t.w * t.taps[0] * t.taps[1] / <double>(t.step[0] * t.step[1])
+                         * rounded_up(t.channels, lanes))
+    cdef double scattered = t.dy.h * t.dy.w * t.taps[0] * rounded_up(t.taps[1] * t.channels, lanes)
+    return scattered * (1 + 6 / <double>(t.dy.c + 1)) < swept
+
+
+cdef int run_scattering(scattering* t) except -1:
+    if t.dy.n == 0 or t.h == 0 or t.w == 0:
+        return 0
+    with nogil:
+        if t.itemsize == sizeof(float):
+            scatter_all(<float*>NULL, t)
+        else:
+            scatter_all(<double*>NULL, t)
+    if t.out_of_memory:
+        raise MemoryError("no memory for the packed weights or the padded gradient of a convolution")
+    return 0
+
+
+cdef void scatter_all(const real* tag, scattering* t) noexcept nogil:
+    cdef long lanes = t.tiles.lanes, numbers = t.taps[1] * t.channels, wanted = CHUNKS_PER_THREAD * pool.num_threads()
+    cdef long image_bytes = (t.h * t.w * t.channels + t.dy.h * t.dy.w * t.dy.c) * <long>sizeof(real)
+    t.packed_w = pool.scratch(0, t.taps[0] * t.dy.c * rounded_up(numbers, lanes) * lanes * sizeof(real) + 64)
+    if t.packed_w == NULL:
+        t.out_of_memory = True
+        return
+    pack_for_scattering(tag, t)
+    t.chunk_images = max(1, min(CACHE_BYTES // (image_bytes + 1), t.dy.n // wanted))
+    t.chunk_rows = t.h
+    if t.chunk_images == 1:
+        t.chunk_rows = max(1, min(t.h, CACHE_BYTES * t.h // (image_bytes + 1)))
+        if pool.num_threads() > 1 and t.dy.n < wanted:
+            t.chunk_rows = min(t.chunk_rows, rounded_up(t.h, rounded_up(wanted, t.dy.n)))
+    pool.run(rounded_up(t.dy.n, t.chunk_images) * rounded_up(t.h, t.chunk_rows),
+             scatter_chunk_of, t)
+    pool.scratch_done(0)
+
+
+cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
+    """packed[r, k, (s, c)] = w[k, c, r, s] for each block of numbers (s, c), with zeros behind the last."""
+    cdef long lanes = t.tiles.lanes, width = t.tiles.vectors * lanes, numbers = t.taps[1] * t.channels
+    cdef long r, k, block, number, columns, step
+    cdef real* packed = <real*>t.packed_w
+    cdef const real* w
+    for r in range(t.taps[0]):
+        block = 0
+        while block < numbers:
+            columns = min(width, numbers - block)
+            step = rounded_up(columns, lanes) * lanes
+            for k in range(t.dy.c):
+                w = <const real*>t.weights + k * t.w_k + r * t.w_r
+                for number in range(columns):
+                    packed[number] = w[(block + number) % t.channels * t.w_c + (block + number) // t.channels * t.w_s]
+                for number in range(columns, step):
+                    packed[number] = 0
+                packed += step
+            block += width
+
+
+cdef void scatter_chunk_of(void* argument, long chunk) noexcept nogil:
+    cdef scattering* job = <scattering*>argument
+    if job.itemsize == sizeof(float):
+        scatter_chunk(<float*>NULL, job, chunk)
+    else:
+        scatter_chunk(<double*>NULL, job, chunk)
+
+
+cdef void scatter_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
+    """All contributions to some images of dx, or to some rows of one image."""
+    cdef long parts = rounded_up(t.h, t.chunk_rows)
+    cdef long n = chunk // parts * t.chunk_images, first = chunk % parts * t.chunk_rows
+    cdef long count = min(t.chunk_images, t.dy.n - n), rows = min(t.chunk_rows, t.h - first)
+    cdef long numbers = t.taps[1] * t.channels, lanes = t.tiles.lanes, width = t.tiles.vectors * lanes
+    cdef long columns = t.w if t.in_place else max(t.w + t.padding[1], (t.dy.w - 1) * t.step[1] + t.taps[1])
+    cdef long dy_image = t.dy.n_stride, dy_row = t.dy.h_stride, dy_column = t.dy.w_stride
+    cdef long dx_row = columns * t.channels, dx_image = t.h * dx_row, i, r, block, step, above, low, high
+    cdef const real* dy = <const real*>t.dy.data + n * dy_image
+    cdef real* dx = <real*>t.dx + n * dx_image + first * dx_row
+    cdef real* copy
+    cdef const real* packed = <const real*>t.packed_w
+    cdef tiles.tile_sum sum
+    cdef long no_offset = 0
+    if not t.in_place:
+        dx_image = rows * dx_row
+        dx = <real*>pool.scratch(1, count * dx_image * sizeof(real))
+    if t.dy.c_stride != 1:
+        copy = <real*>pool.scratch(2, count * t.dy.h * t.dy.w * t.dy.c * sizeof(real) + 64)
+        if copy != NULL:
+            for i in range(count):
+                copy_window(tag, &t.dy, n + i, 0, 0, t.dy.h, t.dy.w, copy + i * t.dy.h * t.dy.w * t.dy.c)
+        dy, dy_column, dy_row, dy_image = copy, t.dy.c, t.dy.w * t.dy.c, t.dy.h * t.dy.w * t.dy.c
+    if dx == NULL or dy == NULL:
+        t.out_of_memory = True
+        return
+    for i in range(count):
+        memset(dx + i * dx_image, 0, rows * dx_row * sizeof(real))
+
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, t.dy.c, &no_offset, 1, 0
+    for r in range(t.taps[0]):
+        # Row i of dy meets row i*step + r*dilation - padding of dx: take those that fall into this chunk.
+        above = first + t.padding[0] - r * t.dilation
+        low = 0 if above <= 0 else rounded_up(above, t.step[0])
+        high = -1 if above + rows <= 0 else min(t.dy.h - 1, (above + rows - 1) // t.step[0])
+        block = 0
+        while block < numbers:
+            step = rounded_up(min(width, numbers - block), lanes) * lanes
+            sum.b_inner = step
+            if low <= high:
+                scatter_block(t, &sum, dy + low * dy_row, dy_image, dy_row, dy_column, packed,
+                              dx + (low * t.step[0] - above) * dx_row + block, dx_image, dx_row,
+                              min(width, numbers - block), count, high - low + 1)
+            packed += t.dy.c * step
+            block += width
+    if not t.in_place:
+        for i in range(count * rows):
+            memcpy(<real*>t.dx + (((n + i // rows) * t.h + first + i % rows) * t.w) * t.channels,
+                   dx + i * dx_row + t.padding[1] * t.channels, t.w * t.channels * sizeof(real))
+
+
+cdef void scatter_block(const scattering* t, const tiles.tile_sum* sum, const real* dy, long dy_image, long dy_row,
+                        long dy_column, const real* w, real* dx, long dx_image, long dx_row, long numbers, long count,
+                        long rows) noexcept nogil:
+    """dx[i*step + r, j*step + (s, c)] += sum_k dy[i, j, k] * w[r, k, (s, c)] for one r and one block of numbers (s, c).
+
+    Runs of neighbouring pixels overlap. So a tile takes pixels that lie below each other: an addition would otherwise
+    have to wait for the one before it to reach memory.
+    """
+    cdef const void* from_pixels[TILE_MAX_ROWS]
+    cdef void* to_runs[TILE_MAX_ROWS]
+    cdef long vectors = rounded_up(numbers, t.tiles.lanes), j, done
+    cdef int tallest = t.tiles.rows[vectors], pixels, m
+    cdef long row_step = t.step[0] * dx_row
+    for j in range(t.dy.w):
+        done = 0
+        while done < count * rows:
+            pixels = <int>min(<long>tallest, count * rows - done)
+            for m in range(pixels):
+                from_pixels[m] = dy + (done + m) // rows * dy_image + (done + m) % rows * dy_row + j * dy_column
+                to_runs[m] = (dx + (done + m) // rows * dx_image + (done + m) % rows * row_step
+                              + j * t.step[1] * t.channels)
+            t.tiles.tile[vectors](sum, pixels, from_pixels, w, to_runs, numbers, NULL, tiles.TILE_ADD)
+            done += pixels

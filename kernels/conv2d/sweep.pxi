@@ -1,0 +1,255 @@
+# forward and input_grad as one loop over the output pixels; cython_cpu.pyx says how it goes.
+
+ctypedef struct sweep:
+    const tiles.tile_table* tiles
+    size_t itemsize
+    images x  # what is read: x, or dy
+    long groups, group_in, group_out, out_channels
+    # Output pixel i reads rows origin + i*step + t*spread of x, t < taps, for tap first_tap + t*next_tap of the kernel;
+    # likewise columns.
+    long[2] step
+    long[2] origin
+    long[2] spread
+    long[2] taps
+    long[2] first_tap
+    long[2] next_tap
+    const void* w
+    long w_group, w_in, w_out  # distances in w from a group, an input, an output channel to the next
+    long[2] w_tap
+    void* packed_w  # [group][block of output channels][tap][input channel][channel in block]
+    const void* bias
+    void* y
+    long y_h, y_w, y_image, y_row, y_column
+    bint channelwise  # each output channel sees one input channel of its own
+    bint in_place  # x can be read where it lies
+    long chunk_images, chunk_rows
+    long outer, inner  # of the sum: one step of `outer` is a run of consecutive numbers of x
+    bint out_of_memory
+
+
+cdef void begin(sweep* s, const view* x, const view* w, long groups):
+    s.tiles, s.itemsize = tiles.table(x.itemsize), x.itemsize
+    images_of(x, &s.x)
+    s.groups, s.group_in = groups, s.x.c // groups
+    s.w, s.w_group = w.data, w.shape[0] // groups * w.strides[0]
+    s.w_tap[0], s.w_tap[1] = w.strides[2], w.strides[3]
+    s.bias = NULL
+    s.out_of_memory = False
+
+
+cdef int run_sweep(sweep* s) except -1:
+    if s.x.n == 0 or s.y_h == 0 or s.y_w == 0 or s.out_channels == 0:
+        return 0
+    with nogil:
+        if s.itemsize == sizeof(float):
+            sweep_all(<float*>NULL, s)
+        else:
+            sweep_all(<double*>NULL, s)
+    if s.out_of_memory:
+        raise MemoryError("no memory for the packed weights or the padded image of a convolution")
+    return 0
+
+
+cdef inline long reach(const sweep* s, int axis) noexcept nogil:
+    """How many pixels of x one output pixel spans."""
+    return (s.taps[axis] - 1) * s.spread[axis] + 1 if s.taps[axis] else 1
+
+
+cdef inline long tap_of(const sweep* s, int axis, long t) noexcept nogil:
+    """Where in w the row (axis 0) or the column (axis 1) of tap number t lies."""
+    return (s.first_tap[axis] + t * s.next_tap[axis]) * s.w_tap[axis]
+
+
+cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
+    """Pack the weights, cut the images into chunks, run them."""
+    cdef int axis
+    cdef long lanes = s.tiles.lanes, size, first, end, images_in_chunk, image_bytes, chunks
+    s.channelwise = s.group_in == 1 and s.group_out == 1 and s.groups > 1
+    if s.channelwise:
+        size = rounded_up(s.groups, lanes) * lanes * s.taps[0] * s.taps[1]
+    else:
+        size = s.groups * rounded_up(s.group_out, lanes) * lanes * s.taps[0] * s.taps[1] * s.group_in
+    s.packed_w = pool.scratch(0, size * sizeof(real) + 64)
+    if s.packed_w == NULL:
+        s.out_of_memory = True
+        return
+    if s.channelwise:
+        pack_channelwise(tag, s)
+    else:
+        pack_weights(tag, s)
+
+    s.in_place = s.x.c_stride == 1
+    for axis in range(2):
+        first = s.origin[axis]
+        end = first + ((s.y_h if axis == 0 else s.y_w) - 1) * s.step[axis] + reach(s, axis)
+        s.in_place &= first >= 0 and end <= (s.x.h if axis == 0 else s.x.w)
+
+    # One step of the sum's outer loop is a run of x: a row of the kernel where its columns are neighbours, else a tap.
+    s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
+    if s.groups == 1 and reach(s, 1) == s.taps[1] and (not s.in_place or s.x.w_stride == s.x.c):
+        s.outer, s.inner = s.taps[0], s.taps[1] * s.group_in
+
+    image_bytes = (s.y_h * s.step[0] * s.y_w * s.step[1] * s.x.c + s.y_h * s.y_w * s.out_channels) * <long>sizeof(real)
+    s.chunk_images = min(max(1, CACHE_BYTES // (image_bytes + 1)),
+                         max(1, s.x.n // (CHUNKS_PER_THREAD * pool.num_threads())))
+    s.chunk_rows = s.y_h
+    if s.chunk_images == 1:
+        s.chunk_rows = min(s.y_h, max(1, CACHE_BYTES * s.y_h // (image_bytes + 1)))
+        chunks = rounded_up(CHUNKS_PER_THREAD * pool.num_threads(), s.x.n)  # wanted of one image
+        if pool.num_threads() > 1 and chunks > 1:
+            s.chunk_rows = min(s.chunk_rows, max(rounded_up(s.y_h, chunks), rounded_up(24, s.y_w)))
+    chunks = rounded_up(s.x.n, s.chunk_images) * rounded_up(s.y_h, s.chunk_rows)
+    pool.run(chunks, sweep_chunk_of, s)
+    pool.scratch_done(0)
+
+
+cdef void pack_weights(const real* tag, sweep* s) noexcept nogil:
+    """packed[tap, c, k] = w[k, c, r, s] for each block of output channels k, with zeros behind the last channel.
+
+    16 channels k at a time, so that whole cache lines are written while 16 runs of w are read.
+    """
+    cdef long lanes = s.tiles.lanes, width = s.tiles.vectors * lanes
+    cdef long step, k0, k1, k, c, t, u, block, g, channels, depth = s.taps[0] * s.taps[1] * s.group_in
+    cdef const real* w
+    cdef const real* from_tap
+    cdef real* packed = <real*>s.packed_w
+    cdef real* to
+    for g in range(s.groups):
+        block = 0
+        while block < s.group_out:
+            channels = min(width, s.group_out - block)
+            step = rounded_up(channels, lanes) * lanes
+            w = <const real*>s.w + g * s.w_group + block * s.w_out
+            k0 = 0
+            while k0 < step:
+                k1 = min(k0 + 16, step)
+                for c in range(s.group_in):
+                    to = packed + c * step
+                    for t in range(s.taps[0]):
+                        for u in range(s.taps[1]):
+                            from_tap = w + c * s.w_in + tap_of(s, 0, t) + tap_of(s, 1, u)
+                            for k in range(k0, min(k1, channels)):
+                                to[k] = from_tap[k * s.w_out]
+                            for k in range(max(k0, channels), k1):
+                                to[k] = 0
+                            to += s.group_in * step
+                k0 = k1
+            packed += depth * step
+            block += width
+
+
+cdef void pack_channelwise(const real* tag, sweep* s) noexcept nogil:
+    """packed[tap, channel] = w[channel, 0, r, s]"""
+    cdef long t, u, channel, step = rounded_up(s.groups, s.tiles.lanes) * s.tiles.lanes
+    cdef real* packed = <real*>s.packed_w
+    memset(packed, 0, s.taps[0] * s.taps[1] * step * sizeof(real))
+    for t in range(s.taps[0]):
+        for u in range(s.taps[1]):
+            for channel in range(s.groups):
+                packed[channel] = (<const real*>s.w)[channel * s.w_group + tap_of(s, 0, t) + tap_of(s, 1, u)]
+            packed += step
+
+
+cdef void sweep_chunk_of(void* argument, long chunk) noexcept nogil:
+    cdef sweep* job = <sweep*>argument
+    if job.itemsize == sizeof(float):
+        sweep_chunk(<float*>NULL, job, chunk)
+    else:
+        sweep_chunk(<double*>NULL, job, chunk)
+
+
+cdef void sweep_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
+    """All output channels for some images, or for some rows of one image."""
+    cdef long parts = rounded_up(s.y_h, s.chunk_rows)
+    cdef long n = chunk // parts * s.chunk_images, row = chunk % parts * s.chunk_rows
+    cdef long count = min(s.chunk_images, s.x.n - n), rows = min(s.chunk_rows, s.y_h - row)
+    cdef long top = s.origin[0] + row * s.step[0], left = s.origin[1]
+    cdef long x_image = s.x.n_stride, x_row = s.x.h_stride, x_column = s.x.w_stride
+    cdef long columns, height, i, t, u, g, k, channels, width
+    cdef long lanes = s.tiles.lanes
+    cdef const real* x
+    cdef real* copy
+    cdef real* y = <real*>s.y + n * s.y_image + row * s.y_row
+    cdef const real* packed = <const real*>s.packed_w
+    cdef const real* bias = <const real*>s.bias
+    cdef long* offsets
+    cdef tiles.tile_sum sum
+    if s.in_place:
+        x = <const real*>s.x.data + n * x_image + top * x_row + left * x_column
+    else:
+        columns = (s.y_w - 1) * s.step[1] + reach(s, 1)
+        height = (rows - 1) * s.step[0] + reach(s, 0)
+        x_column, x_row, x_image = s.x.c, columns * s.x.c, height * columns * s.x.c
+        copy = <real*>pool.scratch(1, count * x_image * sizeof(real) + 64)
+        if copy == NULL:
+            s.out_of_memory = True
+            return
+        for i in range(count):
+            copy_window(tag, &s.x, n + i, top, left, height, columns, copy + i * x_image)
+        x = copy
+
+    offsets = <long*>pool.scratch(2, (s.outer + 1) * sizeof(long))
+    if offsets == NULL:
+        s.out_of_memory = True
+        return
+    for t in range(s.taps[0]):
+        if s.outer == s.taps[0]:
+            offsets[t] = t * s.spread[0] * x_row
+        else:
+            for u in range(s.taps[1]):
+                offsets[t * s.taps[1] + u] = t * s.spread[0] * x_row + u * s.spread[1] * x_column
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = s.outer, s.inner, offsets, 1
+
+    if s.channelwise:
+        sum.b_inner = sum.b_outer = rounded_up(s.groups, lanes) * lanes
+        k = 0
+        while k < s.groups:
+            channels = min(lanes, s.groups - k)
+            sweep_block(s, &sum, s.tiles.channelwise, s.tiles.rows[1], x + k, x_image, s.step[0] * x_row,
+                        s.step[1] * x_column, packed + k, bias + k if bias != NULL else NULL, y + k, channels, count,
+                        rows)
+            k += lanes
+        return
+    for g in range(s.groups):
+        k = 0
+        while k < s.group_out:
+            channels = min(s.tiles.vectors * lanes, s.group_out - k)
+            width = rounded_up(channels, lanes)
+            sum.b_inner = width * lanes
+            sum.b_outer = s.inner * sum.b_inner
+            sweep_block(s, &sum, s.tiles.tile[width], s.tiles.rows[width], x + g * s.group_in, x_image,
+                        s.step[0] * x_row, s.step[1] * x_column, packed,
+                        bias + g * s.group_out + k if bias != NULL else NULL, y + g * s.group_out + k, channels, count,
+                        rows)
+            packed += s.taps[0] * s.taps[1] * s.group_in * sum.b_inner
+            k += channels
+
+
+cdef void sweep_block(const sweep* s, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest, const real* x,
+                      long x_image, long x_row, long x_column, const real* w, const real* bias, real* y, long channels,
+                      long count, long rows) noexcept nogil:
+    """One block of output channels at all pixels of a chunk; tiles run over the ends of rows and images."""
+    cdef const void* from_pixels[TILE_MAX_ROWS]
+    cdef void* to_pixels[TILE_MAX_ROWS]
+    cdef long left = count * rows * s.y_w, n = 0, i = 0, j = 0
+    cdef const real* from_pixel = x
+    cdef real* to_pixel = y
+    cdef int pixels, m
+    while left > 0:
+        pixels = <int>min(<long>tallest, left)
+        for m in range(pixels):
+            from_pixels[m] = from_pixel
+            to_pixels[m] = to_pixel
+            j += 1
+            from_pixel += x_column
+            to_pixel += s.y_column
+            if j == s.y_w:
+                j = 0
+                i += 1
+                if i == rows:
+                    i = 0
+                    n += 1
+                from_pixel = x + n * x_image + i * x_row
+                to_pixel = y + n * s.y_image + i * s.y_row
+        tile(sum, pixels, from_pixels, w, to_pixels, channels, bias, tiles.TILE_STORE)
+        left -= pixels

@@ -1,0 +1,50 @@
+/* All micro-kernels for one instruction set and number type, and the table that lists them. */
+
+#include "vector.h"
+#include "tile.h"
+#include "windows.h"
+#include "transpose.h"
+
+static const tile_table NAME(table) = {
+    .lanes = LANES,
+    .vectors = MAX_VECTORS,
+#if MAX_VECTORS == 4
+    .rows = {0, MAX_ROWS(1), MAX_ROWS(2), MAX_ROWS(3), MAX_ROWS(4)},
+    .tile = {0, NAME(tile_1), NAME(tile_2), NAME(tile_3), NAME(tile_4)},
+    .tile_exact = {0, NAME(tile_1_exact), NAME(tile_2_exact), NAME(tile_3_exact), NAME(tile_4_exact)},
+#else
+    .rows = {0, MAX_ROWS(1), MAX_ROWS(2)},
+    .tile = {0, NAME(tile_1), NAME(tile_2)},
+    .tile_exact = {0, NAME(tile_1_exact), NAME(tile_2_exact)},
+#endif
+    .channelwise = NAME(channelwise),
+    .max_windows = NAME(max_windows),
+    .select_sums = NAME(select_sums),
+    .weighted_sums = NAME(weighted_sums),
+    .column_sums = NAME(column_sums),
+    .transpose = NAME(transpose),
+};
+
+#undef vec
+#undef mask
+#undef bytes
+#undef doubles
+#undef TO_DOUBLES
+#undef INLINE
+#undef UNROLL
+#undef MAX_VECTORS
+#undef MAX_ROWS
+#undef TILE_ARGUMENTS
+#undef ROWS_UP_TO
+#undef TILE
+#undef REAL
+#undef sizeof_REAL
+#undef INTEGER
+#undef AVX512
+#undef AVX512_TYPE
+#undef WIDEN
+#undef NARROW
+#undef LANE_BITS
+#undef AVX2
+#undef AVX2_TYPE
+#undef AVX2_POINTER

@@ -1,0 +1,60 @@
+/* What the micro-kernels offer to the Cython files: one table of functions for each instruction set and number type.
+ * The types are erased (void pointers to float or double), so that one table type serves both. */
+#ifndef MINIDL_TILES_H
+#define MINIDL_TILES_H
+
+#include <stdint.h>
+
+enum { TILE_MAX_ROWS = 12, TILE_MAX_VECTORS = 4 };
+
+/* The two nested loops that a register tile sums over; all distances are in elements. */
+typedef struct {
+    long outer, inner;
+    const long *a_offsets; /* [outer]: where A stands at the start of each outer step */
+    long a_inner;          /* how far A moves in one inner step */
+    long b_outer, b_inner; /* how far B moves in one outer, one inner step */
+} tile_sum;
+
+enum { TILE_STORE = 0, TILE_ADD = 1 };
+
+/* y[m][j] = (bias[j]) + sum over outer o, inner i of a[m][a_offsets[o] + i*a_inner] * b[o*b_outer + i*b_inner + j]
+ * for m < rows, j < columns; with TILE_ADD the sum is added to y instead of stored. `bias` may be NULL. */
+typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *a, const void *b, void *const *y,
+                              long columns, const void *bias, int mode);
+
+/* For each window w < windows and channel j < channels, over the listed pixels t < count at x + w*step + offsets[t]:
+ * y = their maximum (the first one; NaN counts as the largest) and taps = the tap of that pixel. */
+typedef void (*max_function)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
+                             long channels, void *y, uint8_t *taps_of_y);
+
+/* y[w*y_step + j] = sum of x[w*x_step + x_offsets[t] + j] over those t < count for which
+ * taps[w*taps_step + taps_offsets[t] + j] == tap[t] */
+typedef void (*select_function)(long windows, const void *x, long x_step, const long *x_offsets, const uint8_t *taps,
+                                long taps_step, const long *taps_offsets, int count, const int *tap, long channels,
+                                void *y, long y_step);
+
+/* y[w*y_step + j] = (sum over t of weights[t] * x[w*x_step + offsets[t] + j]) / divisor */
+typedef void (*weigh_function)(long windows, const void *x, long x_step, const long *offsets, const double *weights,
+                               int count, double divisor, long channels, void *y, long y_step);
+
+/* sums[j] += sum over rows i of x[i*step + j] (* y[i*step + j], unless y is NULL), in double */
+typedef void (*column_sums_function)(long rows, long step, const void *x, const void *y, long columns, double *sums);
+
+/* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns */
+typedef void (*transpose_function)(long rows, long columns, const void *x, long x_step, void *y, long y_step);
+
+typedef struct {
+    int lanes;                              /* numbers in a vector register */
+    int vectors;                            /* widest tile, in vectors */
+    int rows[TILE_MAX_VECTORS + 1];         /* [vectors]: tallest tile of that width */
+    tile_function tile[TILE_MAX_VECTORS + 1];        /* [vectors]: B is read in whole vectors, so it must be padded */
+    tile_function tile_exact[TILE_MAX_VECTORS + 1];  /* [vectors]: B is read up to `columns` only */
+    tile_function channelwise;              /* as tile[1], but A has a number for each column: a[m][... + j] */
+    max_function max_windows;
+    select_function select_sums;
+    weigh_function weighted_sums;
+    column_sums_function column_sums;
+    transpose_function transpose;
+} tile_table;
+
+#endif

@@ -1,0 +1,44 @@
+# The micro-kernels, for other extensions: the table for the instruction set in use. What each does: tiles.h.
+
+from libc.stdint cimport uint8_t
+
+cdef extern from "tiles.h":
+    enum:
+        TILE_MAX_ROWS
+        TILE_MAX_VECTORS
+        TILE_STORE
+        TILE_ADD
+    ctypedef struct tile_sum:
+        long outer, inner
+        const long* a_offsets
+        long a_inner
+        long b_outer, b_inner
+    ctypedef void (*tile_function)(const tile_sum* sum, int rows, const void** a, const void* b, void** y, long columns,
+                                   const void* bias, int mode) noexcept nogil
+    ctypedef void (*max_function)(long windows, const void* x, long step, int count, const long* offsets,
+                                  const int* taps, long channels, void* y, uint8_t* taps_of_y) noexcept nogil
+    ctypedef void (*select_function)(long windows, const void* x, long x_step, const long* x_offsets,
+                                     const uint8_t* taps, long taps_step, const long* taps_offsets, int count,
+                                     const int* tap, long channels, void* y, long y_step) noexcept nogil
+    ctypedef void (*weigh_function)(long windows, const void* x, long x_step, const long* offsets,
+                                    const double* weights, int count, double divisor, long channels,
+                                    void* y, long y_step) noexcept nogil
+    ctypedef void (*column_sums_function)(long rows, long step, const void* x, const void* y, long columns,
+                                          double* sums) noexcept nogil
+    ctypedef void (*transpose_function)(long rows, long columns, const void* x, long x_step, void* y,
+                                        long y_step) noexcept nogil
+    ctypedef struct tile_table:
+        int lanes
+        int vectors
+        int* rows
+        tile_function* tile
+        tile_function* tile_exact
+        tile_function channelwise
+        max_function max_windows
+        select_function select_sums
+        weigh_function weighted_sums
+        column_sums_function column_sums
+        transpose_function transpose
+
+# For numbers of 4 (float) or 8 (double) bytes.
+cdef const tile_table* table(size_t itemsize) noexcept nogil

@@ -1,0 +1,98 @@
+/* One vector register of numbers, for the instruction set and number type that clones.h has defined:
+ * REAL (float or double), INTEGER (as wide), LANES (numbers in a vector), ISA (0 any, 1 AVX2, 2 AVX-512), NAME(x).
+ *
+ * Arithmetic uses the vector extension of GCC and Clang, which is the same on every processor; only masked loads and
+ * stores, which keep a kernel from touching what lies behind an array, need the processor's own instructions.
+ * Other compilers get LANES = 1: a vector is a number. */
+
+#if MINIDL_VECTORS
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+typedef REAL NAME(vec) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER NAME(mask) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef uint8_t NAME(bytes) __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef double NAME(doubles) __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+#else
+#define INLINE static inline
+#define UNROLL
+typedef REAL NAME(vec);
+typedef INTEGER NAME(mask);
+typedef uint8_t NAME(bytes);
+typedef double NAME(doubles);
+#endif
+#define vec NAME(vec)
+#define mask NAME(mask)
+#define bytes NAME(bytes)
+#define doubles NAME(doubles)
+
+INLINE vec NAME(load)(const REAL *p) { return *(const vec *)p; }
+INLINE void NAME(store)(REAL *p, vec v) { *(vec *)p = v; }
+
+/* The first n numbers from p (the other lanes 0), and the first n lanes to p; n may be anything. */
+#if ISA == 2
+#define LANE_BITS(n) ((n) >= LANES ? (1u << LANES) - 1 : (n) <= 0 ? 0u : (1u << (n)) - 1)
+INLINE vec NAME(load_first)(const REAL *p, long n) { return (vec)AVX512(maskz_loadu)(LANE_BITS(n), p); }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX512(mask_storeu)(p, LANE_BITS(n), (AVX512_TYPE)v); }
+#elif ISA == 1
+INLINE __m256i NAME(lane_mask)(long n) {
+    mask lane, count = (INTEGER)(n > LANES ? LANES : n) - (mask){0};
+    for (int j = 0; j < LANES; j++) lane[j] = j;
+    return (__m256i)(lane < count);
+}
+INLINE vec NAME(load_first)(const REAL *p, long n) { return (vec)AVX2(maskload)((AVX2_POINTER)p, NAME(lane_mask)(n)); }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX2(maskstore)(p, NAME(lane_mask)(n), (AVX2_TYPE)v); }
+#elif MINIDL_VECTORS
+INLINE vec NAME(load_first)(const REAL *p, long n) {
+    vec v = {0};
+    for (int j = 0; j < LANES; j++)
+        if (j < n) v[j] = p[j];
+    return v;
+}
+INLINE void NAME(store_first)(REAL *p, vec v, long n) {
+    for (int j = 0; j < LANES; j++)
+        if (j < n) p[j] = v[j];
+}
+#else
+INLINE vec NAME(load_first)(const REAL *p, long n) { return n > 0 ? *p : 0; }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) {
+    if (n > 0) *p = v;
+}
+#endif
+
+#if MINIDL_VECTORS
+INLINE vec NAME(splat)(REAL value) { return value - (vec){0}; }
+/* Comparisons give all ones or all zeros in each lane. */
+INLINE vec NAME(select)(mask where, vec yes, vec no) { return (vec)(((mask)yes & where) | ((mask)no & ~where)); }
+INLINE mask NAME(select_integers)(mask where, mask yes, mask no) { return (yes & where) | (no & ~where); }
+/* n bytes as integers, and integers below 256 as n bytes. */
+#if ISA == 2
+INLINE mask NAME(widen)(const uint8_t *p, long n) {
+    return (mask)WIDEN(_mm_maskz_loadu_epi8((__mmask16)LANE_BITS(n), p));
+}
+INLINE void NAME(narrow)(uint8_t *p, mask v, long n) { NARROW(p, LANE_BITS(n), (__m512i)v); }
+#else
+INLINE mask NAME(widen)(const uint8_t *p, long n) {
+    bytes b = {0};
+    if (n >= LANES) b = *(const bytes *)p;
+    else
+        for (int j = 0; j < n; j++) b[j] = p[j];
+    return __builtin_convertvector(b, mask);
+}
+INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
+    bytes b = __builtin_convertvector(v, bytes);
+    if (n >= LANES) *(bytes *)p = b;
+    else
+        for (int j = 0; j < n; j++) p[j] = b[j];
+}
+#endif
+#define TO_DOUBLES(v) __builtin_convertvector(v, doubles)
+#else
+INLINE vec NAME(splat)(REAL value) { return value; }
+INLINE vec NAME(select)(mask where, vec yes, vec no) { return where ? yes : no; }
+INLINE mask NAME(select_integers)(mask where, mask yes, mask no) { return where ? yes : no; }
+INLINE mask NAME(widen)(const uint8_t *p, long n) { return n > 0 ? *p : 0; }
+INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
+    if (n > 0) *p = (uint8_t)v;
+}
+#define TO_DOUBLES(v) ((doubles)(v))
+#endif

@@ -1,0 +1,33 @@
+# A NumPy array as the kernels see it: a pointer, a shape, and strides counted in elements.
+
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+
+cdef enum:
+    MAX_NDIM = 64
+
+ctypedef struct view:
+    char* data
+    int ndim
+    size_t itemsize
+    long[MAX_NDIM] shape
+    long[MAX_NDIM] strides
+
+
+# Fill `v` from the array `x`, and return the array to keep alive while `v` is in use: `x`, or an aligned copy of it.
+cdef inline object view_of(object x, view* v):
+    cdef Py_buffer buffer
+    cdef int axis
+    cdef bint aligned
+    PyObject_GetBuffer(x, &buffer, PyBUF_STRIDES)
+    v.data = <char*>buffer.buf
+    v.ndim = buffer.ndim
+    v.itemsize = buffer.itemsize
+    aligned = <size_t>buffer.buf % v.itemsize == 0
+    for axis in range(v.ndim):
+        v.shape[axis] = buffer.shape[axis]
+        aligned &= buffer.strides[axis] % <long>v.itemsize == 0 or v.shape[axis] == 1
+        v.strides[axis] = buffer.strides[axis] // <long>v.itemsize
+    PyBuffer_Release(&buffer)
+    if aligned:
+        return x
+    return view_of(x.copy(), v)

@@ -1,0 +1,97 @@
+/* Pooling and sums, one vector of channels at a time. The loop over a window's pixels is the inner one, so the running
+ * maximum or sum stays in a register. */
+
+static void NAME(max_windows)(long windows, const void *x_, long step, int count, const long *offsets, const int *taps,
+                              long channels, void *y_, uint8_t *taps_of_y) {
+    const REAL *x = x_;
+    REAL *y = y_;
+    for (long w = 0; w < windows; w++, x += step, y += channels, taps_of_y += channels)
+        for (long j = 0; j < channels; j += LANES) {
+            const long n = channels - j;
+            vec best = NAME(splat)(0);
+            mask tap_of_best = (mask)NAME(splat)(0);
+            for (int t = 0; t < count; t++) {
+                const REAL *p = x + offsets[t] + j;
+                vec value = n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n);
+                mask tap = (mask)NAME(splat)(0) + (INTEGER)taps[t];
+                /* larger, or NaN where there was none yet: not (value <= best), and best is a number */
+                mask better = ((value <= best) ^ (INTEGER)-1) & (best == best);
+                if (t == 0) best = value, tap_of_best = tap;
+                else {
+                    best = NAME(select)(better, value, best);
+                    tap_of_best = NAME(select_integers)(better, tap, tap_of_best);
+                }
+            }
+            if (n >= LANES) NAME(store)(y + j, best);
+            else NAME(store_first)(y + j, best, n);
+            NAME(narrow)(taps_of_y + j, tap_of_best, n);
+        }
+}
+
+static void NAME(select_sums)(long windows, const void *x_, long x_step, const long *x_offsets, const uint8_t *taps,
+                              long taps_step, const long *taps_offsets, int count, const int *tap, long channels,
+                              void *y_, long y_step) {
+    const REAL *x = x_;
+    REAL *y = y_;
+    for (long w = 0; w < windows; w++, x += x_step, taps += taps_step, y += y_step)
+        for (long j = 0; j < channels; j += LANES) {
+            const long n = channels - j;
+            vec sum = NAME(splat)(0);
+            for (int t = 0; t < count; t++) {
+                const REAL *p = x + x_offsets[t] + j;
+                vec value = n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n);
+                mask chosen = NAME(widen)(taps + taps_offsets[t] + j, n) == (INTEGER)tap[t];
+                sum += NAME(select)(chosen, value, NAME(splat)(0));
+            }
+            if (n >= LANES) NAME(store)(y + j, sum);
+            else NAME(store_first)(y + j, sum, n);
+        }
+}
+
+static void NAME(weighted_sums)(long windows, const void *x_, long x_step, const long *offsets, const double *weights,
+                                int count, double divisor, long channels, void *y_, long y_step) {
+    const REAL *x = x_;
+    REAL *y = y_;
+    for (long w = 0; w < windows; w++, x += x_step, y += y_step)
+        for (long j = 0; j < channels; j += LANES) {
+            const long n = channels - j;
+            vec sum = NAME(splat)(0);
+            for (int t = 0; t < count; t++) {
+                const REAL *p = x + offsets[t] + j;
+                sum += NAME(splat)((REAL)weights[t]) * (n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n));
+            }
+            if (divisor != 1) sum /= NAME(splat)((REAL)divisor);
+            if (n >= LANES) NAME(store)(y + j, sum);
+            else NAME(store_first)(y + j, sum, n);
+        }
+}
+
+/* Four vectors of columns at a time: one addition depends on the last, so it takes several to keep the adders busy. */
+static void NAME(column_sums)(long rows, long step, const void *x_, const void *y_, long columns, double *sums) {
+    const REAL *x = x_, *y = y_;
+    for (long j = 0; j < columns; j += 4 * LANES) {
+        doubles sum[4];
+        long n[4];
+        UNROLL for (int v = 0; v < 4; v++) {
+            n[v] = columns - j - v * LANES;
+            sum[v] = TO_DOUBLES(NAME(splat)(0));
+        }
+        for (long i = 0; i < rows; i++) {
+            const REAL *p = x + i * step + j;
+            UNROLL for (int v = 0; v < 4; v++) {
+                if (n[v] <= 0) break;
+                const REAL *q = p + v * LANES;
+                doubles term = TO_DOUBLES(n[v] >= LANES ? NAME(load)(q) : NAME(load_first)(q, n[v]));
+                if (y) {
+                    const REAL *r = y + (q - x);
+                    term *= TO_DOUBLES(n[v] >= LANES ? NAME(load)(r) : NAME(load_first)(r, n[v]));
+                }
+                sum[v] += term;
+            }
+        }
+        UNROLL for (int v = 0; v < 4; v++) {
+            const double *lane = (const double *)&sum[v];
+            for (int l = 0; l < LANES && l < n[v]; l++) sums[j + v * LANES + l] += lane[l];
+        }
+    }
+}

@@ -1,0 +1,321 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Pooling on the CPU: each number is read from memory once and written once, a vector of channels at a time.
+
+    max_forward     y[n,i,j,c]  = max over the taps (r, s) of x[n, i*stride + r*dilation - padding, j*..., c]
+    max_gather      y[n,i,j,c]  = x at the tap that taps[n,i,j,c] names
+    avg_forward     y[n,i,j,c]  = sum over the taps of x / divisor[i,j]
+    max_scatter     dx[n,p,q,c] = sum of dy[n,i,j,c] over the windows (i, j) that see (p, q), where taps names (p, q)
+    avg_input_grad  dx[n,p,q,c] = sum of dy[n,i,j,c] / divisor[i,j] over the windows that see (p, q)
+
+Memory is channels last. The gradients are written as sums over the windows that see a pixel, not as additions into dx
+from each window, so that nothing has to be cleared first and no two threads write to one pixel.
+
+So all five are one loop: an output pixel is made of a list of input pixels, its sources. The list is a product of one
+for the row and one for the column; along a row it stays the same, moved on, except near the borders. From the outside:
+
+    chunk      rows of the output: the unit of work of a thread
+      segment  pixels of a row that have the same sources, moved on by one step each    -> cpu/windows.h
+        pixel, channels, sources
+
+A row of y is one segment between the borders; a row of dx is as many, interleaved, as the stride, because pixels that
+are a stride apart are seen by the same taps.
+"""
+
+import numpy as np
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, uint8_t
+
+from ..arrays import channels_last
+from ..cpu cimport pool, tiles
+from ..cpu.views cimport view, view_of
+from . import output_size as _output_size
+from . import taps_dtype
+
+DTYPES = ("float32", "float64")
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    CHUNK = 16384  # numbers of the output that one chunk writes, about
+    BYTE_TAPS = 256  # windows of more taps have int32 taps, and a plain loop
+
+cdef enum operation:
+    MAX_FORWARD
+    MAX_GATHER
+    MAX_SCATTER
+    AVG_FORWARD
+    AVG_INPUT_GRAD
+
+# The sources of one output pixel along one axis: source number t is pixel first + t*step of the input and belongs to
+# tap first_tap + t*tap_step. All are inside the input.
+ctypedef struct sources:
+    long count, first, step, first_tap, tap_step
+
+# Output columns position, position + phases, ...: they have the same sources, moved on by one step each.
+ctypedef struct segment:
+    long position, pixels
+    sources columns
+
+ctypedef struct job:
+    const tiles.tile_table* tiles
+    size_t itemsize
+    operation what
+    bint from_windows  # the sources are windows (the gradients), not pixels of x
+    long n, channels
+    long[2] size  # of the output
+    long[2] source_size  # of the input
+    long[2] image_size  # of x or dx
+    long[2] kernel
+    long[2] stride
+    long[2] padding
+    long[2] dilation
+    bint count_include_pad
+    const char* source
+    char* taps  # uint8_t or int32_t
+    char* out
+    segment* segments  # of a row: the same for all rows
+    long segment_count
+    long chunk_rows
+    bint out_of_memory
+
+
+def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
+    size = _output_size(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    taps = np.empty((x.shape[0], *size, x.shape[1]), taps_dtype(kernel_size)).transpose(0, 3, 1, 2)
+    return _run(MAX_FORWARD, x, taps, size, kernel_size, stride, padding, dilation), taps
+
+
+def max_scatter(dy, taps, input_size, kernel_size, stride, padding, dilation):
+    return _run(MAX_SCATTER, dy, channels_last(taps), input_size, kernel_size, stride, padding, dilation)
+
+
+def max_gather(x, taps, kernel_size, stride, padding, dilation):
+    return _run(MAX_GATHER, x, channels_last(taps), taps.shape[2:], kernel_size, stride, padding, dilation)
+
+
+def avg_forward(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    size = _output_size(x.shape[2:], kernel_size, stride, padding, (1, 1), ceil_mode)
+    return _run(AVG_FORWARD, x, None, size, kernel_size, stride, padding, (1, 1), count_include_pad)
+
+
+def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    return _run(AVG_INPUT_GRAD, dy, None, input_size, kernel_size, stride, padding, (1, 1), count_include_pad)
+
+
+cdef _run(operation what, source, taps, size, kernel_size, stride, padding, dilation, bint count_include_pad=True):
+    """Return the output, (N, C, *size), of any of the five operations."""
+    cdef view v_source, v_taps, v_out
+    cdef job j
+    cdef int axis
+    source = view_of(channels_last(source), &v_source)
+    out = np.empty((source.shape[0], *size, source.shape[1]), source.dtype)
+    out = view_of(out, &v_out)
+    j.what, j.from_windows = what, what == MAX_SCATTER or what == AVG_INPUT_GRAD
+    j.tiles, j.itemsize, j.count_include_pad = tiles.table(v_source.itemsize), v_source.itemsize, count_include_pad
+    j.n, j.channels = v_source.shape[0], v_source.shape[1]
+    for axis in range(2):
+        j.size[axis], j.source_size[axis] = size[axis], v_source.shape[2 + axis]
+        j.image_size[axis] = j.size[axis] if j.from_windows else j.source_size[axis]
+        j.kernel[axis], j.stride[axis] = kernel_size[axis], stride[axis]
+        j.padding[axis], j.dilation[axis] = padding[axis], dilation[axis]
+    j.source, j.out, j.taps = v_source.data, v_out.data, NULL
+    if taps is not None:
+        taps = view_of(taps, &v_taps)
+        j.taps = v_taps.data
+    j.chunk_rows = max(1, CHUNK // (j.size[1] * j.channels + 1))
+    j.out_of_memory = False
+    if out.size:
+        with nogil:
+            find_segments(&j)
+            pool.run((j.n * j.size[0] + j.chunk_rows - 1) // j.chunk_rows, run_chunk, &j)
+    if j.out_of_memory:
+        raise MemoryError(f"no memory for the taps of a window of {kernel_size}")
+    return out.transpose(0, 3, 1, 2)
+
+
+cdef sources sources_of(const job* j, int axis, long position) noexcept nogil:
+    """Of output pixel number `position` along `axis`: the taps inside x, or the windows that see the pixel."""
+    cdef sources s
+    cdef long t, stride = j.stride[axis], dilation = j.dilation[axis], period
+    if not j.from_windows:
+        # x pixel position*stride - padding + r*dilation, for the taps r inside x
+        s.first, s.step = position * stride - j.padding[axis], dilation
+        s.first_tap, s.tap_step, s.count = 0, 1, j.kernel[axis]
+        while s.count > 0 and s.first < 0:
+            s.first, s.first_tap, s.count = s.first + dilation, s.first_tap + 1, s.count - 1
+        while s.count > 0 and s.first + (s.count - 1) * dilation >= j.source_size[axis]:
+            s.count -= 1
+        return s
+    # window (position + padding - r*dilation) / stride, for the taps r where that is one of the windows. Such taps are
+    # `period` apart; from the last to the first, the windows ascend.
+    period = 1
+    while period * dilation % stride != 0:
+        period += 1
+    t = j.kernel[axis] - 1
+    while t >= 0 and (position + j.padding[axis] - t * dilation < 0
+                      or (position + j.padding[axis] - t * dilation) % stride != 0):
+        t -= 1
+    s.first_tap, s.tap_step = t, -period
+    s.first, s.step, s.count = (position + j.padding[axis] - t * dilation) // stride, period * dilation // stride, 0
+    while t >= 0 and s.first + s.count * s.step < j.source_size[axis]:
+        t -= period
+        s.count += 1
+    return s
+
+
+cdef bint has_cut_window(const job* j, sources s, long position) noexcept nogil:
+    """Whether a window to average over counts fewer columns than it has, so that its divisor is its own."""
+    if j.what == AVG_FORWARD:
+        return divisor_of(j, 1, position) != j.kernel[1]
+    if j.what == AVG_INPUT_GRAD:
+        return (divisor_of(j, 1, s.first) != j.kernel[1]
+                or divisor_of(j, 1, s.first + (s.count - 1) * s.step) != j.kernel[1])
+    return False
+
+
+cdef void find_segments(job* j) noexcept nogil:
+    """Cut a row of the output into segments, phase by phase."""
+    cdef long phases = j.stride[1] if j.from_windows else 1, phase, position
+    cdef segment* s
+    j.segment_count = 0
+    j.segments = <segment*>pool.scratch(1, j.size[1] * sizeof(segment))
+    if j.segments == NULL:
+        j.out_of_memory = True
+        return
+    for phase in range(min(phases, j.size[1])):
+        position = phase
+        while position < j.size[1]:
+            s = &j.segments[j.segment_count]
+            s.position, s.columns = position, sources_of(j, 1, position)
+            s.pixels = same_sources(j, s.columns, position, phases)
+            position += s.pixels * phases
+            j.segment_count += 1
+
+
+cdef long same_sources(const job* j, sources s, long position, long phases) noexcept nogil:
+    """How many output pixels position, position + phases, ... have the sources `s`, moved on by one step each."""
+    cdef long low = 0, high = (j.size[1] - 1 - position) // phases, middle
+    cdef long move = 1 if j.from_windows else j.stride[1]
+    cdef sources next
+    if s.count == 0 or has_cut_window(j, s, position):
+        return 1
+    # Being alike ends where the border begins, and does not come back: the last pixel alike is found by halving.
+    while low < high:
+        middle = (low + high + 1) // 2
+        next = sources_of(j, 1, position + middle * phases)
+        if (next.count == s.count and next.first_tap == s.first_tap and next.first == s.first + middle * move
+                and not has_cut_window(j, next, position + middle * phases)):
+            low = middle
+        else:
+            high = middle - 1
+    return low + 1
+
+
+cdef void run_chunk(void* argument, long chunk) noexcept nogil:
+    cdef job* j = <job*>argument
+    cdef long row, end = min(j.n * j.size[0], (chunk + 1) * j.chunk_rows)
+    for row in range(chunk * j.chunk_rows, end):
+        if j.itemsize == sizeof(float):
+            run_row(<float*>NULL, j, row // j.size[0], row % j.size[0])
+        else:
+            run_row(<double*>NULL, j, row // j.size[0], row % j.size[0])
+
+
+cdef void run_row(const real* tag, job* j, long n, long i) noexcept nogil:
+    """Row i of output image n, segment by segment."""
+    cdef sources rows = sources_of(j, 0, i)
+    cdef long k
+    for k in range(j.segment_count):
+        run_segment(tag, j, n, i, &j.segments[k], rows)
+
+
+cdef void run_segment(const real* tag, job* j, long n, long i, const segment* part, sources rows) noexcept nogil:
+    cdef sources columns = part.columns
+    cdef long position = part.position, pixels = part.pixels, phases = j.stride[1] if j.from_windows else 1
+    cdef long channels = j.channels, count = rows.count * columns.count, t, u, source
+    cdef long source_row = j.source_size[1] * channels
+    cdef long in_image = n * j.source_size[0] * source_row
+    cdef long out_at = ((n * j.size[0] + i) * j.size[1] + position) * channels, out_step = phases * channels
+    cdef long step = (1 if j.from_windows else j.stride[1]) * channels
+    cdef real* out = <real*>j.out + out_at
+    cdef const real* x = <const real*>j.source + in_image
+    cdef uint8_t* taps = <uint8_t*>j.taps
+    cdef bint bytes = j.kernel[0] * j.kernel[1] <= BYTE_TAPS
+    # For each source: its place in the input, the place of its tap, its weight, the number of its tap.
+    cdef long* offsets = <long*>pool.scratch(0, (count + 1) * (2 * sizeof(long) + sizeof(double) + sizeof(int)))
+    if offsets == NULL:
+        j.out_of_memory = True
+        return
+    cdef long* tap_offsets = offsets + count
+    cdef double* weights = <double*>(tap_offsets + count)
+    cdef int* tap_numbers = <int*>(weights + count)
+    cdef double divisor = 1
+    for t in range(rows.count):
+        for u in range(columns.count):
+            source = t * columns.count + u
+            offsets[source] = (rows.first + t * rows.step) * source_row + (columns.first + u * columns.step) * channels
+            tap_offsets[source] = offsets[source] if j.from_windows else 0
+            tap_numbers[source] = <int>((rows.first_tap + t * rows.tap_step) * j.kernel[1]
+                                        + columns.first_tap + u * columns.tap_step)
+            weights[source] = 1
+            if j.what == AVG_INPUT_GRAD:
+                weights[source] = 1.0 / (divisor_of(j, 0, rows.first + t * rows.step)
+                                         * divisor_of(j, 1, columns.first + u * columns.step))
+    # Where the input and the taps of the input start; taps lie beside the windows.
+    cdef long taps_at = in_image if j.from_windows else out_at
+
+    if j.what == AVG_FORWARD or j.what == AVG_INPUT_GRAD:
+        if j.what == AVG_FORWARD:
+            divisor = divisor_of(j, 0, i) * divisor_of(j, 1, position)
+        j.tiles.weighted_sums(pixels, x, step, offsets, weights, <int>count, divisor, channels, out, out_step)
+    elif not bytes:
+        run_wide(j, x, <int32_t*>j.taps + taps_at, pixels, step, count, offsets, tap_offsets, tap_numbers, out,
+                 out_step)
+    elif j.what == MAX_FORWARD:
+        if count == 0:  # windows in the padding alone
+            for u in range(pixels * channels):
+                out[u] = -INFINITY
+                taps[out_at + u] = 0
+        else:
+            j.tiles.max_windows(pixels, x, step, <int>count, offsets, tap_numbers, channels, out, taps + out_at)
+    else:
+        j.tiles.select_sums(pixels, x, step, offsets, taps + taps_at, channels, tap_offsets, <int>count, tap_numbers,
+                            channels, out, out_step)
+
+
+cdef double divisor_of(const job* j, int axis, long window) noexcept nogil:
+    """How many pixels along one axis window number `window` counts: those inside x, or inside x and its padding."""
+    cdef long first = window * j.stride[axis] - j.padding[axis]
+    cdef long end = min(first + j.kernel[axis], j.image_size[axis] + j.padding[axis])
+    if not j.count_include_pad:
+        first, end = max(first, 0), min(end, j.image_size[axis])
+    return <double>(end - first)
+
+
+cdef void run_wide(const job* j, const real* x, int32_t* taps, long pixels, long step, long count, const long* offsets,
+                   const long* tap_offsets, const int* tap_numbers, real* out, long out_step) noexcept nogil:
+    """Max pooling with windows of more than 256 taps, whose taps are int32: number by number."""
+    cdef long pixel, c, t, best
+    cdef real total, value, largest
+    for pixel in range(pixels):
+        for c in range(j.channels):
+            if j.what == MAX_FORWARD:
+                best = 0
+                for t in range(1, count):
+                    value, largest = x[offsets[t] + c], x[offsets[best] + c]
+                    if value > largest or (value != value and largest == largest):
+                        best = t
+                out[c] = x[offsets[best] + c] if count else -INFINITY
+                taps[c] = tap_numbers[best] if count else 0
+            else:
+                total = 0
+                for t in range(count):
+                    if taps[tap_offsets[t] + c] == tap_numbers[t]:
+                        total += x[offsets[t] + c]
+                out[c] = total
+        x += step
+        out += out_step
+        taps += j.channels

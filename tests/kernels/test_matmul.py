@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidl import kernels
+
+from .common import FLOATS, arrays_of, assert_close, cpu_backends, fast, laid_out, seeds
+
+BACKENDS = cpu_backends("matmul")
+orders = st.sampled_from(("C", "channels_last", "reversed", "sliced", "unaligned"))
+
+
+def check(backend, a, b):
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.matmul.forward(a, b)
+    exact_a, exact_b = a.astype(np.float64), b.astype(np.float64)
+    magnitude = np.abs(exact_a) @ np.abs(exact_b)
+    assert_close(y, exact_a @ exact_b, magnitude, a.shape[-1], a.dtype, f"{a.shape} @ {b.shape}")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(m=st.integers(0, 80), k=st.integers(0, 300), n=st.integers(0, 150), orders=st.tuples(orders, orders), seed=seeds)
+def test_matrices(backend, dtype, m, k, n, orders, seed):
+    a, b = arrays_of((m, k), dtype, seed), arrays_of((k, n), dtype, seed + 1)
+    check(backend, laid_out(a, orders[0]), laid_out(b, orders[1]))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("transposed", ["", "a", "b", "ab"])
+@pytest.mark.parametrize("shape", [(300, 700, 520), (1, 600, 200), (200, 600, 1), (65, 64, 4096), (7, 1000, 65)])
+def test_larger_than_one_block(backend, dtype, transposed, shape):
+    if "naive" in backend and np.prod(shape) > 1e8:
+        pytest.skip("takes a second for each")
+    m, k, n = shape
+    a, b = arrays_of((m, k), dtype, 1), arrays_of((k, n), dtype, 2)
+    check(backend, np.asfortranarray(a) if "a" in transposed else a, np.asfortranarray(b) if "b" in transposed else b)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((3, 4, 5), (5, 6)),
+        ((4, 5), (7, 5, 6)),
+        ((2, 3, 4, 5), (3, 5, 6)),
+        ((2, 1, 4, 5), (1, 3, 5, 6)),
+        ((0, 4, 5), (5, 6)),
+        ((2, 0, 5), (2, 5, 3)),
+        ((2, 4, 0), (2, 0, 3)),
+        ((2, 2, 40, 70), (2, 70, 90)),
+    ],
+)
+def test_batches_broadcast(backend, shapes):
+    a, b = arrays_of(shapes[0], "float32", 3), arrays_of(shapes[1], "float32", 4)
+    check(backend, a, b)
+    check(backend, laid_out(a, "sliced"), np.swapaxes(np.ascontiguousarray(np.swapaxes(b, -1, -2)), -1, -2))
+
+
+def test_reference_is_the_formula():
+    a, b = arrays_of((3, 4), "float64", 5), arrays_of((4, 2), "float64", 6)
+    with kernels.use_backend("reference"):
+        y = kernels.matmul.forward(a, b)
+    for i in range(3):
+        for j in range(2):
+            assert y[i, j] == pytest.approx(sum(a[i, index] * b[index, j] for index in range(4)), rel=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nan_and_infinity_travel(backend):
+    a, b = np.ones((3, 40), np.float32), np.ones((40, 20), np.float32)
+    a[1, 39], b[0, 19] = np.nan, np.inf
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.matmul.forward(a, b)
+    assert np.isnan(y[1]).all() and np.isinf(y[[0, 2], 19]).all() and (y[[0, 2], :19] == 40).all()
+
+
+def test_integers_are_served_by_the_next_in_order():
+    a = np.arange(6).reshape(2, 3)
+    np.testing.assert_array_equal(kernels.matmul.forward(a, a.T), a @ a.T)
+
+
+@pytest.mark.parametrize(
+    "a, b, error, words",
+    [
+        (np.ones(3), np.ones((3, 2)), ValueError, "a must have at least 2 dimensions, got shape (3,)"),
+        (np.ones((2, 3)), np.ones((2, 3)), ValueError, "(2, 3)"),
+        (np.ones((2, 2, 3)), np.ones((3, 3, 4)), ValueError, "broadcast"),
+        (np.ones((2, 3), "f4"), np.ones((3, 2)), TypeError, "float32 and b float64"),
+        (np.ones((2, 3)), np.ones((3, 2), int), TypeError, "int64"),
+        ([[1.0]], np.ones((1, 1)), TypeError, "got list"),
+    ],
+)
+def test_bad_arguments(a, b, error, words):
+    with pytest.raises(error) as caught:
+        kernels.matmul.forward(a, b)
+    assert words in str(caught.value)
