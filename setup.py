@@ -84,6 +84,12 @@ class BuildExtensions(build_ext):
         self.force = True  # or a binary would give way only to one with a later file time
         super().copy_extensions_to_source()
 
+    def copy_file(self, infile, outfile, *args, **kwargs):
+        # replaced at once: a process that has the old binary mapped goes on with it
+        super().copy_file(infile, f"{outfile}.new", *args, **kwargs)
+        os.replace(f"{outfile}.new", outfile)
+        return outfile, True
+
     def translate(self, extension, stamp):
         """The C sources of the extension, below build_temp: its `.pyx` translated, and a file that holds the stamp."""
         from Cython.Build import cythonize

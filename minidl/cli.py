@@ -1,7 +1,7 @@
 """The command line: ``minidl info | train | evaluate | predict | gradcheck``.
 
-Each command imports what it needs when it runs. What a user can mend ends in one line on standard error and exit status 2;
-Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object.
+Each command imports what it needs when it runs. What a user can mend ends in one line on standard error and exit
+status 2; Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
+import minidl
+
+DATA_HELP = "folder with the data sets; else MINIDL_DATA, else the cache folder"
 USER_ERRORS = (ValueError, OSError, ImportError, FloatingPointError)
 
 
@@ -25,9 +28,16 @@ class Parser(argparse.ArgumentParser):
 
 def fail(message: str) -> NoReturn:
     """End with exit status 2 and one line."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    print("minidl: error:", "; ".join(lines), file=sys.stderr)
+    first, *rest = [line.strip() for line in message.splitlines() if line.strip()]
+    print(f"minidl: error: {first} {'; '.join(rest)}".rstrip(), file=sys.stderr)
     raise SystemExit(2)
+
+
+def message_of(error: Exception) -> str:
+    """What an error says; of the system's errors, without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error) or type(error).__name__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,14 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(result))
         return 0
     except USER_ERRORS as error:
-        fail(str(error) or type(error).__name__)
+        fail(message_of(error))
     except KeyboardInterrupt:
-        print("minidl: interrupted; what was written is whole, and `train --resume` goes on from the last checkpoint", file=sys.stderr)
+        print("minidl: interrupted; `minidl train --resume` goes on from the last checkpoint", file=sys.stderr)
         return 130
 
 
 def parser() -> argparse.ArgumentParser:
     top = Parser(prog="minidl", description="Deep learning that you can read, and that is fast enough to use.")
+    top.add_argument("--version", action="version", version=f"minidl {minidl.__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     def command(run: Any, description: str) -> argparse.ArgumentParser:
@@ -59,27 +70,27 @@ def parser() -> argparse.ArgumentParser:
     command(info, "show the version, the machine, and which kernels serve on it")
 
     made = command(train, "train a recipe; its checkpoint and pictures go to a folder")
-    made.add_argument("recipe", nargs="?", metavar="RECIPE", help="one of `minidl train --list`; digits-cnn unless given")
+    made.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list; digits-cnn unless given")
     made.add_argument("--list", action="store_true", help="show the recipes")
-    made.add_argument("--data", type=Path, metavar="DIR", help="folder with the data sets; else MINIDL_DATA, else the cache folder")
+    made.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
     made.add_argument("--epochs", type=int, metavar="N", help="times through the data")
     made.add_argument("--batch-size", type=int, metavar="N", help="samples for each step of the optimizer")
     made.add_argument("--lr", type=float, metavar="X", help="learning rate")
     made.add_argument("--seed", type=int, metavar="N", help="of all random numbers; 0 unless given")
     made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    made.add_argument("--backend", metavar="NAME", default=None, help="code of the kernels: auto, reference, cython, numba, cuda")
+    made.add_argument("--backend", metavar="NAME", help="code of the kernels: auto, reference, cython, numba, cuda")
     made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
     made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the network, such as hidden_size=32")
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the network: hidden_size=32")
 
     made = command(evaluate, "test a checkpoint on the test set of its recipe")
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    made.add_argument("--data", type=Path, metavar="DIR", help="folder with the data sets; else MINIDL_DATA, else the cache folder")
+    made.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
 
     made = command(predict, "classify pictures (PNG, JPEG)")
     made.description += (
-        ". A picture is made what the network saw in training: grey where it takes grey, light on dark for digits and clothes "
-        "(a picture with a light border is inverted), square (padded, but photographs are cut), resized."
+        ". A picture is made what the network saw in training: grey where it takes grey, light on dark for digits and "
+        "clothes (a picture with a light border is inverted), square (padded, but photographs are cut), resized."
     )
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
@@ -103,11 +114,9 @@ def train(options: argparse.Namespace) -> Any:
 
     if options.list:
         rows = list(recipes.recipes().values())
-        print_table(
-            ("recipe", "task", "data", "network", "epochs", "test accuracy", "minutes"),
-            [(r.name, r.task, r.dataset, r.network, str(r.epochs), r.accuracy, f"{r.minutes:g}") for r in rows],
-        )
-        return [{name: getattr(r, name) for name in ("name", "task", "dataset", "network", "epochs", "accuracy", "minutes")} for r in rows]
+        columns = ("name", "task", "dataset", "network", "epochs", "accuracy", "minutes")
+        print_table(columns, [[str(getattr(recipe, column)) for column in columns] for recipe in rows])
+        return [{column: getattr(recipe, column) for column in columns} for recipe in rows]
     with use_backend(options.backend) if options.backend else nullcontext():
         result = recipes.train(
             recipes.find(options.recipe or recipes.DEFAULT),
@@ -116,7 +125,8 @@ def train(options: argparse.Namespace) -> Any:
             device=options.device, output=options.output, resume=options.resume, callbacks=[training.ProgressBar()],
         )  # fmt: skip
     print(f"test accuracy    {result['test_accuracy']:.4f} on {result['test_images']:,} images")
-    print(f"training         {result['seconds']:.1f} s for {result['epochs']} epochs, {result['images_per_second']:,.0f} images/s")
+    speed = f"{result['images_per_second']:,.0f} images/s"
+    print(f"training         {result['seconds']:.1f} s for {result['epochs']} epochs, {speed}")
     print(f"checkpoint       {result['checkpoint']}")
     print(f"pictures         {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
     return result
@@ -129,10 +139,16 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     recipe = recipes.find(classifier.recipe)
     _, test = recipe.datasets(options.data)
     measured = training.evaluate(classifier.model, test)
-    result = {"checkpoint": str(options.checkpoint), "recipe": recipe.name, "dataset": recipe.dataset, "test_images": len(test)}
-    result |= {"test_loss": measured["loss"], "test_accuracy": measured["accuracy"]}
-    print(f"{recipe.name} after {classifier.saved.epochs} epochs: test accuracy {measured['accuracy']:.4f}, loss {measured['loss']:.4f}, {len(test):,} images")
-    return result
+    print(f"{recipe.name}, {classifier.saved.epochs} epochs of training, {len(test):,} test images of {recipe.dataset}")
+    print(f"test accuracy {measured['accuracy']:.4f}, loss {measured['loss']:.4f}")
+    return {
+        "checkpoint": str(options.checkpoint),
+        "recipe": recipe.name,
+        "dataset": recipe.dataset,
+        "test_images": len(test),
+        "test_loss": measured["loss"],
+        "test_accuracy": measured["accuracy"],
+    }
 
 
 def predict(options: argparse.Namespace) -> dict[str, Any]:
@@ -142,7 +158,8 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
     predictions = [classifier.predict(image) for image in options.images]
     for image, prediction in zip(options.images, predictions):
         best = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:3]
-        print(f"{image}: {prediction.label}   " + "  ".join(f"{label} {probability:.3f}" for label, probability in best))
+        chances = "  ".join(f"{label} {probability:.3f}" for label, probability in best)
+        print(f"{image}: {prediction.label}   {chances}")
     rows = [
         {"image": str(image), "class": prediction.label, "probabilities": prediction.probabilities}
         for image, prediction in zip(options.images, predictions)
@@ -164,7 +181,8 @@ def gradcheck(options: argparse.Namespace) -> dict[str, Any]:
     failed = [row.name for row in rows if row.failures]
     if failed:
         fail(f"{len(failed)} of {len(rows)} operations have a wrong gradient: {', '.join(failed)}")
-    return {"operations": {row.name: {"first_order": row.first_order, "second_order": row.second_order} for row in rows}}
+    errors = {row.name: {"first_order": row.first_order, "second_order": row.second_order} for row in rows}
+    return {"operations": errors}
 
 
 def named_value(text: str) -> tuple[str, int | float | str]:

@@ -1,7 +1,7 @@
-"""A sample of every differentiable operation, for ``minidl gradcheck``: small inputs at which its gradients are measured.
+"""A sample of every differentiable operation: small inputs at which ``minidl gradcheck`` measures its gradients.
 
-An operation of `minidl.functional` is in `SAMPLES`, with inputs away from its kinks, or named in `WITHOUT_GRADIENT`; a test
-sees to it that none is in neither.
+An operation of `minidl.functional` is in `SAMPLES`, with inputs away from its kinks, or named in `WITHOUT_GRADIENT`;
+a test sees to it that none is in neither.
 """
 
 from __future__ import annotations
@@ -60,13 +60,22 @@ def same_mask(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor
     return call
 
 
+CHANCES = np.array([[0.0, 1.0, 0.3]])
 LABELS = np.array([2, 0, 1])
 MASK = np.array([[True, False, True], [False, True, True]])
 INDICES = np.array([[2, 0, 2], [1, 1, 0]])
 IMAGES = normal(2, 4, 5, 5)
 KERNELS = normal(6, 2, 3, 3)
 CONV = {"stride": (2, 1), "padding": (1, 2), "groups": 2}
-SEQUENCE = normal(3, 2, 4)  # T, N, inputs
+SEQUENCE = normal(3, 2, 4)  # (T, N, C)
+STEP = normal(2, 4)  # (N, C)
+STATE = normal(2, 5)  # (N, H)
+
+
+def gates(count: int) -> list[Draw]:
+    """w_ih, w_hh, b_ih and b_hh of a recurrent layer with so many gates."""
+    return [normal(5 * count, 4), normal(5 * count, 5), normal(5 * count), normal(5 * count)]
+
 
 # name: (function of the inputs, draws of the inputs)
 SAMPLES: dict[str, tuple] = {
@@ -78,9 +87,9 @@ SAMPLES: dict[str, tuple] = {
     "astype": (lambda x: F.astype(x, np.float64), normal(2, 3)),
     "attention_weights": (lambda q, k: F.attention_weights(q, k, is_causal=True), normal(2, 3, 4), normal(2, 3, 4)),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), IMAGES),
-    "batch_norm": (lambda x, w, b: F.batch_norm(x, weight=w, bias=b, training=True), normal(3, 2, 2, 2), positive(2), normal(2)),
-    "binary_cross_entropy": (lambda x: F.binary_cross_entropy(x, np.array([[0.0, 1.0, 0.3]])), fraction(1, 3)),
-    "binary_cross_entropy_with_logits": (lambda x: F.binary_cross_entropy_with_logits(x, np.array([[0.0, 1.0, 0.3]])), normal(1, 3)),
+    "batch_norm": (lambda x, *w: F.batch_norm(x, None, None, *w, training=True), IMAGES, positive(4), normal(4)),
+    "binary_cross_entropy": (lambda x: F.binary_cross_entropy(x, CHANCES), fraction(1, 3)),
+    "binary_cross_entropy_with_logits": (lambda x: F.binary_cross_entropy_with_logits(x, CHANCES), normal(1, 3)),
     "bmm": (F.bmm, normal(2, 3, 4), normal(2, 4, 2)),
     "broadcast_to": (lambda x: F.broadcast_to(x, (4, 2, 3)), normal(2, 1)),
     "cat": (lambda a, b: F.cat([a, b], 1), normal(2, 3), normal(2, 2)),
@@ -94,7 +103,12 @@ SAMPLES: dict[str, tuple] = {
     "conv2d": (lambda x, w, b: F.conv2d(x, w, b, **CONV), IMAGES, KERNELS, normal(6)),
     "conv2d_input_grad": (lambda dy, w: F.conv2d_input_grad(dy, w, (5, 5), **CONV), normal(2, 6, 3, 7), KERNELS),
     "conv2d_weight_grad": (lambda x, dy: F.conv2d_weight_grad(x, dy, (3, 3), **CONV), IMAGES, normal(2, 6, 3, 7)),
-    "conv_transpose2d": (lambda x, w, b: F.conv_transpose2d(x, w, b, 2, 1, 1), normal(2, 3, 3, 2), normal(3, 2, 3, 3), normal(2)),
+    "conv_transpose2d": (
+        lambda x, *w: F.conv_transpose2d(x, *w, 2, 1, 1),
+        normal(2, 3, 3, 2),
+        normal(3, 2, 3, 3),
+        normal(2),
+    ),
     "cos": (F.cos, normal(3, 4)),
     "cosine_similarity": (F.cosine_similarity, normal(2, 3), normal(2, 3)),
     "cross_entropy": (lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.1), normal(3, 4)),
@@ -103,6 +117,7 @@ SAMPLES: dict[str, tuple] = {
     "dot": (F.dot, normal(4), normal(4)),
     "dropout": (same_mask(F.dropout), normal(3, 4)),
     "dropout2d": (same_mask(F.dropout2d), IMAGES),
+    "einsum": (lambda a, b: F.einsum("ijk,kl->jil", a, b), normal(2, 3, 4), normal(4, 2)),
     "elu": (F.elu, distinct(3, 4)),
     "embedding": (lambda w: F.embedding(INDICES, w), normal(3, 4)),
     "erf": (F.erf, normal(3, 4)),
@@ -116,12 +131,13 @@ SAMPLES: dict[str, tuple] = {
     "global_avg_pool2d": (F.global_avg_pool2d, IMAGES),
     "global_max_pool2d": (F.global_max_pool2d, distinct(2, 3, 3, 3)),
     "group_norm": (lambda x, w, b: F.group_norm(x, 2, w, b), normal(2, 4, 3, 2), positive(4), normal(4)),
-    "gru": (F.gru, SEQUENCE, normal(2, 5), normal(15, 4), normal(15, 5), normal(15), normal(15)),
-    "gru_cell": (F.gru_cell, normal(2, 4), normal(2, 5), normal(15, 4), normal(15, 5), normal(15), normal(15)),
+    "gru": (F.gru, SEQUENCE, STATE, *gates(3)),
+    "gru_cell": (F.gru_cell, STEP, STATE, *gates(3)),
     "huber_loss": (F.huber_loss, distinct(3, 4), off_grid(3, 4)),
     "index": (lambda x: F.index(x, (slice(None), np.array([2, 0, 2]))), normal(2, 3)),
     "index_add": (lambda x: F.index_add(x, np.array([1, 0, 1]), (2, 2)), normal(3, 2)),
     "index_select": (lambda x: F.index_select(x, 1, np.array([2, 0, 2])), normal(2, 3)),
+    "interpolate": (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), normal(1, 2, 3, 4)),
     "kl_div": (F.kl_div, normal(2, 3), probabilities(2, 3)),
     "l1_loss": (F.l1_loss, distinct(3, 4), off_grid(3, 4)),
     "layer_norm": (lambda x, w, b: F.layer_norm(x, (4,), w, b), normal(3, 4), positive(4), normal(4)),
@@ -133,8 +149,8 @@ SAMPLES: dict[str, tuple] = {
     "log_softmax": (F.log_softmax, normal(3, 4)),
     "logsigmoid": (F.logsigmoid, normal(3, 4)),
     "logsumexp": (lambda x: F.logsumexp(x, 1), normal(3, 4)),
-    "lstm": (lambda x, h, c, *w: F.lstm(x, (h, c), *w), SEQUENCE, normal(2, 5), normal(2, 5), normal(20, 4), normal(20, 5), normal(20), normal(20)),
-    "lstm_cell": (lambda x, h, c, *w: F.lstm_cell(x, (h, c), *w), normal(2, 4), normal(2, 5), normal(2, 5), normal(20, 4), normal(20, 5), normal(20), normal(20)),
+    "lstm": (lambda x, h, c, *w: F.lstm(x, (h, c), *w), SEQUENCE, STATE, STATE, *gates(4)),
+    "lstm_cell": (lambda x, h, c, *w: F.lstm_cell(x, (h, c), *w), STEP, STATE, STATE, *gates(4)),
     "masked_fill": (lambda x: F.masked_fill(x, MASK, 1.5), normal(2, 3)),
     "masked_select": (lambda x: F.masked_select(x, MASK), normal(2, 3)),
     "matmul": (F.matmul, normal(2, 1, 2, 3), normal(4, 3, 2)),
@@ -163,8 +179,8 @@ SAMPLES: dict[str, tuple] = {
     "remainder": (F.remainder, distinct(2, 3), positive(3)),
     "repeat": (lambda x: F.repeat(x, 2, 1, 3), normal(2, 3)),
     "reshape": (lambda x: F.reshape(x, (3, -1)), normal(2, 3)),
-    "rnn": (F.rnn, SEQUENCE, normal(2, 5), normal(5, 4), normal(5, 5), normal(5), normal(5)),
-    "rnn_cell": (F.rnn_cell, normal(2, 4), normal(2, 5), normal(5, 4), normal(5, 5), normal(5), normal(5)),
+    "rnn": (F.rnn, SEQUENCE, STATE, *gates(1)),
+    "rnn_cell": (F.rnn_cell, STEP, STATE, *gates(1)),
     "roll": (lambda x: F.roll(x, 2, 1), normal(2, 3)),
     "rsqrt": (F.rsqrt, positive(3, 4)),
     "scaled_dot_product_attention": (F.scaled_dot_product_attention, normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 2)),
@@ -200,10 +216,12 @@ SAMPLES: dict[str, tuple] = {
     "where": (lambda a, b: F.where(MASK, a, b), normal(2, 3), normal(3)),
 }
 
-# Their outputs are whole numbers or truth values, constant between jumps.
+# Their outputs are whole numbers or truth values, constant between jumps; or they make arrays out of nothing.
 WITHOUT_GRADIENT = frozenset(
-    "all any argmax argmin ceil count_nonzero eq floor floor_divide ge gt isfinite isinf isnan le logical_and logical_not logical_or "
-    "lt ne one_hot round sign".split()
+    "all any argmax argmin ceil count_nonzero eq floor floor_divide ge gt isfinite isinf isnan le logical_and "
+    "logical_not logical_or lt ne one_hot round sign "
+    "arange empty eye full full_like linspace ones ones_like rand rand_like randint randn randn_like zeros "
+    "zeros_like".split()
 )
 
 # Whole walks over time in one kernel: a second derivative is an error that says so, and one for the cells.
@@ -223,7 +241,7 @@ def find(names: Iterable[str] = ()) -> list[Sample]:
     names = list(names) or sorted(SAMPLES)
     for name in names:
         if name in WITHOUT_GRADIENT:
-            raise ValueError(f"{name} has no gradient to check: it is constant between jumps")
+            raise ValueError(f"{name} has no gradient to check: its output does not change smoothly with an input")
         if name not in SAMPLES:
             close = difflib.get_close_matches(name, SAMPLES, 3)
             raise ValueError(f"unknown operation {name!r}" + (f"; did you mean {' or '.join(close)}?" if close else ""))
@@ -237,7 +255,7 @@ def _sample(name: str) -> Sample:
 
 
 class Check(NamedTuple):
-    """The worst errors of an operation's gradients, |slope - gradient| / max(1, |slope|); None where it is wrong or has none."""
+    """The worst errors |slope - gradient| / max(1, |slope|) of an operation; None where wrong or without a gradient."""
 
     name: str
     first_order: float | None
@@ -247,7 +265,9 @@ class Check(NamedTuple):
     def texts(self) -> tuple[str, str, str]:
         """Name, first order and second order for a table."""
         errors = {"first_order": self.first_order, "second_order": self.second_order}
-        return self.name, *("WRONG" if order in self.failures else "-" if e is None else f"{e:.1e}" for order, e in errors.items())
+        return self.name, *(
+            "WRONG" if order in self.failures else "-" if e is None else f"{e:.1e}" for order, e in errors.items()
+        )
 
 
 def check(sample: Sample) -> Check:

@@ -35,7 +35,13 @@ def describe() -> dict[str, Any]:
         "cython_kernels": status.message if built else f"{status.state}: {status.message}",
         "backend": kernels.current_backend(),
         "kernels": [row._asdict() for row in kernels.table()],
-        "gpu": {"name": gpu.device, "compute_capability": list(gpu.compute_capability), "memory_bytes": gpu.memory_bytes} if gpu.available else None,
+        "gpu": {
+            "name": gpu.device,
+            "compute_capability": list(gpu.compute_capability),
+            "memory_bytes": gpu.memory_bytes,
+        }
+        if gpu.available
+        else None,
         "no_gpu_because": gpu.reason,
         "data_folders": {"MINIDL_DATA": os.environ.get("MINIDL_DATA"), "cache": str(data.lookup.cache_folder())},
     }
@@ -43,7 +49,11 @@ def describe() -> dict[str, Any]:
 
 def describe_text(found: dict[str, Any]) -> str:
     """The same for people."""
-    sets = f"{found['instruction_set']} (of {', '.join(found['instruction_sets'])})" if found["instruction_set"] else "none: not compiled"
+    sets = (
+        f"{found['instruction_set']} (of {', '.join(found['instruction_sets'])})"
+        if found["instruction_set"]
+        else "none: not compiled"
+    )
     gpu = found["gpu"]
     folders = found["data_folders"]
     facts = [
@@ -72,7 +82,10 @@ def _kernel_lines(rows: list[dict[str, Any]]) -> list[str]:
         else:
             reasons.setdefault(f"{row['backend']}: {row['reason']}", []).append(row["kernel"])
     width = max(map(len, available), default=0) + 2
-    lines = ["kernel".ljust(width) + "backends that can serve", *(kernel.ljust(width) + ", ".join(backends) for kernel, backends in available.items())]
+    lines = [
+        "kernel".ljust(width) + "backends that can serve",
+        *(kernel.ljust(width) + ", ".join(backends) for kernel, backends in available.items()),
+    ]
     return lines + [f"\nnot {reason}\n    for {', '.join(names)}" for reason, names in reasons.items()]
 
 

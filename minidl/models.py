@@ -1,6 +1,6 @@
 """The networks of the recipes and tutorials, by name.
 
-Shapes beside the layers are those of one image, (C, H, W). All give logits: `F.cross_entropy` and a softmax belong to them.
+Shapes beside the layers are those of one image, (C, H, W). All give logits, which `F.cross_entropy` takes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def cifar_cnn(classes: int = 10) -> nn.Module:
 
 
 class LeNet(nn.Module):
-    """LeCun's LeNet-5 of 1998 as PyTorch's "Training a classifier" has it: ReLU, max pooling, colour images of 32x32."""
+    """LeCun's LeNet-5 of 1998 as in PyTorch's "Training a classifier": ReLU, max pooling, colour images of 32x32."""
 
     def __init__(self, classes: int = 10):
         super().__init__()

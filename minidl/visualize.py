@@ -1,7 +1,7 @@
 """Pictures of a training run and of what a network has learned.
 
-Every function draws with matplotlib, which is imported when the first is called, and returns a Figure that belongs to no
-window: show it in a notebook, or write it with `save`.
+Every function draws with matplotlib, which is imported when the first is called, and returns a Figure that belongs to
+no window: show it in a notebook, or write it with `save`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
     """
     if "epoch" in runs:
         runs = {"": runs}
-    parts = [part for part in ("train", "validation", "test") if any(f"{part}_loss" in history for history in runs.values())]
+    parts = [
+        part for part in ("train", "validation", "test") if any(f"{part}_loss" in history for history in runs.values())
+    ]
     first = next(iter(runs.values()))
     measures = [name.partition("_")[2] for name in first if name.partition("_")[0] == parts[0]]
     figure, panels = _panels(1, len(measures), (4.6, 3.4), title)
@@ -88,7 +90,9 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, title: str =
     """
     counts = np.asarray(counts)
     if counts.shape != (len(classes), len(classes)):
-        raise ValueError(f"counts must have the shape ({len(classes)}, {len(classes)}) of {len(classes)} classes, got {counts.shape}")
+        raise ValueError(
+            f"counts must have the shape ({len(classes)}, {len(classes)}) of {len(classes)} classes, got {counts.shape}"
+        )
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 1.8 + 0.46 * len(classes)
     figure, [axes] = _panels(1, 1, (side + 0.9, side), title)
@@ -130,8 +134,10 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
     return figure
 
 
-def misclassified(pictures: Any, labels: np.ndarray, logits: np.ndarray, classes: Sequence[str], *, limit: int = 24) -> Figure:
-    """The wrong predictions that the network was surest of, each with its true class, its prediction and that probability.
+def misclassified(
+    pictures: Any, labels: np.ndarray, logits: np.ndarray, classes: Sequence[str], *, limit: int = 24
+) -> Figure:
+    """The wrong predictions that the network was surest of: true class, prediction and its probability.
 
     Parameters
     ----------
@@ -186,7 +192,10 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
     seen: list[np.ndarray] = []
     x = Tensor(_array(picture)[None])
     modes = [(module, module.training) for module in model.modules()]
-    with model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(_array(output))), no_grad():
+    with (
+        model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(_array(output))),
+        no_grad(),
+    ):
         model.eval()
         model(x)
     for module, mode in modes:

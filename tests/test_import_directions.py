@@ -21,9 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = {"kernels", "autograd", "random"}
 NETWORKS = ENGINE | {"functional", "nn", "optim"}
 LIBRARY = NETWORKS | {"data", "metrics", "cluster"}
-TOP = LIBRARY | {
-    "serialization", "training", "models", "recipes", "visualize", "play", "machine", "gradcheck_samples", "cli", "minidl",
-}  # fmt: skip
+ABOVE = {"serialization", "training", "models", "recipes", "visualize", "play", "machine", "gradcheck_samples", "cli"}
+TOP = LIBRARY | ABOVE | {"minidl"}
 MAY_IMPORT: dict[str, set[str]] = {
     "kernels": set(),
     "autograd": {"kernels"},

@@ -1,6 +1,7 @@
 """Recipes: whole systems that one command trains. Every file here with a `RECIPE` is one; a new file is a new recipe.
 
-`training_run.py` trains a recipe and leaves its checkpoint and pictures in a folder; `trained.py` brings a checkpoint back.
+`training_run.py` trains a recipe and leaves its checkpoint and pictures in a folder; `trained.py` brings a checkpoint
+back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from minidl.recipes.recipe import Recipe
 from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifier
 from minidl.recipes.training_run import CHECKPOINT, train
 
-__all__ = ["CHECKPOINT", "DEFAULT", "Prediction", "Recipe", "TrainedClassifier", "find", "load_classifier", "recipes", "train"]
+__all__ = [
+    "CHECKPOINT",
+    "DEFAULT",
+    "Prediction",
+    "Recipe",
+    "TrainedClassifier",
+    "find",
+    "load_classifier",
+    "recipes",
+    "train",
+]
 
 DEFAULT = "digits-cnn"
 

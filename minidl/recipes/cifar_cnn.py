@@ -14,5 +14,5 @@ RECIPE = Recipe(
     batch_size=64,
     epochs=10,
     accuracy="0.57-0.63 (20,000 images)",
-    minutes=2,
+    minutes=0.8,
 )

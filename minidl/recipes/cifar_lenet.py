@@ -14,7 +14,7 @@ RECIPE = Recipe(
     batch_size=4,
     epochs=4,
     accuracy="0.50-0.54 (20,000 images)",
-    minutes=1,
-    mean=0.5,
-    std=0.5,
+    minutes=0.3,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
 )

@@ -13,7 +13,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=30,
-    accuracy="0.94-0.96",
+    accuracy="0.93-0.96",
     minutes=0.1,
     bright_on_dark=True,
 )

@@ -14,6 +14,6 @@ RECIPE = Recipe(
     batch_size=32,
     epochs=5,
     accuracy="0.895-0.910",
-    minutes=2,
+    minutes=1.2,
     bright_on_dark=True,
 )

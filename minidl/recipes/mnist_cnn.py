@@ -13,7 +13,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=3,
-    accuracy="0.986-0.990",
-    minutes=1,
+    accuracy="0.984-0.990",
+    minutes=0.7,
     bright_on_dark=True,
 )

@@ -14,7 +14,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=3,
-    accuracy="0.94-0.95",
-    minutes=1,
+    accuracy="0.93-0.95",
+    minutes=0.2,
     bright_on_dark=True,
 )

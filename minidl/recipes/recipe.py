@@ -28,8 +28,8 @@ class Recipe:
     epochs: int
     accuracy: str  # of the test that is to be expected, over several seeds
     minutes: float  # of training on two cores
-    mean: float | None = None  # pixels are normalized to (x - mean) / std
-    std: float | None = None
+    mean: tuple[float, ...] | None = None  # of each channel: pixels are normalized to (x - mean) / std
+    std: tuple[float, ...] | None = None
     bright_on_dark: bool = False  # how what is to be recognized lies in the pictures
     network_options: dict[str, Any] = field(default_factory=dict)
 

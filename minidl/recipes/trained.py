@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -62,18 +61,22 @@ def read_pixels(path: Path | str) -> np.ndarray:
     return np.asarray(data.transforms.ToTensor()(data.read_picture(path)).data)
 
 
-def prepare(pixels: np.ndarray, shape: list[int], mean: float | None, std: float | None, bright_on_dark: bool) -> np.ndarray:
+def prepare(
+    pixels: np.ndarray, shape: list[int], mean: list[float] | None, std: list[float] | None, bright_on_dark: bool
+) -> np.ndarray:
     """A picture as the network saw its own in training.
 
-    Grey if the network takes one channel. Of a network that was trained on bright things on a dark ground (MNIST), a picture
-    with a bright border is inverted. Then it is made square, by adding border to those (they fill the picture), by cutting the
-    longer side of photographs, and resized with antialiasing.
+    Grey if the network takes one channel. For a network that was trained on bright things on a dark ground (MNIST), a
+    picture with a bright border is inverted, and dark is added to make it square; of others the longer side is cut.
+    Then it is resized with antialiasing.
     """
     channels, height, width = shape
     if channels == 1:
         pixels = Grayscale()(pixels)  # (1, H, W)
     if bright_on_dark:
-        border = np.concatenate([pixels[:, 0].ravel(), pixels[:, -1].ravel(), pixels[:, :, 0].ravel(), pixels[:, :, -1].ravel()])
+        border = np.concatenate(
+            [pixels[:, 0].ravel(), pixels[:, -1].ravel(), pixels[:, :, 0].ravel(), pixels[:, :, -1].ravel()]
+        )
         if np.median(border) > 0.5:
             pixels = 1 - pixels
         pixels = _pad_to_square(pixels)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import minidl
-from minidl import data, kernels, metrics, models, training, visualize
+from minidl import data, kernels, metrics, models, nn, training, visualize
 from minidl.recipes.recipe import Recipe
 from minidl.serialization import write_whole
 
 CHECKPOINT = "checkpoint.safetensors"
-ACCURACY = ("accuracy",)
+RESULT = "result.json"
 
 
 def train(
@@ -29,7 +31,7 @@ def train(
     device: str = "cpu",
     output: Path | None = None,
     resume: bool = False,
-    callbacks: list[training.Callback] | None = None,
+    callbacks: Sequence[training.Callback] = (),
 ) -> dict[str, Any]:
     """Train a recipe, test it, and leave everything in a folder.
 
@@ -47,60 +49,50 @@ def train(
         The folder; ``runs/<recipe>`` unless given.
     resume : bool
         Go on from the checkpoint in `output`, with its options; `epochs` may be more than they were.
-    callbacks : list of Callback, optional
+    callbacks : sequence of Callback
         ``[training.ProgressBar()]``, say.
 
     Returns
     -------
     dict
-        ``recipe dataset seed epochs train_loss test_accuracy seconds images_per_second checkpoint ...``, also written as
-        ``result.json``.
+        ``recipe dataset seed epochs train_loss test_accuracy seconds images_per_second checkpoint ...``; `result.json`
+        in the folder holds it and the history.
     """
-    asked = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "network_options": network_options}
+    asked = dict(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, network_options=network_options)
     output = Path("runs", recipe.name) if output is None else Path(output)
     saved = training.load_checkpoint(output / CHECKPOINT) if resume else None
-    defaults = {
-        "epochs": recipe.epochs, "batch_size": recipe.batch_size, "lr": recipe.lr, "seed": 0, "network_options": recipe.network_options,
-    }  # fmt: skip
-    options = _resumed_options(saved, recipe, asked) if saved else defaults | {k: v for k, v in asked.items() if v is not None}
-    if options["epochs"] < 1 or options["batch_size"] < 1 or not options["lr"] > 0:
-        raise ValueError(f"epochs and batch_size must be at least 1 and lr above 0, got {options['epochs']}, {options['batch_size']} and {options['lr']}")
+    options = _options(recipe, asked) if saved is None else _resumed_options(recipe, asked, saved)
     _check_device(device)
+
     minidl.manual_seed(options["seed"])
     model = models.build(recipe.network, **options["network_options"]).to(device)
     optimizer = recipe.optimizer(model.parameters(), options["lr"])
-    if saved:
+    if saved is not None:
         saved.restore(model, optimizer)
     train_data, test_data = recipe.datasets(root)
+    if options["batch_size"] > len(train_data):
+        raise ValueError(
+            f"batch_size must be at most the {len(train_data)} training images, got {options['batch_size']}"
+        )
     _make_writable_folder(output)
 
-    info = {
-        "recipe": recipe.name, "options": options, "network": recipe.network, "classes": list(test_data.classes),
-        "input": {"shape": list(test_data.images.shape[1:]), "mean": recipe.mean, "std": recipe.std, "bright_on_dark": recipe.bright_on_dark},
-    }  # fmt: skip
     history = training.fit(
-        model, train_data, optimizer=optimizer, epochs=options["epochs"], batch_size=options["batch_size"], drop_last=True, metrics=ACCURACY,
+        model,
+        train_data,
+        optimizer=optimizer,
+        epochs=options["epochs"],
+        batch_size=options["batch_size"],
+        drop_last=True,
+        metrics=["accuracy"],
         callbacks=[
-            training.Evaluation("test", test_data, metrics=ACCURACY),
-            training.Checkpoint(output / CHECKPOINT, info),
-            *(callbacks or []),
+            training.Evaluation("test", test_data, metrics=["accuracy"]),
+            training.Checkpoint(output / CHECKPOINT, _info(recipe, options, test_data)),
+            *callbacks,
         ],
-        history=saved.history if saved else None,
-    )  # fmt: skip
-    logits = training.predict(model, test_data).numpy()
-    pictures = _draw(output, recipe, history, test_data, logits)
-
-    seconds = sum(history["seconds"])
+        history=None if saved is None else saved.history,
+    )
     result = {
-        "recipe": recipe.name,
-        "dataset": recipe.dataset,
-        **{name: options[name] for name in ("seed", "batch_size", "lr")},
-        "epochs": len(history["epoch"]),
-        "train_loss": history["train_loss"][-1],
-        "test_loss": history["test_loss"][-1],
-        "test_accuracy": history["test_accuracy"][-1],
-        "seconds": seconds,
-        "images_per_second": sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"])) / seconds,
+        **_measured(recipe, options, history),
         "train_images": len(train_data),
         "test_images": len(test_data),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -108,24 +100,39 @@ def train(
         "backend": kernels.current_backend(),
         "threads": kernels.get_num_threads(),
         "checkpoint": str(output / CHECKPOINT),
-        "pictures": [str(path) for path in pictures],
+        "pictures": [str(path) for path in _draw(output, recipe, history, model, test_data)],
     }
-    write_whole(output / "result.json", (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
+    write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
     return result
 
 
-def _resumed_options(saved: training.SavedRun, recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
+def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, and the recipe's options for the rest."""
+    options = dict(epochs=recipe.epochs, batch_size=recipe.batch_size, lr=recipe.lr, seed=0)
+    options |= {name: value for name, value in asked.items() if value is not None}
+    options["network_options"] = recipe.network_options | (asked["network_options"] or {})
+    for name in ("epochs", "batch_size"):
+        if options[name] < 1:
+            raise ValueError(f"{name} must be at least 1, got {options[name]}")
+    if not 0 < options["lr"] < math.inf:
+        raise ValueError(f"lr must be a number above 0, got {options['lr']}")
+    return options
+
+
+def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.SavedRun) -> dict[str, Any]:
     """The options of the run that is resumed; what was asked for must agree, but for more epochs."""
     if saved.info.get("recipe") != recipe.name:
         raise ValueError(f"{saved.path} is a checkpoint of {saved.info.get('recipe')}, not of {recipe.name}")
     options = saved.info["options"]
-    for name, value in asked.items():
-        if value is not None and value != options[name] and name != "epochs":
-            raise ValueError(f"{name} is {options[name]} in {saved.path}, got {value}: a resumed run keeps its options")
     if asked["epochs"] is not None:
         if asked["epochs"] < saved.epochs:
-            raise ValueError(f"epochs must be at least the {saved.epochs} that {saved.path} has done, got {asked['epochs']}")
+            raise ValueError(
+                f"epochs must be at least the {saved.epochs} that {saved.path} has done, got {asked['epochs']}"
+            )
         options["epochs"] = asked["epochs"]
+    for name, value in asked.items():
+        if value is not None and value != options[name]:
+            raise ValueError(f"{name} is {options[name]} in {saved.path}, got {value}: a resumed run keeps its options")
     return options
 
 
@@ -147,15 +154,53 @@ def _make_writable_folder(folder: Path) -> None:
         raise ValueError(f"the output folder {folder} cannot be written: {error.strerror}") from error
 
 
-def _draw(output: Path, recipe: Recipe, history: dict, test_data: data.Dataset, logits: Any) -> list[Path]:
+def _info(recipe: Recipe, options: dict[str, Any], test_data: data.Dataset) -> dict[str, Any]:
+    """What `load_classifier` needs to bring a checkpoint back."""
+    return {
+        "recipe": recipe.name,
+        "options": options,
+        "network": recipe.network,
+        "classes": list(test_data.classes),
+        "input": {
+            "shape": list(test_data.images.shape[1:]),
+            "mean": recipe.mean,
+            "std": recipe.std,
+            "bright_on_dark": recipe.bright_on_dark,
+        },
+    }
+
+
+def _measured(recipe: Recipe, options: dict[str, Any], history: dict[str, list]) -> dict[str, Any]:
+    seconds = sum(history["seconds"])
+    images = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
+    return {
+        "recipe": recipe.name,
+        "dataset": recipe.dataset,
+        "seed": options["seed"],
+        "batch_size": options["batch_size"],
+        "lr": options["lr"],
+        "epochs": len(history["epoch"]),
+        "train_loss": history["train_loss"][-1],
+        "test_loss": history["test_loss"][-1],
+        "test_accuracy": history["test_accuracy"][-1],
+        "seconds": seconds,
+        "images_per_second": images / seconds,
+    }
+
+
+def _draw(output: Path, recipe: Recipe, history: dict, model: nn.Module, test_data: data.Dataset) -> list[Path]:
     """The pictures of a trained classifier, where matplotlib is installed."""
     if importlib.util.find_spec("matplotlib") is None:
         return []
-    labels, predicted = test_data.labels, logits.argmax(1)
-    counts = metrics.confusion_matrix(labels, predicted, labels=range(len(test_data.classes)))
+    logits = training.predict(model, test_data).numpy()
+    labels, classes = test_data.labels, test_data.classes
+    counts = metrics.confusion_matrix(labels, logits.argmax(1), labels=range(len(classes)))
     title = f"{recipe.name}: {recipe.dataset}, test accuracy {history['test_accuracy'][-1]:.4f}"
-    paths = [output / name for name in ("curves.png", "confusion_matrix.png", "misclassified.png")]
-    visualize.save(visualize.learning_curves(history, title=title), paths[0])
-    visualize.save(visualize.confusion_matrix(counts, test_data.classes, title=title), paths[1])
-    visualize.save(visualize.misclassified(test_data.images, labels, logits, test_data.classes), paths[2])
-    return paths
+    pictures = {
+        "curves.png": visualize.learning_curves(history, title=title),
+        "confusion_matrix.png": visualize.confusion_matrix(counts, classes, title=title),
+        "misclassified.png": visualize.misclassified(test_data.images, labels, logits, classes),
+    }
+    for name, figure in pictures.items():
+        visualize.save(figure, output / name)
+    return [output / name for name in pictures]

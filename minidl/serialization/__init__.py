@@ -54,14 +54,18 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     if isinstance(path, Mapping):
         raise TypeError("save takes the path first: minidl.save(path, model.state_dict())")
     if not isinstance(tensors, Mapping):
-        raise TypeError(f"tensors must be a dict of Tensors by name, got {type(tensors).__name__}; of a model take model.state_dict()")
+        raise TypeError(
+            f"tensors must be a dict of Tensors by name, such as model.state_dict(), got {type(tensors).__name__}"
+        )
     path = Path(path)
     writer = _by_suffix(WRITERS, path, "write")
     arrays = {}
     for name, tensor in tensors.items():
         array = tensor.numpy() if isinstance(tensor, Tensor) else tensor
         if not isinstance(name, str) or not hasattr(array, "dtype") or array.dtype.kind not in "fiub":
-            raise TypeError(f"tensors must hold Tensors or arrays of numbers by name, got {name!r}: {type(tensor).__name__}")
+            raise TypeError(
+                f"tensors must hold Tensors or arrays of numbers by name, got {name!r}: {type(tensor).__name__}"
+            )
         arrays[name] = array
     writer(path, arrays)
 
@@ -72,8 +76,8 @@ def load(path: Path | str) -> dict[str, Any]:
     Parameters
     ----------
     path : path
-        ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint; PyTorch
-        is not needed, and nothing in the file is run.
+        ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint.
+        PyTorch is not needed, and nothing in the file is run.
 
     Returns
     -------

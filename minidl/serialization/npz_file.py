@@ -30,4 +30,6 @@ def load(path: Path) -> dict[str, Any]:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub":
             raise ValueError(f"{path}: {name} has the type {array.dtype}, expected numbers")
-    return {name: Tensor(array.astype(np.float32) if array.dtype == np.float16 else array) for name, array in arrays.items()}
+    return {
+        name: Tensor(array.astype(np.float32) if array.dtype == np.float16 else array) for name, array in arrays.items()
+    }

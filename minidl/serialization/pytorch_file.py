@@ -6,8 +6,8 @@ The file is a zip archive of uncompressed members below one folder:
     archive/data/0, 1, ...  the storages: plain numbers
     archive/byteorder       "little" or "big"; absent in older files
 
-A pickle is a program that may call any function it can name. `StateDictUnpickler` lets it name the few below, which build
-containers and views of storages, and refuses every other by its name.
+A pickle is a program that may call any function it can name. `StateDictUnpickler` lets it name the few below, which
+build containers and views of storages, and refuses every other by its name.
 
 Source: PyTorch 2.x, torch/serialization.py and torch/_utils.py.
 """
@@ -35,11 +35,11 @@ STORAGES = {
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The state dict, or the dict around several, in a file of PyTorch; tensors that share memory there share it here."""
+    """The dict in a file of PyTorch; tensors that share memory there share it here."""
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
             raise ValueError(
-                f"{path}: not a zip archive as torch.save writes since PyTorch 1.6 (older, truncated or another format); "
+                f"{path}: not a zip archive as torch.save writes since PyTorch 1.6; if it is older, "
                 "load it in PyTorch and save it again, or save it as .safetensors"
             )
     try:
@@ -98,8 +98,8 @@ class StateDictUnpickler(pickle.Unpickler):
         }
         if (module, name) not in allowed:
             raise Refused(
-                f"refused, because it asks for {module}.{name}, which is neither a tensor nor a container; nothing in it was run "
-                "(of a model that was saved whole, save model.state_dict() instead)"
+                f"refused, because it asks for {module}.{name}, which is neither a tensor nor a container; nothing "
+                "in it was run (of a model that was saved whole, save model.state_dict() instead)"
             )
         return allowed[module, name]
 
@@ -121,7 +121,9 @@ class StateDictUnpickler(pickle.Unpickler):
             raise Refused(f"a tensor has the offset {offset}, size {size} and stride {stride}")
         last = offset + sum((n - 1) * step for n, step in zip(size, stride))
         if 0 not in size and last >= len(storage):
-            raise Refused(f"a tensor of size {size} and stride {stride} reaches beyond its storage of {len(storage)} numbers")
+            raise Refused(
+                f"a tensor of size {size} and stride {stride} reaches beyond its storage of {len(storage)} numbers"
+            )
         strides = [step * storage.itemsize for step in stride]
         return Tensor(np.lib.stride_tricks.as_strided(storage[offset:], size, strides))
 

@@ -24,7 +24,9 @@ DTYPES = {
 }  # fmt: skip
 
 
-def write_safetensors(path: Path | str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
+def write_safetensors(
+    path: Path | str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
     """Write arrays by name, and texts by name beside them, as one whole file."""
     # The library writes the memory of an array as it lies, whatever its strides.
     in_c_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -39,7 +41,7 @@ def read_safetensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str,
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path}: truncated, damaged or no safetensors file ({error})") from error
     arrays = {}
-    for name, tensor in tensors:
+    for name, tensor in sorted(tensors, key=lambda item: item[0]):  # they come in any order
         if tensor["dtype"] not in DTYPES:
             raise ValueError(f"{path}: {name} has the type {tensor['dtype']}, expected one of {', '.join(DTYPES)}")
         memory = bytearray(tensor["data"])  # one that can be written to

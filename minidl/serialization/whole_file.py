@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path | str, content: bytes | memoryview) -> None:
-    """Write `content` under a temporary name in the same folder, wait until it is on the disk, then rename it to `path`.
+    """Write `content` under a temporary name in the same folder, wait until it is on disk, then rename it to `path`.
 
     Whoever reads `path` at any time, also after a crash, sees the old file or the new one.
     """

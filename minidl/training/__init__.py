@@ -15,6 +15,6 @@ from minidl.training.evaluation import evaluate, predict
 from minidl.training.loop import Run, fit, train_step
 
 __all__ = [
-    "CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "Evaluation", "JSONLogger", "LearningRateSchedule", "ProgressBar",
-    "Run", "SavedRun", "evaluate", "fit", "load_checkpoint", "predict", "save_checkpoint", "train_step",
+    "CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "Evaluation", "JSONLogger", "LearningRateSchedule",
+    "ProgressBar", "Run", "SavedRun", "evaluate", "fit", "load_checkpoint", "predict", "save_checkpoint", "train_step",
 ]  # fmt: skip

@@ -38,8 +38,28 @@ def split_validation(data: Any, fraction: float, seed: int) -> tuple[Subset, Sub
     dataset = as_dataset(data)
     train, validation = random_split(dataset, [1 - fraction, fraction], np.random.default_rng(seed))
     if len(train) == 0 or len(validation) == 0:
-        raise ValueError(f"validation_split={fraction} of {len(dataset)} samples leaves {len(train)} and {len(validation)}; both must have some")
+        raise ValueError(
+            f"validation_split={fraction} of {len(dataset)} samples leaves {len(train)} and {len(validation)}; "
+            "both must have some"
+        )
     return train, validation
+
+
+def parts_of(batch: Any, device: str) -> list[Tensor]:
+    """The tensors of a batch, on the device: (x, ..., target), or x alone."""
+    if isinstance(batch, Tensor):
+        batch = (batch,)
+    if not isinstance(batch, (tuple, list)):
+        raise TypeError(f"a batch must be a tuple of Tensors such as (x, target), got {type(batch).__name__}")
+    return [part.to(device) for part in batch]
+
+
+def inputs_and_target(batch: Any, device: str) -> tuple[list[Tensor], Tensor]:
+    """([x, ...], target) of a batch (x, ..., target)."""
+    *inputs, target = parts_of(batch, device)
+    if not inputs:
+        raise ValueError("data must have samples (x, ..., target), got samples of one part; for no target give (x, x)")
+    return inputs, target
 
 
 def device_of_model(model: Module) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """The events of a training run. A subclass defines those that it is interested in; `run` says where training stands."""
+    """The events of a training run. A subclass defines those it is interested in; `run` says where training stands."""
 
     def on_fit_start(self, run: Run) -> None:
         """Before the first epoch."""
@@ -30,7 +30,7 @@ class Callback:
         """After every step of the optimizer."""
 
     def on_validation_end(self, run: Run) -> None:
-        """After an epoch's training and validation, before its values go into the history; more may be added to `run.values`."""
+        """After an epoch's training and validation, before `run.values`, to which more may be added, are history."""
 
     def on_epoch_end(self, run: Run) -> None:
         """After an epoch's values went into the history."""
@@ -51,9 +51,9 @@ class Evaluation(Callback):
 
 
 class ProgressBar(Callback):
-    """A tqdm bar for the running epoch with its loss, metrics and samples per second; then one line for each epoch that is done.
+    """A tqdm bar for the running epoch with its loss, metrics and samples per second; one line for each epoch done.
 
-    The bar shows on a terminal and in notebooks; in a log file only the lines do.
+    The bar shows on a terminal and in a notebook; in a log file only the lines do.
 
     Parameters
     ----------
@@ -68,7 +68,8 @@ class ProgressBar(Callback):
     def on_epoch_start(self, run: Run) -> None:
         from tqdm.auto import tqdm
 
-        self.bar = tqdm(total=run.samples, desc=self._title(run), unit=" samples", leave=False, disable=None)
+        title, total = self._title(run), run.samples
+        self.bar = tqdm(desc=title, total=total, unit=" samples", leave=False, disable=None, mininterval=0, miniters=1)
         self.shown_at = time.monotonic()
 
     def on_batch_end(self, run: Run) -> None:
@@ -98,7 +99,7 @@ def _values_text(values: dict[str, float]) -> str:
 
 
 class Checkpoint(Callback):
-    """Write a checkpoint after every epoch: all that is needed to go on from there. See `minidl.training.save_checkpoint`.
+    """Write a checkpoint after every epoch: all that is needed to go on from there; see `save_checkpoint`.
 
     Parameters
     ----------
@@ -107,8 +108,8 @@ class Checkpoint(Callback):
     info : dict, optional
         What else to keep in it: anything that JSON holds.
     best : str, optional
-        Write only when this measure of the history, ``"validation_loss"`` say, is the best so far: the smallest of a loss, the
-        largest of others.
+        Write only when this measure of the history, ``"validation_loss"`` say, is the best so far: the smallest of a
+        loss, the largest of others.
     """
 
     def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
@@ -120,7 +121,7 @@ class Checkpoint(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stop when a measure has not been better for `patience` epochs. Reads the history alone, so a resumed run stops alike.
+    """Stop when a measure was not better for `patience` epochs; by the history alone, so a resumed run stops alike.
 
     Parameters
     ----------

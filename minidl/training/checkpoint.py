@@ -1,9 +1,9 @@
 """Checkpoints: one safetensors file with all that training needs to go on as if it had never stopped.
 
-    model.<name>                  the state dict
-    optimizer.<number>.<name>     the optimizer's arrays for each parameter
-    metadata["minidl"]            JSON: format version, optimizer (its numbers and groups), random streams, history, and what
-                                  the caller adds: recipe, options, class names, input normalization
+model.<name>                  the state dict
+optimizer.<number>.<name>     the optimizer's arrays for each parameter
+metadata["minidl"]            JSON: format version, optimizer (its numbers and groups), random streams, history, and
+                              what the caller adds: recipe, options, class names, input normalization
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ FORMAT = 1
 ENTRY = "minidl"
 
 
-def save_checkpoint(path: Path | str, model: Module, optimizer: Optimizer, history: dict[str, list], info: dict[str, Any] | None = None) -> None:
+def save_checkpoint(
+    path: Path | str, model: Module, optimizer: Optimizer, history: dict[str, list], info: dict[str, Any] | None = None
+) -> None:
     """Write a checkpoint; the file at `path` is replaced whole, so that there is a good one at any time.
 
     Parameters
@@ -87,10 +89,15 @@ class SavedRun:
     def restore(self, model: Module, optimizer: Optimizer) -> None:
         """Put the model, the optimizer and the random streams to where they were."""
         if type(optimizer).__name__ != self.optimizer["type"]:
-            raise ValueError(f"{self.path} was trained with {self.optimizer['type']}, the optimizer is {type(optimizer).__name__}")
+            raise ValueError(
+                f"{self.path} was trained with {self.optimizer['type']}, the optimizer is {type(optimizer).__name__}"
+            )
         self.restore_model(model)
-        optimizer.load_state_dict(self.optimizer)
-        random.set_state(self.random)
+        try:
+            optimizer.load_state_dict(self.optimizer)
+            random.set_state(self.random)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{self.path}: damaged checkpoint ({type(error).__name__}: {error})") from error
 
 
 def load_checkpoint(path: Path | str) -> SavedRun:
@@ -104,7 +111,9 @@ def load_checkpoint(path: Path | str) -> SavedRun:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"the checkpoint {path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist"))
+        raise FileNotFoundError(
+            f"the checkpoint {path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist")
+        )
     arrays, metadata = read_safetensors(path)
     if ENTRY not in metadata:
         raise ValueError(f"{path} holds weights but is no checkpoint of minidl; read them with minidl.load")

@@ -9,13 +9,13 @@ from typing import Any
 from minidl import functional as F
 from minidl.autograd import Tensor, no_grad
 from minidl.nn import Module
-from minidl.training.batches import as_loader, device_of_model
+from minidl.training.batches import as_loader, device_of_model, inputs_and_target, parts_of
 from minidl.training.measures import Measures, named_metrics
 
 
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
-    """Dropout and batch norm as in evaluation and nothing recorded, in this block; each module's mode comes back after."""
+    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -64,7 +64,7 @@ def evaluate(
     device = device_of_model(model)
     with evaluation_mode(model):
         for batch in as_loader(data, batch_size):
-            *inputs, target = (part.to(device) for part in batch)
+            inputs, target = inputs_and_target(batch, device)
             output = model(*inputs)
             measures.add(output, target, loss(output, target) if loss is not None else None)
     return measures.values()
@@ -92,6 +92,6 @@ def predict(model: Module, data: Any, *, batch_size: int = 256) -> Tensor:
     outputs = []
     with evaluation_mode(model):
         for batch in as_loader(data, batch_size):
-            inputs = batch if len(batch) == 1 else batch[:-1]
-            outputs.append(model(*(part.to(device) for part in inputs)))
+            parts = parts_of(batch, device)
+            outputs.append(model(*parts[: max(1, len(parts) - 1)]))
         return F.cat(outputs, 0)

@@ -12,7 +12,7 @@ from minidl import functional as F
 from minidl.autograd import Tensor
 from minidl.nn import Module
 from minidl.optim import Optimizer
-from minidl.training.batches import as_loader, device_of_model, split_validation
+from minidl.training.batches import as_loader, device_of_model, inputs_and_target, split_validation
 from minidl.training.callbacks import Callback
 from minidl.training.evaluation import evaluate
 from minidl.training.measures import Measures, named_metrics
@@ -37,7 +37,9 @@ class Run:
     stop: bool = False  # a callback sets it to end the training after this epoch
 
 
-def train_step(model: Module, optimizer: Optimizer, loss: Loss, penalties: Iterable[Callable], inputs: list[Tensor], target: Tensor) -> tuple[Tensor, Tensor]:
+def train_step(
+    model: Module, optimizer: Optimizer, loss: Loss, penalties: Iterable[Callable], inputs: list[Tensor], target: Tensor
+) -> tuple[Tensor, Tensor]:
     """One step down the slope of the loss of one batch; returns the outputs and the loss (without penalties)."""
     optimizer.zero_grad()
     output = model(*inputs)
@@ -79,8 +81,8 @@ def fit(
     model : Module
         Changed in place; batches are moved to where its parameters are.
     data : Dataset, DataLoader or tuple of arrays
-        Samples (x, ..., target): the model is called with all but the last. A DataLoader is used as it is; `batch_size`,
-        `shuffle` and `drop_last` are for the others.
+        Samples (x, ..., target): the model is called with all but the last. A DataLoader is used as it is;
+        `batch_size`, `shuffle` and `drop_last` are for the others.
     optimizer : Optimizer
         Made with ``model.parameters()``.
     loss : callable
@@ -123,7 +125,8 @@ def fit(
     >>> x = np.linspace(-1, 1, 64, dtype="float32")[:, None]
     >>> y = (x[:, 0] > 0).astype("int64")
     >>> model = nn.Linear(1, 2)
-    >>> history = training.fit(model, (x, y), optimizer=optim.SGD(model.parameters(), lr=0.5), epochs=20, metrics=["accuracy"])
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.5)
+    >>> history = training.fit(model, (x, y), optimizer=optimizer, epochs=20, metrics=["accuracy"])
     >>> history["train_accuracy"][-1] > 0.9
     True
     """
@@ -136,10 +139,12 @@ def fit(
     loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
     samples = min(len(loader) * loader.batch_size, len(loader.dataset))
     if samples == 0:
-        raise ValueError(f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}")
+        raise ValueError(
+            f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
+        )
     metrics, penalties, callbacks = named_metrics(metrics), list(penalties), list(callbacks)
     device = device_of_model(model)
-    run = Run(model, optimizer, epochs, samples, history if history is not None else {})
+    run = Run(model, optimizer, epochs, samples, {name: list(values) for name, values in (history or {}).items()})
 
     def tell(event: str) -> None:
         for callback in callbacks:
@@ -155,7 +160,7 @@ def fit(
             model.train()
             start = time.perf_counter()
             for batch in loader:
-                *inputs, target = (part.to(device) for part in batch)
+                inputs, target = inputs_and_target(batch, device)
                 output, cost = train_step(model, optimizer, loss, penalties, inputs, target)
                 run.measures.add(output, target, cost)
                 run.samples_done += len(target)
@@ -164,7 +169,7 @@ def fit(
             seconds = time.perf_counter() - start
             if not math.isfinite(run.values["train_loss"]):
                 raise FloatingPointError(
-                    f"the loss became {run.values['train_loss']} in epoch {run.epoch}: training diverged; try a smaller learning rate"
+                    f"the loss became {run.values['train_loss']} in epoch {run.epoch}: try a smaller learning rate"
                 )
             if validation_data is not None:
                 measured = evaluate(model, validation_data, loss=loss, metrics=metrics)

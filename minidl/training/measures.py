@@ -1,13 +1,15 @@
 """What is measured while a network trains or is evaluated, batch by batch.
 
-A metric is a function of (output, target) that gives the mean over a batch; the mean over an epoch weights each batch by
-its samples. Nothing is read back from the device before someone asks for a value.
+A metric is a function of (output, target) that gives the mean over a batch; the mean over an epoch weights each batch
+by its samples. Nothing is read back from the device before someone asks for a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from minidl.autograd import Tensor
 
@@ -16,7 +18,7 @@ Metric = Callable[[Tensor, Tensor], Any]
 
 def accuracy(output: Tensor, target: Tensor) -> Any:
     """The share of samples whose largest output is that of their class: mean of (argmax_c output[:, c] == target)."""
-    return (output.data.argmax(axis=1) == target.data).mean()
+    return (output.data.argmax(axis=1) == target.data).sum() / len(target)
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
@@ -35,7 +37,9 @@ def named_metrics(metrics: Mapping[str, Metric] | Iterable[str | Metric]) -> dic
         elif metric in METRICS:
             named[metric] = METRICS[metric]
         else:
-            raise ValueError(f"metrics must be functions of (output, target) or one of {', '.join(METRICS)}, got {metric!r}")
+            raise ValueError(
+                f"metrics must be functions of (output, target) or one of {', '.join(METRICS)}, got {metric!r}"
+            )
     return named
 
 
@@ -48,7 +52,7 @@ class Mean:
 
     def add(self, value: Any, samples: int) -> None:
         value = value.data if isinstance(value, Tensor) else value
-        self.total = self.total + value.astype("float64") * samples if hasattr(value, "astype") else self.total + value * samples
+        self.total = self.total + value * np.float64(samples)  # which makes it float64 where it is
         self.samples += samples
 
     @property

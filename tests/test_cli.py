@@ -1,0 +1,266 @@
+"""The command line as its user has it: what it prints, its exit status, and what it leaves on the disk."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from types import FunctionType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minidl
+from minidl import cli, data, gradcheck_samples, nn, optim, recipes, training
+
+
+def run(capsys, *arguments):
+    """(exit status, standard output, standard error) of a command run in this process."""
+    try:
+        status = cli.main([str(argument) for argument in arguments])
+    except SystemExit as exit:
+        status = exit.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a short training from the command line, and what the command gave."""
+    folder = tmp_path_factory.mktemp("trained")
+    found = subprocess.run(
+        [sys.executable, "-m", "minidl", "train", "digits-cnn", "--epochs", "4", "--seed", "1", "--output", folder,
+         "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return folder, found
+
+
+def test_train_shows_progress_and_ends_with_json(trained):
+    folder, found = trained
+    result = json.loads(found.stdout.splitlines()[-1])
+    assert {
+        "recipe", "dataset", "seed", "epochs", "train_loss", "test_accuracy", "seconds", "images_per_second",
+        "checkpoint",
+    } <= set(result)  # fmt: skip
+    assert (result["recipe"], result["dataset"], result["seed"], result["epochs"]) == ("digits-cnn", "digits", 1, 4)
+    assert 0.7 < result["test_accuracy"] < 1 and result["seconds"] > 0
+    trained_images = 4 * 44 * 32  # the last partial batch of 1437 images is dropped
+    assert result["images_per_second"] == pytest.approx(trained_images / result["seconds"])
+    epochs = [line for line in found.stderr.splitlines() if line.startswith("epoch")]
+    assert len(epochs) == 4 and "train_loss" in epochs[0] and "test_accuracy" in epochs[0] and "samples/s" in epochs[0]
+    saved = json.loads((folder / "result.json").read_text())
+    assert {name: saved[name] for name in result} == result and len(saved["history"]["train_loss"]) == 4
+    for name in ("curves.png", "confusion_matrix.png", "misclassified.png"):
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 200
+    assert training.load_checkpoint(result["checkpoint"]).epochs == 4
+
+
+def test_evaluate_gives_what_train_gave(trained, capsys):
+    folder, found = trained
+    status, out, _ = run(capsys, "evaluate", folder / "checkpoint.safetensors", "--json")
+    result = json.loads(out.splitlines()[-1])
+    assert status == 0 and result["test_accuracy"] == json.loads(found.stdout.splitlines()[-1])["test_accuracy"]
+    assert result["test_images"] == 360
+
+
+def test_predict_prints_class_and_probabilities(trained, capsys, tmp_path):
+    _, test = data.digits()
+    for number in range(2):
+        Image.fromarray(np.uint8(test.images[number, 0] * 255)).resize((80, 80)).save(tmp_path / f"{number}.png")
+    paths = [tmp_path / "0.png", tmp_path / "1.png"]
+    status, out, _ = run(capsys, "predict", trained[0] / "checkpoint.safetensors", *paths, "--json")
+    *lines, last = out.splitlines()
+    result = json.loads(last)["predictions"]
+    assert status == 0 and len(lines) == 2
+    for line, row, path in zip(lines, result, paths):
+        best = max(row["probabilities"], key=row["probabilities"].get)
+        assert row["class"] == best and row["image"] == str(path)
+        assert line.startswith(f"{path}: {best}   {best} {row['probabilities'][best]:.3f}")
+
+
+def test_list_shows_every_recipe(capsys):
+    status, out, _ = run(capsys, "train", "--list")
+    header, _, *rows = out.splitlines()
+    assert status == 0 and [word in header for word in ("task", "dataset", "network", "accuracy", "minutes")]
+    assert {"digits-cnn", "mnist-cnn", "fashion-cnn", "cifar-cnn", "cifar-lenet", "mnist-rnn"} <= {
+        row.split()[0] for row in rows
+    }
+    status, out, _ = run(capsys, "train", "--list", "--json")
+    assert json.loads(out.splitlines()[-1])[0]["name"] == "digits-cnn"
+
+
+def test_info_says_what_serves_and_why_not(capsys):
+    status, out, _ = run(capsys, "info", "--json")
+    found = json.loads(out)
+    assert status == 0 and found["minidl"] == minidl.__version__ and found["threads"] >= 1
+    assert {"kernel", "backend", "available", "reason"} == set(found["kernels"][0])
+    assert found["gpu"] is not None or found["no_gpu_because"]
+    status, out, _ = run(capsys, "info")
+    for expected in (found["cpu"], found["cython_kernels"], "conv2d", "reference", "MINIDL_DATA"):
+        assert expected in out
+
+
+def test_gradcheck_prints_the_worst_errors(capsys):
+    status, out, _ = run(capsys, "gradcheck", "tanh", "conv2d", "lstm", "--json")
+    errors = json.loads(out.splitlines()[-1])["operations"]
+    assert status == 0 and set(errors) == {"tanh", "conv2d", "lstm"}
+    assert errors["lstm"]["second_order"] is None
+    values = [errors[name][order] for name in ("tanh", "conv2d") for order in ("first_order", "second_order")]
+    assert all(0 < value < 1e-6 for value in values)
+    assert out.splitlines()[0].split() == ["operation", "first", "order", "second", "order"]
+
+
+def test_gradcheck_finds_a_wrong_gradient(capsys, monkeypatch):
+    rule = type(minidl.functional.tanh(minidl.tensor([1.0], requires_grad=True)).origin).backward
+    function = type(minidl.functional.tanh(minidl.tensor([1.0], requires_grad=True)).origin)
+    monkeypatch.setattr(function, "backward", lambda self, dy, inputs, output: 1.01 * rule(self, dy, inputs, output))
+    status, out, err = run(capsys, "gradcheck", "tanh", "exp")
+    assert status == 2 and "WRONG" in out
+    assert "tanh, first order: gradient of inputs[0] at index" in err
+    assert err.splitlines()[-1] == "minidl: error: 1 of 2 operations have a wrong gradient: tanh"
+
+
+def test_every_operation_has_a_sample():
+    public = {name for name, value in vars(minidl.functional).items() if isinstance(value, FunctionType)}
+    assert len(public) > 100
+    assert set(gradcheck_samples.SAMPLES) | gradcheck_samples.WITHOUT_GRADIENT == public
+    assert not set(gradcheck_samples.SAMPLES) & gradcheck_samples.WITHOUT_GRADIENT
+
+
+@pytest.mark.slow
+def test_all_gradients_are_right(capsys):
+    status, out, err = run(capsys, "gradcheck")
+    assert status == 0 and len(out.splitlines()) == 2 + len(gradcheck_samples.SAMPLES), err
+
+
+# Bad input
+
+
+def other_checkpoint(path):
+    """A checkpoint whose weights are of another network than it says."""
+    model = nn.Linear(1, 1)
+    info = {
+        "recipe": "digits-cnn",
+        "network": "digits_cnn",
+        "options": {"network_options": {}},
+        "classes": [],
+        "input": {},
+    }
+    training.save_checkpoint(path, model, optim.SGD(model.parameters(), lr=0.1), {}, info)
+    return path
+
+
+@pytest.fixture
+def nothing_here(tmp_path, monkeypatch):
+    """An empty working folder with a file in it, no data anywhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MINIDL_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "file").write_text("not a picture, not a checkpoint")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("", "arguments are required: COMMAND"),
+        ("tran", "invalid choice: 'tran'"),
+        ("train mnist", "unknown recipe 'mnist'; expected one of digits-cnn"),
+        ("train --epochs many", "--epochs: invalid int value: 'many'"),
+        ("train --epochs 0", "epochs must be at least 1, got 0"),
+        ("train --batch-size -3", "batch_size must be at least 1, got -3"),
+        ("train --batch-size 5000", "batch_size must be at most the 1437 training images, got 5000"),
+        ("train --lr nan", "lr must be a number above 0, got nan"),
+        ("train --seed -1", "seed must be an integer from 0"),
+        ("train --device tpu", "--device: invalid choice: 'tpu'"),
+        ("train --backend fast", "unknown backend 'fast'; expected one of auto, reference"),
+        ("train --set hidden_size=3", "digits_cnn has no option 'hidden_size'"),
+        ("train --set hidden_size", "NAME=VALUE"),
+        ("train --output file/run", "output folder file/run cannot be written: Not a directory"),
+        ("train --output file", "output folder file cannot be written"),
+        ("train --resume", "runs/digits-cnn/checkpoint.safetensors does not exist"),
+        ("train mnist-cnn", "MNIST was not found. Looked in"),
+        ("train mnist-cnn --data nowhere", "the data folder nowhere does not exist"),
+        ("train mnist-cnn --data file", "the data folder file is a file, expected a folder"),
+        ("evaluate missing", "the checkpoint missing does not exist"),
+        ("evaluate file", "file: truncated, damaged or no safetensors file"),
+        ("predict file file", "file: truncated"),
+        ("predict trained", "arguments are required: IMAGE"),
+        ("predict trained missing.png", "missing.png: No such file or directory"),
+        ("predict trained file", "file: not a picture"),
+        ("evaluate other", "checkpoint of another model: .*missing keys: 0.weight"),
+        ("gradcheck tanhh", "unknown operation 'tanhh'; did you mean tanh"),
+        ("gradcheck floor", "floor has no gradient"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(nothing_here, trained, capsys, command, message):
+    words = {"trained": trained[0] / "checkpoint.safetensors", "other": "other.safetensors"}
+    if "other" in command:
+        other_checkpoint(nothing_here / "other.safetensors")
+    before = sorted(nothing_here.rglob("*"))
+    status, out, err = run(capsys, *(words.get(word, word) for word in command.split()))
+    assert status == 2 and out == ""
+    assert len(err.splitlines()) == 1 and err.startswith("minidl: error: ")
+    assert re.search(message, err), err
+    assert sorted(nothing_here.rglob("*")) == before
+
+
+def test_a_truncated_data_file_is_named(nothing_here, capsys):
+    folder = nothing_here / "mnist"
+    folder.mkdir()
+    for part, count in (("train", 6), ("t10k", 4)):
+        header = bytes([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 28, 0, 0, 0, 28])
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + bytes(100))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, count]) + bytes(count))
+    status, _, err = run(capsys, "train", "mnist-cnn", "--data", nothing_here, "--output", "run")
+    assert status == 2 and "train-images-idx3-ubyte: truncated file" in err and not (nothing_here / "run").exists()
+
+
+def test_a_diverged_training_is_an_error_and_keeps_the_last_good_checkpoint(nothing_here, capsys):
+    with np.errstate(all="ignore"):
+        status, _, err = run(capsys, "train", "--lr", "1e30", "--epochs", "3", "--output", "run")
+    assert status == 2 and "smaller learning rate" in err.splitlines()[-1]
+
+
+def test_an_unbuilt_tree_says_what_to_type(capsys, monkeypatch):
+    def unbuilt(*_, **__):
+        raise minidl.kernels.build_report.BuildError("minidl.kernels.conv2d.cython_cpu is not built; type `make build`")
+
+    monkeypatch.setattr(recipes, "train", unbuilt)
+    status, _, err = run(capsys, "train")
+    assert status == 2 and err == "minidl: error: minidl.kernels.conv2d.cython_cpu is not built; type `make build`\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_ends_cleanly_with_the_last_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minidl", "train", "--epochs", "500", "--output", tmp_path],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err and err.splitlines()[-1].startswith("minidl: interrupted")
+    assert training.load_checkpoint(path).epochs >= 1
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_help_is_quick_and_needs_no_plots_or_progress_bars():
+    program = (
+        "import sys, minidl.cli\n"
+        "minidl.cli.parser()\n"
+        "slow = ('matplotlib', 'sklearn', 'tqdm', 'torch', 'scipy', 'minidl.recipes')\n"
+        "print([name for name in slow if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"

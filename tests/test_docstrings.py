@@ -1,0 +1,46 @@
+"""Every example in a docstring runs and prints what it says; every public function has a docstring."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import minidl
+
+IMPLEMENTATIONS = ("cython_", "numba_", "cuda_")  # what they compute is in their kernel's contract
+
+
+def modules() -> list[str]:
+    found = ["minidl"]
+    for module in pkgutil.walk_packages(minidl.__path__, "minidl.", onerror=lambda name: None):
+        name = module.name.rpartition(".")[2]
+        if name != "__main__" and not name.startswith(IMPLEMENTATIONS):
+            found.append(module.name)
+    found += [
+        module.name
+        for module in pkgutil.walk_packages(minidl.kernels.__path__, "minidl.kernels.")
+        if not module.name.rpartition(".")[2].startswith(IMPLEMENTATIONS)
+    ]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples(name: str) -> None:
+    module = importlib.import_module(name)
+    minidl.manual_seed(0)
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("package", ["minidl", "minidl.functional", "minidl.nn", "minidl.optim", "minidl.data", "minidl.metrics"])
+def test_every_public_name_is_documented(package: str) -> None:
+    module = importlib.import_module(package)
+    names = getattr(module, "__all__", [name for name in vars(module) if not name.startswith("_")])
+    values = [(name, getattr(module, name)) for name in names]
+    ours = [(name, value) for name, value in values if getattr(value, "__module__", "").startswith("minidl")]
+    undocumented = [name for name, value in ours if callable(value) and not inspect.getdoc(value)]
+    assert ours and undocumented == []

@@ -1,0 +1,176 @@
+"""Recipes: what each is, that the default one learns, and what pictures become before a network sees them."""
+
+import dataclasses
+import inspect
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minidl
+from minidl import data, models, nn, optim, recipes, training
+from minidl.recipes import trained
+
+INPUTS = {
+    "digits_cnn": (1, 8, 8),
+    "mnist_cnn": (1, 28, 28),
+    "cifar_cnn": (3, 32, 32),
+    "lenet": (3, 32, 32),
+    "row_rnn": (1, 28, 28),
+}
+# of Keras' guide (34,826 there with no hidden layer), PyTorch's tutorial, and 128*(28 + 128 + 2) + 10*129
+PARAMETERS = {"mnist_cnn": 121930, "cifar_cnn": 122570, "lenet": 62006, "row_rnn": 21514}
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_networks_take_their_images_and_learn(name):
+    minidl.manual_seed(0)
+    model = models.build(name)
+    x = np.random.default_rng(0).standard_normal((8, *INPUTS[name]), dtype=np.float32)
+    y = np.arange(8)
+    assert training.predict(model, x).shape == (8, 10)
+    if name in PARAMETERS:
+        assert sum(parameter.numel() for parameter in model.parameters()) == PARAMETERS[name]
+    history = training.fit(
+        model.eval(), (x, y), optimizer=optim.Adam(model.parameters(), lr=0.003), epochs=40, batch_size=8
+    )
+    assert history["train_loss"][-1] < history["train_loss"][0] / 2
+
+
+def test_an_unknown_network_or_option_is_named():
+    with pytest.raises(ValueError, match="unknown network 'resnet'.*lenet"):
+        models.build("resnet")
+    with pytest.raises(ValueError, match="row_rnn has no option 'hidden'; it has hidden_size"):
+        models.build("row_rnn", hidden=3)
+    assert models.build("row_rnn", hidden_size=32).rnn.hidden_size == 32
+
+
+def test_every_recipe_is_found_and_whole():
+    found = recipes.recipes()
+    assert {"digits-cnn", "mnist-cnn", "fashion-cnn", "cifar-cnn", "cifar-lenet", "mnist-rnn"} <= set(found)
+    for name, recipe in found.items():
+        assert recipe.name == name and recipe.network in models.NETWORKS
+        model = models.build(recipe.network, **recipe.network_options)
+        optimizer = recipe.optimizer(model.parameters(), recipe.lr)
+        assert optimizer.param_groups[0]["lr"] == recipe.lr
+        assert "root" in inspect.signature(recipe.load).parameters
+    with pytest.raises(ValueError, match="unknown recipe 'mnist'; expected one of digits-cnn"):
+        recipes.find("mnist")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_default_recipe_reads_digits_of_other_writers(tmp_path, seed):
+    result = recipes.train(recipes.find("digits-cnn"), seed=seed, output=tmp_path)
+    assert result["test_images"] == 360 and result["test_accuracy"] >= 0.92
+    assert result["train_loss"] < 0.15
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"checkpoint.safetensors", "result.json", "curves.png", "confusion_matrix.png", "misclassified.png"}
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory):
+    """Six epochs of the default recipe: the folder and its result."""
+    folder = tmp_path_factory.mktemp("run")
+    return folder, recipes.train(recipes.find("digits-cnn"), epochs=6, output=folder)
+
+
+def test_a_resumed_run_is_the_run(short_run, tmp_path):
+    recipe = recipes.find("digits-cnn")
+    recipes.train(recipe, epochs=3, output=tmp_path)
+    minidl.manual_seed(99)
+    resumed = recipes.train(recipe, epochs=6, output=tmp_path, resume=True)
+    expected = training.load_checkpoint(short_run[0] / recipes.CHECKPOINT)
+    found = training.load_checkpoint(tmp_path / recipes.CHECKPOINT)
+    for name, tensor in expected.model.items():
+        assert tensor.data.tobytes() == found.model[name].data.tobytes()
+    assert found.random == expected.random and resumed["test_accuracy"] == short_run[1]["test_accuracy"]
+    again = recipes.train(recipe, output=tmp_path, resume=True)  # nothing left to do
+    assert again["epochs"] == 6 and again["train_loss"] == resumed["train_loss"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"lr": 0.1}, "lr is 0.001 in .*got 0.1"), ({"seed": 5}, "seed is 0"), ({"epochs": 2}, "at least the 6 .* got 2")],
+)
+def test_a_resumed_run_keeps_its_options(short_run, options, message):
+    with pytest.raises(ValueError, match=message):
+        recipes.train(recipes.find("digits-cnn"), output=short_run[0], resume=True, **options)
+
+
+def test_a_checkpoint_of_another_recipe_is_not_resumed(short_run):
+    with pytest.raises(ValueError, match="is a checkpoint of digits-cnn, not of mnist-cnn"):
+        recipes.train(recipes.find("mnist-cnn"), output=short_run[0], resume=True)
+
+
+def test_the_trained_classifier_is_the_one_that_was_tested(short_run):
+    folder, result = short_run
+    classifier = recipes.load_classifier(folder / recipes.CHECKPOINT)
+    assert classifier.recipe == "digits-cnn" and classifier.classes == list("0123456789")
+    _, test = data.digits()
+    measured = training.evaluate(classifier.model, test)
+    assert measured["accuracy"] == result["test_accuracy"] and measured["loss"] == pytest.approx(
+        result["test_loss"], rel=1e-6
+    )
+    prediction = classifier.predict(test.images[0])
+    assert prediction.label == "3" or result["test_accuracy"] < 1
+    assert sum(prediction.probabilities.values()) == pytest.approx(1) and len(prediction.probabilities) == 10
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+@pytest.mark.parametrize("dark_on_bright", [False, True])
+def test_pictures_are_classified_like_the_images_they_show(short_run, tmp_path, ending, dark_on_bright):
+    classifier = recipes.load_classifier(short_run[0] / recipes.CHECKPOINT)
+    _, test = data.digits()
+    direct = training.predict(classifier.model, test.images[:20]).data.argmax(1)
+    same = 0
+    for number in range(20):
+        pixels = np.uint8(test.images[number, 0] * 255).repeat(20, 0).repeat(20, 1)  # 160x160
+        path = tmp_path / f"{number}.{ending}"
+        Image.fromarray(255 - pixels if dark_on_bright else pixels).convert("RGB").save(path)
+        same += classifier.predict(path).label == str(direct[number])
+    assert same >= 19
+
+
+def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
+    model = nn.Linear(1, 1)
+    training.save_checkpoint(tmp_path / "own.safetensors", model, optim.SGD(model.parameters(), lr=0.1), {})
+    with pytest.raises(ValueError, match="not written by minidl train: it does not say its classes, input"):
+        recipes.load_classifier(tmp_path / "own.safetensors")
+
+
+GREY = {"shape": [1, 4, 4], "mean": None, "std": None, "bright_on_dark": True}
+
+
+def test_grey_is_inverted_where_its_border_is_bright_and_padded_to_a_square():
+    picture = np.ones((3, 8, 4), np.float32)
+    picture[:, 2:6, 1:3] = 0  # a dark mark in the middle of a bright page
+    x = trained.prepare(picture, **GREY)  # (1, 4, 4)
+    assert x.shape == (1, 4, 4) and x.dtype == np.float32
+    inverted = trained.prepare(1 - picture, **GREY)
+    np.testing.assert_allclose(x, inverted, atol=1e-6)
+    assert x[0, :, 0].max() < 0.2 and x[0, 1:3, 1:3].min() > 0.4
+
+
+def test_photographs_are_cut_to_the_middle_and_normalized():
+    picture = np.zeros((3, 8, 16), np.float32)
+    picture[0, :, 4:12] = 1  # red in the middle
+    x = trained.prepare(picture, shape=[3, 4, 4], mean=[0.5] * 3, std=[0.5] * 3, bright_on_dark=False)
+    np.testing.assert_allclose(x[0], 1, atol=1e-5)
+    np.testing.assert_allclose(x[1:], -1, atol=1e-5)
+
+
+def test_lenet_is_given_normalized_pixels():
+    images = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1) * np.ones((2, 3, 32, 32), np.uint8)
+    dataset = data.ImageDataset(images, np.array([0, 1]), ["black", "white"])
+    recipe = dataclasses.replace(recipes.find("cifar-lenet"), load=lambda root: (dataset, dataset))
+    for part in recipe.datasets(None):
+        x, _ = part.get_batch(np.array([0, 1]))
+        assert (x[0] == -1).all() and (x[1] == 1).all()
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_one_epoch_of_mnist_reads_its_digits(tmp_path, data_folder):
+    result = recipes.train(recipes.find("mnist-cnn"), root=data_folder, epochs=1, batch_size=128, output=tmp_path)
+    assert result["test_images"] == 10_000 and result["test_accuracy"] > 0.95

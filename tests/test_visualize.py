@@ -1,0 +1,103 @@
+"""Pictures: that each is drawn, says what it should, and needs no window."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from PIL import Image  # noqa: E402
+
+from minidl import nn, visualize  # noqa: E402
+
+HISTORY = {
+    "epoch": [1, 2, 3], "train_loss": [2.0, 1.0, 0.5], "train_accuracy": [0.3, 0.6, 0.8],
+    "test_loss": [1.8, 1.1, 0.9], "test_accuracy": [0.4, 0.5, 0.7], "seconds": [1, 1, 1],
+}  # fmt: skip
+PICTURES = np.random.default_rng(0).random((5, 1, 6, 6))
+
+
+def texts(figure):
+    return [
+        text.get_text()
+        for axes in figure.axes
+        for text in [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+    ]
+
+
+def test_learning_curves_draw_every_measure_of_every_run():
+    figure = visualize.learning_curves(HISTORY, title="digits")
+    loss, accuracy = figure.axes
+    np.testing.assert_array_equal(loss.lines[0].get_ydata(), HISTORY["train_loss"])
+    np.testing.assert_array_equal(accuracy.lines[1].get_ydata(), HISTORY["test_accuracy"])
+    assert (loss.get_xlabel(), loss.get_ylabel(), accuracy.get_ylabel()) == ("epoch", "loss", "accuracy")
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["train", "test"]
+    several = visualize.learning_curves({"seed 0": HISTORY, "seed 1": HISTORY})
+    assert [text.get_text() for text in several.axes[0].get_legend().get_texts()] == [
+        "seed 0, train",
+        "seed 0, test",
+        "seed 1, train",
+        "seed 1, test",
+    ]
+
+
+def test_confusion_matrix_counts_by_true_row_and_predicted_column():
+    figure = visualize.confusion_matrix(np.array([[5, 2], [0, 3]]), ["cat", "dog"])
+    axes = figure.axes[0]
+    assert {(text.get_text(), *text.get_position()) for text in axes.texts} == {("5", 0, 0), ("2", 1, 0), ("3", 1, 1)}
+    assert axes.get_xlabel() == "predicted class" and axes.get_ylabel() == "true class"
+    np.testing.assert_allclose(axes.images[0].get_array(), [[5 / 7, 2 / 7], [0, 1]])
+    with pytest.raises(ValueError, match=r"shape \(3, 3\) of 3 classes, got \(2, 2\)"):
+        visualize.confusion_matrix(np.eye(2), ["a", "b", "c"])
+
+
+def test_misclassified_shows_the_surest_errors_first():
+    labels = np.array([0, 1, 0, 1, 0])
+    logits = np.array([[0.0, 5.0], [0.0, 1.0], [0.0, 1.0], [3.0, 0.0], [2.0, 0.0]])  # wrong: 0, 2, 3
+    figure = visualize.misclassified(PICTURES, labels, logits, ["cat", "dog"], limit=2)
+    shown = [text for text in texts(figure) if text]
+    assert shown == ["cat\n→ dog, 99%", "dog\n→ cat, 95%"]
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array().squeeze(), PICTURES[0, 0])
+    assert figure.get_suptitle().startswith("3 of 5 images misclassified, the 2 surest")
+    visualize.misclassified(PICTURES, labels, np.eye(2)[labels] * 9, ["cat", "dog"])  # none at all
+
+
+def test_filters_share_one_scale_around_zero():
+    layer = nn.Conv2d(2, 10, 3)
+    figure = visualize.filters(layer)
+    drawn = [axes.images[0] for axes in figure.axes[:10]]
+    limit = np.abs(layer.weight.data).max()
+    assert all(image.get_clim() == (-limit, limit) for image in drawn)
+    np.testing.assert_array_equal(drawn[3].get_array(), layer.weight.data[3, 0])
+    assert len(visualize.filters(nn.Conv2d(3, 4, 3)).axes) == 4
+    with pytest.raises(ValueError, match=r"\(K, C, R, S\)"):
+        visualize.filters(nn.Linear(2, 2))
+
+
+def test_feature_maps_are_those_of_the_layer():
+    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Dropout(0.9), nn.Flatten())
+    figure = visualize.feature_maps(model, "1", PICTURES[0].astype(np.float32))
+    expected = model[1](model[0](nn.Parameter(PICTURES[:1].astype(np.float32)))).data[0]
+    np.testing.assert_array_equal(figure.axes[2].images[0].get_array(), expected[2])
+    assert model.training and model[2].training
+    with pytest.raises(ValueError, match="gives no images"):
+        visualize.feature_maps(model, "3", PICTURES[0].astype(np.float32))
+
+
+def test_images_of_bytes_and_colour(tmp_path):
+    colour = np.zeros((3, 3, 4, 4), np.uint8)
+    colour[:, 0] = 255
+    figure = visualize.images(colour, ["a", "b", "c"], columns=2)
+    assert figure.axes[0].images[0].get_array()[0, 0].tolist() == [1, 0, 0]
+    visualize.save(figure, tmp_path / "grid.png", dpi=50)
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert (255, 0, 0) in {color for _, color in picture.convert("RGB").getcolors(10**6)}
+    assert [file.name for file in tmp_path.iterdir()] == ["grid.png"]
+    with pytest.raises(ValueError, match=r"\(N, 1 or 3, H, W\), got \(5, 6, 6\)"):
+        visualize.images(PICTURES[:, 0])
+
+
+def test_no_window_and_no_global_state():
+    import matplotlib.pyplot
+
+    visualize.learning_curves(HISTORY)
+    assert matplotlib.pyplot.get_fignums() == []

@@ -1,0 +1,123 @@
+import csv
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import nn, optim, training
+
+X = np.linspace(-1, 1, 48, dtype=np.float32)[:, None]
+Y = (X[:, 0] > 0).astype(np.int64)
+
+
+def fit(*callbacks, epochs=3, lr=0.1, history=None):
+    minidl.manual_seed(0)
+    model = nn.Linear(1, 2)
+    optimizer = optim.SGD(model.parameters(), lr=lr)
+    found = training.fit(
+        model,
+        (X, Y),
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=16,
+        callbacks=callbacks,
+        metrics=["accuracy"],
+        history=history,
+    )
+    return found, optimizer
+
+
+def test_events_come_in_order_and_the_last_also_after_an_error():
+    events = []
+
+    class Recorder(training.Callback):
+        def __getattribute__(self, name):
+            if name.startswith("on_"):
+                return lambda run: events.append((name, run.epoch))
+            return object.__getattribute__(self, name)
+
+    fit(Recorder(), epochs=2)
+    epoch = lambda n: [  # noqa: E731
+        ("on_epoch_start", n), *[("on_batch_end", n)] * 3, ("on_validation_end", n), ("on_epoch_end", n)
+    ]  # fmt: skip
+    assert events == [("on_fit_start", 0), *epoch(1), *epoch(2), ("on_fit_end", 2)]
+
+    class Breaks(training.Callback):
+        def on_batch_end(self, run):
+            raise KeyboardInterrupt
+
+    events.clear()
+    with pytest.raises(KeyboardInterrupt):
+        fit(Breaks(), Recorder())
+    assert events[-1] == ("on_fit_end", 1)
+
+
+def test_early_stopping_waits_for_patience_epochs_and_resumes_alike():
+    class Scripted(training.Callback):
+        losses = [5.0, 3.0, 4.0, 3.5, 2.0]
+
+        def on_validation_end(self, run):
+            run.values["validation_loss"] = self.losses[run.epoch - 1]
+
+    stopping = lambda: training.EarlyStopping("validation_loss", patience=2)  # noqa: E731
+    history, _ = fit(Scripted(), stopping(), epochs=5)
+    assert history["epoch"] == [1, 2, 3, 4]
+    again, _ = fit(Scripted(), stopping(), epochs=5, history=history)
+    assert again["epoch"] == [1, 2, 3, 4]
+    with pytest.raises(ValueError, match="no 'validation_los' to monitor"):
+        fit(training.EarlyStopping("validation_los"), epochs=2)
+
+
+def test_schedule_multiplies_the_initial_rate():
+    seen = []
+
+    class Rates(training.Callback):
+        def on_batch_end(self, run):
+            seen.append(run.optimizer.param_groups[0]["lr"])
+
+    fit(training.LearningRateSchedule(lambda epoch: 0.5 ** (epoch - 1)), Rates(), epochs=3, lr=0.4)
+    np.testing.assert_allclose(seen, [0.4] * 3 + [0.2] * 3 + [0.1] * 3)
+
+
+def test_logs_hold_the_history(tmp_path):
+    history, _ = fit(training.CSVLogger(tmp_path / "log.csv"), training.JSONLogger(tmp_path / "log.json"))
+    assert json.loads((tmp_path / "log.json").read_text()) == history
+    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    assert [float(row["train_loss"]) for row in rows] == history["train_loss"]
+
+
+def test_best_checkpoint_is_that_of_the_best_epoch(tmp_path):
+    class Scripted(training.Callback):
+        def on_validation_end(self, run):
+            run.values["validation_accuracy"] = [0.5, 0.9, 0.7][run.epoch - 1]
+
+    fit(Scripted(), training.Checkpoint(tmp_path / "best.safetensors", best="validation_accuracy"))
+    assert training.load_checkpoint(tmp_path / "best.safetensors").epochs == 2
+
+
+def test_evaluation_adds_its_measures():
+    history, _ = fit(training.Evaluation("test", (X, Y), metrics=["accuracy"]))
+    assert len(history["test_accuracy"]) == len(history["test_loss"]) == 3
+
+
+def test_progress_shows_loss_metrics_and_speed(capsys):
+    fit(training.ProgressBar(), epochs=2)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("epoch 2/2  train_loss 0.")
+    assert "train_accuracy" in lines[1] and lines[1].endswith("samples/s")
+
+
+def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "140")
+    fit(training.ProgressBar(interval=0), epochs=1)
+    shown = terminal.getvalue()
+    assert "epoch 1/1: " in shown and "32/48" in shown and "samples/s, loss 0." in shown and "accuracy 0." in shown

@@ -1,0 +1,153 @@
+"""Checkpoints: a run that was killed at any time goes on as if it had never stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import minidl
+from minidl import nn, optim, training
+from minidl.serialization import read_safetensors, write_safetensors
+
+# A run with all kinds of state: dropout, shuffling, batch norm and Adam.
+PROGRAM = """
+import sys, time
+import numpy as np
+import minidl
+from minidl import nn, optim, training
+from pathlib import Path
+
+path, epochs, resume = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "resume"
+minidl.manual_seed(3)
+x = np.random.default_rng(0).standard_normal((256, 1, 6, 6)).astype(np.float32)
+y = (x.sum((1, 2, 3)) > 0).astype(np.int64)
+model = nn.Sequential(
+    nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.3), nn.Linear(64, 2)
+)
+optimizer = optim.Adam(model.parameters(), lr=0.01)
+history = None
+if resume and path.exists():
+    saved = training.load_checkpoint(path)
+    saved.restore(model, optimizer)
+    history = saved.history
+training.fit(
+    model, (x, y), optimizer=optimizer, epochs=epochs, batch_size=16, callbacks=[training.Checkpoint(path)],
+    history=history,
+)
+print("done")
+"""
+
+
+def start(path, epochs, resume=False):
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(path), str(epochs), "resume" if resume else "new"], stdout=subprocess.PIPE
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_killed_runs_end_with_the_weights_of_one_that_was_not(tmp_path):
+    whole, killed = tmp_path / "whole.safetensors", tmp_path / "killed.safetensors"
+    reference = start(whole, 40)
+    stops = 0
+    for _ in range(3):  # killed at times that have nothing to do with its epochs, once before it has written anything
+        run = start(killed, 40, resume=True)
+        wanted = training.load_checkpoint(killed).epochs + 3 if killed.exists() else 2
+        deadline = time.monotonic() + 30
+        while run.poll() is None and time.monotonic() < deadline:
+            if killed.exists() and training.load_checkpoint(killed).epochs >= wanted:
+                break
+        if run.poll() is None:
+            run.send_signal(signal.SIGKILL)
+            stops += 1
+        run.wait()
+        assert killed.exists()
+    last = start(killed, 40, resume=True)
+    assert last.communicate()[0] == b"done\n" and reference.communicate()[0] == b"done\n"
+    assert stops >= 2, "the run ended before it could be killed"
+    expected, found = training.load_checkpoint(whole), training.load_checkpoint(killed)
+    assert found.epochs == 40 and found.history["train_loss"] == expected.history["train_loss"]
+    assert found.random == expected.random
+    arrays = read_safetensors(whole)[0]
+    assert len(arrays) > 20  # 9 of the model, 2 for each of 6 parameters of the optimizer
+    for name, array in read_safetensors(killed)[0].items():
+        assert array.tobytes() == arrays[name].tobytes(), name
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A model, its optimizer and their checkpoint."""
+    minidl.manual_seed(0)
+    model = nn.Linear(3, 2)
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    x = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
+    history = training.fit(model, (x, np.arange(8) % 2), optimizer=optimizer, epochs=2)
+    path = tmp_path / "run.safetensors"
+    training.save_checkpoint(path, model, optimizer, history, {"classes": ["cat", "hund é"]})
+    return model, optimizer, path
+
+
+def test_what_went_in_comes_out(trained):
+    model, optimizer, path = trained
+    saved = training.load_checkpoint(path)
+    assert saved.epochs == 2 and saved.info == {"classes": ["cat", "hund é"]}
+    assert saved.versions["minidl"] == minidl.__version__
+    other = nn.Linear(3, 2)
+    other_optimizer = optim.SGD(other.parameters(), lr=0.5, momentum=0.9)
+    saved.restore(other, other_optimizer)
+    np.testing.assert_array_equal(other.weight.data, model.weight.data)
+    assert other_optimizer.param_groups[0]["lr"] == 0.1
+    np.testing.assert_array_equal(
+        other_optimizer.state[other.weight]["momentum_buffer"], optimizer.state[model.weight]["momentum_buffer"]
+    )
+    names = set(safetensors.numpy.load_file(path))
+    assert names == {"model.weight", "model.bias", "optimizer.0.momentum_buffer", "optimizer.1.momentum_buffer"}
+
+
+def test_a_checkpoint_of_another_model_names_the_keys(trained):
+    saved = training.load_checkpoint(trained[2])
+    with pytest.raises(ValueError, match="another model.*weight has shape"):
+        saved.restore_model(nn.Linear(4, 2))
+    with pytest.raises(ValueError, match="missing keys: 0.weight.*unexpected keys: bias, weight"):
+        saved.restore_model(nn.Sequential(nn.Linear(3, 2)))
+    model = nn.Linear(3, 2)
+    with pytest.raises(ValueError, match="trained with SGD, the optimizer is Adam"):
+        saved.restore(model, optim.Adam(model.parameters()))
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -1])
+def test_a_truncated_file_is_named(trained, kept):
+    path = trained[2]
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=f"{path.name}: truncated"):
+        training.load_checkpoint(path)
+
+
+def test_other_files_are_refused(trained, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no.safetensors does not exist"):
+        training.load_checkpoint(tmp_path / "no.safetensors")
+    minidl.save(tmp_path / "weights.safetensors", nn.Linear(1, 1).state_dict())
+    with pytest.raises(ValueError, match="no checkpoint of minidl; read them with minidl.load"):
+        training.load_checkpoint(tmp_path / "weights.safetensors")
+    for entry in ("not JSON", "[]", '{"format": 1}', '{"format": 99}'):
+        write_safetensors(tmp_path / "odd.safetensors", {}, {"minidl": entry})
+        with pytest.raises(ValueError, match="odd.safetensors"):
+            training.load_checkpoint(tmp_path / "odd.safetensors")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(trained, monkeypatch):
+    model, optimizer, path = trained
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        training.save_checkpoint(path, model, optimizer, {})
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

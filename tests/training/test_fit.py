@@ -1,0 +1,264 @@
+"""fit, evaluate and predict: the numbers they give, on small networks and data made here."""
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import functional as F
+from minidl import nn, optim, training
+from minidl.data import DataLoader, TensorDataset
+
+
+@pytest.fixture
+def points():
+    """150 points in a plane and the side of a line that each is on."""
+    x = np.random.default_rng(0).standard_normal((150, 2)).astype(np.float32)
+    return x, (x @ [1.0, -2.0] > 0).astype(np.int64)
+
+
+def classifier(seed: int = 0) -> nn.Module:
+    minidl.manual_seed(seed)
+    return nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
+
+
+def sgd(model: nn.Module, lr: float = 0.1) -> optim.Optimizer:
+    return optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+
+
+def weights(model: nn.Module) -> np.ndarray:
+    return np.concatenate([parameter.data.ravel() for parameter in model.parameters()])
+
+
+def test_a_step_is_that_of_the_formulas(points):
+    x, y = points
+    model, by_hand = classifier(), classifier()
+    penalty = optim.L2(0.3)
+    training.fit(
+        model,
+        (x, y),
+        optimizer=optim.SGD(model.parameters(), lr=0.5),
+        batch_size=150,
+        shuffle=False,
+        penalties=[penalty],
+    )
+    # w = w - lr * d(mean loss + lam/2 * sum w^2)/dw
+    loss = F.cross_entropy(by_hand(minidl.tensor(x)), minidl.tensor(y))
+    loss.backward()
+    for parameter in by_hand.parameters():
+        decay = 0.3 * parameter.data if parameter.ndim >= 2 else 0
+        parameter.data -= 0.5 * (parameter.grad.data + decay)
+    np.testing.assert_allclose(weights(model), weights(by_hand), rtol=1e-5, atol=1e-7)
+
+
+def test_it_learns_and_the_history_says_so(points):
+    model = classifier()
+    history = training.fit(
+        model, points, optimizer=sgd(model), epochs=20, batch_size=16, validation_split=0.2, metrics=["accuracy"]
+    )
+    assert history["train_accuracy"][-1] > 0.95 and history["validation_accuracy"][-1] > 0.9
+    assert history["epoch"] == list(range(1, 21))
+    assert set(history) == {
+        "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds",
+        "samples_per_second",
+    }  # fmt: skip
+    assert {len(values) for values in history.values()} == {20}
+
+
+def test_means_weight_a_smaller_last_batch_by_its_samples(points):
+    x, y = points
+    model = classifier()
+    with_rest = training.evaluate(model, (x, y), batch_size=64)  # 64 + 64 + 22
+    logits = model(minidl.tensor(x))
+    assert with_rest["loss"] == pytest.approx(F.cross_entropy(logits, minidl.tensor(y)).item(), rel=1e-6)
+    assert with_rest["accuracy"] == pytest.approx((logits.data.argmax(1) == y).mean(), rel=1e-12)
+
+
+def test_training_losses_are_means_over_the_epoch(points):
+    """With a learning rate of 0 the model stands still, so the mean over the epoch is that of an evaluation."""
+    model = classifier()
+    history = training.fit(
+        model,
+        points,
+        optimizer=optim.SGD(model.parameters(), lr=0.0),
+        batch_size=64,
+        metrics=["accuracy"],
+        penalties=[optim.L1(1.0)],
+    )
+    expected = training.evaluate(model, points)
+    assert history["train_loss"][0] == pytest.approx(expected["loss"], rel=1e-6)
+    assert history["train_accuracy"][0] == pytest.approx(expected["accuracy"])
+
+
+def test_arrays_dataset_and_loader_are_one_and_the_same(points):
+    results = []
+    for make in (
+        lambda: points,
+        lambda: TensorDataset(*points),
+        lambda: DataLoader(TensorDataset(*points), 16, shuffle=True),
+    ):
+        model = classifier()
+        training.fit(model, make(), optimizer=sgd(model), epochs=2, batch_size=16)
+        results.append(weights(model))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_the_seed_decides_everything_and_the_validation_split_its_own(points):
+    def run(seed, validation_seed=0):
+        model = classifier(seed)
+        return training.fit(model, points, optimizer=sgd(model), validation_split=0.2, validation_seed=validation_seed)[
+            "validation_loss"
+        ]
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+    assert run(1, 0) != run(1, 1)
+
+
+def test_validation_samples_are_not_trained_on(points):
+    seen = []
+
+    class Recorder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x):
+            seen.append((self.training, x.numpy().copy()))
+            return self.linear(x)
+
+    model = Recorder()
+    training.fit(model, points, optimizer=sgd(model), validation_split=0.3)
+    trained, validated = (
+        {tuple(row) for mode, rows in seen if mode is wanted for row in rows} for wanted in (True, False)
+    )
+    assert len(trained) == 105 and len(validated) == 45 and not trained & validated
+
+
+def test_drop_last_leaves_the_rest_out(points):
+    model = classifier()
+    sizes = []
+    training.fit(
+        model,
+        points,
+        optimizer=sgd(model),
+        batch_size=64,
+        drop_last=True,
+        metrics={"size": lambda output, y: sizes.append(len(y)) or 0.0},
+    )
+    assert sizes == [64, 64]
+
+
+def test_dropout_works_in_training_and_not_in_evaluation(points):
+    x, y = points
+    minidl.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    assert training.evaluate(model, points) == training.evaluate(model, points)
+    assert model.training and model[1].training
+    model.eval()
+    training.fit(model, points, optimizer=sgd(model, 0.0))
+    assert model.training
+
+
+def test_a_frozen_part_keeps_its_evaluation_mode_through_an_evaluation(points):
+    model = classifier()
+    model.train()
+    model[0].eval()
+    training.predict(model, points[0])
+    assert model.training and not model[0].training
+
+
+def test_predict_gives_outputs_in_order(points):
+    x, y = points
+    model = classifier()
+    expected = model(minidl.tensor(x)).data
+    np.testing.assert_allclose(training.predict(model, x, batch_size=40).data, expected, rtol=1e-6)
+    np.testing.assert_array_equal(
+        training.predict(model, TensorDataset(x, y), batch_size=40).data, training.predict(model, x, batch_size=40).data
+    )
+    assert not training.predict(model, x).requires_grad
+
+
+def test_a_model_of_two_inputs():
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(1, 1)
+
+        def forward(self, a, b):
+            return self.linear(a + b)
+
+    a, b = np.random.default_rng(0).standard_normal((2, 40, 1)).astype(np.float32)
+    model = Sum()
+    history = training.fit(
+        model, (a, b, 3 * (a + b)), optimizer=sgd(model, 0.05), loss=F.mse_loss, epochs=30, batch_size=10
+    )
+    assert history["train_loss"][-1] < 1e-3
+
+
+def test_a_diverged_training_is_an_error(points):
+    model = nn.Linear(2, 1)
+    with pytest.raises(FloatingPointError, match="epoch .*smaller learning rate"), np.errstate(all="ignore"):
+        training.fit(
+            model,
+            (points[0], points[0][:, :1]),
+            optimizer=optim.SGD(model.parameters(), lr=1e6),
+            loss=F.mse_loss,
+            epochs=50,
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"validation_split": 1.5}, "validation_split .* got 1.5"),
+        ({"validation_split": 0.001}, "validation_split=0.001 of 150 samples leaves"),
+        ({"validation_split": 0.1, "validation_data": (np.zeros((1, 2)),)}, "not both"),
+        ({"metrics": ["accurracy"]}, "got 'accurracy'"),
+        (
+            {"batch_size": 200, "drop_last": True},
+            "drop_last leaves no batch: 150 samples are fewer than batch_size=200",
+        ),
+    ],
+)
+def test_wrong_arguments_name_themselves(points, change, message):
+    model = classifier()
+    before = weights(model).copy()
+    with pytest.raises(ValueError, match=message):
+        training.fit(model, points, optimizer=sgd(model), **change)
+    np.testing.assert_array_equal(weights(model), before)
+
+
+def test_samples_without_a_target(points):
+    x, _ = points
+    model = classifier()
+    with pytest.raises(ValueError, match="samples of one part"):
+        training.fit(model, (x,), optimizer=sgd(model))
+    with pytest.raises(ValueError, match="samples of one part"):
+        training.evaluate(model, x)
+
+    class Rows:
+        def __len__(self):
+            return len(x)
+
+        def __getitem__(self, index):
+            return x[index]
+
+    np.testing.assert_array_equal(training.predict(model, Rows()).data, training.predict(model, x).data)
+
+
+def test_a_history_that_is_given_is_not_changed(points):
+    model = classifier()
+    before = training.fit(model, points, optimizer=sgd(model))
+    after = training.fit(model, points, optimizer=sgd(model), epochs=3, history=before)
+    assert len(before["epoch"]) == 1 and after["epoch"] == [1, 2, 3]
+    assert after["train_loss"][0] == before["train_loss"][0]
+
+
+def test_a_loader_cannot_be_split(points):
+    model = classifier()
+    with pytest.raises(ValueError, match="cannot split a DataLoader"):
+        training.fit(model, DataLoader(TensorDataset(*points), 16), optimizer=sgd(model), validation_split=0.1)
+    with pytest.raises(TypeError, match="got int"):
+        training.fit(model, 3, optimizer=sgd(model))
