@@ -1,0 +1,62 @@
+// Sums over everything but the channels, s[c] = sum of x (or of x * y), added up in double precision.
+//
+// Two passes, so that many blocks can share one channel and the result is still the same bits every time: the first
+// writes a sum for each (part, channel), parts being stretches of what is summed over; the second adds the parts in
+// order. Memory is all that counts here: each number is read once, neighbouring threads read neighbouring numbers.
+#include "common.cuh"
+
+constexpr int ROWS = 8;  // of threads in a block of sums_of_columns
+constexpr int BLOCK = 256;
+
+// Channels last in memory, x (rows, channels). Block (32, 8): lane x takes channel 32 * blockIdx.x + x, and the 8 rows
+// of threads take every 8th row of part blockIdx.y; thread row 0 adds up what the 8 have found.
+extern "C" __global__ void __launch_bounds__(WARP * ROWS)
+sums_of_columns(const scalar* x, const scalar* y, double* parts, int rows, int channels, int rows_per_part) {
+  __shared__ double sums[ROWS][WARP];
+  const int channel = blockIdx.x * WARP + threadIdx.x;
+  const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
+  double sum = 0;
+  if (channel < channels) {
+    for (int row = first + threadIdx.y; row < end; row += ROWS) {
+      const size_t e = (size_t)row * channels + channel;
+      sum += y ? (double)x[e] * y[e] : (double)x[e];
+    }
+  }
+  sums[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y == 0 && channel < channels) {
+#pragma unroll
+    for (int i = 1; i < ROWS; i++) sum += sums[i][threadIdx.x];
+    parts[(size_t)blockIdx.y * channels + channel] = sum;
+  }
+}
+
+// Channels first, x (images, channels, pixels). Block (256): all threads share part blockIdx.y of channel blockIdx.x, a
+// stretch of its images * pixels numbers; each warp adds with shuffles, then warp 0 adds the warps.
+extern "C" __global__ void __launch_bounds__(BLOCK)
+sums_of_planes(const scalar* x, const scalar* y, double* parts, int images, int channels, int pixels, int per_part) {
+  __shared__ double sums[BLOCK / WARP];
+  const int channel = blockIdx.x, lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+  const int first = blockIdx.y * per_part, end = min(images * pixels, first + per_part);
+  double sum = 0;
+  for (int i = first + threadIdx.x; i < end; i += BLOCK) {
+    const size_t e = ((size_t)(i / pixels) * channels + channel) * pixels + i % pixels;
+    sum += y ? (double)x[e] * y[e] : (double)x[e];
+  }
+  sum = warp_sum(sum);
+  if (lane == 0) sums[warp] = sum;
+  __syncthreads();
+  if (warp == 0) {
+    sum = warp_sum(lane < BLOCK / WARP ? sums[lane] : 0.0);
+    if (lane == 0) parts[(size_t)blockIdx.y * channels + channel] = sum;
+  }
+}
+
+// s[c] = sum of parts[part][c]: a thread a channel.
+extern "C" __global__ void add_channel_parts(const double* parts, scalar* s, int channels, int part_count) {
+  const int channel = blockIdx.x * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  double sum = 0;
+  for (int part = 0; part < part_count; part++) sum += parts[(size_t)part * channels + channel];
+  s[channel] = (scalar)sum;
+}

@@ -1,0 +1,97 @@
+"""Convolution in CUDA: the host side of `cuda_gpu.cu`.
+
+Images go in and come out with channels last in memory. The weights, small beside them, are reordered at every call so
+that the channels over which a sum runs lie together.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from ..arrays import channels_last
+from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.gemm_tile import choose_splits, choose_tile
+from . import output_size
+
+__all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+MAX_PIXELS = 2**31 - 2**16  # of a batch: the kernels count them in 32 bits, up to a whole tile beyond the last
+MAX_GRID_Z = 65535
+
+
+def forward(x, w, b, stride, padding, dilation, groups):
+    runtime = current_runtime()
+    (images, _, *size), (out_channels, channels, *kernel_size) = x.shape, w.shape
+    out_size = output_size(tuple(size), tuple(kernel_size), stride, padding, dilation)
+    y = runtime.empty((images, *out_size, out_channels), x.dtype)
+    if y.size and not w.size:
+        y[...] = 0 if b is None else b
+    elif y.size:
+        _check_sizes(x, y)
+        # (groups*K, C, R, S) -> (groups, K, R, S, C)
+        packed = runtime.xp.ascontiguousarray(w.transpose(0, 2, 3, 1))
+        pixels, k = images * math.prod(out_size), out_channels // groups
+        tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
+        kernel = load(SOURCE, x.dtype.name, **tile._asdict()).get_function("conv2d_forward")
+        geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+        bias = None if b is None else runtime.xp.ascontiguousarray(b)
+        kernel(tile.grid(pixels, k, groups), (tile.threads,), (_nhwc(x), packed, bias, y, *geometry))
+    return y.transpose(0, 3, 1, 2)
+
+
+def input_grad(dy, w, input_size, stride, padding, dilation, groups):
+    runtime = current_runtime()
+    (images, _, *out_size), (out_channels, channels, *kernel_size) = dy.shape, w.shape
+    dx = runtime.empty((images, *input_size, groups * channels), dy.dtype)
+    if dx.size and not (dy.size and w.size):
+        dx[...] = 0
+    elif dx.size:
+        _check_sizes(dx, dy)
+        # (groups*K, C, R, S) -> (groups, C, R, S, K)
+        k = out_channels // groups
+        packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 2, 3, 4, 1)
+        packed = runtime.xp.ascontiguousarray(packed)
+        pixels = images * math.prod(input_size)
+        tile = choose_tile(pixels, channels, groups, dy.dtype, runtime.multiprocessors)
+        kernel = load(SOURCE, dy.dtype.name, **tile._asdict()).get_function("conv2d_input_grad")
+        geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+        kernel(tile.grid(pixels, channels, groups), (tile.threads,), (_nhwc(dy), packed, dx, *geometry))
+    return dx.transpose(0, 3, 1, 2)
+
+
+def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
+    runtime = current_runtime()
+    (images, in_channels, *size), (_, out_channels, *out_size) = x.shape, dy.shape
+    channels, k = in_channels // groups, out_channels // groups
+    dw = runtime.empty((out_channels, channels, *kernel_size), x.dtype)
+    if dw.size and not (x.size and dy.size):
+        dw[...] = 0
+    elif dw.size:
+        _check_sizes(x, dy)
+        pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
+        tile = choose_tile(k, taps * channels, groups, x.dtype, runtime.multiprocessors)
+        grid = tile.grid(k, taps * channels, groups)
+        splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID_Z // groups)
+        parts = runtime.empty((splits, out_channels, *kernel_size, channels), x.dtype)
+        module = load(SOURCE, x.dtype.name, **tile._asdict())
+        geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+        module.get_function("conv2d_weight_grad")(
+            (*grid[:2], groups * splits),
+            (tile.threads,),
+            (_nhwc(x), _nhwc(dy), parts, *geometry, splits, pixels_per_split),
+        )
+        add = module.get_function("add_weight_parts")
+        add((-(-dw.size // 256),), (256,), (parts, dw, out_channels, channels, taps, splits))
+    return dw
+
+
+def _nhwc(x):
+    return channels_last(x).transpose(0, 2, 3, 1)
+
+
+def _check_sizes(*arrays):
+    for x in arrays:
+        if x.size // x.shape[1] > MAX_PIXELS:
+            raise ValueError(f"the CUDA convolution takes at most {MAX_PIXELS} pixels, got {x.shape}; split the batch")

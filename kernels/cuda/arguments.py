@@ -1,0 +1,87 @@
+"""The arguments of a launch, checked against the kernel's parameters and made what the launch expects.
+
+One object for each parameter, made once: what can be known beforehand is known when the launch comes, because a small
+network launches many kernels that themselves take only microseconds.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .source import Parameter
+
+_NUMPY_TYPE: dict[str, type[np.generic]] = {
+    "float": np.float32,
+    "double": np.float64,
+    "int": np.int32,
+    "unsigned int": np.uint32,
+    "long long": np.int64,
+    "unsigned char": np.uint8,
+}
+_NULL = np.uintp(0)  # some versions of CuPy take None for no argument at all
+
+
+class ArrayArgument:
+    """A pointer: takes an array of the runtime, of the right dtype, in C order and on the current GPU, or None."""
+
+    def __init__(self, kernel: str, parameter: Parameter) -> None:
+        self.where = f"{kernel}: argument {parameter.name!r}"
+        self.dtype = np.dtype(_NUMPY_TYPE[parameter.type])
+
+    def convert(self, value: Any, xp: ModuleType) -> Any:
+        if value is None:
+            return _NULL
+        if not isinstance(value, xp.ndarray):
+            raise TypeError(f"{self.where} must be an array of {xp.__name__} or None, got {type(value).__name__}")
+        if value.dtype != self.dtype:
+            raise TypeError(f"{self.where} must be {self.dtype.name}, got {value.dtype.name}")
+        if not value.flags.c_contiguous:
+            raise ValueError(f"{self.where} must be C-contiguous, got shape {value.shape} with strides {value.strides}")
+        if xp is not np and value.device.id != xp.cuda.runtime.getDevice():
+            raise ValueError(
+                f"{self.where} is on GPU {value.device.id}, the current one is {xp.cuda.runtime.getDevice()}; "
+                f"work inside `with cupy.cuda.Device({value.device.id}):`"
+            )
+        return value
+
+
+class IntegerArgument:
+    """A whole number that fits its parameter."""
+
+    def __init__(self, kernel: str, parameter: Parameter) -> None:
+        self.where, self.c_type = f"{kernel}: argument {parameter.name!r}", parameter.type
+        self.type = _NUMPY_TYPE[parameter.type]
+        self.lowest, self.highest = int(np.iinfo(self.type).min), int(np.iinfo(self.type).max)
+
+    def convert(self, value: Any, xp: ModuleType) -> Any:
+        if type(value) is not int and not isinstance(value, (int, np.integer, np.bool_)):
+            raise TypeError(f"{self.where} must be an integer ({self.c_type}), got {type(value).__name__}")
+        if not self.lowest <= value <= self.highest:
+            raise ValueError(f"{self.where} does not fit {self.c_type}: {value}")
+        return self.type(value)
+
+
+class FloatArgument:
+    """A number, rounded to its parameter's type."""
+
+    def __init__(self, kernel: str, parameter: Parameter) -> None:
+        self.where, self.c_type = f"{kernel}: argument {parameter.name!r}", parameter.type
+        self.type = _NUMPY_TYPE[parameter.type]
+
+    def convert(self, value: Any, xp: ModuleType) -> Any:
+        if not isinstance(value, (int, float, np.integer, np.floating)):
+            raise TypeError(f"{self.where} must be a number ({self.c_type}), got {type(value).__name__}")
+        return self.type(value)
+
+
+def argument(kernel: str, parameter: Parameter) -> ArrayArgument | IntegerArgument | FloatArgument:
+    """Return what checks and converts the argument for this parameter."""
+    if parameter.type not in _NUMPY_TYPE:
+        known = ", ".join(_NUMPY_TYPE)
+        raise TypeError(f"{kernel}: parameter {parameter.name!r} has type {parameter.type}; known are {known}")
+    if parameter.pointer:
+        return ArrayArgument(kernel, parameter)
+    return (FloatArgument if parameter.type in ("float", "double") else IntegerArgument)(kernel, parameter)

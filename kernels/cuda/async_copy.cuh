@@ -1,0 +1,21 @@
+// Copies from global to shared memory that pass by the registers and that nobody waits for until he needs the data.
+//
+// A thread issues copies, closes a group of them with commit, and later waits until at most so many of its groups are
+// still under way. After that the data are there for this thread alone: others need a barrier too.
+// PTX ISA, "cp.async"; compute capability 8.0 and newer.
+#pragma once
+
+// Copies 4, 8 or 16 bytes, or writes as many zeros where `valid` is false (`from` is not read then).
+template <int bytes>
+__device__ __forceinline__ void copy_async(void* to, const void* from, bool valid = true) {
+  const unsigned shared_address = (unsigned)__cvta_generic_to_shared(to);
+  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;\n" ::"r"(shared_address), "l"(from), "n"(bytes),
+               "r"(valid ? bytes : 0));
+}
+
+__device__ __forceinline__ void copy_async_commit() { asm volatile("cp.async.commit_group;\n" ::); }
+
+template <int groups_left>
+__device__ __forceinline__ void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;\n" ::"n"(groups_left) : "memory");
+}

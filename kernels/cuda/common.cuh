@@ -1,0 +1,26 @@
+// The words that all kernels share. `scalar` is float or double: the host compiles each file once for either.
+#pragma once
+#ifndef scalar
+#define scalar float
+#endif
+
+constexpr int WARP = 32;                    // threads that run in step
+constexpr unsigned ALL_LANES = 0xffffffffu;  // of a warp
+
+// 16 bytes, the most that one thread moves with one instruction: 4 floats or 2 doubles.
+constexpr int VECTOR = 16 / sizeof(scalar);
+struct __align__(16) vector {
+  scalar value[VECTOR];
+};
+
+__device__ __forceinline__ bool is_aligned(const void* address) { return (size_t)address % sizeof(vector) == 0; }
+
+__device__ __forceinline__ scalar infinity() { return (scalar)__int_as_float(0x7f800000); }
+
+// Every lane ends with the sum over the warp: after each step, over the lanes that differ in the bits taken so far.
+template <class T>
+__device__ __forceinline__ T warp_sum(T value) {
+#pragma unroll
+  for (int bit = WARP / 2; bit > 0; bit /= 2) value += __shfl_xor_sync(ALL_LANES, value, bit);
+  return value;
+}

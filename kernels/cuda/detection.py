@@ -1,0 +1,58 @@
+"""Is there a GPU that the kernels can use? Found out by trying, and the reason kept.
+
+That CuPy can be imported proves nothing: it imports well on a machine with no driver, and only the first allocation or
+compilation fails. Any exception counts as "no": a missing library shows as ImportError, OSError or RuntimeError.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+OLDEST = (8, 0)  # compute capability: asynchronous copies to shared memory came with Ampere
+
+
+class GpuStatus(NamedTuple):
+    """Whether a GPU can be used, and which, or why not."""
+
+    available: bool
+    reason: str  # "" where available
+    device: str = ""
+    compute_capability: tuple[int, int] = (0, 0)
+    memory_bytes: int = 0
+
+
+@functools.cache
+def gpu_status() -> GpuStatus:
+    """Try the current device: count, age, compiler, one allocation. Asked once in a process; never raises."""
+    try:
+        import cupy
+    except ModuleNotFoundError as error:
+        if error.name == "cupy":
+            return GpuStatus(False, "CuPy is not installed; pip install 'minidl[cuda]'")
+        return GpuStatus(False, f"CuPy cannot be imported: {error}")
+    except Exception as error:
+        return GpuStatus(False, f"CuPy cannot be imported: {_first_line(error)}")
+    try:
+        if cupy.cuda.runtime.getDeviceCount() == 0:
+            return GpuStatus(False, "no CUDA device is visible (is CUDA_VISIBLE_DEVICES set?)")
+        properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
+        name, capability = properties["name"].decode(), (properties["major"], properties["minor"])
+        if capability < OLDEST:
+            return GpuStatus(
+                False,
+                f"{name} has compute capability {_dotted(capability)}, the kernels need {_dotted(OLDEST)} or newer",
+            )
+        cupy.cuda.nvrtc.getVersion()
+        cupy.ones(1, "float32").sum().item()
+    except Exception as error:
+        return GpuStatus(False, _first_line(error))
+    return GpuStatus(True, "", name, capability, properties["totalGlobalMem"])
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+def _dotted(capability: tuple[int, int]) -> str:
+    return f"{capability[0]}.{capability[1]}"

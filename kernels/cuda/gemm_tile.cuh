@@ -1,0 +1,196 @@
+// The main loop of a fast matrix product on CUDA cores, shared by matmul and conv2d:
+//
+//     acc[i][j] += sum_l A[m][l] * B[l][n]        for a tile of BLOCK_M x BLOCK_N elements (m, n) of the result
+//
+// Who computes what. The block's tile is cut into warp tiles of 4 x 8 lanes; each lane owns THREAD_M x THREAD_N results
+// in registers, in vectors of 16 bytes that lie 4 (or 8) vectors apart. For one l a lane then reads THREAD_M + THREAD_N
+// numbers from shared memory, in vectors and without bank conflicts, and does THREAD_M * THREAD_N multiply-adds with
+// them: 64 for 16 numbers with 8 x 8, which is what keeps the arithmetic units busy.
+//
+// Who fetches what. A slice of BLOCK_K values of l, tile[l][m] of A and tile[l][n] of B, is copied into shared memory
+// asynchronously, STAGES - 1 slices ahead of the arithmetic, so that the trip to memory (hundreds of cycles) passes
+// behind it. One barrier a slice is enough: it says that this slice has arrived for all threads, and also that all have
+// finished with the one before, whose place the next copies take.
+//
+// An operand says where its elements are, so that a matrix that exists only as a rule (the patches of an image) is as
+// good as one in memory:
+//
+//     struct Operand {
+//       static constexpr bool ALONG_L;              // do neighbouring l lie next to each other, or neighbouring m (n)?
+//       const scalar* base;                         // any valid address
+//       Row row(int m) const;                       // what can be said of m alone: computed once for the whole loop
+//       Column column(int l) const;                 // what can be said of l alone: once a slice
+//       const scalar* at(Row, Column) const;        // the element, or nullptr for a zero
+//     };
+//
+// Read for the shape of these tiles: the CUTLASS project's "Efficient GEMM in CUDA".
+#pragma once
+#include "async_copy.cuh"
+#include "common.cuh"
+
+#ifndef BLOCK_M
+#define BLOCK_M 64
+#define BLOCK_N 64
+#define THREAD_M 4
+#define THREAD_N 4
+#endif
+
+constexpr int BLOCK_K = 8;
+constexpr int STAGES = 4;
+constexpr int LANES_M = 4, LANES_N = 8;
+constexpr int WARP_M = LANES_M * THREAD_M, WARP_N = LANES_N * THREAD_N;
+constexpr int THREADS = (BLOCK_M / THREAD_M) * (BLOCK_N / THREAD_N);
+static_assert(BLOCK_M % WARP_M == 0 && BLOCK_N % WARP_N == 0, "warps must tile the block");
+static_assert(THREAD_M % VECTOR == 0 && THREAD_N % VECTOR == 0, "a thread reads whole vectors");
+
+// Unused numbers at the end of a row of a slice: with one vector, copies that step through l fall into different banks.
+#ifndef PAD
+#define PAD VECTOR
+#endif
+
+// The operand that is a matrix in memory, `stride` between neighbours on the axis that is not contiguous. In matmul,
+// the constants A_ALONG_L and B_ALONG_L say which matrix is contiguous along l: by default a is and b is not.
+#ifndef A_ALONG_L
+#define A_ALONG_L 1
+#define B_ALONG_L 0
+#endif
+template <bool along_l>
+struct Matrix {
+  static constexpr bool ALONG_L = along_l;
+  using Row = int;
+  using Column = int;
+  const scalar* base;
+  int rows, k, stride;
+  __device__ Row row(int i) const { return i; }
+  __device__ Column column(int l) const { return l; }
+  __device__ const scalar* at(Row i, Column l) const {
+    if (i >= rows || l >= k) return nullptr;
+    return base + (along_l ? (size_t)i * stride + l : (size_t)l * stride + i);
+  }
+};
+
+// Copies slices of one operand; neighbouring threads take elements that are neighbours in memory.
+template <int BLOCK, class Operand>
+struct SliceCopy {
+  static constexpr bool ALONG_L = Operand::ALONG_L;
+  static constexpr int COPIES = BLOCK * BLOCK_K / THREADS;  // by each thread
+  static constexpr int ROW_STEP = ALONG_L ? THREADS / BLOCK_K : 0;
+  static constexpr int L_STEP = ALONG_L ? 0 : THREADS / BLOCK;
+  static_assert(COPIES >= 1 && COPIES * THREADS == BLOCK * BLOCK_K, "threads must share a slice evenly");
+
+  const Operand& operand;
+  const int row, l;  // of this thread's first element, within the slice
+  typename Operand::Row rows[ALONG_L ? COPIES : 1];
+
+  __device__ SliceCopy(const Operand& operand, int first_row)
+      : operand(operand),
+        row(ALONG_L ? threadIdx.x / BLOCK_K : threadIdx.x % BLOCK),
+        l(ALONG_L ? threadIdx.x % BLOCK_K : threadIdx.x / BLOCK) {
+#pragma unroll
+    for (int i = 0; i < (ALONG_L ? COPIES : 1); i++) rows[i] = operand.row(first_row + row + i * ROW_STEP);
+  }
+
+  __device__ __forceinline__ void issue(scalar (*slice)[BLOCK + PAD], int first_l) const {
+    typename Operand::Column column = operand.column(first_l + l);
+#pragma unroll
+    for (int i = 0; i < COPIES; i++) {
+      if (!ALONG_L && i > 0) column = operand.column(first_l + l + i * L_STEP);
+      const scalar* const element = operand.at(rows[ALONG_L ? i : 0], column);
+      copy_async<sizeof(scalar)>(&slice[l + i * L_STEP][row + i * ROW_STEP], element ? element : operand.base,
+                                 element != nullptr);
+    }
+  }
+};
+
+// Calls multiply(a_slice, b_slice) for every slice from first_l (a multiple of BLOCK_K) up to end_l, while the next
+// slices are on their way. Operands give zeros beyond their own end.
+template <class A, class B, class Multiply>
+__device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first_m, int first_n, int first_l, int end_l,
+                                               Multiply multiply) {
+  __shared__ __align__(16) scalar a_slices[STAGES][BLOCK_K][BLOCK_M + PAD];
+  __shared__ __align__(16) scalar b_slices[STAGES][BLOCK_K][BLOCK_N + PAD];
+  const SliceCopy<BLOCK_M, A> copy_a(a, first_m);
+  const SliceCopy<BLOCK_N, B> copy_b(b, first_n);
+  const int slices = (end_l - first_l + BLOCK_K - 1) / BLOCK_K;
+
+  // Each turn closes one group of copies, be it empty, so that "all but the last STAGES - 2" always means this slice.
+#pragma unroll
+  for (int s = 0; s < STAGES - 1; s++) {
+    if (s < slices) {
+      copy_a.issue(a_slices[s], first_l + s * BLOCK_K);
+      copy_b.issue(b_slices[s], first_l + s * BLOCK_K);
+    }
+    copy_async_commit();
+  }
+  for (int s = 0; s < slices; s++) {
+    copy_async_wait<STAGES - 2>();
+    __syncthreads();  // slice s has arrived for all, and all have finished with slice s - 1, which is replaced now
+    const int ahead = s + STAGES - 1;
+    if (ahead < slices) {
+      copy_a.issue(a_slices[ahead % STAGES], first_l + ahead * BLOCK_K);
+      copy_b.issue(b_slices[ahead % STAGES], first_l + ahead * BLOCK_K);
+    }
+    copy_async_commit();
+    multiply(a_slices[s % STAGES], b_slices[s % STAGES]);
+  }
+}
+
+// Where this thread's vectors are in the block's tile: vector v of m starts at thread_m() + v * LANES_M * VECTOR.
+__device__ __forceinline__ int thread_m() {
+  const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+  return warp / (BLOCK_N / WARP_N) * WARP_M + lane / LANES_N * VECTOR;
+}
+__device__ __forceinline__ int thread_n() {
+  const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
+  return warp % (BLOCK_N / WARP_N) * WARP_N + lane % LANES_N * VECTOR;
+}
+
+template <class A, class B>
+__device__ __forceinline__ void multiply_tiles(const A& a, const B& b, int first_m, int first_n, int first_l, int end_l,
+                                               scalar (&acc)[THREAD_M][THREAD_N]) {
+  const int own_m = thread_m(), own_n = thread_n();
+  for_each_slice(a, b, first_m, first_n, first_l, end_l, [&](auto a_slice, auto b_slice) {
+#pragma unroll
+    for (int l = 0; l < BLOCK_K; l++) {
+      vector a_part[THREAD_M / VECTOR], b_part[THREAD_N / VECTOR];
+#pragma unroll
+      for (int v = 0; v < THREAD_M / VECTOR; v++) a_part[v] = *(const vector*)&a_slice[l][own_m + v * LANES_M * VECTOR];
+#pragma unroll
+      for (int v = 0; v < THREAD_N / VECTOR; v++) b_part[v] = *(const vector*)&b_slice[l][own_n + v * LANES_N * VECTOR];
+      // acc[i][j] += A[m][l] * B[l][n]
+#pragma unroll
+      for (int i = 0; i < THREAD_M; i++)
+#pragma unroll
+        for (int j = 0; j < THREAD_N; j++)
+          acc[i][j] += a_part[i / VECTOR].value[i % VECTOR] * b_part[j / VECTOR].value[j % VECTOR];
+    }
+  });
+}
+
+// c[m][n] = acc (+ bias[n]) for the part of the tile that lies inside the matrix, whose rows are row_stride apart.
+__device__ __forceinline__ void store_tile(const scalar (&acc)[THREAD_M][THREAD_N], scalar* c, size_t row_stride,
+                                           int first_m, int first_n, int m_end, int n_end,
+                                           const scalar* bias = nullptr) {
+  const bool whole_vectors = is_aligned(c) && row_stride % VECTOR == 0;
+#pragma unroll
+  for (int i = 0; i < THREAD_M; i++) {
+    const int m = first_m + thread_m() + i / VECTOR * LANES_M * VECTOR + i % VECTOR;
+    if (m >= m_end) continue;
+#pragma unroll
+    for (int v = 0; v < THREAD_N / VECTOR; v++) {
+      const int n = first_n + thread_n() + v * LANES_N * VECTOR;
+      scalar* const to = c + m * row_stride + n;
+      vector values;
+#pragma unroll
+      for (int j = 0; j < VECTOR; j++)
+        values.value[j] = acc[i][v * VECTOR + j] + (bias && n + j < n_end ? bias[n + j] : (scalar)0);
+      if (whole_vectors && n + VECTOR <= n_end) {
+        *(vector*)to = values;
+      } else {
+#pragma unroll
+        for (int j = 0; j < VECTOR; j++)
+          if (n + j < n_end) to[j] = values.value[j];
+      }
+    }
+  }
+}

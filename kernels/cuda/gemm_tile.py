@@ -1,0 +1,47 @@
+"""The host's side of gemm_tile.cuh: how large a tile, and into how many parts to cut a long sum."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Tile(NamedTuple):
+    """The constants of gemm_tile.cuh: elements of the result for a block, and for one of its threads."""
+
+    BLOCK_M: int
+    BLOCK_N: int
+    THREAD_M: int
+    THREAD_N: int
+
+    @property
+    def threads(self) -> int:
+        return (self.BLOCK_M // self.THREAD_M) * (self.BLOCK_N // self.THREAD_N)
+
+    def grid(self, m: int, n: int, batches: int) -> tuple[int, int, int]:
+        """The blocks that cover `batches` results of m x n."""
+        return -(-m // self.BLOCK_M), -(-n // self.BLOCK_N), batches
+
+
+LARGE, MEDIUM, NARROW = Tile(128, 128, 8, 8), Tile(64, 64, 4, 4), Tile(128, 32, 8, 4)
+BLOCK_K = 8
+
+
+def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) -> Tile:
+    """The largest tile that still gives every multiprocessor a block; narrow where the result is."""
+    if dtype.itemsize > 4:
+        return MEDIUM
+    if n <= NARROW.BLOCK_N:
+        return NARROW
+    large_blocks = -(-m // LARGE.BLOCK_M) * -(-n // LARGE.BLOCK_N) * batches
+    return LARGE if large_blocks >= multiprocessors else MEDIUM
+
+
+def choose_splits(blocks: int, k: int, multiprocessors: int, most: int, least_k: int = 128) -> tuple[int, int]:
+    """Into how many stretches, each of at least `least_k`, to cut a sum over k so that the whole GPU has work.
+
+    Returns the number of stretches, 1 to `most`, and the length of one, a multiple of `BLOCK_K`.
+    """
+    wanted = min(-(-2 * multiprocessors // blocks), k // least_k, most)
+    length = -(-k // max(1, wanted))
+    length = -(-length // BLOCK_K) * BLOCK_K
+    return -(-k // length), length

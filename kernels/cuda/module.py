@@ -1,0 +1,127 @@
+"""CUDA source and its kernels, as Python objects: `CudaModule(path).get_function(name)(grid, block, args)`.
+
+CuPy checks nothing at a launch: a Python float arrives as a double in a `float` parameter, and an array of the wrong
+dtype or order is taken for what it is not. So every launch is checked here, against the signature in the source.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .arguments import argument
+from .runtime import RawModule, Runtime, current_runtime
+from .source import Parameter, inline_headers, signatures
+
+DTYPES = ("float32", "float64")  # what `scalar` can stand for in a kernel
+OPTIONS = ("--std=c++17",)
+SHARED_BYTES_WITHOUT_ASKING = 48 * 1024
+
+_C_TYPE = {"float32": "float", "float64": "double"}
+
+
+class CudaModule:
+    """A ``.cu`` file with the constants it is compiled with.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its headers are brought in by `inline_headers`.
+    **defines : str or int
+        Constants: ``CudaModule(path, scalar="float", TILE=16)``.
+
+    Notes
+    -----
+    Nothing is compiled before the first launch. Compiled code is kept by the runtime and the whole text, headers and
+    constants included, so that a change in any of them is never missed.
+    """
+
+    def __init__(self, path: Path, **defines: str | int) -> None:
+        self.path, self.defines = Path(path), defines
+        self._functions: dict[str, CudaFunction] = {}
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (*OPTIONS, *(f"-D{name}={value}" for name, value in sorted(self.defines.items())))
+
+    @functools.cached_property
+    def signatures(self) -> dict[str, list[Parameter]]:
+        return signatures(self.code(()), self.defines)
+
+    @functools.cache  # noqa: B019 - modules live as long as the process
+    def code(self, header_folders: tuple[Path, ...]) -> str:
+        return inline_headers(self.path, header_folders)
+
+    def get_function(self, name: str) -> CudaFunction:
+        """Return the kernel ``extern "C" __global__ void name(...)``."""
+        if name not in self._functions:
+            if name not in self.signatures:
+                raise ValueError(
+                    f"{self.path.name} has no kernel {name!r}; it has {', '.join(sorted(self.signatures))}"
+                )
+            self._functions[name] = CudaFunction(self, name, self.signatures[name])
+        return self._functions[name]
+
+    def compiled(self, runtime: Runtime) -> RawModule:
+        return _compile(runtime, self.code(tuple(runtime.header_folders)), self.options)
+
+
+class CudaFunction:
+    """One kernel of a `CudaModule`, launched as ``f(grid, block, args, *, shared_mem=0, stream=None)``.
+
+    Parameters
+    ----------
+    grid, block : sequence of int
+        Blocks in the grid, threads in a block; up to three each. Where the grid is empty nothing is launched.
+    args : sequence
+        Arrays for pointers (None is the null pointer), numbers for the rest.
+    shared_mem : int
+        Bytes of dynamic shared memory.
+    stream : optional
+        The stream to launch on; without one, CuPy's current stream.
+
+    Raises
+    ------
+    TypeError
+        Too many or too few arguments, an array of another library or dtype, an array for a number or the reverse.
+    ValueError
+        An array that is not C-contiguous or is on another device, or a number that does not fit its parameter.
+    """
+
+    def __init__(self, module: CudaModule, name: str, parameters: list[Parameter]) -> None:
+        self.module, self.name, self.parameters = module, name, parameters
+        self._arguments = [argument(name, parameter) for parameter in parameters]
+
+    def __call__(
+        self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], *, shared_mem: int = 0, stream: Any = None
+    ) -> None:
+        runtime = current_runtime()
+        if len(args) != len(self.parameters):
+            names = ", ".join(parameter.name for parameter in self.parameters)
+            raise TypeError(f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(args)}")
+        xp = runtime.xp
+        converted = tuple([known.convert(value, xp) for known, value in zip(self._arguments, args, strict=True)])
+        if math.prod(grid) == 0:
+            return
+        function = self._raw_function(runtime)
+        if shared_mem > SHARED_BYTES_WITHOUT_ASKING and function.max_dynamic_shared_size_bytes < shared_mem:
+            function.max_dynamic_shared_size_bytes = shared_mem
+        function(tuple(grid), tuple(block), converted, shared_mem=shared_mem, stream=stream)
+
+    @functools.cache  # noqa: B019 - kernels live as long as the process
+    def _raw_function(self, runtime: Runtime) -> Any:
+        return self.module.compiled(runtime).get_function(self.name)
+
+
+@functools.cache
+def _compile(runtime: Runtime, code: str, options: tuple[str, ...]) -> RawModule:
+    return runtime.compile(code, options)
+
+
+@functools.cache
+def load(path: Path, dtype_name: str, **defines: int | str) -> CudaModule:
+    """Return the module of `path` for arrays of this dtype, read once in a process: `scalar` in it is that type."""
+    return CudaModule(path, scalar=_C_TYPE[dtype_name], **defines)

@@ -1,0 +1,103 @@
+"""Where CUDA kernels run: on a GPU through CuPy, or wherever a test says.
+
+A kernel's host side asks `current_runtime()` for the array library and for compiled code, and so never imports CuPy
+itself. `use_runtime(...)` puts another runtime in place; the tests put in one that runs the kernels on the CPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from .detection import gpu_status
+
+
+class RawFunction(Protocol):
+    """A kernel, launched as ``cupy.RawKernel`` is."""
+
+    max_dynamic_shared_size_bytes: int
+
+    def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0, stream: Any = None) -> None: ...
+
+
+class RawModule(Protocol):
+    """Compiled code, as ``cupy.RawModule``."""
+
+    def get_function(self, name: str) -> RawFunction: ...
+
+
+class Runtime(Protocol):
+    """What kernels need of a GPU."""
+
+    xp: ModuleType  # the array library
+    header_folders: Sequence[Path]  # where headers are looked for first
+    multiprocessors: int
+
+    def compile(self, code: str, options: tuple[str, ...]) -> RawModule: ...
+
+    def empty(self, shape: int | Sequence[int], dtype: Any) -> Any: ...
+
+
+class CupyRuntime:
+    """The GPU, through CuPy."""
+
+    header_folders: Sequence[Path] = ()
+
+    def __init__(self) -> None:
+        import cupy
+
+        self.xp: ModuleType = cupy
+
+    @property
+    def multiprocessors(self) -> int:
+        return self.xp.cuda.Device().attributes["MultiProcessorCount"]
+
+    def compile(self, code: str, options: tuple[str, ...]) -> RawModule:
+        return self.xp.RawModule(code=code, options=options)
+
+    def empty(self, shape: int | Sequence[int], dtype: Any) -> Any:
+        return self.xp.empty(shape, dtype)
+
+
+_chosen: ContextVar[Runtime | None] = ContextVar("minidl_cuda_runtime", default=None)
+
+
+@functools.cache
+def _cupy_runtime() -> CupyRuntime:
+    return CupyRuntime()
+
+
+def current_runtime() -> Runtime:
+    """Return the runtime in place; RuntimeError, with the reason, where there is none and no GPU can be used."""
+    runtime = _chosen.get()
+    if runtime is not None:
+        return runtime
+    status = gpu_status()
+    if not status.available:
+        raise RuntimeError(f"no GPU can be used: {status.reason}")
+    return _cupy_runtime()
+
+
+def unavailable() -> str | None:
+    """Return why kernels cannot run on a GPU here, or None where they can; the registry asks each `cuda_gpu.py`."""
+    return None if _chosen.get() is not None or gpu_status().available else gpu_status().reason
+
+
+def array_library() -> ModuleType:
+    """Return the module whose arrays the kernels take: CuPy; RuntimeError, with the reason, without a usable GPU."""
+    return current_runtime().xp
+
+
+@contextlib.contextmanager
+def use_runtime(runtime: Runtime) -> Iterator[Runtime]:
+    """Run the CUDA kernels that are called inside this ``with`` on `runtime`."""
+    token = _chosen.set(runtime)
+    try:
+        yield runtime
+    finally:
+        _chosen.reset(token)

@@ -1,0 +1,98 @@
+"""Matrix product in CUDA: the host side of the ladder in `cuda_gpu.cu`, and of its top step in `cuda_gpu_tf32.cu`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.gemm_tile import LARGE, choose_splits, choose_tile
+
+__all__ = ["DTYPES", "STEPS", "TF32", "forward", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+TF32_SOURCE = SOURCE.with_name("cuda_gpu_tf32.cu")
+STEPS = ("naive", "tiled", "registers", "async")  # the ladder, slowest first
+TF32 = "tf32"  # one more step, faster and with 10 bits of mantissa: for those who ask for it
+MAX_GRID_Z = 65535
+
+# step: (rows and columns of c that one block computes, threads of a block)
+_BLOCKS = {"naive": ((8, 32), (32, 8)), "tiled": ((32, 32), (32, 32)), "registers": ((64, 64), (64,))}
+
+
+def forward(a: Any, b: Any, step: str = "async") -> Any:
+    """a (..., m, k) @ b (..., k, n), by one step of the ladder."""
+    if step not in (*STEPS, TF32):
+        raise ValueError(f"step must be one of {', '.join((*STEPS, TF32))}, got {step!r}")
+    if step == TF32 and a.dtype != "float32":
+        raise ValueError(f"step {TF32!r} takes float32 arrays, got {a.dtype.name}")
+    runtime = current_runtime()
+    xp = runtime.xp
+    m, k, n = *a.shape[-2:], b.shape[-1]
+    batch_shape = _broadcast(a.shape[:-2], b.shape[:-2])
+    batches = math.prod(batch_shape)
+    if 0 in (m, n, k, batches):
+        return xp.zeros((*batch_shape, m, n), a.dtype)
+    a, a_transposed, a_stride = _operand(a, batch_shape, xp)
+    b, b_transposed, b_stride = _operand(b, batch_shape, xp)
+    rows = m
+    if batches > 1 and b_stride == 0 and a_stride and not a_transposed:
+        rows, batches = m * batches, 1  # one tall matrix times b
+    c = runtime.empty((batches, rows, n), a.dtype)
+    for first in range(0, batches, MAX_GRID_Z):
+        here = slice(first, first + MAX_GRID_Z)
+        part_a, part_b = a[here] if a_stride else a, b[here] if b_stride else b
+        operands = (part_a, part_b, c[here], k, a_transposed, b_transposed, a_stride, b_stride)
+        if step in _BLOCKS:
+            _launch(step, *operands)
+        else:
+            _launch_async(runtime, step, *operands)
+    return c.reshape(*batch_shape, m, n)
+
+
+def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
+    (batches, m, n), ((tile_m, tile_n), block) = c.shape, _BLOCKS[step]
+    a_strides = (1, m) if a_transposed else (k, 1)
+    b_strides = (1, k) if b_transposed else (n, 1)
+    kernel = load(SOURCE, a.dtype.name).get_function(f"matmul_{step}")
+    grid = (-(-m // tile_m), -(-n // tile_n), batches)
+    kernel(grid, block, (a, b, c, m, n, k, *a_strides, *b_strides, a_stride, b_stride))
+
+
+def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
+    batches, m, n = c.shape
+    tile = LARGE if step == TF32 else choose_tile(m, n, batches, c.dtype, runtime.multiprocessors)
+    grid = tile.grid(m, n, batches)
+    splits, l_per_split = choose_splits(math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches)
+    along_l = {"A_ALONG_L": int(not a_transposed), "B_ALONG_L": int(b_transposed)}
+    module = load(TF32_SOURCE if step == TF32 else SOURCE, a.dtype.name, **tile._asdict(), **along_l)
+    parts = c if splits == 1 else runtime.empty((splits, *c.shape), c.dtype)
+    module.get_function(f"matmul_{step}")(
+        (*grid[:2], batches * splits),
+        (tile.threads,),
+        (a, b, parts, m, n, k, splits, l_per_split, a_stride, b_stride),
+    )
+    if splits > 1:
+        module.get_function("add_parts")((-(-c.size // 256),), (256,), (parts, c, c.size, splits))
+
+
+def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    longest = max(len(a), len(b))
+    a, b = (1,) * (longest - len(a)) + a, (1,) * (longest - len(b)) + b
+    return tuple(q if p == 1 else p for p, q in zip(a, b, strict=True))
+
+
+def _operand(x, batch_shape, xp):
+    """Return `x` as C-contiguous (batches, ., .) matrices, whether they are transposed, and the stride of a batch."""
+    rows, columns = x.shape[-2:]
+    if math.prod(x.shape[:-2]) == 1:
+        x, stride = x.reshape(1, rows, columns), 0
+    else:
+        if x.shape[:-2] != batch_shape:
+            x = xp.broadcast_to(x, (*batch_shape, rows, columns))
+        stride = rows * columns
+    turned = x.swapaxes(-1, -2)
+    transposed = turned.flags.c_contiguous and not x.flags.c_contiguous
+    x = turned if transposed else xp.ascontiguousarray(x)
+    return x.reshape(-1, *x.shape[-2:]), transposed, stride

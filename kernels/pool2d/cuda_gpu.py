@@ -1,0 +1,78 @@
+"""Pooling in CUDA: the host side of `cuda_gpu.cu`. Images go in and come out with channels last in memory."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from ..arrays import channels_last
+from ..cuda import DTYPES, current_runtime, load, unavailable
+from . import output_size, taps_dtype
+
+__all__ = ["DTYPES", "avg_forward", "avg_input_grad", "max_forward", "max_gather", "max_scatter", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+BLOCK = 256
+MAX_ELEMENTS = 2**31 - BLOCK
+
+
+def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
+    size, out_size = x.shape[2:], output_size(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    y, taps = _empty(x, out_size, x.dtype), _empty(x, out_size, taps_dtype(kernel_size))
+    geometry = (*size, *out_size, *kernel_size, *stride, *padding, *dilation)
+    _launch("max_forward", y, (_nhwc(x), y, taps), geometry, taps.dtype)
+    return _nchw(y), _nchw(taps)
+
+
+def max_scatter(dy, taps, input_size, kernel_size, stride, padding, dilation):
+    dx = _empty(dy, input_size, dy.dtype)
+    geometry = (*input_size, *dy.shape[2:], *kernel_size, *stride, *padding, *dilation)
+    _launch("max_scatter", dx, (_nhwc(dy), _nhwc(taps), dx), geometry, taps.dtype)
+    return _nchw(dx)
+
+
+def max_gather(x, taps, kernel_size, stride, padding, dilation):
+    y = _empty(x, taps.shape[2:], x.dtype)
+    geometry = (*x.shape[2:], *taps.shape[2:], kernel_size[1], *stride, *padding, *dilation)
+    _launch("max_gather", y, (_nhwc(x), _nhwc(taps), y), geometry, taps.dtype)
+    return _nchw(y)
+
+
+def avg_forward(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    size, out_size = x.shape[2:], output_size(x.shape[2:], kernel_size, stride, padding, (1, 1), ceil_mode)
+    y = _empty(x, out_size, x.dtype)
+    geometry = (*size, *out_size, *kernel_size, *stride, *padding, int(count_include_pad))
+    _launch("avg_forward", y, (_nhwc(x), y), geometry)
+    return _nchw(y)
+
+
+def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad):
+    dx = _empty(dy, input_size, dy.dtype)
+    geometry = (*input_size, *dy.shape[2:], *kernel_size, *stride, *padding, int(count_include_pad))
+    _launch("avg_input_grad", dx, (_nhwc(dy), dx), geometry)
+    return _nchw(dx)
+
+
+def _launch(name, result, arrays, geometry, tap_dtype="uint8"):
+    """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
+    position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
+    kernel = load(SOURCE, result.dtype.name, position=position).get_function(name)
+    images, *rest = result.shape
+    at_once = max(1, MAX_ELEMENTS // max(1, math.prod(rest)))
+    for first in range(0, images, at_once):
+        part = [array[first : first + at_once] for array in arrays]
+        elements = result[first : first + at_once].size
+        kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
+
+
+def _empty(like, size, dtype):
+    """An array (N, H, W, C) for `size` = (H, W)."""
+    return current_runtime().empty((like.shape[0], *size, like.shape[1]), dtype)
+
+
+def _nhwc(x):
+    return channels_last(x).transpose(0, 2, 3, 1)
+
+
+def _nchw(x):
+    return x.transpose(0, 3, 1, 2)

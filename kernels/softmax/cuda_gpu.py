@@ -1,0 +1,42 @@
+"""Softmax in CUDA: the host side of `cuda_gpu.cu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..cuda import DTYPES, current_runtime, load, unavailable
+
+__all__ = ["DTYPES", "forward", "input_grad", "log_forward", "log_input_grad", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+LANES, WARPS_A_BLOCK = 32, 8
+LONG_ROW = 1024  # columns from which a whole block takes one row
+
+
+def forward(x):
+    return _launch("softmax_forward", 0, x)
+
+
+def log_forward(x):
+    return _launch("softmax_forward", 1, x)
+
+
+def input_grad(dy, y):
+    return _launch("softmax_input_grad", 0, dy, y)
+
+
+def log_input_grad(dy, y):
+    return _launch("softmax_input_grad", 1, dy, y)
+
+
+def _launch(name, logarithm, *inputs):
+    runtime, first = current_runtime(), inputs[0]
+    columns = first.shape[-1]
+    rows = first.size // columns
+    warps = WARPS_A_BLOCK if columns > LONG_ROW else 1
+    result = runtime.empty(first.shape, first.dtype)
+    kernel = load(SOURCE, first.dtype.name, WARPS_A_ROW=warps).get_function(name)
+    rows_a_block = WARPS_A_BLOCK // warps
+    arrays = [runtime.xp.ascontiguousarray(x) for x in inputs]
+    kernel((-(-rows // rows_a_block),), (LANES * warps, rows_a_block), (*arrays, result, rows, columns, logarithm))
+    return result

@@ -1,0 +1,110 @@
+"""Hold what every CUDA kernel takes of a GPU against kernels/cuda/budget.json, by compiling it for each architecture.
+
+The budget lists, for every source and the constants it is compiled with, each kernel's registers a thread, bytes of
+static shared memory a block and bytes of spilled registers, per architecture. `python -m tests.cuda.compile_gate`
+shows what they are now; with `--write` that becomes the budget, to be looked at before it is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from minidl.kernels import cuda
+from minidl.kernels.cuda.gemm_tile import LARGE, MEDIUM, NARROW
+from tests.cuda import nvrtc
+
+KERNELS = Path(cuda.__file__).parents[1]
+BUDGET = KERNELS / "cuda" / "budget.json"
+
+
+class Variant(NamedTuple):
+    """A source file and the constants it is compiled with."""
+
+    source: str  # below kernels/
+    defines: dict[str, str | int]
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.source, *(f"{key}={value}" for key, value in self.defines.items())])
+
+    def compile_for(self, architecture: str) -> dict[str, nvrtc.Usage]:
+        module = cuda.CudaModule(KERNELS / self.source, **self.defines)
+        return nvrtc.compile_for(module.code(()), module.options, architecture)
+
+
+TILES = (("float", LARGE), ("float", MEDIUM), ("float", NARROW), ("double", MEDIUM))
+VARIANTS = [
+    *(Variant("matmul/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
+    Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
+    Variant("matmul/cuda_gpu_tf32.cu", {"scalar": "float", **LARGE._asdict()}),
+    *(Variant("conv2d/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
+    Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
+    Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
+    Variant("channel_sums/cuda_gpu.cu", {"scalar": "float"}),
+    Variant("channel_sums/cuda_gpu.cu", {"scalar": "double"}),
+    Variant("softmax/cuda_gpu.cu", {"scalar": "float", "WARPS_A_ROW": 8}),
+    Variant("softmax/cuda_gpu.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
+]
+
+
+def read_budget() -> dict[str, dict[str, dict[str, nvrtc.Usage]]]:
+    """Variant name -> kernel -> architecture -> the most it may take."""
+    stored = json.loads(BUDGET.read_text(encoding="utf-8"))["variants"]
+    return {
+        variant: {
+            kernel: {architecture: nvrtc.Usage(*usage) for architecture, usage in architectures.items()}
+            for kernel, architectures in kernels.items()
+        }
+        for variant, kernels in stored.items()
+    }
+
+
+def slack() -> nvrtc.Usage:
+    """What may come on top of the budget: nothing, but a little with another compiler than the one that wrote it."""
+    written_by = json.loads(BUDGET.read_text(encoding="utf-8"))["nvrtc"]
+    return nvrtc.Usage(0, 0, 0) if nvrtc.version() == written_by else nvrtc.Usage(registers=16, shared=0, spills=64)
+
+
+def measure() -> dict[str, dict[str, dict[str, nvrtc.Usage]]]:
+    found: dict[str, dict[str, dict[str, nvrtc.Usage]]] = {}
+    for variant in VARIANTS:
+        kernels = found.setdefault(variant.name, {})
+        for architecture in nvrtc.ARCHITECTURES:
+            for kernel, usage in sorted(variant.compile_for(architecture).items()):
+                kernels.setdefault(kernel, {})[architecture] = usage
+    return found
+
+
+def _write(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
+    """One line a kernel, so that a change shows as such in a diff."""
+    variants = []
+    for variant, kernels in found.items():
+        lines = [f"      {json.dumps(kernel)}: {json.dumps(limits)}" for kernel, limits in kernels.items()]
+        variants.append(f"    {json.dumps(variant)}: {{\n" + ",\n".join(lines) + "\n    }")
+    about = "registers a thread, bytes of static shared memory a block, bytes of spills; by compute capability"
+    head = f'{{\n  "about": {json.dumps(about)},\n  "nvrtc": {json.dumps(nvrtc.version())},\n  "variants": {{\n'
+    BUDGET.write_text(head + ",\n".join(variants) + "\n  }\n}\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="make what is measured the budget")
+    write = parser.parse_args().write
+    found = measure()
+    for variant, kernels in found.items():
+        print(variant)
+        for kernel, architectures in kernels.items():
+            cells = [
+                f"sm_{name}: {u.registers:3} regs {u.shared:5} B, {u.spills} spilled"
+                for name, u in architectures.items()
+            ]
+            print(f"  {kernel:20}", "   ".join(cells))
+    if write:
+        _write(found)
+
+
+if __name__ == "__main__":
+    main()

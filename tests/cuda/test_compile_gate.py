@@ -1,0 +1,76 @@
+"""Every kernel compiles for every supported GPU, within its budget of registers, shared memory and spills."""
+
+from __future__ import annotations
+
+import pytest
+
+from minidl.kernels import cuda
+from tests.cuda import compile_gate, nvrtc
+
+pytestmark = pytest.mark.cuda
+needs_nvrtc = pytest.mark.skipif(
+    nvrtc.find_library() is None, reason="NVRTC is not installed: pip install nvidia-cuda-nvrtc, or set MINIDL_NVRTC"
+)
+
+
+def test_every_source_has_a_budget():
+    sources = {path.relative_to(compile_gate.KERNELS).as_posix() for path in compile_gate.KERNELS.glob("*/*.cu")}
+    assert sources == {variant.source for variant in compile_gate.VARIANTS}
+    assert set(compile_gate.read_budget()) == {variant.name for variant in compile_gate.VARIANTS}
+
+
+@needs_nvrtc
+@pytest.mark.parametrize("variant", compile_gate.VARIANTS, ids=lambda variant: variant.name.replace("/cuda_gpu", ""))
+def test_within_budget(variant):
+    budget, slack = compile_gate.read_budget()[variant.name], compile_gate.slack()
+    for architecture in nvrtc.ARCHITECTURES:
+        used = variant.compile_for(architecture)
+        assert set(used) == set(budget), "kernels without a budget, or the reverse"
+        for kernel, usage in used.items():
+            limits = budget[kernel][architecture]
+            for resource, value, limit, more in zip(usage._fields, usage, limits, slack, strict=True):
+                assert value <= limit + more, (
+                    f"{kernel} on sm_{architecture}: {value} {resource}, the budget is {limit}"
+                )
+
+
+def test_large_tiles_leave_room_for_two_blocks_and_nothing_spills():
+    """What the tiles of gemm_tile.cuh were chosen for: 65536 registers hold two blocks of 256 threads."""
+    for name, kernels in compile_gate.read_budget().items():
+        for kernel, architectures in kernels.items():
+            for usage in architectures.values():
+                if "BLOCK_M=128 BLOCK_N=128" in name and kernel.startswith(("conv2d", "matmul_async", "matmul_tf32")):
+                    assert usage.registers <= 128, (name, kernel)
+                if not kernel.startswith("softmax"):  # exp of doubles may keep a register in memory
+                    assert usage.spills == 0, (name, kernel)
+
+
+@needs_nvrtc
+def test_a_register_hog_is_noticed(tmp_path):
+    """Planted: 64 x 64 accumulators in one thread cannot stay in registers."""
+    source = tmp_path / "hog.cu"
+    source.write_text("""
+extern "C" __global__ void hog(const float* x, float* y, int n) {
+  float acc[512];
+  #pragma unroll
+  for (int i = 0; i < 512; i++) acc[i] = x[i];
+  for (int k = 0; k < n; k++) {
+    #pragma unroll
+    for (int i = 0; i < 512; i++) acc[i] = acc[i] * x[k] + acc[(i + 1) % 512];
+  }
+  #pragma unroll
+  for (int i = 0; i < 512; i++) y[i] = acc[i];
+}
+""")
+    module = cuda.CudaModule(source)
+    usage = nvrtc.compile_for(module.code(()), module.options, "90")["hog"]
+    assert usage.registers == 255 and usage.spills > 0
+
+
+@needs_nvrtc
+def test_a_mistake_is_reported_with_its_line(tmp_path):
+    source = tmp_path / "wrong.cu"
+    source.write_text('#include "common.cuh"\nextern "C" __global__ void f(scalar* x) { x[0] = unknown; }\n')
+    module = cuda.CudaModule(source)
+    with pytest.raises(RuntimeError, match=r"wrong.cu\(2\).*unknown"):
+        nvrtc.compile_for(module.code(()), module.options, "90")

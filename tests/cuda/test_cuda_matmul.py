@@ -1,0 +1,137 @@
+"""Every step of the matrix product's ladder, for any shape, order and alignment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from minidl.kernels import cuda
+from minidl.kernels.cuda.gemm_tile import LARGE, MEDIUM, NARROW, choose_splits, choose_tile
+from minidl.kernels.matmul import cuda_gpu
+from tests.cuda.helpers import assert_close, dtypes, few_examples, set_multiprocessors, sizes, unaligned
+from tests.cuda_emulator import EmulatedRuntime, memory_profile
+
+pytestmark = pytest.mark.cuda
+
+
+def operand(rng, shape, transposed, dtype):
+    array = rng.standard_normal((*shape[:-2], shape[-1], shape[-2]) if transposed else shape).astype(dtype)
+    return array.swapaxes(-1, -2) if transposed else array
+
+
+def check(a, b, step, runtime, to_device, to_host, tolerance_factor=1.0):
+    c = to_host(cuda_gpu.forward(to_device(a), to_device(b), step))
+    a, b = a.astype("float64"), b.astype("float64")
+    assert c.flags.c_contiguous
+    assert_close(c, a @ b, tolerance_factor * (np.abs(a) @ np.abs(b)))
+
+
+@pytest.mark.parametrize("step", cuda_gpu.STEPS)
+@few_examples
+@given(
+    m=sizes, k=sizes, n=sizes, dtype=dtypes, transposed=st.tuples(st.booleans(), st.booleans()),
+    multiprocessors=st.sampled_from([1, 4, 200]), seed=st.integers(0, 9),
+)  # fmt: skip
+@example(m=64, k=64, n=64, dtype="float32", transposed=(False, False), multiprocessors=4, seed=0)
+@example(m=128, k=32, n=128, dtype="float32", transposed=(True, True), multiprocessors=1, seed=0)
+@example(m=129, k=33, n=130, dtype="float32", transposed=(False, True), multiprocessors=1, seed=0)
+@example(m=3, k=1000, n=5, dtype="float64", transposed=(True, False), multiprocessors=200, seed=0)
+def test_any_shape(step, runtime, to_device, to_host, m, k, n, dtype, transposed, multiprocessors, seed):
+    rng = np.random.default_rng(seed)
+    set_multiprocessors(runtime, multiprocessors)
+    a, b = operand(rng, (m, k), transposed[0], dtype), operand(rng, (k, n), transposed[1], dtype)
+    check(a, b, step, runtime, to_device, to_host)
+
+
+@pytest.mark.parametrize("step", cuda_gpu.STEPS)
+@pytest.mark.parametrize(
+    "a_batch, b_batch",
+    [((3,), (3,)), ((2, 3), ()), ((), (4,)), ((2, 1), (3,)), ((1,), (1,)), ((5, 1, 2), (3, 1)), ((2, 3), (2, 3))],
+)
+def test_batches_broadcast(step, runtime, to_device, to_host, a_batch, b_batch):
+    rng = np.random.default_rng(1)
+    for transposed in (False, True):
+        a = operand(rng, (*a_batch, 9, 20), transposed, "float32")
+        b = operand(rng, (*b_batch, 20, 7), transposed, "float32")
+        check(a, b, step, runtime, to_device, to_host)
+
+
+@pytest.mark.parametrize("step", cuda_gpu.STEPS)
+def test_strange_strides(step, runtime, to_device, to_host):
+    rng = np.random.default_rng(2)
+    wide = rng.standard_normal((40, 30, 3)).astype("float32")
+    check(wide[::2, ::-1, 1], wide[:30, 5:25, 0], step, runtime, to_device, to_host)
+    check(wide[:, :, :1], wide[:, :1, :], step, runtime, to_device, to_host)
+
+
+@pytest.mark.parametrize("step", cuda_gpu.STEPS)
+def test_unaligned_memory(step, runtime, to_host):
+    rng = np.random.default_rng(3)
+    a, b = (rng.standard_normal((64, 64)).astype("float32") for _ in range(2))
+    c = to_host(cuda_gpu.forward(unaligned(a, runtime.xp), unaligned(b, runtime.xp), step))
+    assert_close(c, a.astype("float64") @ b, np.abs(a) @ np.abs(b))
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (3, 0, 4), (3, 4, 0)])
+def test_empty(runtime, to_host, shape):
+    m, k, n = shape
+    c = to_host(cuda_gpu.forward(runtime.empty((2, m, k), "float32"), runtime.empty((k, n), "float32")))
+    assert c.shape == (2, m, n) and not c.any()
+
+
+def test_tf32(runtime, to_device, to_host):
+    rng = np.random.default_rng(4)
+    for m, k, n, a_transposed, b_transposed in ((130, 41, 129, 0, 1), (128, 8, 128, 1, 0), (7, 600, 9, 0, 0)):
+        a, b = operand(rng, (m, k), a_transposed, "float32"), operand(rng, (k, n), b_transposed, "float32")
+        check(a, b, cuda_gpu.TF32, runtime, to_device, to_host, tolerance_factor=2**-10 / 3e-6)
+
+
+def test_tf32_is_for_float32(runtime):
+    with pytest.raises(ValueError, match="step 'tf32' takes float32 arrays, got float64"):
+        cuda_gpu.forward(runtime.empty((2, 2), "float64"), runtime.empty((2, 2), "float64"), "tf32")
+    with pytest.raises(ValueError, match="step must be one of naive, tiled, registers, async, tf32, got 'fast'"):
+        cuda_gpu.forward(runtime.empty((2, 2), "float64"), runtime.empty((2, 2), "float64"), "fast")
+
+
+def test_the_same_bits_every_time(runtime, to_device, to_host):
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal((10, 3000)).astype("float32"), rng.standard_normal((3000, 10)).astype("float32")
+    first, second = (to_host(cuda_gpu.forward(to_device(a), to_device(b))) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_choice_of_tiles_and_splits():
+    single, double = np.dtype("float32"), np.dtype("float64")
+    assert choose_tile(4096, 4096, 1, single, 132) == LARGE
+    assert choose_tile(512, 512, 1, single, 132) == MEDIUM, "4 large blocks leave most of the GPU idle"
+    assert choose_tile(100000, 32, 1, single, 132) == NARROW
+    assert choose_tile(4096, 4096, 1, double, 132) == MEDIUM
+    assert choose_splits(blocks=1000, k=4096, multiprocessors=132, most=65535) == (1, 4096)
+    assert choose_splits(blocks=1, k=100, multiprocessors=132, most=65535) == (1, 104)
+    splits, length = choose_splits(blocks=1, k=100_000, multiprocessors=132, most=65535)
+    assert splits <= 264 and length % 8 == 0 and (splits - 1) * length < 100_000 <= splits * length
+    assert choose_splits(blocks=1, k=100_000, multiprocessors=132, most=1)[0] == 1
+
+
+def traffic(step, a, b):
+    """Sectors of global memory that a step loads, and the shared-memory wavefronts a request of its loads takes."""
+    with cuda.use_runtime(EmulatedRuntime(profile=True)):
+        memory_profile()
+        cuda_gpu.forward(a, b, step)
+        rows = memory_profile()
+    loads = [row for row in rows if row.operation == "load"]
+    sectors = sum(row.requests * row.cost for row in loads if row.space == "global")
+    return sectors, [(row.line, row.cost / row.least) for row in loads if row.space == "shared"]
+
+
+def test_each_step_of_the_ladder_does_what_it_says():
+    rng = np.random.default_rng(6)
+    a, b = rng.standard_normal((128, 64)).astype("float32"), rng.standard_normal((64, 128)).astype("float32")
+    naive, tiled, registers, last = (traffic(step, a, b) for step in cuda_gpu.STEPS)
+    assert tiled[0] < naive[0] / 5, "tiles fetch each number once a block"
+    assert registers[0] < tiled[0], "larger tiles fetch it less often still"
+    assert last[0] <= registers[0]
+    for _, shared in (tiled, last):
+        assert shared and all(ratio == 1 for _, ratio in shared), f"bank conflicts: {shared}"

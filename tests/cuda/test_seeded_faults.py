@@ -1,0 +1,223 @@
+"""Faults planted one at a time in copies of the real kernels: would the tests notice?
+
+For each fault, some line of a kernel or of its headers is changed in the text that is compiled; then the kernel runs on
+the checked emulator, on odd shapes and on whole tiles, against its reference. The fault must be found: by the checker
+("report"), or by a wrong result ("numbers"). The table is printed at the end of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from minidl.kernels import cuda
+from minidl.kernels.channel_sums import cuda_gpu as channel_sums
+from minidl.kernels.conv2d import cuda_gpu as conv2d
+from minidl.kernels.conv2d import reference as conv2d_reference
+from minidl.kernels.matmul import cuda_gpu as matmul
+from minidl.kernels.pool2d import cuda_gpu as pool2d
+from minidl.kernels.pool2d import reference as pool2d_reference
+from minidl.kernels.softmax import cuda_gpu as softmax
+from minidl.kernels.softmax import reference as softmax_reference
+from tests.cuda.helpers import assert_close
+from tests.cuda_emulator import EmulatedRuntime, EmulatorError
+
+pytestmark = pytest.mark.cuda
+
+
+class Fault(NamedTuple):
+    what: str
+    run: Callable[[], None]
+    line: str  # a piece of the source,
+    change: str  # and what is compiled in its place
+    after: str = ""  # the piece is the first one after this one
+
+
+class FaultyRuntime(EmulatedRuntime):
+    """Plants a fault in every source that contains its line."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(check=True)
+        self.fault, self.planted = fault, 0
+
+    def compile(self, code, options=()):
+        at = code.find(self.fault.line, max(0, code.find(self.fault.after)))
+        if at >= 0 and self.fault.after in code:
+            self.planted += 1
+            code = code[:at] + self.fault.change + code[at + len(self.fault.line) :]
+        return super().compile(code, options)
+
+
+# ---- what is run: each kernel on an odd shape and on whole tiles ----
+
+
+def normal(*shape):
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype("float32")
+
+
+def run_matmul(step, *shapes):
+    for m, k, n in shapes:
+        a, b = normal(m, k), normal(k, n)
+        assert_close(matmul.forward(a, b, step), a.astype("float64") @ b, np.abs(a) @ np.abs(b))
+
+
+def run_naive():
+    run_matmul("naive", (9, 5, 35), (8, 8, 32))
+
+
+def run_tiled():
+    run_matmul("tiled", (33, 40, 35), (32, 64, 32))
+
+
+def run_registers():
+    run_matmul("registers", (65, 9, 67), (64, 16, 64))
+
+
+def run_async():
+    run_matmul("async", (65, 33, 67), (64, 64, 64))
+
+
+def run_split():
+    run_matmul("async", (5, 1000, 7), (16, 512, 16))
+
+
+def run_conv2d():
+    for n, c, size, k, kernel, stride, padding, dilation, groups in (
+        (2, 4, (8, 8), 8, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+        (1, 4, (9, 11), 12, (2, 3), (2, 3), (1, 2), (2, 1), 2),
+    ):
+        geometry = (stride, padding, dilation, groups)
+        x, w = normal(n, c, *size), normal(k, c // groups, *kernel)
+        dy = normal(*conv2d_reference.forward(x, w, None, *geometry).shape)
+        for name, arguments in (
+            ("forward", (x, w, None)), ("input_grad", (dy, w, size)), ("weight_grad", (x, dy, kernel)),
+        ):  # fmt: skip
+            assert_close(
+                getattr(conv2d, name)(*arguments, *geometry), getattr(conv2d_reference, name)(*arguments, *geometry)
+            )
+
+
+def run_channel_sums():
+    for shape in ((33, 35), (64, 32), (2, 5, 9, 9), (3, 2, 256)):
+        x = normal(*shape)
+        assert_close(channel_sums.forward(x, x), (x.astype("float64") ** 2).sum((0, *range(2, x.ndim))))
+
+
+def run_pool2d():
+    for size, kernel, stride, padding in (
+        ((8, 8), (2, 2), (2, 2), (0, 0)),
+        ((10, 6), (3, 2), (2, 1), (1, 1)),
+        ((9, 7), (3, 2), (2, 1), (1, 1)),
+    ):
+        window = (kernel, stride, padding, (1, 1))
+        x = np.random.default_rng(0).integers(0, 3, (2, 16, *size)).astype("float32")
+        y, taps = pool2d.max_forward(x, *window, False)
+        np.testing.assert_array_equal(taps, pool2d_reference.max_forward(x, *window, False)[1])
+        x, dy = normal(*x.shape), normal(*y.shape)
+        assert_close(pool2d.max_scatter(dy, taps, size, *window), pool2d_reference.max_scatter(dy, taps, size, *window))
+        rest = (*window[:3], False, False)
+        assert_close(pool2d.avg_forward(x, *rest), pool2d_reference.avg_forward(x, *rest))
+        assert_close(pool2d.avg_input_grad(dy, size, *rest), pool2d_reference.avg_input_grad(dy, size, *rest))
+
+
+def run_softmax():
+    for shape in ((3, 33), (8, 32), (2, 1030), (2, 2048)):
+        x = normal(*shape)
+        assert_close(softmax.forward(x), softmax_reference.forward(x.astype("float64")))
+
+
+BARRIER = "__syncthreads();"
+WAIT = "copy_async_wait<STAGES - 2>();"
+# fmt: off
+FAULTS = [
+    Fault("naive: one row too many", run_naive, "i >= m || j >= n", "i > m || j >= n"),
+    Fault("naive: one column too many", run_naive, "i >= m || j >= n", "i >= m || j > n"),
+    Fault("naive: sum one too long", run_naive, "l < k; l++) sum", "l <= k; l++) sum"),
+    Fault("tiled: no barrier after loading", run_tiled, BARRIER, "", after="b_tile[b_l][b_j] ="),
+    Fault("tiled: no barrier before the next tile", run_tiled, BARRIER, "", after="sum += a_tile[y][l]"),
+    Fault("tiled: barrier in a branch", run_tiled, BARRIER, f"if (i < m) {BARRIER}", after="b_tile[b_l][b_j] ="),
+    Fault("tiled: one row of a too many", run_tiled, "i < m && la < k", "i <= m && la < k"),
+    Fault("tiled: one column of a too many", run_tiled, "i < m && la < k", "i < m && la <= k"),
+    Fault("tiled: one row of b too many", run_tiled, "j < n && lb < k", "j < n && lb <= k"),
+    Fault("tiled: stores one row too many", run_tiled, "if (i < m && j < n) c[", "if (i <= m && j < n) c["),
+    Fault("tiled: no last part of the sum", run_tiled, "first_l < k; first_l += T", "first_l + 8 < k; first_l += T"),
+    Fault("registers: no barrier after loading", run_registers, BARRIER, "", after="fetch_tile(b_tile, b"),
+    Fault("registers: no barrier before the next tile", run_registers, BARRIER, "", after="own_j + v * VECTOR]"),
+    Fault("registers: tile not aligned", run_registers, "__align__(16) scalar a_tile[DEPTH]", "scalar a_tile[DEPTH]"),
+    Fault("registers: vectors that overlap", run_registers, "own_j + v * VECTOR]", "own_j + v]"),
+    Fault("registers: one number too many", run_registers, "first_l + l < k;", "first_l + l <= k;"),
+    Fault("registers: neighbour's rows", run_registers, "own_i + v * VECTOR]", "own_i + v * VECTOR + 4]"),
+    Fault("async: waits for one slice less", run_async, "copy_async_wait<STAGES - 2>", "copy_async_wait<STAGES - 1>"),
+    Fault("async: does not wait", run_async, WAIT, ""),
+    Fault("async: no barrier", run_async, BARRIER, "", after=WAIT),
+    Fault("async: barrier before the wait", run_async, f"{WAIT}\n    {BARRIER}", f"{BARRIER}\n    {WAIT}"),
+    Fault("async: groups not closed", run_async, "copy_async_commit();", "", after="const int ahead"),
+    Fault("async: one slice too many", run_async, "if (ahead < slices)", "if (ahead <= slices)"),
+    Fault("async: no last slice", run_async, "+ BLOCK_K - 1) / BLOCK_K", ") / BLOCK_K"),
+    Fault("async: slice into the wrong place", run_async, "b_slices[ahead % STAGES]", "b_slices[(ahead + 1) % STAGES]"),
+    Fault("async: copies garbage for zeros", run_async, "element != nullptr);", "true);"),
+    Fault("async: slices not whole vectors", run_async, "#define PAD VECTOR", "#define PAD 1"),
+    Fault("async: one row too many", run_async, "if (i >= rows || l >= k)", "if (i > rows || l >= k)"),
+    Fault("async: one number too many", run_async, "if (i >= rows || l >= k)", "if (i >= rows || l > k)"),
+    Fault("async: stores one row too many", run_async, "if (m >= m_end) continue;", "if (m > m_end) continue;"),
+    Fault("async: stores one column too many", run_async, "if (n + j < n_end) to[j]", "if (n + j <= n_end) to[j]"),
+    Fault("async: vector store in odd rows", run_async, "is_aligned(c) && row_stride % VECTOR == 0", "is_aligned(c)"),
+    Fault("async: wrong lane", run_async, "lane % LANES_N * VECTOR", "lane % LANES_M * VECTOR"),
+    Fault("split: all splits write one result", run_split, "(size_t)split * batches + batch", "(size_t)batch"),
+    Fault("split: sums one element too many", run_split, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("split: leaves out a split", run_split, "s < splits; s++", "s + 1 < splits; s++"),
+    Fault("conv2d: vector store between groups", run_conv2d, "is_aligned(c) && row_stride", "row_stride"),
+    Fault("conv2d: vector store over the end of a group", run_conv2d, "n + VECTOR <= n_end", "n < n_end"),
+    Fault("conv2d: one pixel too many", run_conv2d, "pixel >= pixels", "pixel > pixels"),
+    Fault("conv2d: one pixel beside the image", run_conv2d, "x >= (unsigned)width", "x > (unsigned)width"),
+    Fault("conv2d: reads between strides", run_conv2d, "|| by_stride_x.remainder(x, j)", ""),
+    Fault("conv2d: forgets dilation", run_conv2d, "return {r * dilation_y,", "return {r,"),
+    Fault("conv2d: wrong group of weights", run_conv2d, "w + (size_t)group * out_channels * taps.count", "w"),
+    Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="sums[threadIdx.y][threadIdx.x] ="),
+    Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
+    Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
+    Fault("channel_sums: every row writes", run_channel_sums, "threadIdx.y == 0 && channel", "channel"),
+    Fault("channel_sums: channels that are not there", run_channel_sums, "if (channel < channels) {", "{"),
+    Fault("channel_sums: half a mask", run_channel_sums, "ALL_LANES = 0xffffffffu", "ALL_LANES = 0x0000ffffu"),
+    Fault("pool2d: one row too many", run_pool2d, "p >= height) continue;", "p > height) continue;"),
+    Fault("pool2d: one window too many", run_pool2d, "i >= out_height) continue;", "i > out_height) continue;"),
+    Fault("pool2d: one element too many", run_pool2d, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("pool2d: the last of equal values", run_pool2d, "value > best", "value >= best"),
+    Fault("pool2d: counts the padding", run_pool2d, "max(first, 0)", "first"),
+    Fault("softmax: no barrier", run_softmax, BARRIER, "", after="shared[threadIdx.x / WARP] = value;"),
+    Fault("softmax: one array for both results", run_softmax, "(sum, sums, Sum())", "(sum, maxima, Sum())"),
+    Fault("softmax: one number too many", run_softmax, "c < columns; c", "c <= columns; c"),
+    Fault("softmax: half a warp", run_softmax, "int bit = WARP / 2;", "int bit = WARP / 4;", after="over_row("),
+    Fault("softmax: barrier for some threads", run_softmax, BARRIER, f"if (threadIdx.x < 99) {BARRIER}", "shared[thr"),
+    Fault("softmax: a lane stays away", run_softmax, "value = combine(", "if (threadIdx.x != 5) value = combine("),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("order", ["forward", "reverse", "shuffled"])
+@pytest.mark.parametrize("run", sorted({fault.run for fault in FAULTS}, key=lambda run: run.__name__))
+def test_without_a_fault_everything_passes(run, order):
+    with cuda.use_runtime(EmulatedRuntime(order=order)):
+        run()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
+def test_fault_is_found(fault, record_property):
+    runtime = FaultyRuntime(fault)
+    found = "missed"
+    with cuda.use_runtime(runtime):
+        try:
+            fault.run()
+        except EmulatorError as error:
+            assert "g++ refused" not in str(error)
+            found = f"report   {error}"
+        except AssertionError:
+            found = "numbers"
+    assert runtime.planted, "the line is not in the source: the table is out of date"
+    record_property("fault", fault.what)
+    record_property("found", found)
+    assert found != "missed"

@@ -1,0 +1,23 @@
+"""A CUDA emulator for tests: runs an unchanged ``.cu`` file on the CPU and finds what is wrong with it.
+
+``EmulatedModule(code=text).get_function(name)(grid, block, args)`` is as with ``cupy.RawModule``, on NumPy arrays.
+
+How it works, in the order in which to read it:
+
+1. ``build.py`` compiles the text with g++, ``include/cuda_device.h`` in front: threadIdx, barriers, shuffles, float4.
+2. ``runtime/scheduler.cpp`` runs one fiber a CUDA thread, block after block.
+3. ``runtime/checker.cpp`` sees each access to memory (through GCC's ThreadSanitizer hooks) and reports, with the thread
+   and the line of the ``.cu`` file: out of bounds, misaligned, uninitialised shared memory, races.
+4. ``runtime/profile.cpp`` counts sectors a request and bank conflicts for each line.
+
+``emulated_gpu()`` makes the whole library use it: NumPy arrays then count as being on a GPU.
+
+What it cannot see: the registers and instructions of nvcc, memory fences, what other mathematical functions round to,
+textures, cooperative groups, the instructions of newer cards (wgmma, TMA).
+"""
+
+from .build import EmulatorError
+from .emulator import EmulatedModule, EmulatedRuntime, MemoryRow, memory_profile
+from .gpu import emulated_gpu
+
+__all__ = ["EmulatedModule", "EmulatedRuntime", "EmulatorError", "MemoryRow", "emulated_gpu", "memory_profile"]
