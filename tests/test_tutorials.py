@@ -1,0 +1,164 @@
+"""The tutorials run, show what they promise, and point at lines of the library that exist.
+
+They are run as notebooks and as scripts on scikit-learn's digits, for fewer epochs (MINIDL_TUTORIALS_FAST=1), with
+every assertion. What stands in the answers to their exercises runs too, after the tutorial itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+FOLDER = REPOSITORY / "tutorials"
+TUTORIALS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+SETTINGS = {
+    "MINIDL_TUTORIALS_FAST": "1",
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads wait for each other very long where other programs run
+}
+LINK = re.compile(r"\[(?P<shown>[^\]]+)\]\(\.\./(?P<path>[^)]+)\)(?:\s+`(?P<symbol>[\w.]+)`)?")
+
+_missing = [name for name in ("jupytext", "nbclient", "ipykernel", "matplotlib", "sklearn") if find_spec(name) is None]
+runs = pytest.mark.skipif(bool(_missing), reason=f"{', '.join(_missing)} not installed: pip install -e .[tutorials]")
+every_tutorial = pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+
+
+def _text(path: Path) -> str:
+    """The Markdown of a tutorial, on one line where it was wrapped."""
+    cells = re.findall(r"^# %% \[markdown\]\n((?:#.*\n?)*)", path.read_text(), flags=re.MULTILINE)
+    return "\n\n".join(re.sub(r"^# ?", "", cell, flags=re.MULTILINE) for cell in cells)
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """This process's environment, for a tutorial on the digits of scikit-learn in fast mode."""
+    variables = {name: value for name, value in os.environ.items() if name != "MINIDL_DATA"}
+    return {**variables, **SETTINGS, **more}
+
+
+def _find_lines(path: str, symbol: str) -> tuple[int, str]:
+    """`find_lines` of tutorials/library_lines.py, which is no package."""
+    spec = spec_from_file_location("library_lines", FOLDER / "library_lines.py")
+    library_lines = module_from_spec(spec)
+    spec.loader.exec_module(library_lines)
+    return library_lines.find_lines(path, symbol)
+
+
+def _answers(path: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", _text(path), flags=re.DOTALL)
+
+
+def _run_as_script(path: Path, **environment: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:FigureCanvasAgg", path.name],
+        cwd=path.parent,
+        env=_environment(MPLBACKEND="agg", **environment),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@runs
+@every_tutorial
+def test_runs_as_a_notebook_with_the_answers_to_its_exercises(path: Path, monkeypatch: pytest.MonkeyPatch):
+    import jupytext
+    import nbclient
+    from nbformat.v4 import new_code_cell
+
+    monkeypatch.delenv("MINIDL_DATA", raising=False)
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    notebook = jupytext.read(path, fmt="py:percent")
+    notebook.cells += [new_code_cell(answer) for answer in _answers(path)]
+    nbclient.NotebookClient(
+        notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(FOLDER)}}
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    complaints = [output["text"] for output in outputs if output.get("name") == "stderr"]
+    assert pictures, "no picture was drawn"
+    assert not complaints, complaints
+
+
+@runs
+@pytest.mark.parametrize("stem", ["01_slope", "07_layers"])
+def test_runs_as_a_script(stem: str):
+    assert "scikit-learn's digits" in _run_as_script(FOLDER / f"{stem}.py")
+
+
+@runs
+@pytest.mark.data
+@pytest.mark.slow
+def test_reads_mnist_where_minidl_data_names_it(data_folder: Path):
+    assert "MNIST: 1500 training" in _run_as_script(FOLDER / "06_softmax.py", MINIDL_DATA=str(data_folder))
+
+
+@every_tutorial
+def test_has_a_question_a_check_the_library_exercises_and_what_comes_next(path: Path):
+    text = _text(path)
+    number, _, name = path.stem.partition("_")
+    assert re.match(rf"# {number} · \w", text), f"the first line must be the title, with the number {number}"
+    question = re.search(r"\*\*Question\.\*\*(.*?)\n\n", text, flags=re.DOTALL)
+    assert question and question[1].strip().endswith("?"), "one **Question.** that ends with a question mark"
+    headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    for needed in ("The formula", "By hand", "Check", "In the library", "Something real", "Exercises", "Next"):
+        found = any(heading.startswith(needed) for heading in headings)
+        assert found, f"{name} lacks the section {needed!r}, it has {headings}"
+    exercises = text.partition("## Exercises")[2].partition("## Next")[0]
+    assert 2 <= exercises.count("<details><summary>Answer</summary>") == exercises.count("</details>") <= 4
+    assert _answers(path), "no answer has code that shows it"
+
+
+@every_tutorial
+def test_says_the_next_tutorial_that_exists(path: Path):
+    following = TUTORIALS[TUTORIALS.index(path) + 1 :][:1]
+    links = re.findall(r"\]\((\d\d_\w+\.py)\)", _text(path).partition("## Next")[2])
+    assert links == [tutorial.name for tutorial in following]
+
+
+@every_tutorial
+def test_asserts_what_it_claims(path: Path):
+    statements = list(ast.walk(ast.parse(path.read_text())))
+    assert sum(isinstance(statement, ast.Assert) for statement in statements) >= 4
+    assert "plt.show()" in path.read_text()
+
+
+@every_tutorial
+def test_every_link_to_the_library_names_a_file_and_a_symbol_in_it(path: Path):
+    text = re.sub(r"\n(?!\n)", " ", _text(path))
+    links = list(LINK.finditer(text))
+    assert links, "no link to the library's lines"
+    assert text.count("](../") == len(links)
+    for link in links:
+        assert link["shown"] == link["path"], f"{link[0]}: the text and the target differ"
+        assert link["symbol"], f"{link[0]} must be followed by `symbol`"
+        first, source = _find_lines(link["path"], link["symbol"])
+        assert link["symbol"].split(".")[-1] in source.splitlines()[0] or source.startswith("@"), (first, source)
+
+
+def test_a_link_to_a_symbol_that_is_gone_is_found_out():
+    with pytest.raises(LookupError, match="defines no Conv2d.sideways"):
+        _find_lines("minidl/functional/conv.py", "Conv2d.sideways")
+
+
+def test_the_engine_of_tutorial_02_has_sixty_lines():
+    tree = ast.parse((FOLDER / "02_chain_rule.py").read_text())
+    (engine,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert engine.end_lineno - engine.lineno + 1 <= 60
+
+
+def test_the_list_names_every_tutorial_and_no_other():
+    text = (FOLDER / "README.md").read_text()
+    assert re.findall(r"\]\((\d\d_\w+\.py)\)", text) == [path.name for path in TUTORIALS]
+    for path in TUTORIALS:
+        title = _text(path).splitlines()[0].removeprefix("# ")
+        assert title.partition(" · ")[2] in text, f"the list must carry the title of {path.name}: {title}"

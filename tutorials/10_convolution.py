@@ -1,0 +1,388 @@
+# %% [markdown]
+# # 10 · Convolution
+#
+# Move a 7 by one pixel and it is still a 7. The networks so far do not know that: to them a picture is a list of
+# pixels in no particular order, and every place must learn for itself what a stroke looks like.
+#
+# **Question.** How do we build a layer that sees the same thing in every place, and how do we make it fast?
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from course import FAST, load_images, show_image
+from library_lines import show_lines
+from sklearn.datasets import load_sample_image
+
+import minidl
+import minidl.functional as F
+from minidl import kernels, optim
+
+# %% [markdown]
+# ## The formula
+#
+# Take a small window of weights $w$, say 3 by 3, called a **kernel** or a **filter**. Lay it over the picture,
+# multiply each weight with the pixel under it, add up. That is one output pixel. Slide the window along, and do the
+# same in every place, with the *same* weights:
+#
+# $$y_{ij} = \sum_{r,s} x_{i+r,\,j+s}\; w_{rs}$$
+#
+# This is **convolution** (mathematicians turn the kernel round first; networks do not bother). A layer has several
+# input channels $c$, for example red, green and blue, and several filters $k$, each with a window for every channel.
+# With many pictures $n$, and a bias for each filter:
+#
+# $$y_{nkij} = b_k + \sum_{c,r,s} x_{n,c,\;i\cdot\text{stride}+r-\text{padding},\;j\cdot\text{stride}+s-\text{padding}}
+# \; w_{kcrs}$$
+#
+# The **stride** is how far the window moves from one output pixel to the next. **Padding** puts a frame of zeros
+# around the picture, so that the window can reach over the border. How many places has a window of $R$ pixels along
+# $H$ pixels? It can move by $H + 2\,\text{padding} - R$ pixels in all, so
+#
+# $$OH = \Big\lfloor\frac{H + 2\,\text{padding} - R}{\text{stride}}\Big\rfloor + 1$$
+#
+# ## By hand: four loops
+#
+# Two loops over the output pixels, two over the window. What is inside the loops is a small matrix product over the
+# channels, for all pictures at once.
+
+
+# %%
+def output_size(size, window, stride, padding):
+    return (size + 2 * padding - window) // stride + 1
+
+
+def pad(x, padding):
+    return np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+
+
+def conv_loops(x, w, stride=1, padding=0):
+    (n, _, height, width), (k, _, R, S) = x.shape, w.shape
+    x = pad(x, padding)
+    OH, OW = output_size(height, R, stride, padding), output_size(width, S, stride, padding)
+    y = np.zeros((n, k, OH, OW), x.dtype)
+    for i in range(OH):
+        for j in range(OW):
+            for r in range(R):
+                for s in range(S):
+                    y[:, :, i, j] += x[:, :, i * stride + r, j * stride + s] @ w[:, :, r, s].T  # (N, C) @ (C, K)
+    return y
+
+
+# %% [markdown]
+# Try it on a digit. A kernel that has $-1$ on its left and $1$ on its right sees where it gets darker to the right:
+# an edge (blue below; red is the other way round). And if the digit moves, what the kernel sees moves along, and is
+# otherwise the same.
+
+# %%
+images, _, _, _ = load_images()
+digit = images[:1]  # (1, 1, H, W)
+vertical = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)[None, None]  # Sobel's kernel, 1968
+horizontal = vertical.swapaxes(2, 3)
+moved = np.roll(digit, 1, axis=3)
+
+figure, axes = plt.subplots(1, 5, figsize=(9.5, 2.2))
+show_image(axes[0], digit, "a digit")
+for ax, picture, kernel, title in (
+    (axes[1], digit, vertical, "vertical edges"),
+    (axes[2], digit, horizontal, "horizontal edges"),
+    (axes[4], moved, vertical, "its vertical edges"),
+):
+    show_image(ax, conv_loops(picture, kernel, padding=1), title, cmap="RdBu", vmin=-3, vmax=3)
+show_image(axes[3], moved, "moved by a pixel")
+plt.show()
+
+seen, seen_moved = conv_loops(digit, vertical, padding=2), conv_loops(moved, vertical, padding=2)
+assert np.allclose(seen_moved[..., 2:-1], seen[..., 1:-2]), "what is seen moves with the picture"
+print(f"weights: {vertical.size} for this layer, {digit.size * seen.size} for a dense one between the same pixels")
+
+# %% [markdown]
+# ## From loops to one matrix product
+#
+# Python is slow at looping, and computers are very fast at matrix products. So let us write down, for every output
+# pixel, the window of input pixels it looks at, as one row of a large matrix. The filters become columns. Then the
+# whole convolution is one product. The trick is called **im2col**.
+
+# %%
+small = np.arange(16).reshape(4, 4)
+rows = np.lib.stride_tricks.sliding_window_view(small, (3, 3)).reshape(4, 9)
+figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3), width_ratios=(1, 2.2))
+marked = np.zeros((4, 4)), np.zeros((4, 9))
+marked[0][0:3, 1:4] = marked[1][1] = 1  # the second window
+for ax, values, mark in ((left, small, marked[0]), (right, rows, marked[1])):
+    ax.imshow(mark, cmap="Blues", vmin=0, vmax=3)
+    for (i, j), value in np.ndenumerate(values):
+        ax.text(j, i, value, ha="center", va="center")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+left.set_title("pixels of x, one window marked")
+right.set(title="im2col: every window is a row", ylabel="output pixel", xlabel="tap of the window")
+plt.show()
+
+
+# %%
+def im2col(x, R, S, stride, padding):
+    """Rows of windows: (N*OH*OW, C*R*S)."""
+    windows = np.lib.stride_tricks.sliding_window_view(pad(x, padding), (R, S), axis=(2, 3))
+    windows = windows[:, :, ::stride, ::stride]  # (N, C, OH, OW, R, S)
+    n, c, OH, OW = windows.shape[:4]
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(n * OH * OW, c * R * S), (OH, OW)
+
+
+def conv_im2col(x, w, stride=1, padding=0):
+    rows, (OH, OW) = im2col(x, *w.shape[2:], stride, padding)
+    y = rows @ w.reshape(len(w), -1).T  # (N*OH*OW, K)
+    return y.reshape(len(x), OH, OW, -1).transpose(0, 3, 1, 2)
+
+
+# %% [markdown]
+# Its price is memory: with a 3 by 3 window every pixel is copied up to nine times. There is a way in between. Loop
+# over the *taps* of the window only, nine turns. For one tap, all output pixels read a shifted copy of the picture, a
+# slice:
+
+
+# %%
+def taps(w, size, stride):
+    """Each tap (r, s) of a window, with the slices of the padded picture that it reads."""
+    for r in range(w.shape[2]):
+        for s in range(w.shape[3]):
+            yield (
+                r,
+                s,
+                slice(r, r + (size[0] - 1) * stride + 1, stride),
+                slice(s, s + (size[1] - 1) * stride + 1, stride),
+            )
+
+
+def conv_taps(x, w, stride=1, padding=0):
+    size = [output_size(x.shape[a], w.shape[a], stride, padding) for a in (2, 3)]
+    x = pad(x, padding)
+    y = np.zeros((len(x), len(w), *size), x.dtype)
+    for r, s, rows, columns in taps(w, size, stride):
+        y += np.einsum("ncij,kc->nkij", x[:, :, rows, columns], w[:, :, r, s], optimize=True)
+    return y
+
+
+# %% [markdown]
+# ## The gradients
+#
+# The formula has one product in it: $x\cdot w$. So each weight's slope is the pixel it was multiplied with, and each
+# pixel's slope is the weight. All that is left is to ask *where*.
+#
+# **The weight** $w_{kcrs}$ is used for every picture and every output pixel. Its shares add up:
+#
+# $$dw_{kcrs} = \sum_{n,i,j} dy_{nkij}\; x_{n,c,\;i\cdot\text{stride}+r,\;j\cdot\text{stride}+s}$$
+#
+# **The pixel** $x_{ncpq}$ is read through every tap that passes over it. For each tap, hand $dy$ back to the place
+# from which that tap read:
+#
+# $$dx_{n,c,\;i\cdot\text{stride}+r,\;j\cdot\text{stride}+s} \mathrel{+}= \sum_k dy_{nkij}\; w_{kcrs}
+# \qquad\text{for every } i, j, r, s$$
+#
+# **The bias** is added to every pixel of its channel: $db_k = \sum_{n,i,j} dy_{nkij}$.
+
+
+# %%
+def conv_gradients(x, w, dy, stride=1, padding=0):
+    size, height, width = dy.shape[2:], *x.shape[2:]
+    x = pad(x, padding)
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for r, s, rows, columns in taps(w, size, stride):
+        dw[:, :, r, s] = np.einsum("nkij,ncij->kc", dy, x[:, :, rows, columns], optimize=True)
+        dx[:, :, rows, columns] += np.einsum("nkij,kc->ncij", dy, w[:, :, r, s], optimize=True)
+    dx = dx[:, :, padding : padding + height, padding : padding + width]  # what fell on the frame is dropped
+    return dx, dw, dy.sum((0, 2, 3))
+
+
+# %% [markdown]
+# ## Check
+#
+# Three ways forward that must agree, with each other and with the library; two gradients, against the library and
+# against measured slopes; for several strides and paddings.
+
+# %%
+random = np.random.default_rng(0)
+for stride, padding in ((1, 0), (1, 1), (2, 1), (3, 2)):
+    x, w = random.standard_normal((2, 3, 8, 7)), random.standard_normal((4, 3, 3, 3))
+    b = random.standard_normal(4)
+    y = conv_loops(x, w, stride, padding)
+    assert np.allclose(conv_im2col(x, w, stride, padding), y) and np.allclose(conv_taps(x, w, stride, padding), y)
+    assert np.allclose(F.conv2d(x, w, b, stride, padding), y + b[:, None, None])
+
+    tensors = [minidl.tensor(array, requires_grad=True) for array in (x, w, b)]
+    dy = random.standard_normal(y.shape)
+    F.conv2d(*tensors, stride, padding).backward(dy)
+    for mine, tensor in zip(conv_gradients(x, w, dy, stride, padding), tensors):
+        assert np.allclose(mine, tensor.grad.numpy())
+    print(f"stride {stride}, padding {padding}: {x.shape[2:]} -> {y.shape[2:]}, forward and three gradients agree")
+
+tiny = [
+    minidl.tensor(random.standard_normal(shape), requires_grad=True) for shape in ((1, 2, 5, 4), (2, 2, 3, 3), (2,))
+]
+assert minidl.gradcheck(lambda *inputs: F.conv2d(*inputs, stride=2, padding=1), tiny)
+
+# %% [markdown]
+# ## In the library
+#
+# The operation and its rule are [minidl/functional/conv.py](../minidl/functional/conv.py) `Conv2d`. Note that the two
+# gradients are operations of their own, so that they can be differentiated again.
+
+# %%
+show_lines("minidl/functional/conv.py", "Conv2d")
+
+# %% [markdown]
+# The loops are in a **kernel** (the same word, alas, for the inner loop of a computation), in several versions of the
+# same contract. The readable one goes tap by tap, as yours does:
+# [kernels/conv2d/reference.py](../kernels/conv2d/reference.py) `forward`,
+# [kernels/conv2d/reference.py](../kernels/conv2d/reference.py) `input_grad` and
+# [kernels/conv2d/reference.py](../kernels/conv2d/reference.py) `weight_grad`. The fast one,
+# [kernels/conv2d/cython_cpu.pyx](../kernels/conv2d/cython_cpu.pyx) `forward`, is compiled, and walks over the pixels
+# so that no matrix of windows is ever built.
+
+# %%
+show_lines("kernels/conv2d/reference.py", "forward")
+show_lines("kernels/conv2d/reference.py", "weight_grad")
+
+# %% [markdown]
+# What do the versions cost? A layer as in a small network: 32 pictures of 28 by 28 with 16 channels, 32 filters of 3
+# by 3. Each is timed a few times, and the best counts.
+
+# %%
+x, w = random.standard_normal((32, 16, 28, 28), np.float32), random.standard_normal((32, 16, 3, 3), np.float32)
+
+
+def milliseconds(function, repeat=3 if FAST else 5):
+    best = np.inf
+    for _ in range(repeat):
+        start = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - start)
+    return 1e3 * best
+
+
+times = {
+    "four loops": milliseconds(lambda: conv_loops(x, w)),
+    "im2col": milliseconds(lambda: conv_im2col(x, w)),
+    "tap by tap": milliseconds(lambda: conv_taps(x, w)),
+}
+for backend, name in (("reference", "minidl, the reference"), ("auto", "minidl, its best here")):
+    with minidl.use_backend(backend):
+        F.conv2d(x, w)  # the first call may have to prepare something
+        times[name] = milliseconds(lambda: F.conv2d(x, w))
+# one multiplication and one addition for each product, in thousand millions
+work = 2 * 32 * 26 * 26 * 32 * 16 * 9 / 1e9
+for name, ms in times.items():
+    print(f"{name:22} {ms:7.2f} ms   {work / (ms / 1e3):6.1f} GFLOP/s")
+assert min(ms for name, ms in times.items() if name.startswith("minidl")) < times["four loops"]
+
+# %%
+figure, axes = plt.subplots(figsize=(7.5, 2.6))
+bars = axes.barh(list(times)[::-1], list(times.values())[::-1])
+axes.bar_label(bars, fmt="{:.2f}", padding=3)
+axes.set(xlabel="milliseconds (shorter is better)", title="one convolution, several ways")
+plt.show()
+
+# %% [markdown]
+# GFLOP/s counts thousand millions of multiplications and additions in a second. The numbers depend on your computer,
+# on what else it does, and on whether the compiled kernels were built. `kernels.table()` lists every version that
+# minidl has of this loop, and which of them can run here:
+
+# %%
+for row in kernels.table():
+    if row.kernel == "conv2d":
+        print(f"{row.backend:16} {'can run' if row.available else row.reason}")
+
+# %% [markdown]
+# ## Something real
+#
+# Edges in a photograph first, with the two kernels from above. The strength of an edge is
+# $\sqrt{\text{vertical}^2 + \text{horizontal}^2}$.
+
+# %%
+photo = load_sample_image("china.jpg")[::2, ::2].mean(2, dtype=np.float32)[None, None] / 255  # grey, half the size
+gx, gy = F.conv2d(photo, vertical, padding=1), F.conv2d(photo, horizontal, padding=1)
+edges = np.sqrt(gx**2 + gy**2)
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+show_image(left, photo, "a photograph", cmap="gray")
+show_image(right, edges, "where it changes", vmin=0, vmax=2)
+plt.show()
+
+# %% [markdown]
+# Someone had to invent those kernels. Now the point of it all: give a fresh kernel the photograph and the picture of
+# vertical edges, say nothing else, and let it learn.
+
+# %%
+x, target = minidl.tensor(photo), minidl.tensor(gx)
+w = minidl.tensor(np.zeros((1, 1, 3, 3), np.float32), requires_grad=True)
+optimizer = optim.Adam([w], lr=0.1)
+losses = []
+for _ in range(300):
+    loss = F.mse_loss(F.conv2d(x, w, padding=1), target)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+print(w.numpy()[0, 0].round(2))
+assert np.abs(w.numpy() - vertical).max() < 0.1 and losses[-1] < 1e-3 * losses[0]
+
+# %%
+figure, axes = plt.subplots(1, 3, figsize=(8.5, 2.6), width_ratios=(1, 1, 2))
+for ax, kernel, title in ((axes[0], vertical, "Sobel, 1968"), (axes[1], w.numpy(), "learned from one photo")):
+    show_image(ax, kernel, title, cmap="RdBu", vmin=-2.5, vmax=2.5)
+    for (r, s), value in np.ndenumerate(kernel[0, 0]):
+        ax.text(s, r, f"{value:.1f}", ha="center", va="center")
+axes[2].semilogy(losses)
+axes[2].set(xlabel="step", ylabel="MSE", title="learning a kernel")
+plt.show()
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** A layer keeps the size of its pictures: $OH = H$. Which padding does that take for stride 1 and a window of
+# 3? Of 5? Of $R$?
+#
+# <details><summary>Answer</summary>
+#
+# $H + 2\,\text{padding} - R + 1 = H$, so $\text{padding} = (R-1)/2$: 1, 2, and so on. Windows of even size have no
+# such padding, which is one reason why nearly all have an odd one. minidl calls it `padding="same"`.
+#
+# ```python
+# for R in (3, 5, 7):
+#     assert output_size(28, R, stride=1, padding=(R - 1) // 2) == 28
+# ```
+# </details>
+#
+# **2.** Show that, for stride 1, $dx$ is itself a convolution: of $dy$, with the kernel turned round by 180 degrees
+# and its input and output channels exchanged. Which padding?
+#
+# <details><summary>Answer</summary>
+#
+# Pixel $p$ is read by output $i$ through tap $r = p - i$. So $dx_p = \sum_r dy_{p-r}\,w_r$: the same sum with the
+# taps in reverse. The output near the border needs $R-1$ zeros around $dy$.
+#
+# ```python
+# x, w = random.standard_normal((2, 3, 6, 6)), random.standard_normal((4, 3, 3, 3))
+# dy = random.standard_normal((2, 4, 4, 4))
+# turned = w[:, :, ::-1, ::-1].swapaxes(0, 1)
+# assert np.allclose(conv_loops(dy, turned, padding=2), conv_gradients(x, w, dy)[0])
+# ```
+# </details>
+#
+# **3.** Two layers of 3 by 3 windows, one after the other: how many pixels of the picture does one output pixel see?
+#
+# <details><summary>Answer</summary>
+#
+# A 3 by 3 window over pixels that each saw 3 by 3: in all 5 by 5. It is called the **receptive field**. The gradient
+# shows it: set $dy$ to 1 in a single place.
+#
+# ```python
+# x = minidl.tensor(np.zeros((1, 1, 9, 9)), requires_grad=True)
+# w = minidl.tensor(np.ones((1, 1, 3, 3)))
+# F.conv2d(F.conv2d(x, w), w)[0, 0, 2, 2].backward()
+# assert np.count_nonzero(x.grad.numpy()) == 25
+# ```
+# </details>
+#
+# ## Next
+#
+# [11 · Pooling and a convolutional network](11_cnn.py): from edges to digits.
