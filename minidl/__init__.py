@@ -4,9 +4,10 @@ from minidl import _source_tree
 
 _source_tree.check()
 
-from minidl import autograd, data, functional, kernels, metrics, models, nn, optim, random, training  # noqa: E402
-from minidl.autograd import (  # noqa: E402
+from minidl import autograd, data, functional, kernels, metrics, models, nn, optim, random, training
+from minidl.autograd import (
     Tensor,
+    debug,
     enable_grad,
     grad,
     gradcheck,
@@ -16,15 +17,50 @@ from minidl.autograd import (  # noqa: E402
     set_grad_enabled,
     tensor,
 )
-from minidl.functional import cat, stack, where  # noqa: E402
-from minidl.kernels import get_num_threads, set_num_threads, use_backend  # noqa: E402
-from minidl.random import manual_seed  # noqa: E402
-from minidl.serialization import load, save  # noqa: E402
+from minidl.functional import (
+    arange,
+    argmax,
+    cat,
+    einsum,
+    empty,
+    exp,
+    eye,
+    flatten,
+    full,
+    full_like,
+    linspace,
+    log,
+    matmul,
+    max,
+    mean,
+    min,
+    ones,
+    ones_like,
+    rand,
+    randint,
+    randn,
+    relu,
+    sigmoid,
+    softmax,
+    sqrt,
+    stack,
+    sum,
+    tanh,
+    where,
+    zeros,
+    zeros_like,
+)
+from minidl.kernels import get_num_threads, set_num_threads, use_backend
+from minidl.random import manual_seed
+from minidl.serialization import load, save
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "autograd", "cat", "data", "enable_grad", "functional", "get_num_threads", "grad", "gradcheck",
-    "gradgradcheck", "is_grad_enabled", "kernels", "load", "manual_seed", "metrics", "models", "nn", "no_grad", "optim",
-    "random", "save", "set_grad_enabled", "set_num_threads", "stack", "tensor", "training", "use_backend", "where",
+    "Tensor", "arange", "argmax", "autograd", "cat", "data", "debug", "einsum", "empty", "enable_grad", "exp", "eye",
+    "flatten", "full", "full_like", "functional", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
+    "is_grad_enabled", "kernels", "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics",
+    "min", "models", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randint", "randn", "random", "relu",
+    "save", "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor",
+    "training", "use_backend", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ The lists hold one array a parameter, all of one dtype and on one device. Source
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from ..arrays import check_array, check_same_kind
@@ -34,24 +35,45 @@ from ..registry import kernel
 Arrays = list[Any]
 
 
+_shape_of, _dtype_of = attrgetter("shape"), attrgetter("dtype")
+
+
 def _check_lists(ws: Arrays, **lists: Arrays | None) -> None:
     """Raise unless every list has, for each array of `ws`, one of its shape, dtype and device."""
     if not ws:
         raise ValueError("ws is empty: there is nothing to change")
+    # Compared as whole lists, since this runs at every step; only where something is wrong, one by one.
+    try:
+        shapes, dtypes, types = list(map(_shape_of, ws)), [ws[0].dtype] * len(ws), [type(ws[0])] * len(ws)
+        for arrays in (ws, *lists.values()):
+            if arrays is not None and (
+                list(map(_shape_of, arrays)) != shapes
+                or list(map(_dtype_of, arrays)) != dtypes
+                or list(map(type, arrays)) != types
+            ):
+                break
+        else:
+            return
+    except AttributeError:
+        pass
+    _explain(ws, lists)
+
+
+def _explain(ws: Arrays, lists: dict[str, Arrays | None]) -> None:
+    """Raise for the first array that does not fit."""
     for i, w in enumerate(ws):
         check_array(w, f"ws[{i}]", 0, at_least=True)
-        if w.dtype != ws[0].dtype:
-            check_same_kind(ws[0], "ws[0]", w, f"ws[{i}]")
+        check_same_kind(ws[0], "ws[0]", w, f"ws[{i}]")
     for name, arrays in lists.items():
         if arrays is None:
             continue
         if len(arrays) != len(ws):
             raise ValueError(f"{name} must have one array for each of the {len(ws)} in ws, got {len(arrays)}")
         for i, (w, array) in enumerate(zip(ws, arrays)):
+            check_array(array, f"{name}[{i}]", 0, at_least=True)
             if array.shape != w.shape:
                 raise ValueError(f"{name}[{i}] must have the shape of ws[{i}], {w.shape}, got {array.shape}")
-            if array.dtype != w.dtype or type(array) is not type(w):
-                check_same_kind(w, f"ws[{i}]", array, f"{name}[{i}]")
+            check_same_kind(w, f"ws[{i}]", array, f"{name}[{i}]")
 
 
 def _check_steps(ws: Arrays, steps: list[int]) -> None:

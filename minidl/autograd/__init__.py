@@ -4,6 +4,7 @@ Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, 
 :mod:`gradient_check` (is the rule right?).
 """
 
+from minidl.autograd.debug import debug
 from minidl.autograd.device import is_array, to_device
 from minidl.autograd.engine import grad, sum_to_shape
 from minidl.autograd.function import Function
@@ -15,6 +16,7 @@ __all__ = [
     "Function",
     "GradientCheckError",
     "Tensor",
+    "debug",
     "enable_grad",
     "grad",
     "gradcheck",

@@ -118,7 +118,8 @@ def _walk(start: dict[Target, Any], wanted: set[Target] | None, retain_graph: bo
             function.check_unchanged()
             for target, dx in zip(function.edges, _apply_rule(function, dy, create_graph)):
                 if target is not None and dx is not None:
-                    _add(gradients, target, _fit(dx, target))
+                    dx = _fit(dx, target)
+                    _add(gradients, target, _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx)
             if not retain_graph:
                 function.free()
     if wanted is None:
@@ -249,7 +250,7 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any
 
 
 def _own(dx: Any, given_out: set[int]) -> Any:
-    """dx as an array of its own: no view, no NumPy scalar, and none that was given out before (they are noted there)."""
+    """dx as an array of its own: no view, no NumPy scalar, none of those given out before (they are noted)."""
     if isinstance(dx, np.generic):
         dx = np.asarray(dx)
     elif id(dx) in given_out or dx.base is not None or not dx.flags.forc:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.autograd.debug import checksums, debug
 from minidl.autograd.device import is_array
 from minidl.autograd.grad_mode import grad_mode
 from minidl.autograd.tensor import Tensor, _wrap
@@ -116,6 +117,7 @@ class Function:
         self.output = output if self.saves_output else None
         self.cells = cells
         self.versions = [cell[0] for cell in cells]
+        self.sums = checksums(self.inputs, self.output) if debug.active else None
 
     def check_unchanged(self) -> None:
         """Raise if an array that the rule reads was changed in place since the operation was recorded."""
@@ -124,6 +126,11 @@ class Function:
             raise RuntimeError(
                 f"backward of {type(self).__name__}: one of the tensors that it read was changed in place since; "
                 "compute the gradient first, or write x = x + y instead of changing x"
+            )
+        if self.sums is not None and self.sums != checksums(self.inputs, self.output):
+            raise RuntimeError(
+                f"backward of {type(self).__name__}: an array that it saved was written to since, past the engine "
+                "(through .data?)"
             )
 
     def free(self) -> None:

@@ -269,6 +269,9 @@ class Tensor:
     def double(self) -> Tensor:
         return self.to(np.float64)
 
+    def int(self) -> Tensor:
+        return self.to(np.int32)
+
     def long(self) -> Tensor:
         return self.to(np.int64)
 

@@ -8,7 +8,9 @@ from minidl.functional.activation import *
 from minidl.functional.attention import *
 from minidl.functional.channels import *
 from minidl.functional.conv import *
+from minidl.functional.creation import *
 from minidl.functional.dropout import *
+from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
 from minidl.functional.embedding import *
 from minidl.functional.indexing import *
@@ -18,5 +20,6 @@ from minidl.functional.norm import *
 from minidl.functional.pool import *
 from minidl.functional.recurrent import *
 from minidl.functional.reduce import *
+from minidl.functional.resize import *
 from minidl.functional.scan import *
 from minidl.functional.shape import *

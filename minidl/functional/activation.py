@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minidl import kernels
 from minidl.autograd import Function, tensor_method
-from minidl.functional.elementwise import erf, exp, namespace, tanh, where
+from minidl.functional.elementwise import as_array, erf, exp, namespace, where
+from minidl.functional.reduce import normalize_axes
 
 __all__ = [
     "elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsigmoid", "relu", "sigmoid", "silu", "softmax",
@@ -20,11 +22,20 @@ class Relu(Function):
     saves_inputs, saves_output = False, True
 
     def forward(self, x):
-        return namespace(x).maximum(x, x.dtype.type(0))
+        return kernels.activations.relu_forward(as_array(x))
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 where x > 0 (that is, y > 0), else 0
-        return dy * _constant(output > 0, dy)
+        return ReluGrad()(dy, output)
+
+
+class ReluGrad(Function):
+    """dx = dy where x > 0 (or NaN), that is, where y is not 0; else 0."""
+
+    def forward(self, dy, y):
+        return kernels.activations.relu_backward(as_array(dy), as_array(y))
+
+    def backward(self, ddx, inputs, output):
+        return ReluGrad()(ddx, inputs[1]), None  # y only chooses
 
 
 class LeakyRelu(Function):
@@ -34,11 +45,23 @@ class LeakyRelu(Function):
         self.slope = slope
 
     def forward(self, x):
-        return namespace(x).where(x > 0, x, x * self.slope)
+        return kernels.activations.leaky_relu_forward(as_array(x), self.slope)
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 where x > 0, else slope
-        return where(inputs[0] > 0, dy, dy * self.slope)
+        return LeakyReluGrad(self.slope)(dy, inputs[0])
+
+
+class LeakyReluGrad(Function):
+    """dx = dy where x > 0, else slope * dy."""
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def forward(self, dy, x):
+        return kernels.activations.leaky_relu_backward(as_array(dy), as_array(x), self.slope)
+
+    def backward(self, ddx, inputs, output):
+        return LeakyReluGrad(self.slope)(ddx, inputs[1]), None  # x only chooses
 
 
 class Elu(Function):
@@ -48,13 +71,26 @@ class Elu(Function):
         self.alpha = alpha
 
     def forward(self, x):
-        xp = namespace(x)
-        return xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, x.dtype.type(0))))
+        return kernels.activations.elu_forward(as_array(x), self.alpha)
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 where x > 0, else alpha * e^x
-        x = inputs[0]
-        return where(x > 0, dy, dy * self.alpha * exp(where(x > 0, 0, x)))
+        return EluGrad(self.alpha)(dy, inputs[0])
+
+
+class EluGrad(Function):
+    """dx = dy where x > 0, else dy * alpha * e^x."""
+
+    def __init__(self, alpha):
+        self.alpha = alpha
+
+    def forward(self, dy, x):
+        return kernels.activations.elu_backward(as_array(dy), as_array(x), self.alpha)
+
+    def backward(self, ddx, inputs, output):
+        dy, x = inputs
+        ddy = EluGrad(self.alpha)(ddx, x)
+        # the derivative of e^x is e^x
+        return ddy, where(x > 0, 0, ddy * dy) if self.needs(1) else None
 
 
 class Sigmoid(Function):
@@ -63,14 +99,75 @@ class Sigmoid(Function):
     saves_inputs, saves_output = False, True
 
     def forward(self, x):
-        xp = namespace(x)
-        # e^-|x| never overflows: y = 1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below
-        decay = xp.exp(-xp.abs(x))
-        return xp.where(x >= 0, 1, decay) / (1 + decay)
+        return kernels.activations.sigmoid_forward(as_array(x))
 
     def backward(self, dy, inputs, output):
-        # dy/dx = y * (1 - y)
-        return dy * (output * (1 - output))
+        return SigmoidGrad()(dy, output)
+
+
+class SigmoidGrad(Function):
+    """dx = dy * y * (1 - y)."""
+
+    def forward(self, dy, y):
+        return kernels.activations.sigmoid_backward(as_array(dy), as_array(y))
+
+    def backward(self, ddx, inputs, output):
+        dy, y = inputs
+        # ddx moves dy as dy moved x, and y by dy * (1 - 2 * y)
+        return SigmoidGrad()(ddx, y), ddx * dy * (1 - 2 * y) if self.needs(1) else None
+
+
+class Silu(Function):
+    """y = x * sigmoid(x)."""
+
+    def forward(self, x):
+        return kernels.activations.silu_forward(as_array(x))
+
+    def backward(self, dy, inputs, output):
+        return SiluGrad()(dy, inputs[0])
+
+
+class SiluGrad(Function):
+    """dx = dy * s * (1 + x * (1 - s)) with s = sigmoid(x)."""
+
+    def forward(self, dy, x):
+        return kernels.activations.silu_backward(as_array(dy), as_array(x))
+
+    def backward(self, ddx, inputs, output):
+        dy, x = inputs
+        if not self.needs(1):
+            return SiluGrad()(ddx, x), None
+        s = sigmoid(x)
+        # d/dx (s + x * s * (1 - s)) = s * (1 - s) * (2 + x * (1 - 2 * s))
+        return SiluGrad()(ddx, x), ddx * dy * (s * (1 - s) * (2 + x * (1 - 2 * s)))
+
+
+class GeluTanh(Function):
+    """y = x/2 * (1 + tanh(u)) = x * sigmoid(v) with v = 2u = 2 * sqrt(2/pi) * (x + 0.044715 * x^3)."""
+
+    def forward(self, x):
+        return kernels.activations.gelu_tanh_forward(as_array(x))
+
+    def backward(self, dy, inputs, output):
+        return GeluTanhGrad()(dy, inputs[0])
+
+
+class GeluTanhGrad(Function):
+    """dx = dy * s * (1 + x * (1 - s) * v') with s = sigmoid(v)."""
+
+    def forward(self, dy, x):
+        return kernels.activations.gelu_tanh_backward(as_array(dy), as_array(x))
+
+    def backward(self, ddx, inputs, output):
+        dy, x = inputs
+        if not self.needs(1):
+            return GeluTanhGrad()(ddx, x), None
+        c = 2 * math.sqrt(2 / math.pi)
+        # v, v' and v'', its derivatives by x
+        v, dv, ddv = c * (x + 0.044715 * x * x * x), c * (1 + 3 * 0.044715 * x * x), c * 6 * 0.044715 * x
+        s = sigmoid(v)
+        # d/dx (s + x * s * (1 - s) * v') = s * (1 - s) * (2 * v' + x * (v'' + (1 - 2 * s) * v'^2))
+        return GeluTanhGrad()(ddx, x), ddx * dy * (s * (1 - s) * (2 * dv + x * (ddv + (1 - 2 * s) * dv * dv)))
 
 
 class Softplus(Function):
@@ -88,6 +185,15 @@ class Softplus(Function):
         return dy * sigmoid(inputs[0] * self.beta)
 
 
+def _along(kernel: Any, axis: tuple[int, ...], *arrays: Any) -> Any:
+    """kernel(*arrays), for a kernel that goes along the last axis."""
+    if not axis:  # a number is a row of one
+        return kernel(*(x.reshape(1) for x in arrays)).reshape(())
+    if arrays[0].size == 0:
+        return arrays[0]
+    return kernel(*(x.swapaxes(axis[0], -1) for x in arrays)).swapaxes(axis[0], -1)
+
+
 class Softmax(Function):
     """y[i] = e^x[i] / sum_j e^x[j] along an axis."""
 
@@ -97,14 +203,29 @@ class Softmax(Function):
         self.axis = axis
 
     def forward(self, x):
-        xp = namespace(x)
-        # subtracting the maximum changes nothing and keeps e^x from overflowing
-        e = xp.exp(x - x.max(self.axis, keepdims=True))
-        return e / e.sum(self.axis, keepdims=True)
+        return _along(kernels.softmax.forward, self.axis, x)
 
     def backward(self, dy, inputs, output):
-        # dx[i] = y[i] * (dy[i] - sum_j dy[j] * y[j])
-        return output * (dy - (dy * output).sum(self.axis, keepdims=True))
+        return SoftmaxGrad(self.axis)(dy, output)
+
+
+class SoftmaxGrad(Function):
+    """dx[i] = y[i] * (dy[i] - sum_j dy[j] * y[j])."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, dy, y):
+        return _along(kernels.softmax.input_grad, self.axis, dy, y)
+
+    def backward(self, ddx, inputs, output):
+        dy, y = inputs
+        ddy = SoftmaxGrad(self.axis)(ddx, y)  # dx is made of dy by a symmetric matrix
+        if not self.needs(1):
+            return ddy, None
+        # y[i] moves dx[i] itself, and all others through the sum
+        sums = [(d * y).sum(self.axis, keepdims=True) for d in (dy, ddx)]
+        return ddy, ddx * (dy - sums[0]) - dy * sums[1]
 
 
 class LogSoftmax(Function):
@@ -116,18 +237,27 @@ class LogSoftmax(Function):
         self.axis = axis
 
     def forward(self, x):
-        xp = namespace(x)
-        shifted = x - x.max(self.axis, keepdims=True)
-        return shifted - xp.log(xp.exp(shifted).sum(self.axis, keepdims=True))
+        return _along(kernels.softmax.log_forward, self.axis, x)
 
     def backward(self, dy, inputs, output):
-        # dx[i] = dy[i] - e^y[i] * sum_j dy[j]
-        return dy - exp(output) * dy.sum(self.axis, keepdims=True)
+        return LogSoftmaxGrad(self.axis)(dy, output)
 
 
-def _constant(mask: Any, dy: Any) -> Any:
-    """A boolean mask as numbers in the dtype of dy; an array, for nothing flows through a mask."""
-    return getattr(mask, "data", mask).astype(dy.dtype) if not hasattr(mask, "astype") else mask.astype(dy.dtype)
+class LogSoftmaxGrad(Function):
+    """dx[i] = dy[i] - e^y[i] * sum_j dy[j]."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, dy, y):
+        return _along(kernels.softmax.log_input_grad, self.axis, dy, y)
+
+    def backward(self, ddx, inputs, output):
+        dy, y = inputs
+        moved = ddx * exp(y)
+        # dy[j] moves dx[j] itself, and every dx[i] by -e^y[i]
+        ddy = ddx - moved.sum(self.axis, keepdims=True)
+        return ddy, -moved * dy.sum(self.axis, keepdims=True) if self.needs(1) else None
 
 
 @tensor_method()
@@ -161,7 +291,7 @@ def sigmoid(x: Any) -> Any:
 
 def silu(x: Any) -> Any:
     """x * sigmoid(x), also known as swish."""
-    return x * sigmoid(x)
+    return Silu()(x)
 
 
 def softplus(x: Any, beta: float = 1.0) -> Any:
@@ -186,7 +316,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate == "none":
         return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
     if approximate == "tanh":
-        return x * 0.5 * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+        return GeluTanh()(x)
     raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
@@ -200,10 +330,17 @@ def softmax(x: Any, dim: int = -1) -> Any:
     >>> minidl.tensor([0.0, 0.0]).softmax(0)
     tensor([0.5, 0.5])
     """
-    return Softmax(dim)(x)
+    return Softmax(_axis("softmax", x, dim))(x)
 
 
 @tensor_method()
 def log_softmax(x: Any, dim: int = -1) -> Any:
     """log(softmax(x)), exact where softmax would round to 0."""
-    return LogSoftmax(dim)(x)
+    return LogSoftmax(_axis("log_softmax", x, dim))(x)
+
+
+def _axis(name: str, x: Any, dim: int) -> tuple[int, ...]:
+    """`dim` as a tuple of one axis, or of none for a single number."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: x must be floating point, got {x.dtype}; convert with x.float()")
+    return normalize_axes(dim, x.ndim)

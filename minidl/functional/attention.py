@@ -13,7 +13,7 @@ import numpy as np
 from minidl.autograd import Tensor
 from minidl.functional.activation import softmax
 from minidl.functional.dropout import dropout
-from minidl.functional.elementwise import namespace, where
+from minidl.functional.elementwise import astype, namespace, where
 from minidl.functional.linear import matmul
 from minidl.functional.shape import swapaxes
 
@@ -99,7 +99,7 @@ def attention_weights(
     if _data(attn_mask).dtype == np.bool_:
         scores = where(attn_mask, scores, -math.inf)
     else:
-        scores = scores + attn_mask
+        scores = scores + astype(attn_mask, scores.dtype)
     # a query that sees no key: its scores are all -inf, which softmax would turn into 0/0
     blind = _data(scores).max(-1, keepdims=True, initial=-math.inf) == -math.inf  # (..., L, 1)
     if not blind.any():

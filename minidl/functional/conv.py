@@ -19,7 +19,7 @@ from minidl.autograd import Function
 from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import add
 from minidl.functional.shape import pad, reshape, squeeze, unsqueeze
-from minidl.kernels.arrays import pair
+from minidl.kernels import pair
 
 __all__ = ["conv1d", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
 
@@ -258,7 +258,13 @@ def conv_transpose2d(
         size.append((n - 1) * step - 2 * border + spread * (taps - 1) + more + 1)
     if min(size) < 1:
         raise ValueError(f"conv_transpose2d: the output would have size {tuple(size)}; padding {padding} is too large")
-    y = conv2d_input_grad(x, w, tuple(size), stride, padding, dilation, groups)
+    if extra[0] < steps[0] and extra[1] < steps[1]:
+        y = conv2d_input_grad(x, w, tuple(size), stride, padding, dilation, groups)
+    else:  # no conv2d has such an output: all places where a window reaches, cut or filled with zeros
+        whole = [n - more + 2 * border for n, more, border in zip(size, extra, borders)]
+        y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
+        (top, left), (below, right) = borders, (more - border for more, border in zip(extra, borders))
+        y = pad(y, (-left, right, -top, below))
     return y if b is None else add(y, reshape(b, (1, -1, 1, 1)))
 
 

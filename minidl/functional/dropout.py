@@ -9,7 +9,7 @@ import numpy as np
 from minidl import random
 from minidl.autograd import Tensor
 from minidl.functional.elementwise import mul, namespace
-from minidl.kernels.arrays import channels_last
+from minidl.kernels import channels_last
 
 __all__ = ["dropout", "dropout2d"]
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method, to_device
 from minidl.functional import error_function
-from minidl.kernels.arrays import array_module
+from minidl.kernels import array_module
 
 __all__ = [
     "abs", "add", "astype", "ceil", "clamp", "clip", "cos", "div", "eq", "erf", "exp", "expm1", "floor",
@@ -31,6 +32,11 @@ def namespace(*values: Any) -> Any:
         if is_array(value):
             return array_module(value)
     return np
+
+
+def as_array(x: Any) -> Any:
+    """x as the kernels want it: an array also where NumPy gives a number for an array without axes."""
+    return np.asarray(x) if isinstance(x, (np.generic, float, int)) else x
 
 
 def recordable(*values: Any) -> bool:
@@ -119,9 +125,9 @@ class Maximum(Function):
         return namespace(x1, x2).maximum(x1, x2)
 
     def backward(self, dy, inputs, output):
-        # all of dy goes to the larger one, half to each where they are equal
+        # all of dy goes to the larger one, half to each where they are equal, all to both where one is NaN
         x1, x2 = inputs
-        return dy * _share(x1 > x2, x1 == x2, dy), dy * _share(x2 > x1, x1 == x2, dy)
+        return dy * _share(x1 < x2, x1 == x2, dy), dy * _share(x2 < x1, x1 == x2, dy)
 
 
 class Minimum(Function):
@@ -131,15 +137,15 @@ class Minimum(Function):
         return namespace(x1, x2).minimum(x1, x2)
 
     def backward(self, dy, inputs, output):
-        # all of dy goes to the smaller one, half to each where they are equal
+        # all of dy goes to the smaller one, half to each where they are equal, all to both where one is NaN
         x1, x2 = inputs
-        return dy * _share(x1 < x2, x1 == x2, dy), dy * _share(x2 < x1, x1 == x2, dy)
+        return dy * _share(x1 > x2, x1 == x2, dy), dy * _share(x2 > x1, x1 == x2, dy)
 
 
-def _share(wins: Any, ties: Any, dy: Any) -> Any:
-    """1 where `wins`, 1/2 where `ties`, 0 elsewhere, in the dtype of dy: a constant, so an array."""
-    wins, ties = (mask.data if isinstance(mask, Tensor) else mask for mask in (wins, ties))
-    return wins.astype(dy.dtype) + ties.astype(dy.dtype) / 2
+def _share(loses: Any, ties: Any, dy: Any) -> Any:
+    """0 where it `loses`, 1/2 where it `ties`, 1 elsewhere, in the dtype of dy: a constant, so an array."""
+    loses, ties = (mask.data if isinstance(mask, Tensor) else mask for mask in (loses, ties))
+    return 1 - loses.astype(dy.dtype) - ties.astype(dy.dtype) / 2
 
 
 class Remainder(Function):
@@ -411,11 +417,23 @@ class Tanh(Function):
     saves_inputs, saves_output = False, True
 
     def forward(self, x):
-        return namespace(x).tanh(x)
+        return kernels.activations.tanh_forward(as_array(x))
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 - tanh(x)^2 = 1 - y^2
-        return dy * (1 - output * output)
+        return TanhGrad()(dy, output)
+
+
+class TanhGrad(Function):
+    """dx = dy * (1 - y^2)."""
+
+    def forward(self, dy, y):
+        return kernels.activations.tanh_backward(as_array(dy), as_array(y))
+
+    def backward(self, ddx, inputs, output):
+        dy, y = inputs
+        # ddx moves dy as dy moved x, and y by -2 * y * dy
+        return TanhGrad()(ddx, y), ddx * dy * y * -2 if self.needs(1) else None
 
 
 class Erf(Function):
@@ -575,11 +593,14 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
 
 
 @tensor_method("clip", "clamp")
-def clip(x: Any, min: float | None = None, max: float | None = None) -> Any:
-    """x, but at least `min` and at most `max`; the gradient is 0 outside, 1 inside and on the bounds."""
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
     if min is None and max is None:
         raise ValueError("clip needs min, max or both")
-    return Clip(min, max)(x)
+    if not (hasattr(min, "shape") or hasattr(max, "shape")):
+        return Clip(min, max)(x)
+    y = x if min is None else where(x < min, min, x)
+    return y if max is None else where(y > max, max, y)
 
 
 clamp = clip
@@ -595,28 +616,49 @@ def _unrecorded(compute: Any, *values: Any) -> Any:
     return Tensor(result) if recordable(*values) else result
 
 
+class Flat(Function):
+    """y = f(x) for an f that is constant between its jumps, so that its gradient is 0."""
+
+    saves_inputs = False
+
+    def __init__(self, compute):
+        self.compute = compute
+
+    def forward(self, x):
+        return self.compute(x)
+
+    def backward(self, dy, inputs, output):
+        data = dy.data if isinstance(dy, Tensor) else dy
+        return where(namespace(data).zeros(data.shape, bool), dy, 0)  # not dy * 0, which is NaN for an infinite dy
+
+
 @tensor_method()
 def sign(x: Any) -> Any:
-    """-1, 0 or 1; its gradient is 0."""
-    return _unrecorded(lambda x: namespace(x).sign(x), x)
+    """-1, 0 or 1, and 0 for NaN; its gradient is 0."""
+    return Flat(_sign)(x)
+
+
+def _sign(x: Any) -> Any:
+    y = namespace(x).sign(x)
+    return namespace(x).where(y == y, y, x.dtype.type(0)) if x.dtype.kind == "f" else y
 
 
 @tensor_method()
 def floor(x: Any) -> Any:
     """The largest integer not above x; its gradient is 0."""
-    return _unrecorded(lambda x: namespace(x).floor(x), x)
+    return Flat(lambda x: namespace(x).floor(x))(x)
 
 
 @tensor_method()
 def ceil(x: Any) -> Any:
     """The smallest integer not below x; its gradient is 0."""
-    return _unrecorded(lambda x: namespace(x).ceil(x), x)
+    return Flat(lambda x: namespace(x).ceil(x))(x)
 
 
 @tensor_method()
 def round(x: Any, decimals: int = 0) -> Any:
     """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
-    return _unrecorded(lambda x: namespace(x).round(x, decimals), x)
+    return Flat(lambda x: namespace(x).round(x, decimals))(x)
 
 
 @tensor_method("__eq__", "eq")
@@ -655,22 +697,29 @@ def ge(x1: Any, x2: Any) -> Any:
     return _unrecorded(lambda x1, x2: x1 >= x2, x1, x2)
 
 
-@tensor_method("__and__", "__rand__", "logical_and")
+@tensor_method()
 def logical_and(x1: Any, x2: Any) -> Any:
-    """x1 and x2, of booleans (of integers: bit by bit)."""
-    return _unrecorded(lambda x1, x2: x1 & x2, x1, x2)
+    """Whether both x1 and x2 are true (not 0)."""
+    return _unrecorded(lambda x1, x2: namespace(x1, x2).logical_and(x1, x2), x1, x2)
 
 
-@tensor_method("__or__", "__ror__", "logical_or")
+@tensor_method()
 def logical_or(x1: Any, x2: Any) -> Any:
-    """x1 or x2, of booleans (of integers: bit by bit)."""
-    return _unrecorded(lambda x1, x2: x1 | x2, x1, x2)
+    """Whether x1 or x2 or both are true (not 0)."""
+    return _unrecorded(lambda x1, x2: namespace(x1, x2).logical_or(x1, x2), x1, x2)
 
 
-@tensor_method("__invert__", "logical_not")
+@tensor_method()
 def logical_not(x: Any) -> Any:
-    """Not x, of booleans (of integers: bit by bit)."""
-    return _unrecorded(lambda x: ~x, x)
+    """Whether x is not true (is 0)."""
+    return _unrecorded(lambda x: namespace(x).logical_not(x), x)
+
+
+# On integers bit by bit, on booleans the logical functions above
+tensor_method("__and__", "__rand__")(lambda x1, x2: _unrecorded(lambda x1, x2: x1 & x2, x1, x2))
+tensor_method("__or__", "__ror__")(lambda x1, x2: _unrecorded(lambda x1, x2: x1 | x2, x1, x2))
+tensor_method("__xor__", "__rxor__")(lambda x1, x2: _unrecorded(lambda x1, x2: x1 ^ x2, x1, x2))
+tensor_method("__invert__")(lambda x: _unrecorded(lambda x: ~x, x))
 
 
 @tensor_method()

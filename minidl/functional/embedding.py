@@ -25,6 +25,10 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
     (..., D)
     """
     positions = indices.data if isinstance(indices, Tensor) else indices
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: weight must be (V, D), got shape {tuple(weight.shape)}")
+    if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise ValueError(f"padding_idx must be a row of weight {tuple(weight.shape)}, got {padding_idx}")
     if positions.dtype.kind not in "iu":
         raise TypeError(f"indices must be integers, got {positions.dtype}")
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= weight.shape[0]):

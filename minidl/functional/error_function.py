@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.kernels.arrays import array_module
+from minidl.kernels import array_module
 
 # erf(x) = x * P(x^2) / Q(x^2) for |x| <= 0.46875, highest power first
 SMALL_P = (

@@ -8,7 +8,8 @@ import numpy as np
 
 from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
 from minidl.functional.elementwise import namespace, where
-from minidl.functional.reduce import ValuesAndIndices, normalize_axes
+from minidl.functional.reduce import ValuesAndIndices, broadcast_to, normalize_axes
+from minidl.functional.shape import reshape
 
 __all__ = [
     "gather",
@@ -56,12 +57,23 @@ class IndexAdd(Function):
         y = xp.zeros(self.new_shape, x.dtype)
         if self.distinct:
             y[self.key] = x
+        elif isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu" and self.key.size:
+            _add_rows(y, self.key.reshape(-1), x.reshape(-1, *y.shape[1:]))
         else:
             xp.add.at(y, self.key, x)
         return y
 
     def backward(self, dy, inputs, output):
         return Index(self.key, self.distinct)(dy)
+
+
+def _add_rows(y: np.ndarray, rows: np.ndarray, x: np.ndarray) -> None:
+    """y[rows[i]] += x[i] where y is 0: sorted, equal rows are one sum each (six times faster than ``add.at``)."""
+    rows = rows % len(y)  # negative ones count from the end
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    y[rows[starts]] = np.add.reduceat(x[order], starts)
 
 
 def _is_basic(key: Any) -> bool:
@@ -83,6 +95,8 @@ def _plain(part: Any, x: Any) -> Any:
         part = np.asarray(part) if part else np.zeros(0, np.int64)
     if hasattr(part, "dtype") and part.dtype.kind not in "iub":
         raise IndexError(f"an index must hold integers or booleans, got {part.dtype}")
+    if hasattr(part, "dtype") and part.ndim == 0 and part.dtype.kind in "iu":
+        return int(part)
     return namespace(_data(x)).asarray(part) if isinstance(part, np.ndarray) else part
 
 
@@ -97,7 +111,37 @@ def index(x: Any, key: Any) -> Any:
     >>> x[:, 1], x[x > 2]
     (tensor([2., 4.]), tensor([3., 4.]))
     """
-    return Index(_plain_key(key, x))(x)
+    for step in _steps(_plain_key(key, x), x.ndim):
+        x = Index(step)(x)
+    return x
+
+
+def _steps(key: Any, ndim: int) -> tuple:
+    """The keys to use one after the other: integers beside arrays pick first, as in PyTorch.
+
+    In ``x[0, :, rows]`` NumPy would count the 0 among the arrays, and move their axis to the front.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    if not any(hasattr(part, "ndim") for part in parts) or not any(type(part) is int for part in parts):
+        return (key,)
+    used = 0  # axes of x that the key names
+    for part in parts:
+        if hasattr(part, "ndim"):
+            used += part.ndim if part.dtype == bool else 1
+        else:
+            used += part is not None and part is not Ellipsis
+    first, second = [], []
+    for part in parts:
+        if hasattr(part, "ndim"):
+            first += [slice(None)] * (part.ndim if part.dtype == bool else 1)
+            second.append(part)
+        elif part is Ellipsis:
+            first += [slice(None)] * (ndim - used)
+            second += [slice(None)] * (ndim - used)
+        else:
+            first.append(part)
+            second += [slice(None)] if type(part) is not int else []
+    return tuple(first), tuple(second)
 
 
 def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
@@ -115,58 +159,85 @@ def set_item(x: Tensor, key: Any, value: Any) -> None:
         raise RuntimeError(
             "x[key] = value would change a recorded tensor; use minidl.where(mask, value, x), or no_grad()"
         )
-    x.data[key] = value.data if isinstance(value, Tensor) else value
+    *first, last = _steps(key, x.ndim)
+    memory = x.data[first[0]] if first else x.data
+    memory[last] = value.data if isinstance(value, Tensor) else value
     x.changed()
 
 
 @tensor_method()
-def take_along_dim(x: Any, indices: Any, dim: int, distinct: bool = False) -> Any:
-    """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; other axes must match.
+def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool = False) -> Any:
+    """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast.
 
-    `distinct` promises that no number of x is taken twice, which makes the gradient faster.
+    `dim` None takes from the flattened x. `distinct` promises that no number of x is taken twice, which makes the
+    gradient faster.
     """
-    (axis,) = normalize_axes(dim, x.ndim) or (None,)
-    if axis is None:
-        return x * 1
-    positions = _plain(indices, x)
-    grids = np.ogrid[tuple(slice(n) for n in positions.shape)]
+    positions = _data(indices)
+    if x.ndim == 0:
+        return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
+    if dim is None:
+        x, positions, dim = reshape(x, -1), positions.reshape(-1), 0
+    (axis,) = normalize_axes(dim, x.ndim)
+    if positions.ndim != x.ndim:
+        raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
+    # one array of positions for each axis, all of them broadcast against each other
+    grids = [np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
     xp = namespace(positions)
+    positions = _plain(positions, x)
     key = tuple(positions if i == axis else xp.asarray(grid) for i, grid in enumerate(grids))
     return Index(key, distinct)(x)
 
 
 @tensor_method()
 def gather(x: Any, dim: int, index: Any) -> Any:
-    """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes."""
-    positions = _plain(index, x)
+    """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes.
+
+    Along the other axes `index` may be shorter than x.
+    """
+    positions = _data(index)
+    if x.ndim == 0 or positions.ndim == 0:
+        shape = tuple(positions.shape)
+        return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
     if positions.ndim != x.ndim:
         raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    (axis,) = normalize_axes(dim, x.ndim) or (0,)
-    size = x.shape[axis] if x.ndim else 1
+    (axis,) = normalize_axes(dim, x.ndim)
+    for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
+        if i != axis and n > size:
+            raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
+    size = x.shape[axis]
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
         raise IndexError(
             f"index must be from 0 to {size - 1} along dim {dim}, got {positions.min()} to {positions.max()}"
         )
-    return take_along_dim(x, positions, dim)
+    part = tuple(slice(n) if i != axis else slice(None) for i, n in enumerate(positions.shape))
+    return take_along_dim(x[part], positions, axis)
 
 
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """The entries `index` (one axis of integers) of x along `dim`."""
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = normalize_axes(dim, x.ndim) or (0,)
+    positions = _data(index)
+    if positions.ndim > 1:
+        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
+    if x.ndim == 0:
+        return reshape(index_select(reshape(x, -1), 0, positions), ())
     return Index((slice(None),) * axis + (_plain(index, x),))(x)
 
 
 @tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
     """`value` where `mask` is true, x elsewhere."""
+    if getattr(value, "ndim", 0):
+        raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
     return where(mask, value, x)
 
 
 @tensor_method()
 def masked_select(x: Any, mask: Any) -> Any:
     """The values of x where `mask` is true, in one axis."""
-    return index(x, mask)
+    shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
+    return index(broadcast_to(x, shape), namespace(_data(mask)).broadcast_to(_data(mask), shape))
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Any:
@@ -202,7 +273,9 @@ def sort(x: Any, dim: int = -1, descending: bool = False) -> ValuesAndIndices:
         order = data.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(data, axis), axis, kind="stable"), axis)
     else:
         order = xp.argsort(data, axis, kind="stable")
-    return ValuesAndIndices(take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order)
+    return ValuesAndIndices(
+        take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order
+    )
 
 
 @tensor_method()

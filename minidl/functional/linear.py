@@ -144,6 +144,10 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
         raise ValueError(
             f"linear: x must be (..., C) and w (K, C) with one C, got x {tuple(x.shape)} and w {tuple(w.shape)}"
         )
+    if x.dtype != w.dtype:
+        raise TypeError(
+            f"linear: x must have the dtype of w, {w.dtype}, got {x.dtype}; convert with x.astype({str(w.dtype)!r})"
+        )
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: b must be ({w.shape[0]},) for w {tuple(w.shape)}, got {tuple(b.shape)}")
     rows = x if x.ndim == 2 else reshape(x, (-1 if x.size else _rows(x), x.shape[-1]))

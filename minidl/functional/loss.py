@@ -5,16 +5,18 @@ Every loss gives one value for each sample (or number); `reduction` is ``"mean"`
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor
-from minidl.functional.activation import log_sigmoid, log_softmax
+from minidl import kernels
+from minidl.autograd import Function, Tensor
+from minidl.functional.activation import SoftmaxGrad, log_sigmoid, log_softmax, softmax
 from minidl.functional.elementwise import abs, exp, log, maximum, namespace, sqrt, square, where
-from minidl.functional.indexing import take_along_dim
-from minidl.functional.reduce import mean, sum
-from minidl.functional.shape import reshape, squeeze
+from minidl.functional.indexing import Index
+from minidl.functional.reduce import broadcast_to, mean, sum
+from minidl.functional.shape import movedim, reshape, unsqueeze
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity", "cross_entropy", "huber_loss",
@@ -131,6 +133,8 @@ def cross_entropy(
     axis = 0 if input.ndim == 1 else 1
     if input.ndim == 0:
         raise ValueError("cross_entropy: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
+    if target.dtype.kind != "f" and label_smoothing == 0:
+        return _cross_entropy_of_classes(input, target, weight, ignore_index, reduction)
     log_p = log_softmax(input, axis)
     classes = input.shape[axis]
     if target.dtype.kind == "f":
@@ -143,18 +147,72 @@ def cross_entropy(
             samples *= n
         return sum(losses) / samples if reduction == "mean" else _reduce(losses, reduction)
     plain = nll_loss(log_p, target, weight, ignore_index, reduction)
-    if label_smoothing == 0:
-        return plain
     # the loss is linear in q: (1 - e) * (loss of the class) + e/C * (sum of the losses of all classes)
     spread = -sum(log_p if weight is None else log_p * _along(weight, axis, input.ndim), axis)
     kept = _kept(target, ignore_index, input.dtype)
-    spread = spread * kept
+    spread = where(kept == 0, 0, spread)
     if reduction == "mean":
         total = sum(kept) if weight is None else sum(_class_weights(weight, target, ignore_index) * kept)
         spread = sum(spread) / total
     else:
         spread = _reduce(spread, reduction)
     return plain * (1 - label_smoothing) + spread * (label_smoothing / classes)
+
+
+def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    axis = 0 if input.ndim == 1 else 1
+    _check_class_numbers(input, target, axis)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    weight = weight.data if isinstance(weight, Tensor) else weight
+    rows, row_target = input, target  # (N, C), (N,)
+    if input.ndim != 2:
+        last = input if axis == 0 else movedim(input, 1, -1)
+        samples = math.prod(target.shape)
+        rows, row_target = reshape(last, (samples, input.shape[axis])), reshape(target, (samples,))
+    loss = CrossEntropy(weight, ignore_index, reduction)(rows, row_target)
+    return reshape(loss, target.shape) if reduction == "none" and input.ndim != 2 else loss
+
+
+class CrossEntropy(Function):
+    """losses[n] = -weight[t] * log(softmax(x[n])[t]) with t = target[n], or their sum or weighted mean."""
+
+    def __init__(self, weight, ignore_index, reduction):
+        self.weight, self.ignore_index, self.reduction = weight, ignore_index, reduction
+
+    def forward(self, x, target):
+        losses, total = kernels.cross_entropy.forward(x, target, self.weight, self.ignore_index)
+        self.divisor = total if self.reduction == "mean" else 1
+        return losses if self.reduction == "none" else losses.sum() / self.divisor
+
+    def backward(self, dy, inputs, output):
+        x, target = inputs
+        dlosses = dy if self.reduction == "none" else broadcast_to(dy / self.divisor, target.shape)
+        return CrossEntropyGrad(self.weight, self.ignore_index)(dlosses, x, target), None
+
+
+class CrossEntropyGrad(Function):
+    """dx[n,c] = dlosses[n] * weight[t] * (p[n,c] - (1 where c = t, else 0)) with p = softmax(x), t = target[n]."""
+
+    def __init__(self, weight, ignore_index):
+        self.weight, self.ignore_index = weight, ignore_index
+
+    def forward(self, dlosses, x, target):
+        return kernels.cross_entropy.backward(dlosses, x, target, self.weight, self.ignore_index)
+
+    def backward(self, ddx, inputs, output):
+        dlosses, x, target = inputs
+        ddlosses = dx = None
+        if self.needs(0):
+            # ddlosses[n] = sum_c ddx[n,c] * (dx[n,c] for dlosses[n] = 1)
+            ddlosses = sum(ddx * CrossEntropyGrad(self.weight, self.ignore_index)(dlosses * 0 + 1, x, target), 1)
+        if self.needs(1):
+            # dp[n,c] = ddx[n,c] * dlosses[n] * weight[t]
+            scale = _kept(target, self.ignore_index, x.dtype)
+            if self.weight is not None:
+                scale = scale * _class_weights(self.weight, target, self.ignore_index)
+            dx = SoftmaxGrad((1,))(ddx * unsqueeze(dlosses * scale, 1), softmax(x, 1))
+        return ddlosses, dx, None
 
 
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
@@ -171,6 +229,26 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     """
     _check_float("nll_loss", input)
     axis = 0 if input.ndim == 1 else 1
+    _check_class_numbers(input, target, axis)
+    labels = target.data if isinstance(target, Tensor) else target
+    ignored = labels == ignore_index
+    _check_labels(labels, input.shape[axis], ignored)
+    # losses[n, ...] = -input[n, label[n, ...], ...]
+    safe = namespace(labels).where(ignored, 0, labels)
+    places = [
+        namespace(labels).arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - i)) for i, n in enumerate(labels.shape)
+    ]
+    losses = -Index((*places[:axis], safe, *places[axis:]), distinct=True)(input)
+    if weight is None and isinstance(labels, np.ndarray) and not ignored.any():
+        return _reduce(losses, reduction)
+    kept = _kept(target, ignore_index, input.dtype)
+    if weight is not None:
+        kept = kept * _class_weights(weight, target, ignore_index)
+    losses = where(ignored, 0, losses * kept)
+    return sum(losses) / sum(kept) if reduction == "mean" else _reduce(losses, reduction)
+
+
+def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
     expected = tuple(n for i, n in enumerate(input.shape) if i != axis)
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
@@ -178,23 +256,12 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         raise ValueError(
             f"target must have shape {expected} for an input of shape {tuple(input.shape)}, got {tuple(target.shape)}"
         )
-    labels = target.data if isinstance(target, Tensor) else target
-    _check_labels(labels, input.shape[axis], ignore_index)
-    kept = _kept(target, ignore_index, input.dtype)
-    safe = namespace(labels).where(labels == ignore_index, 0, labels)
-    losses = -squeeze(take_along_dim(input, safe[..., None] if axis == 0 else safe[:, None], axis, distinct=True), axis)
-    if weight is not None:
-        kept = kept * _class_weights(weight, target, ignore_index)
-    if weight is None and isinstance(labels, np.ndarray) and not (labels == ignore_index).any():
-        return _reduce(losses, reduction)
-    losses = where(kept == 0, 0, losses) * kept
-    return sum(losses) / sum(kept) if reduction == "mean" else _reduce(losses, reduction)
 
 
-def _check_labels(labels: Any, classes: int, ignore_index: int) -> None:
+def _check_labels(labels: Any, classes: int, ignored: Any) -> None:
     if not isinstance(labels, np.ndarray):
         return  # on a GPU the look would wait for everything before it
-    wrong = ((labels < 0) | (labels >= classes)) & (labels != ignore_index)
+    wrong = ((labels < 0) | (labels >= classes)) & ~ignored
     if wrong.any():
         raise IndexError(f"target must hold class numbers from 0 to {classes - 1}, got {labels[wrong].flat[0]}")
 
@@ -263,6 +330,8 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps."""
+    shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
+    x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
     length1 = sqrt(maximum(sum(x1 * x1, dim), eps * eps))
     length2 = sqrt(maximum(sum(x2 * x2, dim), eps * eps))
     return sum(x1 * x2, dim) / (length1 * length2)

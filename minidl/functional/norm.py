@@ -47,7 +47,7 @@ class Normalize(Function):
 
 def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
     """The mean over `axes`, which stay as axes of size 1; over all but the channels, by the accurate kernel."""
-    if isinstance(x, Tensor) or axes != (0, *range(2, x.ndim)):
+    if isinstance(x, Tensor) or x.ndim < 2 or axes != (0, *range(2, x.ndim)):
         return mean(x, axes, keepdim=True)
     channels = (1, -1) + (1,) * (x.ndim - 2)
     return kernels.channel_sums.forward(x).reshape(channels) / (x.size // max(1, x.shape[1]))

@@ -15,7 +15,7 @@ from minidl.autograd import Function, Tensor
 from minidl.functional.elementwise import namespace
 from minidl.functional.reduce import mean
 from minidl.functional.shape import squeeze, stack, unsqueeze
-from minidl.kernels.arrays import pair
+from minidl.kernels import pair
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d"]
 

@@ -6,12 +6,13 @@ of size 1 where they were. Methods of Tensor take NumPy's names ``axis`` and ``k
 
 from __future__ import annotations
 
+import builtins
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.elementwise import abs, exp, namespace, sqrt, square, where
+from minidl.autograd import Function, Tensor, is_array, tensor_method
+from minidl.functional.elementwise import abs, exp, maximum, minimum, namespace, sign, sqrt, where
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "norm",
@@ -90,12 +91,15 @@ def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 class Extreme(Function):
-    """y = the largest (or smallest) x along some axes; NaN if there is one. Ties share the gradient equally."""
+    """y = the largest (or smallest) x along some axes; NaN if there is one. Ties share the gradient equally.
+
+    Where y is NaN, every x of the slice gets NaN, or, with `nan_ties`, the x that are NaN share the gradient.
+    """
 
     saves_output = True
 
-    def __init__(self, name, axes):
-        self.name, self.axes = name, axes
+    def __init__(self, name, axes, nan_ties=False):
+        self.name, self.axes, self.nan_ties = name, axes, nan_ties
 
     def forward(self, x):
         return getattr(x, self.name)(self.axes)
@@ -104,7 +108,7 @@ class Extreme(Function):
         # dy/dx = 1 / (number of ties) where x = y, else 0
         x = inputs[0]
         y = with_reduced_axes(output, self.axes, x.ndim)
-        chosen = (x == y) | ((x != x) & (y != y))
+        chosen = (x == y) | ((x != x) & (y != y)) if self.nan_ties else x == y
         chosen = chosen.data if isinstance(chosen, Tensor) else chosen
         share = chosen.astype(dy.dtype) / chosen.sum(self.axes, keepdims=True).astype(dy.dtype)
         return with_reduced_axes(dy, self.axes, x.ndim) * share
@@ -120,7 +124,7 @@ class LogSumExp(Function):
 
     def forward(self, x):
         xp = namespace(x)
-        highest = x.max(self.axes, keepdims=True)
+        highest = x.max(self.axes, keepdims=True, initial=-np.inf)  # -inf of no values
         highest = xp.where(xp.isfinite(highest), highest, x.dtype.type(0))
         return xp.log(xp.exp(x - highest).sum(self.axes)) + highest.reshape(xp.sum(x, self.axes).shape)
 
@@ -128,7 +132,7 @@ class LogSumExp(Function):
         # dy/dx[i] = e^x[i] / sum_j e^x[j] = e^(x[i] - y)
         x = inputs[0]
         y = with_reduced_axes(output, self.axes, x.ndim)
-        return with_reduced_axes(dy, self.axes, x.ndim) * exp(x - where(y == y, y, 0))
+        return with_reduced_axes(dy, self.axes, x.ndim) * exp(x - y)
 
 
 @tensor_method()
@@ -164,11 +168,11 @@ class ValuesAndIndices(NamedTuple):
     indices: Any
 
 
-def _extreme(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
+def _extreme(name: str, x: Any, dim: Axes, keepdim: bool, nan_ties: bool = False) -> Any:
     axes = normalize_axes(dim, x.ndim)
     if any_empty(x.shape, axes):
         raise ValueError(f"{name} of no values: x has shape {x.shape} and dim is {dim}")
-    y = Extreme(name, axes)(x)
+    y = Extreme(name, axes, nan_ties)(x)
     return with_reduced_axes(y, axes, x.ndim) if keepdim else y
 
 
@@ -203,7 +207,7 @@ def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesA
 
 
 @tensor_method()
-def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest.
 
     Examples
@@ -213,13 +217,21 @@ def max(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     >>> indices
     tensor([1, 0])
     """
-    return amax(x) if dim is None else _extreme_with_indices("max", x, dim, keepdim)
+    if isinstance(dim, Tensor) or is_array(dim):  # max(x1, x2)
+        return maximum(x, dim)
+    return (
+        _extreme("max", x, None, False, nan_ties=True) if dim is None else _extreme_with_indices("max", x, dim, keepdim)
+    )
 
 
 @tensor_method()
-def min(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
-    return amin(x) if dim is None else _extreme_with_indices("min", x, dim, keepdim)
+    if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
+        return minimum(x, dim)
+    return (
+        _extreme("min", x, None, False, nan_ties=True) if dim is None else _extreme_with_indices("min", x, dim, keepdim)
+    )
 
 
 def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
@@ -246,24 +258,47 @@ def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return _search("argmin", x, dim, keepdim)
 
 
+class Var(Function):
+    """y = sum((x - m)^2) / (n - correction) along some axes, with m their mean and n their number."""
+
+    def __init__(self, axes, correction):
+        self.axes, self.correction = axes, correction
+
+    def divisor(self, x: Any) -> float:
+        count = 1
+        for axis in self.axes:
+            count *= x.shape[axis]
+        return builtins.max(count - self.correction, 0)
+
+    def forward(self, x):
+        d = x - x.mean(self.axes, keepdims=True)
+        freedom = self.divisor(x)
+        return (d * d).sum(self.axes) * (1 / freedom if freedom else np.inf)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 2 * (x - m) / (n - correction); what x does to m adds nothing, for the x - m add up to 0
+        x = inputs[0]
+        freedom = self.divisor(x)
+        d = x - mean(x, self.axes, keepdim=True)
+        return with_reduced_axes(dy, self.axes, x.ndim) * d * (2 / freedom if freedom else np.inf)
+
+
 @tensor_method()
 def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
     """sum((x - mean)^2) / (n - correction) along `dim`: ``correction=1`` estimates the variance of what x samples."""
-    if unbiased is not None:
-        correction = int(unbiased)
+    if isinstance(dim, bool):  # var(x, unbiased), the older call
+        dim, unbiased = None, dim
     axes = normalize_axes(dim, x.ndim)
-    count = 1
-    for i in axes:
-        count *= x.shape[i]
-    spread = sum(square(x - mean(x, axes, keepdim=True)), axes, keepdim)
-    freedom = count - correction
-    return spread / freedom if freedom > 0 else spread * float("nan") if count <= 1 else spread * float("inf")
+    correction = 1 if correction is None else correction
+    y = Var(axes, correction if unbiased is None else int(unbiased))(x)
+    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
 
 
 @tensor_method()
 def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
-    """The square root of :func:`var`."""
-    return sqrt(var(x, dim, correction, keepdim, unbiased))
+    """The square root of :func:`var`; where it is 0 its gradient is 0."""
+    y = var(x, dim, correction, keepdim, unbiased)
+    return where(y == 0, 0, sqrt(where(y == 0, 1, y)))
 
 
 @tensor_method()
@@ -279,13 +314,15 @@ def norm(x: Any, p: float | str = 2, dim: Axes = None, keepdim: bool = False) ->
     """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
     if p in ("fro", 2):
         return Norm2(normalize_axes(dim, x.ndim), keepdim)(x)
+    if not isinstance(p, (int, float)):
+        raise ValueError(f"p must be a number or 'fro', got {p!r}")
     size = abs(x)
     if p == float("inf"):
         return amax(size, dim, keepdim)
     if p == float("-inf"):
         return amin(size, dim, keepdim)
     if p == 0:
-        return sum((x != 0).astype(x.dtype), dim, keepdim)
+        return sum(abs(sign(x)), dim, keepdim)
     if p == 1:
         return sum(size, dim, keepdim)
     return sum(size**p, dim, keepdim) ** (1 / p)

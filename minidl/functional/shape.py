@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.elementwise import mul, namespace
+from minidl.functional.elementwise import namespace, where
 from minidl.functional.reduce import broadcast_to, normalize_axes
 
 __all__ = [
@@ -103,36 +103,20 @@ class Cat(Function):
 
 
 class Pad(Function):
-    """y = x with a border: of a constant, or of x itself read on beyond its edges."""
+    """y = x with a border of a constant."""
 
     saves_inputs = False
 
-    def __init__(self, widths, mode, value):
-        self.widths, self.mode, self.value = widths, mode, value
+    def __init__(self, widths, value):
+        self.widths, self.value = widths, value
 
     def forward(self, x):
         self.saved = x.shape
-        options = {"constant_values": self.value} if self.mode == "constant" else {}
-        return namespace(x).pad(x, self.widths, self.mode, **options)
+        return namespace(x).pad(x, self.widths, constant_values=self.value)
 
     def backward(self, dy, inputs, output):
-        if self.mode == "constant":
-            inside = tuple(slice(low, low + n) for (low, _), n in zip(self.widths, self.saved))
-            return dy[inside]
-        # one axis at a time: what a border pixel was read from gets the border's dy as well
-        for axis, ((low, high), n) in enumerate(zip(self.widths, self.saved)):
-            if low or high:
-                source = np.pad(np.arange(n), (low, high), self.mode)
-                dy = _add_rows(dy, source, n, axis)
-        return dy
-
-
-def _add_rows(dy: Any, source: np.ndarray, n: int, axis: int) -> Any:
-    """dx[source[i]] += dy[i] along an axis."""
-    from minidl.functional.indexing import index_add
-
-    rows = tuple(slice(None) for _ in range(axis))
-    return index_add(dy, rows + (source,), (*dy.shape[:axis], n, *dy.shape[axis + 1 :]))
+        # what stands inside the border
+        return dy[tuple(slice(low, low + n) for (low, _), n in zip(self.widths, self.saved))]
 
 
 def _sizes(shape: tuple) -> tuple[int, ...]:
@@ -211,9 +195,10 @@ def permute(x: Any, *dims: int | Sequence[int]) -> Any:
 @tensor_method("transpose", "swapaxes")
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """x with two axes exchanged."""
-    (first,), (second,) = normalize_axes(dim0, x.ndim), normalize_axes(dim1, x.ndim)
+    first, second = normalize_axes(dim0, x.ndim), normalize_axes(dim1, x.ndim)
     order = list(range(x.ndim))
-    order[first], order[second] = order[second], order[first]
+    if order:
+        order[first[0]], order[second[0]] = order[second[0]], order[first[0]]
     return Permute(tuple(order))(x)
 
 
@@ -221,11 +206,14 @@ swapaxes = transpose
 
 
 @tensor_method()
-def movedim(x: Any, source: int, destination: int) -> Any:
-    """x with one axis moved, the others in their order."""
-    (start,), (end,) = normalize_axes(source, x.ndim), normalize_axes(destination, x.ndim)
-    order = [axis for axis in range(x.ndim) if axis != start]
-    order.insert(end, start)
+def movedim(x: Any, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Any:
+    """x with one axis moved, or several, the others in their order."""
+    starts, ends = normalize_axes(source, x.ndim), normalize_axes(destination, x.ndim)
+    if len(starts) != len(ends):
+        raise ValueError(f"source and destination must name as many axes, got {source} and {destination}")
+    order = [axis for axis in range(x.ndim) if axis not in starts]
+    for end, start in sorted(zip(ends, starts)):
+        order.insert(end, start)
     return Permute(tuple(order))(x)
 
 
@@ -292,6 +280,12 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     tensors = list(tensors)
     if not tensors:
         raise ValueError("cat needs at least one tensor")
+    if any(not hasattr(x, "shape") for x in tensors):
+        raise TypeError(f"cat needs tensors, got {[type(x).__name__ for x in tensors]}")
+    if any(
+        x.ndim > 1 for x in tensors
+    ):  # shape (0,) is nothing beside any shape: what a loop that collects starts with
+        tensors = [x for x in tensors if tuple(x.shape) != (0,)]
     first = tensors[0]
     (axis,) = normalize_axes(dim, first.ndim) or (0,)
     for i, x in enumerate(tensors):
@@ -351,7 +345,8 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
     if chunks < 1:
         raise ValueError(f"chunks must be at least 1, got {chunks}")
     (axis,) = normalize_axes(dim, x.ndim)
-    return split(x, max(1, -(-x.shape[axis] // chunks)), axis)
+    n = x.shape[axis]
+    return split(x, -(-n // chunks) if n else [0] * chunks, axis)
 
 
 @tensor_method()
@@ -393,39 +388,54 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     >>> F.pad(minidl.tensor([[1.0, 2.0]]), (1, 0))
     tensor([[0., 1., 2.]])
     """
-    names = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
-    if mode not in names:
-        raise ValueError(f"mode must be one of {', '.join(names)}, got {mode!r}")
+    if mode not in ("constant", "reflect", "replicate"):
+        raise ValueError(f"mode must be 'constant', 'reflect' or 'replicate', got {mode!r}")
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad needs two numbers for each of at most {x.ndim} axes, got {tuple(pad)}")
     widths = [(0, 0)] * x.ndim
     for i in range(len(pad) // 2):
         widths[-1 - i] = (int(pad[2 * i]), int(pad[2 * i + 1]))
-    for axis, (low, high) in enumerate(widths):
-        if mode == "reflect" and max(low, high) >= x.shape[axis]:
-            raise ValueError(
-                f"reflect can pad axis {axis} of size {x.shape[axis]} by less than its size, got {(low, high)}"
-            )
-        if min(low, high) < 0 and (mode != "constant" or x.shape[axis] + low + high < 0):
-            raise ValueError(f"padding {(low, high)} does not fit axis {axis} of size {x.shape[axis]}")
+    for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
+        if n + low + high < 0 or (mode != "constant" and (low or high) and n + low + high < 1):
+            raise ValueError(f"padding {(low, high)} leaves nothing of axis {axis}, whose size is {n}")
+        if mode == "reflect" and (low or high) and max(low, high) >= n:
+            raise ValueError(f"reflect can pad axis {axis} of size {n} by less than its size, got {(low, high)}")
+    if mode != "constant":
+        return _read_beyond(x, widths, mode)
     if any(min(width) < 0 for width in widths):  # a negative border cuts
         x = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
         widths = [(max(0, low), max(0, high)) for low, high in widths]
-    return Pad(widths, names[mode], value)(x)
+    return Pad(widths, value)(x)
+
+
+def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
+    """x read from -low to n + high along each axis: beyond its edges mirrored at them, or at the edge itself."""
+    for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
+        if low or high:
+            places = np.arange(-low, n + high)
+            mirrored = n - 1 - np.abs(n - 1 - np.abs(places))  # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
+            places = mirrored if mode == "reflect" else np.clip(places, 0, n - 1)
+            x = x[(slice(None),) * axis + (namespace(_data(x)).asarray(places),)]
+    return x
 
 
 @tensor_method()
 def tril(x: Any, diagonal: int = 0) -> Any:
     """x with zeros above the given diagonal."""
-    rows, columns = x.shape[-2:]
-    return mul(x, namespace(_data(x)).tri(rows, columns, diagonal, dtype=x.dtype))
+    return where(_lower_triangle("tril", x, diagonal), x, 0)
 
 
 @tensor_method()
 def triu(x: Any, diagonal: int = 0) -> Any:
     """x with zeros below the given diagonal."""
-    rows, columns = x.shape[-2:]
-    return mul(x, 1 - namespace(_data(x)).tri(rows, columns, diagonal - 1, dtype=x.dtype))
+    return where(_lower_triangle("triu", x, diagonal - 1), 0, x)
+
+
+def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
+    """True on and below the given diagonal of the last two axes."""
+    if x.ndim < 2:
+        raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
+    return namespace(_data(x)).tri(*x.shape[-2:], diagonal, dtype=bool)
 
 
 @tensor_method()

@@ -11,11 +11,12 @@ from minidl.nn.module import Module
 class Dropout(Module):
     """In training, each number set to 0 with probability `p`, the others divided by 1 - p."""
 
-    def __init__(self, p: float = 0.5):
+    def __init__(self, p: float = 0.5, inplace: bool = False):
         super().__init__()
         if not 0 <= p <= 1:
             raise ValueError(f"p must be a probability from 0 to 1, got {p}")
         self.p = p
+        self.inplace = inplace  # accepted for PyTorch's sake; nothing is overwritten
 
     def forward(self, x: Any) -> Any:
         return F.dropout(x, self.p, self.training)

@@ -123,3 +123,14 @@ class KLDivLoss(_Loss):
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.kl_div(input, target, self.reduction, self.log_target)
+
+
+class CosineSimilarity(Module):
+    """x1 . x2 / (|x1| * |x2|) along `dim`; see :func:`minidl.functional.cosine_similarity`."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8):
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Any, x2: Any) -> Any:
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -67,19 +67,21 @@ class Module:
         object.__setattr__(self, "_buffers", {})
         object.__setattr__(self, "_modules", {})
         object.__setattr__(self, "_transient", set())  # names of buffers that are not saved
-        object.__setattr__(self, "_forward_hooks", OrderedDict())
-        object.__setattr__(self, "_forward_pre_hooks", OrderedDict())
+        object.__setattr__(self, "_forward_hooks", {})
+        object.__setattr__(self, "_forward_pre_hooks", {})
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        for hook in self._forward_pre_hooks.values():
+        if not self._forward_pre_hooks and not self._forward_hooks:
+            return self.forward(*inputs, **options)
+        for hook in tuple(self._forward_pre_hooks.values()):  # a hook may remove itself
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
-        for hook in self._forward_hooks.values():
+        for hook in tuple(self._forward_hooks.values()):
             changed = hook(self, inputs, output)
             if changed is not None:
                 output = changed
@@ -137,36 +139,40 @@ class Module:
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """Add a parameter under a name; None says that this module could have one and has not (``bias=False``)."""
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise TypeError(f"{name} must be an nn.Parameter or None, got {type(parameter).__name__}")
+        self._check_name(name, self._parameters)
         self._parameters[name] = parameter
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that belongs to the state but is not trained; saved only if `persistent`."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"{name} must be a Tensor or None, got {type(tensor).__name__}")
+        self._check_name(name, self._buffers)
         self._buffers[name] = tensor
-        if not persistent:
+        if persistent:
+            self._transient.discard(name)
+        else:
             self._transient.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a module under a name that need not be an identifier."""
-        if not name or "." in name:
-            raise ValueError(f"a module's name must be a non-empty string without a dot, got {name!r}")
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{name} must be a Module or None, got {type(module).__name__}")
+        self._check_name(name, self._modules)
         self._modules[name] = module
+
+    def _check_name(self, name: str, table: dict[str, Any]) -> None:
+        if not name or "." in name:
+            raise ValueError(f"a name must be a non-empty string without a dot, got {name!r}")
+        if hasattr(self, name) and name not in table:
+            raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
 
     # What is inside
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with names like ``"features.0"``."""
-        seen: set[int] = set()
-
-        def walk(module: Module, name: str) -> Iterator[tuple[str, Module]]:
-            if id(module) in seen:
-                return
-            seen.add(id(module))
-            yield name, module
-            for key, child in module._modules.items():
-                if child is not None:
-                    yield from walk(child, f"{name}.{key}" if name else key)
-
-        return walk(self, prefix)
+        return _walk(self, prefix, set())
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once."""
@@ -328,7 +334,7 @@ class Module:
             for key, tensor in own.items():
                 if key in state_dict:
                     source = state_dict[key]
-                    source = source if isinstance(source, Tensor) else Tensor(np.asarray(source))
+                    source = source if isinstance(source, Tensor) else Tensor(source)
                     tensor.assign_(source.detach().to(tensor.device))
         return LoadResult(missing, unexpected)
 
@@ -348,21 +354,36 @@ class Module:
         return "\n".join([f"{type(self).__name__}({own}", *lines, ")"])
 
 
+_hook_numbers = count()
+
+
 class HookHandle:
     """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
 
     def __init__(self, hooks: dict[int, Callable], hook: Callable):
-        self._hooks = hooks
-        hooks[id(self)] = hook
+        self._hooks, self._number = hooks, next(_hook_numbers)
+        hooks[self._number] = hook
 
     def remove(self) -> None:
-        self._hooks.pop(id(self), None)
+        """Call the hook no more."""
+        self._hooks.pop(self._number, None)
 
     def __enter__(self) -> HookHandle:
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.remove()
+
+
+def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+    """`module` and all below it, but those in `seen`, with their names."""
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    yield name, module
+    for key, child in module._modules.items():
+        if child is not None:
+            yield from _walk(child, f"{name}.{key}" if name else key, seen)
 
 
 def _named_with_duplicates(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:

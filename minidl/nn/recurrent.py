@@ -86,7 +86,7 @@ class _Recurrent(Module):
             x = F.squeeze(x, 1)
         elif self.batch_first:
             x = F.swapaxes(x, 0, 1)
-        final = tuple(F.stack(states) if batched else F.cat(states) for states in zip(*last))  # (L*D, N, H)
+        final = tuple(_stack(states, batched) for states in zip(*last))  # (L*D, N, H)
         return x, final if self.states > 1 else final[0]
 
     def _weights(self, layer: int, reverse: int) -> list:
@@ -240,6 +240,13 @@ class GRU(_Recurrent):
 
     def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
         return F.gru(x, None if states is None else states[0], *weights, reverse=reverse)
+
+
+def _stack(states: tuple[Any, ...], batched: bool) -> Any:
+    """The last states (N, H) of all layers and directions in one."""
+    if not batched:
+        return F.cat(states)
+    return F.unsqueeze(states[0], 0) if len(states) == 1 else F.stack(states)
 
 
 def _name(name: str, layer: int, reverse: int) -> str:

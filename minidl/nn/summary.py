@@ -22,27 +22,23 @@ def summary(model: Module, *inputs: Any) -> str:
     >>> import numpy as np
     >>> from minidl import nn
     >>> print(nn.summary(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), np.zeros((1, 4), "float32")))
-    layer          output shape   parameters
-    ----------------------------------------
-    0 (Linear)     (1, 8)                 40
-    1 (ReLU)       (1, 8)                  0
-    ----------------------------------------
-    all                                   40
-    trainable                             40
+    layer        output shape   parameters
+    --------------------------------------
+    0 (Linear)   (1, 8)                 40
+    1 (ReLU)     (1, 8)                  0
+    --------------------------------------
+    all                                 40
+    trainable                           40
     """
     rows: list[tuple[str, str, str]] = []
     handles = []
     for name, module in model.named_modules():
-        if module._modules and module is not model or module is model and module._modules:
+        own = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+        if module._modules and not own:
             continue  # a container: its layers have rows of their own
 
-        def record(module: Module, _: Any, output: Any, name: str = name) -> None:
-            shape = (
-                output.shape
-                if hasattr(output, "shape")
-                else ", ".join(str(part.shape) for part in output if hasattr(part, "shape"))
-            )
-            rows.append((f"{name} ({type(module).__name__})".strip(), str(shape), f"{_count(module):,}"))
+        def record(module: Module, _: Any, output: Any, name: str = name, own: int = own) -> None:
+            rows.append((f"{name} ({type(module).__name__})".strip(), ", ".join(_shapes(output)), f"{own:,}"))
 
         handles.append(module.register_forward_hook(record))
     modes = {module: module.training for module in model.modules()}
@@ -55,8 +51,9 @@ def summary(model: Module, *inputs: Any) -> str:
             handle.remove()
         for module, mode in modes.items():
             module.training = mode
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    totals = [("all", "", f"{_count(model):,}"), ("trainable", "", f"{trainable:,}")]
+    counts = [parameter.numel() for parameter in model.parameters()]
+    trainable = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
+    totals = [("all", "", f"{sum(counts):,}"), ("trainable", "", f"{sum(trainable):,}")]
     header = ("layer", "output shape", "parameters")
     widths = [max(len(row[i]) for row in [header, *rows, *totals]) for i in range(3)]
 
@@ -67,5 +64,8 @@ def summary(model: Module, *inputs: Any) -> str:
     return "\n".join([line(header), rule, *map(line, rows), rule, *map(line, totals)])
 
 
-def _count(module: Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _shapes(output: Any) -> list[str]:
+    """The shapes of the tensors of nested tuples."""
+    if isinstance(output, (tuple, list)):
+        return [shape for part in output for shape in _shapes(part)]
+    return [str(tuple(output.shape))] if hasattr(output, "shape") else []

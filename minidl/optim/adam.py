@@ -44,8 +44,8 @@ class Adam(Optimizer):
     >>> optimizer = optim.Adam([w], lr=0.1)
     >>> (w * w).sum().backward()
     >>> optimizer.step()
-    >>> w.data
-    array([0.9], dtype=float32)
+    >>> round(w.item(), 6)
+    0.9
     """
 
     decoupled = False  # whether weight decay leaves the gradient alone

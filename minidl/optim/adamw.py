@@ -42,8 +42,8 @@ class AdamW(Adam):
     >>> optimizer = optim.AdamW([w], lr=0.1, weight_decay=0.5)
     >>> (w * w).sum().backward()
     >>> optimizer.step()
-    >>> w.data
-    array([0.85], dtype=float32)
+    >>> round(w.item(), 6)
+    0.85
     """
 
     decoupled = True

@@ -64,7 +64,7 @@ class L2(_Penalty):
     >>> import minidl
     >>> from minidl import optim
     >>> optim.L2(0.5)([minidl.tensor([[1.0, -3.0]])])
-    tensor(2.5000)
+    tensor(2.5)
     """
 
     def cost(self, w: Tensor) -> Tensor:

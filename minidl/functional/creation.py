@@ -1,0 +1,156 @@
+"""New tensors: of one value, of a sequence, at random.
+
+Floating-point tensors are float32 unless `dtype` says otherwise. Random numbers come from the stream
+``"initialization"`` of :mod:`minidl.random`, drawn on the CPU, so they are the same on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import random
+from minidl.autograd import Tensor, to_device
+
+__all__ = [
+    "arange", "empty", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint",
+    "randn", "randn_like", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def _tensor(array: np.ndarray, device: str | None, requires_grad: bool) -> Tensor:
+    return Tensor(array if device is None else to_device(array, device), requires_grad)
+
+
+def _shape(sizes: tuple) -> tuple[int, ...]:
+    """Sizes given as ``2, 3`` or as ``(2, 3)``."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def zeros(
+    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of zeros.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
+    return _tensor(np.zeros(_shape(size), dtype), device, requires_grad)
+
+
+def ones(
+    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of ones."""
+    return _tensor(np.ones(_shape(size), dtype), device, requires_grad)
+
+
+def empty(
+    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor whose values are whatever its memory held."""
+    return _tensor(np.empty(_shape(size), dtype), device, requires_grad)
+
+
+def full(
+    size: Sequence[int], fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of one value; integers and booleans keep their dtype, floats are float32."""
+    dtype = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
+    return _tensor(np.full(tuple(size), fill_value, dtype), device, requires_grad)
+
+
+def arange(
+    start: float, end: float | None = None, step: float = 1, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """start, start + step, ... below `end`; ``arange(n)`` is 0, ..., n - 1. Integers give int64, floats float32.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    """
+    start, end = (0, start) if end is None else (start, end)
+    floating = any(isinstance(value, (float, np.floating)) for value in (start, end, step))
+    return _tensor(np.arange(start, end, step, dtype or (np.float32 if floating else np.int64)), device, requires_grad)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    dtype: Any = np.float32,
+    device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers at equal distances from `start` to `end`, both included."""
+    return _tensor(np.linspace(start, end, steps, dtype=dtype), device, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """The n x n (or n x m) matrix with ones on its diagonal."""
+    return _tensor(np.eye(n, m, dtype=dtype), device, requires_grad)
+
+
+def rand(
+    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers drawn evenly from 0 (included) to 1."""
+    drawn = random.generator("initialization").random(_shape(size), dtype=np.float32)
+    return _tensor(np.asarray(drawn, dtype), device, requires_grad)
+
+
+def randn(
+    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    drawn = random.generator("initialization").standard_normal(_shape(size), dtype=np.float32)
+    return _tensor(np.asarray(drawn, dtype), device, requires_grad)
+
+
+def randint(
+    low: int, high: int | None = None, size: Sequence[int] = (), dtype: Any = np.int64, device: str | None = None
+) -> Tensor:
+    """Integers drawn evenly from `low` to ``high - 1``; ``randint(high, size=...)`` starts from 0."""
+    low, high = (0, low) if high is None else (low, high)
+    if low >= high:
+        raise ValueError(f"randint needs low < high, got {low} and {high}")
+    drawn = random.generator("initialization").integers(low, high, tuple(size))
+    return _tensor(np.asarray(drawn, dtype), device, False)
+
+
+def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape, dtype and place of x."""
+    return zeros(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def ones_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape, dtype and place of x."""
+    return ones(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def full_like(
+    x: Tensor, fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """One value in the shape, dtype and place of x."""
+    return full(x.shape, fill_value, dtype or x.dtype, device or x.device, requires_grad)
+
+
+def rand_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """:func:`rand` in the shape, dtype and place of x."""
+    return rand(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """:func:`randn` in the shape, dtype and place of x."""
+    return randn(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)

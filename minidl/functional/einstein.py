@@ -1,0 +1,123 @@
+"""einsum: products and sums of arrays, written with one letter for each axis (Einstein's summation convention)."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+from minidl.autograd import Function, Tensor
+from minidl.functional.elementwise import namespace
+from minidl.functional.indexing import Index
+from minidl.functional.reduce import broadcast_to
+from minidl.functional.shape import permute, reshape
+
+__all__ = ["einsum"]
+
+
+class Einsum(Function):
+    """y[output letters] = sum over all other letters of the product of the operands; no letter twice in an operand."""
+
+    def __init__(self, letters: list[str], output: str):
+        self.letters, self.output_letters = letters, output
+
+    def forward(self, *operands):
+        equation = f"{','.join(self.letters)}->{self.output_letters}"
+        return namespace(*operands).einsum(equation, *operands, optimize=len(operands) > 1)
+
+    def backward(self, dy, inputs, output):
+        return tuple(self._gradient(i, dy, inputs) if self.needs(i) else None for i in range(len(inputs)))
+
+    def _gradient(self, i: int, dy: Any, inputs: Any) -> Any:
+        # dx = dy times the other operands, summed over the letters that x has not;
+        # a letter that x alone has was summed over, so that dx is the same for all its values
+        letters = [self.output_letters, *self.letters[:i], *self.letters[i + 1 :]]
+        known = set().union(*letters)
+        kept = "".join(letter for letter in self.letters[i] if letter in known)
+        dx = Einsum(letters, kept)(dy, *inputs[:i], *inputs[i + 1 :])
+        sizes = iter(dx.shape)
+        dx = reshape(dx, tuple(next(sizes) if letter in known else 1 for letter in self.letters[i]))
+        return broadcast_to(dx, tuple(n if m == 1 else m for n, m in zip(inputs[i].shape, dx.shape)))
+
+
+def einsum(equation: str, *operands: Any) -> Any:
+    """Sums of products, each axis named by a letter: ``"ij,jk->ik"`` is the matrix product.
+
+    y[output letters] = sum over the letters that the output has not of the product of the operands
+
+    Parameters
+    ----------
+    equation : str
+        The letters of each operand, separated by commas; after ``->`` those of the output, by default the letters that
+        occur once, in alphabetical order. A letter twice in one operand takes the diagonal; ``...`` stands for any
+        axes in front, which broadcast.
+    operands : arrays or Tensors
+        Also as one list.
+
+    Raises
+    ------
+    ValueError
+        The letters do not fit the operands.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x = minidl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> F.einsum("ii->", x)  # the trace
+    tensor(5.)
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    letters, output = _parse(equation, [x.ndim for x in operands], [tuple(x.shape) for x in operands])
+    diagonals = [_diagonals(x, part) for x, part in zip(operands, letters)]
+    return Einsum([part for _, part in diagonals], output)(*(x for x, _ in diagonals))
+
+
+def _parse(equation: str, ranks: list[int], shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output, with letters of their own in place of the dots."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    parts = left.split(",")
+    if len(parts) != len(ranks):
+        raise ValueError(f"einsum: {equation!r} has {len(parts)} operands, {len(ranks)} were given")
+    spare = [letter for letter in string.ascii_letters if letter not in equation]
+    dotted = max((rank - len(part) + 3 for part, rank in zip(parts, ranks) if "..." in part), default=0)
+    letters = []
+    for i, (part, rank, shape) in enumerate(zip(parts, ranks, shapes)):
+        axes = rank - len(part.replace("...", ""))
+        if axes < 0 or (axes > 0 and "..." not in part):
+            raise ValueError(f"einsum: {part!r} in {equation!r} does not fit operand {i} of shape {shape}")
+        letters.append(part.replace("...", "".join(spare[dotted - axes : dotted]), 1))
+    dots = "".join(spare[:dotted])
+    once = sorted(letter for letter in set(left) - set(",.") if left.count(letter) == 1)
+    output = right.replace("...", dots, 1) if arrow else dots + "".join(once)
+    every = set().union(*letters)
+    wrong = [letter for letter in output if letter not in every or output.count(letter) > 1]
+    wrong += [letter for letter in every if not letter.isalpha()]
+    if wrong:
+        raise ValueError(f"einsum: {wrong[0]!r} in {equation!r} is no letter, or not one that the output can have")
+    sizes: dict[str, int] = {}
+    for part, shape in zip(letters, shapes):
+        for letter, n in zip(part, shape):
+            if n != sizes.setdefault(letter, n) and 1 not in (n, sizes[letter]):
+                raise ValueError(
+                    f"einsum: sizes {sizes[letter]} and {n} of one letter in {equation!r}, shapes {shapes}"
+                )
+            sizes[letter] = max(n, sizes[letter])
+    return letters, output
+
+
+def _diagonals(x: Any, letters: str) -> tuple[Any, str]:
+    """x with one axis for each letter: y[i, ...] = x[i, i, ...] where a letter occurs twice."""
+    for letter in letters:
+        if letters.count(letter) < 2:
+            continue
+        first, second = letters.index(letter), letters.rindex(letter)
+        rest = [axis for axis in range(x.ndim) if axis not in (first, second)]
+        x = permute(x, (first, second, *rest))
+        if x.shape[0] != x.shape[1]:
+            raise ValueError(
+                f"einsum: letter {letter!r} stands for axes of sizes {x.shape[0]} and {x.shape[1]} of one operand"
+            )
+        positions = namespace(x.data if isinstance(x, Tensor) else x).arange(x.shape[0])
+        x = Index((positions, positions), distinct=True)(x)
+        return _diagonals(x, letter + "".join(letters[axis] for axis in rest))
+    return x, letters

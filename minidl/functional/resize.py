@@ -1,0 +1,105 @@
+"""Images made larger or smaller: each output pixel reads x at its place there, the nearest pixel or a mean of four.
+
+Along one axis, with `ratio` input pixels to an output pixel, output pixel i lies at
+
+    nearest                       floor(i * ratio)
+    bilinear                      max((i + 1/2) * ratio - 1/2, 0)           pixels are areas: their centres are mapped
+    bilinear, align_corners       i * (n - 1) / (size - 1)                  pixels are points: first and last are kept
+
+and between two pixels p and p + 1, at p + u, x is x[p] * (1 - u) + x[p + 1] * u. An image is read so along its rows,
+and then along its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor
+from minidl.functional.elementwise import namespace
+from minidl.functional.indexing import index_select
+
+__all__ = ["interpolate"]
+
+MODES = {"nearest": (3, 4, 5), "linear": (3,), "bilinear": (4,)}
+
+
+def interpolate(
+    x: Any,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool = False,
+) -> Any:
+    """x in another size.
+
+    Parameters
+    ----------
+    x : (N, C, H, W); also (N, C, W), and with "nearest" (N, C, D, H, W)
+    size : int or (OH, OW)
+        Of the output; or instead
+    scale_factor : float or (float, float)
+        OH = floor(H * scale_factor), and OW likewise.
+    mode : {"nearest", "linear", "bilinear"}
+        "linear" is "bilinear" for (N, C, W).
+    align_corners : bool
+        See the top of this file.
+
+    Returns
+    -------
+    (N, C, OH, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.interpolate(minidl.tensor([[[1.0, 3.0]]]), scale_factor=2, mode="linear")
+    tensor([[[1. , 1.5, 2.5, 3. ]]])
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if x.ndim not in MODES[mode]:
+        raise ValueError(f"interpolate: mode {mode!r} needs x of {MODES[mode]} dimensions, got shape {tuple(x.shape)}")
+    if align_corners and mode == "nearest":
+        raise ValueError("align_corners belongs to the modes 'linear' and 'bilinear', mode is 'nearest'")
+    spatial = tuple(x.shape[2:])
+    if (size is None) == (scale_factor is None):
+        raise ValueError("interpolate needs size or scale_factor, one of them")
+    if size is None:
+        factors = _for_each_axis(scale_factor, spatial, "scale_factor")
+        sizes = [int(np.floor(n * factor)) for n, factor in zip(spatial, factors)]
+        ratios = [1 / factor for factor in factors]
+    else:
+        sizes = [int(n) for n in _for_each_axis(size, spatial, "size")]
+        ratios = [n / out if out else 0.0 for n, out in zip(spatial, sizes)]
+    if min(sizes) < 1 or min(spatial) < 1:
+        raise ValueError(f"interpolate: sizes must be at least 1, got input {spatial} and output {tuple(sizes)}")
+    for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
+        if mode == "nearest":
+            x = _take(x, axis, np.minimum(np.floor(np.arange(out) * ratio), n - 1))
+        elif n != out or ratio != 1:
+            x = _read_between(x, axis, n, out, ratio, align_corners)
+    return x
+
+
+def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corners: bool) -> Any:
+    place = np.arange(size)
+    place = place * ((n - 1) / max(size - 1, 1)) if align_corners else np.maximum((place + 0.5) * ratio - 0.5, 0)
+    p = np.minimum(np.floor(place), n - 1)
+    data = x.data if isinstance(x, Tensor) else x
+    u = (place - p).astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    u = namespace(data).asarray(u)
+    # y[i] = x[p] * (1 - u) + x[p + 1] * u
+    return _take(x, axis, p) * (1 - u) + _take(x, axis, np.minimum(p + 1, n - 1)) * u
+
+
+def _take(x: Any, axis: int, positions: np.ndarray) -> Any:
+    return index_select(x, axis, positions.astype(np.int64))
+
+
+def _for_each_axis(value: Any, spatial: tuple[int, ...], name: str) -> tuple:
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * len(spatial)
+    if len(values) != len(spatial) or min(values) <= 0:
+        raise ValueError(f"{name} must be one positive number, or {len(spatial)} of them, got {value!r}")
+    return values

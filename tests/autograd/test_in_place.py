@@ -1,0 +1,186 @@
+"""Changes in place: what is allowed, and that backward never uses what was changed since."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minidl
+import minidl.functional as F
+from minidl import nn, optim, tensor
+
+
+def leaf(values):
+    return tensor(np.array(values, np.float64), requires_grad=True)
+
+
+CHANGED = r"changed in place since"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.zero_(),
+        lambda x: x.fill_(3),
+        lambda x: x.copy_(tensor([5.0, 6.0])),
+        lambda x: x.add_(1),
+        lambda x: x.mul_(2),
+        lambda x: x.sub_(1),
+        lambda x: x.div_(2),
+        lambda x: x.assign_(0),
+        lambda x: x.__setitem__(0, 9.0),
+        lambda x: x[1:].zero_(),
+        lambda x: x.reshape(2, 1).fill_(1),
+        lambda x: x.detach().zero_(),
+        lambda x: x.T.zero_(),
+    ],
+)
+def test_a_change_between_forward_and_backward_is_an_error(change):
+    x, w = tensor(np.array([1.0, 2.0])), leaf([3.0, 4.0])
+    y = (x * w).sum()
+    change(x)
+    with pytest.raises(RuntimeError, match=f"backward of Mul.*{CHANGED}"):
+        y.backward()
+
+
+def test_what_the_rule_does_not_read_may_change():
+    x, w = tensor(np.array([1.0, 2.0])), leaf([3.0, 4.0])
+    y = (x + w).sum()
+    x.zero_()
+    y.backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [1.0, 1.0])
+
+
+def test_a_changed_condition_or_index_never_gives_a_wrong_gradient():
+    w, mask, rows = leaf([3.0, 4.0]), tensor(np.array([True, False])), tensor(np.array([0, 0]))
+    y, z, v = F.where(mask, w, 0.0).sum(), w[rows].sum(), w[mask].sum()
+    mask.fill_(True)
+    rows.fill_(1)
+    with pytest.raises(RuntimeError, match=f"backward of Where.*{CHANGED}"):
+        y.backward()
+    z.backward()  # an index is copied
+    np.testing.assert_array_equal(w.grad.numpy(), [2.0, 0.0])
+    w.grad = None
+    v.backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [1.0, 0.0])
+
+
+@pytest.mark.parametrize("optimizer", [lambda p: optim.SGD(p, lr=0.1), lambda p: optim.Adam(p)])
+def test_an_optimizer_step_between_forward_and_backward_is_an_error(optimizer):
+    model = nn.Linear(2, 2)
+    step = optimizer(model.parameters())
+    x = tensor([[1.0, 2.0]], requires_grad=True)
+    model(x).sum().backward()
+    late = model(x).tanh().sum()
+    step.step()
+    with pytest.raises(RuntimeError, match=f"backward of Linear.*{CHANGED}"):
+        late.backward()
+
+
+def test_load_state_dict_between_forward_and_backward_is_an_error():
+    model = nn.Linear(2, 2)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    loss = model(tensor([[1.0, 2.0]], requires_grad=True)).sum()
+    model.load_state_dict(state)
+    with pytest.raises(RuntimeError, match=CHANGED):
+        loss.backward()
+
+
+def test_a_saved_output_is_watched_too():
+    x = leaf([1.0, 2.0])
+    y = x.exp()
+    z = y.sum()
+    y.detach().zero_()
+    with pytest.raises(RuntimeError, match=f"backward of Exp.*{CHANGED}"):
+        z.backward()
+
+
+def test_leaves_and_results_are_protected_while_recording():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(RuntimeError, match=r"a leaf that requires grad.*no_grad"):
+        x.zero_()
+    with pytest.raises(RuntimeError, match=r"a leaf that requires grad"):
+        x += 1
+    with pytest.raises(RuntimeError, match="a recorded result"):
+        (x * 2).zero_()
+    with pytest.raises(RuntimeError, match=r"minidl\.where"):
+        x[0] = 3.0
+    with pytest.raises(RuntimeError, match=r"not recorded.*minidl\.where"):
+        tensor(np.zeros(2))[0] = x[0]
+    np.testing.assert_array_equal(x.numpy(), [1.0, 2.0])
+    with minidl.no_grad():
+        x[0] = 3.0
+        x += 1
+    np.testing.assert_array_equal(x.numpy(), [4.0, 3.0])
+
+
+def test_in_place_operators_on_results_are_recorded():
+    """`y += x` gives the gradient of y = y + x."""
+
+    def function(x, w):
+        y = x * w
+        y += x
+        y *= w
+        y -= 1
+        y /= 2
+        return y * y
+
+    minidl.gradcheck(function, [leaf([1.0, 2.0]), leaf([3.0, 4.0])])
+
+
+def test_in_place_operators_on_constants():
+    x = tensor([1.0, 2.0])
+    same, view = x, x[:1]
+    x += 1
+    assert same is x
+    np.testing.assert_array_equal(view.numpy(), [2.0])  # the memory was written to
+    x += leaf([1.0, 1.0])  # from here on a recorded result
+    assert x.requires_grad and not view.requires_grad
+
+
+def test_in_place_operators_keep_the_shape():
+    x = tensor([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"\(3, 2\).*does not fit.*\(2,\)"):
+        x += tensor(np.ones((3, 2)))
+
+
+def test_in_place_operators_keep_the_dtype():
+    x = tensor([1.0, 2.0])
+    x *= tensor(np.array([2.0, 3.0]))
+    assert x.dtype == np.float32
+
+
+def test_clone_is_recorded_and_shares_nothing():
+    x = leaf([1.0, 2.0])
+    y = x.clone()
+    assert not np.shares_memory(x.data, y.data)
+    (y * y).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 4.0])
+    mask = tensor([True, False])
+    assert mask.clone().dtype == np.bool_ and not np.shares_memory(mask.clone().data, mask.data)
+
+
+def test_copies_and_pickles_hold_values_and_no_history():
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    for y in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert y.requires_grad and y.is_leaf and not np.shares_memory(x.data, y.data)
+        np.testing.assert_array_equal(y.numpy(), x.numpy())
+    twin = copy.deepcopy(x)
+    np.testing.assert_array_equal(twin.grad.numpy(), x.grad.numpy())
+    assert not np.shares_memory(twin.grad.data, x.grad.data)
+    shared = copy.deepcopy([x, x])
+    assert shared[0] is shared[1]
+    with pytest.raises(ValueError, match=r"only leaves.*detach"):
+        copy.deepcopy(x * 2)
+
+
+def test_numpy_gives_a_read_only_view():
+    x = tensor([1.0, 2.0])
+    view = x.numpy()
+    assert np.shares_memory(view, x.data)
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 5.0

@@ -1,0 +1,177 @@
+"""What a Tensor is and says, and how one is made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minidl
+import minidl.functional as F
+from minidl import Tensor, tensor
+
+
+def test_python_numbers_become_float32_and_int64_and_arrays_keep_their_dtype():
+    assert tensor([1.0, 2]).dtype == np.float32
+    assert tensor([1, 2]).dtype == np.int64
+    assert tensor([True]).dtype == np.bool_
+    for dtype in (np.float64, np.float32, np.int32, np.uint8):
+        assert tensor(np.ones(2, dtype)).dtype == dtype
+    assert tensor(2.5).shape == () and type(tensor(2.5).data) is np.ndarray
+    with pytest.raises(TypeError, match="nested lists of equal lengths"):
+        tensor(["one"] + [object()])
+
+
+def test_tensor_copies_and_the_class_wraps():
+    a = np.ones(2)
+    assert not np.shares_memory(tensor(a).data, a) and Tensor(a).data is a
+
+
+def test_what_it_is():
+    x = tensor(np.ones((2, 3, 4), np.float32))
+    assert (x.shape, x.size(), x.size(-1), x.dim(), x.ndim, x.numel(), len(x)) == ((2, 3, 4), (2, 3, 4), 4, 3, 3, 24, 2)
+    assert x.device == "cpu" and x.is_leaf and x.is_floating_point() and x.element_size() == 4
+    assert [part.shape for part in x] == [(3, 4)] * 2
+    assert x.T.shape == (4, 3, 2) and x.mT.shape == (2, 4, 3)
+    assert x.view(6, -1).shape == (6, 4) and np.shares_memory(x.view(6, 4).data, x.data)
+
+
+def test_its_values():
+    x = tensor([[1.5, 2.0]])
+    assert x.tolist() == [[1.5, 2.0]] and x[0, 0].item() == 1.5
+    assert float(x[0, 0]) == 1.5 and int(x[0, 1]) == 2 and bool(x[0, 0] > 1) and f"{x[0, 0]:.2f}" == "1.50"
+    assert [10, 20, 30][tensor(1)] == 20
+    assert 2.0 in x and 3.0 not in x
+    assert np.asarray(x).dtype == np.float32
+    with pytest.raises(ValueError, match=r"one element, this one has shape \(1, 2\)"):
+        x.item()
+    with pytest.raises(ValueError, match=r"truth of a tensor of shape \(1, 2\)"):
+        bool(x)
+    with pytest.raises(TypeError, match="0-d"):
+        len(tensor(1.0))
+    with pytest.raises(TypeError, match="only a tensor of integers"):
+        [1, 2][tensor(1.0)]
+
+
+def test_repr():
+    assert repr(tensor([1.0, 2.0], requires_grad=True)) == "tensor([1., 2.], requires_grad=True)"
+    assert repr(tensor(np.array([1.0]))) == "tensor([1.], dtype=float64)"
+    assert "origin=Mul" in repr(tensor([1.0], requires_grad=True) * 2)
+
+
+def test_conversions():
+    x = tensor([1.6, -1.0], requires_grad=True)
+    assert x.double().dtype == np.float64 and x.long().tolist() == [1, -1] and x.bool().tolist() == [True, True]
+    assert x.int().dtype == np.int32 and x.float() is x and x.to("cpu") is x
+    assert x.to(tensor(np.ones(1))).dtype == np.float64
+    x.double().sum().backward()
+    assert x.grad.dtype == np.float32
+    with pytest.raises(ValueError, match=r"device must be 'cpu', 'cuda' or 'cuda:N', got 'tpu'"):
+        tensor([1.0], device="tpu")
+
+
+def test_max_along_an_axis_gives_values_and_indices():
+    x = tensor([[1.0, 5.0], [7.0, 3.0]])
+    best = x.max(1)
+    assert best.values.tolist() == [5.0, 7.0] and best.indices.tolist() == [1, 0]
+    values, indices = F.max(x, 0)
+    assert values.tolist() == [7.0, 5.0] and indices.dtype == np.int64
+    assert x.max().item() == 7.0
+
+
+def test_operators_promote_as_numpy_does():
+    x, i = tensor([1.0]), tensor([2])
+    assert (x * 2).dtype == (x / 3).dtype == (2**x).dtype == (x + True).dtype == np.float32
+    assert (i * 2).dtype == np.int64 and (i * 0.5).dtype == (i / 2).dtype == np.float64
+    assert (x * tensor(np.ones(1))).dtype == np.float64
+    assert (tensor([True]) + tensor([True])).dtype == np.bool_ and tensor([True, True]).sum().item() == 2
+
+
+# Making tensors
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (lambda: F.zeros(2, 3), np.zeros((2, 3), np.float32)),
+        (lambda: F.ones((2,), dtype=np.int64), np.ones(2, np.int64)),
+        (lambda: F.full((2,), 3), np.full(2, 3)),
+        (lambda: F.full((2,), 3.0), np.full(2, 3, np.float32)),
+        (lambda: F.arange(3), np.arange(3)),
+        (lambda: F.arange(1, 2, 0.5), np.array([1, 1.5], np.float32)),
+        (lambda: F.linspace(0, 1, 3), np.array([0, 0.5, 1], np.float32)),
+        (lambda: F.eye(2, 3), np.eye(2, 3, dtype=np.float32)),
+        (lambda: F.zeros_like(tensor(np.ones((2, 1)))), np.zeros((2, 1))),
+        (lambda: F.ones_like(tensor([1])), np.array([1])),
+        (lambda: F.full_like(tensor([1.0]), 7), np.array([7], np.float32)),
+    ],
+)
+def test_new_tensors(made, expected):
+    x = made()
+    assert x.dtype == expected.dtype
+    np.testing.assert_array_equal(x.numpy(), expected)
+
+
+def test_random_tensors_follow_the_seed():
+    def draw():
+        minidl.manual_seed(5)
+        return [
+            F.rand(3, 2),
+            F.randn(1000),
+            F.randint(2, 5, (100,)),
+            F.rand_like(tensor([1.0])),
+            F.randn_like(tensor([1.0])),
+        ]
+
+    first, second = draw(), draw()
+    for a, b in zip(first, second):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    uniform, normal, integers, *_ = first
+    assert uniform.dtype == normal.dtype == np.float32 and 0 <= uniform.min().item() < uniform.max().item() < 1
+    assert abs(normal.mean().item()) < 0.1 and abs(normal.std().item() - 1) < 0.1
+    assert set(integers.tolist()) == {2, 3, 4}
+    assert F.randn(2, requires_grad=True).requires_grad
+
+
+# The public check
+
+
+def test_gradcheck_names_what_is_wrong():
+    class Wrong(minidl.autograd.Function):
+        def forward(self, x):
+            return x * x
+
+        def backward(self, dy, inputs, output):
+            return dy * inputs[0]  # 2 is missing
+
+    x = tensor(np.array([[1.0, -2.0]]), requires_grad=True)
+    with pytest.raises(
+        minidl.autograd.GradientCheckError,
+        match=r"inputs\[0\] at index \(0, 0\): the rule gives .*slope is .*relative error",
+    ):
+        minidl.gradcheck(lambda x: Wrong()(x), [x])
+    assert minidl.gradcheck(lambda x: Wrong()(x), [x], raise_exception=False) is False
+    assert minidl.gradcheck(lambda x: x * x, x) is True
+    with pytest.raises(TypeError, match=r"float64 inputs, inputs\[0\] is float32"):
+        minidl.gradcheck(lambda x: x * x, tensor([1.0], requires_grad=True))
+    with pytest.raises(ValueError, match="at least one input"):
+        minidl.gradcheck(lambda x: x * x, tensor(np.ones(1)))
+    with pytest.raises(minidl.autograd.GradientCheckError, match="lost on the way"):
+        minidl.gradcheck(lambda x: x.detach(), x)
+
+
+def test_gradcheck_sees_a_scaled_softmax():
+    """A sum of all outputs would not: the outputs of softmax always add up to 1."""
+
+    class Scaled(minidl.autograd.Function):
+        saves_output = True
+
+        def forward(self, x):
+            e = np.exp(x)
+            return e / e.sum()
+
+        def backward(self, dy, inputs, output):
+            return 3.7 * output * (dy - (dy * output).sum())
+
+    x = tensor(np.array([0.1, -0.4, 0.9]), requires_grad=True)
+    assert minidl.gradcheck(lambda x: Scaled()(x).sum(), [x], raise_exception=False)
+    assert not minidl.gradcheck(lambda x: Scaled()(x), [x], raise_exception=False)

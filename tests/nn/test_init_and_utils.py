@@ -1,0 +1,115 @@
+"""Initial values and the clipping of gradients."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import nn
+
+
+def new(*shape, dtype="f4"):
+    return minidl.Tensor(np.full(shape, np.nan, dtype), requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("initialize", "deviation", "bound"),
+    [
+        (lambda w: nn.init.uniform_(w, -2, 4), 6 / 12**0.5, 4),
+        (lambda w: nn.init.normal_(w, 0, 0.5), 0.5, None),
+        (lambda w: nn.init.xavier_uniform_(w, gain=2), 2 * (2 / (540 + 180)) ** 0.5, 2 * (6 / 720) ** 0.5),
+        (lambda w: nn.init.xavier_normal_(w), (2 / 720) ** 0.5, None),
+        (lambda w: nn.init.kaiming_uniform_(w), (2 / 540) ** 0.5, (6 / 540) ** 0.5),
+        (lambda w: nn.init.kaiming_uniform_(w, a=math.sqrt(5)), (1 / 540 / 3) ** 0.5, 540**-0.5),
+        (lambda w: nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu"), (2 / 180) ** 0.5, None),
+        (lambda w: nn.init.kaiming_normal_(w, nonlinearity="tanh"), 5 / 3 / 540**0.5, None),
+    ],
+)
+def test_spread(initialize, deviation, bound):
+    minidl.manual_seed(3)
+    w = new(20, 60, 3, 3)  # fan_in 540, fan_out 180
+    assert initialize(w) is w
+    values = w.numpy()
+    assert w.dtype == np.float32
+    assert w.requires_grad
+    assert values.std() == pytest.approx(deviation, rel=0.02)
+    if bound is not None:
+        assert 0.99 * bound < values.max() <= bound * (1 + 1e-6)
+
+
+def test_constants():
+    w = new(2, 3)
+    assert (nn.init.zeros_(w) == 0).all()
+    assert (nn.init.ones_(w) == 1).all()
+    assert (nn.init.constant_(w, 0.25) == 0.25).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (5, 5), (4, 3, 2, 2)])
+def test_orthogonal(shape):
+    w = nn.init.orthogonal_(new(*shape, dtype="f8"), gain=3).numpy().reshape(shape[0], -1)
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, 9 * np.eye(len(product)), atol=1e-12)
+
+
+def test_the_seed_decides():
+    def draw(seed):
+        minidl.manual_seed(seed)
+        return nn.Linear(3, 4).weight.numpy()
+
+    np.testing.assert_array_equal(draw(1), draw(1))
+    assert (draw(1) != draw(2)).any()
+
+
+def with_gradients():
+    ws = [minidl.Tensor(np.zeros(shape), requires_grad=True) for shape in ((3, 2), (4,), (2,))]
+    random = np.random.default_rng(0)
+    for w in ws[:2]:
+        w.grad = minidl.Tensor(random.normal(size=w.shape))
+    return ws, np.concatenate([w.grad.numpy().ravel() for w in ws[:2]])
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5, math.inf])
+@pytest.mark.parametrize("part", [0.3, 1.0, 2.0])
+def test_clip_grad_norm(norm_type, part):
+    ws, before = with_gradients()
+    norm = np.linalg.norm(before, norm_type)
+    returned = nn.utils.clip_grad_norm_(ws, part * norm, norm_type)
+    assert float(returned) == pytest.approx(norm)
+    after = np.concatenate([w.grad.numpy().ravel() for w in ws[:2]])
+    np.testing.assert_allclose(after, before * min(1, part), rtol=1e-5)
+    assert ws[2].grad is None
+
+
+def test_clip_grad_value():
+    ws, before = with_gradients()
+    nn.utils.clip_grad_value_(ws, 0.4)
+    after = np.concatenate([w.grad.numpy().ravel() for w in ws[:2]])
+    np.testing.assert_array_equal(after, before.clip(-0.4, 0.4))
+
+
+def test_clipping_takes_a_generator_or_a_single_tensor():
+    model = nn.Linear(2, 2)
+    model(minidl.Tensor(np.ones((1, 2), "f4"))).sum().backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+    total = math.sqrt(sum(float((p.grad * p.grad).sum()) for p in model.parameters()))
+    assert total == pytest.approx(1e-3, rel=1e-2)
+    nn.utils.clip_grad_value_(model.weight, 1e-5)
+    assert float(model.weight.grad.abs().max()) <= 1e-5
+    assert float(nn.utils.clip_grad_norm_([], 1.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: nn.init.xavier_uniform_(new(3)), r"two dimensions.*\(3,\)"),
+        (lambda: nn.init.orthogonal_(new(3)), r"two dimensions.*\(3,\)"),
+        (lambda: nn.init.kaiming_normal_(new(3, 3), mode="fan"), "'fan'"),
+        (lambda: nn.init.kaiming_normal_(new(3, 3), nonlinearity="cube"), "'cube'"),
+    ],
+)
+def test_wrong_calls(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()

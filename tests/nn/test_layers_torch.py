@@ -1,0 +1,188 @@
+"""Every layer beside PyTorch's of the same name: names of the state, outputs, gradients, buffers, in both modes."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import nn
+
+from .with_torch import as_ours, as_torch, assert_close, assert_same_layer, torch
+
+IMAGE, ROW, SEQUENCE = (4, 6, 8, 7), (5, 6), (4, 6, 9)
+LAYERS = [
+    ("Linear", (6, 3), {}, ROW),
+    ("Linear", (9, 3), {"bias": False}, SEQUENCE),
+    ("Identity", (), {}, ROW),
+    ("Flatten", (), {}, IMAGE),
+    ("Flatten", (0, 2), {}, IMAGE),
+    ("Unflatten", (1, (2, 3)), {}, IMAGE),
+    ("Conv1d", (6, 4, 3), {"stride": 2, "padding": 1, "dilation": 2}, SEQUENCE),
+    ("Conv1d", (6, 4, 3), {"padding": "same", "groups": 2, "bias": False}, SEQUENCE),
+    ("Conv2d", (6, 4, 3), {}, IMAGE),
+    ("Conv2d", (6, 4, (3, 2)), {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}, IMAGE),
+    ("Conv2d", (6, 6, 3), {"padding": "same", "groups": 6, "bias": False}, IMAGE),
+    ("ConvTranspose2d", (6, 4, 3), {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2}, IMAGE),
+    ("ConvTranspose2d", (6, 4, (3, 2)), {"dilation": 2, "bias": False}, IMAGE),
+    ("MaxPool2d", (2,), {}, IMAGE),
+    ("MaxPool2d", (3,), {"stride": 2, "padding": 1, "ceil_mode": True}, IMAGE),
+    ("MaxPool2d", ((2, 3),), {"dilation": (2, 1)}, IMAGE),
+    ("AvgPool2d", (2,), {}, IMAGE),
+    ("AvgPool2d", (3,), {"stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}, IMAGE),
+    ("AdaptiveAvgPool2d", (1,), {}, IMAGE),
+    ("AdaptiveAvgPool2d", ((3, 2),), {}, IMAGE),
+    ("Upsample", (), {"scale_factor": 2}, IMAGE),
+    ("Upsample", ((5, 9),), {"mode": "bilinear"}, IMAGE),
+    ("Upsample", (), {"scale_factor": (1.5, 2.0), "mode": "bilinear", "align_corners": True}, IMAGE),
+    ("BatchNorm1d", (6,), {}, ROW),
+    ("BatchNorm1d", (6,), {"momentum": None, "eps": 0.1}, SEQUENCE),
+    ("BatchNorm2d", (6,), {}, IMAGE),
+    ("BatchNorm2d", (6,), {"momentum": 0.3, "affine": False}, IMAGE),
+    ("BatchNorm2d", (6,), {"track_running_stats": False}, IMAGE),
+    ("LayerNorm", (9,), {}, SEQUENCE),
+    ("LayerNorm", ((6, 9),), {"eps": 0.1, "bias": False}, SEQUENCE),
+    ("LayerNorm", (9,), {"elementwise_affine": False}, SEQUENCE),
+    ("GroupNorm", (3, 6), {}, IMAGE),
+    ("GroupNorm", (6, 6), {"affine": False, "eps": 0.1}, SEQUENCE),
+    ("Dropout", (0.0,), {}, ROW),
+    ("Dropout2d", (0.0,), {}, IMAGE),
+    ("ReLU", (), {}, ROW),
+    ("LeakyReLU", (0.2,), {}, ROW),
+    ("ELU", (0.7,), {}, ROW),
+    ("GELU", (), {}, ROW),
+    ("GELU", (), {"approximate": "tanh"}, ROW),
+    ("SiLU", (), {}, ROW),
+    ("Sigmoid", (), {}, ROW),
+    ("Tanh", (), {}, ROW),
+    ("Softplus", (2.0,), {}, ROW),
+    ("LogSigmoid", (), {}, ROW),
+    ("Softmax", (1,), {}, IMAGE),
+    ("LogSoftmax", (-1,), {}, ROW),
+]
+CLASSES, WEIGHTS = np.array([0, 5, 2, 2, 3]), np.array([0.5, 1.0, 2.0, 0.3, 0.7, 1.2])
+PROBABILITIES = np.random.default_rng(8).dirichlet(np.ones(6), 5)
+LOSSES = [
+    ("MSELoss", {}, "numbers"),
+    ("L1Loss", {}, "numbers"),
+    ("SmoothL1Loss", {"beta": 0.5}, "numbers"),
+    ("HuberLoss", {"delta": 0.7}, "numbers"),
+    ("CrossEntropyLoss", {}, CLASSES),
+    ("CrossEntropyLoss", {"label_smoothing": 0.2}, PROBABILITIES),
+    ("CrossEntropyLoss", {"weight": WEIGHTS, "ignore_index": 2, "label_smoothing": 0.1}, CLASSES),
+    ("NLLLoss", {"weight": WEIGHTS, "ignore_index": 5}, CLASSES),
+    ("BCEWithLogitsLoss", {"weight": WEIGHTS, "pos_weight": WEIGHTS[::-1].copy()}, PROBABILITIES),
+    ("KLDivLoss", {"log_target": False}, PROBABILITIES),
+]
+SHOWN_ELSEWHERE = {
+    "BCELoss", "CosineSimilarity", "Embedding", "GRU", "GRUCell", "LSTM", "LSTMCell", "Module", "ModuleDict",
+    "ModuleList", "MultiheadAttention", "Parameter", "RNN", "RNNCell", "Sequential", "TransformerEncoder",
+    "TransformerEncoderLayer",
+}  # fmt: skip
+
+
+def make(library, kind, arguments, options):
+    return getattr(library, kind)(*arguments, **options)
+
+
+def disturb(layer):
+    """Weights of ones and biases of zeros would hide mistakes in them."""
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(torch.randn(parameter.shape) * 0.3)
+    return layer
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize(("kind", "arguments", "options", "shape"), LAYERS, ids=str)
+def test_layers(kind, arguments, options, shape, training):
+    torch.manual_seed(0)
+    theirs, ours = disturb(make(torch.nn, kind, arguments, options)), make(nn, kind, arguments, options)
+    x = np.random.default_rng(0).normal(size=shape)
+    if "BatchNorm" in kind:
+        assert_same_layer(theirs, ours, x + 3)  # running statistics that are not those of x
+    assert_same_layer(theirs.train(training), ours.train(training), x)
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(("kind", "options", "target"), LOSSES, ids=lambda value: str(value)[:40])
+def test_losses(kind, options, target, reduction):
+    random = np.random.default_rng(1)
+    x = random.normal(size=(5, 6))
+    target = random.normal(size=(5, 6)) if isinstance(target, str) else target
+    tensors = {name: torch.tensor(value) if isinstance(value, np.ndarray) else value for name, value in options.items()}
+    theirs, ours = as_torch(x), as_ours(x)
+    loss = getattr(torch.nn, kind)(reduction=reduction, **tensors)(theirs, torch.from_numpy(target))
+    our_loss = getattr(nn, kind)(reduction=reduction, **options)(ours, minidl.Tensor(target))
+    assert_close(our_loss, loss, 1e-10, "loss")
+    loss.sum().backward()
+    our_loss.sum().backward()
+    assert_close(ours.grad, theirs.grad, 1e-10, "gradient")
+
+
+def test_binary_cross_entropy():
+    p = np.random.default_rng(2).uniform(size=(5, 6))
+    theirs, ours = as_torch(p), as_ours(p)
+    loss = torch.nn.BCELoss(weight=torch.tensor(WEIGHTS))(theirs, torch.from_numpy(PROBABILITIES))
+    our_loss = nn.BCELoss(weight=WEIGHTS)(ours, minidl.Tensor(PROBABILITIES))
+    assert_close(our_loss, loss, 1e-10, "loss")
+    loss.backward()
+    our_loss.backward()
+    assert_close(ours.grad, theirs.grad, 1e-10, "gradient")
+
+
+@pytest.mark.parametrize("padding_idx", [None, 2, -1])
+def test_embedding(padding_idx):
+    indices = np.array([[0, 2, 2, 6], [6, 1, 0, 2]])
+    theirs = torch.nn.Embedding(7, 3, padding_idx=padding_idx)
+    assert_same_layer(theirs, nn.Embedding(7, 3, padding_idx=padding_idx), indices)
+
+
+def test_cosine_similarity():
+    x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 3, 5))
+    assert_same_layer(torch.nn.CosineSimilarity(2), nn.CosineSimilarity(2), x1, x2)
+
+
+def test_two_batches_move_the_statistics_as_in_pytorch():
+    theirs, ours = torch.nn.BatchNorm1d(3, momentum=None).double(), nn.BatchNorm1d(3, momentum=None).double()
+    for seed in range(3):
+        x = np.random.default_rng(seed).normal(size=(5, 3))
+        theirs(torch.from_numpy(x))
+        ours(minidl.Tensor(x))
+    for name, buffer in theirs.named_buffers():
+        assert_close(dict(ours.named_buffers())[name], buffer, 1e-12, name)
+
+
+def test_every_layer_is_compared():
+    compared = {kind for kind, *_ in LAYERS} | {kind for kind, *_ in LOSSES} | SHOWN_ELSEWHERE
+    layers = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
+    assert layers <= compared, f"no test compares {layers - compared} with PyTorch"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [(kind, arguments) for kind, arguments, options, _ in LAYERS if not options], ids=str
+)
+def test_initial_values_have_the_spread_of_pytorch(kind, arguments):
+    torch.manual_seed(0)
+    minidl.manual_seed(0)
+    larger = tuple(40 * a if isinstance(a, int) else a for a in arguments[:2]) + arguments[2:]
+    arguments = larger if kind in ("Linear", "Conv1d", "Conv2d", "ConvTranspose2d") else arguments
+    theirs, ours = make(torch.nn, kind, arguments, {}), make(nn, kind, arguments, {})
+    found = dict(ours.named_parameters())
+    for name, parameter in theirs.named_parameters():
+        expected, values = parameter.detach().numpy(), found[name].numpy()
+        assert abs(values).max() == pytest.approx(abs(expected).max(), rel=0.05, abs=1e-12)
+        if expected.size > 1000:
+            assert values.std() == pytest.approx(expected.std(), rel=0.05)
+
+
+@pytest.mark.parametrize(("kind", "arguments", "options", "shape"), LAYERS, ids=str)
+def test_arguments_have_the_names_of_pytorch(kind, arguments, options, shape):
+    theirs = list(inspect.signature(getattr(torch.nn, kind).__init__).parameters)
+    ours = list(inspect.signature(getattr(nn, kind).__init__).parameters)
+    if kind == "Identity":
+        return  # takes anything there, nothing here
+    assert ours == [name for name in theirs if name in ours]

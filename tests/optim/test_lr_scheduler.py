@@ -1,0 +1,113 @@
+"""Schedules without an oracle: starting, going on, resuming, meeting another."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import optim
+from minidl.optim import lr_scheduler
+
+
+def sgd(*lrs):
+    groups = [{"params": [minidl.Tensor(np.zeros(1), requires_grad=True)], "lr": lr} for lr in lrs]
+    return optim.SGD(groups)
+
+
+ALL = {
+    "StepLR": lambda o: lr_scheduler.StepLR(o, 3, 0.5),
+    "MultiStepLR": lambda o: lr_scheduler.MultiStepLR(o, [7, 2, 4, 4], 0.5),
+    "ExponentialLR": lambda o: lr_scheduler.ExponentialLR(o, 0.9),
+    "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01),
+    "LinearLR": lambda o: lr_scheduler.LinearLR(o, 0.25, 0.75, 6),
+    "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1, cooldown=1),
+}
+
+
+def advance(schedule, t):
+    schedule.step(*([abs(math.sin(t))] if isinstance(schedule, lr_scheduler.ReduceLROnPlateau) else []))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_schedule_resumes_from_its_state(name):
+    optimizer = sgd(1.0, 0.1)
+    schedule = ALL[name](optimizer)
+    for t in range(5):
+        advance(schedule, t)
+    other_optimizer = sgd(5.0, 5.0)
+    resumed = ALL[name](other_optimizer)
+    other_optimizer.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(json.loads(json.dumps(schedule.state_dict())))
+    assert resumed.last_epoch == schedule.last_epoch == 5
+    for t in range(5, 12):
+        advance(schedule, t)
+        advance(resumed, t)
+        assert resumed.get_last_lr() == schedule.get_last_lr()
+        assert [group["lr"] for group in other_optimizer.param_groups] == schedule.get_last_lr()
+
+
+def test_a_state_is_a_copy():
+    schedule = ALL["StepLR"](sgd(1.0))
+    state = schedule.state_dict()
+    kept = json.dumps(state)
+    for t in range(5):
+        advance(schedule, t)
+    assert json.dumps(state) == kept
+
+
+def test_two_schedules_multiply():
+    optimizer = sgd(1.0)
+    warm_up = lr_scheduler.LinearLR(optimizer, 0.5, 1.0, 4)
+    decay = lr_scheduler.ExponentialLR(optimizer, 0.9)
+    for t in range(1, 10):
+        warm_up.step()
+        decay.step()
+        assert optimizer.param_groups[0]["lr"] == pytest.approx((0.5 + 0.5 * min(t / 4, 1)) * 0.9**t)
+
+
+def test_a_rate_changed_by_hand_is_what_goes_on():
+    optimizer = sgd(1.0)
+    schedule = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    optimizer.param_groups[0]["lr"] = 8.0
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 4.0
+
+
+def test_going_on_needs_the_initial_rate():
+    with pytest.raises(KeyError, match="initial_lr"):
+        lr_scheduler.StepLR(sgd(1.0), 2, last_epoch=4)
+    optimizer = sgd(0.5)
+    optimizer.param_groups[0]["initial_lr"] = 1.0
+    schedule = lr_scheduler.StepLR(optimizer, 2, 0.5, last_epoch=3)
+    assert (schedule.last_epoch, schedule.get_last_lr()) == (4, [0.25])
+
+
+def test_plateau_in_max_mode_with_a_floor():
+    optimizer = sgd(1.0, 0.4)
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, "max", 0.5, patience=0, min_lr=[0.1, 0.3])
+    for accuracy in (0.5, 0.6, 0.6, minidl.Tensor(np.array(0.6)), 0.6, 0.6):
+        schedule.step(accuracy)
+    assert schedule.get_last_lr() == [0.1, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda o: lr_scheduler.StepLR(3, 2), TypeError, "Optimizer, got int"),
+        (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "step_size"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 0), ValueError, "T_max"),
+        (lambda o: lr_scheduler.LinearLR(o, 0.0), ValueError, "start_factor"),
+        (lambda o: lr_scheduler.LambdaLR(o, [abs, abs]), ValueError, "each of 1 groups, got 2"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, "least"), ValueError, "'least'"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor"),
+        (lambda o: lr_scheduler.StepLR(o, 2).load_state_dict({"best": 1}), ValueError, "best"),
+    ],
+)
+def test_wrong_calls(call, error, text):
+    with pytest.raises(error, match=text):
+        call(sgd(1.0))

@@ -1,0 +1,67 @@
+"""Schedules beside PyTorch's, over 30 epochs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import optim
+
+torch = pytest.importorskip("torch", reason="PyTorch, the oracle of these tests, is not installed")
+
+ALL = [
+    ("StepLR", (7,), {}),
+    ("StepLR", (3,), {"gamma": 0.7}),
+    ("MultiStepLR", ([4, 9, 9, 20],), {"gamma": 0.3}),
+    ("ExponentialLR", (0.9,), {}),
+    ("CosineAnnealingLR", (30,), {}),
+    ("CosineAnnealingLR", (8,), {"eta_min": 0.01}),
+    ("LinearLR", (), {}),
+    ("LinearLR", (), {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 12}),
+    ("LambdaLR", (lambda t: 0.95**t / (1 + t),), {}),
+    ("LambdaLR", ([lambda t: 1.0, lambda t: 0.5**t],), {}),
+]
+MEASURES = np.random.default_rng(0).normal(size=30).cumsum()
+PLATEAUS = [
+    {"patience": 2},
+    {"mode": "max", "patience": 1, "factor": 0.5, "cooldown": 3},
+    {"patience": 0, "threshold": 0.5, "threshold_mode": "abs", "factor": 0.3, "min_lr": 0.01},
+    {"patience": 0, "threshold": 0.3, "mode": "max", "factor": 0.8, "eps": 0.02},
+    {"patience": 1, "threshold": 0.2, "threshold_mode": "abs", "mode": "max", "min_lr": [0.1, 0.02]},
+]
+
+
+def both():
+    w = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    v = minidl.tensor([0.0], requires_grad=True), minidl.tensor([0.0], requires_grad=True)
+    theirs = torch.optim.SGD([{"params": [w[0]]}, {"params": [w[1]], "lr": 0.05}], lr=0.8)
+    return theirs, optim.SGD([{"params": [v[0]]}, {"params": [v[1]], "lr": 0.05}], lr=0.8)
+
+
+def assert_same_course(theirs, ours, optimizers, arguments):
+    for argument in arguments:
+        for optimizer, schedule in zip(optimizers, (theirs, ours)):
+            optimizer.step()
+            schedule.step(*argument)
+        expected, found = ([group["lr"] for group in optimizer.param_groups] for optimizer in optimizers)
+        assert found == pytest.approx(expected, rel=1e-9)
+        assert ours.get_last_lr() == found
+        assert ours.last_epoch == theirs.last_epoch
+
+
+@pytest.mark.parametrize(("kind", "arguments", "options"), ALL, ids=lambda x: str(x)[:40])
+def test_schedules(kind, arguments, options):
+    optimizers = both()
+    theirs = getattr(torch.optim.lr_scheduler, kind)(optimizers[0], *arguments, **options)
+    ours = getattr(optim.lr_scheduler, kind)(optimizers[1], *arguments, **options)
+    assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr())
+    assert_same_course(theirs, ours, optimizers, [()] * 30)
+
+
+@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+def test_plateau(options):
+    optimizers = both()
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizers[0], **options)
+    ours = optim.lr_scheduler.ReduceLROnPlateau(optimizers[1], **options)
+    assert_same_course(theirs, ours, optimizers, [(float(measure),) for measure in MEASURES])

@@ -1,0 +1,119 @@
+"""Every implementation of kernels.optimizers that can serve here, against the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minidl import kernels
+
+BACKENDS = [
+    row.backend
+    for row in kernels.table()
+    if row.kernel == "optimizers" and row.available and row.backend != "reference"
+]
+pytestmark = pytest.mark.skipif(not BACKENDS, reason="the reference is the only implementation here")
+
+SHAPES = [(), (1,), (0,), (7,), (3, 5), (16, 16), (2, 3, 3, 3), (70, 70), (20000,)]
+# name, number of lists that remember, whether the step's number counts, options
+CASES = [
+    ("sgd", 0, False, {"weight_decay": 0.1}),
+    ("sgd", 1, False, {"momentum": 0.9, "weight_decay": 0.1}),
+    ("sgd", 1, False, {"momentum": 0.9, "dampening": 0.4}),
+    ("sgd", 1, False, {"momentum": 0.9, "nesterov": True}),
+    ("adam", 2, True, {}),
+    ("adam", 2, True, {"beta1": 0.5, "beta2": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
+    ("adam", 2, True, {"weight_decay": 0.1, "decoupled": True}),
+    ("rmsprop", 1, False, {"alpha": 0.9}),
+    ("rmsprop", 2, False, {"alpha": 0.9, "weight_decay": 0.1}),
+    ("rmsprop", 3, False, {"momentum": 0.9, "eps": 1e-3}),
+    ("rmsprop", 4, False, {"momentum": 0.9}),
+    ("adagrad", 1, True, {"lr_decay": 0.1, "weight_decay": 0.1}),
+]
+
+
+def arrays(shapes, lists, dtype, seed):
+    """ws, dws and what is remembered; means of squares are positive and larger than the squares of the means."""
+    random = np.random.default_rng(seed)
+    signed = [[np.asarray(random.normal(size=shape), dtype) for shape in shapes] for _ in range(2)]
+    return [*signed, *([np.asarray(random.uniform(0.3, 0.5, shape), dtype) for shape in shapes] for _ in range(lists))]
+
+
+def step(backend, case, lists, times=2):
+    name, remembered, counts, options = case
+    if name == "rmsprop":  # v; v and g; v and b; v, g and b
+        places = {1: (0,), 2: (0, 1), 3: (0, 2), 4: (0, 1, 2)}[remembered]
+        memory = [lists[2 + i] if i in places else None for i in range(3)]
+    else:
+        memory = lists[2:]
+    with kernels.use_backend(backend, strict=True):
+        for t in range(times):
+            steps = [[t + 1 + i % 3 for i in range(len(lists[0]))]] if counts else []
+            getattr(kernels.optimizers, name + "_step")(lists[0], lists[1], *memory, *steps, lr=0.01, **options)
+
+
+def copies(lists):
+    return [[array.copy() for array in part] for part in lists]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+@settings(max_examples=15, deadline=None)
+@given(
+    shapes=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=6),
+    dtype=st.sampled_from(["f4", "f8"]),
+    seed=st.integers(0, 9),
+)
+def test_same_numbers(backend, case, shapes, dtype, seed):
+    lists = arrays(shapes, min(case[1], 3), dtype, seed)
+    expected, gradients = copies(lists), copies(lists)[1]
+    step("reference", case, expected)
+    step(backend, case, lists)
+    for found, reference in zip(lists, expected):
+        for array, other in zip(found, reference):
+            tolerance = 3e-6 if dtype == "f4" else 1e-14
+            np.testing.assert_allclose(array, other, rtol=tolerance, atol=tolerance)
+    for dw, before in zip(lists[1], gradients):
+        np.testing.assert_array_equal(dw, before)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_any_memory_order(backend, case):
+    lists = arrays([(6, 4), (5, 3)], min(case[1], 3), "f8", 0)
+    expected = copies(lists)
+    step("reference", case, expected)
+    odd = [[np.asfortranarray(part[0]), np.repeat(part[1], 2, axis=1)[:, ::2]] for part in lists]
+    for dw in odd[1]:
+        dw.flags.writeable = False
+    step(backend, case, odd)
+    for found, reference in zip(odd, expected):
+        for array, other in zip(found, reference):
+            np.testing.assert_allclose(array, other, atol=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_any_number_of_threads_gives_the_same_bits(backend, case):
+    lists = arrays([(300, 301), (17,), (40, 999)], min(case[1], 3), "f4", 1)
+    before, results = kernels.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            kernels.set_num_threads(threads)
+            results.append(copies(lists))
+            step(backend, case, results[-1])
+    finally:
+        kernels.set_num_threads(before)
+    for other in results[1:]:
+        for found, first in zip(other, results[0]):
+            assert [array.tobytes() for array in found] == [array.tobytes() for array in first]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_can_not_be_written_is_an_error(backend):
+    w = np.ones(5)
+    w.flags.writeable = False
+    with kernels.use_backend(backend, strict=True), pytest.raises(ValueError, match="read-only"):
+        kernels.optimizers.sgd_step([w], [np.ones(5)], lr=0.1)
