@@ -64,7 +64,7 @@ def forward(a, b):
         y = np.empty((a.shape[0], b.shape[1]), a.dtype)
         _multiply_views(a, b, y)
         return y
-    if b.ndim == 2 and a.flags.c_contiguous:  # one b for the whole batch: one tall matrix
+    if b.ndim == 2 and a.flags.c_contiguous and a.size:  # one b for the whole batch: one tall matrix
         rows = a.reshape(-1, a.shape[-1])
         y = np.empty((rows.shape[0], b.shape[1]), a.dtype)
         _multiply_views(rows, b, y)

@@ -12,6 +12,8 @@ from minidl.autograd.device import is_array
 from minidl.autograd.grad_mode import grad_mode
 from minidl.autograd.tensor import Tensor, _wrap
 
+FLOAT64 = np.dtype(np.float64)
+
 _next_number = count().__next__
 
 
@@ -34,6 +36,8 @@ class Function:
         set where ``saved`` holds an input, such as a mask.
     once_differentiable : bool
         The rule can't be differentiated again; a second derivative is an error that names the function.
+    sets_dtype : bool
+        The dtype of the output is asked for. Otherwise integers widen no float, and become float32 where they need be one.
     is_view : bool
         The output may share the input's memory, so a change in place of one is a change of the other.
 
@@ -56,6 +60,7 @@ class Function:
     saves_output = False
     watches_inputs = False
     once_differentiable = False
+    sets_dtype = False
     is_view = False
 
     saved: Any = None
@@ -100,6 +105,8 @@ class Function:
             return results
         if type(output) is not np.ndarray and (isinstance(output, np.generic) or not is_array(output)):
             output = np.asarray(output)
+        if output.dtype is FLOAT64 and not self.sets_dtype and FLOAT64 not in [getattr(x, "dtype", None) for x in arrays]:
+            output = output.astype(np.float32)  # an integer met a float or a root: float64 comes from float64 alone
         result = _wrap(output, self if recorded else None)
         if self.is_view and np.may_share_memory(output, arrays[0]):
             result.version = cells[0]

@@ -1,7 +1,8 @@
 """Arithmetic, number by number: the operators of Tensor, and the functions of school calculus.
 
-Shapes broadcast as in NumPy, and dtypes promote as in NumPy 2, where a Python number promotes nothing. Each class
-holds a formula and the rule of its gradient; the function under it is what programs call, with Tensors or with arrays.
+Shapes broadcast as in NumPy. Of two dtypes the wider counts, but as in PyTorch integers never widen a float, a Python
+number promotes nothing, and integers that need be floats become float32 (arrays promote as in NumPy). Each class holds a
+formula and the rule of its gradient; the function under it is what programs call, with Tensors or with arrays.
 The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3, 4.1-4.5.
 """
 
@@ -746,7 +747,7 @@ def isfinite(x: Any) -> Any:
 class Astype(Function):
     """y = x in another dtype; the engine brings dy back to the dtype of x."""
 
-    saves_inputs = False
+    saves_inputs, sets_dtype = False, True
 
     def __init__(self, dtype):
         self.dtype_to = dtype

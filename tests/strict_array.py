@@ -1,0 +1,115 @@
+"""An array that is not NumPy's: what works on it works on a GPU's arrays too, though no GPU is here.
+
+A StrictArray computes as NumPy does, but refuses what CuPy refuses: to become a NumPy array silently, and to be mixed
+with one. The operations are run on it (tests/test_operations.py), so that a forgotten `np.` or `np.asarray` fails on
+every machine and not only where there is a GPU.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+
+
+class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """A NumPy array in a coat: the operators, methods and functions of NumPy, on its like and on plain numbers."""
+
+    def __init__(self, array: Any):
+        self._array = np.asarray(array)
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError("a StrictArray was about to become a NumPy array silently")
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        return namespace
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return coated(getattr(ufunc, method)(*bare(inputs), **bare(options)))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return coated(function(*bare(args), **bare(options)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return coated(self._array[bare(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._array[bare(key)] = bare(value)
+
+    def __getattr__(self, name: str) -> Any:  # shape, dtype, sum, reshape ...
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = getattr(self._array, name)
+        return function_on_coats(value) if callable(value) else coated(value)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __int__(self) -> int:
+        return int(self._array)
+
+    def __float__(self) -> float:
+        return float(self._array)
+
+    def __repr__(self) -> str:
+        return f"StrictArray({self._array!r})"
+
+
+def bare(value: Any) -> Any:
+    """StrictArrays taken out of their coats, also inside tuples, lists and dictionaries; NumPy arrays are refused."""
+    if isinstance(value, StrictArray):
+        return value._array
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"a NumPy array of shape {value.shape} was mixed with a StrictArray")
+    if type(value) in (tuple, list):
+        return type(value)(bare(item) for item in value)
+    return {key: bare(item) for key, item in value.items()} if type(value) is dict else value
+
+
+def coated(value: Any) -> Any:
+    """What NumPy computed, as CuPy would give it: arrays, 0-d ones too, in coats."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return StrictArray(value)
+    return type(value)(coated(item) for item in value) if type(value) in (tuple, list) else value
+
+
+def function_on_coats(function: Any) -> Any:
+    def call(*args: Any, **options: Any) -> Any:
+        return coated(function(*bare(args), **bare(options)))
+
+    return call
+
+
+class _Ufunc:
+    """`xp.add`, with its methods `at` and `reduce`."""
+
+    def __init__(self, ufunc: np.ufunc):
+        self.ufunc = ufunc
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return coated(self.ufunc(*bare(args), **bare(options)))
+
+    def __getattr__(self, method: str) -> Any:
+        return function_on_coats(getattr(self.ufunc, method))
+
+
+class _Namespace(types.ModuleType):
+    """`xp`: NumPy's functions for StrictArrays; its types and constants as they are."""
+
+    def asarray(self, value: Any, dtype: Any = None) -> StrictArray:
+        """The one way in: to bring a NumPy array over is no silent conversion."""
+        return StrictArray(np.asarray(value if isinstance(value, np.ndarray) else bare(value), dtype))
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(np, name)
+        if isinstance(value, np.ufunc):
+            return _Ufunc(value)
+        is_function = callable(value) and not isinstance(value, type)
+        return function_on_coats(value) if is_function else value
+
+
+namespace = _Namespace("strict")
