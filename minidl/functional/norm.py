@@ -14,6 +14,7 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import add, mul, rsqrt, square, sub
 from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
@@ -43,6 +44,29 @@ class Normalize(Function):
         # x moves y directly, and all y of the set through m and through r:
         # dx = r * (dy - mean(dy) - y * mean(dy * y))
         return r * (dy - axes_mean(dy, self.axes) - y * axes_mean(dy * y, self.axes))
+
+
+class ChannelNorm(Function):
+    """y = (x - m) * r * w + b, with m and r of each channel: Normalize, scale and shift in one."""
+
+    def __init__(self, eps):
+        self.eps = eps
+
+    def forward(self, x, w, b):
+        y, *self.saved = kernels.normalization.channel_forward(x, w, b, self.eps)  # m, v: (C,)
+        return y
+
+    def backward(self, dy, inputs, output):
+        x, w, b = inputs
+        if not isinstance(dy, Tensor):
+            dx, dw, db = kernels.normalization.channel_backward(dy, x, *self.saved, w, self.eps)
+            return dx, dw, db
+        # to be differentiated again: by the rules of the operations that it is made of
+        normalize = Normalize((0, *range(2, x.ndim)), self.eps)
+        dz = dy if w is None else dy * reshape(w, (1, -1) + (1,) * (x.ndim - 2))
+        dw = channel_sum(dy * normalize(x)) if w is not None else None
+        dx = normalize.backward(dz, (x,), None) if self.needs(0) else None
+        return dx, dw, channel_sum(dy) if b is not None else None
 
 
 def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
@@ -106,15 +130,16 @@ def batch_norm(
         count *= n if axis != 1 else 1
     if training and count <= 1:
         raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
-    normalize = Normalize((0, *range(2, x.ndim)), eps)
-    y = normalize(x)
+    if count == 0:
+        return _scale_and_shift(x, weight, bias, channels)
+    norm = ChannelNorm(eps)
+    y = norm(x, weight, bias)
     if training:
-        m, r = (part.reshape(-1) for part in normalize.saved)
-        v = (1 / (r * r) - eps) * (count / (count - 1))
-        for running, batch in ((running_mean, m), (running_var, v)):
+        m, v = norm.saved
+        for running, batch in ((running_mean, m), (running_var, v * (count / (count - 1)))):
             if running is not None:
                 _move_towards(running, batch, momentum)
-    return _scale_and_shift(y, weight, bias, channels)
+    return y
 
 
 def _move_towards(running: Any, batch: Any, momentum: float) -> None:

@@ -1,0 +1,184 @@
+"""Activations, number by number, and their gradients: each reads its arrays once and writes one.
+
+    name         y = f(x)                                    dx = dy * df/dx, from
+    relu         max(x, 0)                                   y:  dy where y > 0, else 0
+    leaky_relu   x where x > 0, else slope * x               x:  dy where x > 0, else slope * dy
+    elu          x where x > 0, else alpha * (e^x - 1)       x:  dy where x > 0, else dy * alpha * e^x
+    tanh         (e^x - e^-x) / (e^x + e^-x)                 y:  dy * (1 - y^2)
+    sigmoid      1 / (1 + e^-x)                              y:  dy * y * (1 - y)
+    silu         x * s,  s = sigmoid(x)                      x:  dy * s * (1 + x * (1 - s))
+    gelu_tanh    x * s,  s = sigmoid(2u),                    x:  dy * s * (1 + x * (1 - s) * 2 du/dx)
+                 u = sqrt(2/pi) * (x + 0.044715 * x^3)
+
+Any memory order comes in; the result has that of the array that the formula is of, x or y. NaN stays NaN.
+
+Sources: Nair and Hinton, Rectified linear units, 2010; Maas et al., Rectifier nonlinearities, 2013; Clevert et al.,
+Exponential linear units, 2016; Elfwing et al., Sigmoid-weighted linear units, 2018; Hendrycks and Gimpel, Gaussian error
+linear units, 2016, whose x/2 * (1 + tanh(u)) is x * sigmoid(2u), without the loss of digits where tanh(u) is near -1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arrays import check_array, check_same_kind
+from ..registry import kernel
+
+
+@kernel
+def relu_forward(x: Any) -> Any:
+    """Return max(x, 0), and NaN for NaN.
+
+    Parameters
+    ----------
+    x : array of any shape
+
+    Returns
+    -------
+    array of the shape and dtype of `x`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.relu_forward(np.array([-1.0, 2.0, np.nan]))
+    array([ 0.,  2., nan])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def relu_backward(dy: Any, y: Any) -> Any:
+    """Return dx = dy where y > 0 (or is NaN), else 0.
+
+    Parameters
+    ----------
+    dy, y : arrays of one shape and dtype
+
+    Returns
+    -------
+    array of their shape
+
+    Raises
+    ------
+    ValueError, TypeError
+        Different shapes, mixed dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.relu_backward(np.array([5.0, 5.0]), np.array([0.0, 2.0]))
+    array([0., 5.])
+    """
+    _check_gradient(dy, y, "y")
+    return dy, y
+
+
+@kernel
+def leaky_relu_forward(x: Any, slope: float = 0.01) -> Any:
+    """Return x where x > 0, slope * x elsewhere; as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return x, float(slope)
+
+
+@kernel
+def leaky_relu_backward(dy: Any, x: Any, slope: float = 0.01) -> Any:
+    """Return dx = dy where x > 0, slope * dy elsewhere; as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x, float(slope)
+
+
+@kernel
+def elu_forward(x: Any, alpha: float = 1.0) -> Any:
+    """Return x where x > 0, alpha * (e^x - 1) elsewhere; as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return x, float(alpha)
+
+
+@kernel
+def elu_backward(dy: Any, x: Any, alpha: float = 1.0) -> Any:
+    """Return dx = dy where x > 0, dy * alpha * e^x elsewhere; as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x, float(alpha)
+
+
+@kernel
+def tanh_forward(x: Any) -> Any:
+    """Return tanh(x), to 2 units in the last place; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.tanh_forward(np.array([0.0, np.inf]))
+    array([0., 1.])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def tanh_backward(dy: Any, y: Any) -> Any:
+    """Return dx = dy * (1 - y^2), for y = tanh(x); as `relu_backward`."""
+    _check_gradient(dy, y, "y")
+    return dy, y
+
+
+@kernel
+def sigmoid_forward(x: Any) -> Any:
+    """Return 1 / (1 + e^-x), to 2 units in the last place; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.sigmoid_forward(np.array([0.0, np.inf]))
+    array([0.5, 1. ])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def sigmoid_backward(dy: Any, y: Any) -> Any:
+    """Return dx = dy * y * (1 - y), for y = sigmoid(x); as `relu_backward`."""
+    _check_gradient(dy, y, "y")
+    return dy, y
+
+
+@kernel
+def silu_forward(x: Any) -> Any:
+    """Return x * sigmoid(x); as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def silu_backward(dy: Any, x: Any) -> Any:
+    """Return dx = dy * s * (1 + x * (1 - s)), s = sigmoid(x); as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x
+
+
+@kernel
+def gelu_tanh_forward(x: Any) -> Any:
+    """Return x * sigmoid(2u), u = sqrt(2/pi) * (x + 0.044715 * x^3); as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def gelu_tanh_backward(dy: Any, x: Any) -> Any:
+    """Return the gradient of `gelu_tanh_forward`; as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x
+
+
+def _check_gradient(dy: Any, saved: Any, name: str) -> None:
+    check_array(dy, "dy", 0, at_least=True)
+    check_array(saved, name, 0, at_least=True)
+    check_same_kind(saved, name, dy, "dy")
+    if dy.shape != saved.shape:
+        raise ValueError(f"dy must have the shape of {name}, {saved.shape}, got {dy.shape}")

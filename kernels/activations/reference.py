@@ -1,0 +1,78 @@
+"""The activations by the array module's own functions."""
+
+from ..arrays import array_module
+
+
+def relu_forward(x):
+    # y = max(x, 0)
+    return array_module(x).maximum(x, x.dtype.type(0))
+
+
+def relu_backward(dy, y):
+    # dx = dy where y > 0, else 0
+    return array_module(y).where(y <= 0, dy.dtype.type(0), dy)
+
+
+def leaky_relu_forward(x, slope):
+    # y = x where x > 0, else slope * x
+    return array_module(x).where(x > 0, x, x * slope)
+
+
+def leaky_relu_backward(dy, x, slope):
+    # dx = dy where x > 0, else slope * dy
+    return array_module(x).where(x > 0, dy, dy * slope)
+
+
+def elu_forward(x, alpha):
+    xp = array_module(x)
+    # y = x where x > 0, else alpha * (e^x - 1)
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, x.dtype.type(0))))
+
+
+def elu_backward(dy, x, alpha):
+    xp = array_module(x)
+    # dx = dy where x > 0, else dy * alpha * e^x
+    return xp.where(x > 0, dy, dy * alpha * xp.exp(xp.minimum(x, x.dtype.type(0))))
+
+
+def tanh_forward(x):
+    return array_module(x).tanh(x)
+
+
+def tanh_backward(dy, y):
+    # dx = dy * (1 - y^2)
+    return dy * (1 - y * y)
+
+
+def sigmoid_forward(x):
+    xp = array_module(x)
+    # e^-|x| never overflows: y = 1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1, e) / (1 + e)
+
+
+def sigmoid_backward(dy, y):
+    # dx = dy * y * (1 - y)
+    return dy * (y * (1 - y))
+
+
+def silu_forward(x):
+    # y = x * sigmoid(x)
+    return x * sigmoid_forward(x)
+
+
+def silu_backward(dy, x):
+    s = sigmoid_forward(x)
+    # dx = dy * s * (1 + x * (1 - s))
+    return dy * (s * (1 + x * (1 - s)))
+
+
+def gelu_tanh_forward(x):
+    # y = x * sigmoid(2u),  2u = 2 * sqrt(2/pi) * (x + 0.044715 * x^3)
+    return x * sigmoid_forward(1.5957691216057308 * (x + 0.044715 * x * x * x))
+
+
+def gelu_tanh_backward(dy, x):
+    s = sigmoid_forward(1.5957691216057308 * (x + 0.044715 * x * x * x))
+    # dx = dy * s * (1 + x * (1 - s) * 2 du/dx)
+    return dy * (s * (1 + x * (1 - s) * (1.5957691216057308 * (1 + 0.134145 * x * x))))

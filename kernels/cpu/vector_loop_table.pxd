@@ -1,0 +1,47 @@
+# What the vector loops offer to the Cython files: one table of functions for each instruction set. The formulas stand in
+# vector_loops_*.pxi. Arrays are runs of n numbers of `itemsize` bytes, 4 (float) or 8 (double); rows follow one another.
+
+from libc.stdint cimport int64_t
+
+cdef enum activation:
+    RELU
+    LEAKY_RELU
+    ELU
+    TANH
+    SIGMOID
+    SILU
+    GELU_TANH
+
+ctypedef struct loop_table:
+    # y = f(x)
+    void (*activation_forward)(activation f, size_t itemsize, long n, const void* x, void* y,
+                               double parameter) noexcept nogil
+    # dx = dy * df/dx, where `saved` is y for RELU, TANH and SIGMOID, and x for the others
+    void (*activation_backward)(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
+                                double parameter) noexcept nogil
+
+    # y = softmax(x) of each row, or its logarithm
+    void (*softmax_forward)(size_t itemsize, long rows, long columns, const void* x, void* y,
+                            bint logarithm) noexcept nogil
+    void (*softmax_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* y, void* dx,
+                             bint logarithm) noexcept nogil
+    # losses = -weight[label] * log(softmax(x))[label] of each row; target are in range, `weight` may be NULL
+    void (*cross_entropy_forward)(size_t itemsize, long rows, long columns, const void* x, const int64_t* target,
+                                  const void* weight, int64_t ignore_index, void* losses) noexcept nogil
+    void (*cross_entropy_backward)(size_t itemsize, long rows, long columns, const void* dlosses, const void* x,
+                                   const int64_t* target, const void* weight, int64_t ignore_index,
+                                   void* dx) noexcept nogil
+
+    # sums[j] += sum over rows of (x - center[j])^2
+    void (*centered_squares)(size_t itemsize, long rows, long columns, const void* x, const double* center,
+                             double* sums) noexcept nogil
+    # sums[j] += sum over rows of dy, products[j] += sum over rows of dy * (x - center[j])
+    void (*centered_products)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
+                              const double* center, double* sums, double* products) noexcept nogil
+    # y = (x - center[j]) * scale[j] + shift[j]
+    void (*scaled_columns)(size_t itemsize, long rows, long columns, const void* x, const void* center,
+                           const void* scale, const void* shift, void* y) noexcept nogil
+    # dx = scale[j] * (dy - shift[j] - (x - center[j]) * slope[j])
+    void (*scaled_columns_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
+                                    const void* center, const void* scale, const void* shift, const void* slope,
+                                    void* dx) noexcept nogil

@@ -1,0 +1,24 @@
+# All vector loops, and the table that lists them; included once for each instruction set, by vector_loops_*.pyx.
+
+from cpython.pycapsule cimport PyCapsule_New
+
+from .vector_loop_table cimport *
+
+include "vector_loops_exponential.pxi"
+include "vector_loops_activations.pxi"
+include "vector_loops_rows.pxi"
+include "vector_loops_columns.pxi"
+
+cdef loop_table _table
+_table.activation_forward = activation_forward
+_table.activation_backward = activation_backward
+_table.softmax_forward = softmax_forward
+_table.softmax_backward = softmax_backward
+_table.cross_entropy_forward = cross_entropy_forward
+_table.cross_entropy_backward = cross_entropy_backward
+_table.centered_squares = centered_squares
+_table.centered_products = centered_products
+_table.scaled_columns = scaled_columns
+_table.scaled_columns_backward = scaled_columns_backward
+
+TABLE = PyCapsule_New(&_table, NULL, NULL)

@@ -1,0 +1,91 @@
+# The loops of kernels/activations; each formula once for float and once for double.
+
+
+cdef void activation_forward(activation f, size_t itemsize, long n, const void* x, void* y,
+                             double parameter) noexcept nogil:
+    if itemsize == sizeof(float):
+        activation_forward_of(f, n, <const float*>x, <float*>y, <float>parameter)
+    else:
+        activation_forward_of(f, n, <const double*>x, <double*>y, parameter)
+
+
+cdef void activation_forward_of(activation f, long n, const real* x, real* y, real parameter) noexcept nogil:
+    cdef long i
+    cdef real s
+    if f == RELU:
+        # y = max(x, 0), NaN for NaN
+        for i in range(n):
+            y[i] = 0 if x[i] <= 0 else x[i]
+    elif f == LEAKY_RELU:
+        # y = x where x > 0, slope * x elsewhere
+        for i in range(n):
+            y[i] = x[i] if x[i] > 0 else parameter * x[i]
+    elif f == ELU:
+        # y = x where x > 0, alpha * (e^x - 1) elsewhere
+        for i in range(n):
+            y[i] = x[i] if x[i] > 0 else parameter * expm1_of(x[i])
+    elif f == TANH:
+        for i in range(n):
+            y[i] = tanh_of(x[i])
+    elif f == SIGMOID:
+        for i in range(n):
+            y[i] = sigmoid_of(x[i])
+    elif f == SILU:
+        # y = x * sigmoid(x)
+        for i in range(n):
+            y[i] = x[i] * sigmoid_of(x[i])
+    elif f == GELU_TANH:
+        # y = x/2 * (1 + tanh(u)) = x * sigmoid(2u),  u = sqrt(2/pi) * (x + 0.044715 * x^3)
+        for i in range(n):
+            y[i] = x[i] * sigmoid_of(gelu_argument(x[i]))
+
+
+cdef inline real gelu_argument(real x) noexcept nogil:
+    """2u = 2 * sqrt(2/pi) * (x + 0.044715 * x^3)."""
+    return <real>1.5957691216057308 * (x + <real>0.044715 * x * x * x)
+
+
+cdef void activation_backward(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
+                              double parameter) noexcept nogil:
+    if itemsize == sizeof(float):
+        activation_backward_of(f, n, <const float*>dy, <const float*>saved, <float*>dx, <float>parameter)
+    else:
+        activation_backward_of(f, n, <const double*>dy, <const double*>saved, <double*>dx, parameter)
+
+
+cdef void activation_backward_of(activation f, long n, const real* dy, const real* saved, real* dx,
+                                 real parameter) noexcept nogil:
+    cdef const real* x = saved
+    cdef const real* y = saved
+    cdef long i
+    cdef real s
+    if f == RELU:
+        # dy/dx = 0 where y <= 0, else 1
+        for i in range(n):
+            dx[i] = 0 if y[i] <= 0 else dy[i]
+    elif f == LEAKY_RELU:
+        # dy/dx = 1 where x > 0, else slope
+        for i in range(n):
+            dx[i] = dy[i] if x[i] > 0 else parameter * dy[i]
+    elif f == ELU:
+        # dy/dx = 1 where x > 0, else alpha * e^x
+        for i in range(n):
+            dx[i] = dy[i] if x[i] > 0 else dy[i] * parameter * exp_of(x[i])
+    elif f == TANH:
+        # dy/dx = 1 - y^2
+        for i in range(n):
+            dx[i] = dy[i] * (1 - y[i] * y[i])
+    elif f == SIGMOID:
+        # dy/dx = y * (1 - y)
+        for i in range(n):
+            dx[i] = dy[i] * (y[i] * (1 - y[i]))
+    elif f == SILU:
+        # dy/dx = s * (1 + x * (1 - s)),  s = sigmoid(x)
+        for i in range(n):
+            s = sigmoid_of(x[i])
+            dx[i] = dy[i] * (s * (1 + x[i] * (1 - s)))
+    elif f == GELU_TANH:
+        # dy/dx = s * (1 + x * (1 - s) * 2u'),  s = sigmoid(2u),  2u' = 2 * sqrt(2/pi) * (1 + 3 * 0.044715 * x^2)
+        for i in range(n):
+            s = sigmoid_of(gelu_argument(x[i]))
+            dx[i] = dy[i] * (s * (1 + x[i] * (1 - s) * (<real>1.5957691216057308 * (1 + <real>0.134145 * x[i] * x[i]))))

@@ -1,0 +1,11 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""The vector loops for AVX-512. Imported on processors that have it only (see vector_loops.pyx)."""
+
+cdef extern from *:
+    """
+    #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,prefer-vector-width=512")
+    #endif
+    """
+
+include "vector_loops.pxi"

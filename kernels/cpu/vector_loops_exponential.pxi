@@ -1,0 +1,105 @@
+# e^x, and what is made of it, number by number: no branches and no calls, so that the compiler turns a loop over them
+# into vector code.
+
+from libc.math cimport copysign, copysignf, fabs, fabsf
+from libc.stdint cimport uint32_t, uint64_t
+
+ctypedef fused real:
+    float
+    double
+
+cdef union float_bits:
+    float number
+    uint32_t bits
+
+cdef union double_bits:
+    double number
+    uint64_t bits
+
+
+cdef inline real rounded(real x) noexcept nogil:
+    """The integer nearest to x, for |x| < 2^21: next to 1.5 * 2^23 (float; double: 1.5 * 2^52) numbers are 1 apart."""
+    cdef real shift = 12582912.0 if real is float else 6755399441055744.0
+    return (x + shift) - shift
+
+
+cdef inline real power_of_two(real n) noexcept nogil:
+    """2^n for an integer n that gives a normal number: n + 127 (double: 1023) in the bits of the exponent."""
+    cdef float_bits f
+    cdef double_bits d
+    if real is float:
+        f.number = n + <float>12582912.0  # n is now in the last bits
+        f.bits = (f.bits << 23) + (<uint32_t>127 << 23)
+        return f.number
+    else:
+        d.number = n + 6755399441055744.0
+        d.bits = (d.bits << 52) + (<uint64_t>1023 << 52)
+        return d.number
+
+
+cdef inline real reduced(real x, real n) noexcept nogil:
+    """r = x - n * log(2), where log(2) is given in two parts; n times the first is exact."""
+    if real is float:
+        return (x - n * <float>0.693359375) - n * <float>-2.12194440054690583e-4
+    else:
+        return (x - n * 6.93147180369123816490e-1) - n * 1.90821492927058770002e-10
+
+
+cdef inline real expm1_of_small(real r) noexcept nogil:
+    """e^r - 1 = r + r^2/2! + r^3/3! + ... for |r| <= log(2)/2: what is left out is below a tenth of a rounding error."""
+    cdef real sum
+    if real is float:
+        sum = <float>(1.0 / 40320)
+    else:
+        sum = 1.0 / 87178291200.0
+        sum = sum * r + 1.0 / 6227020800.0
+        sum = sum * r + 1.0 / 479001600
+        sum = sum * r + 1.0 / 39916800
+        sum = sum * r + 1.0 / 3628800
+        sum = sum * r + 1.0 / 362880
+        sum = sum * r + 1.0 / 40320
+    sum = sum * r + <real>(1.0 / 5040)
+    sum = sum * r + <real>(1.0 / 720)
+    sum = sum * r + <real>(1.0 / 120)
+    sum = sum * r + <real>(1.0 / 24)
+    sum = sum * r + <real>(1.0 / 6)
+    sum = sum * r + <real>0.5
+    return r + r * r * sum
+
+
+cdef inline real exp_of(real x) noexcept nogil:
+    """e^x = 2^n * e^r for x <= 0, with n = x / log(2), rounded; down to the smallest numbers, NaN for NaN."""
+    cdef real lowest = -104 if real is float else -746  # e^lowest is 0
+    cdef real y = lowest if x < lowest else x
+    cdef real n = rounded(y * <real>1.4426950408889634), half = rounded(n * <real>0.5)
+    # 2^n may be too small for a normal number: two factors.
+    return (1 + expm1_of_small(reduced(y, n))) * power_of_two(half) * power_of_two(n - half)
+
+
+cdef inline real expm1_of(real x) noexcept nogil:
+    """e^x - 1 = 2^n * (e^r - 1) + (2^n - 1) for x <= 0."""
+    cdef real lowest = -18 if real is float else -40  # e^lowest is nothing beside 1
+    cdef real y = lowest if x < lowest else x
+    cdef real n = rounded(y * <real>1.4426950408889634)
+    cdef real scale = power_of_two(n)
+    return scale * expm1_of_small(reduced(y, n)) + (scale - 1)
+
+
+cdef inline real magnitude(real x) noexcept nogil:
+    return fabsf(x) if real is float else fabs(x)
+
+
+cdef inline real with_sign_of(real x, real y) noexcept nogil:
+    return copysignf(x, y) if real is float else copysign(x, y)
+
+
+cdef inline real tanh_of(real x) noexcept nogil:
+    """tanh(|x|) = (1 - e^(-2|x|)) / (1 + e^(-2|x|))."""
+    cdef real d = expm1_of(-2 * magnitude(x))
+    return with_sign_of(d / (d + 2), x)
+
+
+cdef inline real sigmoid_of(real x) noexcept nogil:
+    """1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below."""
+    cdef real e = exp_of(-magnitude(x))
+    return (1 if x >= 0 else e) / (1 + e)

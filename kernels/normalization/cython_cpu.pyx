@@ -1,0 +1,208 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Normalization on the CPU: memory channels last, so x is a table of (n, p) rows and c columns.
+
+    forward    m, v of the columns;  y = (x - m) * (r * w) + b
+    backward   db = sum(dy), dw = r * sum(dy * (x - m));  dx = r*w * (dy - db/count - (x - m) * r * dw/count)
+
+Each is two jobs, since all of x has to be seen before the first y is known. From the outside:
+
+    block    rows, about BLOCK numbers: the unit of work of a thread; stays in the L2 cache
+      row    in vector registers; where there are few channels, several rows are taken as one wide row
+                                                                                    -> cpu/vector_loops_columns.pxi
+
+The mean and the variance of a block are taken in two passes over it, the second one from the cache; those of all blocks
+are put together by
+
+    m = sum(count_i * m_i) / count        count * v = sum(count_i * v_i + count_i * (m_i - m)^2)
+
+(Chan, Golub and LeVeque, 1979), which subtracts no large numbers from each other. The blocks are cut by the shape alone
+and put together in order, so the number of threads does not change a bit of the result.
+"""
+
+import numpy as np
+
+from libc.math cimport sqrt
+from libc.string cimport memset
+
+from ..cpu cimport pool, tiles, vector_loops
+from ..cpu.views cimport view, view_of
+from . import reference
+
+DTYPES = ("float32", "float64")
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    BLOCK = 32768  # numbers of a block, about
+    MAX_BLOCKS = 64  # of which sums are kept
+    WIDTH = 64  # columns of a wide row, at least
+
+ctypedef struct table:
+    const tiles.tile_table* tiles
+    const vector_loops.loop_table* loops
+    size_t itemsize
+    long rows, channels
+    long widen, width  # rows that are taken as one, and their numbers
+    long blocks  # with sums of their own
+    const char* dy
+    const char* x
+    char* out
+    double* sums  # [block][width]: of x or dy, then means
+    double* products  # [block][width]: of (x - m)^2, or of dy * (x - m)
+    double* center  # [width]
+    char* of_columns  # [4][width] of x's dtype: m, scale, shift, slope
+
+
+def channel_forward(x, w, b, eps):
+    cdef table t
+    if x.size == 0:
+        return reference.channel_forward(x, w, b, eps)
+    x, back = _channels_last(x)
+    y = np.empty(x.shape, x.dtype)
+    cdef list alive = begin(&t, None, x, y)
+    m, v = np.empty(t.channels), np.empty(t.channels)
+    cdef double[::1] means = m, variances = v
+    with nogil:
+        pool.run(t.blocks, add_up_block, &t)
+        put_together(&t, &means[0], &variances[0])
+    scale = 1 / np.sqrt(v + eps)
+    if w is not None:
+        scale *= w
+    _set_columns(alive[0], m, scale, 0 if b is None else b, 0)
+    run_last(&t)
+    return y.transpose(back), m.astype(x.dtype), v.astype(x.dtype)
+
+
+def channel_backward(dy, x, m, v, w, eps):
+    cdef table t
+    if x.size == 0:
+        return reference.channel_backward(dy, x, m, v, w, eps)
+    (dy, _), (x, back) = _channels_last(dy), _channels_last(x)
+    dx = np.empty(x.shape, x.dtype)
+    cdef list alive = begin(&t, dy, x, dx)
+    alive[1].reshape(-1, t.channels)[...] = m
+    with nogil:
+        pool.run(t.blocks, add_up_block_of_gradient, &t)
+    r = 1 / np.sqrt(v.astype(np.float64) + eps)
+    db = alive[2].reshape(-1, t.channels).sum(axis=0)
+    dw = alive[3].reshape(-1, t.channels).sum(axis=0) * r
+    _set_columns(alive[0], m, r if w is None else r * w, db / t.rows, r * dw / t.rows)
+    run_last(&t)
+    return dx.transpose(back), dw.astype(x.dtype), db.astype(x.dtype)
+
+
+def _channels_last(x):
+    """x as (N, ..., C) in C order, and the axes that bring it back."""
+    last = np.ascontiguousarray(x.transpose(0, *range(2, x.ndim), 1))
+    return last, (0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _set_columns(of_columns, m, scale, shift, slope):
+    """The four numbers of each column, once for each row that a wide row is made of."""
+    for numbers, value in zip(of_columns, (m, scale, shift, slope)):
+        numbers[...] = value
+
+
+cdef list begin(table* t, dy, x, out):
+    """Cut the table into blocks; return the arrays that `t` points into: of_columns, center, sums, products, x, dy."""
+    cdef view v_x, v_out, v_dy
+    x, out = view_of(x, &v_x), view_of(out, &v_out)
+    t.tiles, t.loops, t.itemsize = tiles.table(v_x.itemsize), vector_loops.table(), v_x.itemsize
+    t.x, t.out, t.dy = v_x.data, v_out.data, NULL
+    if dy is not None:
+        dy = view_of(dy, &v_dy)
+        t.dy = v_dy.data
+    t.channels = v_x.shape[v_x.ndim - 1]
+    t.rows = x.size // t.channels
+    t.widen = max(1, min(t.rows, WIDTH // t.channels))
+    t.width = t.widen * t.channels
+    t.blocks = max(1, min(MAX_BLOCKS, t.rows * t.channels // BLOCK))
+    of_columns = np.empty((4, t.widen, t.channels), x.dtype)
+    center, sums, products = np.zeros(t.width), np.zeros((t.blocks, t.width)), np.zeros((t.blocks, t.width))
+    cdef double[::1] one_row = center
+    cdef double[:, ::1] many_sums = sums, many_products = products
+    cdef view v_columns
+    view_of(of_columns, &v_columns)
+    t.of_columns, t.center = v_columns.data, &one_row[0]
+    t.sums, t.products = &many_sums[0, 0], &many_products[0, 0]
+    return [of_columns, center, sums, products, x, dy]
+
+
+cdef long first_row(const table* t, long block) noexcept nogil:
+    return t.rows * block // t.blocks
+
+
+cdef void add_up_block(void* argument, long block) noexcept nogil:
+    """The mean of each wide column of a block, then the sum of squares around it."""
+    cdef table* t = <table*>argument
+    cdef long first = first_row(t, block), rows = first_row(t, block + 1) - first, j
+    cdef long wide = rows // t.widen, rest = (rows - wide * t.widen) * t.channels
+    cdef const char* x = t.x + first * t.channels * <long>t.itemsize
+    cdef const char* behind = x + wide * t.width * <long>t.itemsize
+    cdef double* means = t.sums + block * t.width
+    t.tiles.column_sums(wide, t.width, x, NULL, t.width, means)
+    t.tiles.column_sums(1, rest, behind, NULL, rest, means)
+    for j in range(t.width):
+        means[j] /= max(1, wide + (j < rest))
+    t.loops.centered_squares(t.itemsize, wide, t.width, x, means, t.products + block * t.width)
+    t.loops.centered_squares(t.itemsize, 1, rest, behind, means, t.products + block * t.width)
+
+
+cdef void put_together(const table* t, double* m, double* v) noexcept nogil:
+    """m and v of each channel, from the means and squares of its wide columns in all blocks."""
+    cdef long block, j, rows, count
+    memset(m, 0, t.channels * sizeof(double))
+    memset(v, 0, t.channels * sizeof(double))
+    for block in range(t.blocks):
+        rows = first_row(t, block + 1) - first_row(t, block)
+        for j in range(t.width):
+            count = rows // t.widen + (j < rows % t.widen * t.channels)
+            m[j % t.channels] += count * t.sums[block * t.width + j]
+    for j in range(t.channels):
+        m[j] /= t.rows
+    for block in range(t.blocks):
+        rows = first_row(t, block + 1) - first_row(t, block)
+        for j in range(t.width):
+            count = rows // t.widen + (j < rows % t.widen * t.channels)
+            v[j % t.channels] += (t.products[block * t.width + j]
+                                  + count * (t.sums[block * t.width + j] - m[j % t.channels]) ** 2)
+    for j in range(t.channels):
+        v[j] /= t.rows
+
+
+cdef void add_up_block_of_gradient(void* argument, long block) noexcept nogil:
+    cdef table* t = <table*>argument
+    cdef long first = first_row(t, block), rows = first_row(t, block + 1) - first
+    cdef long wide = rows // t.widen, rest = (rows - wide * t.widen) * t.channels
+    cdef long at = first * t.channels * <long>t.itemsize, behind = at + wide * t.width * <long>t.itemsize
+    cdef double* sums = t.sums + block * t.width
+    cdef double* products = t.products + block * t.width
+    t.loops.centered_products(t.itemsize, wide, t.width, t.dy + at, t.x + at, t.center, sums, products)
+    t.loops.centered_products(t.itemsize, 1, rest, t.dy + behind, t.x + behind, t.center, sums, products)
+
+
+cdef void run_last(table* t):
+    """y or dx, in blocks of their own: they need no sums, so there may be any number of them."""
+    t.blocks = (t.rows * t.channels + BLOCK - 1) // BLOCK
+    with nogil:
+        pool.run(t.blocks, finish_block, t)
+
+
+cdef void finish_block(void* argument, long block) noexcept nogil:
+    cdef table* t = <table*>argument
+    cdef long first = first_row(t, block), rows = first_row(t, block + 1) - first
+    cdef long wide = rows // t.widen, at = first * t.channels * <long>t.itemsize
+    finish_rows(t, at, wide, t.width)
+    finish_rows(t, at + wide * t.width * <long>t.itemsize, 1, (rows - wide * t.widen) * t.channels)
+
+
+cdef void finish_rows(const table* t, long at, long rows, long columns) noexcept nogil:
+    cdef long step = t.width * <long>t.itemsize
+    cdef const char* m = t.of_columns
+    if t.dy == NULL:
+        t.loops.scaled_columns(t.itemsize, rows, columns, t.x + at, m, m + step, m + 2 * step, t.out + at)
+    else:
+        t.loops.scaled_columns_backward(t.itemsize, rows, columns, t.dy + at, t.x + at, m, m + step, m + 2 * step,
+                                        m + 3 * step, t.out + at)

@@ -1,0 +1,37 @@
+"""Normalization by the array module's own sums, in float64."""
+
+from ..arrays import array_module
+
+
+def channel_forward(x, w, b, eps):
+    axes, wide, column = _of(x)
+    m = wide.mean(axes)
+    # v = mean((x - m)^2)
+    v = ((wide - m.reshape(column)) ** 2).mean(axes)
+    # y = (x - m) * r * w + b
+    y = (wide - m.reshape(column)) / array_module(x).sqrt(v.reshape(column) + eps)
+    if w is not None:
+        y = y * w.reshape(column)
+    if b is not None:
+        y = y + b.reshape(column)
+    return y.astype(x.dtype), m.astype(x.dtype), v.astype(x.dtype)
+
+
+def channel_backward(dy, x, m, v, w, eps):
+    axes, wide, column = _of(x)
+    dy = dy.astype(wide.dtype)
+    r = 1 / array_module(x).sqrt(v.astype(wide.dtype) + eps).reshape(column)
+    z = (wide - m.reshape(column)) * r
+    # db = sum(dy), dw = sum(dy * z)
+    db, dw = dy.sum(axes), (dy * z).sum(axes)
+    count = x.size // max(1, x.shape[1])
+    # dx = r * w * (dy - db / count - z * dw / count)
+    dx = r * (dy - db.reshape(column) / count - z * dw.reshape(column) / count)
+    if w is not None:
+        dx = dx * w.reshape(column)
+    return dx.astype(x.dtype), dw.astype(x.dtype), db.astype(x.dtype)
+
+
+def _of(x):
+    """The axes that share a mean, x in float64, and the shape of one number for each channel."""
+    return (0, *range(2, x.ndim)), x.astype(array_module(x).float64), (1, -1) + (1,) * (x.ndim - 2)

@@ -1,0 +1,163 @@
+"""Activations against NumPy in more digits, over all numbers that there are; gradients against measured slopes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidl import kernels
+
+from .common import FLOATS, ORDERS, arrays_of, cpu_backends, fast, laid_out, seeds
+
+BACKENDS = ["reference", *cpu_backends("activations")]
+WIDER = {"float32": np.float64, "float64": np.longdouble}
+
+# name: (the parameter, or none; whether the gradient is a formula of y)
+ACTIVATIONS = {
+    "relu": ((), True),
+    "leaky_relu": ((0.2,), False),
+    "elu": ((1.5,), False),
+    "tanh": ((), True),
+    "sigmoid": ((), True),
+    "silu": ((), False),
+    "gelu_tanh": ((), False),
+}
+NAMES = list(ACTIVATIONS)
+
+
+def forward_of(name):
+    return getattr(kernels.activations, f"{name}_forward")
+
+
+def backward_of(name):
+    return getattr(kernels.activations, f"{name}_backward")
+
+
+def value(name, x):
+    """y in plain words."""
+    e = np.exp(-np.abs(x))
+    s = np.where(x >= 0, 1, e) / (1 + e)
+    if name == "relu":
+        return np.where(x < 0, 0, x)
+    if name == "leaky_relu":
+        return np.where(x > 0, x, x * x.dtype.type(0.2))
+    if name == "elu":
+        return np.where(x > 0, x, 1.5 * np.expm1(np.minimum(x, 0)))
+    if name == "tanh":
+        return np.tanh(x)
+    if name == "sigmoid":
+        return s
+    if name == "silu":
+        return x * s
+    return x / 2 * (1 + np.tanh(np.sqrt(2 / x.dtype.type(np.pi)) * (x + x.dtype.type(0.044715) * x**3)))
+
+
+def every_kind_of_number(dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    sizes = np.geomspace(np.float64(tiny), 1e3, 20000)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, np.finfo(dtype).max, np.finfo(dtype).tiny, -750, 750, -104.5, 104.5]
+    return np.concatenate([np.linspace(-120, 120, 24001), sizes, -sizes, special]).astype(dtype)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", ["relu", "elu", "tanh", "sigmoid"])
+def test_exact_to_the_last_digits(name, dtype):
+    """Within 3 units in the last place, from the smallest numbers to infinity, and NaN for NaN."""
+    x = every_kind_of_number(dtype)
+    for backend in BACKENDS:
+        with kernels.use_backend(backend, strict=True):
+            y = forward_of(name)(x, *ACTIVATIONS[name][0])
+        expected = value(name, x.astype(WIDER[dtype]))
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
+        known = np.isfinite(expected)
+        np.testing.assert_array_equal(y[~known], expected[~known].astype(dtype))
+        with np.errstate(over="ignore"):
+            unit = np.spacing(np.abs(expected[known].astype(dtype))).astype(WIDER[dtype])
+        units = 4 if backend == "reference" else 3  # NumPy's own exp and tanh, put together
+        assert np.max(np.abs(y[known] - expected[known]) / unit) <= units, f"{name} by {backend}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(
+    shape=st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple) | st.just((2, 5, 70, 60)),
+    orders=st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)),
+    seed=seeds,
+)
+def test_forward_and_backward(backend, dtype, name, shape, orders, seed):
+    parameter, of_y = ACTIVATIONS[name]
+    x, dy = (laid_out(arrays_of(shape, dtype, s), order) for s, order in zip((seed, seed + 1), orders))
+    saved = laid_out(value(name, x).astype(dtype), orders[0]) if of_y else x
+    with kernels.use_backend(backend, strict=True):
+        y = forward_of(name)(x, *parameter)
+        dx = backward_of(name)(dy, saved, *parameter)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(y, value(name, x.astype(WIDER[dtype])), rtol=20 * eps, atol=8 * eps)
+    assert y.dtype == dx.dtype == dtype and y.shape == dx.shape == shape
+    # the slope of the formula itself, measured in more digits; x is never so near 0 that the step crosses the kink
+    wide, step = x.astype(np.longdouble), np.longdouble(1e-6)
+    smooth = np.abs(wide) > 2e-6
+    slope = (value(name, wide + step) - value(name, wide - step)) / (2 * step)
+    expected = slope * dy
+    tolerance = 3e-5 if dtype == "float32" else 1e-9
+    np.testing.assert_allclose(dx[smooth], expected[smooth], rtol=tolerance, atol=tolerance / 20)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_relu_as_pytorch_has_it(backend):
+    """NaN goes through both ways; what does not pass is 0, also where dy is infinite."""
+    x = np.array([np.nan, -1.0, -0.0, 0.0, 3.0, -np.inf, np.inf])
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.activations.relu_forward(x)
+        dx = kernels.activations.relu_backward(np.array([1.0, np.inf, np.nan, 2.0, 3.0, 4.0, 5.0]), y)
+    np.testing.assert_array_equal(y, [np.nan, 0, 0, 0, 3, 0, np.inf])
+    np.testing.assert_array_equal(dx, [1, 0, 0, 0, 3, 0, 5])
+
+
+@pytest.mark.parametrize("backend", cpu_backends("activations"))
+def test_memory_order_stays(backend):
+    """Channels-last memory comes out as channels-last memory, and dy follows what the formula is of."""
+    x = laid_out(arrays_of((2, 3, 4, 5), "float32", 0), "channels_last")
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.activations.relu_forward(x)
+        dx = kernels.activations.relu_backward(np.ones(x.shape, "float32"), y)
+    assert y.strides == x.strides and dx.strides == x.strides
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_where_a_number_lies_changes_nothing(name):
+    """A vector and the rest behind the last vector are computed alike, and so is each thread's part."""
+    x = arrays_of((40000,), "float32", 3)
+    whole = forward_of(name)(x)
+    for first in (1, 5, 17, 16384):
+        np.testing.assert_array_equal(forward_of(name)(x[first : first + 16390]), whole[first : first + 16390])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_single_number(backend):
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.activations.tanh_forward(np.array(0.5))
+        dx = kernels.activations.tanh_backward(np.array(2.0), np.array(0.5))
+    assert y.shape == dx.shape == () and abs(y - np.tanh(0.5)) < 1e-15 and dx == 1.5
+
+
+def test_other_dtypes_go_to_the_reference():
+    np.testing.assert_array_equal(kernels.activations.relu_forward(np.array([-1, 2])), [0, 2])
+    assert kernels.activations.tanh_forward(np.array([0.5], "float16")).dtype == np.float16
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_arguments(name):
+    x = np.ones((2, 3))
+    for dy, error, words in (
+        (x[:1], ValueError, "dy must have the shape of"),
+        (x.astype("f4"), TypeError, "dy must have the dtype of"),
+        (x.tolist(), TypeError, "dy must be a NumPy or CuPy array, got list"),
+    ):
+        with pytest.raises(error, match=words):
+            backward_of(name)(dy, x)
+    with pytest.raises(TypeError, match="x must be a NumPy or CuPy array, got list"):
+        forward_of(name)([1.0])

@@ -1,0 +1,94 @@
+"""Cross-entropy against the formula in more digits; its gradient; target that are ignored, weighted, or wrong."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidl import kernels
+
+from .common import FLOATS, ORDERS, arrays_of, cpu_backends, fast, laid_out, seeds
+
+BACKENDS = ["reference", *cpu_backends("cross_entropy")]
+
+
+def expected_of(x, target, weight, ignore_index, dlosses):
+    """Losses and dx, row by row, in more digits."""
+    x = x.astype(np.longdouble)
+    losses, dx = np.zeros(len(x), np.longdouble), np.zeros_like(x)
+    for n, t in enumerate(target):
+        if t != ignore_index:
+            p = np.exp(x[n] - x[n].max())
+            p /= p.sum()
+            scale = 1 if weight is None else weight[t]
+            losses[n] = -scale * np.log(p[t])
+            dx[n] = dlosses[n] * scale * (p - np.eye(len(p))[t])
+    return losses, dx
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(
+    rows=st.integers(0, 40),
+    columns=st.integers(1, 70) | st.sampled_from((512, 1100)),
+    order=st.sampled_from(ORDERS),
+    weighted=st.booleans(),
+    ignore_index=st.sampled_from((-100, 0, 3)),
+    target_dtype=st.sampled_from(("int64", "int32", "uint8")),
+    seed=seeds,
+)
+def test_losses_and_gradient(backend, dtype, rows, columns, order, weighted, ignore_index, target_dtype, seed):
+    random = np.random.default_rng(seed)
+    x = laid_out(3 * arrays_of((rows, columns), dtype, seed), order)
+    target = random.integers(0, min(columns, 250), rows).astype(target_dtype)
+    if target_dtype != "uint8":
+        target[random.random(rows) < 0.2] = ignore_index
+    weight = random.uniform(0.1, 2, columns).astype(dtype) if weighted else None
+    dlosses = random.standard_normal(rows).astype(dtype)
+    with kernels.use_backend(backend, strict=True):
+        losses, total = kernels.cross_entropy.forward(x, target, weight, ignore_index)
+        dx = kernels.cross_entropy.backward(dlosses, x, target, weight, ignore_index)
+    expected, expected_dx = expected_of(x, target, weight, ignore_index, dlosses)
+    assert losses.dtype == dx.dtype == dtype and losses.shape == (rows,) and dx.shape == x.shape
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(losses, expected, rtol=30 * eps, atol=30 * eps)
+    counting = target[target != ignore_index]
+    np.testing.assert_allclose(total, len(counting) if weight is None else weight[counting].sum(dtype=float), rtol=eps)
+    np.testing.assert_allclose(dx, expected_dx, rtol=60 * eps, atol=30 * eps)
+
+
+@pytest.mark.parametrize("label", [-1, 3, -101, 2**40])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_wrong_label(backend, label):
+    x, target = np.zeros((4, 3), np.float32), np.array([0, -100, label, 2])
+    with kernels.use_backend(backend, strict=True), pytest.raises(IndexError, match=rf"from 0 to 2, got {label}$"):
+        kernels.cross_entropy.forward(x, target)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_large_scores(backend):
+    """Nothing overflows, and a loss near 0 keeps its digits."""
+    x = np.array([[1e30, -1e30], [20.0, 0.0], [-np.inf, 0.0]], np.float32)
+    with kernels.use_backend(backend, strict=True):
+        losses, _ = kernels.cross_entropy.forward(x, np.array([0, 0, 1]))
+        dx = kernels.cross_entropy.backward(np.ones(3, np.float32), x, np.array([1, 0, 1]))
+    assert losses[0] == losses[2] == 0
+    np.testing.assert_allclose(losses[1], np.log1p(np.exp(-20)), atol=1.2e-7 if backend == "reference" else 1e-12)
+    np.testing.assert_array_equal(dx[[0, 2]], [[1, -1], [0, 0]])
+
+
+def test_bad_arguments():
+    x, target = np.ones((2, 3)), np.array([0, 1])
+    for arguments, error, words in (
+        ((np.ones(3), target), ValueError, "x must have 2 dimensions"),
+        ((x.astype(int), target), TypeError, "x must be floating point"),
+        ((x, target * 1.0), TypeError, "target must be integers, got float64"),
+        ((x, target[:1]), ValueError, "one number for each row of x"),
+        ((x, target, np.ones(2)), ValueError, "one number for each of 3 classes"),
+        ((x, target, np.ones(3, "f4")), TypeError, "x float64 and weight float32"),
+    ):
+        with pytest.raises(error, match=words):
+            kernels.cross_entropy.forward(*arguments)
+    with pytest.raises(ValueError, match="dlosses must have one number for each label"):
+        kernels.cross_entropy.backward(np.ones(3), x, target)

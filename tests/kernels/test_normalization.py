@@ -1,0 +1,137 @@
+"""Normalization of channels against plain float64 sums, far from 0 too, and its gradients against measured slopes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minidl import kernels
+
+from .common import FLOATS, ORDERS, arrays_of, cpu_backends, fast, laid_out, seeds
+
+BACKENDS = ["reference", *cpu_backends("normalization")]
+SHAPES = st.lists(st.integers(1, 9), min_size=2, max_size=5).map(tuple) | st.sampled_from(((3, 100, 30, 40), (64, 3, 50, 9)))
+
+
+def columns(x):
+    """One row for each channel, in more digits."""
+    return np.moveaxis(x, 1, 0).reshape(x.shape[1], -1).astype(np.longdouble)
+
+
+def expected_of(x, w, b, eps):
+    m = columns(x).mean(1)
+    v = ((columns(x) - m[:, None]) ** 2).mean(1)
+    shape = (-1,) + (1,) * (x.ndim - 2)
+    y = (x - m.reshape(shape)) / np.sqrt(v + eps).reshape(shape) * w.reshape(shape) + b.reshape(shape)
+    return y, m, v
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(
+    shape=SHAPES,
+    order=st.sampled_from(ORDERS),
+    scaled=st.booleans(),
+    eps=st.sampled_from((1e-5, 0.1)),
+    far=st.sampled_from((0, 1000)),
+    seed=seeds,
+)
+def test_forward(backend, dtype, shape, order, scaled, eps, far, seed):
+    x = laid_out((arrays_of(shape, dtype, seed) + far).astype(dtype), order)
+    w, b = (arrays_of(shape[1:2], dtype, seed + i) if scaled else None for i in (1, 2))
+    with kernels.use_backend(backend, strict=True):
+        y, m, v = kernels.normalization.channel_forward(x, w, b, eps)
+    assert y.dtype == m.dtype == v.dtype == dtype and y.shape == x.shape and m.shape == v.shape == shape[1:2]
+    one = np.ones(shape[1], dtype)
+    expected, mean, variance = expected_of(x, one if w is None else w, 0 * one if b is None else b, eps)
+    unit = np.finfo(dtype).eps
+    # float32 is rounded once, at the end; float64 sums have the errors of their additions
+    added = 4 * unit if dtype == "float32" else 1000 * unit
+    np.testing.assert_allclose(m, mean, rtol=added, atol=1e-14)
+    np.testing.assert_allclose(v, variance, rtol=added, atol=1e-20)
+    scale = 10 if w is None else 10 * np.abs(w).max() + 1
+    assert np.all(np.abs(y - expected) <= unit * scale * (20 + np.abs(x).max() / math.sqrt(eps) * (2 if far else 1)))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_far_from_zero(backend):
+    """The mean square less the squared mean would have lost twelve digits here."""
+    x = laid_out((arrays_of((64, 5, 20, 20), "float64", 0) + 1e6), "channels_last")
+    with kernels.use_backend(backend, strict=True):
+        _, m, v = kernels.normalization.channel_forward(x)
+    np.testing.assert_allclose(v, columns(x).var(1).astype(float), rtol=1e-9)
+    assert np.max(np.abs((x**2).mean((0, 2, 3)) - m**2 - v)) > 1e-5
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(
+    shape=SHAPES,
+    orders=st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)),
+    scaled=st.booleans(),
+    seed=seeds,
+)
+def test_backward(backend, dtype, shape, orders, scaled, seed):
+    x, dy = (laid_out(arrays_of(shape, dtype, seed + i), order) for i, order in enumerate(orders))
+    w = arrays_of(shape[1:2], dtype, seed + 2) if scaled else None
+    with kernels.use_backend(backend, strict=True):
+        _, m, v = kernels.normalization.channel_forward(x, w, eps=0.1)
+        dx, dw, db = kernels.normalization.channel_backward(dy, x, m, v, w, eps=0.1)
+    assert dx.dtype == dw.dtype == db.dtype == dtype and dx.shape == shape and dw.shape == db.shape == shape[1:2]
+    # along a random direction of x, w and b: the slope of sum(dy * y), measured in more digits
+    direction = arrays_of(shape, np.longdouble, seed + 3)
+    along_w, along_b = arrays_of(shape[1:2], np.longdouble, seed + 4), arrays_of(shape[1:2], np.longdouble, seed + 5)
+    wide_w = np.ones(shape[1], np.longdouble) if w is None else w.astype(np.longdouble)
+    step = np.longdouble(1e-5)
+
+    def loss(h):
+        y, _, _ = expected_of(x.astype(np.longdouble) + h * direction, wide_w + h * along_w, h * along_b, 0.1)
+        return (dy * y).sum()
+
+    slope = (loss(step) - loss(-step)) / (2 * step)
+    terms = [(dx * direction).ravel(), dw * along_w, db * along_b]
+    size = math.sqrt(sum(float((term**2).sum()) for term in terms)) + np.sqrt(np.square(dy, dtype=float).sum())
+    tolerance = (1e-4 if dtype == "float32" else 1e-8) * size
+    assert abs(sum(term.sum() for term in terms) - slope) <= tolerance
+
+
+@pytest.mark.parametrize("backend", cpu_backends("normalization"))
+def test_memory_is_channels_last(backend):
+    x = arrays_of((2, 3, 4, 5), "float32", 0)
+    with kernels.use_backend(backend, strict=True):
+        y, m, v = kernels.normalization.channel_forward(x)
+        dx, _, _ = kernels.normalization.channel_backward(x, x, m, v)
+    for array in (y, dx):
+        assert array.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+def test_threads_change_no_bit():
+    x = laid_out(arrays_of((16, 24, 30, 31), "float32", 0), "channels_last")
+    before, results = kernels.get_num_threads(), []
+    for threads in (1, 2, 3):
+        kernels.set_num_threads(threads)
+        y, m, v = kernels.normalization.channel_forward(x)
+        results.append((y, m, v, *kernels.normalization.channel_backward(x * x, x, m, v)))
+    kernels.set_num_threads(before)
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_bad_arguments():
+    x = np.ones((2, 3, 4))
+    for arguments, error, words in (
+        ((np.ones(3),), ValueError, "at least 2 dimensions"),
+        ((x.astype(int),), TypeError, "x must be floating point"),
+        ((x[:0],), ValueError, "every channel of x must have a number"),
+        ((x, np.ones(2)), ValueError, "w must have one number for each channel"),
+        ((x, None, np.ones(3, "f4")), TypeError, "x float64 and b float32"),
+    ):
+        with pytest.raises(error, match=words):
+            kernels.normalization.channel_forward(*arguments)
+    with pytest.raises(ValueError, match="dy must have the shape of x"):
+        kernels.normalization.channel_backward(x[:1], x, np.ones(3), np.ones(3))

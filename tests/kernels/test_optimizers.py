@@ -1,0 +1,97 @@
+"""Optimizer steps of the fast implementations against the reference: several steps, many arrays, in any memory."""
+
+import numpy as np
+import pytest
+
+from minidl import kernels
+
+from .common import FLOATS, ORDERS, arrays_of, cpu_backends, laid_out
+
+BACKENDS = cpu_backends("optimizers")
+SHAPES = [(3,), (), (0,), (20, 7, 3, 3), (1,), (70, 300), (16,), (2, 3, 4, 5)]
+
+# name: (function, how many lists of memory, whether it counts steps, options)
+STEPS = {
+    "sgd": ("sgd_step", 0, False, {"lr": 0.1}),
+    "sgd decay": ("sgd_step", 0, False, {"lr": 0.1, "weight_decay": 0.1}),
+    "sgd momentum": ("sgd_step", 1, False, {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.1}),
+    "sgd nesterov": ("sgd_step", 1, False, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    "adam": ("adam_step", 2, True, {"lr": 0.01}),
+    "adam decay": ("adam_step", 2, True, {"lr": 0.01, "beta1": 0.8, "eps": 1e-3, "weight_decay": 0.1}),
+    "adamw": ("adam_step", 2, True, {"lr": 0.01, "weight_decay": 0.1, "decoupled": True}),
+    "rmsprop": ("rmsprop_step", 1, False, {"lr": 0.01, "weight_decay": 0.1}),
+    "rmsprop centered": ("rmsprop_step", 3, False, {"lr": 0.01, "alpha": 0.9, "momentum": 0.5, "eps": 1e-2}),
+    "adagrad": ("adagrad_step", 1, True, {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1}),
+}
+
+
+def after_steps(name, backend, dtype, order="C", gradient_order="C", first_step=1):
+    """ws and all that is remembered, after three steps."""
+    function, memories, counts, options = STEPS[name]
+
+    def arrays(seed, kind=order):
+        made = [np.array(arrays_of(shape, dtype, seed + i)) for i, shape in enumerate(SHAPES)]
+        return [laid_out(x, kind) if x.ndim else x for x in made]
+
+    ws = arrays(0)
+    remembered = [[np.abs(x) * 0.1 + 1 for x in arrays(100 * (k + 1))] for k in range(memories)]
+    if name == "rmsprop centered":
+        remembered[1] = [x * 0.1 for x in remembered[1]]  # a variance must not be negative
+    remembered = [[laid_out(x, order) if x.ndim else np.array(x) for x in xs] for xs in remembered]
+    with kernels.use_backend(backend, strict=True):
+        for t in range(first_step, first_step + 3):
+            dws = arrays(1000 * t, gradient_order)
+            steps = ([t + i for i in range(len(ws))],) if counts else ()
+            getattr(kernels.optimizers, function)(ws, dws, *remembered, *steps, **options)
+    return [x for xs in (ws, *remembered) for x in xs]
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_as_the_reference(backend, dtype, name):
+    eps = np.finfo(dtype).eps
+    for actual, expected in zip(after_steps(name, backend, dtype), after_steps(name, "reference", dtype), strict=True):
+        assert actual.dtype == dtype
+        np.testing.assert_allclose(actual, expected, rtol=20 * eps, atol=20 * eps)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("gradient_order", ORDERS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_any_memory(backend, order, gradient_order):
+    """What has gaps is changed where it lies, and so is what has none."""
+    actual = after_steps("adam", backend, "float32", order, gradient_order)
+    expected = after_steps("adam", "reference", "float32")
+    for x, y in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(x, y, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_threads_change_no_bit(name):
+    before = kernels.get_num_threads()
+    results = []
+    for threads in (1, 2, 3):
+        kernels.set_num_threads(threads)
+        results.append(after_steps(name, "auto", "float32"))
+    kernels.set_num_threads(before)
+    for other in results[1:]:
+        for x, y in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_bad_arguments():
+    w = [np.ones((2, 3)), np.ones(4)]
+    for arguments, options, error, words in (
+        (([], []), {}, ValueError, "ws is empty"),
+        ((w, w[:1]), {}, ValueError, "dws must have one array for each of the 2"),
+        ((w, [w[0], np.ones(5)]), {}, ValueError, r"dws\[1\] must have the shape of ws\[1\], \(4,\), got \(5,\)"),
+        ((w, [w[0].astype("f4"), w[1]]), {}, TypeError, r"ws\[0\] float64 and dws\[0\] float32"),
+        (([w[0], w[1].astype("f4")], w), {}, TypeError, r"ws\[0\] float64 and ws\[1\] float32"),
+        ((w, [w[0], None]), {}, TypeError, r"dws\[1\] must be a NumPy or CuPy array, got NoneType"),
+        ((w, w), {"momentum": 0.9}, ValueError, "momentum 0.9 needs the velocities vs"),
+    ):
+        with pytest.raises(error, match=words):
+            kernels.optimizers.sgd_step(*arguments, lr=0.1, **options)
+    with pytest.raises(ValueError, match="steps must have a number from 1"):
+        kernels.optimizers.adam_step(w, w, w, w, [1, 0], lr=0.1)
