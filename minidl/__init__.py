@@ -51,6 +51,7 @@ from minidl.functional import (
     zeros_like,
 )
 from minidl.kernels import get_num_threads, set_num_threads, use_backend
+from minidl.nn import fusion
 from minidl.random import manual_seed
 from minidl.serialization import load, save
 
@@ -58,7 +59,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Tensor", "arange", "argmax", "autograd", "cat", "data", "debug", "einsum", "empty", "enable_grad", "exp", "eye",
-    "flatten", "full", "full_like", "functional", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
+    "flatten", "full", "full_like", "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
     "is_grad_enabled", "kernels", "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics",
     "min", "models", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "randint", "randn", "random", "relu",
     "save", "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor",

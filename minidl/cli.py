@@ -168,13 +168,16 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def gradcheck(options: argparse.Namespace) -> dict[str, Any]:
-    from minidl import gradcheck_samples
+    from minidl import checks
 
-    rows = [gradcheck_samples.check(sample) for sample in gradcheck_samples.find(options.operations)]
-    print_table(
-        ("operation", "first order", "second order"),
-        [row.texts() for row in rows],
-    )
+    rows = [checks.check_gradients(name) for name in options.operations or checks.differentiable()]
+
+    def text(row: checks.Check, order: str) -> str:
+        error = getattr(row, order)
+        return "WRONG" if order in row.failures else "-" if error is None else f"{error:.1e}"
+
+    cells = [(row.name, text(row, "first_order"), text(row, "second_order")) for row in rows]
+    print_table(("operation", "first order", "second order"), cells)
     for row in rows:
         for order, failure in row.failures.items():
             print(f"{row.name}, {order.replace('_', ' ')}: {failure}", file=sys.stderr)

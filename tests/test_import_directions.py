@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = {"kernels", "autograd", "random"}
 NETWORKS = ENGINE | {"functional", "nn", "optim"}
 LIBRARY = NETWORKS | {"data", "metrics", "cluster"}
-ABOVE = {"serialization", "training", "models", "recipes", "visualize", "play", "machine", "gradcheck_samples", "cli"}
+ABOVE = {"serialization", "training", "models", "recipes", "visualize", "play", "machine", "checks", "cli"}
 TOP = LIBRARY | ABOVE | {"minidl"}
 MAY_IMPORT: dict[str, set[str]] = {
     "kernels": set(),
@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "visualize": TOP,
     "play": TOP,
     "machine": {"kernels", "data", "minidl"},
-    "gradcheck_samples": ENGINE | {"functional"},
+    "checks": ENGINE | {"functional"},
     "cli": TOP,
     "__main__": {"cli"},
     "minidl": TOP | {"_source_tree"},

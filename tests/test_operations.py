@@ -1,8 +1,8 @@
 """Every operation of the table, in every way that an operation can be wrong.
 
-Each test here runs over all lines of tests/operations.py: values against NumPy; first and second derivatives against
-measured slopes; values and derivatives against PyTorch; dtypes; memory orders; arrays that are not NumPy's; every
-kernel backend against the reference.
+Each test here runs over all lines of minidl/checks/operations: values against NumPy; first and second derivatives
+against measured slopes; values and derivatives against PyTorch; dtypes; memory orders; arrays that are not NumPy's;
+every kernel backend against the reference.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 import minidl
 import minidl.functional as F
 from minidl import Tensor, kernels
-from tests.operations import TABLE, Operation
+from minidl.checks import TABLE, Operation
 from tests.strict_array import StrictArray
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log(0), 1 / 0 ... at the edge values
@@ -39,25 +39,6 @@ def lines(choose: Any = lambda operation: True) -> Any:
 IDS = [_name(operation) for operation in TABLE]
 
 
-def function_of(operation: Operation) -> Any:
-    return getattr(F, operation.name)
-
-
-def is_float(x: Any) -> bool:
-    return hasattr(x, "dtype") and x.dtype.kind == "f"
-
-
-def variables(operation: Operation, arrays: list[Any], wrap: Any = lambda x: x) -> list[Any]:
-    """The arrays as Tensors, those of floating point requiring grad."""
-    last = len(arrays) - operation.constants
-    return [
-        Tensor(wrap(x), requires_grad=operation.gradient and i < last and is_float(x))
-        if isinstance(x, np.ndarray)
-        else x
-        for i, x in enumerate(arrays)
-    ]
-
-
 def outputs(result: Any) -> list[Any]:
     return list(result) if isinstance(result, (tuple, list)) else [result]
 
@@ -74,7 +55,7 @@ def cotangents_of(results: list[Any], seed: int = 0) -> list[np.ndarray]:
 
 def gradients(operation: Operation, inputs: list[Any], wrap: Any = lambda x: x) -> list[np.ndarray]:
     """The values, and the gradient of each variable for a random cotangent."""
-    results = [y for y in outputs(operation.run(function_of(operation), inputs)) if isinstance(y, Tensor)]
+    results = [y for y in outputs(operation.run(operation.function, inputs)) if isinstance(y, Tensor)]
     checked = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
     recorded = [y for y in results if y.requires_grad]
     if not recorded:
@@ -103,8 +84,8 @@ def test_value(operation: Operation):
     """Of arrays as of Tensors, the value that NumPy says; arrays give arrays, Tensors give Tensors."""
     arrays = operation.arrays()
     expected = outputs(operation.expected(*arrays))
-    for inputs, kind in ((arrays, (np.ndarray, np.generic)), (variables(operation, arrays), Tensor)):
-        results = outputs(operation.run(function_of(operation), inputs))
+    for inputs, kind in ((arrays, (np.ndarray, np.generic)), (operation.variables(arrays), Tensor)):
+        results = outputs(operation.run(operation.function, inputs))
         assert len(results) == len(expected)
         for y, value in zip(results, expected):
             assert isinstance(y, kind)
@@ -114,15 +95,13 @@ def test_value(operation: Operation):
 
 @lines(lambda operation: operation.gradient)
 def test_gradient(operation: Operation):
-    minidl.gradcheck(
-        lambda *x: operation.run(function_of(operation), list(x)), variables(operation, operation.arrays())
-    )
+    minidl.gradcheck(lambda *x: operation.run(operation.function, list(x)), operation.variables(operation.arrays()))
 
 
 @lines(lambda operation: operation.gradient and not operation.second)
 def test_a_missing_second_derivative_says_so(operation: Operation):
-    inputs = variables(operation, operation.arrays())
-    y = outputs(operation.run(function_of(operation), inputs))[0]
+    inputs = operation.variables(operation.arrays())
+    y = outputs(operation.run(operation.function, inputs))[0]
     (dx,) = minidl.grad(y.sum(), inputs[0], create_graph=True)
     with pytest.raises(RuntimeError, match=f"(?i){operation.name} has no second derivative"):
         dx.sum().backward()
@@ -131,7 +110,7 @@ def test_a_missing_second_derivative_says_so(operation: Operation):
 @lines(lambda operation: operation.gradient and operation.second)
 def test_gradient_of_gradient(operation: Operation):
     minidl.gradgradcheck(
-        lambda *x: operation.run(function_of(operation), list(x)), variables(operation, operation.arrays()), atol=1e-6
+        lambda *x: operation.run(operation.function, list(x)), operation.variables(operation.arrays()), atol=1e-6
     )
 
 
@@ -142,7 +121,7 @@ def test_as_pytorch(operation: Operation):
     if isinstance(function, str):
         function = getattr(torch.nn.functional, function, None) or getattr(torch, function)
     arrays = operation.arrays()
-    ours = gradients(operation, variables(operation, arrays))
+    ours = gradients(operation, operation.variables(arrays))
     last = len(arrays) - operation.constants
     inputs = [torch.from_numpy(x.copy()) if isinstance(x, np.ndarray) else x for x in arrays]
     checked = [x for i, x in enumerate(inputs) if operation.gradient and i < last and is_float_tensor(torch, x)]
@@ -170,8 +149,8 @@ def is_float_tensor(torch: Any, x: Any) -> bool:
 @lines(lambda operation: operation.same_dtype)
 def test_float32_stays_float32(operation: Operation):
     """Values and gradients of float32 are float32 and as exact as that; Python numbers promote nothing."""
-    precise = gradients(operation, variables(operation, operation.arrays()))
-    single = gradients(operation, variables(operation, operation.arrays(np.float32)))
+    precise = gradients(operation, operation.variables(operation.arrays()))
+    single = gradients(operation, operation.variables(operation.arrays(np.float32)))
     assert len(single) == len(precise)
     for got, expected in zip(single, precise):
         assert got.dtype == (np.float32 if expected.dtype == np.float64 else expected.dtype)
@@ -202,12 +181,12 @@ def backwards(x: np.ndarray) -> np.ndarray:
 def test_memory_order(operation: Operation, order: Any):
     """Values and gradients do not depend on strides, and inputs are left as they were."""
     arrays = operation.arrays()
-    expected = gradients(operation, variables(operation, arrays))
+    expected = gradients(operation, operation.variables(arrays))
     ordered = [order(x) if isinstance(x, np.ndarray) and x.ndim else x for x in arrays]
     for x in ordered:
         if isinstance(x, np.ndarray):
             x.flags.writeable = False
-    got = gradients(operation, variables(operation, ordered), wrap=lambda dy: order(dy) if dy.ndim else dy)
+    got = gradients(operation, operation.variables(ordered), wrap=lambda dy: order(dy) if dy.ndim else dy)
     for y, value in zip(got, expected, strict=True):
         assert_close(y, value, 1e-11)
 
@@ -215,8 +194,8 @@ def test_memory_order(operation: Operation, order: Any):
 @lines(lambda operation: operation.name != "move")
 def test_arrays_that_are_not_numpys(operation: Operation):
     arrays = operation.arrays()
-    expected = gradients(operation, variables(operation, arrays))
-    got = gradients(operation, variables(operation, arrays, wrap=StrictArray), wrap=StrictArray)
+    expected = gradients(operation, operation.variables(arrays))
+    got = gradients(operation, operation.variables(arrays, wrap=StrictArray), wrap=StrictArray)
     for y, value in zip(got, expected, strict=True):
         assert_close(y, value, 1e-11)
 
@@ -228,7 +207,7 @@ def reaches_a_kernel(operation: Operation) -> bool:
     """Whether its value or gradient asks the registry for an implementation: here one that no array on the CPU has."""
     with kernels.use_backend("cuda", strict=True), np.errstate(all="ignore"):
         try:
-            gradients(operation, variables(operation, operation.arrays()))
+            gradients(operation, operation.variables(operation.arrays()))
         except RuntimeError as error:
             return "no implementation" in str(error)
     return False
@@ -239,8 +218,8 @@ def reaches_a_kernel(operation: Operation) -> bool:
 def test_backend_as_the_reference(operation: Operation, backend: str):
     for dtype, tolerance in ((np.float64, 1e-11), (np.float32, 2e-4)):
         with kernels.use_backend("reference"):
-            expected = gradients(operation, variables(operation, operation.arrays(dtype)))
+            expected = gradients(operation, operation.variables(operation.arrays(dtype)))
         with kernels.use_backend(backend):
-            got = gradients(operation, variables(operation, operation.arrays(dtype)))
+            got = gradients(operation, operation.variables(operation.arrays(dtype)))
         for y, value in zip(got, expected, strict=True):
             assert_close(y, value, tolerance)

@@ -14,12 +14,12 @@ import pytest
 
 import minidl.functional as F
 from minidl.autograd import Tensor, engine
+from minidl.checks import TABLE
 from minidl.functional import activation, conv, elementwise, indexing, pool, reduce, scan, shape
 from minidl.functional.linear import Linear, MatMul
 from minidl.functional.loss import CrossEntropy, CrossEntropyGrad
-from minidl.functional.norm import Normalize, axes_mean
+from minidl.functional.norm import ChannelNorm, Normalize, axes_mean
 from tests import test_operations
-from tests.operations import TABLE
 
 
 def constant(x: Any) -> Any:
@@ -176,8 +176,9 @@ FAULTS = [
         Normalize,
         "backward",
         normalization_that_forgets_the_mean,
-        "batch_norm",
+        "group_norm",
     ),
+    Fault("a scaled batch norm", ChannelNorm, "backward", scaled(rule_of(ChannelNorm), 2), "batch_norm"),
     Fault(
         "a normalization without second order",
         Normalize,

@@ -13,8 +13,8 @@
 Any memory order comes in; the result has that of the array that the formula is of, x or y. NaN stays NaN.
 
 Sources: Nair and Hinton, Rectified linear units, 2010; Maas et al., Rectifier nonlinearities, 2013; Clevert et al.,
-Exponential linear units, 2016; Elfwing et al., Sigmoid-weighted linear units, 2018; Hendrycks and Gimpel, Gaussian error
-linear units, 2016, whose x/2 * (1 + tanh(u)) is x * sigmoid(2u), without the loss of digits where tanh(u) is near -1.
+Exponential linear units, 2016; Elfwing et al., Sigmoid-weighted linear units, 2018; Hendrycks and Gimpel, Gaussian
+error linear units, 2016, whose x/2 * (1 + tanh(u)) is x * sigmoid(2u), which loses no digits where tanh(u) is near -1.
 """
 
 from __future__ import annotations

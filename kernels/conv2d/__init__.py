@@ -67,6 +67,21 @@ def _geometry(stride, padding, dilation, groups) -> tuple[Pair, Pair, Pair, int]
     return pair(stride, "stride", 1), pair(padding, "padding"), pair(dilation, "dilation", 1), groups
 
 
+def check_forward(x: Any, w: Any, b: Any, stride, padding, dilation, groups) -> tuple:
+    """Return stride, padding, dilation, groups and the shape of y, or raise what is wrong with the arguments."""
+    check_array(x, "x", 4)
+    check_array(w, "w", 4)
+    check_same_kind(x, "x", w, "w")
+    geometry = _geometry(stride, padding, dilation, groups)
+    shape = _check_shapes(x.shape, w.shape, *geometry)
+    if b is not None:
+        check_array(b, "b", 1)
+        check_same_kind(x, "x", b, "b")
+        if b.shape[0] != w.shape[0]:
+            raise ValueError(f"b must have one value for each of the {w.shape[0]} output channels, got shape {b.shape}")
+    return *geometry, shape
+
+
 @kernel
 def forward(x: Any, w: Any, b: Any = None, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups: int = 1) -> Any:
     """Return the convolution of images `x` with kernels `w`; the formula stands at the top of this module.
@@ -101,16 +116,7 @@ def forward(x: Any, w: Any, b: Any = None, *, stride=(1, 1), padding=(0, 0), dil
     array([[[[ 8., 12.],
              [20., 24.]]]])
     """
-    check_array(x, "x", 4)
-    check_array(w, "w", 4)
-    check_same_kind(x, "x", w, "w")
-    geometry = _geometry(stride, padding, dilation, groups)
-    _check_shapes(x.shape, w.shape, *geometry)
-    if b is not None:
-        check_array(b, "b", 1)
-        check_same_kind(x, "x", b, "b")
-        if b.shape[0] != w.shape[0]:
-            raise ValueError(f"b must have one value for each of the {w.shape[0]} output channels, got shape {b.shape}")
+    *geometry, _ = check_forward(x, w, b, stride, padding, dilation, groups)
     return x, w, b, *geometry
 
 

@@ -20,36 +20,63 @@ ctypedef struct correlation:
     bint out_of_memory
 
 
+cdef void begin_correlation(correlation* q, const view* x, const view* dw, stride, padding, dilation, long groups):
+    """All but dy."""
+    q.tiles, q.itemsize = tiles.table(x.itemsize), x.itemsize
+    images_of(x, &q.x)
+    q.groups, q.group_in, q.group_out = groups, dw.shape[1], dw.shape[0] // groups
+    for axis in range(2):
+        q.taps[axis], q.step[axis] = dw.shape[2 + axis], stride[axis]
+        q.padding[axis], q.dilation[axis] = padding[axis], dilation[axis]
+    q.dw = dw.data
+    q.out_of_memory = False
+
+
 cdef void correlate(correlation* q) noexcept nogil:
     """Choose bands and slots by the shapes alone, run them, add up the slots."""
-    cdef long lanes = q.tiles.lanes, row_bytes, threads = pool.num_threads()
+    cdef long row_bytes, threads = pool.num_threads(), rows
+    lay_out_partial(q)
+    row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
+    q.band_rows = min(max(1, q.dy.h), max(1, 2 * CACHE_BYTES // (row_bytes + 1)))
+    q.bands = rounded_up(q.dy.h, q.band_rows)
+    q.slots = max(1, min(SLOTS, q.x.n * q.bands))
+    q.parts = 1
+    if q.slots < 2 * threads and not q.channelwise:  # whole rows r of the kernel, or whole tiles
+        rows = q.taps[0] if q.exchanged else q.rows // TILE_MAX_ROWS
+        q.parts = max(1, min(rounded_up(2 * threads, q.slots), rows))
+    q.partial = pool.scratch(0, q.slots * slot_numbers(q) * q.itemsize)
+    if q.partial == NULL:
+        q.out_of_memory = True
+        return
+    pool.run(q.slots * q.parts, correlate_chunk_of, q)
+    add_all_slots(q)
+    pool.scratch_done(0)
+
+
+cdef void lay_out_partial(correlation* q) noexcept nogil:
+    """Choose what is read in place, and how the dw of a slot lies in memory."""
+    cdef long lanes = q.tiles.lanes
     q.channelwise = q.group_in == 1 and q.group_out == 1 and q.groups > 1
     q.x_in_place = q.x.c_stride == 1 and q.padding[0] == 0 and q.padding[1] == 0
     q.exchanged = (q.groups == 1 and q.dilation[1] == 1 and (not q.x_in_place or q.x.w_stride == q.x.c)
                    and q.group_out * rounded_up(q.taps[1] * q.group_in, lanes)
                    < q.taps[1] * q.group_in * rounded_up(q.group_out, lanes))
     q.dy_in_place = q.dy.c_stride == 1
-    row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
-    q.band_rows = min(max(1, q.dy.h), max(1, 2 * CACHE_BYTES // (row_bytes + 1)))
-    q.bands = rounded_up(q.dy.h, q.band_rows)
-    q.slots = max(1, min(SLOTS, q.x.n * q.bands))
     if q.channelwise:
-        q.rows, q.padded_out, q.parts = q.taps[0] * q.taps[1], rounded_up(q.groups, lanes) * lanes, 1
+        q.rows, q.padded_out = q.taps[0] * q.taps[1], rounded_up(q.groups, lanes) * lanes
     elif q.exchanged:
         q.rows, q.padded_out = q.taps[0] * q.group_out, rounded_up(q.taps[1] * q.group_in, lanes) * lanes
-        q.parts = min(q.taps[0], 1 if q.slots >= 2 * threads else rounded_up(2 * threads, q.slots))
     else:
         q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, rounded_up(q.group_out, lanes) * lanes
-        q.parts = 1 if q.slots >= 2 * threads else rounded_up(2 * threads, q.slots)
-        q.parts = max(1, min(q.parts, q.rows // TILE_MAX_ROWS))
-    cdef size_t slot_bytes = (1 if q.channelwise else q.groups) * q.rows * q.padded_out * q.itemsize
-    q.partial = pool.scratch(0, q.slots * slot_bytes)
-    if q.partial == NULL:
-        q.out_of_memory = True
-        return
-    pool.run(q.slots * q.parts, correlate_chunk_of, q)
-    pool.run(q.groups if not q.channelwise else 1, add_slots_of, q)
-    pool.scratch_done(0)
+
+
+cdef long slot_numbers(const correlation* q) noexcept nogil:
+    """How many numbers the dw of a slot has."""
+    return (1 if q.channelwise else q.groups) * q.rows * q.padded_out
+
+
+cdef void add_all_slots(correlation* q) noexcept nogil:
+    pool.run(1 if q.channelwise else q.groups, add_slots_of, q)
 
 
 cdef void correlate_chunk_of(void* argument, long chunk) noexcept nogil:

@@ -40,8 +40,6 @@ there is padding, or where x is not in channels-last memory, a chunk is first co
 stays in the cache.
 """
 
-from math import gcd
-
 import numpy as np
 
 from libc.string cimport memcpy, memset
@@ -57,39 +55,19 @@ ctypedef fused real:
     float
     double
 
-cdef enum:
-    CACHE_BYTES = 256 << 10  # what a chunk may take of the L2 cache for its images
-    CHUNKS_PER_THREAD = 4
-    SLOTS = 4  # partial weight gradients
-
-# An image batch in any memory order, and the window of it that a chunk reads.
-ctypedef struct images:
-    const void* data
-    long n, c, h, w
-    long n_stride, c_stride, h_stride, w_stride
-
 
 def forward(x, w, b, stride, padding, dilation, groups):
     n, k = x.shape[0], w.shape[0]
     oh, ow = _output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((n, oh, ow, k), x.dtype)
-    if b is None:
-        bias = None
-    else:
-        bias = np.ascontiguousarray(b)
+    bias = None if b is None else np.ascontiguousarray(b)
     cdef view vx, vw, vb, vy
     cdef sweep s
     x, w, y = view_of(x, &vx), view_of(w, &vw), view_of(y, &vy)
-    begin(&s, &vx, &vw, groups)
-    s.group_out = s.out_channels = vw.shape[0]
-    s.group_out //= s.groups
-    s.w_in, s.w_out = vw.strides[1], vw.strides[0]
+    begin_forward(&s, &vx, &vw, stride, padding, dilation, groups)
     if bias is not None:
         bias = view_of(bias, &vb)
         s.bias = vb.data
-    for axis in range(2):
-        s.step[axis], s.origin[axis], s.taps[axis] = stride[axis], -padding[axis], vw.shape[2 + axis]
-        s.first_tap[axis], s.next_tap[axis], s.spread[axis] = 0, 1, dilation[axis]
     s.y = vy.data
     s.y_h, s.y_w = oh, ow
     s.y_image, s.y_row, s.y_column = vy.strides[0], vy.strides[1], vy.strides[2]
@@ -110,34 +88,13 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         if scattering_pays(&t):
             run_scattering(&t)
             return dx.transpose(0, 3, 1, 2)
-    begin(&s, &vdy, &vw, groups)
-    s.group_out, s.out_channels = vw.shape[1], channels
-    s.w_in, s.w_out = vw.strides[0], vw.strides[1]
+    begin_input_grad(&s, &vdy, &vw, groups)
     cdef long phase_h, phase_w, step_h = stride[0], step_w = stride[1]
     for phase_h in range(min(step_h, vdx.shape[1])):
         for phase_w in range(min(step_w, vdx.shape[2])):
-            see_phase(&s, 0, phase_h, w.shape[2], stride[0], padding[0], dilation[0])
-            see_phase(&s, 1, phase_w, w.shape[3], stride[1], padding[1], dilation[1])
-            s.y_h = rounded_up(vdx.shape[1] - phase_h, step_h)
-            s.y_w = rounded_up(vdx.shape[2] - phase_w, step_w)
-            s.y = vdx.data + (phase_h * vdx.strides[1] + phase_w * vdx.strides[2]) * <long>vdx.itemsize
-            s.y_image = vdx.strides[0]
-            s.y_row, s.y_column = step_h * vdx.strides[1], step_w * vdx.strides[2]
+            see_phases(&s, phase_h, phase_w, &vdx, &vw, stride, padding, dilation)
             run_sweep(&s)
     return dx.transpose(0, 3, 1, 2)
-
-
-cdef void see_phase(sweep* s, int axis, long phase, long taps, long stride, long padding, long dilation):
-    """Which taps r the pixels p = phase + t*stride of dx see: those where p + padding - r*dilation divides by stride.
-
-    They are `period` apart. From the last to the first, the row of dy that they meet at t = 0 ascends.
-    """
-    cdef long period = stride // gcd(stride, dilation), r = taps - 1
-    while r >= 0 and (phase + padding - r * dilation) % stride != 0:
-        r -= 1
-    s.step[axis], s.first_tap[axis], s.next_tap[axis] = 1, r, -period
-    s.taps[axis] = r // period + 1 if r >= 0 else 0
-    s.origin[axis], s.spread[axis] = (phase + padding - r * dilation) // stride, period * dilation // stride
 
 
 def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
@@ -146,15 +103,8 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     cdef view vx, vdy, vdw
     cdef correlation q
     x, dy, dw = view_of(x, &vx), view_of(dy, &vdy), view_of(dw, &vdw)
-    q.tiles, q.itemsize = tiles.table(vx.itemsize), vx.itemsize
-    images_of(&vx, &q.x)
     images_of(&vdy, &q.dy)
-    q.groups, q.group_in, q.group_out = groups, group_in, k // groups
-    q.taps[0], q.taps[1] = kernel_size
-    for axis in range(2):
-        q.step[axis], q.padding[axis], q.dilation[axis] = stride[axis], padding[axis], dilation[axis]
-    q.dw = vdw.data
-    q.out_of_memory = False
+    begin_correlation(&q, &vx, &vdw, stride, padding, dilation, groups)
     if dw.size:
         with nogil:
             correlate(&q)
@@ -163,40 +113,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     return dw
 
 
-cdef void images_of(const view* v, images* x):
-    x.data = v.data
-    x.n, x.c, x.h, x.w = v.shape[0], v.shape[1], v.shape[2], v.shape[3]
-    x.n_stride, x.h_stride, x.w_stride = v.strides[0], v.strides[2], v.strides[3]
-    x.c_stride = v.strides[1] if x.c > 1 else 1  # what the stride of a single channel says means nothing
-
-
-cdef void copy_window(const real* tag, const images* x, long n, long top, long left, long rows, long columns,
-                      real* out) noexcept nogil:
-    """out[i, j, c] = x[n, c, top + i, left + j], and 0 outside the image."""
-    cdef long i, j, c, row, channels = x.c
-    cdef long first = min(max(0, -left), columns), end = max(first, min(columns, x.w - left))
-    cdef const real* source
-    for i in range(rows):
-        row = top + i
-        if row < 0 or row >= x.h:
-            memset(out, 0, columns * channels * sizeof(real))
-        else:
-            memset(out, 0, first * channels * sizeof(real))
-            source = <const real*>x.data + n * x.n_stride + row * x.h_stride + (left + first) * x.w_stride
-            if x.c_stride == 1 and x.w_stride == channels:
-                memcpy(out + first * channels, source, (end - first) * channels * sizeof(real))
-            else:
-                for c in range(channels):
-                    for j in range(end - first):
-                        out[(first + j) * channels + c] = source[j * x.w_stride + c * x.c_stride]
-            memset(out + end * channels, 0, (columns - end) * channels * sizeof(real))
-        out += columns * channels
-
-
-cdef inline long rounded_up(long n, long part) noexcept nogil:
-    return (n + part - 1) // part
-
-
+include "images.pxi"
 include "sweep.pxi"
 include "scattering.pxi"
 include "correlation.pxi"

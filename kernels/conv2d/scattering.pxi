@@ -57,9 +57,9 @@ cdef int run_scattering(scattering* t) except -1:
 
 
 cdef void scatter_all(const real* tag, scattering* t) noexcept nogil:
-    cdef long lanes = t.tiles.lanes, numbers = t.taps[1] * t.channels, wanted = CHUNKS_PER_THREAD * pool.num_threads()
+    cdef long wanted = CHUNKS_PER_THREAD * pool.num_threads()
     cdef long image_bytes = (t.h * t.w * t.channels + t.dy.h * t.dy.w * t.dy.c) * <long>sizeof(real)
-    t.packed_w = pool.scratch(0, t.taps[0] * t.dy.c * rounded_up(numbers, lanes) * lanes * sizeof(real) + 64)
+    t.packed_w = pool.scratch(0, packed_size_for_scattering(t) * sizeof(real))
     if t.packed_w == NULL:
         t.out_of_memory = True
         return
@@ -73,6 +73,11 @@ cdef void scatter_all(const real* tag, scattering* t) noexcept nogil:
     pool.run(rounded_up(t.dy.n, t.chunk_images) * rounded_up(t.h, t.chunk_rows),
              scatter_chunk_of, t)
     pool.scratch_done(0)
+
+
+cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
+    cdef long lanes = t.tiles.lanes
+    return t.taps[0] * t.dy.c * rounded_up(t.taps[1] * t.channels, lanes) * lanes + 16
 
 
 cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
@@ -105,10 +110,13 @@ cdef void scatter_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void scatter_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
-    """All contributions to some images of dx, or to some rows of one image."""
     cdef long parts = rounded_up(t.h, t.chunk_rows)
     cdef long n = chunk // parts * t.chunk_images, first = chunk % parts * t.chunk_rows
-    cdef long count = min(t.chunk_images, t.dy.n - n), rows = min(t.chunk_rows, t.h - first)
+    scatter_rows(tag, t, n, min(t.chunk_images, t.dy.n - n), first, min(t.chunk_rows, t.h - first))
+
+
+cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long first, long rows) noexcept nogil:
+    """All contributions to some images of dx, or to some rows of one image."""
     cdef long numbers = t.taps[1] * t.channels, lanes = t.tiles.lanes, width = t.tiles.vectors * lanes
     cdef long columns = t.w if t.in_place else max(t.w + t.padding[1], (t.dy.w - 1) * t.step[1] + t.taps[1])
     cdef long dy_image = t.dy.n_stride, dy_row = t.dy.h_stride, dy_column = t.dy.w_stride
@@ -166,16 +174,18 @@ cdef void scatter_block(const scattering* t, const tiles.tile_sum* sum, const re
     """
     cdef const void* from_pixels[TILE_MAX_ROWS]
     cdef void* to_runs[TILE_MAX_ROWS]
-    cdef long vectors = rounded_up(numbers, t.tiles.lanes), j, done
+    cdef long vectors = rounded_up(numbers, t.tiles.lanes), j, n, i, left
     cdef int tallest = t.tiles.rows[vectors], pixels, m
     cdef long row_step = t.step[0] * dx_row
     for j in range(t.dy.w):
-        done = 0
-        while done < count * rows:
-            pixels = <int>min(<long>tallest, count * rows - done)
+        n, i, left = 0, 0, count * rows
+        while left > 0:
+            pixels = <int>min(<long>tallest, left)
             for m in range(pixels):
-                from_pixels[m] = dy + (done + m) // rows * dy_image + (done + m) % rows * dy_row + j * dy_column
-                to_runs[m] = (dx + (done + m) // rows * dx_image + (done + m) % rows * row_step
-                              + j * t.step[1] * t.channels)
+                from_pixels[m] = dy + n * dy_image + i * dy_row + j * dy_column
+                to_runs[m] = dx + n * dx_image + i * row_step + j * t.step[1] * t.channels
+                i += 1
+                if i == rows:
+                    n, i = n + 1, 0
             t.tiles.tile[vectors](sum, pixels, from_pixels, w, to_runs, numbers, NULL, tiles.TILE_ADD)
-            done += pixels
+            left -= pixels

@@ -1,5 +1,7 @@
 # forward and input_grad as one loop over the output pixels; cython_cpu.pyx says how it goes.
 
+from math import gcd
+
 ctypedef struct sweep:
     const tiles.tile_table* tiles
     size_t itemsize
@@ -37,6 +39,46 @@ cdef void begin(sweep* s, const view* x, const view* w, long groups):
     s.out_of_memory = False
 
 
+cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding, dilation, long groups):
+    """All but the bias and y."""
+    begin(s, x, w, groups)
+    s.out_channels, s.group_out = w.shape[0], w.shape[0] // groups
+    s.w_in, s.w_out = w.strides[1], w.strides[0]
+    for axis in range(2):
+        s.step[axis], s.origin[axis], s.taps[axis] = stride[axis], -padding[axis], w.shape[2 + axis]
+        s.first_tap[axis], s.next_tap[axis], s.spread[axis] = 0, 1, dilation[axis]
+
+
+cdef void begin_input_grad(sweep* s, const view* dy, const view* w, long groups):
+    """All but what see_phases sets."""
+    begin(s, dy, w, groups)
+    s.group_out, s.out_channels = w.shape[1], w.shape[1] * groups
+    s.w_in, s.w_out = w.strides[0], w.strides[1]
+
+
+cdef void see_phases(sweep* s, long phase_h, long phase_w, const view* dx, const view* w, stride, padding, dilation):
+    """Write the pixels (phase_h + i*stride, phase_w + j*stride) of dx (N, H, W, C)."""
+    cdef long step_h = stride[0], step_w = stride[1]
+    see_phase(s, 0, phase_h, w.shape[2], step_h, padding[0], dilation[0])
+    see_phase(s, 1, phase_w, w.shape[3], step_w, padding[1], dilation[1])
+    s.y_h, s.y_w = rounded_up(dx.shape[1] - phase_h, step_h), rounded_up(dx.shape[2] - phase_w, step_w)
+    s.y = dx.data + (phase_h * dx.strides[1] + phase_w * dx.strides[2]) * <long>dx.itemsize
+    s.y_image, s.y_row, s.y_column = dx.strides[0], step_h * dx.strides[1], step_w * dx.strides[2]
+
+
+cdef void see_phase(sweep* s, int axis, long phase, long taps, long stride, long padding, long dilation):
+    """Along one axis, which taps r the pixels p = phase + t*stride of dx see: those where p + padding - r*dilation divides by stride.
+
+    They are `period` apart. From the last to the first, the row of dy that they meet at t = 0 ascends.
+    """
+    cdef long period = stride // gcd(stride, dilation), r = taps - 1
+    while r >= 0 and (phase + padding - r * dilation) % stride != 0:
+        r -= 1
+    s.step[axis], s.first_tap[axis], s.next_tap[axis] = 1, r, -period
+    s.taps[axis] = r // period + 1 if r >= 0 else 0
+    s.origin[axis], s.spread[axis] = (phase + padding - r * dilation) // stride, period * dilation // stride
+
+
 cdef int run_sweep(sweep* s) except -1:
     if s.x.n == 0 or s.y_h == 0 or s.y_w == 0 or s.out_channels == 0:
         return 0
@@ -62,33 +104,13 @@ cdef inline long tap_of(const sweep* s, int axis, long t) noexcept nogil:
 
 cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
     """Pack the weights, cut the images into chunks, run them."""
-    cdef int axis
-    cdef long lanes = s.tiles.lanes, size, first, end, images_in_chunk, image_bytes, chunks
-    s.channelwise = s.group_in == 1 and s.group_out == 1 and s.groups > 1
-    if s.channelwise:
-        size = rounded_up(s.groups, lanes) * lanes * s.taps[0] * s.taps[1]
-    else:
-        size = s.groups * rounded_up(s.group_out, lanes) * lanes * s.taps[0] * s.taps[1] * s.group_in
-    s.packed_w = pool.scratch(0, size * sizeof(real) + 64)
+    cdef long image_bytes, chunks
+    s.packed_w = pool.scratch(0, packed_size(s) * sizeof(real))
     if s.packed_w == NULL:
         s.out_of_memory = True
         return
-    if s.channelwise:
-        pack_channelwise(tag, s)
-    else:
-        pack_weights(tag, s)
-
-    s.in_place = s.x.c_stride == 1
-    for axis in range(2):
-        first = s.origin[axis]
-        end = first + ((s.y_h if axis == 0 else s.y_w) - 1) * s.step[axis] + reach(s, axis)
-        s.in_place &= first >= 0 and end <= (s.x.h if axis == 0 else s.x.w)
-
-    # One step of the sum's outer loop is a run of x: a row of the kernel where its columns are neighbours, else a tap.
-    s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
-    if s.groups == 1 and reach(s, 1) == s.taps[1] and (not s.in_place or s.x.w_stride == s.x.c):
-        s.outer, s.inner = s.taps[0], s.taps[1] * s.group_in
-
+    pack(tag, s)
+    find_runs(s, can_stay_in_place(s))
     image_bytes = (s.y_h * s.step[0] * s.y_w * s.step[1] * s.x.c + s.y_h * s.y_w * s.out_channels) * <long>sizeof(real)
     s.chunk_images = min(max(1, CACHE_BYTES // (image_bytes + 1)),
                          max(1, s.x.n // (CHUNKS_PER_THREAD * pool.num_threads())))
@@ -101,6 +123,44 @@ cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
     chunks = rounded_up(s.x.n, s.chunk_images) * rounded_up(s.y_h, s.chunk_rows)
     pool.run(chunks, sweep_chunk_of, s)
     pool.scratch_done(0)
+
+
+cdef bint can_stay_in_place(const sweep* s) noexcept nogil:
+    """Whether x has its channels last in memory, and no pixel outside its borders is read."""
+    cdef bint inside = s.x.c_stride == 1
+    cdef long axis, end
+    for axis in range(2):
+        end = s.origin[axis] + ((s.y_h if axis == 0 else s.y_w) - 1) * s.step[axis] + reach(s, axis)
+        inside &= s.origin[axis] >= 0 and end <= (s.x.h if axis == 0 else s.x.w)
+    return inside
+
+
+cdef void find_runs(sweep* s, bint in_place) noexcept nogil:
+    """One step of the sum's outer loop is a run of x: a row of the kernel where its columns are neighbours, else a tap."""
+    s.in_place = in_place
+    s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
+    if s.groups == 1 and reach(s, 1) == s.taps[1] and (not in_place or s.x.w_stride == s.x.c):
+        s.outer, s.inner = s.taps[0], s.taps[1] * s.group_in
+
+
+cdef long packed_size(const sweep* s) noexcept nogil:
+    """In numbers; a vector more than there are weights, because tiles read whole vectors."""
+    cdef long lanes = s.tiles.lanes, taps = s.taps[0] * s.taps[1]
+    if is_channelwise(s):
+        return rounded_up(s.groups, lanes) * lanes * taps + 16
+    return s.groups * rounded_up(s.group_out, lanes) * lanes * taps * s.group_in + 16
+
+
+cdef bint is_channelwise(const sweep* s) noexcept nogil:
+    return s.group_in == 1 and s.group_out == 1 and s.groups > 1
+
+
+cdef void pack(const real* tag, sweep* s) noexcept nogil:
+    s.channelwise = is_channelwise(s)
+    if s.channelwise:
+        pack_channelwise(tag, s)
+    else:
+        pack_weights(tag, s)
 
 
 cdef void pack_weights(const real* tag, sweep* s) noexcept nogil:
@@ -159,17 +219,20 @@ cdef void sweep_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void sweep_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
-    """All output channels for some images, or for some rows of one image."""
     cdef long parts = rounded_up(s.y_h, s.chunk_rows)
     cdef long n = chunk // parts * s.chunk_images, row = chunk % parts * s.chunk_rows
-    cdef long count = min(s.chunk_images, s.x.n - n), rows = min(s.chunk_rows, s.y_h - row)
+    sweep_rows(s, n, min(s.chunk_images, s.x.n - n), row, min(s.chunk_rows, s.y_h - row),
+               <real*>s.y + n * s.y_image + row * s.y_row)
+
+
+cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y) noexcept nogil:
+    """All output channels for some images, or for some rows of one image; the first pixel goes to y."""
     cdef long top = s.origin[0] + row * s.step[0], left = s.origin[1]
     cdef long x_image = s.x.n_stride, x_row = s.x.h_stride, x_column = s.x.w_stride
     cdef long columns, height, i, t, u, g, k, channels, width
     cdef long lanes = s.tiles.lanes
     cdef const real* x
     cdef real* copy
-    cdef real* y = <real*>s.y + n * s.y_image + row * s.y_row
     cdef const real* packed = <const real*>s.packed_w
     cdef const real* bias = <const real*>s.bias
     cdef long* offsets
@@ -185,7 +248,7 @@ cdef void sweep_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
             s.out_of_memory = True
             return
         for i in range(count):
-            copy_window(tag, &s.x, n + i, top, left, height, columns, copy + i * x_image)
+            copy_window(copy, &s.x, n + i, top, left, height, columns, copy + i * x_image)
         x = copy
 
     offsets = <long*>pool.scratch(2, (s.outer + 1) * sizeof(long))

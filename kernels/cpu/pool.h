@@ -228,7 +228,7 @@ static void pool_init(int threads) {
 
 /* Scratch memory: a few buffers for each thread, kept between calls, because fresh memory costs page faults. */
 
-enum { SCRATCH_SLOTS = 4, SCRATCH_KEPT_BYTES = 32 << 20 };
+enum { SCRATCH_SLOTS = 6, SCRATCH_KEPT_BYTES = 32 << 20 };
 
 typedef struct {
     void *memory;

@@ -5,7 +5,7 @@ ctypedef void (*chunk_body)(void* argument, long chunk) noexcept nogil
 # Run body(argument, 0), ..., body(argument, count - 1), each once, on several threads; return when all have finished.
 cdef void run(long count, chunk_body body, void* argument) noexcept nogil
 
-# At least `nbytes` of this thread's scratch buffer `slot` (0 to 3), aligned to 64 bytes; NULL where memory is short.
+# At least `nbytes` of this thread's scratch buffer `slot` (0 to 5), aligned to 64 bytes; NULL where memory is short.
 cdef void* scratch(int slot, size_t nbytes) noexcept nogil
 
 # The buffer may go back to the system if it is large.

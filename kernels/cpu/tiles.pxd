@@ -16,7 +16,7 @@ cdef extern from "tiles.h":
     ctypedef void (*tile_function)(const tile_sum* sum, int rows, const void** a, const void* b, void** y, long columns,
                                    const void* bias, int mode) noexcept nogil
     ctypedef void (*max_function)(long windows, const void* x, long step, int count, const long* offsets,
-                                  const int* taps, long channels, void* y, uint8_t* taps_of_y) noexcept nogil
+                                  const int* taps, int none, long channels, void* y, uint8_t* taps_of_y) noexcept nogil
     ctypedef void (*select_function)(long windows, const void* x, long x_step, const long* x_offsets,
                                      const uint8_t* taps, long taps_step, const long* taps_offsets, int count,
                                      const int* tap, long channels, void* y, long y_step) noexcept nogil

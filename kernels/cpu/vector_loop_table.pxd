@@ -1,7 +1,7 @@
 # What the vector loops offer to the Cython files: one table of functions for each instruction set. The formulas stand in
 # vector_loops_*.pxi. Arrays are runs of n numbers of `itemsize` bytes, 4 (float) or 8 (double); rows follow one another.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef enum activation:
     RELU
@@ -45,3 +45,7 @@ ctypedef struct loop_table:
     void (*scaled_columns_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
                                     const void* center, const void* scale, const void* shift, const void* slope,
                                     void* dx) noexcept nogil
+
+    # y = x * scale where number first + i of the generator is at least `threshold`, else 0; `first` is a multiple of 4
+    void (*dropout_forward)(size_t itemsize, long n, uint64_t first, uint64_t key, uint32_t threshold, double scale,
+                            const void* x, void* y) noexcept nogil

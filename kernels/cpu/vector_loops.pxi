@@ -8,6 +8,7 @@ include "vector_loops_exponential.pxi"
 include "vector_loops_activations.pxi"
 include "vector_loops_rows.pxi"
 include "vector_loops_columns.pxi"
+include "vector_loops_random.pxi"
 
 cdef loop_table _table
 _table.activation_forward = activation_forward
@@ -20,5 +21,6 @@ _table.centered_squares = centered_squares
 _table.centered_products = centered_products
 _table.scaled_columns = scaled_columns
 _table.scaled_columns_backward = scaled_columns_backward
+_table.dropout_forward = dropout_forward
 
 TABLE = PyCapsule_New(&_table, NULL, NULL)

@@ -2,21 +2,21 @@
  * maximum or sum stays in a register. */
 
 static void NAME(max_windows)(long windows, const void *x_, long step, int count, const long *offsets, const int *taps,
-                              long channels, void *y_, uint8_t *taps_of_y) {
+                              int none, long channels, void *y_, uint8_t *taps_of_y) {
     const REAL *x = x_;
     REAL *y = y_;
     for (long w = 0; w < windows; w++, x += step, y += channels, taps_of_y += channels)
         for (long j = 0; j < channels; j += LANES) {
             const long n = channels - j;
             vec best = NAME(splat)(0);
-            mask tap_of_best = (mask)NAME(splat)(0);
+            mask tap_of_best = (mask)NAME(splat)(0) + (INTEGER)none;
             for (int t = 0; t < count; t++) {
                 const REAL *p = x + offsets[t] + j;
                 vec value = n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n);
                 mask tap = (mask)NAME(splat)(0) + (INTEGER)taps[t];
                 /* larger, or NaN where there was none yet: not (value <= best), and best is a number */
                 mask better = ((value <= best) ^ (INTEGER)-1) & (best == best);
-                if (t == 0) best = value, tap_of_best = tap;
+                if (t == 0 && none < 0) best = value, tap_of_best = tap;
                 else {
                     best = NAME(select)(better, value, best);
                     tap_of_best = NAME(select_integers)(better, tap, tap_of_best);

@@ -3,8 +3,8 @@
     loss[n]     = -weight[t] * log(p[n, t])                                 p = softmax(x[n]),  t = target[n]
     dx[n, c]    = dloss[n] * weight[t] * (p[n, c] - (1 where c = t, else 0))
 
-and 0 where t is `ignore_index`. The mean of the losses is their sum divided by the sum of the weight[t] that count. Neither p nor log(p) is kept: backward computes p again from x, which costs less than to
-write it to memory and to read it.
+and 0 where t is `ignore_index`. The mean of the losses is their sum divided by the sum of the weight[t] that count.
+Neither p nor log(p) is kept: backward computes p again from x, which costs less than to write it and to read it.
 
 Source: Goodfellow, Bengio and Courville, Deep Learning, 2016, sections 6.2.2 and 4.1.
 """

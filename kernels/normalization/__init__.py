@@ -1,6 +1,6 @@
 """Normalization of channels: each brought to mean 0 and variance 1, then scaled and shifted.
 
-    m[c] = mean of x[n, c, p] over n, p          v[c] = mean of (x[n, c, p] - m[c])^2          r[c] = 1 / sqrt(v[c] + eps)
+    m[c] = mean of x[n, c, p] over n, p        v[c] = mean of (x[n, c, p] - m[c])^2        r[c] = 1 / sqrt(v[c] + eps)
 
     y[n, c, p]  = (x[n, c, p] - m[c]) * r[c] * w[c] + b[c]
 

@@ -280,7 +280,8 @@ cdef void run_segment(const real* tag, job* j, long n, long i, const segment* pa
                 out[u] = -INFINITY
                 taps[out_at + u] = 0
         else:
-            j.tiles.max_windows(pixels, x, step, <int>count, offsets, tap_numbers, channels, out, taps + out_at)
+            j.tiles.max_windows(pixels, x, step, <int>count, offsets, tap_numbers, -1, channels, out,
+                                taps + out_at)
     else:
         j.tiles.select_sums(pixels, x, step, offsets, taps + taps_at, channels, tap_offsets, <int>count, tap_numbers,
                             channels, out, out_step)

@@ -13,6 +13,7 @@ from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
 from minidl.functional.embedding import *
+from minidl.functional.fused import *
 from minidl.functional.indexing import *
 from minidl.functional.linear import *
 from minidl.functional.loss import *

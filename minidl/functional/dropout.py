@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl import random
-from minidl.autograd import Tensor
-from minidl.functional.elementwise import mul, namespace
-from minidl.kernels import channels_last
+from minidl import kernels, random
+from minidl.autograd import Function, Tensor
+from minidl.functional.elementwise import as_array, mul, namespace
 
 __all__ = ["dropout", "dropout2d"]
 
@@ -26,26 +25,41 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
     >>> F.dropout(minidl.tensor([1.0, 2.0]), training=False)
     tensor([1., 2.])
     """
-    return _drop(x, p, training, tuple(x.shape))
+    return _drop(x, p, training)
 
 
 def dropout2d(x: Any, p: float = 0.5, training: bool = True) -> Any:
     """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they go together."""
     if x.ndim not in (3, 4):
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
-    return _drop(x, p, training, (*x.shape[:-2], 1, 1))
+    if not training or p in (0, 1):
+        return _drop(x, p, training)
+    data = x.data if isinstance(x, Tensor) else x
+    factors = _drop(namespace(data).ones((*x.shape[:-2], 1, 1), data.dtype), p, training)
+    return mul(x, factors)
 
 
-def _drop(x: Any, p: float, training: bool, mask_shape: tuple[int, ...]) -> Any:
+def _drop(x: Any, p: float, training: bool) -> Any:
     if not 0 <= p <= 1:
         raise ValueError(f"p must be a probability from 0 to 1, got {p}")
     if not training or p == 0:
         return x
     if p == 1:
         return mul(x, 0)
-    data = x.data if isinstance(x, Tensor) else x
-    keep = random.generator("dropout").random(mask_shape, dtype=np.float32) >= p
-    mask = namespace(data).asarray(keep.astype(data.dtype) / data.dtype.type(1 - p))
-    if mask.ndim == 4 and not data.flags.c_contiguous:
-        mask = channels_last(mask)  # multiplying arrays of two memory orders is several times slower
-    return mul(x, mask)
+    return Dropout(p, int(random.generator("dropout").integers(0, 2**64, dtype=np.uint64)))(x)
+
+
+class Dropout(Function):
+    """y[i] = x[i] / (1 - p) where random number i of the key is at least p, else 0."""
+
+    saves_inputs = False
+
+    def __init__(self, p, key):
+        self.p, self.key = p, key
+
+    def forward(self, x):
+        return kernels.dropout.forward(as_array(x), self.p, self.key)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx is what x was multiplied by: the same numbers again
+        return Dropout(self.p, self.key)(dy)

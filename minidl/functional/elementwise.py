@@ -1,13 +1,14 @@
 """Arithmetic, number by number: the operators of Tensor, and the functions of school calculus.
 
 Shapes broadcast as in NumPy. Of two dtypes the wider counts, but as in PyTorch integers never widen a float, a Python
-number promotes nothing, and integers that need be floats become float32 (arrays promote as in NumPy). Each class holds a
-formula and the rule of its gradient; the function under it is what programs call, with Tensors or with arrays.
+number promotes nothing, and integers that need be floats become float32 (arrays promote as in NumPy). Each class holds
+a formula and the rule of its gradient; the function of its name is what programs call, with Tensors or with arrays.
 The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3, 4.1-4.5.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -269,7 +270,7 @@ class Neg(Function):
 
 
 class Abs(Function):
-    """y = |x|."""
+    """y = |x|; the gradient is 0 at 0."""
 
     def forward(self, x):
         return namespace(x).abs(x)
@@ -306,7 +307,7 @@ class Expm1(Function):
 
 
 class Log(Function):
-    """y = log(x)."""
+    """y = log(x), the natural logarithm; -inf at 0, NaN below."""
 
     def forward(self, x):
         return namespace(x).log(x)
@@ -328,7 +329,7 @@ class Log1p(Function):
 
 
 class Sqrt(Function):
-    """y = sqrt(x)."""
+    """y = sqrt(x); NaN below 0."""
 
     saves_inputs, saves_output = False, True
 
@@ -378,7 +379,7 @@ class Square(Function):
 
 
 class Sin(Function):
-    """y = sin(x)."""
+    """y = sin(x), x in radians."""
 
     def forward(self, x):
         return namespace(x).sin(x)
@@ -389,7 +390,7 @@ class Sin(Function):
 
 
 class Cos(Function):
-    """y = cos(x)."""
+    """y = cos(x), x in radians."""
 
     def forward(self, x):
         return namespace(x).cos(x)
@@ -400,7 +401,7 @@ class Cos(Function):
 
 
 class Tan(Function):
-    """y = tan(x)."""
+    """y = tan(x), x in radians."""
 
     saves_inputs, saves_output = False, True
 
@@ -413,7 +414,7 @@ class Tan(Function):
 
 
 class Tanh(Function):
-    """y = tanh(x) = (e^x - e^-x) / (e^x + e^-x)."""
+    """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
 
     saves_inputs, saves_output = False, True
 
@@ -438,7 +439,7 @@ class TanhGrad(Function):
 
 
 class Erf(Function):
-    """y = erf(x) = 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
+    """y = erf(x), the error function: 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
 
     def forward(self, x):
         return error_function.erf(x)
@@ -448,94 +449,32 @@ class Erf(Function):
         return dy * (2 / np.pi**0.5 * exp(-square(inputs[0])))
 
 
-@tensor_method("__neg__", "neg")
-def neg(x: Any) -> Any:
-    """-x."""
-    return Neg()(x)
+def _function_of(rule: type[Function], *names: str) -> Callable[[Any], Any]:
+    """The function that programs call, `exp` of the class Exp, with the text of the class; a method of Tensor too."""
+
+    def function(x: Any) -> Any:
+        return rule()(x)
+
+    function.__name__ = function.__qualname__ = rule.__name__.lower()
+    function.__doc__ = rule.__doc__
+    return tensor_method(*names)(function)
 
 
-@tensor_method("__abs__", "abs")
-def abs(x: Any) -> Any:
-    """|x|; the gradient is 0 at 0."""
-    return Abs()(x)
-
-
-@tensor_method()
-def exp(x: Any) -> Any:
-    """e^x."""
-    return Exp()(x)
-
-
-@tensor_method()
-def expm1(x: Any) -> Any:
-    """e^x - 1, exact for small x."""
-    return Expm1()(x)
-
-
-@tensor_method()
-def log(x: Any) -> Any:
-    """The natural logarithm; -inf at 0, NaN below."""
-    return Log()(x)
-
-
-@tensor_method()
-def log1p(x: Any) -> Any:
-    """log(1 + x), exact for small x."""
-    return Log1p()(x)
-
-
-@tensor_method()
-def sqrt(x: Any) -> Any:
-    """The square root; NaN below 0."""
-    return Sqrt()(x)
-
-
-@tensor_method()
-def rsqrt(x: Any) -> Any:
-    """1 / sqrt(x)."""
-    return Rsqrt()(x)
-
-
-@tensor_method()
-def reciprocal(x: Any) -> Any:
-    """1 / x."""
-    return Reciprocal()(x)
-
-
-@tensor_method()
-def square(x: Any) -> Any:
-    """x * x."""
-    return Square()(x)
-
-
-@tensor_method()
-def sin(x: Any) -> Any:
-    """The sine of x radians."""
-    return Sin()(x)
-
-
-@tensor_method()
-def cos(x: Any) -> Any:
-    """The cosine of x radians."""
-    return Cos()(x)
-
-
-@tensor_method()
-def tan(x: Any) -> Any:
-    """The tangent of x radians."""
-    return Tan()(x)
-
-
-@tensor_method()
-def tanh(x: Any) -> Any:
-    """The hyperbolic tangent, (e^x - e^-x) / (e^x + e^-x)."""
-    return Tanh()(x)
-
-
-@tensor_method()
-def erf(x: Any) -> Any:
-    """The error function, 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
-    return Erf()(x)
+neg = _function_of(Neg, "__neg__", "neg")
+abs = _function_of(Abs, "__abs__", "abs")
+exp = _function_of(Exp)
+expm1 = _function_of(Expm1)
+log = _function_of(Log)
+log1p = _function_of(Log1p)
+sqrt = _function_of(Sqrt)
+rsqrt = _function_of(Rsqrt)
+reciprocal = _function_of(Reciprocal)
+square = _function_of(Square)
+sin = _function_of(Sin)
+cos = _function_of(Cos)
+tan = _function_of(Tan)
+tanh = _function_of(Tanh)
+erf = _function_of(Erf)
 
 
 # Choosing

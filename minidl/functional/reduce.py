@@ -7,6 +7,7 @@ of size 1 where they were. Methods of Tensor take NumPy's names ``axis`` and ``k
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,10 +156,8 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = Fal
 def mean(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
     """The sum along `dim` over the number of values; NaN of no values."""
     axes = normalize_axes(dim if axis is None else axis, x.ndim)
-    count = 1
-    for i in axes:
-        count *= x.shape[i]
-    return sum(x, axes, keepdim or keepdims) / count if count else sum(x, axes, keepdim or keepdims) * float("nan")
+    total, count = sum(x, axes, keepdim or keepdims), math.prod(x.shape[axis] for axis in axes)
+    return total / count if count else total * float("nan")
 
 
 class ValuesAndIndices(NamedTuple):
@@ -265,10 +264,7 @@ class Var(Function):
         self.axes, self.correction = axes, correction
 
     def divisor(self, x: Any) -> float:
-        count = 1
-        for axis in self.axes:
-            count *= x.shape[axis]
-        return builtins.max(count - self.correction, 0)
+        return builtins.max(math.prod(x.shape[axis] for axis in self.axes) - self.correction, 0)
 
     def forward(self, x):
         d = x - x.mean(self.axes, keepdims=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,6 +128,11 @@ def _sizes(shape: tuple) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
+def _known(sizes: Sequence[int]) -> int:
+    """The product of the sizes that are given: all but -1."""
+    return math.prod(n for n in sizes if n != -1)
+
+
 @tensor_method("reshape", "view")
 def reshape(x: Any, *shape: int | Sequence[int], order: str = "C") -> Any:
     """x in another shape with as many numbers; one size may be -1, meaning "what is left".
@@ -138,13 +145,7 @@ def reshape(x: Any, *shape: int | Sequence[int], order: str = "C") -> Any:
             [3., 4.]])
     """
     sizes = _sizes(shape)
-    known = 1
-    for n in sizes:
-        known *= n if n != -1 else 1
-    count = 1
-    for n in x.shape:
-        count *= n
-    unknown = sizes.count(-1)
+    known, count, unknown = _known(sizes), math.prod(x.shape), sizes.count(-1)
     if (
         unknown > 1
         or min(sizes, default=0) < -1
@@ -166,20 +167,14 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     (start,), (end,) = normalize_axes(start_dim, x.ndim), normalize_axes(end_dim, x.ndim)
     if start > end:
         raise ValueError(f"start_dim must not come after end_dim, got {start_dim} and {end_dim}")
-    merged = 1
-    for n in x.shape[start : end + 1]:
-        merged *= n
-    return reshape(x, (*x.shape[:start], merged, *x.shape[end + 1 :]))
+    return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
 @tensor_method()
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
     """x with axis `dim` made several, of the given `sizes`."""
     (axis,) = normalize_axes(dim, x.ndim)
-    known = 1
-    for n in sizes:
-        known *= n if n != -1 else 1
-    sizes = tuple(x.shape[axis] // known if n == -1 else n for n in sizes)
+    sizes = tuple(x.shape[axis] // _known(sizes) if n == -1 else n for n in sizes)
     return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
 
@@ -282,9 +277,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         raise ValueError("cat needs at least one tensor")
     if any(not hasattr(x, "shape") for x in tensors):
         raise TypeError(f"cat needs tensors, got {[type(x).__name__ for x in tensors]}")
-    if any(
-        x.ndim > 1 for x in tensors
-    ):  # shape (0,) is nothing beside any shape: what a loop that collects starts with
+    if any(x.ndim > 1 for x in tensors):  # shape (0,) is nothing beside any: what a loop that collects starts with
         tensors = [x for x in tensors if tuple(x.shape) != (0,)]
     first = tensors[0]
     (axis,) = normalize_axes(dim, first.ndim) or (0,)
@@ -327,16 +320,10 @@ def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
         sizes = [min(split_size, n - start) for start in range(0, n, split_size)] or [0]
     else:
         sizes = list(split_size)
-        total = 0
-        for size in sizes:
-            total += size
-        if total != n:
-            raise ValueError(f"split_size {sizes} adds up to {total}, the axis has {n}")
-    pieces, start = [], 0
-    for size in sizes:
-        pieces.append(x[(slice(None),) * axis + (slice(start, start + size),)])
-        start += size
-    return tuple(pieces)
+        if sum(sizes) != n:
+            raise ValueError(f"split_size {sizes} adds up to {sum(sizes)}, the axis has {n}")
+    ends = itertools.accumulate(sizes)
+    return tuple(x[(slice(None),) * axis + (slice(end - size, end),)] for size, end in zip(sizes, ends))
 
 
 @tensor_method()

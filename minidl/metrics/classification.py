@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def confusion_matrix(
     y_true, y_pred = label_pair(y_true, y_pred)
     if normalize not in (None, "true", "pred", "all"):
         raise ValueError(f"normalize must be 'true', 'pred', 'all' or None, got {normalize!r}")
-    labels = _all_labels(y_true, y_pred) if labels is None else as_array(labels)
+    labels = np.union1d(y_true, y_pred) if labels is None else as_array(labels)
     rows = positions(y_true, labels)  # (N,)
     if (rows < 0).all():
         raise ValueError(f"labels must hold at least one label of y_true, got {labels.tolist()}")
@@ -74,10 +74,17 @@ def confusion_matrix(
     counts = np.bincount(cells, weights, minlength=len(labels) ** 2).reshape(len(labels), len(labels))  # (K, K)
     if normalize is None:
         return counts
-    totals = {"true": counts.sum(1, keepdims=True), "pred": counts.sum(0, keepdims=True), "all": counts.sum()}[
-        normalize
-    ]
+    totals = counts.sum({"true": 1, "pred": 0, "all": None}[normalize], keepdims=True)
     return np.divide(counts, totals, out=np.zeros(counts.shape), where=totals != 0)
+
+
+class Options(TypedDict, total=False):
+    """What all measures below take besides; the defaults are those of `_measures`."""
+
+    labels: Any
+    pos_label: Any
+    sample_weight: Any
+    zero_division: str | float
 
 
 def precision_recall_fscore_support(
@@ -85,12 +92,9 @@ def precision_recall_fscore_support(
     y_pred: Any,
     *,
     beta: float = 1.0,
-    labels: Any = None,
-    pos_label: Any = 1,
     average: str | None = None,
     warn_for: Sequence[str] = ("precision", "recall", "f-score"),
-    sample_weight: Any = None,
-    zero_division: str | float = "warn",
+    **options: Unpack[Options],
 ) -> tuple[Any, Any, Any, Any]:
     """Precision, recall, F-score and the number of samples, of each class or averaged.
 
@@ -127,21 +131,34 @@ def precision_recall_fscore_support(
     -----
     Source: C. J. van Rijsbergen, "Information retrieval", 1979, chapter 7.
     """
+    return _measures(y_true, y_pred, beta, average, warn_for, **options)
+
+
+def _measures(
+    y_true: Any,
+    y_pred: Any,
+    beta: float,
+    average: str | None,
+    warn_for: Sequence[str],
+    labels: Any = None,
+    pos_label: Any = 1,
+    sample_weight: Any = None,
+    zero_division: str | float = "warn",
+) -> tuple[Any, Any, Any, Any]:
     y_true, y_pred = label_pair(y_true, y_pred)
     if beta < 0:
         raise ValueError(f"beta must be >= 0, got {beta}")
     if zero_division not in ("warn", 0, 1) and not (isinstance(zero_division, float) and np.isnan(zero_division)):
         raise ValueError(f"zero_division must be 'warn', 0, 1 or nan, got {zero_division!r}")
-    present = _all_labels(y_true, y_pred)
+    present = np.union1d(y_true, y_pred)
     if average == "binary":
         labels = [_check_binary(present, pos_label)]
     elif average not in (None, "micro", "macro", "weighted"):
         raise ValueError(f"average must be None, 'binary', 'micro', 'macro' or 'weighted', got {average!r}")
     labels = present if labels is None else as_array(labels)
 
-    every = np.concatenate(
-        [labels, present[positions(present, labels) < 0]]
-    )  # those asked for, then the others that occur
+    # those asked for, then the others that occur
+    every = np.concatenate([labels, present[positions(present, labels) < 0]])
     matrix = confusion_matrix(y_true, y_pred, labels=every, sample_weight=sample_weight)
     asked = slice(len(labels))
     tp = matrix.diagonal()[asked]  # (K,)
@@ -163,7 +180,7 @@ def precision_recall_fscore_support(
                 warnings.warn(
                     f"{measure} is undefined for a class without {samples} samples and is set to 0; "
                     "choose with zero_division=",
-                    stacklevel=2 if len(warn_for) == 3 else 3,
+                    stacklevel=3,
                 )
         zero_division = 0.0
     precision = _divide(tp, predicted, zero_division)
@@ -177,100 +194,48 @@ def precision_recall_fscore_support(
 
 
 def precision_score(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    labels: Any = None,
-    pos_label: Any = 1,
-    average: str | None = "binary",
-    sample_weight: Any = None,
-    zero_division: str | float = "warn",
+    y_true: Any, y_pred: Any, *, average: str | None = "binary", **options: Unpack[Options]
 ) -> float | np.ndarray:
     """Of the samples taken for a class, the share that belongs to it: TP / (TP + FP).
 
-    Parameters are those of `precision_recall_fscore_support`.
+    Parameters are those of `precision_recall_fscore_support`: labels, pos_label, average, sample_weight, zero_division.
 
     Examples
     --------
     >>> precision_score([0, 1, 1, 0], [1, 1, 1, 0])
     0.6666666666666666
     """
-    return precision_recall_fscore_support(
-        y_true,
-        y_pred,
-        labels=labels,
-        pos_label=pos_label,
-        average=average,
-        warn_for=["precision"],
-        sample_weight=sample_weight,
-        zero_division=zero_division,
-    )[0]
+    return _measures(y_true, y_pred, 1.0, average, ("precision",), **options)[0]
 
 
 def recall_score(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    labels: Any = None,
-    pos_label: Any = 1,
-    average: str | None = "binary",
-    sample_weight: Any = None,
-    zero_division: str | float = "warn",
+    y_true: Any, y_pred: Any, *, average: str | None = "binary", **options: Unpack[Options]
 ) -> float | np.ndarray:
     """Of the samples of a class, the share that was found: TP / (TP + FN).
 
-    Parameters are those of `precision_recall_fscore_support`.
+    Parameters are those of `precision_recall_fscore_support`: labels, pos_label, average, sample_weight, zero_division.
 
     Examples
     --------
     >>> recall_score([0, 1, 1, 0], [1, 1, 0, 0])
     0.5
     """
-    return precision_recall_fscore_support(
-        y_true,
-        y_pred,
-        labels=labels,
-        pos_label=pos_label,
-        average=average,
-        warn_for=["recall"],
-        sample_weight=sample_weight,
-        zero_division=zero_division,
-    )[1]
+    return _measures(y_true, y_pred, 1.0, average, ("recall",), **options)[1]
 
 
 def f1_score(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    labels: Any = None,
-    pos_label: Any = 1,
-    average: str | None = "binary",
-    sample_weight: Any = None,
-    zero_division: str | float = "warn",
+    y_true: Any, y_pred: Any, *, average: str | None = "binary", **options: Unpack[Options]
 ) -> float | np.ndarray:
     """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
 
-    Parameters are those of `precision_recall_fscore_support`.
+    Parameters are those of `precision_recall_fscore_support`: labels, pos_label, average, sample_weight, zero_division.
 
     Examples
     --------
     >>> f1_score([0, 1, 2, 0, 1, 2], [0, 2, 1, 0, 0, 1], average="macro")
     0.26666666666666666
     """
-    return precision_recall_fscore_support(
-        y_true,
-        y_pred,
-        labels=labels,
-        pos_label=pos_label,
-        average=average,
-        warn_for=["f-score"],
-        sample_weight=sample_weight,
-        zero_division=zero_division,
-    )[2]
-
-
-def _all_labels(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-    return np.union1d(y_true, y_pred)
+    return _measures(y_true, y_pred, 1.0, average, ("f-score",), **options)[2]
 
 
 def _check_binary(present: np.ndarray, pos_label: Any) -> Any:

@@ -164,10 +164,8 @@ def _classes(y_true: np.ndarray, labels: Any) -> np.ndarray:
 def _binary_auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
     """sum over positive i, negative j of w[i] w[j] ((s[i] > s[j]) + (s[i] == s[j]) / 2), divided by W+ W-."""
     levels, level = np.unique(scores, return_inverse=True)
-    w_pos = np.bincount(
-        level, weights * positive, minlength=len(levels)
-    )  # weight of the positive samples at each score
-    w_neg = np.bincount(level, weights * ~positive, minlength=len(levels))
+    # weights of the positive and of the negative samples at each score
+    w_pos, w_neg = (np.bincount(level, weights * chosen, minlength=len(levels)) for chosen in (positive, ~positive))
     if w_pos.sum() == 0 or w_neg.sum() == 0:
         raise ValueError("the ROC curve needs both positive and negative samples, y_true lacks one of them")
     below = np.cumsum(w_neg) - w_neg  # weight of the negative samples with a lower score

@@ -33,6 +33,7 @@ from minidl.nn.loss import (
     SmoothL1Loss,
 )
 from minidl.nn.module import Module, Parameter
+from minidl.nn.neighbours import fusion
 from minidl.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
 from minidl.nn.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from minidl.nn.recurrent import GRU, LSTM, RNN
@@ -48,5 +49,5 @@ __all__ = [
     "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
     "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "Parameter", "RNN", "RNNCell", "ReLU", "Sequential",
     "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "TransformerEncoder", "TransformerEncoderLayer",
-    "Unflatten", "Upsample", "init", "summary", "utils",
+    "Unflatten", "Upsample", "fusion", "init", "summary", "utils",
 ]  # fmt: skip

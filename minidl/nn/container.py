@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from minidl.nn.module import Module
+from minidl.nn.neighbours import call_in_order
 
 
 class Sequential(Module):
     """Modules called one after the other, each on what the one before gave.
+
+    Some neighbours, such as Conv2d, ReLU and MaxPool2d, are computed together, which is faster and needs less memory;
+    the result is the same. Hooks on them and :func:`minidl.fusion` turn that off.
 
     Examples
     --------
@@ -30,9 +34,7 @@ class Sequential(Module):
             self.add_module(str(name), _checked(module, f"Sequential argument {name}"))
 
     def forward(self, x: Any) -> Any:
-        for module in self._modules.values():
-            x = module(x)
-        return x
+        return call_in_order(list(self._modules.values()), x)
 
     def append(self, module: Module) -> Sequential:
         """Add a module at the end; returns this one."""

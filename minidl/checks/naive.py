@@ -67,15 +67,15 @@ def windows(x, kernel_size, stride, padding=(0, 0), dilation=(1, 1), ceil_mode=F
         yield index, np.array(inside), counted
 
 
-def max_pool2d(x, kernel_size, stride, **options):
-    found = {index: inside.max() for index, inside, _ in windows(x, kernel_size, stride, **options)}
+def max_pool2d(x, kernel_size, stride=None, **options):
+    found = {index: inside.max() for index, inside, _ in windows(x, kernel_size, stride or kernel_size, **options)}
     return _filled(x, found)
 
 
-def avg_pool2d(x, kernel_size, stride, count_include_pad=True, **options):
+def avg_pool2d(x, kernel_size, stride=None, count_include_pad=True, **options):
     found = {
         index: inside.sum() / (counted if count_include_pad else inside.size)
-        for index, inside, counted in windows(x, kernel_size, stride, **options)
+        for index, inside, counted in windows(x, kernel_size, stride or kernel_size, **options)
     }
     return _filled(x, found)
 
@@ -158,6 +158,9 @@ def gather(x, dim, index):
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
+
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh):

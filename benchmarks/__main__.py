@@ -1,0 +1,49 @@
+"""``python -m benchmarks training|kernels [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from benchmarks import kernels, machine, plot, training
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast minidl is, beside its peers.")
+    parser.add_argument("what", choices=["training", "kernels"], help="whole training steps, or single kernels")
+    parser.add_argument("names", nargs="*", help="only those whose name contains one of these words")
+    parser.add_argument("--peers", help="comma-separated; default: all but torch-compile, whose compiling takes minutes")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5, help="how often ours and the peers take turns")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
+    parser.add_argument("--json", metavar="FILE", help="write the machine and all rows")
+    parser.add_argument("--plot", metavar="FILE", help="draw bars (training) or the roofline (kernels) as PNG or SVG")
+    options = parser.parse_args()
+
+    suite = training if options.what == "training" else kernels
+    peers = options.peers.split(",") if options.peers else [peer for peer in suite.PEERS if peer != "torch-compile"]
+    unknown = [peer for peer in peers if peer not in suite.PEERS]
+    if unknown:
+        parser.error(f"no peer is called {', '.join(unknown)}; there are: {', '.join(suite.PEERS)}")
+    report = {"machine": machine.describe(options.threads)}
+    if suite is kernels:
+        report["machine"] |= {
+            "peak_gflops": kernels.peak_gflops() * options.threads,
+            "memory_gb_per_s": kernels.memory_bandwidth(),
+        }
+    try:
+        report["rows"] = suite.run(options.names, peers, options.threads, options.rounds, options.seconds)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=1)
+            file.write("\n")
+    if options.plot:
+        plot.draw(options.what, report, options.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

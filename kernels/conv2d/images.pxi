@@ -1,0 +1,46 @@
+# Batches of images, whatever their memory order, for all loops of convolution.
+
+cdef enum:
+    CACHE_BYTES = 256 << 10  # what a chunk may take of the L2 cache for its images
+    CHUNKS_PER_THREAD = 4
+    SLOTS = 4  # partial weight gradients
+
+# An image batch in any memory order, and the window of it that a chunk reads.
+ctypedef struct images:
+    const void* data
+    long n, c, h, w
+    long n_stride, c_stride, h_stride, w_stride
+
+
+cdef void images_of(const view* v, images* x):
+    x.data = v.data
+    x.n, x.c, x.h, x.w = v.shape[0], v.shape[1], v.shape[2], v.shape[3]
+    x.n_stride, x.h_stride, x.w_stride = v.strides[0], v.strides[2], v.strides[3]
+    x.c_stride = v.strides[1] if x.c > 1 else 1  # what the stride of a single channel says means nothing
+
+
+cdef void copy_window(const real* tag, const images* x, long n, long top, long left, long rows, long columns,
+                      real* out) noexcept nogil:
+    """out[i, j, c] = x[n, c, top + i, left + j], and 0 outside the image."""
+    cdef long i, j, c, row, channels = x.c
+    cdef long first = min(max(0, -left), columns), end = max(first, min(columns, x.w - left))
+    cdef const real* source
+    for i in range(rows):
+        row = top + i
+        if row < 0 or row >= x.h:
+            memset(out, 0, columns * channels * sizeof(real))
+        else:
+            memset(out, 0, first * channels * sizeof(real))
+            source = <const real*>x.data + n * x.n_stride + row * x.h_stride + (left + first) * x.w_stride
+            if x.c_stride == 1 and x.w_stride == channels:
+                memcpy(out + first * channels, source, (end - first) * channels * sizeof(real))
+            else:
+                for c in range(channels):
+                    for j in range(end - first):
+                        out[(first + j) * channels + c] = source[j * x.w_stride + c * x.c_stride]
+            memset(out + end * channels, 0, (columns - end) * channels * sizeof(real))
+        out += columns * channels
+
+
+cdef inline long rounded_up(long n, long part) noexcept nogil:
+    return (n + part - 1) // part

@@ -1,0 +1,372 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Convolution, ReLU and max pooling on the CPU, band by band, so that z never leaves the cache.
+
+    y[n,i,j,k]  = max(0, max over (u, v) of z[n, i*ph + u, j*pw + v, k])        z = conv2d(x, w, b)
+    dz[n, i*ph + u, j*pw + v, k] = dy[n,i,j,k] where taps[n,i,j,k] == u*pw + v, else 0
+
+A band is some rows of windows of one image, so many that its z and x fit into the L2 cache. From the outside:
+
+    forward    chunk    a band: the unit of work of a thread
+                 z      the sweep of conv2d over its pixels, into this thread's scratch       -> conv2d/sweep.pxi
+                 y      the maximum of each window                                           -> cpu/windows.h
+
+    backward   slot     a fixed share of the bands, with a dw and a db of its own: the unit of work of a thread
+                 band
+                   dz   dy put back at the taps, into this thread's scratch                   -> cpu/windows.h
+                   db   its sums over the pixels
+                   dw   the correlation of its pixels with x                                 -> conv2d/correlation.pxi
+                   dx   the rows of x that begin under it              -> conv2d/scattering.pxi or conv2d/sweep.pxi
+
+Why it is fast: without fusion z and dz, the largest arrays of a network (they are ph*pw times y), are written to memory
+and read back three times; here memory sees x, y, one byte for each y, and the gradients.
+
+A row of dx depends on the rows of dz above it as far as the kernel reaches: those are put back once more for each band.
+What z has beyond the last whole window is not even computed. The slots are added up in order and depend on shapes
+alone, so that the number of threads changes no bit of the result.
+"""
+
+import numpy as np
+
+from libc.stdint cimport uint8_t
+from libc.string cimport memcpy, memset
+
+from ..arrays import channels_last
+from ..conv2d import output_size as _output_size
+from . import pooled_size as _pooled_size
+from . import reference as _reference
+
+from ..cpu cimport pool, tiles
+from ..cpu.tiles cimport TILE_MAX_ROWS
+from ..cpu.views cimport view, view_of
+
+DTYPES = ("float32", "float64")
+
+ctypedef fused real:
+    float
+    double
+
+include "../conv2d/images.pxi"
+include "../conv2d/sweep.pxi"
+include "../conv2d/scattering.pxi"
+include "../conv2d/correlation.pxi"
+
+cdef enum:
+    MAX_TAPS = 255
+    BACKWARD_SLOTS = 8
+
+ctypedef struct windows:
+    const tiles.tile_table* tiles
+    size_t itemsize
+    long images, channels
+    long[2] size  # of a window
+    long[2] count  # of the windows of an image
+    long band_rows, bands  # rows of windows of a band; bands of an image
+    long z_row  # distance of the rows of z: z has count*size pixels
+    bint out_of_memory
+
+ctypedef struct forward_job:
+    windows pool
+    sweep conv
+    void* y
+    uint8_t* taps
+
+ctypedef struct backward_job:
+    windows pool
+    const void* dy
+    const uint8_t* taps
+    correlation dw
+    bint needs_dx, scatters
+    scattering scatter
+    sweep* phases
+    int phase_count
+    long phase_columns  # phases side by side
+    long halo  # rows of dz above a band that its rows of dx depend on
+    long stride, padding  # of rows
+    long dx_rows
+    double* db  # [slot][channel]
+
+
+def forward(x, w, b, pool_size, stride, padding, dilation, groups):
+    cdef view vx, vw, vb, vy, vtaps
+    cdef forward_job f
+    size = _pooled_size(_output_size(x.shape[2:], w.shape[2:], stride, padding, dilation), pool_size)
+    y = np.empty((x.shape[0], *size, w.shape[0]), x.dtype)
+    taps = np.empty(y.shape, np.uint8)
+    bias = None if b is None else np.ascontiguousarray(b)
+    x, w, y, taps = view_of(x, &vx), view_of(w, &vw), view_of(y, &vy), view_of(taps, &vtaps)
+    begin_forward(&f.conv, &vx, &vw, stride, padding, dilation, groups)
+    if bias is not None:
+        bias = view_of(bias, &vb)
+        f.conv.bias = vb.data
+    begin_windows(&f.pool, &vy, pool_size)
+    f.conv.y_h, f.conv.y_w = f.pool.count[0] * f.pool.size[0], f.pool.count[1] * f.pool.size[1]
+    f.conv.y_row, f.conv.y_column, f.conv.y_image = f.pool.z_row, f.pool.channels, 0
+    f.y, f.taps = vy.data, <uint8_t*>vtaps.data
+    if y.size:
+        with nogil:
+            if f.pool.itemsize == sizeof(float):
+                forward_all(<float*>NULL, &f)
+            else:
+                forward_all(<double*>NULL, &f)
+    if f.pool.out_of_memory or f.conv.out_of_memory:
+        raise MemoryError("no memory for the packed weights or a band of a convolution")
+    return y.transpose(0, 3, 1, 2), taps.transpose(0, 3, 1, 2)
+
+
+def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups):
+    if not (dy.size and x.size and w.size):
+        return _reference.backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups)
+    cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
+    cdef backward_job f
+    cdef int axis
+    dw, db = np.empty(w.shape, w.dtype), np.empty(w.shape[0], w.dtype)
+    dx = np.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
+    dy = view_of(channels_last(dy).transpose(0, 2, 3, 1), &vdy)
+    taps = view_of(channels_last(taps).transpose(0, 2, 3, 1), &vtaps)
+    x, w, dw, db = view_of(x, &vx), view_of(w, &vw), view_of(dw, &vdw), view_of(db, &vdb)
+    begin_windows(&f.pool, &vdy, pool_size)
+    f.dy, f.taps, f.needs_dx, f.scatters, f.phase_count = vdy.data, <const uint8_t*>vtaps.data, needs_dx, False, 0
+    f.stride, f.padding, f.dx_rows = stride[0], padding[0], vx.shape[2]
+    f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
+    begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
+    images_of_z(&f.pool, &f.dw.dy)
+    # dz as the loops of conv2d expect it; each band sets where its part of it lies
+    cdef view vdz
+    vdz.itemsize, vdz.data, vdz.ndim = vdy.itemsize, NULL, 4
+    vdz.shape[:4] = [vdy.shape[0], f.pool.channels, f.dw.dy.h, f.dw.dy.w]
+    vdz.strides[:4] = [0, 1, f.pool.z_row, f.pool.channels]
+    if needs_dx:
+        dx = view_of(dx, &vdx)
+        begin_dx(&f, &vdz, &vw, &vdx, stride, padding, dilation, groups)
+    with nogil:
+        if f.pool.itemsize == sizeof(float):
+            backward_all(<float*>NULL, &f, <float*>vdb.data)
+        else:
+            backward_all(<double*>NULL, &f, <double*>vdb.data)
+    if f.pool.out_of_memory:
+        raise MemoryError(f"no memory for the partial gradients of w {w.shape}")
+    return dx.transpose(0, 3, 1, 2) if needs_dx else None, dw, db
+
+
+cdef void begin_windows(windows* p, const view* y, pool_size):
+    """y (N, OH, OW, K)"""
+    cdef int axis
+    p.tiles, p.itemsize, p.images, p.channels = tiles.table(y.itemsize), y.itemsize, y.shape[0], y.shape[3]
+    for axis in range(2):
+        p.size[axis], p.count[axis] = pool_size[axis], y.shape[1 + axis]
+    p.z_row = p.count[1] * p.size[1] * p.channels
+    p.out_of_memory = False
+
+
+cdef void cut_into_bands(windows* p, long row_bytes, long wanted) noexcept nogil:
+    """As many rows as the cache holds, `row_bytes` each, but at least `wanted` bands of all images."""
+    p.band_rows = min(p.count[0], max(1, CACHE_BYTES // (p.size[0] * row_bytes + 1)))
+    if p.images * rounded_up(p.count[0], p.band_rows) < wanted:
+        p.band_rows = rounded_up(p.count[0], min(p.count[0], rounded_up(wanted, p.images)))
+    p.bands = rounded_up(p.count[0], p.band_rows)
+
+
+cdef void forward_all(const real* tag, forward_job* f) noexcept nogil:
+    cdef sweep* s = &f.conv
+    s.packed_w = pool.scratch(0, packed_size(s) * sizeof(real))
+    if s.packed_w == NULL:
+        s.out_of_memory = True
+        return
+    pack(tag, s)
+    find_runs(s, can_stay_in_place(s))
+    cut_into_bands(&f.pool, (f.pool.z_row + s.step[0] * s.x.w * s.x.c) * <long>sizeof(real),
+                   CHUNKS_PER_THREAD * pool.num_threads() if pool.num_threads() > 1 else 1)
+    pool.run(f.pool.images * f.pool.bands, forward_band_of, f)
+    pool.scratch_done(0)
+
+
+cdef void forward_band_of(void* argument, long chunk) noexcept nogil:
+    cdef forward_job* job = <forward_job*>argument
+    if job.pool.itemsize == sizeof(float):
+        forward_band(<float*>NULL, job, chunk)
+    else:
+        forward_band(<double*>NULL, job, chunk)
+
+
+cdef void forward_band(const real* tag, forward_job* f, long chunk) noexcept nogil:
+    cdef windows* p = &f.pool
+    cdef long n = chunk // p.bands, first = chunk % p.bands * p.band_rows, i, u, v
+    cdef long rows = min(p.band_rows, p.count[0] - first), at = (n * p.count[0] + first) * p.count[1] * p.channels
+    cdef real* z = <real*>pool.scratch(3, rows * p.size[0] * p.z_row * sizeof(real))
+    cdef int taps[MAX_TAPS]
+    cdef long offsets[MAX_TAPS]
+    if z == NULL:
+        p.out_of_memory = True
+        return
+    sweep_rows(&f.conv, n, 1, first * p.size[0], rows * p.size[0], z)
+    for u in range(p.size[0]):
+        for v in range(p.size[1]):
+            taps[u * p.size[1] + v] = <int>(u * p.size[1] + v)
+            offsets[u * p.size[1] + v] = u * p.z_row + v * p.channels
+    for i in range(rows):
+        p.tiles.max_windows(p.count[1], z + i * p.size[0] * p.z_row, p.size[1] * p.channels,
+                            <int>(p.size[0] * p.size[1]), offsets, taps, <int>(p.size[0] * p.size[1]), p.channels,
+                            <real*>f.y + at, f.taps + at)
+        at += p.count[1] * p.channels
+
+
+cdef void images_of_z(const windows* p, images* z):
+    z.data = NULL
+    z.n, z.c, z.h, z.w = p.images, p.channels, p.count[0] * p.size[0], p.count[1] * p.size[1]
+    z.n_stride, z.c_stride, z.h_stride, z.w_stride = 0, 1, p.z_row, p.channels
+
+
+cdef void put_into(images* z, const real* band, long first, long end) noexcept nogil:
+    """Rows `first` to `end` of z lie in `band`; there are none behind."""
+    z.data, z.h = band - first * z.h_stride, end
+
+
+cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx, stride, padding, dilation,
+                  long groups) except -1:
+    """dx by scattering, or by one sweep for each phase of the stride: as in conv2d."""
+    cdef long h, v, step_h = min(<long>stride[0], dx.shape[1]), step_w = min(<long>stride[1], dx.shape[2])
+    if groups == 1 and dilation[1] == 1:
+        begin_scattering(&f.scatter, dz, w, dx, stride, padding, dilation[0])
+        f.scatters = scattering_pays(&f.scatter)
+        if f.scatters:
+            return 0
+    f.phase_columns = step_w
+    f.phases = <sweep*>pool.scratch(5, step_h * step_w * sizeof(sweep))
+    if f.phases == NULL:
+        raise MemoryError("no memory for the phases of a strided convolution")
+    for h in range(step_h):
+        for v in range(step_w):
+            begin_input_grad(&f.phases[f.phase_count], dz, w, groups)
+            see_phases(&f.phases[f.phase_count], h, v, dx, w, stride, padding, dilation)
+            f.phase_count += 1
+
+
+cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogil:
+    cdef windows* p = &f.pool
+    cdef correlation* q = &f.dw
+    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slot, k
+    cdef int phase
+    cdef char* memory
+    cdef double total
+    lay_out_partial(q)
+    cut_into_bands(p, (p.z_row + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real), BACKWARD_SLOTS)
+    q.slots = min(BACKWARD_SLOTS, p.images * p.bands)
+    if f.scatters:
+        weights = packed_size_for_scattering(&f.scatter)
+    for phase in range(f.phase_count):
+        weights += packed_size(&f.phases[phase])
+    memory = <char*>pool.scratch(0, (weights + q.slots * slot_numbers(q)) * sizeof(real)
+                                 + q.slots * p.channels * sizeof(double))
+    if memory == NULL:
+        p.out_of_memory = True
+        return
+    f.db = <double*>memory
+    q.partial = memory + q.slots * p.channels * sizeof(double)
+    pack_for_dx(<real*>q.partial + q.slots * slot_numbers(q), f)
+    pool.run(q.slots, backward_slot_of, f)
+    add_all_slots(q)
+    for k in range(p.channels):
+        total = 0
+        for slot in range(q.slots):
+            total += f.db[slot * p.channels + k]
+        db[k] = <real>total
+    pool.scratch_done(0)
+
+
+cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
+    cdef int phase
+    if f.scatters:
+        f.scatter.packed_w = packed
+        pack_for_scattering(packed, &f.scatter)
+    for phase in range(f.phase_count):
+        f.phases[phase].packed_w = packed
+        pack(packed, &f.phases[phase])
+        find_runs(&f.phases[phase], False)
+        packed += packed_size(&f.phases[phase])
+
+
+cdef void backward_slot_of(void* argument, long slot) noexcept nogil:
+    cdef backward_job* job = <backward_job*>argument
+    if job.pool.itemsize == sizeof(float):
+        backward_slot(<float*>NULL, job, slot)
+    else:
+        backward_slot(<double*>NULL, job, slot)
+
+
+cdef void backward_slot(const real* tag, backward_job* f, long slot) noexcept nogil:
+    cdef windows* p = &f.pool
+    cdef long units = p.images * p.bands, slots = f.dw.slots, unit
+    cdef real* dw = <real*>f.dw.partial + slot * slot_numbers(&f.dw)
+    cdef double* db = f.db + slot * p.channels
+    memset(dw, 0, slot_numbers(&f.dw) * sizeof(real))
+    memset(db, 0, p.channels * sizeof(double))
+    for unit in range(units * slot // slots, units * (slot + 1) // slots):
+        backward_band(f, unit // p.bands, unit % p.bands, dw, db)
+
+
+cdef void backward_band(backward_job* f, long n, long band, real* dw, double* db) noexcept nogil:
+    cdef windows* p = &f.pool
+    cdef long first = band * p.band_rows * p.size[0]  # rows of z
+    cdef long end = min((band + 1) * p.band_rows, p.count[0]) * p.size[0]
+    cdef long top = max(0, first - f.halo) // p.size[0] * p.size[0], low, high
+    cdef correlation q = f.dw
+    cdef long* offsets = <long*>pool.scratch(2, (end - first + 1) * sizeof(long))
+    cdef real* dz = <real*>pool.scratch(3, (end - top) * p.z_row * sizeof(real))
+    if dz == NULL or offsets == NULL:
+        p.out_of_memory = True
+        return
+    put_back(f, n, top // p.size[0], end // p.size[0], dz)
+    p.tiles.column_sums((end - first) * p.count[1] * p.size[1], p.channels, dz + (first - top) * p.z_row, NULL,
+                        p.channels, db)
+    q.band_rows = end - first
+    put_into(&q.dy, dz, top, end)
+    correlate_band(dz, &q, n, first, 0, q.rows, offsets, dw)
+    if q.out_of_memory:
+        p.out_of_memory = True
+    if f.needs_dx:
+        # The rows of x that the first tap of these rows of z reads; the last band takes all that follow.
+        low = 0 if band == 0 else min(f.dx_rows, max(0, first * f.stride - f.padding))
+        high = f.dx_rows if end == p.count[0] * p.size[0] else min(f.dx_rows, max(0, end * f.stride - f.padding))
+        if low < high:
+            write_dx(f, dz, n, top, end, low, high)
+
+
+cdef void put_back(const backward_job* f, long n, long first, long end, real* dz) noexcept nogil:
+    """dz of the rows of windows `first` to `end` of image n."""
+    cdef const windows* p = &f.pool
+    cdef long i, u, v, at, no_offset = 0
+    cdef int tap
+    for i in range(first, end):
+        at = (n * p.count[0] + i) * p.count[1] * p.channels
+        for u in range(p.size[0]):
+            for v in range(p.size[1]):
+                tap = <int>(u * p.size[1] + v)
+                p.tiles.select_sums(p.count[1], <const real*>f.dy + at, p.channels, &no_offset, f.taps + at,
+                                    p.channels, &no_offset, 1, &tap, p.channels, dz + v * p.channels,
+                                    p.size[1] * p.channels)
+            dz += p.z_row
+
+
+cdef void write_dx(backward_job* f, const real* dz, long n, long top, long end, long low, long high) noexcept nogil:
+    """Rows `low` to `high` of dx of image n, from the rows `top` to `end` of dz."""
+    cdef scattering t
+    cdef sweep s
+    cdef int phase
+    cdef long first_row, phase_low, phase_high, step = f.stride
+    if f.scatters:
+        t = f.scatter
+        put_into(&t.dy, dz, top, end)
+        scatter_rows(dz, &t, n, 1, low, high - low)
+        if t.out_of_memory:
+            f.pool.out_of_memory = True
+        return
+    for phase in range(f.phase_count):
+        s = f.phases[phase]
+        put_into(&s.x, dz, top, end)
+        first_row = phase // f.phase_columns
+        phase_low = rounded_up(max(0, low - first_row), step)
+        phase_high = rounded_up(max(0, high - first_row), step)
+        if phase_low < phase_high:
+            sweep_rows(&s, n, 1, phase_low, phase_high - phase_low, <real*>s.y + n * s.y_image + phase_low * s.y_row)
+        if s.out_of_memory:
+            f.pool.out_of_memory = True

@@ -1,0 +1,38 @@
+"""The table of operations: one entry for each way to call one, in the file of the operation's family.
+
+To add an operation, add a line: its name in `minidl.functional`, what it is called with, and what NumPy says the value
+is. Everything else follows: forward, first and second derivatives, PyTorch's opinion, dtypes, memory orders, the strict
+array, every kernel backend, and ``minidl gradcheck``.
+
+    Operation("leaky_relu", [away_from_zero(2, 3)], lambda x: np.where(x > 0, x, 0.2 * x), {"negative_slope": 0.2})
+
+The inputs are recipes, drawn in float64 from a seed of the operation's own: `normal`, `positive` ..., away from kinks
+and ties, where a slope can't be measured. What is no recipe (a number, a tuple) is passed as it is. Say `torch=None`
+where PyTorch has no such function, or give the function where its name differs; `call=` where the inputs come in
+another form.
+"""
+
+from minidl.checks.operation import Operation
+from minidl.checks.operations import (
+    activation,
+    attention,
+    conv,
+    elementwise,
+    fused,
+    indexing,
+    linear,
+    loss,
+    norm,
+    pool,
+    recurrent,
+    reduce,
+    resize,
+    shape,
+)
+
+FAMILIES = (
+    elementwise, activation, reduce, shape, indexing, linear, conv, pool, resize, norm, loss, recurrent, attention,
+    fused,
+)  # fmt: skip
+
+TABLE: list[Operation] = [operation for family in FAMILIES for operation in family.OPERATIONS]

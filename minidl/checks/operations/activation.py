@@ -1,0 +1,49 @@
+"""Activations, softmax among them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minidl.checks import naive
+from minidl.checks.operation import Operation
+from minidl.checks.operations.common import at_special_values, of_one
+from minidl.checks.recipes import away_from_zero, normal, values
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, np.where(np.isnan(x), np.nan, 0))
+
+
+def gelu_by_tanh(x: np.ndarray) -> np.ndarray:
+    return x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
+
+
+OPERATIONS = [
+    *of_one("relu", away_from_zero, relu),
+    *at_special_values("relu", relu),
+    *of_one("leaky_relu", away_from_zero, lambda x: np.where(x > 0, x, 0.2 * x), negative_slope=0.2),
+    *of_one("elu", away_from_zero, lambda x: np.where(x > 0, x, 1.3 * np.expm1(x)), alpha=1.3),
+    *of_one("sigmoid", normal, naive.sigmoid),
+    *of_one("silu", normal, lambda x: x * naive.sigmoid(x)),
+    *of_one("softplus", normal, lambda x: np.log1p(np.exp(2 * x)) / 2, beta=2.0),
+    *of_one("log_sigmoid", normal, lambda x: -np.log1p(np.exp(-x)), torch="logsigmoid"),
+    Operation("logsigmoid", [normal(2, 3)], lambda x: -np.log1p(np.exp(-x))),
+    *of_one("gelu", normal, lambda x: x * (1 + naive.erf(x / 2**0.5)) / 2),
+    *of_one("gelu", normal, gelu_by_tanh, approximate="tanh"),
+    *at_special_values("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x)),
+    *at_special_values("elu", lambda x: np.where(x > 0, x, np.expm1(x))),
+    *at_special_values("sigmoid", naive.sigmoid),
+    *at_special_values("softplus", lambda x: np.logaddexp(x, 0)),
+    *at_special_values("log_sigmoid", lambda x: -np.logaddexp(-x, 0), torch="logsigmoid"),
+    Operation("softmax", [normal(2, 4), -1], naive.softmax),
+    Operation("softmax", [normal(2, 4, 3, 2), 1], naive.softmax),
+    Operation("softmax", [normal(0, 4)], lambda x: x, {"dim": 1}),
+    Operation("softmax", [normal(2, 0)], lambda x: x, {"dim": 1}),
+    Operation("softmax", [normal()], np.ones_like, {"dim": 0}),
+    Operation("softmax", [normal(2, 1)], np.ones_like, {"dim": 1}),
+    Operation("softmax", [values([1e4, -1e4, 0.0], [-np.inf, 0.0, 0.0]), 1], naive.softmax),
+    Operation("log_softmax", [normal(2, 4)], lambda x: np.log(naive.softmax(x)), {"dim": -1}),
+    Operation("log_softmax", [normal(2, 4, 3, 2)], lambda x: np.log(naive.softmax(x, 1)), {"dim": 1}),
+    Operation("log_softmax", [normal(0, 4)], lambda x: x, {"dim": 1}),
+    Operation("log_softmax", [values([1e4, -1e4, 0.0]), 1], lambda x, dim: x - 1e4, gradient=False),
+]

@@ -1,0 +1,114 @@
+"""Arithmetic, comparisons and functions of single numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minidl.checks import naive
+from minidl.checks.operation import Operation
+from minidl.checks.operations.common import SPECIAL, at_special_values, of_one
+from minidl.checks.recipes import (
+    Recipe,
+    away_from_zero,
+    booleans,
+    distinct,
+    fraction,
+    integers,
+    normal,
+    off_grid,
+    positive,
+    values,
+)
+
+
+def of_two(
+    name: str, recipe1: Callable[..., Recipe], recipe2: Callable[..., Recipe], expected: Callable, **rest: Any
+) -> list[Operation]:
+    """Two arguments: of one shape, broadcast either way, 0-d, empty, with a number."""
+    shapes = [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1, 3, 1), (2, 1, 2)), ((), (2,)), ((), ()), ((0, 3), (1, 3))]
+    arrays = [Operation(name, [recipe1(*a), recipe2(*b)], expected, **rest) for a, b in shapes]
+    return [*arrays, Operation(name, [recipe1(2, 3), 1.7], expected, **rest)]
+
+
+def truth(name: str, expected: Callable, *inputs: Recipe) -> Operation:
+    return Operation(name, list(inputs), expected, gradient=False, same_dtype=False)
+
+
+OPERATIONS = [
+    *of_two("add", normal, normal, np.add),
+    *of_two("sub", normal, normal, np.subtract),
+    *of_two("mul", normal, normal, np.multiply),
+    *of_two("div", normal, away_from_zero, np.divide),
+    *of_two("pow", positive, normal, np.power),
+    Operation("pow", [normal(2, 3), 2], np.power),
+    Operation("pow", [normal(2, 3), 3], np.power),
+    Operation("pow", [normal(2, 3), 0], np.power),
+    Operation("pow", [2.0, normal(2, 3)], np.power),
+    Operation("pow", [values(0.0, 2.0, 0.0), 2], np.power),
+    Operation("pow", [normal(3), values(0.0, 1.0, 2.0)], np.power, gradient=False),
+    *of_two("maximum", distinct, off_grid, np.maximum)[:-1],
+    *of_two("minimum", distinct, off_grid, np.minimum)[:-1],
+    Operation("maximum", [distinct(2, 3), 0.07], np.maximum, torch=None),
+    Operation("minimum", [0.07, distinct(2, 3)], np.minimum, torch=None),
+    Operation("maximum", [values(1.0, np.nan, 2.0), values(np.nan, 1.0, 2.0)], np.maximum, gradient=False),
+    Operation("minimum", [values(1.0, np.nan, 2.0), values(np.nan, 1.0, 2.0)], np.minimum, gradient=False),
+    *of_two("remainder", distinct, positive, np.remainder),
+    Operation("remainder", [values(5.0, -5.0), values(3.0, 3.0)], np.remainder),
+    *of_two("floor_divide", distinct, positive, np.floor_divide, gradient=False),
+    *of_one("neg", normal, np.negative),
+    *of_one("abs", away_from_zero, np.abs),
+    *of_one("exp", normal, np.exp),
+    *of_one("expm1", normal, np.expm1),
+    *of_one("log", positive, np.log),
+    *of_one("log1p", positive, np.log1p),
+    *of_one("sqrt", positive, np.sqrt),
+    *of_one("rsqrt", positive, lambda x: 1 / np.sqrt(x)),
+    *of_one("reciprocal", away_from_zero, lambda x: 1 / x),
+    *of_one("square", normal, np.square),
+    *of_one("sin", normal, np.sin),
+    *of_one("cos", normal, np.cos),
+    *of_one("tan", fraction, np.tan),
+    *of_one("tanh", normal, np.tanh),
+    *of_one("erf", normal, naive.erf),
+    *at_special_values("exp", np.exp),
+    *at_special_values("log", np.log),
+    *at_special_values("log1p", np.log1p),
+    *at_special_values("sqrt", np.sqrt),
+    *at_special_values("tanh", np.tanh),
+    *at_special_values("erf", naive.erf),
+    *at_special_values("sign", lambda x: np.nan_to_num(np.sign(x))),
+    *at_special_values("reciprocal", lambda x: 1 / x),
+    Operation("where", [booleans(2, 3), normal(2, 3), normal(3)], np.where),
+    Operation("where", [booleans(2, 3), normal(2, 3), 0.0], np.where),
+    Operation("where", [booleans(3), 1.0, normal(2, 1)], np.where),
+    *of_one("clip", distinct, lambda x: np.clip(x, -0.11, 0.31), min=-0.11, max=0.31),
+    *of_one("clamp", distinct, lambda x: np.maximum(x, 0.11), min=0.11),
+    Operation("clip", [distinct(2, 3)], lambda x: np.minimum(x, 0.11), {"max": 0.11}),
+    *at_special_values("clip", lambda x: np.clip(x, -2, 2), min=-2, max=2),
+    *of_one("sign", away_from_zero, np.sign),
+    *of_one("floor", away_from_zero, np.floor),
+    *of_one("ceil", away_from_zero, np.ceil),
+    *of_one("round", away_from_zero, np.round),
+    *of_one("round", away_from_zero, lambda x: np.round(x, 1), decimals=1),
+    *at_special_values("round", np.round, special=values(0.5, 1.5, 2.5, -0.5, np.inf, np.nan)),
+    truth("eq", np.equal, integers(2, 2, 3), integers(2, 3)),
+    truth("ne", np.not_equal, integers(2, 2, 3), integers(2, 3)),
+    truth("lt", np.less, normal(2, 3), normal(3)),
+    truth("le", np.less_equal, normal(2, 3), normal(3)),
+    truth("gt", np.greater, normal(2, 3), normal(3)),
+    truth("ge", np.greater_equal, normal(2, 3), normal(3)),
+    truth("logical_and", np.logical_and, booleans(2, 3), booleans(3)),
+    truth("logical_or", np.logical_or, booleans(2, 3), booleans(3)),
+    truth("logical_not", np.logical_not, booleans(2, 3)),
+    truth("logical_and", np.logical_and, integers(3, 2, 3), normal(3)),
+    truth("logical_or", np.logical_or, integers(3, 2, 3), values(0.0, 1.0, np.nan)),
+    truth("logical_not", np.logical_not, integers(3, 2, 3)),
+    truth("isnan", np.isnan, SPECIAL),
+    truth("isinf", np.isinf, SPECIAL),
+    truth("isfinite", np.isfinite, SPECIAL),
+    Operation("astype", [normal(2, 3), np.float64], lambda x, dtype: x, torch=None, same_dtype=False),
+    Operation("move", [normal(2, 3), "cpu"], lambda x, device: x, torch=None),
+]

@@ -1,0 +1,75 @@
+"""x[key], gather and scatter, masks, and what sorting picks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minidl.checks import naive
+from minidl.checks.operation import Operation
+from minidl.checks.recipes import Recipe, booleans, distinct, integers, normal
+
+ALL = slice(None)
+
+
+def pick(x: Any, key: Any) -> Any:
+    return x[key]
+
+
+def indexed(inputs: list[Recipe], key: Callable) -> Operation:
+    """x[key(...)], the key made of the inputs after x."""
+    return Operation("index", inputs, lambda x, *i: x[key(*i)], call=lambda f, x, *i: f(x, key(*i)), torch=pick)
+
+
+OPERATIONS = [
+    indexed([normal(3, 4)], lambda: 1),
+    indexed([normal(3, 4)], lambda: (ALL, -1)),
+    indexed([normal(3, 4)], lambda: (slice(1, None), slice(None, None, 2))),
+    indexed([normal(3, 4)], lambda: (..., None, 2)),
+    indexed([normal(2, 3, 4)], lambda: (0, ..., slice(0, 0))),
+    indexed([normal(3, 4), integers(3, 5)], lambda i: i),  # five of three rows: some are picked twice
+    indexed([normal(3, 4), integers(3, 2, 2)], lambda i: i),
+    indexed([normal(3, 4), integers(4, 5)], lambda i: (ALL, i)),
+    indexed([normal(3, 4), integers(3, 5), integers(4, 5)], lambda i, j: (i, j)),
+    indexed([normal(3, 4), integers(3, 2, 1), integers(4, 3)], lambda i, j: (i, j)),
+    indexed([normal(2, 3, 4), integers(2, 3), integers(4, 3)], lambda i, j: (i, ALL, j)),
+    Operation(
+        "index",
+        [normal(2, 3, 4), integers(4, 5)],
+        lambda x, i: x[0][:, i],
+        call=lambda f, x, i: f(x, (0, ALL, i)),
+        torch=pick,
+    ),  # NumPy's x[0, :, i] has its axes exchanged
+    indexed([normal(3, 4), booleans(3, 4)], lambda mask: mask),
+    indexed([normal(3, 4), booleans(3)], lambda mask: mask),
+    indexed([normal(3, 4), booleans(4)], lambda mask: (ALL, mask)),
+    indexed([normal(3, 4)], lambda: [2, 0, 2]),
+    indexed([normal(3, 4), integers(1, 0)], lambda i: i),
+    indexed([normal(4)], lambda: None),
+    Operation(
+        "index_add",
+        [normal(4, 2), integers(3, 4), (3, 2)],
+        lambda x, i, shape: np.stack([x[i == row].sum(0) for row in range(3)]),
+        torch=None,
+    ),
+    Operation("index_select", [normal(3, 4), 1, integers(4, 5)], lambda x, dim, i: x[:, i]),
+    Operation("take_along_dim", [normal(3, 4), integers(4, 3, 2), 1], np.take_along_axis),
+    Operation("gather", [normal(3, 4), 1, integers(4, 3, 2)], naive.gather),
+    Operation("gather", [normal(3, 4), 0, integers(3, 5, 2)], naive.gather),
+    Operation("gather", [normal(3, 4, 2), 1, integers(4, 2, 5, 1)], naive.gather),
+    Operation("masked_fill", [normal(2, 3), booleans(3), 0.7], lambda x, mask, v: np.where(mask, v, x)),
+    Operation("masked_select", [normal(2, 3), booleans(2, 3)], pick),
+    Operation("one_hot", [integers(3, 2, 4), 5], lambda i, n: np.eye(n, dtype=np.int64)[i], gradient=False),
+    Operation("one_hot", [integers(4, 6)], lambda i: np.eye(i.max() + 1, dtype=np.int64)[i], gradient=False),
+    Operation("sort", [distinct(2, 4)], lambda x: (np.sort(x), np.argsort(x)), {"dim": -1}),
+    Operation("sort", [distinct(3, 2)], lambda x: (-np.sort(-x, 0), np.argsort(-x, 0)), {"dim": 0, "descending": True}),
+    Operation("topk", [distinct(2, 5), 3], lambda x, k: (-np.sort(-x)[:, :k], np.argsort(-x)[:, :k])),
+    Operation(
+        "topk",
+        [distinct(4, 2), 2, 0],
+        lambda x, k, dim: (np.sort(x, 0)[:k], np.argsort(x, 0)[:k]),
+        {"largest": False},
+    ),
+]

@@ -1,0 +1,70 @@
+"""Matrix products: every pair of ranks, batch axes broadcast, empty sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minidl.checks.operation import Operation
+from minidl.checks.recipes import normal
+
+MATMUL_SHAPES = [
+    ((3,), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3,)),
+    ((2, 3), (3, 4)),
+    ((3,), (2, 3, 4)),
+    ((2, 4, 3), (3,)),
+    ((2, 2, 3), (3, 4)),
+    ((2, 3), (5, 3, 4)),
+    ((2, 1, 2, 3), (4, 3, 2)),
+    ((0, 3), (3, 2)),
+    ((2, 0), (0, 3)),
+    ((1, 1), (1, 1)),
+]
+
+
+def einsum(equation: str, *shapes: tuple[int, ...]) -> Operation:
+    return Operation("einsum", [equation, *[normal(*shape) for shape in shapes]], np.einsum)
+
+
+def channel_sum(*shape: int) -> Operation:
+    def sums(x):
+        return x.sum((0, *range(2, x.ndim)))
+
+    return Operation("channel_sum", [normal(*shape)], sums, torch=sums)
+
+
+OPERATIONS = [
+    *[Operation("matmul", [normal(*a), normal(*b)], np.matmul) for a, b in MATMUL_SHAPES],
+    Operation("mm", [normal(2, 3), normal(3, 4)], np.matmul),
+    Operation("bmm", [normal(2, 2, 3), normal(2, 3, 4)], np.matmul),
+    Operation("mv", [normal(2, 3), normal(3)], np.matmul),
+    Operation("dot", [normal(3), normal(3)], np.dot),
+    Operation("outer", [normal(3), normal(4)], np.outer),
+    Operation("linear", [normal(4, 3), normal(2, 3), normal(2)], lambda x, w, b: x @ w.T + b),
+    Operation("linear", [normal(2, 4, 3), normal(2, 3)], lambda x, w: x @ w.T),
+    Operation("linear", [normal(3), normal(2, 3), normal(2)], lambda x, w, b: x @ w.T + b),
+    Operation("linear", [normal(0, 3), normal(2, 3), normal(2)], lambda x, w, b: x @ w.T + b),
+    channel_sum(2, 3, 2, 2),
+    channel_sum(4, 3),
+    channel_sum(0, 3, 2),
+    einsum("ij,jk->ik", (2, 3), (3, 4)),
+    einsum("ij,kj", (2, 3), (4, 3)),
+    einsum("bhqd,bhkd->bhqk", (2, 2, 3, 2), (2, 2, 4, 2)),
+    einsum("ij->ji", (2, 3)),
+    einsum("ij->", (2, 3)),
+    einsum("ij->j", (2, 3)),
+    einsum("ii->i", (3, 3)),
+    einsum("ii", (3, 3)),
+    einsum("iij->ji", (3, 3, 2)),
+    einsum("i,j->ij", (2,), (3,)),
+    einsum("i,i", (3,), (3,)),
+    einsum("ij,ij,ij->i", (2, 3), (2, 3), (2, 3)),
+    einsum("ij,jk,kl->il", (2, 3), (3, 2), (2, 4)),
+    einsum("ij,k->k", (2, 3), (4,)),
+    einsum("...ij,...jk->...ik", (4, 2, 3), (3, 2)),
+    einsum("...i->...", (2, 3, 4)),
+    einsum("i...,i", (3, 2), (3,)),
+    einsum("ij,jk->ik", (2, 0), (0, 3)),
+    einsum("ij,jk->ik", (2, 1), (3, 4)),
+]

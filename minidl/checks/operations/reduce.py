@@ -1,0 +1,110 @@
+"""Sums, means, extremes and their like: along one axis, several and all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minidl.checks.operation import Operation
+from minidl.checks.recipes import Recipe, away_from_zero, booleans, distinct, integers, normal, off_grid, values
+
+# (shape, dim)
+ALONG_AXES = [((2, 3, 4, 2), 1), ((2, 3), 0), ((2, 3), -1)]
+ALONG_SEVERAL = [((2, 3, 4), (0, -1))]
+ALONG_ALL = [((2, 3), None), ((), None)]
+EDGES = [((3, 1), 1), ((0, 3), 1)]
+SPREAD = ALONG_AXES + ALONG_SEVERAL + ALONG_ALL[:1]
+
+
+def reduction(
+    name: str,
+    recipe: Callable[..., Recipe],
+    expected: Callable,
+    cases: list = ALONG_AXES + ALONG_SEVERAL + ALONG_ALL + EDGES,
+    **rest: Any,
+) -> list[Operation]:
+    """Kept dimensions and not; `expected` takes NumPy's arguments."""
+    lines = []
+    for shape, dim in cases:
+        for kept in (False, True) if dim is not None else (False,):
+            options = {} if dim is None else {"dim": dim, "keepdim": kept}
+            value = lambda x, dim=dim, kept=kept: expected(x, axis=dim, keepdims=kept)  # noqa: E731
+            lines.append(Operation(name, [recipe(*shape)], value, options, **rest))
+    return lines
+
+
+def unbiased_var(x: np.ndarray, **options: Any) -> np.ndarray:
+    return x.var(ddof=1, **options)
+
+
+def unbiased_std(x: np.ndarray, **options: Any) -> np.ndarray:
+    return x.std(ddof=1, **options)
+
+
+def euclidean_norm(x: np.ndarray, **options: Any) -> np.ndarray:
+    return np.sqrt((x * x).sum(**options))
+
+
+def taken(find: Callable, keepdims: bool = False) -> Callable:
+    """Values and indices, as `max(dim)` gives them, where `find` is argmax or argmin."""
+
+    def extreme(x: np.ndarray, dim: int, *_: Any) -> tuple[np.ndarray, np.ndarray]:
+        indices = find(x, dim, keepdims=True)
+        both = np.take_along_axis(x, indices, dim), indices
+        return both if keepdims else tuple(a.squeeze(dim) for a in both)
+
+    return extreme
+
+
+OPERATIONS = [
+    *reduction("sum", normal, np.sum),
+    *reduction("mean", normal, np.mean),
+    *reduction("prod", away_from_zero, np.prod, ALONG_AXES + ALONG_ALL + EDGES),
+    Operation("prod", [away_from_zero(2, 3, 2), (0, 2)], np.prod, torch=None),
+    Operation("prod", [values([1.0, 0.0, 2.0], [0.0, 3.0, 0.0]), 1], np.prod),
+    *reduction("amax", distinct, np.max, ALONG_AXES + ALONG_SEVERAL + EDGES),
+    *reduction("amin", distinct, np.min, ALONG_AXES + ALONG_SEVERAL + EDGES),
+    Operation("amax", [distinct(2, 3)], np.max, torch="max"),
+    Operation("amin", [distinct(2, 3)], np.min, torch="min"),
+    Operation("max", [distinct(2, 3)], np.max),
+    Operation("max", [distinct(2, 3), off_grid(3)], np.maximum),
+    Operation("min", [distinct(2, 3), off_grid(3)], np.minimum),
+    Operation("min", [distinct(2, 3)], np.min),
+    Operation("max", [distinct(2, 3, 4), 1], taken(np.argmax)),
+    Operation("max", [distinct(2, 3, 4), -1, True], taken(np.argmax, keepdims=True)),
+    Operation("min", [distinct(2, 3, 4), 1], taken(np.argmin)),
+    Operation("min", [distinct(2, 3, 4), -1, True], taken(np.argmin, keepdims=True)),
+    Operation("max", [values([1.0, np.nan, 3.0]), 1], taken(np.argmax), gradient=False),
+    Operation("amax", [values([1.0, np.nan, 3.0]), 1], np.max, gradient=False),
+    *reduction("argmax", distinct, np.argmax, ALONG_AXES + EDGES, gradient=False, same_dtype=False),
+    *reduction("argmin", distinct, np.argmin, ALONG_AXES + EDGES, gradient=False, same_dtype=False),
+    Operation("argmax", [distinct(2, 3)], np.argmax, gradient=False, same_dtype=False),
+    Operation("argmin", [distinct(2, 3)], np.argmin, gradient=False, same_dtype=False),
+    *reduction("var", normal, unbiased_var, SPREAD),
+    *reduction("std", normal, unbiased_std, SPREAD),
+    *reduction("var", normal, unbiased_var, EDGES, gradient=False),
+    Operation("var", [normal(2, 5)], lambda x: x.var(1), {"dim": 1, "correction": 0}),
+    Operation("std", [normal(2, 5)], lambda x: x.std(1, ddof=2), {"dim": 1, "correction": 2}),
+    *reduction("logsumexp", normal, np.logaddexp.reduce, ALONG_AXES + ALONG_SEVERAL + EDGES[:1]),
+    Operation("logsumexp", [normal(2, 3)], lambda x: np.logaddexp.reduce(x, None), torch=None),
+    Operation(
+        "logsumexp",
+        [values([1e4, 1e4], [-np.inf, -np.inf], [np.inf, 0.0]), 1],
+        lambda x, dim: np.array([1e4 + np.log(2), -np.inf, np.inf]),
+        gradient=False,
+    ),
+    Operation("cumsum", [normal(2, 3, 2), 1], np.cumsum),
+    Operation("cumsum", [normal(2, 3), -1], np.cumsum),
+    Operation("cumsum", [normal(0, 3), 0], np.cumsum),
+    *reduction("norm", normal, euclidean_norm),
+    Operation("norm", [away_from_zero(2, 3)], lambda x: np.abs(x).sum(1), {"p": 1, "dim": 1}),
+    Operation("norm", [away_from_zero(2, 3)], lambda x: (np.abs(x) ** 3).sum(1) ** (1 / 3), {"p": 3, "dim": 1}),
+    Operation("norm", [distinct(2, 3)], lambda x: np.abs(x).max(1), {"p": np.inf, "dim": 1}, gradient=False),
+    Operation("norm", [distinct(2, 3)], lambda x: np.abs(x).min(1), {"p": -np.inf, "dim": 1}, gradient=False),
+    Operation("norm", [values([0.0, 2.0, 3.0])], lambda x: (x != 0.0).sum(1) * 1.0, {"p": 0, "dim": 1}, gradient=False),
+    *reduction("all", booleans, np.all, gradient=False, same_dtype=False),
+    *reduction("any", booleans, np.any, gradient=False, same_dtype=False),
+    Operation("count_nonzero", [integers(2, 2, 3), 1], np.count_nonzero, gradient=False),
+]

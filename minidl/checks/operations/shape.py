@@ -1,0 +1,90 @@
+"""Other shapes of the same numbers: reshape, transpose, cat, split, pad ..."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minidl.checks.operation import Operation
+from minidl.checks.recipes import normal
+
+X234 = normal(2, 3, 4)
+X1234 = normal(1, 2, 3, 4)
+
+
+def of_several(name: str, numpy_function: object, *shapes: tuple[int, ...], dim: int = 0) -> Operation:
+    """cat and its like, which take a list of arrays."""
+    return Operation(
+        name,
+        [normal(*shape) for shape in shapes],
+        lambda *xs: numpy_function(xs, dim),
+        call=lambda f, *xs: f(xs, dim),
+    )
+
+
+OPERATIONS = [
+    Operation("reshape", [X234, (4, -1)], np.reshape),
+    Operation("reshape", [normal(0, 3), (3, 0, 2)], np.reshape),
+    Operation("reshape", [normal(), (1, 1)], np.reshape),
+    Operation("view", [X234, 6, 4], lambda x, *shape: x.reshape(shape), torch=None),
+    Operation("flatten", [normal(2, 3, 2, 2), 1], lambda x, start: x.reshape(2, 12)),
+    Operation("flatten", [normal(2, 3, 2, 2), 1, 2], lambda x, start, end: x.reshape(2, 6, 2)),
+    Operation("flatten", [normal()], lambda x: x.reshape(1)),
+    Operation("unflatten", [normal(2, 6), 1, (2, -1)], lambda x, dim, sizes: x.reshape(2, 2, 3)),
+    Operation("permute", [normal(2, 3, 4, 2), (2, 0, -1, 1)], np.transpose),
+    Operation("transpose", [X234, 0, -1], np.swapaxes),
+    Operation("swapaxes", [X234, 0, 1], np.swapaxes),
+    Operation("movedim", [X234, 0, 2], np.moveaxis),
+    Operation("t", [normal(2, 3)], np.transpose),
+    Operation("t", [normal(3)], np.transpose),
+    Operation("squeeze", [normal(2, 1, 3, 1)], np.squeeze),
+    Operation("squeeze", [normal(2, 1, 3, 1), 1], np.squeeze),
+    Operation("squeeze", [normal(2, 1, 3, 1), 0], lambda x, dim: x),
+    Operation("squeeze", [normal(2, 1, 3, 1), (1, 3, 0)], lambda x, dim: x.reshape(2, 3)),
+    Operation("unsqueeze", [normal(2, 3), 1], np.expand_dims),
+    Operation("unsqueeze", [normal(2, 3), -1], np.expand_dims),
+    Operation(
+        "expand",
+        [normal(2, 1), 4, -1, 3],
+        lambda x, *sizes: np.broadcast_to(x, (4, 2, 3)),
+        torch=lambda x, *sizes: x.expand(*sizes),
+    ),
+    Operation("broadcast_to", [normal(2, 1), (3, 2, 4)], np.broadcast_to),
+    of_several("cat", np.concatenate, (2, 3), (2, 1), dim=1),
+    of_several("cat", np.concatenate, (2, 3), (0, 3)),
+    Operation(
+        "cat", [normal(0), normal(2, 3)], lambda *xs: xs[1], call=lambda f, *xs: f(xs), torch=None, gradient=False
+    ),
+    of_several("concatenate", np.concatenate, (2, 3), (1, 3)),
+    of_several("stack", np.stack, (2, 3), (2, 3), dim=1),
+    of_several("stack", np.stack, (2, 3), (2, 3), dim=-1),
+    Operation("split", [normal(5, 2), 2], lambda x, size: (x[:2], x[2:4], x[4:])),
+    Operation("split", [normal(2, 5), [1, 4], 1], lambda x, sizes, dim: (x[:, :1], x[:, 1:])),
+    Operation("chunk", [normal(5, 2), 3], lambda x, chunks: (x[:2], x[2:4], x[4:])),
+    Operation("chunk", [normal(2, 4), 2, -1], lambda x, chunks, dim: (x[:, :2], x[:, 2:])),
+    Operation("unbind", [normal(2, 3), 1], lambda x, dim: tuple(x.T)),
+    Operation("flip", [X234, (0, -1)], np.flip),
+    Operation("roll", [X234, 2, 1], np.roll),
+    Operation("roll", [X234, (1, -5), (0, 2)], np.roll),
+    Operation("roll", [X234, 3], np.roll),
+    Operation("repeat", [normal(2, 3), 2, 1, 3], lambda x, *n: np.tile(x, n), torch=lambda x, *n: x.repeat(*n)),
+    Operation("pad", [X234, (1, 0, 2, 1)], lambda x, pad: np.pad(x, ((0, 0), (2, 1), (1, 0)))),
+    Operation(
+        "pad",
+        [normal(2, 3), (1, 2), "constant", 1.5],
+        lambda x, pad, mode, value: np.pad(x, ((0, 0), (1, 2)), constant_values=value),
+    ),
+    Operation("pad", [normal(2, 5), (-1, 2)], lambda x, pad: np.pad(x[:, 1:], ((0, 0), (0, 2)))),
+    Operation(
+        "pad",
+        [X1234, (3, 0, 1, 2), "reflect"],
+        lambda x, pad, mode: np.pad(x, ((0, 0), (0, 0), (1, 2), (3, 0)), "reflect"),
+    ),
+    Operation(
+        "pad",
+        [X1234, (3, 5, 1, 2), "replicate"],
+        lambda x, pad, mode: np.pad(x, ((0, 0), (0, 0), (1, 2), (3, 5)), "edge"),
+    ),
+    Operation("tril", [X234, 1], np.tril),
+    Operation("triu", [normal(3, 3)], np.triu),
+    Operation("contiguous", [normal(2, 3)], np.transpose, call=lambda f, x: f(x.T), torch=lambda x: x.contiguous()),
+]

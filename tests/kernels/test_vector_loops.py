@@ -1,0 +1,61 @@
+"""The vector loops in every instruction set that this machine has, and all of them whatever the number of threads."""
+
+import numpy as np
+import pytest
+
+from minidl import kernels
+
+from . import test_activations, test_cross_entropy, test_dropout, test_normalization, test_softmax_backends
+from .common import arrays_of, laid_out
+
+tiles = pytest.importorskip("minidl.kernels.cpu.tiles", reason="the Cython kernels are not built")
+
+
+@pytest.fixture(params=tiles.SUPPORTED)
+def instruction_set(request):
+    before = tiles.chosen()
+    tiles.choose(request.param)
+    yield request.param
+    tiles.choose(before)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_kernels(instruction_set, dtype):
+    for name in ("relu", "elu", "tanh", "sigmoid"):
+        test_activations.test_exact_to_the_last_digits(name, dtype)
+    for name in test_activations.NAMES:
+        test_activations.test_forward_and_backward("cython", dtype, name)
+    test_softmax_backends.test_forward("cython", dtype)
+    test_softmax_backends.test_gradients("cython", dtype)
+    test_cross_entropy.test_losses_and_gradient("cython", dtype)
+    test_normalization.test_forward("cython", dtype)
+    test_normalization.test_backward("cython", dtype)
+    test_dropout.test_the_same_numbers_everywhere("cython", dtype)
+
+
+def everything():
+    x = laid_out(arrays_of((9, 24, 30, 31), "float32", 0), "channels_last")
+    dy = laid_out(arrays_of(x.shape, "float32", 1), "channels_last")
+    rows, target = arrays_of((3000, 70), "float32", 2), np.arange(3000) % 70
+    y, m, v = kernels.normalization.channel_forward(x)
+    results = [y, m, v, *kernels.normalization.channel_backward(dy, x, m, v)]
+    for name, (parameter, _) in test_activations.ACTIVATIONS.items():
+        results.append(test_activations.forward_of(name)(x, *parameter))
+        results.append(test_activations.backward_of(name)(dy, x, *parameter))
+    results += [kernels.softmax.forward(rows), kernels.softmax.log_forward(rows)]
+    results += [kernels.softmax.input_grad(rows, results[-2]), kernels.softmax.log_input_grad(rows, results[-1])]
+    losses, _ = kernels.cross_entropy.forward(rows, target)
+    results += [losses, kernels.cross_entropy.backward(losses, rows, target)]
+    return [*results, kernels.dropout.forward(x, 0.4, 5), kernels.dropout.forward(rows, 0.4, 5)]
+
+
+def test_threads_change_no_bit():
+    before, results = kernels.get_num_threads(), []
+    for threads in (1, 2, 3):
+        kernels.set_num_threads(threads)
+        results.append(everything())
+    kernels.set_num_threads(before)
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)

@@ -1,0 +1,141 @@
+"""Neighbours in a Sequential computed together: the same numbers, and nothing hidden from who looks in between."""
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import nn
+from minidl.functional import fused
+from minidl.nn import neighbours
+
+CONV_RELU_POOL = {
+    "valid": lambda: [nn.Conv2d(3, 20, 3), nn.ReLU(), nn.MaxPool2d(2)],
+    "padded, strided, grouped": lambda: [
+        nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), groups=2), nn.ReLU(), nn.MaxPool2d((3, 2))
+    ],  # fmt: skip
+    "no bias": lambda: [nn.Conv2d(3, 5, 3, bias=False), nn.ReLU(), nn.MaxPool2d(2, 2)],
+    "no pooling": lambda: [nn.Conv2d(3, 5, 3, dilation=2), nn.ReLU()],
+    "two groups": lambda: [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 9, 3), nn.ReLU(), nn.Flatten()],
+}
+APART = {
+    "overlapping windows": lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(3, 2)],
+    "ceil_mode": lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)],
+    "padded pooling": lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2, padding=1)],
+}
+
+
+def images(layers):
+    return np.random.default_rng(3).standard_normal((4, layers[0].in_channels, 12, 13)).astype(np.float32)
+
+
+def run(model, x, enabled):
+    """y and all gradients."""
+    model.zero_grad()
+    x = minidl.Tensor(x, requires_grad=True)
+    with minidl.fusion(enabled):
+        y = model(x)
+    (y * minidl.Tensor(np.cos(np.arange(y.data.size)).astype(np.float32).reshape(y.shape))).sum().backward()
+    return [y.numpy(), x.grad.numpy(), *(p.grad.numpy() for p in model.parameters())]
+
+
+def calls(monkeypatch):
+    """The modules of every group that is computed together from now on."""
+    seen = []
+
+    def watched(row):
+        def call(*arguments):
+            seen.append([type(module).__name__ for module in arguments[:-1]])
+            return row.call(*arguments)
+
+        return row._replace(call=call)
+
+    monkeypatch.setattr(neighbours, "NEIGHBOURS", tuple(map(watched, neighbours.NEIGHBOURS)))
+    return seen
+
+
+@pytest.mark.parametrize("name", [*CONV_RELU_POOL, *APART])
+def test_same_results_with_and_without(name, monkeypatch):
+    layers = {**CONV_RELU_POOL, **APART}[name]()
+    model, x, seen = nn.Sequential(*layers), images(layers), calls(monkeypatch)
+    apart = run(model, x, False)
+    assert not seen
+    together = run(model, x, True)
+    assert bool(seen) and (["Conv2d", "ReLU", "MaxPool2d"] not in seen or name in CONV_RELU_POOL)
+    np.testing.assert_array_equal(together[0], apart[0])  # the very numbers
+    for actual, expected in zip(together[1:], apart[1:], strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_hooks_see_every_module(place, monkeypatch):
+    layers, seen, shapes = CONV_RELU_POOL["valid"](), calls(monkeypatch), []
+    model, x = nn.Sequential(*layers), minidl.Tensor(images(layers))
+    with layers[place].register_forward_hook(lambda module, inputs, output: shapes.append(output.shape)):
+        model(x)
+    assert shapes == [[(4, 20, 10, 11), (4, 20, 10, 11), (4, 20, 5, 5)][place]]
+    assert seen == ([["Conv2d", "ReLU"]] if place == 2 else [])
+    seen.clear()
+    with layers[place].register_forward_pre_hook(lambda module, inputs: shapes.append(inputs[0].shape)):
+        model(x)
+    assert len(shapes) == 2
+    seen.clear()
+    model(x)
+    assert seen == [["Conv2d", "ReLU", "MaxPool2d"]]
+
+
+def test_a_subclass_is_left_alone(monkeypatch):
+    class Doubled(nn.ReLU):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    seen, conv = calls(monkeypatch), nn.Conv2d(3, 5, 3)
+    x = minidl.Tensor(images([conv]))
+    np.testing.assert_array_equal(
+        nn.Sequential(conv, Doubled(), nn.MaxPool2d(2))(x).numpy(),
+        2 * nn.Sequential(conv, nn.ReLU(), nn.MaxPool2d(2))(x).numpy(),
+    )
+    assert seen == [["Conv2d", "ReLU", "MaxPool2d"]]  # the second model's
+
+
+def test_frozen_weights_and_inputs():
+    layers = CONV_RELU_POOL["two groups"]()
+    layers[0].requires_grad_(False)
+    layers[3].weight.requires_grad_(False)
+    model, x = nn.Sequential(*layers), minidl.Tensor(images(layers))
+    gradients = []
+    for enabled in (True, False):
+        model.zero_grad()
+        with minidl.fusion(enabled):
+            model(x).sum().backward()
+        gradients.append([p.grad for p in model.parameters()])
+        assert [g is None for g in gradients[-1]] == [True, True, True, False]
+    np.testing.assert_allclose(gradients[0][3].numpy(), gradients[1][3].numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("pool_size", [1, 2])
+def test_second_derivatives(pool_size):
+    random = np.random.default_rng(0)
+    x, w, b = (
+        minidl.Tensor(random.standard_normal(shape), requires_grad=True) for shape in ((2, 3, 6, 5), (4, 3, 3, 2), 4)
+    )
+
+    def smooth(x, w, b):  # the square: piecewise linear functions have no second derivative to be wrong about
+        return fused.conv2d_relu_pool(x * x, w, b, pool_size, padding=1)
+
+    assert minidl.gradcheck(smooth, [x, w, b])
+    assert minidl.gradgradcheck(smooth, [x, w, b])
+
+
+def test_one_image_without_a_batch():
+    model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2))
+    x = minidl.Tensor(images(list(model)))
+    np.testing.assert_array_equal(model(x[1]).numpy(), model(x).numpy()[1])
+
+
+def test_errors_are_those_of_the_modules():
+    model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2))
+    for x, words in ((np.ones((2, 4, 8, 8), "f4"), "input channels"), (np.ones((2, 3, 3, 3), "f4"), "larger than")):
+        with pytest.raises(ValueError, match=words):
+            model(minidl.Tensor(x))
+    with pytest.raises(TypeError, match="float64"):
+        model(minidl.Tensor(np.ones((2, 3, 8, 8))))
