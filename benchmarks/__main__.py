@@ -13,7 +13,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast minidl is, beside its peers.")
     parser.add_argument("what", choices=["training", "kernels"], help="whole training steps, or single kernels")
     parser.add_argument("names", nargs="*", help="only those whose name contains one of these words")
-    parser.add_argument("--peers", help="comma-separated; default: all but torch-compile, whose compiling takes minutes")
+    parser.add_argument(
+        "--peers", help="comma-separated; default: all but torch-compile, whose compiling takes minutes"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="how often ours and the peers take turns")
     parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")

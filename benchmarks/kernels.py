@@ -1,8 +1,8 @@
 """Single kernels beside those of the peers: GFLOP/s, share of the measured peak, and the ratio of the times.
 
-Every implementation's result is checked against NumPy in float64 before and after it is timed. Implementations take turns, one
-call each, for some rounds; what is reported is the median. A peer's threads spin for a while after their work, so each turn
-begins with a short sleep.
+Every implementation's result is checked against NumPy in float64 before and after it is timed. Implementations take
+turns, one call each, for some rounds; what is reported is the median. A peer's threads spin for a while after their
+work, so each turn begins with a short sleep.
 """
 
 from __future__ import annotations
@@ -98,7 +98,14 @@ def conv2d_cases() -> list[Case]:
             peers = {"torch": torch_passes[which]} if torch_passes else {}
             operations = 2.0 * n * out * out * k * c * window * window
             cases.append(
-                Case(f"conv2d {name} {which}", operations, 4.0 * (x.size + dy.size + w.size), expected, ours, peers | _backends(ours))
+                Case(
+                    f"conv2d {name} {which}",
+                    operations,
+                    4.0 * (x.size + dy.size + w.size),
+                    expected,
+                    ours,
+                    peers | _backends(ours),
+                )
             )
     return cases
 
@@ -149,7 +156,9 @@ def _torch_passes(x, dy, w) -> dict[str, Callable[[], Any]]:
 
     def gradient(which: int) -> Any:
         mask = [which == 0, which == 1, False]
-        return torch.ops.aten.convolution_backward(tdy, tx, tw, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, mask)[which]
+        return torch.ops.aten.convolution_backward(tdy, tx, tw, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, mask)[
+            which
+        ]
 
     return {
         "forward": lambda: torch.nn.functional.conv2d(tx, tw),
@@ -260,7 +269,11 @@ def run(names: list[str], peers: list[str], threads: int, rounds: int, seconds: 
         for case in chosen:
             row = measure(case, list(peers), threads, rounds, seconds, peak)
             others = ", ".join(f"{peer} {ms:.3f}" for peer, ms in row["peers_ms"].items())
-            speed = f"{row['gflops']:6.0f} GFLOP/s {row['percent_of_peak']:3.0f} %" if row["gflops"] else f"{row['gb_per_s']:6.1f} GB/s"
+            speed = (
+                f"{row['gflops']:6.0f} GFLOP/s {row['percent_of_peak']:3.0f} %"
+                if row["gflops"]
+                else f"{row['gb_per_s']:6.1f} GB/s"
+            )
             ratio = "" if row["ratio"] is None else f"   ratio to {row['best_peer']} {row['ratio']:.2f}"
             print(f"{case.name:<28} ours {row['ours_ms']:9.3f} ms {speed}   {others}{ratio}", flush=True)
             rows.append(row)

@@ -1,8 +1,8 @@
 """Whole training steps (forward, loss, backward, optimizer) beside those of the peers.
 
-Each framework builds the network in a process of its own (``steps/``), and they take turns: ours, a peer, ours, the next
-peer, ... for some rounds, so that a slow minute of the machine falls on all. The ratio of a round is ours over the peer's,
-both medians of the round; what is reported is the median over the rounds.
+Each framework builds the network in a process of its own (``steps/``), and they take turns: ours, a peer, ours, the
+next peer, ... for some rounds, so that a slow minute of the machine falls on all. The ratio of a round is ours over the
+peer's, both medians of the round; what is reported is the median over the rounds.
 """
 
 from __future__ import annotations

@@ -15,12 +15,14 @@ import pkgutil
 
 from .arrays import array_module, channels_last, device_of, pair
 from .isa import CpuInfo, cpu_info
+from .memory import MemoryUsage, memory_usage, release_memory, reset_peak_memory
 from .registry import Implementation, current_backend, kernel, table, use_backend
 from .threads import get_num_threads, set_num_threads
 
 __all__ = [
     "CpuInfo",
     "Implementation",
+    "MemoryUsage",
     "array_module",
     "channels_last",
     "cpu_info",
@@ -28,7 +30,10 @@ __all__ = [
     "device_of",
     "get_num_threads",
     "kernel",
+    "memory_usage",
     "pair",
+    "release_memory",
+    "reset_peak_memory",
     "set_num_threads",
     "table",
     "use_backend",

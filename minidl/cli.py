@@ -117,6 +117,8 @@ def train(options: argparse.Namespace) -> Any:
         columns = ("name", "task", "dataset", "network", "epochs", "accuracy", "minutes")
         print_table(columns, [[str(getattr(recipe, column)) for column in columns] for recipe in rows])
         return [{column: getattr(recipe, column) for column in columns} for recipe in rows]
+    if options.backend:
+        warn_if_missing(options.backend)
     with use_backend(options.backend) if options.backend else nullcontext():
         result = recipes.train(
             recipes.find(options.recipe or recipes.DEFAULT),
@@ -130,6 +132,15 @@ def train(options: argparse.Namespace) -> Any:
     print(f"checkpoint       {result['checkpoint']}")
     print(f"pictures         {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
     return result
+
+
+def warn_if_missing(backend: str) -> None:
+    """Say so where no kernel can be computed by the backend that was asked for, so that others serve."""
+    from minidl import kernels
+
+    rows = [row for row in kernels.table() if row.backend == backend]
+    if rows and not any(row.available for row in rows):
+        print(f"warning: no kernel has the backend {backend} here ({rows[0].reason}); others serve", file=sys.stderr)
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from minidl import functional as F
 from minidl import nn
-from minidl.autograd import Tensor, no_grad
+from minidl.autograd import Tensor
 from minidl.serialization import write_whole
 
 Figure = Any  # matplotlib.figure.Figure, for those who read signatures
@@ -190,16 +190,12 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
     picture : array or Tensor (C, H, W)
     """
     seen: list[np.ndarray] = []
-    x = Tensor(_array(picture)[None])
-    modes = [(module, module.training) for module in model.modules()]
+    hooked = model.get_submodule(layer)
     with (
-        model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(_array(output))),
-        no_grad(),
+        hooked.register_forward_hook(lambda module, inputs, output: seen.append(_array(output))),
+        nn.utils.evaluation_mode(model),
     ):
-        model.eval()
-        model(x)
-    for module, mode in modes:
-        module.training = mode
+        model(Tensor(_array(picture)[None]))
     [maps] = seen[0] if seen and seen[0].ndim == 4 else [None]
     if maps is None:
         raise ValueError(f"the layer {layer} gives no images (1, C, H, W)")

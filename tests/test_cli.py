@@ -257,3 +257,24 @@ def test_help_is_quick_and_needs_no_plots_or_progress_bars():
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_a_backend_that_nothing_has_here_is_said_on_stderr(nothing_here, capsys, monkeypatch):
+    rows = [minidl.kernels.Implementation("matmul", "cuda", False, "no GPU")]
+    monkeypatch.setattr(minidl.kernels, "table", lambda: rows)
+    cli.warn_if_missing("cuda")
+    assert "no kernel has the backend cuda here (no GPU)" in capsys.readouterr().err
+    rows.append(minidl.kernels.Implementation("conv2d", "cuda", True, ""))
+    cli.warn_if_missing("cuda")
+    cli.warn_if_missing("auto")
+    assert capsys.readouterr().err == ""
+
+
+def test_results_are_on_the_disk_before_pictures_are_drawn(nothing_here, capsys, monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("matplotlib is broken")
+
+    monkeypatch.setattr("minidl.visualize.learning_curves", broken)
+    status, _, err = run(capsys, "train", "digits-cnn", "--epochs", "1", "--output", "run")
+    assert status == 2 and "matplotlib is broken" in err
+    assert json.loads((nothing_here / "run" / "result.json").read_text())["epochs"] == 1

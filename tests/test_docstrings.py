@@ -36,7 +36,9 @@ def test_examples(name: str) -> None:
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("package", ["minidl", "minidl.functional", "minidl.nn", "minidl.optim", "minidl.data", "minidl.metrics"])
+@pytest.mark.parametrize(
+    "package", ["minidl", "minidl.functional", "minidl.nn", "minidl.optim", "minidl.data", "minidl.metrics"]
+)
 def test_every_public_name_is_documented(package: str) -> None:
     module = importlib.import_module(package)
     names = getattr(module, "__all__", [name for name in vars(module) if not name.startswith("_")])

@@ -75,6 +75,17 @@ CALLS = [
     (lambda: F.cross_entropy(x(2, 3), LABELS, reduction="average"), ValueError, "reduction.*'average'"),
     (lambda: F.mse_loss(x(2, 1), x(2)), ValueError, r"\(2, 1\) and \(2,\)"),
     (lambda: F.binary_cross_entropy(x(2) * 2, x(2)), ValueError, "from 0 to 1"),
+    (lambda: F.mse_loss(x(2), x(2, dtype=np.float64)), TypeError, "mse_loss.*float32 and float64.*astype"),
+    (lambda: F.kl_div(x(2), x(2, dtype=np.float64)), TypeError, "kl_div.*float32 and float64"),
+    (
+        lambda: F.binary_cross_entropy_with_logits(x(2), x(2, dtype=np.float64)),
+        TypeError,
+        "binary_cross_entropy_with_logits.*float32 and float64",
+    ),
+    (lambda: F.cross_entropy(x(2, 3), x(2, 3, dtype=np.float64)), TypeError, "float32 and float64"),
+    (lambda: F.cross_entropy(x(2, 3), x(2)), TypeError, r"class numbers \(integers\).*float32 of shape \(2,\)"),
+    (lambda: F.linear(x(2, 3), x(4, 3), x(4, dtype=np.float64)), TypeError, "b must have the dtype of w.*float64"),
+    (lambda: x(2).to("gpu"), TypeError, "'cpu' or 'cuda'.*got 'gpu'"),
     (lambda: x(2).clip(), ValueError, "min, max or both"),
     (lambda: F.gelu(x(2), "sigmoid"), ValueError, "'none' or 'tanh', got 'sigmoid'"),
 ]

@@ -93,6 +93,15 @@ def test_value(operation: Operation):
     assert all(type(y.data) is np.ndarray for y in results)
 
 
+@lines()
+def test_what_shares_memory_with_an_input_shares_its_version(operation: Operation):
+    """So that a change in place of one is seen as a change of the other."""
+    inputs = operation.variables(operation.arrays())
+    for y in outputs(operation.run(operation.function, inputs)):
+        for x in (x for x in inputs if isinstance(x, Tensor)):
+            assert y.version is x.version or not np.shares_memory(x.data, y.data)
+
+
 @lines(lambda operation: operation.gradient)
 def test_gradient(operation: Operation):
     minidl.gradcheck(lambda *x: operation.run(operation.function, list(x)), operation.variables(operation.arrays()))

@@ -390,3 +390,15 @@ def test_storages_of_the_other_byte_order(tmp_path):
     members = {"state/version": b"3\n", "state/byteorder": b"big", "state/data/0": np.arange(4, dtype=">f4").tobytes()}
     loaded = minidl.load(archive_of(tmp_path, tensor_program((4,), (1,)), members))
     assert loaded["x"].tolist() == [0, 1, 2, 3] and loaded["x"].dtype.isnative
+
+
+def test_pytorchs_weights_only_is_taken_and_a_missing_folder_is_named(tmp_path):
+    minidl.save(tmp_path / "w.npz", {"w": minidl.ones(2)})
+    assert minidl.load(tmp_path / "w.npz", weights_only=True)["w"].tolist() == [1.0, 1.0]
+    with pytest.raises(FileNotFoundError, match=r"folder .*absent does not exist, so w\.npz"):
+        minidl.save(tmp_path / "absent" / "w.npz", {"w": minidl.ones(2)})
+
+
+def test_random_numbers_like_those_of_a_tensor():
+    x = minidl.zeros(2, 3)
+    assert minidl.randn_like(x).shape == minidl.rand_like(x).shape == (2, 3)

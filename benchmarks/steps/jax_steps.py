@@ -4,7 +4,9 @@ import os
 import sys
 
 threads = int(sys.argv[2])
-os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
+os.environ["XLA_FLAGS"] = (
+    f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
+)
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
@@ -179,7 +181,9 @@ def adversarial(batch, latent):
 
     def both(generator, discriminator, generator_state, discriminator_state, z, real):
         fake, pull_back = jax.vjp(lambda generator: generate(generator, z), generator)
-        loss, gradients = jax.value_and_grad(lambda d: real_loss(judge(d, real)) + fake_loss(judge(d, fake)))(discriminator)
+        loss, gradients = jax.value_and_grad(lambda d: real_loss(judge(d, real)) + fake_loss(judge(d, fake)))(
+            discriminator
+        )
         discriminator, discriminator_state = update(discriminator, gradients, discriminator_state)
         generator_loss, dfake = jax.value_and_grad(lambda fake: real_loss(judge(discriminator, fake)))(fake)
         generator, generator_state = update(generator, pull_back(dfake)[0], generator_state)

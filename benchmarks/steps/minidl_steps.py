@@ -7,8 +7,8 @@ import numpy as np
 import worker
 
 import minidl
-from minidl import nn, optim
 from minidl import functional as F
+from minidl import nn, optim
 
 
 def layer(text: str, channels: int, features: int) -> nn.Module:

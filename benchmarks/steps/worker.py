@@ -1,14 +1,14 @@
 """A process that times one framework's training step when told to.
 
-It prints ``ready VERSION`` when the step is built and has run a few times, then for every line ``run SECONDS`` on its standard
-input it prints the milliseconds of each step of a run of about that long, as JSON. It waits, asleep, in between, so that
-frameworks take turns on an otherwise idle machine.
+It prints ``ready VERSION`` when the step is built and has run a few times, then for every line ``run SECONDS`` on its
+standard input it prints the milliseconds of each step of a run of about that long, as JSON. It waits, asleep, in
+between, so that frameworks take turns on an otherwise idle machine.
 """
 
 import json
 import sys
 import time
-from typing import Callable
+from collections.abc import Callable
 
 WARM_UP_SECONDS, WARM_UP_STEPS = 1.0, 3
 

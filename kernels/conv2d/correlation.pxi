@@ -1,5 +1,9 @@
 # weight_grad: slots, bands and tiles; cython_cpu.pyx says how they nest.
 
+cdef enum:
+    MAX_SLOTS = 16
+    ADDED_CHANNELS = 16  # a cache line
+
 ctypedef struct correlation:
     const tiles.tile_table* tiles
     size_t itemsize
@@ -14,8 +18,10 @@ ctypedef struct correlation:
     bint channelwise
     bint exchanged  # rows are (r, k), columns (s, c): fewer vectors where there are few channels k
     long band_rows, bands  # of dy; an image has so many bands
+    long unit_images, units  # a sum runs over one band, or over some images that are one band each
     long rows, padded_out  # of a slot's dw: [group][r, s, c][k], or [r, k][s, c], padded to whole vectors
     long slots, parts  # a slot's dw is computed in parts, each some of its rows
+    long out_blocks  # in which the slots are added up
     void* partial
     bint out_of_memory
 
@@ -34,12 +40,17 @@ cdef void begin_correlation(correlation* q, const view* x, const view* dw, strid
 
 cdef void correlate(correlation* q) noexcept nogil:
     """Choose bands and slots by the shapes alone, run them, add up the slots."""
-    cdef long row_bytes, threads = pool.num_threads(), rows
+    cdef long row_bytes, cached_rows, threads = pool.num_threads(), rows
     lay_out_partial(q)
     row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
-    q.band_rows = min(max(1, q.dy.h), max(1, 2 * CACHE_BYTES // (row_bytes + 1)))
+    cached_rows = max(1, 2 * CACHE_BYTES // (row_bytes + 1))
+    q.band_rows = min(max(1, q.dy.h), cached_rows)
     q.bands = rounded_up(q.dy.h, q.band_rows)
-    q.slots = max(1, min(SLOTS, q.x.n * q.bands))
+    q.unit_images = 1
+    if q.bands == 1 and images_can_join(q):
+        q.unit_images = max(1, min(cached_rows // max(1, q.dy.h), q.x.n // SLOTS))
+    q.units = rounded_up(q.x.n, q.unit_images) * q.bands
+    q.slots = max(1, min(SLOTS, q.units))
     q.parts = 1
     if q.slots < 2 * threads and not q.channelwise:  # whole rows r of the kernel, or whole tiles
         rows = q.taps[0] if q.exchanged else q.rows // TILE_MAX_ROWS
@@ -70,13 +81,22 @@ cdef void lay_out_partial(correlation* q) noexcept nogil:
         q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, rounded_up(q.group_out, lanes) * lanes
 
 
+cdef bint images_can_join(const correlation* q) noexcept nogil:
+    """Whether all rows of dy follow each other, from one image to the next: the more pixels in a sum, the less often a
+    tile of dw comes and goes."""
+    return not q.exchanged and (not q.dy_in_place or q.dy.n_stride == q.dy.h * q.dy.h_stride)
+
+
 cdef long slot_numbers(const correlation* q) noexcept nogil:
     """How many numbers the dw of a slot has."""
     return (1 if q.channelwise else q.groups) * q.rows * q.padded_out
 
 
 cdef void add_all_slots(correlation* q) noexcept nogil:
-    pool.run(1 if q.channelwise else q.groups, add_slots_of, q)
+    """dw from the slots: a chunk takes a block of 16 channels k, or, where the rows are exchanged, all."""
+    cdef long outs = q.groups if q.channelwise else q.group_out
+    q.out_blocks = 1 if q.exchanged else rounded_up(outs, ADDED_CHANNELS)
+    pool.run((1 if q.channelwise else q.groups) * q.out_blocks, add_slots_of, q)
 
 
 cdef void correlate_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -94,24 +114,27 @@ cdef void correlate_chunk(const real* tag, correlation* q, long chunk) noexcept 
     if q.exchanged:  # whole rows r of the kernel
         first_row = q.taps[0] * part // q.parts * q.group_out
         end_row = q.taps[0] * (part + 1) // q.parts * q.group_out
-    cdef long units = q.x.n * q.bands, unit, group_size = q.rows * q.padded_out, g
+    cdef long unit, n, group_size = q.rows * q.padded_out, g
     cdef long slot_groups = 1 if q.channelwise else q.groups
     cdef real* dw = <real*>q.partial + slot * slot_groups * group_size
-    cdef long* offsets = <long*>pool.scratch(2, (q.band_rows + 1) * sizeof(long))
+    cdef long* offsets = <long*>pool.scratch(2, (q.unit_images * q.band_rows + 1) * sizeof(long))
     if offsets == NULL:
         q.out_of_memory = True
         return
     for g in range(slot_groups):
         memset(dw + g * group_size + first_row * q.padded_out, 0, (end_row - first_row) * q.padded_out * sizeof(real))
-    for unit in range(units * slot // q.slots, units * (slot + 1) // q.slots):
-        correlate_band(tag, q, unit // q.bands, unit % q.bands * q.band_rows, first_row, end_row, offsets, dw)
+    for unit in range(q.units * slot // q.slots, q.units * (slot + 1) // q.slots):
+        n = unit // q.bands * q.unit_images
+        correlate_band(tag, q, n, min(q.unit_images, q.x.n - n), unit % q.bands * q.band_rows, first_row, end_row,
+                       offsets, dw)
 
 
-cdef void correlate_band(const real* tag, correlation* q, long n, long row, long first_row, long end_row, long* offsets,
-                         real* dw) noexcept nogil:
+cdef void correlate_band(const real* tag, correlation* q, long n, long count, long row, long first_row, long end_row,
+                         long* offsets, real* dw) noexcept nogil:
+    """Some rows of dw from one band of image n, or from `count` whole images."""
     cdef long rows = min(q.band_rows, q.dy.h - row)
     cdef long top = row * q.step[0] - q.padding[0], left = -q.padding[1]
-    cdef long height, width, i, g, k, channels, lanes = q.tiles.lanes, vectors
+    cdef long height, width, i, g, k, channels, lanes = q.tiles.lanes, vectors, x_image = q.x.n_stride
     cdef long x_row = q.x.h_stride, x_column = q.x.w_stride, dy_row = q.dy.h_stride, dy_column = q.dy.w_stride
     cdef const real* x
     cdef const real* dy
@@ -123,20 +146,23 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long row, long
     else:
         height = (rows - 1) * q.step[0] + (q.taps[0] - 1) * q.dilation[0] + 1
         width = (q.dy.w - 1) * q.step[1] + (q.taps[1] - 1) * q.dilation[1] + 1
-        copy = <real*>pool.scratch(1, height * width * q.x.c * sizeof(real))
+        x_column, x_row, x_image = q.x.c, width * q.x.c, height * width * q.x.c
+        copy = <real*>pool.scratch(1, count * x_image * sizeof(real))
         if copy == NULL:
             q.out_of_memory = True
             return
-        copy_window(tag, &q.x, n, top, left, height, width, copy)
-        x, x_column, x_row = copy, q.x.c, width * q.x.c
+        for i in range(count):
+            copy_window(tag, &q.x, n + i, top, left, height, width, copy + i * x_image)
+        x = copy
     if q.dy_in_place:
         dy = <const real*>q.dy.data + n * q.dy.n_stride + row * dy_row
     else:
-        copy = <real*>pool.scratch(3, rows * q.dy.w * q.dy.c * sizeof(real))
+        copy = <real*>pool.scratch(3, count * rows * q.dy.w * q.dy.c * sizeof(real))
         if copy == NULL:
             q.out_of_memory = True
             return
-        copy_window(tag, &q.dy, n, row, 0, rows, q.dy.w, copy)
+        for i in range(count):
+            copy_window(tag, &q.dy, n + i, row, 0, rows, q.dy.w, copy + i * rows * q.dy.w * q.dy.c)
         dy, dy_column, dy_row = copy, q.dy.c, q.dy.w * q.dy.c
 
     if q.exchanged:
@@ -152,9 +178,9 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long row, long
                                     dw + i * q.group_out * q.padded_out + k, channels)
                 k += channels
         return
-    for i in range(rows):
-        offsets[i] = i * q.step[0] * x_row
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = rows, q.dy.w, offsets, q.step[1] * x_column
+    for i in range(count * rows):
+        offsets[i] = i // rows * x_image + i % rows * q.step[0] * x_row
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = count * rows, q.dy.w, offsets, q.step[1] * x_column
     sum.b_outer, sum.b_inner = dy_row, dy_column
     if q.channelwise:
         k = 0
@@ -214,35 +240,35 @@ cdef void correlate_exchanged(const correlation* q, const tiles.tile_sum* sum, c
         k += rows
 
 
-cdef void add_slots_of(void* argument, long g) noexcept nogil:
+cdef void add_slots_of(void* argument, long chunk) noexcept nogil:
     cdef correlation* job = <correlation*>argument
     if job.itemsize == sizeof(float):
-        add_slots(<float*>NULL, job, g)
+        add_slots(<float*>NULL, job, chunk // job.out_blocks, chunk % job.out_blocks)
     else:
-        add_slots(<double*>NULL, job, g)
+        add_slots(<double*>NULL, job, chunk // job.out_blocks, chunk % job.out_blocks)
 
 
-cdef void add_slots(const real* tag, correlation* q, long g) noexcept nogil:
+cdef void add_slots(const real* tag, correlation* q, long g, long block) noexcept nogil:
     """dw[k, c, r, s] = sum over slots of partial[slot][r, s, c][k] (or [r, k][s, c]), in order; for group g."""
-    cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, k0, c, t
+    cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, c, t
     cdef long outs = q.groups if q.channelwise else q.group_out
-    cdef long slot_size = group_size if q.channelwise else q.groups * group_size
-    cdef const real* partial = <const real*>q.partial + g * group_size
-    cdef const real* number
+    cdef long first = block * ADDED_CHANNELS, end = outs if q.exchanged else min(outs, first + ADDED_CHANNELS)
+    cdef real* partial = <real*>q.partial + g * group_size
     cdef real* dw = <real*>q.dw + g * outs * q.rows
-    cdef real total
-    k0 = 0
-    while k0 < outs:  # 16 at a time: one cache line of `partial`
-        for c in range(q.group_in):
-            for t in range(taps):
-                for k in range(k0, min(k0 + 16, outs)):
-                    if q.exchanged:
-                        number = (partial + (t // q.taps[1] * q.group_out + k) * q.padded_out
-                                  + t % q.taps[1] * q.group_in + c)
-                    else:
-                        number = partial + (t * q.group_in + c) * q.padded_out + k
-                    total = number[0]
-                    for slot in range(1, q.slots):
-                        total += number[slot * slot_size]
-                    dw[(k * q.group_in + c) * taps + t] = total
-        k0 += 16
+    cdef long offsets[MAX_SLOTS]
+    cdef double weights[MAX_SLOTS]
+    for slot in range(q.slots):
+        offsets[slot], weights[slot] = slot * slot_numbers(q), 1
+    if q.exchanged:
+        q.tiles.weighted_sums(1, partial, 0, offsets, weights, <int>q.slots, 1, group_size, partial, 0)
+    else:
+        q.tiles.weighted_sums(q.rows, partial + first, q.padded_out, offsets, weights, <int>q.slots, 1, end - first,
+                              partial + first, q.padded_out)
+    for c in range(q.group_in):
+        for t in range(taps):
+            for k in range(first, end):
+                if q.exchanged:
+                    dw[(k * q.group_in + c) * taps + t] = partial[(t // q.taps[1] * q.group_out + k) * q.padded_out
+                                                                  + t % q.taps[1] * q.group_in + c]
+                else:
+                    dw[(k * q.group_in + c) * taps + t] = partial[(t * q.group_in + c) * q.padded_out + k]

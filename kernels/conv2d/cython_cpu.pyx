@@ -44,7 +44,7 @@ import numpy as np
 
 from libc.string cimport memcpy, memset
 
-from ..cpu cimport pool, tiles
+from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 from . import output_size as _output_size
@@ -59,7 +59,7 @@ ctypedef fused real:
 def forward(x, w, b, stride, padding, dilation, groups):
     n, k = x.shape[0], w.shape[0]
     oh, ow = _output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    y = np.empty((n, oh, ow, k), x.dtype)
+    y = buffers.empty((n, oh, ow, k), x.dtype)
     bias = None if b is None else np.ascontiguousarray(b)
     cdef view vx, vw, vb, vy
     cdef sweep s
@@ -78,7 +78,7 @@ def forward(x, w, b, stride, padding, dilation, groups):
 def input_grad(dy, w, input_size, stride, padding, dilation, groups):
     h, width = input_size
     channels = w.shape[1] * groups
-    dx = np.empty((dy.shape[0], h, width, channels), dy.dtype)
+    dx = buffers.empty((dy.shape[0], h, width, channels), dy.dtype)
     cdef view vdy, vw, vdx
     cdef sweep s
     cdef scattering t
@@ -99,7 +99,7 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
 
 def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     k, group_in = dy.shape[1], x.shape[1] // groups
-    dw = np.empty((k, group_in, *kernel_size), x.dtype)
+    dw = buffers.empty((k, group_in, *kernel_size), x.dtype)
     cdef view vx, vdy, vdw
     cdef correlation q
     x, dy, dw = view_of(x, &vx), view_of(dy, &vdy), view_of(dw, &vdw)

@@ -83,7 +83,7 @@ cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
 cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
     """packed[r, k, (s, c)] = w[k, c, r, s] for each block of numbers (s, c), with zeros behind the last."""
     cdef long lanes = t.tiles.lanes, width = t.tiles.vectors * lanes, numbers = t.taps[1] * t.channels
-    cdef long r, k, block, number, columns, step
+    cdef long r, k, c, s, block, number, columns, step
     cdef real* packed = <real*>t.packed_w
     cdef const real* w
     for r in range(t.taps[0]):
@@ -92,9 +92,13 @@ cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
             columns = min(width, numbers - block)
             step = rounded_up(columns, lanes) * lanes
             for k in range(t.dy.c):
+                c, s = block % t.channels, block // t.channels
                 w = <const real*>t.weights + k * t.w_k + r * t.w_r
                 for number in range(columns):
-                    packed[number] = w[(block + number) % t.channels * t.w_c + (block + number) // t.channels * t.w_s]
+                    packed[number] = w[c * t.w_c + s * t.w_s]
+                    c += 1
+                    if c == t.channels:
+                        c, s = 0, s + 1
                 for number in range(columns, step):
                     packed[number] = 0
                 packed += step

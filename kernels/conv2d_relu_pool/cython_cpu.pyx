@@ -30,12 +30,13 @@ import numpy as np
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
+from .. import memory_order
 from ..arrays import channels_last
 from ..conv2d import output_size as _output_size
 from . import pooled_size as _pooled_size
 from . import reference as _reference
 
-from ..cpu cimport pool, tiles
+from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 
@@ -90,8 +91,8 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     cdef view vx, vw, vb, vy, vtaps
     cdef forward_job f
     size = _pooled_size(_output_size(x.shape[2:], w.shape[2:], stride, padding, dilation), pool_size)
-    y = np.empty((x.shape[0], *size, w.shape[0]), x.dtype)
-    taps = np.empty(y.shape, np.uint8)
+    y = buffers.empty((x.shape[0], *size, w.shape[0]), x.dtype)
+    taps = buffers.empty(y.shape, np.uint8)
     bias = None if b is None else np.ascontiguousarray(b)
     x, w, y, taps = view_of(x, &vx), view_of(w, &vw), view_of(y, &vy), view_of(taps, &vtaps)
     begin_forward(&f.conv, &vx, &vw, stride, padding, dilation, groups)
@@ -119,9 +120,9 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
     cdef backward_job f
     cdef int axis
-    dw, db = np.empty(w.shape, w.dtype), np.empty(w.shape[0], w.dtype)
-    dx = np.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
-    dy = view_of(channels_last(dy).transpose(0, 2, 3, 1), &vdy)
+    dw, db = buffers.empty(w.shape, w.dtype), buffers.empty(w.shape[:1], w.dtype)
+    dx = buffers.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
+    dy = view_of(memory_order.channels_last(dy).transpose(0, 2, 3, 1), &vdy)
     taps = view_of(channels_last(taps).transpose(0, 2, 3, 1), &vtaps)
     x, w, dw, db = view_of(x, &vx), view_of(w, &vw), view_of(dw, &vdw), view_of(db, &vdb)
     begin_windows(&f.pool, &vdy, pool_size)
@@ -190,7 +191,7 @@ cdef void forward_band_of(void* argument, long chunk) noexcept nogil:
 
 cdef void forward_band(const real* tag, forward_job* f, long chunk) noexcept nogil:
     cdef windows* p = &f.pool
-    cdef long n = chunk // p.bands, first = chunk % p.bands * p.band_rows, i, u, v
+    cdef long n = chunk // p.bands, first = chunk % p.bands * p.band_rows, i
     cdef long rows = min(p.band_rows, p.count[0] - first), at = (n * p.count[0] + first) * p.count[1] * p.channels
     cdef real* z = <real*>pool.scratch(3, rows * p.size[0] * p.z_row * sizeof(real))
     cdef int taps[MAX_TAPS]
@@ -199,15 +200,22 @@ cdef void forward_band(const real* tag, forward_job* f, long chunk) noexcept nog
         p.out_of_memory = True
         return
     sweep_rows(&f.conv, n, 1, first * p.size[0], rows * p.size[0], z)
-    for u in range(p.size[0]):
-        for v in range(p.size[1]):
-            taps[u * p.size[1] + v] = <int>(u * p.size[1] + v)
-            offsets[u * p.size[1] + v] = u * p.z_row + v * p.channels
+    taps_of_window(p, offsets)
+    for i in range(MAX_TAPS):
+        taps[i] = <int>i
     for i in range(rows):
         p.tiles.max_windows(p.count[1], z + i * p.size[0] * p.z_row, p.size[1] * p.channels,
                             <int>(p.size[0] * p.size[1]), offsets, taps, <int>(p.size[0] * p.size[1]), p.channels,
                             <real*>f.y + at, f.taps + at)
         at += p.count[1] * p.channels
+
+
+cdef void taps_of_window(const windows* p, long* offsets) noexcept nogil:
+    """Where in z the taps of a window lie."""
+    cdef long u, v
+    for u in range(p.size[0]):
+        for v in range(p.size[1]):
+            offsets[u * p.size[1] + v] = u * p.z_row + v * p.channels
 
 
 cdef void images_of_z(const windows* p, images* z):
@@ -256,21 +264,26 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     for phase in range(f.phase_count):
         weights += packed_size(&f.phases[phase])
     memory = <char*>pool.scratch(0, (weights + q.slots * slot_numbers(q)) * sizeof(real)
-                                 + q.slots * p.channels * sizeof(double))
+                                 + q.slots * db_numbers(p) * sizeof(double))
     if memory == NULL:
         p.out_of_memory = True
         return
     f.db = <double*>memory
-    q.partial = memory + q.slots * p.channels * sizeof(double)
+    q.partial = memory + q.slots * db_numbers(p) * sizeof(double)
     pack_for_dx(<real*>q.partial + q.slots * slot_numbers(q), f)
     pool.run(q.slots, backward_slot_of, f)
     add_all_slots(q)
     for k in range(p.channels):
         total = 0
         for slot in range(q.slots):
-            total += f.db[slot * p.channels + k]
+            total += f.db[slot * db_numbers(p) + k]
         db[k] = <real>total
     pool.scratch_done(0)
+
+
+cdef long db_numbers(const windows* p) noexcept nogil:
+    """Of a slot: whole vectors."""
+    return rounded_up(p.channels, p.tiles.lanes) * p.tiles.lanes
 
 
 cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
@@ -297,9 +310,9 @@ cdef void backward_slot(const real* tag, backward_job* f, long slot) noexcept no
     cdef windows* p = &f.pool
     cdef long units = p.images * p.bands, slots = f.dw.slots, unit
     cdef real* dw = <real*>f.dw.partial + slot * slot_numbers(&f.dw)
-    cdef double* db = f.db + slot * p.channels
+    cdef double* db = f.db + slot * db_numbers(p)
     memset(dw, 0, slot_numbers(&f.dw) * sizeof(real))
-    memset(db, 0, p.channels * sizeof(double))
+    memset(db, 0, db_numbers(p) * sizeof(double))
     for unit in range(units * slot // slots, units * (slot + 1) // slots):
         backward_band(f, unit // p.bands, unit % p.bands, dw, db)
 
@@ -312,15 +325,15 @@ cdef void backward_band(backward_job* f, long n, long band, real* dw, double* db
     cdef correlation q = f.dw
     cdef long* offsets = <long*>pool.scratch(2, (end - first + 1) * sizeof(long))
     cdef real* dz = <real*>pool.scratch(3, (end - top) * p.z_row * sizeof(real))
-    if dz == NULL or offsets == NULL:
+    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # not asked for
+    if dz == NULL or offsets == NULL or halo_sums == NULL:
         p.out_of_memory = True
         return
-    put_back(f, n, top // p.size[0], end // p.size[0], dz)
-    p.tiles.column_sums((end - first) * p.count[1] * p.size[1], p.channels, dz + (first - top) * p.z_row, NULL,
-                        p.channels, db)
+    put_back(f, n, top // p.size[0], first // p.size[0], dz, halo_sums)
+    put_back(f, n, first // p.size[0], end // p.size[0], dz + (first - top) * p.z_row, db)
     q.band_rows = end - first
     put_into(&q.dy, dz, top, end)
-    correlate_band(dz, &q, n, first, 0, q.rows, offsets, dw)
+    correlate_band(dz, &q, n, 1, first, 0, q.rows, offsets, dw)
     if q.out_of_memory:
         p.out_of_memory = True
     if f.needs_dx:
@@ -331,20 +344,17 @@ cdef void backward_band(backward_job* f, long n, long band, real* dw, double* db
             write_dx(f, dz, n, top, end, low, high)
 
 
-cdef void put_back(const backward_job* f, long n, long first, long end, real* dz) noexcept nogil:
-    """dz of the rows of windows `first` to `end` of image n."""
+cdef void put_back(const backward_job* f, long n, long first, long end, real* dz, double* sums) noexcept nogil:
+    """dz of the rows of windows `first` to `end` of image n; its sums over the pixels are added to `sums`."""
     cdef const windows* p = &f.pool
-    cdef long i, u, v, at, no_offset = 0
-    cdef int tap
+    cdef long i, at
+    cdef long offsets[MAX_TAPS]
+    taps_of_window(p, offsets)
     for i in range(first, end):
         at = (n * p.count[0] + i) * p.count[1] * p.channels
-        for u in range(p.size[0]):
-            for v in range(p.size[1]):
-                tap = <int>(u * p.size[1] + v)
-                p.tiles.select_sums(p.count[1], <const real*>f.dy + at, p.channels, &no_offset, f.taps + at,
-                                    p.channels, &no_offset, 1, &tap, p.channels, dz + v * p.channels,
-                                    p.size[1] * p.channels)
-            dz += p.z_row
+        p.tiles.spread_windows(p.count[1], <const real*>f.dy + at, f.taps + at, <int>(p.size[0] * p.size[1]), offsets,
+                               p.channels, dz, p.size[1] * p.channels, sums)
+        dz += p.size[0] * p.z_row
 
 
 cdef void write_dx(backward_job* f, const real* dz, long n, long top, long end, long low, long high) noexcept nogil:

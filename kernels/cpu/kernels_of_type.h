@@ -19,6 +19,7 @@ static const tile_table NAME(table) = {
 #endif
     .channelwise = NAME(channelwise),
     .max_windows = NAME(max_windows),
+    .spread_windows = NAME(spread_windows),
     .select_sums = NAME(select_sums),
     .weighted_sums = NAME(weighted_sums),
     .column_sums = NAME(column_sums),

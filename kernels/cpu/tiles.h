@@ -28,6 +28,11 @@ typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *
 typedef void (*max_function)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
                              int none, long channels, void *y, uint8_t *taps_of_y);
 
+/* The way back: x[w*step + offsets[t] + j] = y where taps == t, else 0, for t < count; sums[j] += y where taps < count.
+ * `sums` has room for whole vectors. */
+typedef void (*spread_function)(long windows, const void *y, const uint8_t *taps, int count, const long *offsets,
+                                long channels, void *x, long step, double *sums);
+
 /* y[w*y_step + j] = sum of x[w*x_step + x_offsets[t] + j] over those t < count for which
  * taps[w*taps_step + taps_offsets[t] + j] == tap[t] */
 typedef void (*select_function)(long windows, const void *x, long x_step, const long *x_offsets, const uint8_t *taps,
@@ -52,6 +57,7 @@ typedef struct {
     tile_function tile_exact[TILE_MAX_VECTORS + 1];  /* [vectors]: B is read up to `columns` only */
     tile_function channelwise;              /* as tile[1], but A has a number for each column: a[m][... + j] */
     max_function max_windows;
+    spread_function spread_windows;
     select_function select_sums;
     weigh_function weighted_sums;
     column_sums_function column_sums;

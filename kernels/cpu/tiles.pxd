@@ -17,6 +17,8 @@ cdef extern from "tiles.h":
                                    const void* bias, int mode) noexcept nogil
     ctypedef void (*max_function)(long windows, const void* x, long step, int count, const long* offsets,
                                   const int* taps, int none, long channels, void* y, uint8_t* taps_of_y) noexcept nogil
+    ctypedef void (*spread_function)(long windows, const void* y, const uint8_t* taps, int count, const long* offsets,
+                                     long channels, void* x, long step, double* sums) noexcept nogil
     ctypedef void (*select_function)(long windows, const void* x, long x_step, const long* x_offsets,
                                      const uint8_t* taps, long taps_step, const long* taps_offsets, int count,
                                      const int* tap, long channels, void* y, long y_step) noexcept nogil
@@ -35,6 +37,7 @@ cdef extern from "tiles.h":
         tile_function* tile_exact
         tile_function channelwise
         max_function max_windows
+        spread_function spread_windows
         select_function select_sums
         weigh_function weighted_sums
         column_sums_function column_sums

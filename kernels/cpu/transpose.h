@@ -22,8 +22,10 @@ static void NAME(transpose)(long rows, long columns, const void *x_, long x_step
     {
         typedef REAL four __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
         whole_rows = rows & ~3L, whole_columns = columns & ~3L;
+        /* 8 rows at a time: of more, a power of 2 apart, one would throw the other out of the cache. */
+        for (long i0 = 0; i0 < whole_rows; i0 += 8)
         for (long j = 0; j < whole_columns; j += 4)
-            for (long i = 0; i < whole_rows; i += 4) {
+            for (long i = i0; i < whole_rows && i < i0 + 8; i += 4) {
                 const REAL *p = x + i * x_step + j;
                 REAL *q = y + j * y_step + i;
                 four a = *(const four *)p, b = *(const four *)(p + x_step);

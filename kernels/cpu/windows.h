@@ -1,8 +1,8 @@
 /* Pooling and sums, one vector of channels at a time. The loop over a window's pixels is the inner one, so the running
  * maximum or sum stays in a register. */
 
-static void NAME(max_windows)(long windows, const void *x_, long step, int count, const long *offsets, const int *taps,
-                              int none, long channels, void *y_, uint8_t *taps_of_y) {
+INLINE void NAME(max_windows_of)(long windows, const void *x_, long step, int count, const long *offsets,
+                                 const int *taps, int none, long channels, void *y_, uint8_t *taps_of_y) {
     const REAL *x = x_;
     REAL *y = y_;
     for (long w = 0; w < windows; w++, x += step, y += channels, taps_of_y += channels)
@@ -25,6 +25,32 @@ static void NAME(max_windows)(long windows, const void *x_, long step, int count
             if (n >= LANES) NAME(store)(y + j, best);
             else NAME(store_first)(y + j, best, n);
             NAME(narrow)(taps_of_y + j, tap_of_best, n);
+        }
+}
+
+/* Windows of 2 x 2, by far the most frequent, have their loop unrolled. */
+static void NAME(max_windows)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
+                              int none, long channels, void *y, uint8_t *taps_of_y) {
+    if (count == 4) NAME(max_windows_of)(windows, x, step, 4, offsets, taps, none, channels, y, taps_of_y);
+    else NAME(max_windows_of)(windows, x, step, count, offsets, taps, none, channels, y, taps_of_y);
+}
+
+static void NAME(spread_windows)(long windows, const void *y_, const uint8_t *taps, int count, const long *offsets,
+                                 long channels, void *x_, long step, double *sums) {
+    const REAL *y = y_;
+    REAL *x = x_;
+    const vec zero = NAME(splat)(0);
+    for (long w = 0; w < windows; w++, x += step, y += channels, taps += channels)
+        for (long j = 0; j < channels; j += LANES) {
+            const long n = channels - j;
+            vec value = n >= LANES ? NAME(load)(y + j) : NAME(load_first)(y + j, n);
+            mask tap = NAME(widen)(taps + j, n);
+            for (int t = 0; t < count; t++) {
+                vec part = NAME(select)(tap == (INTEGER)t, value, zero);
+                if (n >= LANES) NAME(store)(x + offsets[t] + j, part);
+                else NAME(store_first)(x + offsets[t] + j, part, n);
+            }
+            *(doubles *)(sums + j) += TO_DOUBLES(NAME(select)(tap < (INTEGER)count, value, zero));
         }
 }
 

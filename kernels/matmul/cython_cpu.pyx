@@ -14,7 +14,8 @@ Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 
 
 Packing. A tile wants b's strip in consecutive memory. Where b is row-major and small, or there are few rows to pay for
 the copy, it is read where it lies; otherwise all strips are copied once, at the start, by all threads. a is read in
-place, unless its rows are so far apart that each number of a tile would come from a page of its own.
+place, unless its rows are so far apart that each number of a tile would come from a page of its own. For a small y
+of a very long sum there is another way: deep.pxi.
 
 Every number of y is summed in the order of l, in blocks of fixed length, whatever the chunks are: the result does not
 depend on the number of threads.
@@ -22,9 +23,9 @@ depend on the number of threads.
 
 import numpy as np
 
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from ..cpu cimport pool, tiles
+from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 
@@ -61,16 +62,16 @@ ctypedef struct product:
 
 def forward(a, b):
     if a.ndim == 2 and b.ndim == 2:
-        y = np.empty((a.shape[0], b.shape[1]), a.dtype)
+        y = buffers.empty((a.shape[0], b.shape[1]), a.dtype)
         _multiply_views(a, b, y)
         return y
     if b.ndim == 2 and a.flags.c_contiguous and a.size:  # one b for the whole batch: one tall matrix
         rows = a.reshape(-1, a.shape[-1])
-        y = np.empty((rows.shape[0], b.shape[1]), a.dtype)
+        y = buffers.empty((rows.shape[0], b.shape[1]), a.dtype)
         _multiply_views(rows, b, y)
         return y.reshape(*a.shape[:-1], b.shape[1])
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = np.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
+    y = buffers.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
     _multiply_views(np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:])), y)
     return y
 
@@ -145,6 +146,9 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     cdef bint direct = p.b_column == 1 and (
         p.m <= DIRECT_ROWS or p.n % p.tiles.lanes == 0 and p.k * p.n * <long>sizeof(real) <= DIRECT_BYTES
     )
+    if not direct and is_deep(p):
+        multiply_deep(tag, p)
+        return
     p.depth = (p.k + blocks - 1) // blocks
     p.pack_a = p.a_column != 1 and p.n > strip and p.depth * p.a_column * <long>sizeof(real) > 32768
     p.packed_b = NULL
@@ -298,3 +302,6 @@ cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip, 
             for l in range(first, end):
                 for j in range(columns):
                     packed[l * step + j] = b[l * p.b_row + j * p.b_column]
+
+
+include "deep.pxi"

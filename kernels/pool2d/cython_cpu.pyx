@@ -21,13 +21,12 @@ A row of y is one segment between the borders; a row of dx is as many, interleav
 are a stride apart are seen by the same taps.
 """
 
-import numpy as np
-
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, uint8_t
 
+from .. import memory_order
 from ..arrays import channels_last
-from ..cpu cimport pool, tiles
+from ..cpu cimport buffers, pool, tiles
 from ..cpu.views cimport view, view_of
 from . import output_size as _output_size
 from . import taps_dtype
@@ -84,7 +83,7 @@ ctypedef struct job:
 
 def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
     size = _output_size(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    taps = np.empty((x.shape[0], *size, x.shape[1]), taps_dtype(kernel_size)).transpose(0, 3, 1, 2)
+    taps = buffers.empty((x.shape[0], *size, x.shape[1]), taps_dtype(kernel_size)).transpose(0, 3, 1, 2)
     return _run(MAX_FORWARD, x, taps, size, kernel_size, stride, padding, dilation), taps
 
 
@@ -110,8 +109,8 @@ cdef _run(operation what, source, taps, size, kernel_size, stride, padding, dila
     cdef view v_source, v_taps, v_out
     cdef job j
     cdef int axis
-    source = view_of(channels_last(source), &v_source)
-    out = np.empty((source.shape[0], *size, source.shape[1]), source.dtype)
+    source = view_of(memory_order.channels_last(source), &v_source)
+    out = buffers.empty((source.shape[0], *size, source.shape[1]), source.dtype)
     out = view_of(out, &v_out)
     j.what, j.from_windows = what, what == MAX_SCATTER or what == AVG_INPUT_GRAD
     j.tiles, j.itemsize, j.count_include_pad = tiles.table(v_source.itemsize), v_source.itemsize, count_include_pad

@@ -7,7 +7,7 @@ Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, 
 from minidl.autograd.debug import debug
 from minidl.autograd.device import is_array, to_device
 from minidl.autograd.engine import grad, sum_to_shape
-from minidl.autograd.function import Function
+from minidl.autograd.function import Function, not_promoted
 from minidl.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minidl.autograd.gradient_check import GradientCheckError, gradcheck, gradgradcheck
 from minidl.autograd.tensor import Tensor, tensor, tensor_method
@@ -24,6 +24,7 @@ __all__ = [
     "is_array",
     "is_grad_enabled",
     "no_grad",
+    "not_promoted",
     "set_grad_enabled",
     "sum_to_shape",
     "tensor",

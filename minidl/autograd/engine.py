@@ -14,7 +14,7 @@ import numpy as np
 
 from minidl.autograd.device import is_array
 from minidl.autograd.function import Function
-from minidl.autograd.grad_mode import set_grad_enabled
+from minidl.autograd.grad_mode import GradModeBlock, enable_grad
 from minidl.autograd.tensor import Tensor, _wrap
 
 _adding_up = threading.Lock()  # two threads may go back to the same leaf
@@ -29,11 +29,11 @@ def backward(
     """Add d(output)/d(leaf) to the ``grad`` of every leaf below `output`; see :meth:`Tensor.backward`."""
     start = {_target(output): _starting_gradient(output, gradient, create_graph)}
     gradients = _walk(start, None, retain_graph, create_graph)
-    given_out = {id(dy) for dy in start.values()}
+    given_out = _arrays_in(start)
     with _adding_up:
         for leaf, dx in gradients.items():
             if create_graph:
-                leaf.grad = dx if leaf.grad is None else leaf.grad + dx
+                leaf.grad = _own_recorded(dx, given_out) if leaf.grad is None else leaf.grad + dx
             else:
                 leaf.grad = _wrap(_own(dx if leaf.grad is None else leaf.grad.data + dx, given_out))
 
@@ -87,12 +87,16 @@ def grad(
     for output, gradient in zip(outputs, grad_outputs):
         _add(start, _target(output), _starting_gradient(output, gradient, create_graph))
     gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
-    results, given_out = [], {id(dy) for dy in start.values()}
+    results, given_out = [], _arrays_in(start)
     for i, x in enumerate(inputs):
         dx = gradients.get(_target(x))
         if dx is None and not allow_unused:
             raise RuntimeError(f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it")
-        results.append(dx if dx is None or isinstance(dx, Tensor) else _wrap(_own(dx, given_out)))
+        if isinstance(dx, Tensor):
+            dx = _own_recorded(dx, given_out)
+        elif dx is not None:
+            dx = _wrap(_own(dx, given_out))
+        results.append(dx)
     return tuple(results)
 
 
@@ -104,7 +108,7 @@ def _walk(start: dict[Target, Any], wanted: set[Target] | None, retain_graph: bo
         useful = _leading_to(functions, wanted)
     gradients = dict(start)
     found = {}
-    with set_grad_enabled(create_graph):
+    with GradModeBlock(create_graph):
         while functions:
             function = functions.pop()
             dy = _take_output_gradient(function, gradients, found, wanted)
@@ -257,6 +261,19 @@ def _own(dx: Any, given_out: set[int]) -> Any:
         dx = dx.copy()
     given_out.add(id(dx))
     return dx
+
+
+def _own_recorded(dx: Tensor, given_out: set[int]) -> Tensor:
+    """The same for a gradient that is recorded: where its array is not its own, a copy that stays in the graph."""
+    if id(dx.data) in given_out or dx.data.base is not None or not dx.data.flags.forc:
+        with enable_grad():
+            dx = dx.clone()
+    given_out.add(id(dx.data))
+    return dx
+
+
+def _arrays_in(gradients: dict[Target, Any]) -> set[int]:
+    return {id(dy.data if isinstance(dy, Tensor) else dy) for dy in gradients.values()}
 
 
 class _NoSecondDerivative(Function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -10,11 +11,22 @@ import numpy as np
 from minidl.autograd.debug import checksums, debug
 from minidl.autograd.device import is_array
 from minidl.autograd.grad_mode import grad_mode
-from minidl.autograd.tensor import Tensor, _wrap
+from minidl.autograd.tensor import Tensor, _share_memory, _wrap
 
-FLOAT64 = np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
+OTHER_FLOATS = np.dtype(np.float64), np.dtype(np.float16)
 
 _next_number = count().__next__
+
+
+def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
+    """The output of a Tensor operation with NumPy's promotion undone: float64 and float16 come from their like alone.
+
+    Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32.
+    """
+    if output.dtype in OTHER_FLOATS and output.dtype not in [x.dtype for x in arrays if hasattr(x, "dtype")]:
+        return output.astype(FLOAT32)
+    return output
 
 
 class Function:
@@ -105,11 +117,12 @@ class Function:
             return results
         if type(output) is not np.ndarray and (isinstance(output, np.generic) or not is_array(output)):
             output = np.asarray(output)
-        if output.dtype is FLOAT64 and not self.sets_dtype and FLOAT64 not in [getattr(x, "dtype", None) for x in arrays]:
-            output = output.astype(np.float32)  # an integer met a float or a root: float64 comes from float64 alone
+        if output.dtype is not FLOAT32 and not self.sets_dtype:
+            output = not_promoted(output, arrays)
         result = _wrap(output, self if recorded else None)
-        if self.is_view and np.may_share_memory(output, arrays[0]):
-            result.version = cells[0]
+        if self.is_view and type(output) is type(arrays[0]) and np.may_share_memory(output, arrays[0]):
+            if isinstance(inputs[0], Tensor):
+                _share_memory(inputs[0], result)
         if recorded:
             self.shape, self.dtype = output.shape, output.dtype
             if self.saves_output:

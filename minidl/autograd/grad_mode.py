@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
 
 
@@ -13,7 +14,7 @@ class _GradMode(threading.local):
 grad_mode = _GradMode()
 
 
-class set_grad_enabled(ContextDecorator):
+class GradModeBlock(ContextDecorator):
     """Record operations (``True``) or not (``False``) inside a ``with`` block or a decorated function."""
 
     def __init__(self, enabled: bool):
@@ -28,7 +29,37 @@ class set_grad_enabled(ContextDecorator):
         grad_mode.enabled = self._outer.pop()
 
 
-def no_grad() -> set_grad_enabled:
+class set_grad_enabled(GradModeBlock):
+    """Record operations (``True``) or not (``False``): from here on, or inside a ``with`` block or decorated function.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> before = minidl.is_grad_enabled()
+    >>> _ = minidl.set_grad_enabled(False)  # from here on
+    >>> with minidl.set_grad_enabled(True):
+    ...     minidl.is_grad_enabled()
+    True
+    >>> minidl.is_grad_enabled()
+    False
+    >>> _ = minidl.set_grad_enabled(before)
+    """
+
+    def __init__(self, enabled: bool):
+        super().__init__(enabled)
+        self._before = grad_mode.enabled
+        grad_mode.enabled = self.enabled
+
+    def __enter__(self):
+        self._outer.append(self._before)
+        grad_mode.enabled = self.enabled
+
+    def __call__(self, function: Callable) -> Callable:
+        grad_mode.enabled = self._before
+        return GradModeBlock(self.enabled)(function)
+
+
+def no_grad() -> GradModeBlock:
     """Compute without recording: for evaluation, and for changing parameters by hand.
 
     Examples
@@ -39,12 +70,12 @@ def no_grad() -> set_grad_enabled:
     ...     (w * 2).requires_grad
     False
     """
-    return set_grad_enabled(False)
+    return GradModeBlock(False)
 
 
-def enable_grad() -> set_grad_enabled:
+def enable_grad() -> GradModeBlock:
     """Record again inside a ``no_grad`` block."""
-    return set_grad_enabled(True)
+    return GradModeBlock(True)
 
 
 def is_grad_enabled() -> bool:

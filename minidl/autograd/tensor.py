@@ -6,6 +6,7 @@ each is attached to this class beside its formula, in ``minidl.functional`` (see
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,8 @@ class Tensor:
 
     Parameters
     ----------
-    data : array or anything ``numpy.asarray`` takes
-        An array is wrapped, not copied. :func:`tensor` copies, and makes Python floats float32.
+    data : array, or numbers in nested lists
+        An array is wrapped, not copied; :func:`tensor` copies. Python floats become float32.
     requires_grad : bool
         Whether ``backward`` shall leave a gradient here. Floating-point data only.
 
@@ -41,13 +42,15 @@ class Tensor:
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        if isinstance(data, Tensor):
-            data = data.data
-        self.data = data if is_array(data) else np.asarray(data)
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise TypeError(
+                f"requires_grad must be True or False, got {requires_grad!r}; minidl.empty(2, 3) makes a tensor of a shape"
+            )
+        self.data = _as_array(data)
         self.grad = None
         self.requires_grad = False
         self.origin = None
-        self.version = [0]  # how often the memory was changed in place; one cell shared by all views of it
+        self.version = [0]  # how often the memory was changed in place; one list for all tensors that share it
         if requires_grad:
             self.requires_grad_()
 
@@ -206,13 +209,19 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""
-        return _wrap(self.data, version=self.version)
+        result = _wrap(self.data)
+        _share_memory(self, result)
+        return result
 
     def clone(self) -> Tensor:
         """A copy that gradients flow through."""
         return self * 1 if self.requires_grad and grad_mode.enabled else _wrap(self.data.copy())
 
     # Changes in place
+
+    def shares_memory(self) -> bool:
+        """Whether another tensor that is still in use has the same memory: a view of this one, or what it is a view of."""
+        return any(other() is not None and other() is not self for other in self.version[1:])
 
     def changed(self) -> None:
         """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
@@ -226,7 +235,14 @@ class Tensor:
                 f"{kind} can't be changed in place while operations are recorded; "
                 "put the change inside `with minidl.no_grad():`, or write x = x + y instead of changing x"
             )
-        self.data[...] = values.data if isinstance(values, Tensor) else values
+        if isinstance(values, Tensor):
+            if values.requires_grad and grad_mode.enabled:
+                raise RuntimeError(
+                    "the values require grad, and writing them into another tensor's memory is not recorded; "
+                    "write values.detach(), or use the values themselves"
+                )
+            values = values.data
+        self.data[...] = values
         self.changed()
         return self
 
@@ -249,7 +265,12 @@ class Tensor:
             elif isinstance(target, Tensor):
                 device, dtype = target.device, target.dtype
             else:
-                dtype = target
+                try:
+                    dtype = np.dtype(target)
+                except TypeError:
+                    raise TypeError(
+                        f"to() takes a device, 'cpu' or 'cuda', a dtype or a Tensor, got {target!r}"
+                    ) from None
         result = self
         if dtype is not None and np.dtype(dtype) != self.dtype:
             result = result.astype(dtype)
@@ -302,28 +323,41 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     tensor([[1., 2.],
             [3., 4.]])
     """
-    if isinstance(data, Tensor):
-        data = data.data
-    if not is_array(data) and not isinstance(data, np.generic):
-        data = np.asarray(data)
-        if data.dtype == object:
-            raise TypeError("data must be numbers in nested lists of equal lengths, or an array")
-        dtype = dtype or (np.float32 if data.dtype == np.float64 else None)
-    array = data.astype(dtype or data.dtype)
+    array = _as_array(data, dtype)
+    array = array.astype(dtype or array.dtype)
     if device is not None:
         array = to_device(array, device)
     return Tensor(array, requires_grad)
 
 
-def _wrap(data: Any, origin: Any = None, version: list[int] | None = None) -> Tensor:
+def _as_array(data: Any, dtype: Any = None) -> Any:
+    """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
+    if isinstance(data, Tensor):
+        return data.data
+    array = data if is_array(data) else np.asarray(data)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"data must be numbers in nested lists of equal lengths, or an array, got {array.dtype}")
+    if is_array(data) or isinstance(data, np.generic) or array.dtype != np.float64:
+        return array
+    return array.astype(dtype or np.float32)
+
+
+def _wrap(data: Any, origin: Any = None) -> Tensor:
     """A Tensor around an array with none of the constructor's checks: the engine makes one per operation."""
     result = Tensor.__new__(Tensor)
     result.data = data
     result.grad = None
     result.requires_grad = origin is not None
     result.origin = origin
-    result.version = [0] if version is None else version
+    result.version = [0]
     return result
+
+
+def _share_memory(x: Tensor, view: Tensor) -> None:
+    """Note that a change of one is a change of the other: one version, with weak references to all that have it."""
+    version = view.version = x.version
+    for tensor in (x, view) if len(version) == 1 else (view,):
+        version.append(weakref.ref(tensor, version.remove))
 
 
 def tensor_method(*names: str) -> Callable:

@@ -11,7 +11,7 @@ from minidl import random
 from minidl.data.collate import default_collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
-from minidl.data.seeding import item_seed
+from minidl.data.seeding import check_generator, item_seed
 from minidl.data.workers import from_workers
 
 
@@ -102,11 +102,7 @@ class DataLoader:
             raise ValueError(f"multiprocessing_context must be one of {methods} here, got {multiprocessing_context!r}")
         if timeout < 0:
             raise ValueError(f"timeout must be at least 0, got {timeout}")
-        if generator is not None and not isinstance(generator, np.random.Generator):
-            raise TypeError(
-                f"generator must be a numpy.random.Generator, got {generator!r}; make one with "
-                "numpy.random.default_rng(seed)"
-            )
+        check_generator(generator)
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: a DataLoader needs at least one sample")
         self.dataset = dataset

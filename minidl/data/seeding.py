@@ -35,6 +35,14 @@ def mark_worker_process() -> None:
     _in_worker_process = True
 
 
+def check_generator(generator: object) -> None:
+    if generator is not None and not isinstance(generator, np.random.Generator):
+        raise TypeError(
+            f"generator must be a numpy.random.Generator, got {generator!r}; make one with "
+            "numpy.random.default_rng(seed)"
+        )
+
+
 @contextmanager
 def item_seed(epoch_key: int, index: int) -> Iterator[None]:
     """Within the block, for this thread: `augmentation_generator()` is that of item `index` in the epoch."""

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor
 from minidl.functional.activation import softmax
 from minidl.functional.dropout import dropout
-from minidl.functional.elementwise import astype, namespace, where
+from minidl.functional.elementwise import astype, data_of, namespace, where
 from minidl.functional.linear import matmul
 from minidl.functional.shape import swapaxes
 
@@ -95,17 +94,13 @@ def attention_weights(
     if attn_mask is None and not is_causal:
         return softmax(scores, -1)
     if is_causal:
-        attn_mask = namespace(_data(scores)).tri(*scores.shape[-2:], dtype=np.bool_)
-    if _data(attn_mask).dtype == np.bool_:
+        attn_mask = namespace(scores).tri(*scores.shape[-2:], dtype=np.bool_)
+    if data_of(attn_mask).dtype == np.bool_:
         scores = where(attn_mask, scores, -math.inf)
     else:
         scores = scores + astype(attn_mask, scores.dtype)
     # a query that sees no key: its scores are all -inf, which softmax would turn into 0/0
-    blind = _data(scores).max(-1, keepdims=True, initial=-math.inf) == -math.inf  # (..., L, 1)
+    blind = data_of(scores).max(-1, keepdims=True, initial=-math.inf) == -math.inf  # (..., L, 1)
     if not blind.any():
         return softmax(scores, -1)
     return where(blind, 0.0, softmax(where(blind, 0.0, scores), -1))
-
-
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x

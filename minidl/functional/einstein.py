@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from minidl.autograd import Function, Tensor
+from minidl.autograd import Function
 from minidl.functional.elementwise import namespace
 from minidl.functional.indexing import Index
 from minidl.functional.reduce import broadcast_to
@@ -16,6 +16,8 @@ __all__ = ["einsum"]
 
 class Einsum(Function):
     """y[output letters] = sum over all other letters of the product of the operands; no letter twice in an operand."""
+
+    is_view = True  # of a single operand with no letter to sum over, NumPy only rearranges the axes
 
     def __init__(self, letters: list[str], output: str):
         self.letters, self.output_letters = letters, output
@@ -117,7 +119,7 @@ def _diagonals(x: Any, letters: str) -> tuple[Any, str]:
             raise ValueError(
                 f"einsum: letter {letter!r} stands for axes of sizes {x.shape[0]} and {x.shape[1]} of one operand"
             )
-        positions = namespace(x.data if isinstance(x, Tensor) else x).arange(x.shape[0])
+        positions = namespace(x).arange(x.shape[0])
         x = Index((positions, positions), distinct=True)(x)
         return _diagonals(x, letter + "".join(letters[axis] for axis in rest))
     return x, letters

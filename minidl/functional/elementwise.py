@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels
-from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method, to_device
+from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, not_promoted, tensor_method, to_device
 from minidl.functional import error_function
 from minidl.kernels import array_module
 
@@ -26,11 +26,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+def data_of(x: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return x.data if isinstance(x, Tensor) else x
+
+
 def namespace(*values: Any) -> Any:
-    """The array library of the first array among `values`; NumPy if all are plain numbers."""
+    """The array library of the first array or Tensor among `values`; NumPy if all are plain numbers."""
     for value in values:
         if type(value) is np.ndarray:
             return np
+        value = data_of(value)
         if is_array(value):
             return array_module(value)
     return np
@@ -146,7 +152,7 @@ class Minimum(Function):
 
 def _share(loses: Any, ties: Any, dy: Any) -> Any:
     """0 where it `loses`, 1/2 where it `ties`, 1 elsewhere, in the dtype of dy: a constant, so an array."""
-    loses, ties = (mask.data if isinstance(mask, Tensor) else mask for mask in (loses, ties))
+    loses, ties = data_of(loses), data_of(ties)
     return 1 - loses.astype(dy.dtype) - ties.astype(dy.dtype) / 2
 
 
@@ -208,7 +214,7 @@ def remainder(x1: Any, x2: Any) -> Any:
 @tensor_method("__floordiv__", "floor_divide")
 def floor_divide(x1: Any, x2: Any) -> Any:
     """floor(x1 / x2); its gradient is 0."""
-    return _unrecorded(lambda x1, x2: x1 // x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 // x2, x1, x2)
 
 
 @tensor_method("maximum")
@@ -230,18 +236,35 @@ tensor_method("__rmod__")(lambda x2, x1: Remainder()(x1, x2))
 tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
 
 
-def _in_place(name: str, operation: Any) -> None:
-    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
+KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed in place may not need a higher one
 
-    def method(self: Tensor, other: Any) -> Tensor:
+
+def _in_place(name: str, operation: Any) -> None:
+    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to.
+
+    A recorded change is refused where another tensor shares the memory, for that one would not see it.
+    """
+
+    def method(self: Tensor, other: Any, alpha: float = 1) -> Tensor:
+        if alpha != 1:
+            other = other * alpha
         needs_grad = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
         result = operation(self, other)
         if result.shape != self.shape:
             raise ValueError(
                 f"{name}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
             )
+        if KINDS[result.dtype.kind] > KINDS[self.dtype.kind]:
+            raise TypeError(f"{name}: the result is {result.dtype}, which a tensor of {self.dtype} can't hold")
         if not (needs_grad and is_grad_enabled()) or self.is_leaf and self.requires_grad:
             return self.assign_(result)  # which refuses a leaf that requires grad
+        if self.shares_memory():
+            raise RuntimeError(
+                f"{name} in place would be lost on the tensors that this one is a view of, or that are views of it; "
+                "write x = x + y instead of x += y, or change x inside `with minidl.no_grad():`"
+            )
+        if result.dtype != self.dtype:
+            result = result.astype(self.dtype)
         self.data, self.origin, self.version = result.data, result.origin, result.version
         self.requires_grad = True
         return self
@@ -526,9 +549,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     tensor([0., 2.])
     """
     if not recordable(x1, x2):
-        values = condition.data if isinstance(condition, Tensor) else condition
-        chosen = namespace(values, x1, x2).where(values, x1, x2)
-        return Tensor(chosen) if isinstance(condition, Tensor) else chosen
+        return unrecorded(namespace(condition, x1, x2).where, condition, x1, x2)
     return Where()(condition, x1, x2)
 
 
@@ -549,11 +570,11 @@ clamp = clip
 # Of no gradient, or 0 everywhere
 
 
-def _unrecorded(compute: Any, *values: Any) -> Any:
+def unrecorded(compute: Any, *values: Any) -> Any:
     """Compute on the arrays; a Tensor that nothing is recorded of if any value was a Tensor."""
-    arrays = [value.data if isinstance(value, Tensor) else value for value in values]
+    arrays = [data_of(value) for value in values]
     result = compute(*arrays)
-    return Tensor(result) if recordable(*values) else result
+    return Tensor(not_promoted(result, arrays)) if recordable(*values) else result
 
 
 class Flat(Function):
@@ -568,8 +589,7 @@ class Flat(Function):
         return self.compute(x)
 
     def backward(self, dy, inputs, output):
-        data = dy.data if isinstance(dy, Tensor) else dy
-        return where(namespace(data).zeros(data.shape, bool), dy, 0)  # not dy * 0, which is NaN for an infinite dy
+        return where(namespace(dy).zeros(dy.shape, bool), dy, 0)  # not dy * 0, which is NaN for an infinite dy
 
 
 @tensor_method()
@@ -604,80 +624,80 @@ def round(x: Any, decimals: int = 0) -> Any:
 @tensor_method("__eq__", "eq")
 def eq(x1: Any, x2: Any) -> Any:
     """x1 == x2, as booleans."""
-    return _unrecorded(lambda x1, x2: x1 == x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 == x2, x1, x2)
 
 
 @tensor_method("__ne__", "ne")
 def ne(x1: Any, x2: Any) -> Any:
     """x1 != x2, as booleans."""
-    return _unrecorded(lambda x1, x2: x1 != x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 != x2, x1, x2)
 
 
 @tensor_method("__lt__", "lt")
 def lt(x1: Any, x2: Any) -> Any:
     """x1 < x2, as booleans."""
-    return _unrecorded(lambda x1, x2: x1 < x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 < x2, x1, x2)
 
 
 @tensor_method("__le__", "le")
 def le(x1: Any, x2: Any) -> Any:
     """x1 <= x2, as booleans."""
-    return _unrecorded(lambda x1, x2: x1 <= x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 <= x2, x1, x2)
 
 
 @tensor_method("__gt__", "gt")
 def gt(x1: Any, x2: Any) -> Any:
     """x1 > x2, as booleans."""
-    return _unrecorded(lambda x1, x2: x1 > x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 > x2, x1, x2)
 
 
 @tensor_method("__ge__", "ge")
 def ge(x1: Any, x2: Any) -> Any:
     """x1 >= x2, as booleans."""
-    return _unrecorded(lambda x1, x2: x1 >= x2, x1, x2)
+    return unrecorded(lambda x1, x2: x1 >= x2, x1, x2)
 
 
 @tensor_method()
 def logical_and(x1: Any, x2: Any) -> Any:
     """Whether both x1 and x2 are true (not 0)."""
-    return _unrecorded(lambda x1, x2: namespace(x1, x2).logical_and(x1, x2), x1, x2)
+    return unrecorded(lambda x1, x2: namespace(x1, x2).logical_and(x1, x2), x1, x2)
 
 
 @tensor_method()
 def logical_or(x1: Any, x2: Any) -> Any:
     """Whether x1 or x2 or both are true (not 0)."""
-    return _unrecorded(lambda x1, x2: namespace(x1, x2).logical_or(x1, x2), x1, x2)
+    return unrecorded(lambda x1, x2: namespace(x1, x2).logical_or(x1, x2), x1, x2)
 
 
 @tensor_method()
 def logical_not(x: Any) -> Any:
     """Whether x is not true (is 0)."""
-    return _unrecorded(lambda x: namespace(x).logical_not(x), x)
+    return unrecorded(lambda x: namespace(x).logical_not(x), x)
 
 
 # On integers bit by bit, on booleans the logical functions above
-tensor_method("__and__", "__rand__")(lambda x1, x2: _unrecorded(lambda x1, x2: x1 & x2, x1, x2))
-tensor_method("__or__", "__ror__")(lambda x1, x2: _unrecorded(lambda x1, x2: x1 | x2, x1, x2))
-tensor_method("__xor__", "__rxor__")(lambda x1, x2: _unrecorded(lambda x1, x2: x1 ^ x2, x1, x2))
-tensor_method("__invert__")(lambda x: _unrecorded(lambda x: ~x, x))
+tensor_method("__and__", "__rand__")(lambda x1, x2: unrecorded(lambda x1, x2: x1 & x2, x1, x2))
+tensor_method("__or__", "__ror__")(lambda x1, x2: unrecorded(lambda x1, x2: x1 | x2, x1, x2))
+tensor_method("__xor__", "__rxor__")(lambda x1, x2: unrecorded(lambda x1, x2: x1 ^ x2, x1, x2))
+tensor_method("__invert__")(lambda x: unrecorded(lambda x: ~x, x))
 
 
 @tensor_method()
 def isnan(x: Any) -> Any:
     """Where x is NaN, as booleans."""
-    return _unrecorded(lambda x: namespace(x).isnan(x), x)
+    return unrecorded(lambda x: namespace(x).isnan(x), x)
 
 
 @tensor_method()
 def isinf(x: Any) -> Any:
     """Where x is infinite, as booleans."""
-    return _unrecorded(lambda x: namespace(x).isinf(x), x)
+    return unrecorded(lambda x: namespace(x).isinf(x), x)
 
 
 @tensor_method()
 def isfinite(x: Any) -> Any:
     """Where x is neither infinite nor NaN, as booleans."""
-    return _unrecorded(lambda x: namespace(x).isfinite(x), x)
+    return unrecorded(lambda x: namespace(x).isfinite(x), x)
 
 
 # Another dtype, another device
@@ -702,6 +722,7 @@ class Move(Function):
     """y = x on another device."""
 
     saves_inputs = False
+    is_view = True  # where x is there already
 
     def __init__(self, device):
         self.device_to = device
@@ -719,7 +740,7 @@ def astype(x: Any, dtype: Any) -> Any:
     """x in another dtype."""
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
-        return _unrecorded(lambda x: x.astype(dtype), x)
+        return unrecorded(lambda x: x.astype(dtype), x)
     return Astype(dtype)(x)
 
 

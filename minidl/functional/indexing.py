@@ -7,22 +7,14 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
-from minidl.functional.elementwise import namespace, where
+from minidl.functional.elementwise import data_of, namespace, where
 from minidl.functional.reduce import ValuesAndIndices, broadcast_to, normalize_axes
 from minidl.functional.shape import reshape
 
 __all__ = [
-    "gather",
-    "index",
-    "index_add",
-    "index_select",
-    "masked_fill",
-    "masked_select",
-    "one_hot",
-    "sort",
-    "take_along_dim",
-    "topk",
-]
+    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "one_hot", "sort",
+    "take_along_dim", "topk",
+]  # fmt: skip
 
 
 class Index(Function):
@@ -36,7 +28,10 @@ class Index(Function):
 
     def forward(self, x):
         self.saved = x.shape
-        return x[self.key]
+        y = x[self.key]
+        if isinstance(y, np.generic):  # integers for all axes: a 0-d view, not a copied number
+            y = x[(*self.key, ...) if isinstance(self.key, tuple) else (self.key, ...)]
+        return y
 
     def backward(self, dy, inputs, output):
         # dx[key] += dy
@@ -97,7 +92,7 @@ def _plain(part: Any, x: Any) -> Any:
         raise IndexError(f"an index must hold integers or booleans, got {part.dtype}")
     if hasattr(part, "dtype") and part.ndim == 0 and part.dtype.kind in "iu":
         return int(part)
-    return namespace(_data(x)).asarray(part) if isinstance(part, np.ndarray) else part
+    return namespace(x).asarray(part) if isinstance(part, np.ndarray) else part
 
 
 @tensor_method("__getitem__")
@@ -172,7 +167,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
     `dim` None takes from the flattened x. `distinct` promises that no number of x is taken twice, which makes the
     gradient faster.
     """
-    positions = _data(indices)
+    positions = data_of(indices)
     if x.ndim == 0:
         return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
     if dim is None:
@@ -194,7 +189,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 
     Along the other axes `index` may be shorter than x.
     """
-    positions = _data(index)
+    positions = data_of(index)
     if x.ndim == 0 or positions.ndim == 0:
         shape = tuple(positions.shape)
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
@@ -217,7 +212,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """The entries `index` (one axis of integers) of x along `dim`."""
     (axis,) = normalize_axes(dim, x.ndim) or (0,)
-    positions = _data(index)
+    positions = data_of(index)
     if positions.ndim > 1:
         raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
     if x.ndim == 0:
@@ -237,7 +232,7 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
 def masked_select(x: Any, mask: Any) -> Any:
     """The values of x where `mask` is true, in one axis."""
     shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
-    return index(broadcast_to(x, shape), namespace(_data(mask)).broadcast_to(_data(mask), shape))
+    return index(broadcast_to(x, shape), namespace(mask).broadcast_to(data_of(mask), shape))
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Any:
@@ -250,7 +245,7 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    positions = _data(indices)
+    positions = data_of(indices)
     if positions.dtype.kind not in "iu":
         raise TypeError(f"indices must be integers, got {positions.dtype}")
     count = num_classes if num_classes != -1 else int(positions.max()) + 1
@@ -264,9 +259,8 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 @tensor_method()
 def sort(x: Any, dim: int = -1, descending: bool = False) -> ValuesAndIndices:
     """The values in order along `dim`, and where each came from; equal values keep their order."""
-    data = x.data if isinstance(x, Tensor) else x
-    (axis,) = normalize_axes(dim, data.ndim) or (None,)
-    xp = namespace(data)
+    data, xp = data_of(x), namespace(x)
+    (axis,) = normalize_axes(dim, x.ndim) or (None,)
     if axis is None:
         order = xp.zeros((), np.int64)
     elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
@@ -288,7 +282,3 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True) -> ValuesAndIndice
     values, indices = sort(x, dim, descending=largest)
     front = (slice(None),) * axis + (slice(0, k),) if x.ndim else ()
     return ValuesAndIndices(values[front], indices[front])
-
-
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x

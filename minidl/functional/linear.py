@@ -150,6 +150,8 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
         )
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: b must be ({w.shape[0]},) for w {tuple(w.shape)}, got {tuple(b.shape)}")
+    if b is not None and b.dtype != w.dtype:
+        raise TypeError(f"linear: b must have the dtype of w, {w.dtype}, got {b.dtype}")
     rows = x if x.ndim == 2 else reshape(x, (-1 if x.size else _rows(x), x.shape[-1]))
     y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
     return y if x.ndim == 2 else reshape(y, (*x.shape[:-1], w.shape[0]))

@@ -40,6 +40,15 @@ def _check_same_shape(name: str, x: Any, target: Any) -> None:
             f"{name}: input and target must have the same shape, got {tuple(x.shape)} and {tuple(target.shape)}; "
             "a target of shape (N,) for an input (N, 1) would be broadcast to (N, N)"
         )
+    _check_same_float(name, x, target)
+
+
+def _check_same_float(name: str, x: Any, target: Any) -> None:
+    if x.dtype.kind == target.dtype.kind == "f" and x.dtype != target.dtype:
+        raise TypeError(
+            f"{name}: input and target must have the same floating-point type, got {x.dtype} and {target.dtype}; "
+            f"convert with target.astype({str(x.dtype)!r})"
+        )
 
 
 def _check_float(name: str, x: Any) -> None:
@@ -138,6 +147,11 @@ def cross_entropy(
     log_p = log_softmax(input, axis)
     classes = input.shape[axis]
     if target.dtype.kind == "f":
+        if target.ndim < input.ndim:
+            raise TypeError(
+                f"cross_entropy: target must hold class numbers (integers), or probabilities of the shape of input "
+                f"{tuple(input.shape)}, got {target.dtype} of shape {tuple(target.shape)}"
+            )
         _check_same_shape("cross_entropy with probabilities", input, target)
         q = target * (1 - label_smoothing) + label_smoothing / classes
         terms = log_p * q if weight is None else log_p * q * _along(weight, axis, input.ndim)
@@ -318,6 +332,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
     ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
     """
+    _check_same_float("kl_div", input, target)
     if log_target:
         losses = exp(target) * (target - input)
     else:

@@ -220,15 +220,9 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     def bounds(i: int, size: int, n: int) -> slice:
         return slice(i * n // size, -(-(i + 1) * n // size))
 
-    return stack(
-        [
-            stack(
-                [mean(x[..., bounds(i, rows, height), bounds(j, columns, width)], (-2, -1)) for j in range(columns)], -1
-            )
-            for i in range(rows)
-        ],
-        -2,
-    )
+    # the mean over a rectangle is the mean over its columns of the means over its rows
+    x = stack([mean(x[..., bounds(i, rows, height), :], -2) for i in range(rows)], -2)  # (N, C, rows, W)
+    return stack([mean(x[..., bounds(j, columns, width)], -1) for j in range(columns)], -1)
 
 
 def global_avg_pool2d(x: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, tensor_method
-from minidl.functional.elementwise import abs, exp, maximum, minimum, namespace, sign, sqrt, where
+from minidl.functional.elementwise import abs, data_of, exp, maximum, minimum, namespace, sign, sqrt, unrecorded, where
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "norm",
@@ -110,7 +110,7 @@ class Extreme(Function):
         x = inputs[0]
         y = with_reduced_axes(output, self.axes, x.ndim)
         chosen = (x == y) | ((x != x) & (y != y)) if self.nan_ties else x == y
-        chosen = chosen.data if isinstance(chosen, Tensor) else chosen
+        chosen = data_of(chosen)
         share = chosen.astype(dy.dtype) / chosen.sum(self.axes, keepdims=True).astype(dy.dtype)
         return with_reduced_axes(dy, self.axes, x.ndim) * share
 
@@ -234,15 +234,12 @@ def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
 
 
 def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
-    data = x.data if isinstance(x, Tensor) else x
-    if dim is not None:
-        (dim,) = normalize_axes(dim, data.ndim) or (None,)
-    if any_empty(data.shape, normalize_axes(dim, data.ndim)):
-        raise ValueError(f"{name} of no values: x has shape {data.shape} and dim is {dim}")
-    indices = namespace(data).asarray(getattr(data, name)(dim))
-    if keepdim and data.ndim:
-        indices = with_reduced_axes(indices, normalize_axes(dim, data.ndim), data.ndim)
-    return Tensor(indices) if isinstance(x, Tensor) else indices
+    axes = normalize_axes(dim, x.ndim)
+    if any_empty(x.shape, axes):
+        raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
+    (axis,) = axes if dim is not None and axes else (None,)
+    indices = unrecorded(lambda x: namespace(x).asarray(getattr(x, name)(axis)), x)
+    return with_reduced_axes(indices, axes, x.ndim) if keepdim else indices
 
 
 @tensor_method()
@@ -356,9 +353,8 @@ def any(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 
 
 def _truth(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
-    data = x.data if isinstance(x, Tensor) else x
-    result = getattr(data, name)(normalize_axes(dim, data.ndim), keepdims=keepdim)
-    return Tensor(result) if isinstance(x, Tensor) else result
+    axes = normalize_axes(dim, x.ndim)
+    return unrecorded(lambda x: getattr(x, name)(axes, keepdims=keepdim), x)
 
 
 @tensor_method()

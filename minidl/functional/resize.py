@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor
 from minidl.functional.elementwise import namespace
 from minidl.functional.indexing import index_select
 
@@ -87,9 +86,8 @@ def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corn
     place = np.arange(size)
     place = place * ((n - 1) / max(size - 1, 1)) if align_corners else np.maximum((place + 0.5) * ratio - 0.5, 0)
     p = np.minimum(np.floor(place), n - 1)
-    data = x.data if isinstance(x, Tensor) else x
     u = (place - p).astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
-    u = namespace(data).asarray(u)
+    u = namespace(x).asarray(u)
     # y[i] = x[p] * (1 - u) + x[p + 1] * u
     return _take(x, axis, p) * (1 - u) + _take(x, axis, np.minimum(p + 1, n - 1)) * u
 

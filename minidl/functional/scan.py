@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.elementwise import namespace
+from minidl.autograd import Function, tensor_method
+from minidl.functional.elementwise import data_of, namespace
 from minidl.functional.reduce import Axes, normalize_axes, with_reduced_axes
 from minidl.functional.shape import flip, stack
 
@@ -39,8 +39,7 @@ class Prod(Function):
 
 def ones_like(x: Any) -> Any:
     """An array of ones in the shape of x."""
-    data = x.data if isinstance(x, Tensor) else x
-    return namespace(data).ones_like(data)
+    return namespace(x).ones_like(data_of(x))
 
 
 class Cumsum(Function):

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.elementwise import namespace, where
+from minidl.functional.elementwise import data_of, namespace, where
 from minidl.functional.reduce import broadcast_to, normalize_axes
 
 __all__ = [
@@ -33,6 +34,9 @@ class Reshape(Function):
 
     def forward(self, x):
         self.saved = x.shape
+        if x.ndim == 4 and len(self.new_shape) == 2 and self.new_shape[0] == x.shape[0] and not x.flags.c_contiguous:
+            if x.transpose(0, 2, 3, 1).flags.c_contiguous:  # images flattened: no view, and a slow copy otherwise
+                x = kernels.memory_order.channels_first(x)
         return x.reshape(self.new_shape)
 
     def backward(self, dy, inputs, output):
@@ -134,8 +138,11 @@ def _known(sizes: Sequence[int]) -> int:
 
 
 @tensor_method("reshape", "view")
-def reshape(x: Any, *shape: int | Sequence[int], order: str = "C") -> Any:
+def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
     """x in another shape with as many numbers; one size may be -1, meaning "what is left".
+
+    The result shares the memory of x where the memory order allows, and is a copy elsewhere (also of a convolution's
+    output, whose channels stand last in memory); ``view`` is the same function, where PyTorch's refuses to copy.
 
     Examples
     --------
@@ -157,6 +164,12 @@ def reshape(x: Any, *shape: int | Sequence[int], order: str = "C") -> Any:
 
 
 view = reshape
+
+
+@tensor_method()
+def view_as(x: Any, other: Any) -> Any:
+    """x in the shape of `other`."""
+    return reshape(x, tuple(other.shape))
 
 
 @tensor_method()
@@ -402,7 +415,7 @@ def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
             places = np.arange(-low, n + high)
             mirrored = n - 1 - np.abs(n - 1 - np.abs(places))  # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
             places = mirrored if mode == "reflect" else np.clip(places, 0, n - 1)
-            x = x[(slice(None),) * axis + (namespace(_data(x)).asarray(places),)]
+            x = x[(slice(None),) * axis + (namespace(x).asarray(places),)]
     return x
 
 
@@ -422,13 +435,13 @@ def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
     """True on and below the given diagonal of the last two axes."""
     if x.ndim < 2:
         raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
-    return namespace(_data(x)).tri(*x.shape[-2:], diagonal, dtype=bool)
+    return namespace(x).tri(*x.shape[-2:], diagonal, dtype=bool)
 
 
 @tensor_method()
 def contiguous(x: Any) -> Any:
     """x in C-ordered memory; itself if it is so already."""
-    return x if _data(x).flags.c_contiguous else Contiguous()(x)
+    return x if data_of(x).flags.c_contiguous else Contiguous()(x)
 
 
 class Contiguous(Function):
@@ -441,7 +454,3 @@ class Contiguous(Function):
 
     def backward(self, dy, inputs, output):
         return dy
-
-
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x

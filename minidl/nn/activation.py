@@ -22,9 +22,9 @@ class ReLU(Module):
 class LeakyReLU(Module):
     """x where x > 0, ``negative_slope * x`` elsewhere."""
 
-    def __init__(self, negative_slope: float = 0.01):
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
         super().__init__()
-        self.negative_slope = negative_slope
+        self.negative_slope, self.inplace = negative_slope, inplace  # inplace: as in ReLU
 
     def forward(self, x: Any) -> Any:
         return F.leaky_relu(x, self.negative_slope)
@@ -36,9 +36,9 @@ class LeakyReLU(Module):
 class ELU(Module):
     """x where x > 0, ``alpha * (e^x - 1)`` elsewhere."""
 
-    def __init__(self, alpha: float = 1.0):
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__()
-        self.alpha = alpha
+        self.alpha, self.inplace = alpha, inplace  # inplace: as in ReLU
 
     def forward(self, x: Any) -> Any:
         return F.elu(x, self.alpha)
@@ -77,6 +77,10 @@ class Tanh(Module):
 
 class SiLU(Module):
     """x * sigmoid(x)."""
+
+    def __init__(self, inplace: bool = False):
+        super().__init__()
+        self.inplace = inplace  # as in ReLU
 
     def forward(self, x: Any) -> Any:
         return F.silu(x)

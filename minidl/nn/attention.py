@@ -167,7 +167,7 @@ class MultiheadAttention(Module):
 
     def _split_heads(self, x: Any) -> Any:
         """(N, L, E) -> (N, heads, L, E/heads)"""
-        return F.swapaxes(F.reshape(x, (*x.shape[:2], self.num_heads, -1 if x.size else 0)), 1, 2)
+        return F.swapaxes(F.reshape(x, (*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads)), 1, 2)
 
     def _joint_mask(self, q: Any, k: Any, key_padding_mask: Any, attn_mask: Any, is_causal: bool) -> Any:
         """All masks in one: booleans, True for what is seen, if all are; else numbers to be added to the scores."""

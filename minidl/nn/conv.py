@@ -21,6 +21,11 @@ class _Conv(Module):
             raise ValueError(
                 f"groups must divide in_channels and out_channels, got {groups}, {in_channels} and {out_channels}"
             )
+        if isinstance(padding, str):
+            if padding not in ("same", "valid"):
+                raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
+            if padding == "same" and stride not in (1, (1, 1)):
+                raise ValueError(f"padding='same' needs stride 1, got {stride}")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
         self.groups = groups

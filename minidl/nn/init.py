@@ -1,6 +1,7 @@
 """Initial values: random numbers whose spread keeps signals neither growing nor dying from layer to layer.
 
-Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. All write into the tensor and return it.
+Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. All write into the tensor and return it; an
+array, such as ``weight.data``, is taken too, before anything was computed with the tensor that holds it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from minidl import random
 from minidl.autograd import Tensor, no_grad
+from minidl.kernels import array_module
 
 
 def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
@@ -37,6 +39,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
+    if not isinstance(tensor, Tensor):
+        tensor[...] = array_module(tensor).asarray(values, tensor.dtype)
+        return tensor
     with no_grad():
         return tensor.assign_(Tensor(np.asarray(values, tensor.dtype)).to(tensor.device))
 
@@ -81,13 +86,13 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
     """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky relu."""
-    bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / _fan(tensor, mode))
+    bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / max(1, _fan(tensor, mode)))
     return uniform_(tensor, -bound, bound)
 
 
 def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
     """Normal with std = gain / sqrt(fan) (He et al., 2015, equation 10); `a` is the slope of a leaky relu."""
-    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(max(1, _fan(tensor, mode))))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:

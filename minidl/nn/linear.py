@@ -14,6 +14,8 @@ from minidl.nn.module import Module, Parameter
 
 def new_parameter(*shape: int) -> Parameter:
     """A float32 parameter whose values an initializer writes next."""
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
+        raise ValueError(f"the sizes of a layer must be integers from 0 up, got weights of shape {shape}")
     return Parameter(np.zeros(shape, np.float32))
 
 

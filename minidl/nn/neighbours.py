@@ -1,8 +1,8 @@
 """Neighbours in a Sequential that are computed together: one table, and the switch that turns it off.
 
-The result is that of the modules one after the other. A group is taken apart wherever someone could see what passes
-between its modules: under a forward hook on any of them, where a subclass has a forward of its own, and inside
-``minidl.fusion(False)``.
+The result is that of the modules one after the other, bit for bit where no sum is taken in another order. A group is
+taken apart wherever someone could see what passes between its modules: under a forward hook on any of them, where a
+subclass has a forward of its own, and inside ``minidl.fusion(False)``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from minidl import functional as F
-from minidl.kernels import conv2d_relu_pool, pair
+from minidl.kernels import conv2d_relu_pool
 from minidl.nn.activation import ReLU
 from minidl.nn.conv import Conv2d
 from minidl.nn.module import Module
 from minidl.nn.pool import MaxPool2d
+from minidl.nn.resize import Upsample
 
 _fusion: ContextVar[bool] = ContextVar("minidl_fusion", default=True)
 
@@ -56,16 +57,20 @@ def _fits_conv_relu(conv: Conv2d, relu: ReLU) -> bool:
 
 def _fits_conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> bool:
     """Windows side by side, without a border, and few enough numbers in each for a byte to say which."""
-    window, stride = pair(pool.kernel_size, "kernel_size", 1), pair(pool.stride, "stride", 1)
+    size, stride = _two(pool.kernel_size), _two(pool.stride)
     return (
         _fits_conv_relu(conv, relu)
-        and stride == window
-        and window[0] * window[1] <= conv2d_relu_pool.MAX_POOL_SIZE
-        and pair(pool.padding, "padding") == (0, 0)
-        and pair(pool.dilation, "dilation", 1) == (1, 1)
+        and stride == size
+        and size[0] * size[1] <= conv2d_relu_pool.MAX_POOL_SIZE
+        and pool.padding in (0, (0, 0))
+        and pool.dilation in (1, (1, 1))
         and not pool.ceil_mode
         and not pool.return_indices
     )
+
+
+def _two(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else tuple(size)
 
 
 def _conv_relu(conv: Conv2d, relu: ReLU, x: Any) -> Any:
@@ -78,12 +83,29 @@ def _conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d, x: Any) -> Any:
     return F.conv2d_relu_pool(x, conv.weight, conv.bias, pool.kernel_size, *geometry)
 
 
+def _fits_upsample_conv(upsample: Upsample, conv: Conv2d) -> bool:
+    """Nearest, by 2, and windows of 3 x 3 that see the same size."""
+    return (
+        upsample.mode == "nearest"
+        and upsample.size is None
+        and upsample.scale_factor in (2, (2, 2))
+        and conv.kernel_size == (3, 3)
+        and conv.padding in ((1, 1), "same")
+        and (conv.stride, conv.dilation, conv.groups) == ((1, 1), (1, 1), 1)
+    )
+
+
+def _upsample_conv(upsample: Upsample, conv: Conv2d, x: Any) -> Any:
+    return F.upsample_conv2d(x, conv.weight, conv.bias)
+
+
 # The first row that matches is taken: longer ones stand before their beginnings.
 NEIGHBOURS = (
     Neighbours((Conv2d, ReLU, MaxPool2d), _fits_conv_relu_pool, _conv_relu_pool),
     Neighbours((Conv2d, ReLU), _fits_conv_relu, _conv_relu),
+    Neighbours((Upsample, Conv2d), _fits_upsample_conv, _upsample_conv),
 )
-_FIRST_TYPES = {row.types[0] for row in NEIGHBOURS}
+_ROWS = {first: [row for row in NEIGHBOURS if row.types[0] is first] for first in {row.types[0] for row in NEIGHBOURS}}
 
 
 def call_in_order(modules: list[Module], x: Any) -> Any:
@@ -94,7 +116,7 @@ def call_in_order(modules: list[Module], x: Any) -> Any:
         return x
     i = 0
     while i < len(modules):
-        row = _row_at(modules, i) if type(modules[i]) in _FIRST_TYPES else None
+        row = _row_at(modules, i)
         if row is None:
             x = modules[i](x)
             i += 1
@@ -106,13 +128,16 @@ def call_in_order(modules: list[Module], x: Any) -> Any:
 
 def _row_at(modules: list[Module], i: int) -> Neighbours | None:
     """The row of the table that describes the modules from number `i` on, if they may be computed together."""
-    for row in NEIGHBOURS:
+    for row in _ROWS.get(type(modules[i]), ()):
         group = modules[i : i + len(row.types)]
         # the very types: a subclass may compute something else
-        if tuple(map(type, group)) == row.types and not any(map(_is_watched, group)) and row.fits(*group):
+        if tuple([type(module) for module in group]) == row.types and row.fits(*group) and not _watched(group):
             return row
     return None
 
 
-def _is_watched(module: Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
+def _watched(group: list[Module]) -> bool:
+    for module in group:
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__:
+            return True
+    return False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.autograd import Tensor, no_grad
+from minidl.autograd import Tensor
 from minidl.nn.module import Module
+from minidl.nn.utils import evaluation_mode
 
 
 def summary(model: Module, *inputs: Any) -> str:
@@ -41,16 +42,12 @@ def summary(model: Module, *inputs: Any) -> str:
             rows.append((f"{name} ({type(module).__name__})".strip(), ", ".join(_shapes(output)), f"{own:,}"))
 
         handles.append(module.register_forward_hook(record))
-    modes = {module: module.training for module in model.modules()}
     try:
-        model.eval()
-        with no_grad():
+        with evaluation_mode(model):
             model(*(x if isinstance(x, Tensor) else Tensor(x) for x in inputs))
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
     counts = [parameter.numel() for parameter in model.parameters()]
     trainable = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
     totals = [("all", "", f"{sum(counts):,}"), ("trainable", "", f"{sum(trainable):,}")]

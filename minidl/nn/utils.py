@@ -1,11 +1,13 @@
-"""Help with gradients that grow too large."""
+"""Help with gradients that grow too large, and a mode for evaluation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from minidl.autograd import Tensor
+from minidl.autograd import Tensor, no_grad
+from minidl.nn.module import Module
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -39,3 +41,16 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """Limit every number of every gradient to +-clip_value."""
     for grad in _gradients(parameters):
         grad.assign_(grad.detach().clip(-clip_value, clip_value))
+
+
+@contextmanager
+def evaluation_mode(model: Module) -> Iterator[None]:
+    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -46,6 +46,8 @@ class Adagrad(Optimizer):
     array([0.9], dtype=float32)
     """
 
+    not_negative = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -63,12 +65,6 @@ class Adagrad(Optimizer):
             eps=eps,
         )
         super().__init__(params, defaults)
-
-    def check(self, group: dict[str, Any]) -> None:
-        super().check(group)
-        for name in ("lr_decay", "weight_decay", "initial_accumulator_value", "eps"):
-            if group[name] < 0:
-                raise ValueError(f"{name} must not be negative, got {group[name]}")
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         steps = self.count_steps(parameters)

@@ -48,6 +48,7 @@ class Adam(Optimizer):
     0.9
     """
 
+    not_negative = ("lr", "eps", "weight_decay")
     decoupled = False  # whether weight decay leaves the gradient alone
 
     def __init__(
@@ -64,10 +65,6 @@ class Adam(Optimizer):
         super().check(group)
         if not all(0 <= beta < 1 for beta in group["betas"]):
             raise ValueError(f"betas must be from 0 up to 1, got {group['betas']}")
-        if group["eps"] < 0 or group["weight_decay"] < 0:
-            raise ValueError(
-                f"eps and weight_decay must not be negative, got {group['eps']} and {group['weight_decay']}"
-            )
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         steps = self.count_steps(parameters)

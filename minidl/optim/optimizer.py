@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,8 @@ class Optimizer:
     state : dict
         For each parameter, what the optimizer remembers of it.
     """
+
+    not_negative: tuple[str, ...] = ("lr",)  # options
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, (Tensor, dict)):
@@ -69,8 +72,11 @@ class Optimizer:
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise if an option of a group makes no sense."""
-        if group["lr"] < 0:
-            raise ValueError(f"lr must not be negative, got {group['lr']}")
+        for name in self.not_negative:
+            if not isinstance(group[name], (numbers.Real, Tensor)):
+                raise TypeError(f"{name} must be a number, got {group[name]!r}")
+            if not group[name] >= 0:  # NaN is not
+                raise ValueError(f"{name} must not be negative, got {group[name]}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; the next ``backward`` starts from nothing."""
@@ -136,8 +142,15 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what :meth:`state_dict` gave, of this optimizer or of PyTorch's of the same name."""
+        if not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(f"the state of an optimizer has 'state' and 'param_groups', got {', '.join(state_dict)}")
         saved = state_dict["param_groups"]
         for group in saved:
+            absent = set(self.defaults) - set(group)
+            if absent:
+                raise ValueError(
+                    f"the saved groups have no {', '.join(sorted(absent))}: they are not those of {type(self).__name__}"
+                )
             changed = [name for name in ("amsgrad", "maximize") if group.get(name)]
             if changed:
                 raise ValueError(f"{type(self).__name__} has no {changed[0]}, which the saved state was made with")
@@ -149,6 +162,8 @@ class Optimizer:
         by_number = dict(zip(numbers, parameters))
         state: dict[Tensor, dict[str, Any]] = {}
         for number, values in state_dict["state"].items():
+            if int(number) not in by_number:
+                raise ValueError(f"the saved state is of parameter {number}, which no saved group has")
             parameter = by_number[int(number)]
             state[parameter] = {
                 # PyTorch keeps the number of the step as a tensor
@@ -175,6 +190,8 @@ def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
     lists: dict[Any, list[Tensor]] = {}
     for parameter in parameters:
         if parameter.grad is not None:
+            if not isinstance(parameter.grad, Tensor) or parameter.grad.shape != parameter.shape:
+                raise TypeError(f"a grad must be a Tensor of its parameter's shape, {parameter.shape}, or None")
             lists.setdefault((parameter.data.dtype, type(parameter.data)), []).append(parameter)
     return list(lists.values())
 

@@ -52,6 +52,8 @@ class RMSprop(Optimizer):
     array([0.8], dtype=float32)
     """
 
+    not_negative = ("lr", "eps", "weight_decay", "momentum", "alpha")
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -64,12 +66,6 @@ class RMSprop(Optimizer):
     ):
         defaults = dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered)
         super().__init__(params, defaults)
-
-    def check(self, group: dict[str, Any]) -> None:
-        super().check(group)
-        for name in ("eps", "weight_decay", "momentum", "alpha"):
-            if group[name] < 0:
-                raise ValueError(f"{name} must not be negative, got {group[name]}")
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         self.count_steps(parameters)

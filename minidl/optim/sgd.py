@@ -34,7 +34,7 @@ class SGD(Optimizer):
     dampening : float
         How much less of the gradient comes in.
     weight_decay : float
-        The strength of the pull towards 0; for plain SGD the same as an L2 penalty of half of it.
+        The strength of the pull towards 0; for plain SGD the same as `optim.L2(weight_decay)` on the same parameters.
     nesterov : bool
         Step from where the momentum leads.
 
@@ -50,6 +50,8 @@ class SGD(Optimizer):
     array([0.8], dtype=float32)
     """
 
+    not_negative = ("lr", "momentum", "weight_decay")
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -64,10 +66,6 @@ class SGD(Optimizer):
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
-        if group["momentum"] < 0 or group["weight_decay"] < 0:
-            raise ValueError(
-                f"momentum and weight_decay must not be negative, got {group['momentum']} and {group['weight_decay']}"
-            )
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("nesterov needs a momentum above 0 and no dampening")
 

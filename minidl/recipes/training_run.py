@@ -100,10 +100,16 @@ def train(
         "backend": kernels.current_backend(),
         "threads": kernels.get_num_threads(),
         "checkpoint": str(output / CHECKPOINT),
-        "pictures": [str(path) for path in _draw(output, recipe, history, model, test_data)],
+        "pictures": [],
     }
-    write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
+    _write_result(output, result, history)  # before what may fail
+    result["pictures"] = [str(path) for path in _draw(output, recipe, history, model, test_data)]
+    _write_result(output, result, history)
     return result
+
+
+def _write_result(output: Path, result: dict[str, Any], history: dict[str, list]) -> None:
+    write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
 
 
 def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:

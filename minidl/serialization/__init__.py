@@ -70,7 +70,7 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     writer(path, arrays)
 
 
-def load(path: Path | str) -> dict[str, Any]:
+def load(path: Path | str, weights_only: bool = True) -> dict[str, Any]:
     """Read the tensors in a file.
 
     Parameters
@@ -78,6 +78,8 @@ def load(path: Path | str) -> dict[str, Any]:
     path : path
         ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint.
         PyTorch is not needed, and nothing in the file is run.
+    weights_only : bool
+        As in ``torch.load``; here nothing else is ever read, and a file that asks for more is an error.
 
     Returns
     -------

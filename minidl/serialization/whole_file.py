@@ -13,6 +13,8 @@ def write_whole(path: Path | str, content: bytes | memoryview) -> None:
     Whoever reads `path` at any time, also after a crash, sees the old file or the new one.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist, so {path.name} cannot be written to it")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         with open(temporary, "xb") as file:

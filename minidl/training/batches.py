@@ -14,7 +14,7 @@ from minidl.nn import Module
 def as_dataset(data: Any) -> Dataset:
     """A tuple or list of arrays, or one array, as a dataset; what has a length and samples, as it is."""
     if isinstance(data, (tuple, list)):
-        return TensorDataset(*data)
+        return TensorDataset(*(part if hasattr(part, "dtype") else Tensor(part) for part in data))
     if isinstance(data, Tensor) or is_array(data):
         return TensorDataset(data)
     if hasattr(data, "__len__") and hasattr(data, "__getitem__"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minidl.serialization import write_whole
 from minidl.training.checkpoint import save_checkpoint
 from minidl.training.evaluation import evaluate
 
@@ -170,10 +172,11 @@ class CSVLogger(Callback):
         self.path = Path(path)
 
     def on_epoch_end(self, run: Run) -> None:
-        with open(self.path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(run.history)
-            writer.writerows(zip(*run.history.values()))
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(run.history)
+        writer.writerows(zip(*run.history.values()))
+        write_whole(self.path, text.getvalue().encode())
 
 
 class JSONLogger(Callback):
@@ -183,4 +186,4 @@ class JSONLogger(Callback):
         self.path = Path(path)
 
     def on_epoch_end(self, run: Run) -> None:
-        self.path.write_text(json.dumps(run.history, indent=2) + "\n", encoding="utf-8")
+        write_whole(self.path, (json.dumps(run.history, indent=2) + "\n").encode())

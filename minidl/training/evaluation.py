@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from minidl import functional as F
-from minidl.autograd import Tensor, no_grad
-from minidl.nn import Module
+from minidl.autograd import Tensor
+from minidl.nn import Module, utils
 from minidl.training.batches import as_loader, device_of_model, inputs_and_target, parts_of
 from minidl.training.measures import Measures, named_metrics
-
-
-@contextmanager
-def evaluation_mode(model: Module) -> Iterator[None]:
-    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def evaluate(
@@ -62,7 +48,7 @@ def evaluate(
     """
     measures = Measures(named_metrics(metrics))
     device = device_of_model(model)
-    with evaluation_mode(model):
+    with utils.evaluation_mode(model):
         for batch in as_loader(data, batch_size):
             inputs, target = inputs_and_target(batch, device)
             output = model(*inputs)
@@ -90,7 +76,7 @@ def predict(model: Module, data: Any, *, batch_size: int = 256) -> Tensor:
     """
     device = device_of_model(model)
     outputs = []
-    with evaluation_mode(model):
+    with utils.evaluation_mode(model):
         for batch in as_loader(data, batch_size):
             parts = parts_of(batch, device)
             outputs.append(model(*parts[: max(1, len(parts) - 1)]))

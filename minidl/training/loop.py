@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -130,6 +131,12 @@ def fit(
     >>> history["train_accuracy"][-1] > 0.9
     True
     """
+    if not isinstance(epochs, numbers.Integral):
+        raise TypeError(f"epochs must be an integer, got {epochs!r}")
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(f"loss must be a function, such as F.mse_loss or nn.CrossEntropyLoss(), got {loss!r}")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer must be one that was made, optim.SGD(model.parameters()) say, got {optimizer!r}")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     if validation_split:

@@ -420,3 +420,48 @@ def test_tensors_and_arrays_mix_from_either_side():
     assert isinstance(a > x, Tensor)
     y = tensor([1.0, 2.0])
     assert (y * 2).dtype == (y * np.float64(2)).dtype == (2 / y).dtype == np.float32
+
+
+def test_recorded_gradients_share_no_memory():
+    a, b = (minidl.ones(3, requires_grad=True) for _ in range(2))
+    start = minidl.ones(3)
+    ((a + b) + 0).backward(start, create_graph=True)
+    da, db = minidl.grad((a + b).sum(), [a, b], create_graph=True)
+    with minidl.no_grad():
+        a.grad.mul_(0)
+        da.mul_(0)
+    for untouched in (b.grad, start, db):
+        np.testing.assert_array_equal(untouched.numpy(), [1.0, 1.0, 1.0])
+    p = minidl.nn.Parameter(minidl.ones(3))
+    p.sum().backward(create_graph=True)
+    minidl.nn.utils.clip_grad_norm_([p], 0.1)
+    np.testing.assert_allclose(np.linalg.norm(p.grad.numpy()), 0.1, rtol=1e-4)
+
+
+def test_a_recorded_gradient_with_memory_of_its_own_is_still_in_the_graph():
+    x, w = (minidl.tensor([2.0], requires_grad=True) for _ in range(2))
+    (dx, dw) = minidl.grad((x + w) ** 3, [x, w], create_graph=True)
+    assert dx is not dw
+    (ddx,) = minidl.grad(dw, x)
+    np.testing.assert_allclose(ddx.numpy(), [24.0])
+
+
+def test_set_grad_enabled_as_a_statement():
+    try:
+        minidl.set_grad_enabled(False)
+        assert not minidl.is_grad_enabled()
+        with minidl.set_grad_enabled(True):
+            assert minidl.is_grad_enabled()
+        assert not minidl.is_grad_enabled()
+        minidl.no_grad()  # made, not entered
+        minidl.set_grad_enabled(True)
+
+        @minidl.set_grad_enabled(False)
+        def evaluate():
+            return minidl.is_grad_enabled()
+
+        assert minidl.is_grad_enabled() and not evaluate() and minidl.is_grad_enabled()
+        minidl.no_grad()
+        assert minidl.is_grad_enabled()
+    finally:
+        minidl.set_grad_enabled(True)

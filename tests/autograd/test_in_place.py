@@ -137,8 +137,9 @@ def test_in_place_operators_on_constants():
     x += 1
     assert same is x
     np.testing.assert_array_equal(view.numpy(), [2.0])  # the memory was written to
+    del view
     x += leaf([1.0, 1.0])  # from here on a recorded result
-    assert x.requires_grad and not view.requires_grad
+    assert x.requires_grad
 
 
 def test_in_place_operators_keep_the_shape():
@@ -184,3 +185,117 @@ def test_numpy_gives_a_read_only_view():
     assert np.shares_memory(view, x.data)
     with pytest.raises(ValueError, match="read-only"):
         view[0] = 5.0
+
+
+@pytest.mark.parametrize(
+    "view_of",
+    [
+        lambda h: h[:2],
+        lambda h: h[0],
+        lambda h: h.view(2, 2),
+        lambda h: h.chunk(2)[0],
+        lambda h: h.detach(),
+        lambda h: minidl.einsum("i->i", h),
+    ],
+)
+def test_a_recorded_change_that_a_view_would_not_see_is_refused(view_of):
+    w, buffer = leaf([1.0, 1.0, 1.0, 1.0]), tensor(np.zeros(4))
+    h = w * 2
+    for base in (h, buffer):
+        view = view_of(base)
+        with pytest.raises(RuntimeError, match=r"write x = x \+ y.*no_grad"):
+            view += w.sum()
+        with pytest.raises(RuntimeError, match=r"write x = x \+ y"):
+            base *= w
+        del view
+        base *= w  # nobody else has the memory now
+    (h + buffer).sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [4.0, 4.0, 4.0, 4.0])
+    for row in (r := leaf([[1.0], [2.0]]) * 2):
+        with pytest.raises(RuntimeError, match="view"):
+            row += 10
+    assert r.shares_memory() and not (row := None) and not r.shares_memory()
+
+
+def test_a_view_may_be_changed_where_its_base_is_gone_and_a_residual_may_be_added():
+    w = leaf([1.0, 2.0, 3.0, 4.0])
+    h = (w * 2).view(2, 2)
+    h += h.detach().clone()
+    out = h.T.clone()
+    out += h
+    out.sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [4.0] * 4)
+
+
+def test_the_list_of_views_does_not_grow():
+    x = tensor([1.0, 2.0, 3.0])
+    for _ in range(3):
+        rows = list(x)
+        assert len(x.version) == 5  # the count, x and three rows
+        del rows
+        assert len(x.version) == 2
+
+
+def test_einsum_of_one_operand_is_a_view():
+    x, w = tensor(np.ones((2, 2))), leaf([[1.0, 1.0], [1.0, 1.0]])
+    for equation in ("ij->ji", "ij->ij"):
+        y = (x * w).sum()
+        minidl.einsum(equation, x).zero_()
+        with pytest.raises(RuntimeError, match=CHANGED):
+            y.backward()
+
+
+def test_a_number_of_a_vector_is_a_view():
+    x = tensor([1.0, 2.0, 3.0])
+    x[0].fill_(9.0)
+    x[-1].add_(5)
+    np.testing.assert_array_equal(x.numpy(), [9.0, 2.0, 8.0])
+    x = tensor([[1.0, 2.0]])
+    x[0, 1].zero_()
+    np.testing.assert_array_equal(x.numpy(), [[1.0, 0.0]])
+
+
+def test_values_that_require_grad_are_not_copied_silently():
+    w, buffer = leaf([1.0, 2.0]), tensor(np.zeros(2))
+    for change in (buffer.copy_, buffer.fill_, buffer.assign_):
+        with pytest.raises(RuntimeError, match=r"not recorded.*detach"):
+            change(w[:1] * 3)
+    buffer.copy_((w * 3).detach())
+    with minidl.no_grad():
+        buffer.add_(w)
+    np.testing.assert_array_equal(buffer.numpy(), [4.0, 8.0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.add_(0.5),
+        lambda x: x.div_(2),
+        lambda x: x.mul_(tensor([0.5, 0.5])),
+        lambda x: x.add_(leaf([1.0, 1.0])),
+    ],
+)
+def test_integers_do_not_hold_fractions(change):
+    x = tensor([1, 2])
+    with pytest.raises(TypeError, match=r"float\d\d.*int64"):
+        change(x)
+    np.testing.assert_array_equal(x.numpy(), [1, 2])
+    with pytest.raises(TypeError, match=r"int64.*bool"):
+        x = tensor([True, False])
+        x += 1
+    x = tensor(np.array([1, 2], np.uint8))
+    x += tensor([1, 2])
+    assert x.dtype == np.uint8
+
+
+def test_in_place_operators_keep_the_dtype_while_recording():
+    x = leaf([1.0, 2.0]).float() * 1
+    x += leaf([1.0, 1.0])
+    assert x.dtype == np.float32 and x.requires_grad
+
+
+def test_alpha_of_add_and_sub():
+    x = tensor([1.0, 2.0])
+    assert x.add_(tensor([1.0, 1.0]), alpha=-0.5) is x
+    x.sub_(1, alpha=2)
+    np.testing.assert_array_equal(x.numpy(), [-1.5, -0.5])

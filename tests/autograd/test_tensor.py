@@ -78,10 +78,10 @@ def test_max_along_an_axis_gives_values_and_indices():
     assert x.max().item() == 7.0
 
 
-def test_operators_promote_as_numpy_does():
+def test_operators_promote_as_pytorch_does():
     x, i = tensor([1.0]), tensor([2])
     assert (x * 2).dtype == (x / 3).dtype == (2**x).dtype == (x + True).dtype == np.float32
-    assert (i * 2).dtype == np.int64 and (i * 0.5).dtype == (i / 2).dtype == np.float64
+    assert (i * 2).dtype == np.int64 and (i * 0.5).dtype == (i / 2).dtype == (i**0.5).dtype == np.float32
     assert (x * tensor(np.ones(1))).dtype == np.float64
     assert (tensor([True]) + tensor([True])).dtype == np.bool_ and tensor([True, True]).sum().item() == 2
 
@@ -175,3 +175,33 @@ def test_gradcheck_sees_a_scaled_softmax():
     x = tensor(np.array([0.1, -0.4, 0.9]), requires_grad=True)
     assert minidl.gradcheck(lambda x: Scaled()(x).sum(), [x], raise_exception=False)
     assert not minidl.gradcheck(lambda x: Scaled()(x), [x], raise_exception=False)
+
+
+def test_float64_and_float16_come_from_their_like_alone():
+    image, flags, wide = tensor(np.zeros(3, np.uint8)), tensor([True, False]), tensor(np.ones(3))
+    for x in (image / 255, image * np.float64(2), image.sqrt(), flags.sqrt(), flags * 1.0, minidl.arange(3) / 3):
+        assert x.dtype == np.float32
+    for x in (tensor([1, 2]).mean(), minidl.where(flags, 1.0, 0.0), tensor([1, 2]) // 0.5, 0.5 - tensor([1])):
+        assert x.dtype == np.float32
+    for x in (wide / 3, image * wide, minidl.where(image > 0, wide, 0), wide.sqrt(), image.double() / 255):
+        assert x.dtype == np.float64
+    assert (tensor(np.ones(2, np.float16)) * 2).dtype == np.float16
+
+
+def test_lists_and_parameters_are_float32_unless_they_are_arrays():
+    assert minidl.Tensor([1.0, 2.0]).dtype == minidl.nn.Parameter([1.0]).dtype == minidl.Tensor(1.5).dtype == np.float32
+    assert minidl.Tensor(np.ones(2)).dtype == minidl.Tensor(np.float64(1)).dtype == np.float64
+    assert tensor([0.1], dtype=np.float64).item() == 0.1
+
+
+def test_what_is_no_number_is_refused():
+    for data in ("abc", ["a"], None, np.array(["a"]), [None, 1.0]):
+        for make in (tensor, minidl.Tensor):
+            with pytest.raises(TypeError, match="data must be numbers"):
+                make(data)
+    with pytest.raises(TypeError, match=r"requires_grad must be True or False, got 3.*minidl\.empty"):
+        minidl.Tensor(2, 3)
+
+
+def test_view_as():
+    assert tensor([1, 2]).view_as(tensor([[0.0], [0.0]])).tolist() == [[1], [2]]

@@ -13,7 +13,7 @@ FLOATS = ("float32", "float64")
 ORDERS = ("C", "channels_last", "reversed", "sliced", "unaligned")
 
 # Shapes are small and the kernels fast, but the machine may be busy: no deadline. Same examples in every run.
-fast = settings(deadline=None, derandomize=True, max_examples=40)
+fast = settings(deadline=None, derandomize=True, max_examples=25)
 
 
 def cpu_backends(kernel: str) -> list[str]:

@@ -69,6 +69,13 @@ def main():
                     kernels.conv2d.input_grad(dy, w, (9, 8), **geometry)
                     kernels.conv2d.weight_grad(x, dy, (3, 3), **geometry)
                     kernels.conv2d.weight_grad(x, random(y.shape, dtype), (3, 3), **geometry)
+                    for pool_size in (1, 2):
+                        y, taps = kernels.conv2d_relu_pool.forward(x, w, bias, pool_size, **geometry)
+                        kernels.conv2d_relu_pool.backward(image(*y.shape, dtype), taps, x, w, pool_size, **geometry)
+            kernels.matmul.forward(random((5, 16400), dtype), random((7, 16400), dtype).T)
+            for shape in ((1, 1, 1, 1), (2, 3, 5, 7), (1, 70, 9, 13)):
+                kernels.memory_order.channels_first(image(*shape, dtype))
+                kernels.memory_order.channels_last(random(shape, dtype))
             for c in (1, 3, 16, 21):
                 for window in ((2, 2, 0), (3, 2, 1), (3, 1, 1), (17, 1, 0)):
                     print("pool2d", dtype, c, window)

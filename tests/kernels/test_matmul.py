@@ -31,7 +31,9 @@ def test_matrices(backend, dtype, m, k, n, orders, seed):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("transposed", ["", "a", "b", "ab"])
-@pytest.mark.parametrize("shape", [(300, 700, 520), (1, 600, 200), (200, 600, 1), (65, 64, 4096), (7, 1000, 65)])
+@pytest.mark.parametrize(
+    "shape", [(300, 700, 520), (1, 600, 200), (200, 600, 1), (65, 64, 4096), (7, 1000, 65), (33, 17001, 70)]
+)
 def test_larger_than_one_block(backend, dtype, transposed, shape):
     if "naive" in backend and np.prod(shape) > 1e8:
         pytest.skip("takes a second for each")

@@ -37,7 +37,12 @@ def test_forward(backend, dtype, rows, columns, order, scale, seed):
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("backend", BACKENDS)
 @fast
-@given(rows=SHAPES, columns=COLUMNS, orders=st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)), seed=seeds)
+@given(
+    rows=SHAPES,
+    columns=st.integers(1, 70),
+    orders=st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)),
+    seed=seeds,
+)
 def test_gradients(backend, dtype, rows, columns, orders, seed):
     shape = (*rows, columns)
     x, dy = arrays_of(shape, np.longdouble, seed), laid_out(arrays_of(shape, dtype, seed + 1), orders[0])

@@ -127,3 +127,19 @@ X, LONG = np.zeros((5, 2, 8), "f4"), np.zeros((6, 2, 8), "f4")
 def test_wrong_calls(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+@pytest.mark.parametrize("size", [(0, 3, 8), (2, 0, 8)])
+def test_an_empty_batch_and_an_empty_sequence(size):
+    x = minidl.zeros(*size, requires_grad=True)
+    y, weights = nn.MultiheadAttention(8, 2, batch_first=True)(x, x, x)
+    assert y.shape == size and weights.shape == (size[0], size[1], size[1])
+    y.sum().backward()
+    assert x.grad.shape == size
+    assert nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)(x).shape == size
+
+
+def test_no_keys_give_the_output_of_a_sum_of_nothing():
+    attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    y, _ = attention(minidl.ones(1, 3, 8), minidl.ones(1, 0, 8), minidl.ones(1, 0, 8))
+    np.testing.assert_array_equal(y.numpy(), np.broadcast_to(attention.out_proj.bias.numpy(), (1, 3, 8)))

@@ -127,9 +127,7 @@ def test_causal_multihead_attention():
     theirs, ours = multihead()
     assert_same_layer(theirs, ours, *inputs(), attn_mask=causal, need_weights=False)
     arrays = inputs()
-    np.testing.assert_array_equal(
-        ours(*arrays, is_causal=True)[0].numpy(), ours(*arrays, attn_mask=causal)[0].numpy()
-    )
+    np.testing.assert_array_equal(ours(*arrays, is_causal=True)[0].numpy(), ours(*arrays, attn_mask=causal)[0].numpy())
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -11,7 +11,9 @@ from minidl.nn import neighbours
 CONV_RELU_POOL = {
     "valid": lambda: [nn.Conv2d(3, 20, 3), nn.ReLU(), nn.MaxPool2d(2)],
     "padded, strided, grouped": lambda: [
-        nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), groups=2), nn.ReLU(), nn.MaxPool2d((3, 2))
+        nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), groups=2),
+        nn.ReLU(),
+        nn.MaxPool2d((3, 2)),
     ],  # fmt: skip
     "no bias": lambda: [nn.Conv2d(3, 5, 3, bias=False), nn.ReLU(), nn.MaxPool2d(2, 2)],
     "no pooling": lambda: [nn.Conv2d(3, 5, 3, dilation=2), nn.ReLU()],
@@ -34,7 +36,7 @@ def run(model, x, enabled):
     x = minidl.Tensor(x, requires_grad=True)
     with minidl.fusion(enabled):
         y = model(x)
-    (y * minidl.Tensor(np.cos(np.arange(y.data.size)).astype(np.float32).reshape(y.shape))).sum().backward()
+    (y * minidl.Tensor(np.cos(np.arange(y.data.size)).astype(y.dtype).reshape(y.shape))).sum().backward()
     return [y.numpy(), x.grad.numpy(), *(p.grad.numpy() for p in model.parameters())]
 
 
@@ -49,7 +51,8 @@ def calls(monkeypatch):
 
         return row._replace(call=call)
 
-    monkeypatch.setattr(neighbours, "NEIGHBOURS", tuple(map(watched, neighbours.NEIGHBOURS)))
+    rows = {first: [watched(row) for row in rows] for first, rows in neighbours._ROWS.items()}
+    monkeypatch.setattr(neighbours, "_ROWS", rows)
     return seen
 
 
@@ -64,6 +67,37 @@ def test_same_results_with_and_without(name, monkeypatch):
     np.testing.assert_array_equal(together[0], apart[0])  # the very numbers
     for actual, expected in zip(together[1:], apart[1:], strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+UPSAMPLE_CONV = {
+    "by 2": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 20, 3, padding=1)],
+    "same padding, no bias": lambda: [nn.Upsample(scale_factor=(2, 2)), nn.Conv2d(3, 1, 3, padding="same", bias=False)],
+    "among others": lambda: [
+        nn.Conv2d(3, 5, 3),
+        nn.ReLU(),
+        nn.Upsample(None, 2),
+        nn.Conv2d(5, 4, 3, padding=1),
+        nn.Tanh(),
+    ],  # fmt: skip
+}
+UPSAMPLE_APART = {
+    "by 3": lambda: [nn.Upsample(scale_factor=3), nn.Conv2d(3, 4, 3, padding=1)],
+    "bilinear": lambda: [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(3, 4, 3, padding=1)],
+    "5 x 5": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 5, padding=1)],
+    "no padding": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 3)],
+    "strided": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 3, 2, 1)],
+    "groups": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 3, 3, padding=1, groups=3)],
+}
+
+
+@pytest.mark.parametrize("name", [*UPSAMPLE_CONV, *UPSAMPLE_APART])
+def test_upsampling_before_a_convolution(name, monkeypatch):
+    model = nn.Sequential(*{**UPSAMPLE_CONV, **UPSAMPLE_APART}[name]()).double()
+    x, seen = np.random.default_rng(3).standard_normal((2, 3, 5, 6)), calls(monkeypatch)
+    together, apart = run(model, x, True), run(model, x, False)
+    assert (["Upsample", "Conv2d"] in seen) == (name in UPSAMPLE_CONV)
+    for actual, expected in zip(together, apart, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -124,6 +158,15 @@ def test_second_derivatives(pool_size):
 
     assert minidl.gradcheck(smooth, [x, w, b])
     assert minidl.gradgradcheck(smooth, [x, w, b])
+
+
+def test_second_derivatives_of_upsampling():
+    random = np.random.default_rng(0)
+    x, w, b = (
+        minidl.Tensor(random.standard_normal(shape), requires_grad=True) for shape in ((2, 3, 2, 3), (2, 3, 3, 3), 2)
+    )
+    assert minidl.gradcheck(fused.upsample_conv2d, [x, w, b])
+    assert minidl.gradgradcheck(fused.upsample_conv2d, [x, w, b])
 
 
 def test_one_image_without_a_batch():

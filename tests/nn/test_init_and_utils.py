@@ -113,3 +113,31 @@ def test_clipping_takes_a_generator_or_a_single_tensor():
 def test_wrong_calls(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_arrays_are_written_in_place():
+    """As PyTorch programs write it: ``nn.init.normal_(layer.weight.data)``."""
+    layer = nn.Linear(20, 30)
+    for initialize in (nn.init.xavier_uniform_, nn.init.kaiming_normal_, nn.init.orthogonal_, nn.init.ones_):
+        layer.weight.data[...] = np.nan
+        assert initialize(layer.weight.data) is layer.weight.data
+        assert np.isfinite(layer.weight.numpy()).all() and layer.weight.numpy().any()
+
+
+def test_layers_of_no_inputs_and_of_sizes_that_make_no_sense():
+    assert nn.Linear(0, 2)(minidl.zeros(3, 0)).shape == (3, 2)
+    assert nn.Conv2d(0, 1, 3).weight.shape == (1, 0, 3, 3)
+    for make in (lambda: nn.Linear(-1, 2), lambda: nn.BatchNorm2d(-1), lambda: nn.Linear(2.5, 1)):
+        with pytest.raises(ValueError, match="sizes of a layer must be integers from 0 up"):
+            make()
+    with pytest.raises(ValueError, match="padding must be.*'full'"):
+        nn.Conv2d(1, 2, 3, padding="full")
+    with pytest.raises(ValueError, match="padding='same' needs stride 1"):
+        nn.Conv2d(1, 2, 3, padding="same", stride=2)
+
+
+@pytest.mark.parametrize("layer", [nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SiLU])
+def test_activations_take_inplace_and_overwrite_nothing(layer):
+    x = minidl.tensor([-1.0, 2.0])
+    np.testing.assert_array_equal(layer(inplace=True)(x).numpy(), layer()(x).numpy())
+    assert x.tolist() == [-1.0, 2.0]

@@ -253,3 +253,44 @@ def test_the_contract_of_the_kernel_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="empty"):
         kernels.optimizers.sgd_step([], [], lr=0.1)
     np.testing.assert_array_equal(w, np.ones((2, 3)))
+
+
+def test_options_that_are_no_numbers_are_refused():
+    (w,) = parameters((2,))
+    for lr, error in (("1e-3", TypeError), (None, TypeError), (float("nan"), ValueError), (-1, ValueError)):
+        for optimizer in (optim.SGD, optim.Adam):
+            with pytest.raises(error, match=f"lr must.*{lr}"):
+                optimizer([w], lr=lr)
+
+
+def test_a_state_of_something_else_is_refused():
+    ws = parameters((2,), (3,))
+    adam, sgd = optim.Adam(ws), optim.SGD(ws, lr=0.5)
+    with pytest.raises(ValueError, match="'state' and 'param_groups', got x"):
+        sgd.load_state_dict({"x": 1})
+    with pytest.raises(ValueError, match="no dampening, momentum, nesterov: they are not those of SGD"):
+        sgd.load_state_dict(adam.state_dict())
+    state = adam.state_dict()
+    state["state"][5] = {"step": 1}
+    with pytest.raises(ValueError, match="parameter 5"):
+        adam.load_state_dict(state)
+    assert sgd.param_groups[0]["lr"] == 0.5
+
+
+def test_a_gradient_that_is_no_tensor_is_refused_by_name():
+    (w,) = parameters((2,))
+    for grad in (np.ones(2, "f4"), 5, minidl.ones(3)):
+        w.grad = grad
+        with pytest.raises(TypeError, match=r"grad must be a Tensor of its parameter's shape, \(2,\)"):
+            optim.SGD([w]).step()
+
+
+def test_weight_decay_of_plain_sgd_is_that_of_the_l2_penalty():
+    decayed, penalized = (minidl.tensor([[2.0]], requires_grad=True) for _ in range(2))
+    optim_decayed, optim_penalized = optim.SGD([decayed], lr=1, weight_decay=0.1), optim.SGD([penalized], lr=1)
+    (decayed * 3).sum().backward()
+    ((penalized * 3).sum() + optim.L2(0.1)([penalized])).backward()
+    optim_decayed.step()
+    optim_penalized.step()
+    np.testing.assert_allclose(decayed.numpy(), penalized.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(decayed.numpy(), [[-1.2]], rtol=1e-6)

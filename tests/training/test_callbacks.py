@@ -121,3 +121,18 @@ def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
     fit(training.ProgressBar(interval=0), epochs=1)
     shown = terminal.getvalue()
     assert "epoch 1/1: " in shown and "32/48" in shown and "samples/s, loss 0." in shown and "accuracy 0." in shown
+
+
+@pytest.mark.parametrize("logger", [training.CSVLogger, training.JSONLogger])
+def test_a_log_that_cannot_be_written_leaves_the_one_before(tmp_path, logger, monkeypatch):
+    path = tmp_path / "log"
+    fit(logger(path), epochs=2)
+    before = path.read_bytes()
+
+    def disk_full(descriptor):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", disk_full)
+    with pytest.raises(OSError, match="no space"):
+        fit(logger(path), epochs=3)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

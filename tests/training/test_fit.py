@@ -262,3 +262,24 @@ def test_a_loader_cannot_be_split(points):
         training.fit(model, DataLoader(TensorDataset(*points), 16), optimizer=sgd(model), validation_split=0.1)
     with pytest.raises(TypeError, match="got int"):
         training.fit(model, 3, optimizer=sgd(model))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 1.5}, "epochs must be an integer, got 1.5"),
+        ({"loss": "mse"}, "loss must be a function.*'mse'"),
+        ({"loss": nn.CrossEntropyLoss}, r"loss must be a function.*CrossEntropyLoss\(\)"),
+        ({"optimizer": optim.SGD}, r"optimizer must be one that was made"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(points, options, message):
+    model = classifier()
+    with pytest.raises(TypeError, match=message):
+        training.fit(model, points, **{"optimizer": sgd(model), **options})
+
+
+def test_lists_of_numbers_are_data():
+    model = classifier()
+    history = training.fit(model, ([[1.0, 2.0], [3.0, 4.0]], [0, 1]), optimizer=sgd(model))
+    assert np.isfinite(history["train_loss"]).all()

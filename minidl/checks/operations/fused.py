@@ -19,7 +19,15 @@ def conv_relu_pool(x: tuple[int, ...], w: tuple[int, ...], pool_size: tuple[int,
     return Operation("conv2d_relu_pool", inputs, expected, {"pool_size": pool_size, **geometry}, torch=None)
 
 
+def upsample_conv(x: tuple[int, ...], w: tuple[int, ...]) -> Operation:
+    def expected(x, w, b):
+        return naive.conv2d(x.repeat(2, 2).repeat(2, 3), w, b, padding=(1, 1))
+
+    return Operation("upsample_conv2d", [normal(*x), normal(*w), normal(w[0])], expected, torch=None)
+
+
 OPERATIONS = [
     conv_relu_pool((2, 2, 5, 6), (3, 2, 2, 3), (2, 2)),
     conv_relu_pool((1, 4, 5, 4), (6, 2, 3, 3), (1, 1), padding=(1, 1), stride=(2, 1), groups=2),
+    upsample_conv((2, 2, 2, 3), (3, 2, 3, 3)),
 ]

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from minidl.data.download import RemoteFile
 from minidl.data.images import ImageDataset
-from minidl.data.sources.idx_images import IdxSet, load_idx_set
+from minidl.data.sources.idx_images import IdxSet, load_idx_set, remote_files
 
 MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
@@ -16,19 +15,11 @@ FASHION_MNIST = IdxSet(
     title="Fashion-MNIST",
     folders=("fashion-mnist", "FashionMNIST/raw"),
     classes=("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    files=(
-        RemoteFile(
-            "train-images-idx3-ubyte.gz", 26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
-        ),
-        RemoteFile(
-            "train-labels-idx1-ubyte.gz", 29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
-        ),
-        RemoteFile(
-            "t10k-images-idx3-ubyte.gz", 4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
-        ),
-        RemoteFile(
-            "t10k-labels-idx1-ubyte.gz", 5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
-        ),
+    files=remote_files(
+        (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
     ),
 )
 

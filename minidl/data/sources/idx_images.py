@@ -19,6 +19,12 @@ TEST_LABELS = {
 }
 
 
+# Of the training images and labels, and of the test images and labels.
+FILES = (
+    "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class IdxSet:
     """A data set in MNIST's files: its name, the names its folder may have, its classes, and its files."""
@@ -27,6 +33,11 @@ class IdxSet:
     folders: tuple[str, ...]
     classes: tuple[str, ...]
     files: tuple[RemoteFile, ...]
+
+
+def remote_files(*facts: tuple[int, str]) -> tuple[RemoteFile, ...]:
+    """The four files, from the bytes and sha256 of each."""
+    return tuple(RemoteFile(name, size, sha256) for name, (size, sha256) in zip(FILES, facts, strict=True))
 
 
 def load_idx_set(

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from minidl.autograd import Tensor
-from minidl.data.seeding import augmentation_generator
+from minidl.data.seeding import augmentation_generator, check_generator
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -56,11 +56,7 @@ class RandomTransform(Transform):
     """A transform in two steps: `draw` picks its parameters for one image, `apply_image` and `apply_array` use them."""
 
     def __init__(self, generator: np.random.Generator | None = None):
-        if generator is not None and not isinstance(generator, np.random.Generator):
-            raise TypeError(
-                f"generator must be a numpy.random.Generator, got {generator!r}; make one with "
-                "numpy.random.default_rng(seed)"
-            )
+        check_generator(generator)
         self.generator = generator
 
     def draw(self, generator: np.random.Generator, height: int, width: int) -> Any:
@@ -71,7 +67,8 @@ class RandomTransform(Transform):
         raise NotImplementedError
 
     def apply_array(self, array: np.ndarray, parameters: Any) -> np.ndarray:
-        raise NotImplementedError
+        """Each plane (H, W) through Pillow, unless a subclass knows a shorter way."""
+        return through_pillow(array, lambda plane: self.apply_image(plane, parameters))
 
     def on_image(self, image: Image.Image) -> Image.Image:
         return self.apply_image(image, self.draw(augmentation_generator(self.generator), image.height, image.width))

@@ -15,7 +15,6 @@ from minidl.data.transforms.base import (
     check_interpolation,
     check_range,
     size_pair,
-    through_pillow,
 )
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
@@ -23,12 +22,16 @@ PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
 def _pad_array(array: np.ndarray, padding: tuple[int, int, int, int], fill: float, mode: str) -> np.ndarray:
     """The array (..., H, W) with (left, top, right, bottom) pixels more."""
+    if not any(padding):
+        return array
     left, top, right, bottom = padding
     widths = [(0, 0)] * (array.ndim - 2) + [(top, bottom), (left, right)]
     return np.pad(array, widths, mode, constant_values=fill) if mode == "constant" else np.pad(array, widths, mode)
 
 
 def _pad_image(image: Image.Image, padding: tuple[int, int, int, int], fill: float, mode: str) -> Image.Image:
+    if not any(padding):
+        return image
     pixels = np.asarray(image)  # (H, W) or (H, W, C)
     planes = np.moveaxis(pixels, -1, 0) if pixels.ndim == 3 else pixels
     padded = _pad_array(planes, padding, fill, mode)
@@ -52,17 +55,13 @@ class CenterCrop(Transform):
         self.size = size_pair(size)
 
     def on_image(self, image: Image.Image) -> Image.Image:
-        padding = self._padding(image.height, image.width)
-        if any(padding):
-            image = _pad_image(image, padding, 0, "constant")
+        image = _pad_image(image, self._padding(image.height, image.width), 0, "constant")
         top, left = self._corner(image.height, image.width)
         height, width = self.size
         return image.crop((left, top, left + width, top + height))
 
     def on_array(self, array: np.ndarray) -> np.ndarray:
-        padding = self._padding(*array.shape[-2:])
-        if any(padding):
-            array = _pad_array(array, padding, 0, "constant")
+        array = _pad_array(array, self._padding(*array.shape[-2:]), 0, "constant")
         top, left = self._corner(*array.shape[-2:])
         height, width = self.size
         return array[..., top : top + height, left : left + width]
@@ -117,20 +116,15 @@ class RandomCrop(RandomTransform):
         self.padding_mode = padding_mode
 
     def on_image(self, image: Image.Image) -> Image.Image:
-        padding = self._all_padding(image.height, image.width)
-        if any(padding):
-            image = _pad_image(image, padding, self.fill, self.padding_mode)
-        tops, lefts = self._draw_corners(1, image.height, image.width)
-        top, left = int(tops[0]), int(lefts[0])
+        image = _pad_image(image, self._all_padding(image.height, image.width), self.fill, self.padding_mode)
+        [top], [left] = (corners.tolist() for corners in self._draw_corners(1, image.height, image.width))
         height, width = self.size
         return image.crop((left, top, left + width, top + height))
 
     def on_array(self, array: np.ndarray) -> np.ndarray:
         if array.ndim == 3:
             return self.on_array(array[None])[0]
-        padding = self._all_padding(*array.shape[-2:])
-        if any(padding):
-            array = _pad_array(array, padding, self.fill, self.padding_mode)
+        array = _pad_array(array, self._all_padding(*array.shape[-2:]), self.fill, self.padding_mode)
         tops, lefts = self._draw_corners(len(array), *array.shape[-2:])
         windows = sliding_window_view(array, self.size, axis=(2, 3))  # (N, C, H'-h+1, W'-w+1, h, w), no copy
         return windows[np.arange(len(array)), :, tops, lefts]  # (N, C, h, w)
@@ -150,15 +144,13 @@ class RandomCrop(RandomTransform):
                 "padding or pad_if_needed=True"
             )
         generator = augmentation_generator(self.generator)
-        return generator.integers(0, height - self.size[0] + 1, count), generator.integers(
-            0, width - self.size[1] + 1, count
-        )
+        tops = generator.integers(0, height - self.size[0] + 1, count)
+        return tops, generator.integers(0, width - self.size[1] + 1, count)
 
 
 def _four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
-    sides = (
-        (padding,) * 4 if isinstance(padding, (int, np.integer)) else tuple(padding) * (2 if len(padding) == 2 else 1)
-    )
+    sides = (padding, padding) if isinstance(padding, (int, np.integer)) else tuple(padding)
+    sides = sides * 2 if len(sides) == 2 else sides
     if len(sides) != 4 or any(side < 0 for side in sides):
         raise ValueError(f"padding must be an int >= 0, (x, y) or (left, top, right, bottom), got {padding!r}")
     return sides
@@ -219,6 +211,3 @@ class RandomResizedCrop(RandomTransform):
         top, left, height, width = parameters
         part = image.crop((left, top, left + width, top + height))
         return part.resize((self.size[1], self.size[0]), INTERPOLATIONS[self.interpolation])
-
-    def apply_array(self, array: np.ndarray, parameters: tuple[int, int, int, int]) -> np.ndarray:
-        return through_pillow(array, lambda plane: self.apply_image(plane, parameters))

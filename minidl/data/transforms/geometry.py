@@ -171,9 +171,6 @@ class RandomRotation(RandomTransform):
             fillcolor=_fill(image, self.fill),
         )
 
-    def apply_array(self, array: np.ndarray, parameters: float) -> np.ndarray:
-        return through_pillow(array, lambda plane: self.apply_image(plane, parameters))
-
 
 class RandomAffine(RandomTransform):
     """Rotates, shears, scales and moves an image by random amounts, about its centre.
@@ -252,11 +249,6 @@ class RandomAffine(RandomTransform):
             INTERPOLATIONS[self.interpolation],
             fillcolor=_fill(image, self.fill),
         )
-
-    def apply_array(
-        self, array: np.ndarray, parameters: tuple[float, tuple[int, int], float, tuple[float, float]]
-    ) -> np.ndarray:
-        return through_pillow(array, lambda plane: self.apply_image(plane, parameters))
 
 
 def _shear_range(shear: float | Sequence[float]) -> tuple[float, float, float, float]:
