@@ -59,11 +59,18 @@ from minidl.serialization import load, save
 
 __version__ = "0.1.0"
 
+
+def __getattr__(name: str) -> object:
+    """Say where the operations are that PyTorch has at the top level too."""
+    where = f"; it is minidl.functional.{name}" if name in functional.__dict__ and not name.startswith("_") else ""
+    raise AttributeError(f"module 'minidl' has no attribute {name!r}{where}")
+
+
 __all__ = [
     "Tensor", "arange", "argmax", "autograd", "cat", "data", "debug", "einsum", "empty", "enable_grad", "exp", "eye",
     "flatten", "full", "full_like", "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
-    "is_grad_enabled", "kernels", "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics",
-    "min", "models", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randn",
-    "randn_like", "random", "relu", "save", "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor",
-    "training", "use_backend", "where", "zeros", "zeros_like",
+    "is_grad_enabled", "kernels", "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics", "min",
+    "models", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randn", "randn_like",
+    "random", "relu", "save", "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum",
+    "tanh", "tensor", "training", "use_backend", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import minidl
 import minidl.functional as F
 from minidl import Tensor
 
@@ -86,6 +87,10 @@ CALLS = [
     (lambda: F.cross_entropy(x(2, 3), x(2)), TypeError, r"class numbers \(integers\).*float32 of shape \(2,\)"),
     (lambda: F.linear(x(2, 3), x(4, 3), x(4, dtype=np.float64)), TypeError, "b must have the dtype of w.*float64"),
     (lambda: x(2).to("gpu"), TypeError, "'cpu' or 'cuda'.*got 'gpu'"),
+    (lambda: F.cross_entropy(x(2, 3), [0, 1]), TypeError, "target must be a Tensor or an array, got list"),
+    (lambda: F.mse_loss([1.0], x(1)), TypeError, "mse_loss: input must be a Tensor or an array, got list"),
+    (lambda: minidl.topk, AttributeError, r"'topk'; it is minidl\.functional\.topk"),
+    (lambda: minidl.nonsense, AttributeError, r"no attribute 'nonsense'$"),
     (lambda: x(2).clip(), ValueError, "min, max or both"),
     (lambda: F.gelu(x(2), "sigmoid"), ValueError, "'none' or 'tanh', got 'sigmoid'"),
 ]

@@ -49,7 +49,7 @@ class Function:
     once_differentiable : bool
         The rule can't be differentiated again; a second derivative is an error that names the function.
     sets_dtype : bool
-        The dtype of the output is asked for. Otherwise integers widen no float, and become float32 where they need be one.
+        The dtype of the output is asked for. Otherwise :func:`not_promoted` has the last word.
     is_view : bool
         The output may share the input's memory, so a change in place of one is a change of the other.
 

@@ -44,7 +44,7 @@ class Tensor:
     def __init__(self, data: Any, requires_grad: bool = False):
         if not isinstance(requires_grad, (bool, np.bool_)):
             raise TypeError(
-                f"requires_grad must be True or False, got {requires_grad!r}; minidl.empty(2, 3) makes a tensor of a shape"
+                f"requires_grad must be True or False, got {requires_grad!r}; for a shape write minidl.empty(2, 3)"
             )
         self.data = _as_array(data)
         self.grad = None
@@ -220,7 +220,7 @@ class Tensor:
     # Changes in place
 
     def shares_memory(self) -> bool:
-        """Whether another tensor that is still in use has the same memory: a view of this one, or what it is a view of."""
+        """Whether another tensor still in use has the same memory: a view of this one, or what it is a view of."""
         return any(other() is not None and other() is not self for other in self.version[1:])
 
     def changed(self) -> None:

@@ -119,9 +119,12 @@ def randn(
 
 
 def randint(
-    low: int, high: int | None = None, size: Sequence[int] = (), dtype: Any = np.int64, device: str | None = None
-) -> Tensor:
-    """Integers drawn evenly from `low` to ``high - 1``; ``randint(high, size=...)`` starts from 0."""
+    low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), dtype: Any = np.int64,
+    device: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Integers drawn evenly from `low` to ``high - 1``; ``randint(high, size)`` starts from 0."""
+    if isinstance(high, (tuple, list)):
+        high, size = None, high
     low, high = (0, low) if high is None else (low, high)
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")

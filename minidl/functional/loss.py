@@ -34,7 +34,14 @@ def _reduce(losses: Any, reduction: str) -> Any:
     raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
+def _check_arrays(name: str, x: Any, target: Any) -> None:
+    for argument, value in (("input", x), ("target", target)):
+        if not hasattr(value, "dtype"):
+            raise TypeError(f"{name}: {argument} must be a Tensor or an array, got {type(value).__name__}")
+
+
 def _check_same_shape(name: str, x: Any, target: Any) -> None:
+    _check_arrays(name, x, target)
     if tuple(x.shape) != tuple(target.shape):
         raise ValueError(
             f"{name}: input and target must have the same shape, got {tuple(x.shape)} and {tuple(target.shape)}; "
@@ -136,6 +143,7 @@ def cross_entropy(
     >>> F.cross_entropy(minidl.tensor([[0.0, 0.0]]), minidl.tensor([1]))
     tensor(0.6931)
     """
+    _check_arrays("cross_entropy", input, target)
     _check_float("cross_entropy", input)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
@@ -241,6 +249,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     weight, ignore_index, reduction
         As in :func:`cross_entropy`.
     """
+    _check_arrays("nll_loss", input, target)
     _check_float("nll_loss", input)
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)

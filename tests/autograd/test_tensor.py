@@ -205,3 +205,7 @@ def test_what_is_no_number_is_refused():
 
 def test_view_as():
     assert tensor([1, 2]).view_as(tensor([[0.0], [0.0]])).tolist() == [[1], [2]]
+
+
+def test_randint_takes_pytorchs_two_forms():
+    assert minidl.randint(10, (3,)).shape == minidl.randint(0, 10, (3,)).shape == minidl.randint(10, size=(3,)).shape
