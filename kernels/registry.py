@@ -48,9 +48,6 @@ ORDER: dict[str, tuple[str, ...]] = {
     "other": ("reference",),
 }
 
-# What every Cython implementation stands on.
-SHARED_EXTENSIONS = ("minidl.kernels.cpu.pool", "minidl.kernels.cpu.tiles")
-
 MISSING = "this kernel has no such implementation"
 
 
@@ -175,9 +172,8 @@ def _load(package: str, backend: str) -> tuple[Any, str]:
     """
     name = f"{package}.{BACKENDS[backend][0]}"
     if Path(_folder(package), BACKENDS[backend][0] + ".pyx").is_file():
-        for extension in (*SHARED_EXTENSIONS, name):
-            if reason := build_report.unavailable(extension):
-                return None, reason
+        if reason := build_report.unavailable(name):
+            return None, reason
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
