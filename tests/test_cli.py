@@ -236,6 +236,7 @@ def test_ctrl_c_ends_cleanly_with_the_last_checkpoint(tmp_path):
         [sys.executable, "-m", "minidl", "train", "--epochs", "500", "--output", tmp_path],
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
     )
     deadline = time.monotonic() + 60
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:
