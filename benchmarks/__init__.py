@@ -1,1 +1,1 @@
-"""How fast minidl is beside its peers: ``python -m benchmarks kernels`` and ``python -m benchmarks training``."""
+"""How fast minidl is beside its peers: ``python -m benchmarks training``."""

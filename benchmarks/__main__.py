@@ -1,4 +1,4 @@
-"""``python -m benchmarks training|kernels [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``."""
+"""``python -m benchmarks training [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import json
 import sys
 
-from benchmarks import kernels, machine, plot, training
+from benchmarks import machine, plot, training
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast minidl is, beside its peers.")
-    parser.add_argument("what", choices=["training", "kernels"], help="whole training steps, or single kernels")
+    parser.add_argument("what", choices=["training"], help="whole training steps")
     parser.add_argument("names", nargs="*", help="only those whose name contains one of these words")
     parser.add_argument(
         "--peers", help="comma-separated; default: all but torch-compile, whose compiling takes minutes"
@@ -20,20 +20,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often ours and the peers take turns")
     parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
     parser.add_argument("--json", metavar="FILE", help="write the machine and all rows")
-    parser.add_argument("--plot", metavar="FILE", help="draw bars (training) or the roofline (kernels) as PNG or SVG")
+    parser.add_argument("--plot", metavar="FILE", help="draw bars as PNG or SVG")
     options = parser.parse_args()
 
-    suite = training if options.what == "training" else kernels
+    suite = training
     peers = options.peers.split(",") if options.peers else [peer for peer in suite.PEERS if peer != "torch-compile"]
     unknown = [peer for peer in peers if peer not in suite.PEERS]
     if unknown:
         parser.error(f"no peer is called {', '.join(unknown)}; there are: {', '.join(suite.PEERS)}")
     report = {"machine": machine.describe(options.threads)}
-    if suite is kernels:
-        report["machine"] |= {
-            "peak_gflops": kernels.peak_gflops() * options.threads,
-            "memory_gb_per_s": kernels.memory_bandwidth(),
-        }
     try:
         report["rows"] = suite.run(options.names, peers, options.threads, options.rounds, options.seconds)
     except ValueError as error:
@@ -43,7 +38,7 @@ def main() -> int:
             json.dump(report, file, indent=1)
             file.write("\n")
     if options.plot:
-        plot.draw(options.what, report, options.plot)
+        plot.draw(report, options.plot)
     return 0
 
 

@@ -1,16 +1,16 @@
-"""Pictures of a benchmark's rows: bars for training steps, a roofline for kernels."""
+"""A picture of a benchmark's rows: bars for training steps."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def draw(what: str, report: dict[str, Any], path: str) -> None:
+def draw(report: dict[str, Any], path: str) -> None:
     """Draw the rows of a report to a PNG or SVG file."""
     import matplotlib
 
     matplotlib.use("Agg")
-    (bars if what == "training" else roofline)(report).savefig(path, dpi=150, bbox_inches="tight")
+    bars(report).savefig(path, dpi=150, bbox_inches="tight")
 
 
 def bars(report: dict[str, Any]) -> Any:
@@ -35,35 +35,6 @@ def bars(report: dict[str, Any]) -> Any:
     axes.set_xlabel("time of a training step, in steps of minidl (larger is slower)")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
-    axes.set_title(_machine(report), fontsize=8)
-    return figure
-
-
-def roofline(report: dict[str, Any]) -> Any:
-    """Speed against arithmetic intensity (operations per byte that must move), under the roof that the machine sets."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5.5))
-    axes = figure.subplots()
-    rows = [row for row in report["rows"] if row["gflops"]]
-    peak, bandwidth = report["machine"]["peak_gflops"], report["machine"]["memory_gb_per_s"]
-    intensities = [row["flops_per_byte"] for row in rows] + [1.0, 2 * peak / bandwidth]
-    low, high = min(intensities) / 1.5, max(intensities) * 1.5
-    axes.plot(
-        [low, peak / bandwidth, high], [low * bandwidth, peak, peak], "k-", linewidth=1, label="what the machine can do"
-    )
-    kinds = sorted({row["name"].split()[0] for row in rows})
-    for kind, marker in zip(kinds, "osD^vP*X"):
-        chosen = [row for row in rows if row["name"].split()[0] == kind]
-        axes.plot([row["flops_per_byte"] for row in chosen], [row["gflops"] for row in chosen], marker, label=kind)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_xlabel("operations per byte that must move")
-    axes.set_ylabel("GFLOP/s")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
     axes.set_title(_machine(report), fontsize=8)
     return figure
 
