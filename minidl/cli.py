@@ -114,7 +114,7 @@ def train(options: argparse.Namespace) -> Any:
 
     if options.list:
         rows = list(recipes.recipes().values())
-        columns = ("name", "task", "dataset", "network", "epochs", "accuracy", "minutes")
+        columns = ("name", "task", "dataset", "network", "epochs", "expected", "minutes")
         print_table(columns, [[str(getattr(recipe, column)) for column in columns] for recipe in rows])
         return [{column: getattr(recipe, column) for column in columns} for recipe in rows]
     if options.backend:
@@ -126,11 +126,11 @@ def train(options: argparse.Namespace) -> Any:
             network_options=dict(map(named_value, options.set)) or None,
             device=options.device, output=options.output, resume=options.resume, callbacks=[training.ProgressBar()],
         )  # fmt: skip
-    print(f"test accuracy    {result['test_accuracy']:.4f} on {result['test_images']:,} images")
-    speed = f"{result['images_per_second']:,.0f} images/s"
-    print(f"training         {result['seconds']:.1f} s for {result['epochs']} epochs, {speed}")
-    print(f"checkpoint       {result['checkpoint']}")
-    print(f"pictures         {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
+    print_measures({name: result[name] for name in result["measures"]})
+    speed = f"{result['images_per_second']:,.0f} samples/s"
+    print(f"{'training':<24} {result['seconds']:.1f} s for {result['epochs']} epochs, {speed}")
+    print(f"{'checkpoint':<24} {result['checkpoint']}")
+    print(f"{'pictures':<24} {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
     return result
 
 
@@ -144,22 +144,14 @@ def warn_if_missing(backend: str) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
-    from minidl import recipes, training
+    from minidl import recipes
 
-    classifier = recipes.load_classifier(options.checkpoint)
-    recipe = recipes.find(classifier.recipe)
-    _, test = recipe.datasets(options.data)
-    measured = training.evaluate(classifier.model, test)
-    print(f"{recipe.name}, {classifier.saved.epochs} epochs of training, {len(test):,} test images of {recipe.dataset}")
-    print(f"test accuracy {measured['accuracy']:.4f}, loss {measured['loss']:.4f}")
-    return {
-        "checkpoint": str(options.checkpoint),
-        "recipe": recipe.name,
-        "dataset": recipe.dataset,
-        "test_images": len(test),
-        "test_loss": measured["loss"],
-        "test_accuracy": measured["accuracy"],
-    }
+    model, saved = recipes.load_trained(options.checkpoint)
+    recipe = recipes.find(saved.info["recipe"])
+    print(f"{recipe.name}, {saved.epochs} epochs of training on {recipe.dataset}")
+    measured = recipe.evaluate(model, options.data)
+    print_measures(measured)
+    return {"checkpoint": str(options.checkpoint), "recipe": recipe.name, "dataset": recipe.dataset} | measured
 
 
 def predict(options: argparse.Namespace) -> dict[str, Any]:
@@ -210,6 +202,13 @@ def named_value(text: str) -> tuple[str, int | float | str]:
         except ValueError:
             continue
     return name, value
+
+
+def print_measures(measures: dict[str, Any]) -> None:
+    """A line for each: "test accuracy   0.9611"."""
+    for name, value in measures.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):<24} {shown}")
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -139,7 +139,7 @@ def other_checkpoint(path):
     info = {
         "recipe": "digits-cnn",
         "network": "digits_cnn",
-        "options": {"network_options": {}},
+        "network_options": {},
         "classes": [],
         "input": {},
     }
@@ -166,7 +166,7 @@ def nothing_here(tmp_path, monkeypatch):
         ("train --epochs many", "--epochs: invalid int value: 'many'"),
         ("train --epochs 0", "epochs must be at least 1, got 0"),
         ("train --batch-size -3", "batch_size must be at least 1, got -3"),
-        ("train --batch-size 5000", "batch_size must be at most the 1437 training images, got 5000"),
+        ("train --batch-size 5000", "batch_size must be at most the 1437 training samples, got 5000"),
         ("train --lr nan", "lr must be a number above 0, got nan"),
         ("train --seed -1", "seed must be an integer from 0"),
         ("train --device tpu", "--device: invalid choice: 'tpu'"),

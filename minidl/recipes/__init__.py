@@ -1,7 +1,7 @@
 """Recipes: whole systems that one command trains. Every file here with a `RECIPE` is one; a new file is a new recipe.
 
-`training_run.py` trains a recipe and leaves its checkpoint and pictures in a folder; `trained.py` brings a checkpoint
-back.
+`recipe.py` says what a recipe is. `training_run.py` trains one and leaves its checkpoint and pictures in a folder;
+`trained.py` brings a checkpoint back.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import importlib
 import pkgutil
 from functools import cache
 
+from minidl.recipes.image_classifier import ImageClassifier
 from minidl.recipes.recipe import Recipe
-from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifier
+from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifier, load_trained
 from minidl.recipes.training_run import CHECKPOINT, train
 
 __all__ = [
     "CHECKPOINT",
     "DEFAULT",
+    "ImageClassifier",
     "Prediction",
     "Recipe",
     "TrainedClassifier",
     "find",
     "load_classifier",
+    "load_trained",
     "recipes",
     "train",
 ]

@@ -1,9 +1,9 @@
 """CIFAR-10 with three convolutions. Of the 50,000 training images those are used that are there."""
 
 from minidl import data, optim
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.image_classifier import ImageClassifier
 
-RECIPE = Recipe(
+RECIPE = ImageClassifier(
     name="cifar-cnn",
     task="image classification",
     dataset="CIFAR-10",
@@ -13,6 +13,6 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=64,
     epochs=10,
-    accuracy="0.57-0.63 (20,000 images)",
+    expected="accuracy 0.57-0.63 (20,000 images)",
     minutes=0.8,
 )

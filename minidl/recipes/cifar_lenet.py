@@ -1,9 +1,9 @@
 """CIFAR-10 with LeNet: network, loss and steps of PyTorch's tutorial "Training a classifier"."""
 
 from minidl import data, optim
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.image_classifier import ImageClassifier
 
-RECIPE = Recipe(
+RECIPE = ImageClassifier(
     name="cifar-lenet",
     task="image classification",
     dataset="CIFAR-10",
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=4,
     epochs=4,
-    accuracy="0.50-0.54 (20,000 images)",
+    expected="accuracy 0.50-0.54 (20,000 images)",
     minutes=0.3,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),

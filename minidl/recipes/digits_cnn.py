@@ -1,9 +1,9 @@
 """Handwritten digits of 8x8 pixels, which come with scikit-learn. The 360 test images are by other writers."""
 
 from minidl import data, optim
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.image_classifier import ImageClassifier
 
-RECIPE = Recipe(
+RECIPE = ImageClassifier(
     name="digits-cnn",
     task="image classification",
     dataset="digits",
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=30,
-    accuracy="0.93-0.96",
+    expected="accuracy 0.93-0.96",
     minutes=0.1,
     bright_on_dark=True,
 )

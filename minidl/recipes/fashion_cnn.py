@@ -1,9 +1,9 @@
 """Fashion-MNIST: clothes, as small and grey as MNIST's digits and harder, with the same CNN."""
 
 from minidl import data, optim
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.image_classifier import ImageClassifier
 
-RECIPE = Recipe(
+RECIPE = ImageClassifier(
     name="fashion-cnn",
     task="image classification",
     dataset="Fashion-MNIST",
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=5,
-    accuracy="0.895-0.910",
+    expected="accuracy 0.895-0.910",
     minutes=1.2,
     bright_on_dark=True,
 )

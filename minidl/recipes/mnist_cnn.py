@@ -1,9 +1,9 @@
 """MNIST's handwritten digits, with the small CNN of Keras' guides."""
 
 from minidl import data, optim
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.image_classifier import ImageClassifier
 
-RECIPE = Recipe(
+RECIPE = ImageClassifier(
     name="mnist-cnn",
     task="image classification",
     dataset="MNIST",
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=3,
-    accuracy="0.984-0.990",
+    expected="accuracy 0.984-0.990",
     minutes=0.7,
     bright_on_dark=True,
 )

@@ -1,9 +1,9 @@
 """MNIST read as a sequence: 28 rows of 28 pixels, one a time step, through a recurrent network."""
 
 from minidl import data, optim
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.image_classifier import ImageClassifier
 
-RECIPE = Recipe(
+RECIPE = ImageClassifier(
     name="mnist-rnn",
     task="sequence classification",
     dataset="MNIST",
@@ -14,7 +14,7 @@ RECIPE = Recipe(
     lr=0.001,
     batch_size=32,
     epochs=3,
-    accuracy="0.93-0.95",
+    expected="accuracy 0.93-0.95",
     minutes=0.2,
     bright_on_dark=True,
 )

@@ -1,42 +1,69 @@
-"""What a recipe for an image classifier says; the files beside this one hold one each."""
+"""What every recipe says of itself, and how it differs from others: `training_run.py` calls these methods in order.
+
+A kind of recipe (`image_classifier.py`) or a single one (its own file) overrides those it needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minidl import data
-from minidl.optim import Optimizer
-
-Load = Callable[[Path | None], tuple[data.Dataset, data.Dataset]]
+from minidl import models, nn, optim, training
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
     """Data, network, optimizer and schedule of one system, and what to expect of it."""
 
     name: str
     task: str
     dataset: str
-    load: Load  # from the folder of --data to the training and the test set, pixels in 0..1
     network: str  # of minidl.models
-    optimizer: Callable[[Iterable[Any], float], Optimizer]  # of (parameters, learning rate)
     lr: float
     batch_size: int
     epochs: int
-    accuracy: str  # of the test that is to be expected, over several seeds
+    expected: str  # the measure of its run that is to be expected, over several seeds
     minutes: float  # of training on two cores
-    mean: tuple[float, ...] | None = None  # of each channel: pixels are normalized to (x - mean) / std
-    std: tuple[float, ...] | None = None
-    bright_on_dark: bool = False  # how what is to be recognized lies in the pictures
     network_options: dict[str, Any] = field(default_factory=dict)
 
-    def datasets(self, root: Path | None) -> tuple[data.Dataset, data.Dataset]:
-        """The training and the test set as the network takes them."""
-        train, test = self.load(root)
-        if self.mean is None:
-            return train, test
-        normalize = data.transforms.Normalize(self.mean, self.std)
-        return train.with_transform(normalize), test.with_transform(normalize)
+    @abstractmethod
+    def datasets(self, root: Path | None) -> tuple[Any, Any]:
+        """The training and the test data as the network takes them, from the folder of --data."""
+
+    def options_of_data(self, train_data: Any) -> dict[str, Any]:
+        """Options of the network that its data decide, such as the number of classes."""
+        return {}
+
+    def make_optimizer(self, model: nn.Module, lr: float) -> optim.Optimizer:
+        return optim.Adam(model.parameters(), lr)
+
+    def fit_options(self) -> dict[str, Any]:
+        """What `training.fit` is given besides model, data, optimizer and numbers: loss, step, metrics, penalties."""
+        return {}
+
+    def callbacks(self, test_data: Any, output: Path) -> Sequence[training.Callback]:
+        """Measures and pictures of every epoch."""
+        return ()
+
+    def info(self, test_data: Any) -> dict[str, Any]:
+        """What the checkpoint must say besides, for others to use the network."""
+        return {}
+
+    @abstractmethod
+    def results(self, model: nn.Module, test_data: Any, history: dict[str, list]) -> dict[str, Any]:
+        """The measures of the trained network; the first is the one that `expected` is about."""
+
+    def figures(self, model: nn.Module, test_data: Any, history: dict[str, list]) -> dict[str, Any]:
+        """Pictures of the trained network: matplotlib figures by file name."""
+        return {}
+
+    def evaluate(self, model: nn.Module, root: Path | None) -> dict[str, Any]:
+        """The measures of a trained network on the test data, for `minidl evaluate`."""
+        raise ValueError(f"minidl evaluate does not know {self.task}, the task of {self.name}")
+
+    def build(self, options: dict[str, Any]) -> nn.Module:
+        """A new network, with `options` of its own."""
+        return models.build(self.network, **options)

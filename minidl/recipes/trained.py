@@ -45,15 +45,23 @@ class TrainedClassifier:
         return Prediction(max(by_class, key=by_class.get), by_class)
 
 
-def load_classifier(path: Path | str) -> TrainedClassifier:
-    """The classifier that `minidl train` left in a checkpoint."""
+def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:
+    """The network that `minidl train` left in a checkpoint, in evaluation mode, and what the checkpoint says."""
     saved = training.load_checkpoint(path)
-    missing = {"recipe", "network", "options", "classes", "input"} - saved.info.keys()
+    missing = {"recipe", "network", "network_options"} - saved.info.keys()
     if missing:
         raise ValueError(f"{path} was not written by minidl train: it does not say its {', '.join(sorted(missing))}")
-    model = models.build(saved.info["network"], **saved.info["options"]["network_options"])
+    model = models.build(saved.info["network"], **saved.info["network_options"])
     saved.restore_model(model)
-    return TrainedClassifier(model.eval(), saved)
+    return model.eval(), saved
+
+
+def load_classifier(path: Path | str) -> TrainedClassifier:
+    """The image classifier that `minidl train` left in a checkpoint."""
+    model, saved = load_trained(path)
+    if not {"classes", "input"} <= saved.info.keys():
+        raise ValueError(f"{path} holds the recipe {saved.info['recipe']}, which classifies no images")
+    return TrainedClassifier(model, saved)
 
 
 def read_pixels(path: Path | str) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import minidl
-from minidl import data, kernels, metrics, models, nn, training, visualize
+from minidl import kernels, training, visualize
 from minidl.recipes.recipe import Recipe
 from minidl.serialization import write_whole
 
@@ -55,8 +55,8 @@ def train(
     Returns
     -------
     dict
-        ``recipe dataset seed epochs train_loss test_accuracy seconds images_per_second checkpoint ...``; `result.json`
-        in the folder holds it and the history.
+        ``recipe dataset seed epochs seconds images_per_second checkpoint ...`` and the recipe's measures
+        (``test_accuracy train_loss``); `result.json` in the folder holds it and the history.
     """
     asked = dict(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, network_options=network_options)
     output = Path("runs", recipe.name) if output is None else Path(output)
@@ -65,17 +65,19 @@ def train(
     _check_device(device)
 
     minidl.manual_seed(options["seed"])
-    model = models.build(recipe.network, **options["network_options"]).to(device)
-    optimizer = recipe.optimizer(model.parameters(), options["lr"])
-    if saved is not None:
-        saved.restore(model, optimizer)
     train_data, test_data = recipe.datasets(root)
     if options["batch_size"] > len(train_data):
         raise ValueError(
-            f"batch_size must be at most the {len(train_data)} training images, got {options['batch_size']}"
+            f"batch_size must be at most the {len(train_data)} training samples, got {options['batch_size']}"
         )
+    network_options = recipe.options_of_data(train_data) | options["network_options"]
+    model = recipe.build(network_options).to(device)
+    optimizer = recipe.make_optimizer(model, options["lr"])
+    if saved is not None:
+        saved.restore(model, optimizer)
     _make_writable_folder(output)
 
+    info = {"recipe": recipe.name, "options": options, "network": recipe.network, "network_options": network_options}
     history = training.fit(
         model,
         train_data,
@@ -83,16 +85,28 @@ def train(
         epochs=options["epochs"],
         batch_size=options["batch_size"],
         drop_last=True,
-        metrics=["accuracy"],
         callbacks=[
-            training.Evaluation("test", test_data, metrics=["accuracy"]),
-            training.Checkpoint(output / CHECKPOINT, _info(recipe, options, test_data)),
+            *recipe.callbacks(test_data, output),
+            training.Checkpoint(output / CHECKPOINT, info | recipe.info(test_data)),
             *callbacks,
         ],
         history=None if saved is None else saved.history,
+        **recipe.fit_options(),
     )
+    measures = recipe.results(model, test_data, history)
+    seconds = sum(history["seconds"])
+    samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
     result = {
-        **_measured(recipe, options, history),
+        "recipe": recipe.name,
+        "dataset": recipe.dataset,
+        "seed": options["seed"],
+        "batch_size": options["batch_size"],
+        "lr": options["lr"],
+        "epochs": len(history["epoch"]),
+        "measures": list(measures),
+        **measures,
+        "seconds": seconds,
+        "images_per_second": samples / seconds,
         "train_images": len(train_data),
         "test_images": len(test_data),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -103,8 +117,11 @@ def train(
         "pictures": [],
     }
     _write_result(output, result, history)  # before what may fail
-    result["pictures"] = [str(path) for path in _draw(output, recipe, history, model, test_data)]
-    _write_result(output, result, history)
+    if importlib.util.find_spec("matplotlib") is not None:
+        for name, figure in recipe.figures(model, test_data, history).items():
+            visualize.save(figure, output / name)
+            result["pictures"].append(str(output / name))
+        _write_result(output, result, history)
     return result
 
 
@@ -158,55 +175,3 @@ def _make_writable_folder(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ValueError(f"the output folder {folder} cannot be written: {error.strerror}") from error
-
-
-def _info(recipe: Recipe, options: dict[str, Any], test_data: data.Dataset) -> dict[str, Any]:
-    """What `load_classifier` needs to bring a checkpoint back."""
-    return {
-        "recipe": recipe.name,
-        "options": options,
-        "network": recipe.network,
-        "classes": list(test_data.classes),
-        "input": {
-            "shape": list(test_data.images.shape[1:]),
-            "mean": recipe.mean,
-            "std": recipe.std,
-            "bright_on_dark": recipe.bright_on_dark,
-        },
-    }
-
-
-def _measured(recipe: Recipe, options: dict[str, Any], history: dict[str, list]) -> dict[str, Any]:
-    seconds = sum(history["seconds"])
-    images = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
-    return {
-        "recipe": recipe.name,
-        "dataset": recipe.dataset,
-        "seed": options["seed"],
-        "batch_size": options["batch_size"],
-        "lr": options["lr"],
-        "epochs": len(history["epoch"]),
-        "train_loss": history["train_loss"][-1],
-        "test_loss": history["test_loss"][-1],
-        "test_accuracy": history["test_accuracy"][-1],
-        "seconds": seconds,
-        "images_per_second": images / seconds,
-    }
-
-
-def _draw(output: Path, recipe: Recipe, history: dict, model: nn.Module, test_data: data.Dataset) -> list[Path]:
-    """The pictures of a trained classifier, where matplotlib is installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        return []
-    logits = training.predict(model, test_data).numpy()
-    labels, classes = test_data.labels, test_data.classes
-    counts = metrics.confusion_matrix(labels, logits.argmax(1), labels=range(len(classes)))
-    title = f"{recipe.name}: {recipe.dataset}, test accuracy {history['test_accuracy'][-1]:.4f}"
-    pictures = {
-        "curves.png": visualize.learning_curves(history, title=title),
-        "confusion_matrix.png": visualize.confusion_matrix(counts, classes, title=title),
-        "misclassified.png": visualize.misclassified(test_data.images, labels, logits, classes),
-    }
-    for name, figure in pictures.items():
-        visualize.save(figure, output / name)
-    return [output / name for name in pictures]

@@ -9,7 +9,7 @@ from minidl import functional as F
 from minidl.autograd import Tensor
 from minidl.nn import Module, utils
 from minidl.training.batches import as_loader, device_of_model, inputs_and_target, parts_of
-from minidl.training.measures import Measures, named_metrics
+from minidl.training.measures import Measures, metric_values, named_metrics
 
 
 def evaluate(
@@ -46,13 +46,14 @@ def evaluate(
     >>> training.evaluate(nn.Identity(), (np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0])), loss=None)
     {'accuracy': 0.5}
     """
-    measures = Measures(named_metrics(metrics))
+    measures, metrics = Measures(), named_metrics(metrics)
     device = device_of_model(model)
     with utils.evaluation_mode(model):
         for batch in as_loader(data, batch_size):
             inputs, target = inputs_and_target(batch, device)
             output = model(*inputs)
-            measures.add(output, target, loss(output, target) if loss is not None else None)
+            values = {"loss": loss(output, target)} if loss is not None else {}
+            measures.add(values | metric_values(metrics, output, target), len(target))
     return measures.values()
 
 

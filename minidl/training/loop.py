@@ -16,9 +16,10 @@ from minidl.optim import Optimizer
 from minidl.training.batches import as_loader, device_of_model, inputs_and_target, split_validation
 from minidl.training.callbacks import Callback
 from minidl.training.evaluation import evaluate
-from minidl.training.measures import Measures, named_metrics
+from minidl.training.measures import Measures, metric_values, named_metrics
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Step = Callable[[Module, Optimizer, list[Tensor], Tensor], dict[str, Any]]
 History = dict[str, list[float]]
 
 
@@ -59,6 +60,7 @@ def fit(
     *,
     optimizer: Optimizer,
     loss: Loss = F.cross_entropy,
+    step: Step | None = None,
     epochs: int = 1,
     batch_size: int = 32,
     validation_data: Any = None,
@@ -88,6 +90,10 @@ def fit(
         Made with ``model.parameters()``.
     loss : callable
         ``loss(output, target)``, a mean over the batch; cross-entropy unless given.
+    step : callable, optional
+        What is done with a batch in place of `train_step`, `loss`, `penalties` and `metrics`, as two networks at play
+        need it: ``step(model, optimizer, inputs, target)`` changes the weights and returns what it measured, means over
+        the batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``.
     epochs : int
         How many in all, those of `history` included.
     batch_size : int
@@ -150,6 +156,12 @@ def fit(
             f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
         )
     metrics, penalties, callbacks = named_metrics(metrics), list(penalties), list(callbacks)
+    if step is None:
+
+        def step(model: Module, optimizer: Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Any]:
+            output, cost = train_step(model, optimizer, loss, penalties, inputs, target)
+            return {"loss": cost} | metric_values(metrics, output, target)
+
     device = device_of_model(model)
     run = Run(model, optimizer, epochs, samples, {name: list(values) for name, values in (history or {}).items()})
 
@@ -162,22 +174,23 @@ def fit(
     try:
         while run.epoch < epochs and not run.stop:
             run.epoch += 1
-            run.samples_done, run.measures = 0, Measures(metrics)
+            run.samples_done, run.measures = 0, Measures()
             tell("on_epoch_start")
             model.train()
             start = time.perf_counter()
             for batch in loader:
                 inputs, target = inputs_and_target(batch, device)
-                output, cost = train_step(model, optimizer, loss, penalties, inputs, target)
-                run.measures.add(output, target, cost)
+                run.measures.add(step(model, optimizer, inputs, target), len(target))
                 run.samples_done += len(target)
                 tell("on_batch_end")
             run.values = run.measures.values("train_")
             seconds = time.perf_counter() - start
-            if not math.isfinite(run.values["train_loss"]):
-                raise FloatingPointError(
-                    f"the loss became {run.values['train_loss']} in epoch {run.epoch}: try a smaller learning rate"
-                )
+            for name, value in run.values.items():
+                if name.endswith("loss") and not math.isfinite(value):
+                    said = name.removeprefix("train_").replace("_", " ")
+                    raise FloatingPointError(
+                        f"the {said} became {value} in epoch {run.epoch}: try a smaller learning rate"
+                    )
             if validation_data is not None:
                 measured = evaluate(model, validation_data, loss=loss, metrics=metrics)
                 run.values |= {f"validation_{name}": value for name, value in measured.items()}

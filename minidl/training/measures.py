@@ -43,6 +43,11 @@ def named_metrics(metrics: Mapping[str, Metric] | Iterable[str | Metric]) -> dic
     return named
 
 
+def metric_values(metrics: Mapping[str, Metric], output: Tensor, target: Tensor) -> dict[str, Any]:
+    """The value of every metric on one batch."""
+    return {name: metric(output, target) for name, metric in metrics.items()}
+
+
 class Mean:
     """The mean of values that each stand for `samples` samples: sum_i samples_i * value_i / sum_i samples_i."""
 
@@ -62,23 +67,15 @@ class Mean:
 
 
 class Measures:
-    """The means over one pass through the data: the loss, and each metric."""
+    """The means over one pass through the data, by name."""
 
-    def __init__(self, metrics: Mapping[str, Metric]) -> None:
-        self.metrics = metrics
+    def __init__(self) -> None:
         self.means: dict[str, Mean] = {}
 
-    def add(self, output: Tensor, target: Tensor, loss: Tensor | None) -> None:
-        samples = len(target)
-        if loss is not None:
-            self._mean("loss").add(loss, samples)
-        for name, metric in self.metrics.items():
-            self._mean(name).add(metric(output, target), samples)
-
-    def _mean(self, name: str) -> Mean:
-        if name not in self.means:
-            self.means[name] = Mean()
-        return self.means[name]
+    def add(self, values: Mapping[str, Any], samples: int) -> None:
+        """What was measured on a batch of `samples`: means over it."""
+        for name, value in values.items():
+            self.means.setdefault(name, Mean()).add(value, samples)
 
     def values(self, prefix: str = "") -> dict[str, float]:
         return {f"{prefix}{name}": mean.value for name, mean in self.means.items()}

@@ -283,3 +283,27 @@ def test_lists_of_numbers_are_data():
     model = classifier()
     history = training.fit(model, ([[1.0, 2.0], [3.0, 4.0]], [0, 1]), optimizer=sgd(model))
     assert np.isfinite(history["train_loss"]).all()
+
+
+def test_a_step_of_the_users_own_is_taken_and_its_measures_are_means():
+    x = np.arange(6, dtype=np.float32)[:, None]
+    model = nn.Linear(1, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    sizes = []
+
+    def step(model, optimizer, inputs, target):
+        sizes.append(len(target))
+        return {"largest": inputs[0].max(), "loss": inputs[0].mean() * 0}
+
+    history = training.fit(model, (x, x), optimizer=optimizer, step=step, batch_size=4, epochs=2, shuffle=False)
+    assert sizes == [4, 2, 4, 2]
+    assert history["train_largest"] == pytest.approx([(4 * 3 + 2 * 5) / 6] * 2) and history["train_loss"] == [0, 0]
+
+
+def test_a_loss_of_any_name_that_is_not_finite_ends_training():
+    model = nn.Linear(1, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(FloatingPointError, match="the generator loss became nan in epoch 1"):
+        training.fit(
+            model, (np.ones((2, 1)), np.ones(2)), optimizer=optimizer, step=lambda *_: {"generator_loss": np.nan}
+        )

@@ -1,0 +1,72 @@
+"""The kind of recipe that classifies images, whole or row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minidl import data, metrics, nn, training, visualize
+from minidl.optim import Optimizer
+from minidl.recipes.recipe import Recipe
+
+Load = Callable[[Path | None], tuple[data.Dataset, data.Dataset]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageClassifier(Recipe):
+    """A network that gives logits for images (N, C, H, W), trained by cross-entropy, measured by its accuracy."""
+
+    load: Load  # from the folder of --data to the training and the test set, pixels in 0..1
+    optimizer: Callable[[Iterable[Any], float], Optimizer]  # of (parameters, learning rate)
+    mean: tuple[float, ...] | None = None  # of each channel: pixels are normalized to (x - mean) / std
+    std: tuple[float, ...] | None = None
+    bright_on_dark: bool = False  # how what is to be recognized lies in the pictures
+
+    def datasets(self, root: Path | None) -> tuple[data.Dataset, data.Dataset]:
+        train, test = self.load(root)
+        if self.mean is None:
+            return train, test
+        normalize = data.transforms.Normalize(self.mean, self.std)
+        return train.with_transform(normalize), test.with_transform(normalize)
+
+    def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:
+        return self.optimizer(model.parameters(), lr)
+
+    def fit_options(self) -> dict[str, Any]:
+        return {"metrics": ["accuracy"]}
+
+    def callbacks(self, test_data: data.Dataset, output: Path) -> Sequence[training.Callback]:
+        return [training.Evaluation("test", test_data, metrics=["accuracy"])]
+
+    def info(self, test_data: data.Dataset) -> dict[str, Any]:
+        """What `load_classifier` needs to show the network a picture."""
+        return {
+            "classes": list(test_data.classes),
+            "input": {
+                "shape": list(test_data.images.shape[1:]),
+                "mean": self.mean,
+                "std": self.std,
+                "bright_on_dark": self.bright_on_dark,
+            },
+        }
+
+    def results(self, model: nn.Module, test_data: data.Dataset, history: dict[str, list]) -> dict[str, Any]:
+        return {name: history[name][-1] for name in ("test_accuracy", "test_loss", "train_loss")}
+
+    def evaluate(self, model: nn.Module, root: Path | None) -> dict[str, Any]:
+        _, test = self.datasets(root)
+        measured = training.evaluate(model, test)
+        return {"test_images": len(test), "test_accuracy": measured["accuracy"], "test_loss": measured["loss"]}
+
+    def figures(self, model: nn.Module, test_data: data.Dataset, history: dict[str, list]) -> dict[str, Any]:
+        logits = training.predict(model, test_data).numpy()
+        labels, classes = test_data.labels, test_data.classes
+        counts = metrics.confusion_matrix(labels, logits.argmax(1), labels=range(len(classes)))
+        title = f"{self.name}: {self.dataset}, test accuracy {history['test_accuracy'][-1]:.4f}"
+        return {
+            "curves.png": visualize.learning_curves(history, title=title),
+            "confusion_matrix.png": visualize.confusion_matrix(counts, classes, title=title),
+            "misclassified.png": visualize.misclassified(test_data.images, labels, logits, classes),
+        }
