@@ -1,13 +1,6 @@
-"""The networks of the recipes and tutorials, by name.
-
-Shapes beside the layers are those of one image, (C, H, W). All give logits, which `F.cross_entropy` takes.
-"""
+"""Convolutional networks that classify images. Shapes beside the layers are those of one image, (C, H, W)."""
 
 from __future__ import annotations
-
-import inspect
-from collections.abc import Callable
-from typing import Any
 
 from minidl import nn
 from minidl.autograd import Tensor
@@ -66,44 +59,3 @@ class LeNet(nn.Module):
         x = self.fc1(x).relu()
         x = self.fc2(x).relu()
         return self.fc3(x)
-
-
-class RowRNN(nn.Module):
-    """Reads an image row by row, one row a time step, and classifies by the last hidden state."""
-
-    def __init__(self, hidden_size: int = 128, row_size: int = 28, classes: int = 10):
-        super().__init__()
-        self.rnn = nn.RNN(row_size, hidden_size, batch_first=True)
-        self.output = nn.Linear(hidden_size, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(len(x), -1, x.shape[-1])  # (N, H, W): H steps of W pixels
-        states, _ = self.rnn(rows)  # (N, H, hidden_size)
-        return self.output(states[:, -1])
-
-
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "digits_cnn": digits_cnn,
-    "mnist_cnn": mnist_cnn,
-    "cifar_cnn": cifar_cnn,
-    "lenet": LeNet,
-    "row_rnn": RowRNN,
-}
-
-
-def build(name: str, **options: Any) -> nn.Module:
-    """A new network of that name, with weights from the stream "initialization".
-
-    Examples
-    --------
-    >>> from minidl import models
-    >>> sum(parameter.numel() for parameter in models.build("lenet").parameters())
-    62006
-    """
-    if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; expected one of {', '.join(NETWORKS)}")
-    known = inspect.signature(NETWORKS[name]).parameters
-    for option in options:
-        if option not in known:
-            raise ValueError(f"the network {name} has no option {option!r}; it has {', '.join(known)}")
-    return NETWORKS[name](**options)

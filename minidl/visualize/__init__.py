@@ -1,0 +1,16 @@
+"""Pictures of a training run and of what a network has learned.
+
+Every function draws with matplotlib, which is imported when the first is called, and returns a Figure that belongs to
+no window: show it in a notebook, or write it with `save`.
+"""
+
+from minidl.visualize.curves import learning_curves
+from minidl.visualize.figure import COLORS, Figure, save
+from minidl.visualize.grid import images
+from minidl.visualize.layers import feature_maps, filters
+from minidl.visualize.mistakes import confusion_matrix, misclassified
+
+__all__ = [
+    "COLORS", "Figure", "confusion_matrix", "feature_maps", "filters", "images", "learning_curves", "misclassified",
+    "save",
+]  # fmt: skip

@@ -1,0 +1,54 @@
+"""How training went: loss and measures over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from minidl.visualize.figure import COLORS, Figure, make_panels
+
+
+def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
+    """Loss and accuracy over the epochs, of one run or of several.
+
+    Parameters
+    ----------
+    runs : dict
+        A history of `training.fit`, or several by name.
+    title : str
+
+    Examples
+    --------
+    >>> from minidl import visualize
+    >>> figure = visualize.learning_curves({"epoch": [1, 2], "train_loss": [0.9, 0.5], "test_loss": [0.8, 0.6]})
+    >>> len(figure.axes)
+    1
+    """
+    if "epoch" in runs:
+        runs = {"": runs}
+    parts = [
+        part for part in ("train", "validation", "test") if any(f"{part}_loss" in history for history in runs.values())
+    ]
+    first = next(iter(runs.values()))
+    measures = [name.partition("_")[2] for name in first if name.partition("_")[0] == parts[0]]
+    figure, panels = make_panels(1, len(measures), (4.6, 3.4), title)
+    styles = dict(zip(("train", "validation", "test"), ("--", "-", "-"))) if len(runs) > 1 else {}
+    for axes, measure in zip(panels, measures):
+        for number, (label, history) in enumerate(runs.items()):
+            for place, part in enumerate(parts):
+                if f"{part}_{measure}" not in history:
+                    continue
+                axes.plot(
+                    history["epoch"], history[f"{part}_{measure}"],
+                    color=COLORS[(number if len(runs) > 1 else place) % len(COLORS)], linestyle=styles.get(part, "-"),
+                    marker="o" if len(history["epoch"]) <= 30 else None, markersize=3.5, linewidth=1.6,
+                    label=f"{label}, {part}" if label else part,
+                )  # fmt: skip
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(measure)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if measure == "loss":
+            axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    return figure

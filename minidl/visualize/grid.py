@@ -1,0 +1,41 @@
+"""Grids of images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.visualize.figure import Figure, as_array, make_panels
+
+
+def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int = 8, title: str = "") -> Figure:
+    """A grid of images.
+
+    Parameters
+    ----------
+    pictures : array or Tensor (N, C, H, W)
+        C is 1 or 3; bytes in 0..255 or floating in 0..1 (values outside are cut).
+    labels : sequence of str, optional
+        One over each image.
+    """
+    pictures = as_array(pictures)
+    if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
+        raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), got {pictures.shape}")
+    rows = max(1, math.ceil(len(pictures) / columns))
+    size = (1.15, 1.15 if labels is None else 1.45)
+    figure, panels = make_panels(rows, min(columns, max(len(pictures), 1)), size, title)
+    for axes in panels:
+        axes.axis("off")
+    for number, (axes, picture) in enumerate(zip(panels, pictures)):
+        _show_image(axes, picture)
+        if labels is not None:
+            axes.set_title(labels[number], fontsize=7.5, pad=3)
+    return figure
+
+
+def _show_image(axes: Any, picture: np.ndarray) -> None:
+    picture = picture / 255 if picture.dtype == np.uint8 else np.clip(picture, 0, 1)
+    axes.imshow(picture.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # (H, W, C)

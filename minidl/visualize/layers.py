@@ -1,0 +1,67 @@
+"""What a convolution has learned: its filters, and what they make of a picture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl import nn
+from minidl.autograd import Tensor
+from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.visualize.grid import images
+
+
+def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
+    """The filters of a convolution: one picture each, all on one scale, 0 in white.
+
+    Filters of 3 input channels are shown in colour (grey for 0); of others the first input channel is shown.
+
+    Parameters
+    ----------
+    layer : nn.Conv2d
+        Weights (K, C, R, S).
+    """
+    w = as_array(layer.weight)
+    if w.ndim != 4:
+        raise ValueError(f"layer must be a convolution with weights (K, C, R, S), got weights of shape {w.shape}")
+    scale = float(np.abs(w).max()) or 1.0
+    if w.shape[1] == 3:
+        return images(0.5 + w / (2 * scale), columns=columns, title=title)
+    return _maps(w[:, 0], scale, "weight", columns, title)
+
+
+def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8, title: str = "") -> Figure:
+    """What each channel of a layer makes of one picture.
+
+    Parameters
+    ----------
+    model : Module
+        Run once, in evaluation mode.
+    layer : str
+        Its name in ``model.named_modules()``; its output must be (1, C, H, W).
+    picture : array or Tensor (C, H, W)
+    """
+    seen: list[np.ndarray] = []
+    hooked = model.get_submodule(layer)
+    with (
+        hooked.register_forward_hook(lambda module, inputs, output: seen.append(as_array(output))),
+        nn.utils.evaluation_mode(model),
+    ):
+        model(Tensor(as_array(picture)[None]))
+    [maps] = seen[0] if seen and seen[0].ndim == 4 else [None]
+    if maps is None:
+        raise ValueError(f"the layer {layer} gives no images (1, C, H, W)")
+    return _maps(maps, float(np.abs(maps).max()) or 1.0, "activation", columns, title)
+
+
+def _maps(maps: np.ndarray, scale: float, label: str, columns: int, title: str) -> Figure:
+    """Signed pictures (N, H, W) on one scale: blue below 0, white at 0, red above."""
+    figure, panels = make_panels(math.ceil(len(maps) / columns), min(columns, len(maps)), (1.0, 1.0), title)
+    for axes in panels:
+        axes.axis("off")
+    for axes, picture in zip(panels, maps):
+        image = axes.imshow(picture, cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="nearest")
+    figure.colorbar(image, ax=panels, label=label, shrink=0.8)
+    return figure

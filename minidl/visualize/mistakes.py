@@ -1,0 +1,69 @@
+"""Where a classifier errs: the confusion matrix, and the wrong predictions that it was surest of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import functional as F
+from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.visualize.grid import images
+
+
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, title: str = "") -> Figure:
+    """Which class (row) was taken for which (column): the counts, shaded by their share of the row.
+
+    Parameters
+    ----------
+    counts : array (K, K)
+        Of `metrics.confusion_matrix`.
+    classes : sequence of str
+        K names.
+    """
+    counts = np.asarray(counts)
+    if counts.shape != (len(classes), len(classes)):
+        raise ValueError(
+            f"counts must have the shape ({len(classes)}, {len(classes)}) of {len(classes)} classes, got {counts.shape}"
+        )
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = 1.8 + 0.46 * len(classes)
+    figure, [axes] = make_panels(1, 1, (side + 0.9, side), title)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts > 0):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=8)
+    places = range(len(classes))
+    long_names = max(map(len, classes)) > 2
+    axes.set_xticks(places, classes, rotation=45 if long_names else 0, ha="right" if long_names else "center")
+    axes.set_yticks(places, classes)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    return figure
+
+
+def misclassified(
+    pictures: Any, labels: np.ndarray, logits: np.ndarray, classes: Sequence[str], *, limit: int = 24
+) -> Figure:
+    """The wrong predictions that the network was surest of: true class, prediction and its probability.
+
+    Parameters
+    ----------
+    pictures : array (N, C, H, W)
+    labels : array (N,) of int
+    logits : array (N, K)
+    classes : sequence of str
+    limit : int
+        How many to show.
+    """
+    pictures, labels, logits = as_array(pictures), as_array(labels), as_array(logits)
+    probabilities = F.softmax(logits, 1)  # (N, K)
+    predicted = probabilities.argmax(1)
+    wrong = np.flatnonzero(predicted != labels)
+    surest = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:limit]
+    texts = [f"{classes[labels[i]]}\n→ {classes[predicted[i]]}, {probabilities[i, predicted[i]]:.0%}" for i in surest]
+    which = f", the {limit} surest" if len(wrong) > limit else ""
+    title = f"{len(wrong)} of {len(labels)} images misclassified{which}: true class → prediction, its probability"
+    return images(pictures[surest], texts, columns=6, title=title)
