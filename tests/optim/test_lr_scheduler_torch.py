@@ -50,7 +50,7 @@ def assert_same_course(theirs, ours, optimizers, arguments):
         assert ours.last_epoch == theirs.last_epoch
 
 
-@pytest.mark.parametrize(("kind", "arguments", "options"), ALL, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(("kind", "arguments", "options"), ALL, ids=lambda x: str(x).split("<")[0][:40])
 def test_schedules(kind, arguments, options):
     optimizers = both()
     theirs = getattr(torch.optim.lr_scheduler, kind)(optimizers[0], *arguments, **options)
