@@ -64,10 +64,10 @@ assert errors["fresh"][13] > 10 * min(errors["fresh"]), "the error on fresh poin
 #
 # ## Three sets
 #
-# * The **training set** is for the weights. * The **validation set** is for everything that *we* choose: the degree,
-# the learning rate, when to stop. * The **test set** is looked at once, at the end. Choose anything by it, and it is
-# a validation set: the result will be
-#   too good to be true.
+# * The **training set** is for the weights.
+# * The **validation set** is for everything that *we* choose: the degree, the learning rate, when to stop.
+# * The **test set** is looked at once, at the end. Choose anything by it, and it is a validation set: the result will
+#   be too good to be true.
 #
 # ## The formula
 #

@@ -1,0 +1,309 @@
+# %% [markdown]
+# # 14 · Attention, and a transformer that reads
+#
+# A recurrent network carries everything it has read in one vector. When it needs a detail from far back, the detail
+# must have survived every step in between. A person who reads does something else: looks back at the place.
+#
+# **Question.** How can each piece of a sequence look at every other one, and learn where to look?
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+from course import FAST, load_images, show_image
+from library_lines import show_lines
+
+import minidl
+import minidl.functional as F
+from minidl import nn, optim, training
+
+# %% [markdown]
+# ## The formula
+#
+# Think of a shelf of folders. Each has a label, the **key** $k_s$, and a content, the **value** $v_s$. You come with a
+# **query** $q_l$, compare it with every label, and take out a mixture of the contents, more of those whose label fits
+# better. "Fits" is a scalar product, and "mixture" is a weighted mean, with the weights from a softmax (tutorial 06),
+# so that they are positive and sum to 1:
+#
+# $$a_{ls} = \frac{q_l \cdot k_s}{\sqrt{E}}, \qquad p_{ls} = \frac{e^{a_{ls}}}{\sum_j e^{a_{lj}}}, \qquad
+# y_l = \sum_s p_{ls}\,v_s$$
+#
+# Why $\sqrt E$? A scalar product of $E$ random numbers of size 1 has the size $\sqrt E$. Without the division the
+# softmax of long vectors would put everything on one key, and its slope would be nearly 0.
+#
+# The gradient is three rules that you know. Through the mean: $dv_s = \sum_l p_{ls}\,dy_l$ and
+# $dp_{ls} = dy_l\cdot v_s$. Through the softmax (tutorial 06): $da_{ls} = p_{ls}\,(dp_{ls} - \sum_j p_{lj}\,dp_{lj})$.
+# Through the product: $dq_l = \sum_s da_{ls}\,k_s/\sqrt E$ and $dk_s = \sum_l da_{ls}\,q_l/\sqrt E$.
+#
+# ## By hand
+
+
+# %%
+def attention(q, k, v):  # (L, E), (S, E), (S, V)
+    a = q @ k.T / math.sqrt(q.shape[1])  # (L, S)
+    p = np.exp(a - a.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    return p @ v, p
+
+
+def attention_gradient(q, k, v, p, dy):
+    dv, dp = p.T @ dy, dy @ v.T
+    da = p * (dp - (p * dp).sum(1, keepdims=True)) / math.sqrt(q.shape[1])
+    return da @ k, da.T @ q, dv
+
+
+# %% [markdown]
+# ## Check
+
+# %%
+random = np.random.default_rng(0)
+q, k, v = (minidl.tensor(random.standard_normal(shape), requires_grad=True) for shape in ((3, 8), (5, 8), (5, 2)))
+y, p = attention(q.numpy(), k.numpy(), v.numpy())
+dy = random.standard_normal(y.shape)
+F.scaled_dot_product_attention(q, k, v).backward(dy)
+assert np.allclose(y, F.scaled_dot_product_attention(q, k, v).numpy())
+for by_hand, tensor in zip(attention_gradient(q.numpy(), k.numpy(), v.numpy(), p, dy), (q, k, v)):
+    assert np.allclose(by_hand, tensor.grad.numpy())
+assert minidl.gradcheck(F.scaled_dot_product_attention, [q, k, v])
+print("attention and its three gradients agree with minidl")
+
+# %% [markdown]
+# ## In the library
+#
+# [minidl/functional/attention.py](../minidl/functional/attention.py) `attention_weights` is $p$, and
+# [minidl/functional/attention.py](../minidl/functional/attention.py) `scaled_dot_product_attention` takes the mean.
+# No gradient rule is written there: it is made of operations that have theirs. What is more than yours is the **mask**,
+# which hides keys: padding, or, where a network is to guess what comes next, everything after the query (`is_causal`).
+
+# %%
+show_lines("minidl/functional/attention.py", "attention_weights")
+
+# %% [markdown]
+# ## Look it up
+#
+# A task that is nothing but looking up. Eight folders, each with a letter and a number, in any order; then a letter.
+# What is its number? The network gets a table of letters and numbers as vectors, one linear layer each for queries,
+# keys and values, and must learn what to compare.
+
+# %%
+LETTERS, NUMBERS, FOLDERS = 12, 10, 8
+
+
+def lookup_task(count, generator):
+    letters = np.array([generator.permutation(LETTERS)[:FOLDERS] for _ in range(count)])  # (N, 8), all different
+    numbers = generator.integers(0, NUMBERS, (count, FOLDERS))
+    asked = generator.integers(0, FOLDERS, count)
+    every = np.arange(count)
+    return letters, numbers, letters[every, asked], numbers[every, asked]
+
+
+class LookUp(nn.Module):
+    def __init__(self, size=32):
+        super().__init__()
+        self.letter, self.number = nn.Embedding(LETTERS, size), nn.Embedding(NUMBERS, size)
+        self.query, self.key, self.value = nn.Linear(size, size), nn.Linear(size, size), nn.Linear(size, size)
+        self.output = nn.Linear(size, NUMBERS)
+
+    def forward(self, letters, numbers, asked):
+        folders = self.letter(letters) + self.number(numbers)  # (N, 8, size)
+        q = self.query(self.letter(asked))[:, None]  # (N, 1, size)
+        y = F.scaled_dot_product_attention(q, self.key(folders), self.value(folders))
+        return self.output(y[:, 0])
+
+    def weights(self, letters, numbers, asked):
+        q = self.query(self.letter(asked))[:, None]
+        return F.attention_weights(q, self.key(self.letter(letters) + self.number(numbers)))[:, 0]  # (N, 8)
+
+
+minidl.manual_seed(0)
+model = LookUp()
+examples = lookup_task(4000, np.random.default_rng(1))
+training.fit(model, examples, optimizer=optim.Adam(model.parameters(), lr=0.003), epochs=10 if FAST else 20)
+letters, numbers, asked, answers = lookup_task(500, np.random.default_rng(2))
+looked_up = training.evaluate(model, (letters, numbers, asked, answers))["accuracy"]
+print(f"{looked_up:.1%} of 500 new questions answered rightly, by chance {1 / NUMBERS:.0%}")
+assert looked_up > 0.95
+
+# %%
+with minidl.no_grad():
+    p = model.weights(*(minidl.tensor(part[:10]) for part in (letters, numbers, asked))).numpy()
+figure, axes = plt.subplots(figsize=(7, 3.8))
+axes.imshow(p, cmap="Blues", vmin=0, vmax=1)
+for (row, column), weight in np.ndenumerate(p):
+    label = f"{'ABCDEFGHIJKL'[letters[row, column]]}{numbers[row, column]}"
+    axes.text(column, row, label, ha="center", va="center", fontsize=8, color="white" if weight > 0.5 else "black")
+axes.set(title="ten questions: where the query looked", xlabel="folder", xticks=range(FOLDERS))
+axes.set_yticks(range(10), [f"{'ABCDEFGHIJKL'[letter]}?" for letter in asked[:10]])
+axes.grid(False)
+plt.show()
+found = (letters[:10] == asked[:10, None]).argmax(1)
+assert (p.argmax(1) == found).mean() >= 0.9
+
+# %% [markdown]
+# Nobody told it to compare letters. The loss of a wrong number did, through $da$.
+#
+# ## Order, heads, blocks
+#
+# **Order.** Shuffle the folders, and the answer is the same: attention sees a set, not a sequence.
+
+# %%
+shuffled = np.random.default_rng(3).permutation(5)
+same, _ = attention(q.numpy(), k.numpy()[shuffled], v.numpy()[shuffled])
+assert np.allclose(same, y)
+
+# %% [markdown]
+# Where order matters, the place must be written on each piece: a learned vector for each position is added to it (an
+# embedding, tutorial 13).
+#
+# **Heads.** One softmax looks at one thing. **Multi-head attention** cuts the vectors into parts, say 4, and attends
+# with each part by itself: [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
+#
+# **Blocks.** A **transformer** (Vaswani and others, 2017) stacks blocks of two halves: *look around* (attention, where
+# queries, keys and values all come from the sequence itself), then *think it over* (two dense layers, for each piece
+# alone). What each half finds is *added* to what came in, so that the gradient has a free way past it, and normalized
+# to mean 0 and spread 1 (**layer norm**).
+
+# %%
+show_lines("minidl/nn/transformer.py", "TransformerEncoderLayer.forward")
+show_lines("minidl/nn/transformer.py", "TransformerEncoderLayer._feed_forward")
+
+# %% [markdown]
+# ## Something real
+#
+# A picture is a sequence of little squares (Dosovitskiy and others, 2020: the *vision transformer*). Cut it into
+# patches, make each a vector by a linear layer, write on it where it was, let the blocks exchange what they see, and
+# take the mean. There is no convolution in it, and nothing that knows that neighbours matter.
+
+# %%
+x_train, y_train, x_test, y_test = load_images(train_limit=3000)
+side = x_train.shape[-1]
+patch = side // 4  # 4x4 patches
+epochs = 12 if FAST else 40
+
+
+def patches(x):  # (N, 1, H, W) -> (N, 16, patch * patch)
+    return x.reshape(len(x), 4, patch, 4, patch).transpose(0, 1, 3, 2, 4).reshape(len(x), 16, patch * patch)
+
+
+class PictureReader(nn.Module):
+    def __init__(self, size=64, heads=4, blocks=2):
+        super().__init__()
+        self.patch = nn.Linear(patch * patch, size)
+        self.place = nn.Embedding(16, size)
+        block = nn.TransformerEncoderLayer(size, heads, dim_feedforward=128, dropout=0.1, batch_first=True)
+        self.blocks = nn.TransformerEncoder(block, blocks)
+        self.output = nn.Linear(size, 10)
+
+    def forward(self, x):
+        pieces = self.patch(x) + self.place(np.arange(16))  # (N, 16, size)
+        return self.output(self.blocks(pieces).mean(1))
+
+
+minidl.manual_seed(0)
+reader = PictureReader()
+history = training.fit(
+    reader,
+    (patches(x_train), y_train),
+    optimizer=optim.Adam(reader.parameters(), lr=0.002),
+    epochs=epochs,
+    validation_data=(patches(x_test), y_test),
+    metrics=["accuracy"],
+)
+accuracy = history["validation_accuracy"][-1]
+weights = sum(parameter.numel() for parameter in reader.parameters())
+print(f"a transformer with {weights:,} weights names {accuracy:.1%} of the test pictures (seed 0)")
+assert accuracy > 0.85
+
+# %% [markdown]
+# Where does each patch look? Take one picture and the first block. For one head, draw for some patches (orange) the
+# weights that they give to the sixteen (darker: more).
+
+# %%
+block = reader.blocks.layers[0]
+with minidl.no_grad():
+    pieces = reader.patch(minidl.tensor(patches(x_test[:1]))) + reader.place(np.arange(16))
+    _, p = block.eval().self_attn(pieces, pieces, pieces, need_weights=True, average_attn_weights=False)
+p = p.numpy()[0]  # (heads, 16, 16)
+assert p.shape == (4, 16, 16) and np.allclose(p.sum(-1), 1, atol=1e-5)
+figure, axes = plt.subplots(4, 5, figsize=(7.5, 6))
+for row, place in enumerate((1, 5, 10, 14)):
+    show_image(axes[row, 0], x_test[0], f"a {y_test[0]}, one patch" if row == 0 else "")
+    corner = (place % 4) * patch - 0.5, (place // 4) * patch - 0.5
+    axes[row, 0].add_patch(plt.Rectangle(corner, patch, patch, fill=False, color="tab:orange", linewidth=2))
+    for head in range(4):
+        show_image(axes[row, head + 1], p[head, place].reshape(4, 4), f"head {head}" if row == 0 else "", vmin=0)
+plt.show()
+
+# %% [markdown]
+# Compare with the convolutional network of tutorial 11, on the same pictures: it is better with fewer epochs, for it
+# knows from the start that neighbours belong together and that a stroke is a stroke anywhere. A transformer must learn
+# that from examples, so it needs more of them. With very many it wins, and it does not care whether the pieces are
+# patches, words or notes.
+#
+# ## What it costs
+#
+# Every piece looks at every other one: $L^2$ scores for $L$ pieces. A recurrent network takes $L$ steps, but one after
+# the other; attention computes all at once, as matrix products, which is what fast kernels are made for.
+
+# %%
+lengths = np.array([64, 128, 256, 512, 1024])
+scores = lengths**2
+assert (scores[1:] == 4 * scores[:-1]).all()
+print("\n".join(f"{length:5} pieces, {count:9,} scores a head" for length, count in zip(lengths, scores)))
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** What does attention give when all keys are the same?
+#
+# <details><summary>Answer</summary>
+#
+# All scores of a query are equal, so every weight is $1/S$ and the result is the mean of the values.
+#
+# ```python
+# same_keys = np.ones((5, 8))
+# result, _ = attention(random.standard_normal((3, 8)), same_keys, v.numpy())
+# assert np.allclose(result, v.numpy().mean(0))
+# ```
+# </details>
+#
+# **2.** Make attention that only looks back, as a network needs it that writes text, with a mask of your own.
+#
+# <details><summary>Answer</summary>
+#
+# Put $-\infty$ where $s > l$: $e^{-\infty} = 0$.
+#
+# ```python
+# x = random.standard_normal((6, 4))
+# mask = np.where(np.tri(6, dtype=bool), 0.0, -np.inf)
+# own = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+# assert np.allclose(own, F.scaled_dot_product_attention(x, x, x, is_causal=True))
+# assert np.allclose(own[0], x[0])
+# ```
+# </details>
+#
+# **3.** Leave out `self.place`. How well does the reader do, and why not worse?
+#
+# <details><summary>Answer</summary>
+#
+# It then sees a bag of patches. Which patches occur still tells much about a digit.
+#
+# ```python
+# class Bag(PictureReader):
+#     def forward(self, x):
+#         return self.output(self.blocks(self.patch(x)).mean(1))
+#
+#
+# minidl.manual_seed(0)
+# bag = Bag()
+# training.fit(bag, (patches(x_train), y_train), optimizer=optim.Adam(bag.parameters(), lr=0.002), epochs=epochs)
+# in_a_bag = training.evaluate(bag, (patches(x_test), y_test))["accuracy"]
+# print(f"{in_a_bag:.1%}")
+# assert 0.2 < in_a_bag < accuracy
+# ```
+# </details>
+#
+# ## Next
+#
+# So far every network was told the right answer. Next, two networks that teach each other.
