@@ -225,9 +225,11 @@ with minidl.no_grad():
     states, _ = model.recurrent(minidl.tensor(rows_test))  # (N, H, 64)
     answers = model.output(states).numpy().argmax(-1)  # (N, H)
 after_row = (answers == y_test[:, None]).mean(0)
+example = np.flatnonzero(answers[:, -1] == y_test)[3]
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3), width_ratios=(1, 2.4))
-left.imshow(rows_test[3])
-left.set(title=f"a {y_test[3]}: said " + " ".join(map(str, answers[3][:: max(1, side // 8)])), ylabel="row", xticks=[])
+left.imshow(rows_test[example])
+said = " ".join(map(str, answers[example][:: max(1, side // 8)]))
+left.set(title=f"a {y_test[example]}: said {said}", ylabel="row", xticks=[])
 left.grid(False)
 right.plot(np.arange(1, side + 1), after_row, "o-", markersize=4)
 right.set(xlabel="rows read", ylabel="share right", ylim=(0, 1), title="in training it was only asked after the last")
