@@ -4,6 +4,14 @@ Every function draws with matplotlib, which is imported when the first is called
 no window: show it in a notebook, or write it with `save`.
 """
 
+from minidl.visualize.attribution import (
+    grad_cam,
+    grad_cam_map,
+    occlusion,
+    occlusion_map,
+    saliency,
+    saliency_map,
+)
 from minidl.visualize.curves import learning_curves
 from minidl.visualize.figure import COLORS, Figure, save
 from minidl.visualize.grid import images
@@ -11,6 +19,6 @@ from minidl.visualize.layers import feature_maps, filters
 from minidl.visualize.mistakes import confusion_matrix, misclassified
 
 __all__ = [
-    "COLORS", "Figure", "confusion_matrix", "feature_maps", "filters", "images", "learning_curves", "misclassified",
-    "save",
+    "COLORS", "Figure", "confusion_matrix", "feature_maps", "filters", "grad_cam", "grad_cam_map", "images",
+    "learning_curves", "misclassified", "occlusion", "occlusion_map", "saliency", "saliency_map", "save",
 ]  # fmt: skip

@@ -30,12 +30,13 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
     for axes in panels:
         axes.axis("off")
     for number, (axes, picture) in enumerate(zip(panels, pictures)):
-        _show_image(axes, picture)
+        draw_image(axes, picture)
         if labels is not None:
             axes.set_title(labels[number], fontsize=7.5, pad=3)
     return figure
 
 
-def _show_image(axes: Any, picture: np.ndarray) -> None:
+def draw_image(axes: Any, picture: np.ndarray) -> None:
+    """One picture (1 or 3, H, W), bytes or floating in 0..1, in axes that are there."""
     picture = picture / 255 if picture.dtype == np.uint8 else np.clip(picture, 0, 1)
     axes.imshow(picture.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # (H, W, C)
