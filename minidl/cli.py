@@ -1,4 +1,4 @@
-"""The command line: ``minidl info | train | evaluate | predict | gradcheck``.
+"""The command line: ``minidl info | train | evaluate | predict | gradcheck | play``.
 
 Each command imports what it needs when it runs. What a user can mend ends in one line on standard error and exit
 status 2; Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object.
@@ -95,6 +95,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
 
+    made = command(play, "draw in a browser, and watch the layers of a trained classifier")
+    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    made.add_argument("--port", type=int, default=0, metavar="N", help="of this machine alone; a free one unless given")
+    made.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+
     made = command(gradcheck, "check gradients of the operations, first and second order, against measured slopes")
     made.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
     return top
@@ -168,6 +173,26 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
         for image, prediction in zip(options.images, predictions)
     ]
     return {"checkpoint": str(options.checkpoint), "predictions": rows}
+
+
+def play(options: argparse.Namespace) -> dict[str, Any]:
+    import webbrowser
+
+    from minidl import recipes
+    from minidl.play import make_server
+
+    server = make_server(recipes.load_classifier(options.checkpoint), options.port)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    print(f"{address}   (Ctrl-C ends it)", flush=True)
+    if not options.no_browser:
+        webbrowser.open(address)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        server.server_close()
+    return {"checkpoint": str(options.checkpoint), "address": address}
 
 
 def gradcheck(options: argparse.Namespace) -> dict[str, Any]:

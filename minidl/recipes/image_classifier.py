@@ -23,6 +23,7 @@ class ImageClassifier(Recipe):
     mean: tuple[float, ...] | None = None  # of each channel: pixels are normalized to (x - mean) / std
     std: tuple[float, ...] | None = None
     bright_on_dark: bool = False  # how what is to be recognized lies in the pictures
+    margin: float | None = None  # and what share of the side is free around it, where that is always the same
 
     def datasets(self, root: Path | None) -> tuple[data.Dataset, data.Dataset]:
         train, test = self.load(root)
@@ -49,6 +50,7 @@ class ImageClassifier(Recipe):
                 "mean": self.mean,
                 "std": self.std,
                 "bright_on_dark": self.bright_on_dark,
+                "margin": self.margin,
             },
         }
 

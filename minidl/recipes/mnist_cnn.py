@@ -16,4 +16,5 @@ RECIPE = ImageClassifier(
     expected="accuracy 0.984-0.990",
     minutes=0.7,
     bright_on_dark=True,
+    margin=4 / 28,
 )

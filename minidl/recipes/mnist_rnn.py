@@ -17,4 +17,5 @@ RECIPE = ImageClassifier(
     expected="accuracy 0.93-0.95",
     minutes=0.2,
     bright_on_dark=True,
+    margin=4 / 28,
 )

@@ -37,12 +37,15 @@ class TrainedClassifier:
 
     def predict(self, picture: Path | str | np.ndarray) -> Prediction:
         """The class of a picture, from a PNG or JPEG file or an array (C, H, W) in 0..1."""
-        pixels = read_pixels(picture) if isinstance(picture, (str, Path)) else picture
-        x = prepare(pixels, **self.saved.info["input"])  # (C, H, W)
+        x = self.prepare(read_pixels(picture) if isinstance(picture, (str, Path)) else picture)  # (C, H, W)
         logits = training.predict(self.model, x[None]).numpy()  # (1, K)
         probabilities = F.softmax(logits[0].astype(np.float64), 0)
         by_class = dict(zip(self.classes, probabilities.tolist()))
         return Prediction(max(by_class, key=by_class.get), by_class)
+
+    def prepare(self, pixels: np.ndarray) -> np.ndarray:
+        """A picture (1 or 3, H, W) in 0..1 as the network saw its own in training; see :func:`prepare`."""
+        return prepare(pixels, **self.saved.info["input"])
 
 
 def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:
@@ -70,13 +73,19 @@ def read_pixels(path: Path | str) -> np.ndarray:
 
 
 def prepare(
-    pixels: np.ndarray, shape: list[int], mean: list[float] | None, std: list[float] | None, bright_on_dark: bool
+    pixels: np.ndarray,
+    shape: list[int],
+    mean: list[float] | None,
+    std: list[float] | None,
+    bright_on_dark: bool,
+    margin: float | None = None,
 ) -> np.ndarray:
     """A picture as the network saw its own in training.
 
     Grey if the network takes one channel. For a network that was trained on bright things on a dark ground (MNIST), a
     picture with a bright border is inverted, and dark is added to make it square; of others the longer side is cut.
-    Then it is resized with antialiasing.
+    With a `margin` what is bright is cut out first, and put in the middle with that share of the side around it. Then
+    the picture is resized with antialiasing.
     """
     channels, height, width = shape
     if channels == 1:
@@ -87,16 +96,25 @@ def prepare(
         )
         if np.median(border) > 0.5:
             pixels = 1 - pixels
-        pixels = _pad_to_square(pixels)
+        pixels = _pad_to_square(pixels if margin is None else _cut_out(pixels), margin or 0.0)
     else:
         pixels = data.transforms.CenterCrop(min(pixels.shape[1:]))(pixels)
     pixels = Resize((height, width))(pixels).astype(np.float32)
     return pixels if mean is None else Normalize(mean, std)(pixels)
 
 
-def _pad_to_square(pixels: np.ndarray) -> np.ndarray:
-    """The picture in the middle of a dark square."""
+def _cut_out(pixels: np.ndarray) -> np.ndarray:
+    """The smallest rectangle with all that is at least a quarter as bright as the brightest; all, where nothing is."""
+    bright = pixels[0] >= max(pixels.max() / 4, 0.05)
+    rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+    if not len(rows):
+        return pixels
+    return pixels[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _pad_to_square(pixels: np.ndarray, margin: float) -> np.ndarray:
+    """The picture in the middle of a dark square, with `margin` of the square's side free at every side."""
     _, height, width = pixels.shape
-    side = max(height, width)
+    side = round(max(height, width) / (1 - 2 * margin))
     top, left = (side - height) // 2, (side - width) // 2
     return np.pad(pixels, ((0, 0), (top, side - height - top), (left, side - width - left)))

@@ -1,0 +1,118 @@
+"""The server of the page: this machine only, one page, one question (POST /look)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from minidl.play.look import look
+from minidl.recipes import TrainedClassifier
+
+LARGEST = 4_000_000  # bytes of a question: a picture of some megapixels
+LOOPBACK = "127.0.0.1"
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+
+
+def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPServer:
+    """A server of the page on the loopback interface; ``server.serve_forever()`` runs it.
+
+    Parameters
+    ----------
+    classifier : TrainedClassifier
+        Of `recipes.load_classifier`.
+    port : int
+        0 takes a free one, which ``server.server_port`` names.
+
+    Raises
+    ------
+    OSError
+        Where the port is taken.
+    """
+    page = files("minidl.play").joinpath("page.html").read_text(encoding="utf-8")
+    facts = {"recipe": classifier.recipe, "classes": classifier.classes, **classifier.saved.info["input"]}
+    page = page.replace("{{facts}}", json.dumps(facts).replace("<", "\\u003c"))
+
+    one_at_a_time = threading.Lock()  # a look hooks into the layers of the one network
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if not self._addressed_here():
+                return
+            if self.path == "/":
+                self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode())
+            else:
+                self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /")
+
+        def do_POST(self) -> None:
+            if not self._addressed_here():
+                return
+            if self.path != "/look":
+                return self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /look")
+            length = self.headers.get("Content-Length", "")
+            if not length.isdigit() or int(length) > LARGEST:
+                return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture takes at most {LARGEST:,} bytes")
+            try:
+                pixels = read_question(self.rfile.read(int(length)))
+                with one_at_a_time:
+                    result = look(classifier, pixels)
+            except ValueError as error:
+                return self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+            self._answer(HTTPStatus.OK, "application/json", json.dumps(result).encode())
+
+        def _addressed_here(self) -> bool:
+            """Whether the browser asked this machine by its own name, not by one that a strange page made up."""
+            host = self.headers.get("Host", "").rpartition(":")[0]
+            if host in (LOOPBACK, "localhost"):
+                return True
+            self._refuse(HTTPStatus.FORBIDDEN, f"the host must be {LOOPBACK} or localhost, got {host!r}")
+            return False
+
+        def _refuse(self, status: HTTPStatus, reason: str) -> None:
+            self.close_connection = True  # what is left of the question stays unread
+            self._answer(status, "application/json", json.dumps({"error": reason}).encode())
+
+        def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": POLICY}
+            for name, value in (headers | {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}).items():
+                self.send_header(name, value)
+            if self.close_connection:
+                self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Say nothing of every stroke."""
+
+    return ThreadingHTTPServer((LOOPBACK, port), Handler)
+
+
+def read_question(body: bytes) -> np.ndarray:
+    """The picture (3, H, W) in 0..1 of {"picture": "data:image/png;base64,..."}; a ValueError says what is wrong."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        text = json.loads(body)["picture"]
+        kind, _, data = text.partition(";base64,")
+        if kind != "data:image/png":
+            raise ValueError(f"picture must start with data:image/png;base64, got {text[:30]!r}")
+        image = Image.open(io.BytesIO(base64.b64decode(data, validate=True)), formats=["PNG"])
+        if image.width * image.height > LARGEST:
+            raise ValueError(f"picture must have at most {LARGEST:,} pixels, got {image.width}x{image.height}")
+        pixels = np.asarray(image.convert("RGB"), np.float32) / 255  # (H, W, 3)
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        raise ValueError(f'the question must be {{"picture": "data:image/png;base64,..."}} ({error})') from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(f"picture is no whole PNG ({error})") from error
+    return pixels.transpose(2, 0, 1)

@@ -1,0 +1,169 @@
+"""The play page: what the network is said to have computed is what it computed, and who may ask."""
+
+import base64
+import http.client
+import io
+import json
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import minidl
+from minidl import data, recipes, training
+from minidl.play import look, make_server
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    recipes.train(recipes.find("digits-cnn"), epochs=6, output=folder)
+    return recipes.load_classifier(folder / recipes.CHECKPOINT)
+
+
+@pytest.fixture(scope="module")
+def ask(classifier):
+    """A question to the server: (method, path, body) to (status, headers, what came)."""
+    server = make_server(classifier)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    def ask(method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+        connection.request(method, path, body, headers)
+        reply = connection.getresponse()
+        found = reply.status, reply.headers, reply.read()
+        connection.close()
+        return found
+
+    yield ask
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def question(pixels):
+    """A picture (H, W) in 0..1 as the page asks about it."""
+    stream = io.BytesIO()
+    Image.fromarray(np.uint8(pixels * 255)).save(stream, "PNG")
+    return json.dumps({"picture": "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()})
+
+
+def values(part):
+    levels = np.frombuffer(base64.b64decode(part["data"]), np.uint8).astype(float)
+    return (levels.reshape(part["count"], part["height"], part["width"]) - 128) / 127 * part["scale"]
+
+
+def drawing(number):
+    """A test digit, enlarged as if drawn on the page."""
+    _, test = data.digits()
+    return test.images[number, 0].repeat(20, 0).repeat(20, 1)
+
+
+def test_a_look_shows_what_each_layer_gives(classifier):
+    found = look(classifier, drawing(0)[None])
+    x = classifier.prepare(drawing(0)[None])[None]
+    logits = training.predict(classifier.model, x).numpy()[0]
+    assert found["label"] == classifier.classes[logits.argmax()]
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    np.testing.assert_allclose(list(found["probabilities"].values()), expected, rtol=1e-5)
+    kinds = [layer["kind"] for layer in found["layers"]]
+    assert kinds[:5] == ["Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d"] and kinds[-1] == "Linear"
+    first, last = found["layers"][0], found["layers"][-1]
+    with minidl.no_grad():
+        y = classifier.model[0](minidl.Tensor(x)).numpy()[0]
+    assert first["shape"] == [16, 8, 8]
+    np.testing.assert_allclose(values(first["values"]), y, atol=np.abs(y).max() / 127)
+    np.testing.assert_allclose(values(last["values"])[0, 0], logits, atol=np.abs(logits).max() / 127)
+    np.testing.assert_allclose(values(found["seen"])[0], x[0, 0], atol=1 / 127)
+
+
+def test_the_gradient_is_the_slope_of_the_score(classifier):
+    found = look(classifier, drawing(1)[None])
+    x = classifier.prepare(drawing(1)[None])[None]
+    label = classifier.classes.index(found["label"])
+    dx = values(found["gradient"])[0]
+    i, j = np.unravel_index(np.abs(dx).argmax(), dx.shape)
+    nudge = np.zeros_like(x)
+    nudge[0, 0, i, j] = 1e-2
+    up, down = (training.predict(classifier.model, x + sign * nudge).numpy()[0, label] for sign in (1, -1))
+    assert dx[i, j] == pytest.approx((up - down) / 2e-2, rel=0.05)
+
+
+def test_looking_leaves_no_hook_and_no_gradient(classifier):
+    look(classifier, drawing(0)[None])
+    assert not any(module._forward_hooks for module in classifier.model.modules())
+    assert all(parameter.grad is None for parameter in classifier.model.parameters())
+
+
+def test_the_page_is_whole_and_asks_nobody_else(ask):
+    status, headers, page = ask("GET", "/")
+    text = page.decode()
+    assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "digits-cnn" in text and "{{" not in text
+    assert "http:" not in text and "https:" not in text and "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_a_drawing_is_answered_as_predict_does(ask, classifier):
+    same = 0
+    for number in range(10):
+        status, _, reply = ask("POST", "/look", question(drawing(number)))
+        result = json.loads(reply)
+        same += result["label"] == classifier.predict(drawing(number)[None]).label
+        assert status == 200
+    assert same == 10
+
+
+def test_an_empty_page_has_an_answer_too(ask):
+    status, _, reply = ask("POST", "/look", question(np.zeros((280, 280))))
+    assert status == 200 and sum(json.loads(reply)["probabilities"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ("", 400, "the question must be"),
+        ("[]", 400, "the question must be"),
+        ('{"picture": 3}', 400, "the question must be"),
+        ('{"picture": "data:image/gif;base64,AAAA"}', 400, "must start with data:image/png"),
+        ('{"picture": "data:image/png;base64,!!"}', 400, "the question must be"),
+        ('{"picture": "data:image/png;base64,AAAA"}', 400, "no whole PNG"),
+        (question(np.zeros((2001, 2000))), 400, "at most 4,000,000 pixels, got 2000x2001"),
+        (question(np.eye(300))[:200] + '"}', 400, ""),
+    ],
+)
+def test_a_bad_question_is_refused_with_the_reason(ask, body, status, message):
+    found, _, reply = ask("POST", "/look", body)
+    assert found == status and message in json.loads(reply)["error"]
+
+
+def test_what_is_too_large_or_comes_from_elsewhere_is_refused(ask):
+    assert ask("POST", "/look", b"x", **{"Content-Length": "99999999"})[0] == 413
+    assert ask("GET", "/", Host="evil.example")[0] == 403
+    assert ask("POST", "/look", question(drawing(0)), Host="evil.example:80")[0] == 403
+    assert ask("GET", "/../secret")[0] == 404 and ask("POST", "/other", "{}")[0] == 404
+
+
+def test_two_questions_at_once_have_their_own_answers(ask):
+    questions = [question(drawing(number)) for number in range(8)]
+    alone = [ask("POST", "/look", text)[2] for text in questions]
+    together = [None] * 8
+
+    def one(number):
+        together[number] = ask("POST", "/look", questions[number])[2]
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == alone
+
+
+def test_it_listens_on_this_machine_alone(classifier):
+    server = make_server(classifier)
+    assert server.server_address[0] == "127.0.0.1"
+    with pytest.raises(OSError):
+        make_server(classifier, server.server_port)
+    server.server_close()
