@@ -306,4 +306,5 @@ print("\n".join(f"{length:5} pieces, {count:9,} scores a head" for length, count
 #
 # ## Next
 #
-# So far every network was told the right answer. Next, two networks that teach each other.
+# Enough of what networks can do; how are they so fast? [One convolution, traced](23_one_convolution.py) from Python to
+# the registers.
