@@ -387,8 +387,8 @@ assert accuracy["softsign"] > 0.85 and abs(accuracy["softsign"] - accuracy["tanh
 #     return strength * sum((1 + w * w).log().sum() for w in model.parameters() if w.ndim > 1)
 #
 #
-# cost = penalty(model)
-# cost.backward()
+# model.zero_grad()
+# penalty(model).backward()
 # w = model[1].weight
 # assert np.allclose(w.grad.numpy(), 0.01 * 2 * w.numpy() / (1 + w.numpy() ** 2), atol=1e-6)
 # ```
