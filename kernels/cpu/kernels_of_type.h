@@ -4,6 +4,7 @@
 #include "tile.h"
 #include "windows.h"
 #include "transpose.h"
+#include "peak.h"
 
 static const tile_table NAME(table) = {
     .lanes = LANES,
@@ -24,6 +25,8 @@ static const tile_table NAME(table) = {
     .weighted_sums = NAME(weighted_sums),
     .column_sums = NAME(column_sums),
     .transpose = NAME(transpose),
+    .peak = NAME(peak),
+    .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,
 };
 
 #undef vec

@@ -49,6 +49,9 @@ typedef void (*column_sums_function)(long rows, long step, const void *x, const 
 /* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns */
 typedef void (*transpose_function)(long rows, long columns, const void *x, long x_step, void *y, long y_step);
 
+/* Multiply-adds in registers, as fast as they go; what it returns depends on all of them. */
+typedef double (*peak_function)(long turns, double start);
+
 typedef struct {
     int lanes;                              /* numbers in a vector register */
     int vectors;                            /* widest tile, in vectors */
@@ -62,6 +65,8 @@ typedef struct {
     weigh_function weighted_sums;
     column_sums_function column_sums;
     transpose_function transpose;
+    peak_function peak;
+    int peak_operations;                    /* of one turn */
 } tile_table;
 
 #endif

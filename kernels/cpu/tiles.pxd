@@ -29,6 +29,7 @@ cdef extern from "tiles.h":
                                           double* sums) noexcept nogil
     ctypedef void (*transpose_function)(long rows, long columns, const void* x, long x_step, void* y,
                                         long y_step) noexcept nogil
+    ctypedef double (*peak_function)(long turns, double start) noexcept nogil
     ctypedef struct tile_table:
         int lanes
         int vectors
@@ -42,6 +43,8 @@ cdef extern from "tiles.h":
         weigh_function weighted_sums
         column_sums_function column_sums
         transpose_function transpose
+        peak_function peak
+        int peak_operations
 
 # For numbers of 4 (float) or 8 (double) bytes.
 cdef const tile_table* table(size_t itemsize) noexcept nogil

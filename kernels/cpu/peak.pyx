@@ -1,0 +1,89 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""What this machine can do at most, measured: the roof under which the kernels are judged.
+
+    peak_gflops        multiply-adds in registers, in the instruction set in use (peak.h)
+    memory_bandwidth   y = a + 3 * b over arrays that no cache holds (the triad of McCalpin's STREAM, 1995)
+
+A kernel that does q operations for each byte that it must move can do min(peak, q * bandwidth) operations a second:
+Williams, Waterman and Patterson, Roofline, 2009.
+"""
+
+from time import perf_counter
+
+import numpy as np
+
+from minidl.kernels.cpu cimport pool, tiles
+
+cdef enum:
+    TURNS = 1 << 18  # about a millisecond
+
+ctypedef struct Triad:
+    const double* a
+    const double* b
+    double* y
+    long size
+
+
+cdef void _compute(void* results, long chunk) noexcept nogil:
+    (<double*>results)[8 * chunk] = tiles.table(4).peak(TURNS, chunk)  # a cache line each
+
+
+cdef void _triad(void* argument, long chunk) noexcept nogil:
+    cdef Triad* t = <Triad*>argument
+    cdef long i
+    for i in range(chunk * t.size, (chunk + 1) * t.size):
+        t.y[i] = t.a[i] + 3 * t.b[i]
+
+
+def sum_after(long turns) -> float:
+    """Return what the loop of `peak_gflops` has computed: 12 vectors of 0, 1, ... 11, each on its way to 1, added up.
+
+    >>> sum_after(1_000_000) > 0
+    True
+    """
+    return tiles.table(4).peak(turns, 0)
+
+
+def peak_gflops(double seconds=0.2) -> float:
+    """Return the float32 GFLOP/s that the threads in use reach together: the best of the tries in `seconds`.
+
+    A multiply-add counts as two operations.
+
+    >>> peak_gflops(seconds=0.01) > 0.1
+    True
+    """
+    cdef long chunks = pool.num_threads(), tries = 0
+    cdef double[::1] results = np.empty(8 * chunks)
+    end = perf_counter() + seconds
+    best = float("inf")
+    while tries < 3 or perf_counter() < end:
+        begin = perf_counter()
+        with nogil:
+            pool.run(chunks, _compute, &results[0])
+        best = min(best, perf_counter() - begin)
+        tries += 1
+    return 1e-9 * chunks * TURNS * tiles.table(4).peak_operations / best
+
+
+def memory_bandwidth(long megabytes=512, double seconds=0.5) -> float:
+    """Return the GB/s that the threads in use reach together on three arrays of `megabytes` in all.
+
+    Two arrays are read and one is written; what the processor reads before it writes is not counted. The best of the
+    tries in `seconds`.
+
+    >>> memory_bandwidth(megabytes=3, seconds=0.01) > 0.1
+    True
+    """
+    cdef long chunks = 8 * pool.num_threads(), tries = 0
+    cdef long size = max(1, megabytes * 1000000 // (3 * 8 * chunks))
+    cdef double[::1] a = np.ones(chunks * size), b = np.ones(chunks * size), y = np.ones(chunks * size)
+    cdef Triad triad = Triad(&a[0], &b[0], &y[0], size)
+    end = perf_counter() + seconds
+    best = float("inf")
+    while tries < 3 or perf_counter() < end:
+        begin = perf_counter()
+        with nogil:
+            pool.run(chunks, _triad, &triad)
+        best = min(best, perf_counter() - begin)
+        tries += 1
+    return 1e-9 * 3 * 8 * chunks * size / best
