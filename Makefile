@@ -3,12 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test build lint clean sanitize
+.PHONY: help demo test build lint clean sanitize bench bench-quick bench-peers
 
 help:
 	@echo "make demo    train the default network on handwritten digits; checkpoint and pictures in runs/digits-cnn"
 	@echo "make test    run all tests; with MINIDL_DATA=FOLDER also those that need MNIST, CIFAR-10 ..."
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
+	@echo "make bench   measure kernels and training steps beside their peers; figures in benchmarks/results (25 minutes)"
+	@echo "make bench-quick   the same with very short turns, into build/bench: whether all runs, not how fast"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"
 	@echo "make clean   remove what was built"
@@ -28,6 +30,29 @@ build: .venv/demo.stamp
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
+
+# The peers that can be had. Each of those that bring their own NumPy or threads lives in an environment of its own; one
+# that cannot be installed is named by the benchmarks as missing.
+TORCH = torch==2.13.0$(if $(filter Linux,$(shell uname)),+cpu)
+
+bench-peers: .venv/bench.stamp
+	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet $(TORCH) || \
+	$(BIN)/python -m pip install --quiet $(TORCH) --extra-index-url https://download.pytorch.org/whl/cpu || \
+	echo "make bench: $(TORCH) cannot be installed here" >&2
+	@for peer in jax:jax tensorflow:tensorflow-cpu; do \
+	  python=.venv-$${peer%%:*}/bin/python; \
+	  $$python -c "import $${peer%%:*}" 2>/dev/null || \
+	  { $(PYTHON) -m venv .venv-$${peer%%:*} && $$python -m pip install --quiet $${peer##*:}; } || \
+	  echo "make bench: $${peer##*:} cannot be installed here" >&2; \
+	done
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+
+# On a machine that does nothing else.
+bench: bench-peers
+	$(BIN)/python -m benchmarks all benchmarks/results
+
+bench-quick: bench-peers
+	$(BIN)/python -m benchmarks all build/bench --quick
 
 # A copy of the tree, so that the ordinary binaries stay. Unaligned vectors are declared as such, but not to UBSan; what
 # Python keeps until its end is no leak.

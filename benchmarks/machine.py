@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 from datetime import date
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import minidl
+from minidl import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def describe(threads: int) -> dict[str, Any]:
     """The machine, the build and the versions, as plain values for JSON."""
-    info = minidl.kernels.cpu_info()
+    found = machine.describe()
     return {
         "date": date.today().isoformat(),
         "commit": _commit(),
-        "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": found["cpu"],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else found["cores"],
         "threads": threads,
-        "instruction_set": info.chosen if info else "none",
-        "build": info.build if info else "no Cython kernels: the reference serves",
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "minidl": minidl.__version__,
-        "load_before": round(os.getloadavg()[0], 2),
+        "instruction_set": found["instruction_set"] or "none",
+        "build": found["cython_kernels"],
+        "system": found["platform"],
+        "python": found["python"],
+        "versions": {name: _version(name) for name in ("minidl", "numpy", "numba", "torch", "jax", "tensorflow")},
+        "load_before": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str:
@@ -47,12 +51,3 @@ def _commit() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
-    return names[0] if names else platform.machine()

@@ -1,22 +1,20 @@
-"""A picture of a benchmark's rows: bars for training steps."""
+"""Pictures of measured rows: bars, a roofline, curves of cost against size."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.figure import Figure
+
 
 def draw(report: dict[str, Any], path: str) -> None:
-    """Draw the rows of a report to a PNG or SVG file."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    bars(report).savefig(path, dpi=150, bbox_inches="tight")
+    """Draw a report to a PNG or SVG file."""
+    picture = {"kernels": roofline, "sizes": curves}.get(report["suite"], bars)
+    picture(report).savefig(path, dpi=150, bbox_inches="tight")
 
 
-def bars(report: dict[str, Any]) -> Any:
-    """Time of each framework's step over minidl's, one group a network: right of 1 is slower than minidl."""
-    from matplotlib.figure import Figure
-
+def bars(report: dict[str, Any]) -> Figure:
+    """Time of each framework over minidl's, one group a row: right of 1 is slower than minidl."""
     rows = report["rows"]
     peers = sorted({peer for row in rows for peer in row["peers_ms"]})
     figure = Figure(figsize=(9, 1.2 + 0.55 * len(rows)))
@@ -25,18 +23,91 @@ def bars(report: dict[str, Any]) -> Any:
     for i, peer in enumerate(peers):
         places = [y + (i - (len(peers) - 1) / 2) * height for y, row in enumerate(rows) if peer in row["peers_ms"]]
         lengths = [row["peers_ms"][peer] / row["ours_ms"] for row in rows if peer in row["peers_ms"]]
-        axes.barh(places, lengths, height * 0.9, label=peer)
+        # From 1, where minidl stands: a bar to the left is faster, one to the right slower.
+        axes.barh(places, [length - 1 for length in lengths], height * 0.9, left=1, label=peer)
     axes.axvline(1, color="black", linewidth=1)
     axes.text(1, -0.75, "minidl", ha="center", va="bottom", fontsize=9)
-    axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['ours_ms']:.2f} ms" for row in rows], fontsize=8)
+    axes.set_yticks(range(len(rows)), [f"{row['name']}\n{_time(row['ours_ms'])}" for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_xlabel("time of a training step, in steps of minidl (larger is slower)")
+    axes.set_xlabel("time, in times of minidl (right of 1 is slower than minidl)")
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
+    if peers:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     axes.set_title(_machine(report), fontsize=8)
     return figure
+
+
+def roofline(report: dict[str, Any]) -> Figure:
+    """Speed of each kernel that computes against its arithmetic intensity, under the measured roof.
+
+    roof(q) = min(peak, q * bandwidth), q operations for a byte that must be moved; above the slope is what the caches
+    hold. A line leads from each kernel to the best peer.
+    """
+    rows = [row for row in report["rows"] if row["operations"]]
+    figure = Figure(figsize=(9, 6))
+    axes = figure.subplots()
+    if rows:
+        peak, bandwidth = rows[0]["peak_gflops"], rows[0]["bandwidth_gb_per_s"]
+        lowest = min(min(row["operations_per_byte"] for row in rows) / 2, peak / bandwidth / 2)
+        highest = 2 * max(max(row["operations_per_byte"] for row in rows), peak / bandwidth)
+        axes.plot(
+            [lowest, peak / bandwidth, highest], [lowest * bandwidth, peak, peak], color="black", linewidth=1,
+            label=f"{peak:.0f} GFLOP/s, {bandwidth:.0f} GB/s",
+        )  # fmt: skip
+    families = dict.fromkeys(row["name"].split()[0] for row in rows)
+    for color, family in enumerate(families):
+        of_family = [row for row in rows if row["name"].split()[0] == family]
+        for row in of_family:
+            if row["best_peer"]:
+                theirs = row["operations"] / row["peers_ms"][row["best_peer"]] / 1e6
+                x = row["operations_per_byte"]
+                axes.plot([x, x], [theirs, row["gflops"]], color=f"C{color}", linewidth=0.8, alpha=0.6)
+        points = [(row["operations_per_byte"], row["gflops"]) for row in of_family]
+        axes.scatter(*zip(*points), s=18, color=f"C{color}", label=family, zorder=3)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("operations for each byte that must be moved")
+    axes.set_ylabel("GFLOP/s (a line ends at the best peer)")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, frameon=False)
+    axes.set_title(_machine(report), fontsize=8)
+    return figure
+
+
+def curves(report: dict[str, Any]) -> Figure:
+    """Time and peak memory of a step against its size, both logarithmic, beside a line of linear growth."""
+    rows = report["rows"]
+    series = list(dict.fromkeys(row["series"] for row in rows))
+    figure = Figure(figsize=(5 * max(1, len(series)), 7))
+    panels = figure.subplots(2, max(1, len(series)), squeeze=False)
+    for column, name in enumerate(series):
+        of_series = [row for row in rows if row["series"] == name]
+        times: dict[str, list[tuple[float, float]]] = {}
+        memory: dict[str, list[tuple[float, float]]] = {}
+        for row in of_series:
+            for framework, ms in {"minidl": row["ours_ms"], **row["peers_ms"]}.items():
+                times.setdefault(framework, []).append((row["size"], ms))
+                memory.setdefault(framework, []).append((row["size"], row["peak_bytes"][framework] / 1e6))
+        for axes, lines in zip(panels[:, column], (times, memory)):
+            for framework, points in lines.items():
+                axes.plot(*zip(*points), marker=".", label=framework)
+            (first, _), (last, top) = lines["minidl"][0], lines["minidl"][-1]
+            axes.plot([first, last], [top * first / last, top], color="gray", linestyle=":", label="linear")
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log")
+            axes.grid(alpha=0.3)
+        panels[0, column].set_ylabel("ms a step")
+        panels[1, column].set_ylabel("MB, most at a time")
+        panels[1, column].set_xlabel({"batch": "images in a batch (M1)", "image": "pixels of an image (M4)"}[name])
+        panels[0, column].legend(fontsize=8, frameon=False)
+    figure.suptitle(_machine(report), fontsize=8)
+    return figure
+
+
+def _time(ms: float) -> str:
+    return f"{ms:.2f} ms" if ms >= 0.1 else f"{1e3 * ms:.1f} us"
 
 
 def _machine(report: dict[str, Any]) -> str:

@@ -1,139 +1,77 @@
 """Whole training steps (forward, loss, backward, optimizer) beside those of the peers.
 
-Each framework builds the network in a process of its own (``steps/``), and they take turns: ours, a peer, ours, the
-next peer, ... for some rounds, so that a slow minute of the machine falls on all. The ratio of a round is ours over the
-peer's, both medians of the round; what is reported is the median over the rounds.
+Every framework starts from the same weights and data. Before a network is timed, the peers' first losses must be ours;
+after it, the loss of a network that has trained on one batch must have come down.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import subprocess
-import sys
-from pathlib import Path
-from statistics import median
+from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.machine import ROOT
-from benchmarks.steps.networks import NAMES
+from benchmarks import turns, workers
+from benchmarks.steps.networks import NETWORKS
 
-STEPS = Path(__file__).resolve().parent / "steps"
-
-# peer: (module it needs, its file in steps/, what else it is told)
-PEERS = {
-    "torch-eager": ("torch", "torch_steps.py", ["eager"]),
-    "torch-channels-last": ("torch", "torch_steps.py", ["channels-last"]),
-    "torch-compile": ("torch", "torch_steps.py", ["compile"]),
-    "jax": ("jax", "jax_steps.py", []),
-    "tensorflow": ("tensorflow", "tensorflow_steps.py", []),
-}
-BUILD_SECONDS = 300  # compiling a step may take minutes
+TOLERANCE = 0.01  # of a loss: frameworks round differently, and some have one recurrent bias where others have two
 
 
-class Worker:
-    """A framework in a process of its own; see ``steps/worker.py``."""
-
-    def __init__(self, python: str, file: str, name: str, threads: int, options: list[str]):
-        command = [python, str(STEPS / file), name, str(threads), *options]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
-        self.facts = json.loads(self._answer("ready"))
-
-    def _answer(self, word: str = "") -> str:
-        for line in self.process.stdout:
-            if line.startswith(word) and (word or line.startswith("[")):
-                return line[len(word) :]
-        errors = self.process.stderr.read().strip().splitlines()
-        raise RuntimeError(errors[-1] if errors else f"ended with status {self.process.wait()}")
-
-    def run(self, seconds: float) -> list[float]:
-        """Milliseconds of each step of a run of about that long."""
-        self.process.stdin.write(f"run {seconds}\n")
-        self.process.stdin.flush()
-        return json.loads(self._answer())
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-def python_with(module: str) -> str | None:
-    """This Python, or that of ``.venv-MODULE``, whichever has the module."""
-    if importlib.util.find_spec(module) is not None:
-        return sys.executable
-    own = ROOT / f".venv-{module}" / "bin" / "python"
-    return str(own) if own.exists() else None
-
-
-def measure(name: str, peers: list[str], threads: int, rounds: int, seconds: float) -> dict[str, Any]:
-    """One row: our step of the network `name` and each peer's, and how they compare."""
-    ours = Worker(sys.executable, "minidl_steps.py", name, threads, [])
-    workers: dict[str, Worker] = {}
-    missing: dict[str, str] = {}
-    for peer in peers:
-        module, file, options = PEERS[peer]
-        python = python_with(module)
-        if python is None:
-            missing[peer] = f"{module} is not installed here, nor in .venv-{module}"
-            continue
-        try:
-            workers[peer] = Worker(python, file, name, threads, options)
-        except RuntimeError as error:
-            missing[peer] = str(error)
-    own_rounds: list[float] = []
-    peer_rounds: dict[str, list[float]] = {peer: [] for peer in workers}
-    ratios: dict[str, list[float]] = {peer: [] for peer in workers}
-    smallest: float = float("inf")
-    try:
-        for _ in range(rounds):
-            for peer, worker in workers.items() or [("", None)]:
-                times = ours.run(seconds)
-                own_rounds.append(median(times))
-                smallest = min(smallest, *times)
-                if worker is not None:
-                    theirs = median(worker.run(seconds))
-                    peer_rounds[peer].append(theirs)
-                    ratios[peer].append(own_rounds[-1] / theirs)
-    finally:
-        for worker in (ours, *workers.values()):
-            worker.close()
-    row: dict[str, Any] = {
-        "name": name,
-        "threads": threads,
-        "ours_ms": median(own_rounds),
-        "ours_min_ms": smallest,
-        "ours_spread": (max(own_rounds) - min(own_rounds)) / median(own_rounds),
-        "peers_ms": {peer: median(values) for peer, values in peer_rounds.items()},
-        "peer_versions": {peer: worker.facts["version"] for peer, worker in workers.items()},
-        "first_step_seconds": {
-            "minidl": ours.facts["first_step_seconds"],
-            **{peer: worker.facts["first_step_seconds"] for peer, worker in workers.items()},
-        },
-        "missing": missing,
-        "best_peer": None,
-        "ratio": None,
-    }
-    if workers:
-        best = min(row["peers_ms"], key=row["peers_ms"].get)
-        row.update(best_peer=best, ratio=median(ratios[best]), ratio_range=[min(ratios[best]), max(ratios[best])])
-    return row
-
-
-def run(names: list[str], peers: list[str], threads: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
+def run(
+    names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float, networks=NETWORKS
+) -> list[dict[str, Any]]:
     """A row for each network whose name contains one of `names` (all for none), printed as it comes."""
+    chosen = [name for name in networks if not names or any(part.lower() in name.lower() for part in names)]
+    if not chosen:
+        raise ValueError(f"no network is called {', '.join(names)}; there are: {', '.join(networks)}")
     rows = []
-    for name in NAMES:
-        if names and not any(part.lower() in name.lower() for part in names):
-            continue
-        row = measure(name, peers, threads, rounds, seconds)
-        others = ", ".join(f"{peer} {ms:.2f}" for peer, ms in row["peers_ms"].items())
-        ratio = "" if row["ratio"] is None else f"   ratio to {row['best_peer']} {row['ratio']:.2f}"
-        print(f"{name:<22} ours {row['ours_ms']:8.3f} ms   {others}{ratio}", flush=True)
-        for peer, reason in row["missing"].items():
-            print(f"{'':<22} {peer} is missing: {reason}", flush=True)
-        rows.append(row)
-    if not rows:
-        raise ValueError(f"no network is called {', '.join(names)}; there are: {', '.join(NAMES)}")
+    with workers.started(["minidl", *peers], threads) as (started, missing):
+        if "minidl" not in started:
+            raise RuntimeError(f"minidl cannot run: {missing['minidl']}")
+        for peer, reason in missing.items():
+            print(f"{peer} is missing: {reason}", flush=True)
+        for name in chosen:
+            row = {"name": name, "threads": threads, **measure(name, networks[name], started, rounds, seconds)}
+            row["missing"] |= missing
+            print(turns.line(row), flush=True)
+            rows.append(row)
+        for name, worker in started.items():
+            print(f"{name}, waiting for its turns, used {share_waiting(worker):.1%} of a core", flush=True)
     return rows
+
+
+def measure(
+    name: str, network: dict[str, Any], started: dict[str, workers.Worker], rounds: int, seconds: float
+) -> dict[str, Any]:
+    """Our step of a network and each peer's, and how they compare."""
+    facts: dict[str, dict[str, Any]] = {}
+    missing: dict[str, str] = {}
+    for framework, worker in started.items():
+        try:
+            facts[framework] = worker.build(network)
+        except RuntimeError as error:
+            if framework == "minidl":
+                raise
+            missing[framework] = str(error)
+    expected = facts["minidl"]["losses"]
+    for framework, fact in facts.items():
+        if not all(abs(loss - own) <= TOLERANCE * abs(own) for loss, own in zip(fact["losses"], expected)):
+            raise AssertionError(f"{name}: the first losses are {fact['losses']} with {framework}, ours are {expected}")
+    peers = {peer: lambda worker=started[peer]: worker.run(seconds) for peer in facts if peer != "minidl"}
+    row = turns.compare(lambda: started["minidl"].run(seconds), peers, rounds)
+    for framework in facts:
+        loss = started[framework].loss
+        # The two networks of a GAN work against each other: no more can be said of the sum than that it is a number.
+        good = loss == loss if network["kind"] == "adversarial" else loss < expected[0]
+        if not good:
+            raise AssertionError(f"{name}: the loss with {framework} is {loss} after training, and was {expected[0]}")
+    return row | {
+        "peer_versions": {peer: started[peer].version for peer in peers},
+        "first_step_seconds": {framework: fact["first_step_seconds"] for framework, fact in facts.items()},
+        "first_losses": {framework: fact["losses"] for framework, fact in facts.items()},
+        "cpu_while_waiting": {framework: share_waiting(started[framework]) for framework in facts},
+        "missing": missing,
+    }
+
+
+def share_waiting(worker: workers.Worker) -> float:
+    """What a worker used of one core between its turns; more than a few percent would slow the others down."""
+    return worker.waited_cpu / max(worker.waited_seconds, 1e-9)

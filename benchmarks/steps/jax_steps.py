@@ -3,7 +3,7 @@
 import os
 import sys
 
-threads = int(sys.argv[2])
+threads = int(sys.argv[1])
 os.environ["XLA_FLAGS"] = (
     f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
 )
@@ -11,15 +11,8 @@ os.environ["XLA_FLAGS"] = (
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import networks  # noqa: E402
-import numpy as np  # noqa: E402
 import worker  # noqa: E402
 from jax import lax  # noqa: E402
-
-RANDOM = np.random.default_rng(0)
-
-
-def uniform(*shape, fan_in):
-    return jnp.asarray(RANDOM.uniform(-1, 1, shape).astype(np.float32) / fan_in**0.5)
 
 
 def conv(x, w, b, padding="VALID"):
@@ -62,6 +55,7 @@ def optimizer(kind, lr, beta1=0.9):
 
 
 def classifier_step(loss_of, parameters, kind, x, y):
+    y = jnp.asarray(y)
     initial, update = optimizer(kind, networks.LEARNING_RATES[kind])
     state = [parameters, initial(parameters)]
 
@@ -79,30 +73,14 @@ def classifier_step(loss_of, parameters, kind, x, y):
     return step
 
 
-def convolutional(batch, image, layers, optimizer):
-    channels, height, width = image
-    parameters = []
-    features = 0
-    for text in layers:
-        kind, *sizes = text.split()
-        if kind == "conv":
-            k, window = map(int, sizes)
-            fan_in = channels * window * window
-            parameters.append((uniform(window, window, channels, k, fan_in=fan_in), uniform(k, fan_in=fan_in)))
-            channels, height, width = k, height - window + 1, width - window + 1
-        elif kind == "pool":
-            height, width = height // 2, width // 2
-        elif kind == "flatten":
-            features = channels * height * width
-        elif kind == "dense":
-            k = int(sizes[0])
-            parameters.append((uniform(features, k, fan_in=features), uniform(k, fan_in=features)))
-            features = k
+def convolutional(network):
+    layers = networks.plan(network["image"], network["layers"])
+    remaining = iter(map(jnp.asarray, networks.channels_last_parameters(network)))
+    parameters = list(zip(remaining, remaining))  # a weight and a bias for each layer
 
     def loss_of(parameters, x, y):
         remaining = iter(parameters)
-        for text in layers:
-            kind = text.split()[0]
+        for kind, *_ in layers:
             if kind == "conv":
                 x = conv(x, *next(remaining))
             elif kind == "dense":
@@ -112,20 +90,17 @@ def convolutional(batch, image, layers, optimizer):
                 x = {"relu": jax.nn.relu, "pool": pool, "flatten": lambda x: x.reshape(x.shape[0], -1)}[kind](x)
         return cross_entropy(x, y)
 
-    x = jnp.asarray(RANDOM.random((batch, *image[1:], image[0]), dtype=np.float32))
-    y = jnp.asarray(RANDOM.integers(0, 10, batch))
-    return classifier_step(loss_of, parameters, optimizer, x, y)
+    x, y = networks.data(network)
+    return classifier_step(loss_of, parameters, network["optimizer"], jnp.asarray(x.transpose(0, 2, 3, 1)), y)
 
 
-def recurrent(batch, cell, hidden):
-    gates = 4 if cell == "lstm" else 1
-    shapes = [(28, gates * hidden), (hidden, gates * hidden), (gates * hidden,), (hidden, 10), (10,)]
-    parameters = [uniform(*shape, fan_in=hidden) for shape in shapes]
+def recurrent(network):
+    parameters = [jnp.asarray(value) for value in networks.channels_last_parameters(network)]
 
     def loss_of(parameters, x, y):
         wx, wh, b, w, bias = parameters
         projected = jnp.swapaxes(x @ wx + b, 0, 1)
-        start = jnp.zeros((x.shape[0], hidden))
+        start = jnp.zeros((x.shape[0], network["hidden"]))
 
         def rnn(h, z):
             return jnp.tanh(z + h @ wh), None
@@ -136,23 +111,19 @@ def recurrent(batch, cell, hidden):
             c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
             return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
 
-        h = lax.scan(lstm, (start, start), projected)[0][0] if cell == "lstm" else lax.scan(rnn, start, projected)[0]
+        if network["cell"] == "lstm":
+            h = lax.scan(lstm, (start, start), projected)[0][0]
+        else:
+            h = lax.scan(rnn, start, projected)[0]
         return cross_entropy(h @ w + bias, y)
 
-    x = jnp.asarray(RANDOM.random((batch, 28, 28), dtype=np.float32))
-    y = jnp.asarray(RANDOM.integers(0, 10, batch))
-    return classifier_step(loss_of, parameters, "adam", x, y)
+    return classifier_step(loss_of, parameters, "adam", *map(jnp.asarray, networks.data(network)))
 
 
-def adversarial(batch, latent):
-    sizes = [(3, 3, 256, 128), (3, 3, 128, 64), (3, 3, 64, 1)]
-    generator = {
-        "dense": (uniform(latent, 7 * 7 * 256, fan_in=latent), uniform(7 * 7 * 256, fan_in=latent)),
-        "conv": [(uniform(*s, fan_in=9 * s[2]), uniform(s[3], fan_in=9 * s[2])) for s in sizes],
-        "norm": [(jnp.ones(s[3]), jnp.zeros(s[3])) for s in sizes[:2]],
-    }
-    widths = [784, 512, 256, 1]
-    discriminator = [(uniform(a, b, fan_in=a), uniform(b, fan_in=a)) for a, b in zip(widths, widths[1:])]
+def adversarial(network):
+    remaining = iter(map(jnp.asarray, networks.channels_last_parameters(network)))
+    dense, conv1, norm1, conv2, norm2, conv3, *discriminator = zip(remaining, remaining)
+    generator = {"dense": dense, "conv": [conv1, conv2, conv3], "norm": [norm1, norm2]}
 
     def generate(parameters, z):
         w, b = parameters["dense"]
@@ -191,8 +162,8 @@ def adversarial(batch, latent):
 
     compiled = jax.jit(both, donate_argnums=(0, 1, 2, 3))
     state = [generator, discriminator, initial(generator), initial(discriminator)]
-    z = jnp.asarray(RANDOM.standard_normal((batch, latent), dtype=np.float32))
-    real = jnp.asarray(RANDOM.random((batch, 28, 28, 1), dtype=np.float32) * 2 - 1)
+    z, real = networks.data(network)
+    z, real = jnp.asarray(z), jnp.asarray(real.transpose(0, 2, 3, 1))
 
     def step():
         loss, *state[:] = compiled(*state, z, real)
@@ -202,13 +173,11 @@ def adversarial(batch, latent):
     return step
 
 
-def build(name):
-    if name in networks.CONVOLUTIONAL:
-        return convolutional(**networks.CONVOLUTIONAL[name])
-    if name in networks.RECURRENT:
-        return recurrent(**networks.RECURRENT[name])
-    return adversarial(**networks.ADVERSARIAL[name])
+def build(network):
+    return {"convolutional": convolutional, "recurrent": recurrent, "adversarial": adversarial}[network["kind"]](
+        network
+    )
 
 
 if __name__ == "__main__":
-    worker.serve(build(sys.argv[1]), jax.__version__)
+    worker.serve(build, jax.__version__)

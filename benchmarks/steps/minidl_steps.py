@@ -3,7 +3,6 @@
 import sys
 
 import networks
-import numpy as np
 import worker
 
 import minidl
@@ -11,30 +10,12 @@ from minidl import functional as F
 from minidl import nn, optim
 
 
-def layer(text: str, channels: int, features: int) -> nn.Module:
-    kind, *sizes = text.split()
+def layer(kind, sizes, shape):
     if kind == "conv":
-        return nn.Conv2d(channels, int(sizes[0]), int(sizes[1]))
+        return nn.Conv2d(shape[0], *sizes)
     if kind == "dense":
-        return nn.Linear(features, int(sizes[0]))
+        return nn.Linear(*shape, *sizes)
     return {"relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2), "flatten": nn.Flatten}[kind]()
-
-
-def convolutional(batch, image, layers, optimizer):
-    model, shape = nn.Sequential(), image
-    for text in layers:
-        model.append(layer(text, shape[0], shape[-1]))
-        with minidl.no_grad():
-            shape = model(minidl.Tensor(np.zeros((1, *image), np.float32))).shape[1:]
-    if optimizer == "adam":
-        optimizer = optim.Adam(model.parameters(), lr=networks.LEARNING_RATES["adam"])
-    else:
-        lr = networks.LEARNING_RATES[optimizer]
-        optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=optimizer == "nesterov")
-    random = np.random.default_rng(0)
-    x = minidl.Tensor(random.random((batch, *image), dtype=np.float32))
-    y = minidl.Tensor(random.integers(0, 10, batch))
-    return classifier_step(model, optimizer, x, y)
 
 
 class Recurrent(nn.Module):
@@ -47,16 +28,27 @@ class Recurrent(nn.Module):
         return self.output(self.cell(x)[0][:, -1])
 
 
-def recurrent(batch, cell, hidden):
-    model = Recurrent(cell, hidden)
-    optimizer = optim.Adam(model.parameters(), lr=networks.LEARNING_RATES["adam"])
-    random = np.random.default_rng(0)
-    x = minidl.Tensor(random.random((batch, 28, 28), dtype=np.float32))
-    y = minidl.Tensor(random.integers(0, 10, batch))
-    return classifier_step(model, optimizer, x, y)
+def set_parameters(network, *models):
+    parameters = [parameter for model in models for parameter in model.parameters()]
+    with minidl.no_grad():
+        for parameter, value in zip(parameters, networks.parameters(network), strict=True):
+            parameter.copy_(minidl.Tensor(value))
 
 
-def classifier_step(model, optimizer, x, y):
+def classifier(network):
+    if network["kind"] == "recurrent":
+        model, kind = Recurrent(network["cell"], network["hidden"]), "adam"
+    else:
+        model = nn.Sequential(*(layer(*part) for part in networks.plan(network["image"], network["layers"])))
+        kind = network["optimizer"]
+    set_parameters(network, model)
+    lr = networks.LEARNING_RATES[kind]
+    if kind == "adam":
+        optimizer = optim.Adam(model.parameters(), lr=lr)
+    else:
+        optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
+    x, y = map(minidl.Tensor, networks.data(network))
+
     def step():
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x), y)
@@ -67,9 +59,9 @@ def classifier_step(model, optimizer, x, y):
     return step
 
 
-def adversarial(batch, latent):
+def adversarial(network):
     generator = nn.Sequential(
-        nn.Linear(latent, 7 * 7 * 256), nn.ReLU(), nn.Unflatten(1, (256, 7, 7)),
+        nn.Linear(network["latent"], 7 * 7 * 256), nn.ReLU(), nn.Unflatten(1, (256, 7, 7)),
         nn.Upsample(scale_factor=2), nn.Conv2d(256, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU(),
         nn.Upsample(scale_factor=2), nn.Conv2d(128, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
         nn.Conv2d(64, 1, 3, padding=1), nn.Tanh(),
@@ -77,13 +69,12 @@ def adversarial(batch, latent):
     discriminator = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Linear(256, 1)
     )
+    set_parameters(network, generator, discriminator)
     lr = networks.LEARNING_RATES["gan"]
     generator_optimizer = optim.Adam(generator.parameters(), lr=lr, betas=(0.5, 0.999))
     discriminator_optimizer = optim.Adam(discriminator.parameters(), lr=lr, betas=(0.5, 0.999))
-    random = np.random.default_rng(0)
-    real = minidl.Tensor(random.random((batch, 1, 28, 28), dtype=np.float32) * 2 - 1)
-    z = minidl.Tensor(random.standard_normal((batch, latent), dtype=np.float32))
-    ones, zeros = minidl.Tensor(np.ones((batch, 1), np.float32)), minidl.Tensor(np.zeros((batch, 1), np.float32))
+    z, real = map(minidl.Tensor, networks.data(network))
+    ones, zeros = minidl.ones(len(z), 1), minidl.zeros(len(z), 1)
     loss_of = F.binary_cross_entropy_with_logits
 
     def step():
@@ -101,14 +92,10 @@ def adversarial(batch, latent):
     return step
 
 
-def build(name):
-    if name in networks.CONVOLUTIONAL:
-        return convolutional(**networks.CONVOLUTIONAL[name])
-    if name in networks.RECURRENT:
-        return recurrent(**networks.RECURRENT[name])
-    return adversarial(**networks.ADVERSARIAL[name])
+def build(network):
+    return adversarial(network) if network["kind"] == "adversarial" else classifier(network)
 
 
 if __name__ == "__main__":
-    minidl.set_num_threads(int(sys.argv[2]))
-    worker.serve(build(sys.argv[1]), minidl.__version__)
+    minidl.set_num_threads(int(sys.argv[1]))
+    worker.serve(build, minidl.__version__)

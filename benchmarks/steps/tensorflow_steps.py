@@ -6,25 +6,40 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import networks  # noqa: E402
-import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import worker  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers as kl  # noqa: E402
 
-RANDOM = np.random.default_rng(0)
+
+def layer(kind, sizes, shape):
+    makers = {"conv": kl.Conv2D, "dense": kl.Dense, "relu": kl.ReLU, "flatten": kl.Flatten}
+    return kl.MaxPooling2D(2) if kind == "pool" else makers[kind](*sizes)
 
 
-def layer(text):
-    kind, *sizes = text.split()
-    if kind == "conv":
-        return kl.Conv2D(int(sizes[0]), int(sizes[1]))
-    if kind == "dense":
-        return kl.Dense(int(sizes[0]))
-    return {"relu": kl.ReLU, "pool": lambda: kl.MaxPooling2D(2), "flatten": kl.Flatten}[kind]()
+def set_parameters(network, *models):
+    variables = [variable for model in models for variable in model.trainable_variables]
+    for variable, value in zip(variables, networks.channels_last_parameters(network), strict=True):
+        variable.assign(value)
 
 
-def classifier_step(model, optimizer, x, y):
+def classifier(network):
+    x, y = networks.data(network)
+    if network["kind"] == "recurrent":
+        cell = (kl.SimpleRNN if network["cell"] == "rnn" else kl.LSTM)(network["hidden"])
+        parts, kind = [cell, kl.Dense(10)], "adam"
+    else:
+        x = x.transpose(0, 2, 3, 1)
+        parts = [layer(*part) for part in networks.plan(network["image"], network["layers"])]
+        kind = network["optimizer"]
+    model = keras.Sequential([keras.Input(x.shape[1:]), *parts])
+    set_parameters(network, model)
+    lr = networks.LEARNING_RATES[kind]
+    if kind == "adam":
+        optimizer = keras.optimizers.Adam(lr, epsilon=1e-8)
+    else:
+        optimizer = keras.optimizers.SGD(lr, momentum=0.9, nesterov=kind == "nesterov")
+    x, y = tf.constant(x), tf.constant(y)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     variables = model.trainable_variables
     optimizer.build(variables)
@@ -39,32 +54,16 @@ def classifier_step(model, optimizer, x, y):
     return lambda: float(train(x, y))
 
 
-def convolutional(batch, image, layers, optimizer):
-    channels, height, width = image
-    model = keras.Sequential([keras.Input((height, width, channels)), *map(layer, layers)])
-    lr = networks.LEARNING_RATES[optimizer]
-    if optimizer == "adam":
-        optimizer = keras.optimizers.Adam(lr)
-    else:
-        optimizer = keras.optimizers.SGD(lr, momentum=0.9, nesterov=optimizer == "nesterov")
-    x = tf.constant(RANDOM.random((batch, height, width, channels), dtype=np.float32))
-    return classifier_step(model, optimizer, x, tf.constant(RANDOM.integers(0, 10, batch)))
+def batch_norm():
+    return kl.BatchNormalization(momentum=0.9, epsilon=1e-5)
 
 
-def recurrent(batch, cell, hidden):
-    cell = kl.SimpleRNN(hidden) if cell == "rnn" else kl.LSTM(hidden)
-    model = keras.Sequential([keras.Input((28, 28)), cell, kl.Dense(10)])
-    optimizer = keras.optimizers.Adam(networks.LEARNING_RATES["adam"])
-    x = tf.constant(RANDOM.random((batch, 28, 28), dtype=np.float32))
-    return classifier_step(model, optimizer, x, tf.constant(RANDOM.integers(0, 10, batch)))
-
-
-def adversarial(batch, latent):
+def adversarial(network):
     generator = keras.Sequential(
         [
-            keras.Input((latent,)), kl.Dense(7 * 7 * 256, "relu"), kl.Reshape((7, 7, 256)),
-            kl.UpSampling2D(), kl.Conv2D(128, 3, padding="same"), kl.BatchNormalization(momentum=0.9), kl.ReLU(),
-            kl.UpSampling2D(), kl.Conv2D(64, 3, padding="same"), kl.BatchNormalization(momentum=0.9), kl.ReLU(),
+            keras.Input((network["latent"],)), kl.Dense(7 * 7 * 256, "relu"), kl.Reshape((7, 7, 256)),
+            kl.UpSampling2D(), kl.Conv2D(128, 3, padding="same"), batch_norm(), kl.ReLU(),
+            kl.UpSampling2D(), kl.Conv2D(64, 3, padding="same"), batch_norm(), kl.ReLU(),
             kl.Conv2D(1, 3, padding="same", activation="tanh"),
         ]
     )  # fmt: skip
@@ -74,14 +73,17 @@ def adversarial(batch, latent):
             kl.Dense(1),
         ]
     )  # fmt: skip
+    set_parameters(network, generator, discriminator)
     loss_of = keras.losses.BinaryCrossentropy(from_logits=True)
     lr = networks.LEARNING_RATES["gan"]
-    generator_optimizer, discriminator_optimizer = (keras.optimizers.Adam(lr, beta_1=0.5) for _ in range(2))
+    generator_optimizer, discriminator_optimizer = (
+        keras.optimizers.Adam(lr, beta_1=0.5, epsilon=1e-8) for _ in range(2)
+    )
     generator_optimizer.build(generator.trainable_variables)
     discriminator_optimizer.build(discriminator.trainable_variables)
-    z = tf.constant(RANDOM.standard_normal((batch, latent), dtype=np.float32))
-    real = tf.constant(RANDOM.random((batch, 28, 28, 1), dtype=np.float32) * 2 - 1)
-    ones, zeros = tf.ones((batch, 1)), tf.zeros((batch, 1))
+    z, real = networks.data(network)
+    z, real = tf.constant(z), tf.constant(real.transpose(0, 2, 3, 1))
+    ones, zeros = tf.ones((len(z), 1)), tf.zeros((len(z), 1))
 
     @tf.function
     def train(z, real):
@@ -100,15 +102,12 @@ def adversarial(batch, latent):
     return lambda: float(train(z, real))
 
 
-def build(name):
-    if name in networks.CONVOLUTIONAL:
-        return convolutional(**networks.CONVOLUTIONAL[name])
-    if name in networks.RECURRENT:
-        return recurrent(**networks.RECURRENT[name])
-    return adversarial(**networks.ADVERSARIAL[name])
+def build(network):
+    keras.backend.clear_session()  # or the graphs of all former networks stay
+    return adversarial(network) if network["kind"] == "adversarial" else classifier(network)
 
 
 if __name__ == "__main__":
-    tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[2]))
+    tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    worker.serve(build(sys.argv[1]), tf.__version__)
+    worker.serve(build, tf.__version__)

@@ -3,39 +3,18 @@
 import sys
 
 import networks
-import numpy as np
 import torch
 import worker
 from torch import nn, optim
 from torch.nn import functional as F
 
 
-def layer(text, channels, features):
-    kind, *sizes = text.split()
+def layer(kind, sizes, shape):
     if kind == "conv":
-        return nn.Conv2d(channels, int(sizes[0]), int(sizes[1]))
+        return nn.Conv2d(shape[0], *sizes)
     if kind == "dense":
-        return nn.Linear(features, int(sizes[0]))
+        return nn.Linear(*shape, *sizes)
     return {"relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2), "flatten": nn.Flatten}[kind]()
-
-
-def convolutional(mode, batch, image, layers, optimizer):
-    model, shape = nn.Sequential(), image
-    for text in layers:
-        model.append(layer(text, shape[0], shape[-1]))
-        with torch.no_grad():
-            shape = model(torch.zeros(1, *image)).shape[1:]
-    if optimizer == "adam":
-        optimizer = optim.Adam(model.parameters(), lr=networks.LEARNING_RATES["adam"])
-    else:
-        lr = networks.LEARNING_RATES[optimizer]
-        optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=optimizer == "nesterov")
-    random = np.random.default_rng(0)
-    x = torch.from_numpy(random.random((batch, *image), dtype=np.float32))
-    y = torch.from_numpy(random.integers(0, 10, batch))
-    if mode == "channels-last":
-        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    return classifier_step(mode, model, optimizer, x, y)
 
 
 class Recurrent(nn.Module):
@@ -48,16 +27,28 @@ class Recurrent(nn.Module):
         return self.output(self.cell(x)[0][:, -1])
 
 
-def recurrent(mode, batch, cell, hidden):
-    model = Recurrent(cell, hidden)
-    optimizer = optim.Adam(model.parameters(), lr=networks.LEARNING_RATES["adam"])
-    random = np.random.default_rng(0)
-    x = torch.from_numpy(random.random((batch, 28, 28), dtype=np.float32))
-    y = torch.from_numpy(random.integers(0, 10, batch))
-    return classifier_step(mode, model, optimizer, x, y)
+def set_parameters(network, *models):
+    parameters = [parameter for model in models for parameter in model.parameters()]
+    with torch.no_grad():
+        for parameter, value in zip(parameters, networks.parameters(network), strict=True):
+            parameter.copy_(torch.from_numpy(value))
 
 
-def classifier_step(mode, model, optimizer, x, y):
+def classifier(network, mode):
+    if network["kind"] == "recurrent":
+        model, kind = Recurrent(network["cell"], network["hidden"]), "adam"
+    else:
+        model = nn.Sequential(*(layer(*part) for part in networks.plan(network["image"], network["layers"])))
+        kind = network["optimizer"]
+    set_parameters(network, model)
+    lr = networks.LEARNING_RATES[kind]
+    if kind == "adam":
+        optimizer = optim.Adam(model.parameters(), lr=lr)
+    else:
+        optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
+    x, y = map(torch.from_numpy, networks.data(network))
+    if mode == "channels-last" and x.ndim == 4:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     if mode == "compile":
         model = torch.compile(model)
 
@@ -71,9 +62,9 @@ def classifier_step(mode, model, optimizer, x, y):
     return step
 
 
-def adversarial(mode, batch, latent):
+def adversarial(network, mode):
     generator = nn.Sequential(
-        nn.Linear(latent, 7 * 7 * 256), nn.ReLU(), nn.Unflatten(1, (256, 7, 7)),
+        nn.Linear(network["latent"], 7 * 7 * 256), nn.ReLU(), nn.Unflatten(1, (256, 7, 7)),
         nn.Upsample(scale_factor=2), nn.Conv2d(256, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU(),
         nn.Upsample(scale_factor=2), nn.Conv2d(128, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
         nn.Conv2d(64, 1, 3, padding=1), nn.Tanh(),
@@ -81,13 +72,12 @@ def adversarial(mode, batch, latent):
     discriminator = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 512), nn.LeakyReLU(0.2), nn.Linear(512, 256), nn.LeakyReLU(0.2), nn.Linear(256, 1)
     )
+    set_parameters(network, generator, discriminator)
     lr = networks.LEARNING_RATES["gan"]
     generator_optimizer = optim.Adam(generator.parameters(), lr=lr, betas=(0.5, 0.999))
     discriminator_optimizer = optim.Adam(discriminator.parameters(), lr=lr, betas=(0.5, 0.999))
-    random = np.random.default_rng(0)
-    real = torch.from_numpy(random.random((batch, 1, 28, 28), dtype=np.float32) * 2 - 1)
-    z = torch.from_numpy(random.standard_normal((batch, latent), dtype=np.float32))
-    ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
+    z, real = map(torch.from_numpy, networks.data(network))
+    ones, zeros = torch.ones(len(z), 1), torch.zeros(len(z), 1)
     loss_of = F.binary_cross_entropy_with_logits
     if mode == "channels-last":
         generator = generator.to(memory_format=torch.channels_last)
@@ -109,14 +99,11 @@ def adversarial(mode, batch, latent):
     return step
 
 
-def build(name, mode):
-    if name in networks.CONVOLUTIONAL:
-        return convolutional(mode, **networks.CONVOLUTIONAL[name])
-    if name in networks.RECURRENT:
-        return recurrent(mode, **networks.RECURRENT[name])
-    return adversarial(mode, **networks.ADVERSARIAL[name])
+def build(network):
+    mode = sys.argv[2]
+    return adversarial(network, mode) if network["kind"] == "adversarial" else classifier(network, mode)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(int(sys.argv[2]))
-    worker.serve(build(sys.argv[1], sys.argv[3]), torch.__version__)
+    torch.set_num_threads(int(sys.argv[1]))
+    worker.serve(build, torch.__version__)

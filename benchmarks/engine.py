@@ -1,0 +1,79 @@
+"""The engine's own cost: one small operation, recorded, and its way back, where the arithmetic is next to nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import minidl
+from benchmarks import turns
+from benchmarks.cases.case import torch
+
+PEERS = ["torch-eager"]
+NUMBERS = 8
+STEPS = 500  # timed together: one of them takes microseconds
+# name: the operation, of a tensor x
+OPERATIONS: dict[str, Callable[[Any], Any]] = {
+    "x * 3": lambda x: x * 3,
+    "x + x": lambda x: x + x,
+    "x * x": lambda x: x * x,
+    "exp(x)": lambda x: x.exp(),
+    "tanh(x)": lambda x: x.tanh(),
+}
+
+
+def step(tensor: Callable[[np.ndarray], Any], operation: Callable[[Any], Any]) -> Callable[[], Any]:
+    """Forward and backward of an operation; returns dx."""
+    x, dy = (tensor(np.linspace(0.5, 1.5, NUMBERS, dtype=np.float32)) for _ in range(2))
+    x.requires_grad = True
+
+    def run() -> np.ndarray:
+        x.grad = None
+        operation(x).backward(dy)
+        return x.grad
+
+    return run
+
+
+def turn(run: Callable[[], Any], seconds: float) -> list[float]:
+    """Milliseconds of a step, as the mean of each block of steps during about `seconds`."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        for _ in range(STEPS):
+            run()
+        times.append(1e3 * (time.perf_counter() - begin) / STEPS)
+    return times
+
+
+def run(names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """A row for each operation whose name contains one of `names` (all for none), printed as it comes."""
+    chosen = [name for name in OPERATIONS if not names or any(part in name for part in names)]
+    if not chosen:
+        raise ValueError(f"no operation is called {', '.join(names)}; there are: {', '.join(OPERATIONS)}")
+    module = torch() if "torch-eager" in peers else None
+    if module is None:
+        print("torch-eager is missing: torch is not installed here")
+    rows = []
+    for name in chosen:
+        ours = step(minidl.Tensor, OPERATIONS[name])
+        theirs = {"torch-eager": step(module.from_numpy, OPERATIONS[name])} if module else {}
+        for who, run_peer in theirs.items():
+            if not np.allclose(run_peer().numpy(), ours().numpy(), rtol=1e-6):
+                raise AssertionError(f"{name}: the gradient is {run_peer()} with {who}, ours is {ours()}")
+        others = {who: partial(turn, run_peer, seconds) for who, run_peer in theirs.items()}
+        row = turns.compare(partial(turn, ours, seconds), others, rounds)
+        row = {
+            "name": name,
+            "threads": threads,
+            **row,
+            "missing": {} if module else {"torch-eager": "torch is not installed"},
+        }
+        print(turns.line(row), flush=True)
+        rows.append(row)
+    return rows

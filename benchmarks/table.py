@@ -1,0 +1,100 @@
+"""Measured rows as Markdown, for the README: its numbers are made here, and never typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import exp, log
+from typing import Any
+
+from benchmarks.turns import OWN
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The table of a report, under a line that tells the machine."""
+    rows = {"kernels": _kernels, "sizes": _sizes}.get(report["suite"], _steps)(report)
+    head, *body = rows
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "\n".join([_machine(report), "", *("| " + " | ".join(line) + " |" for line in lines), ""])
+
+
+def _steps(report: dict[str, Any]) -> list[list[str]]:
+    """Training steps and the engine: each peer's time, the best of them in bold."""
+    rows = report["rows"]
+    peers = _peers(rows)
+    unit, scale = ("us", 1e3) if report["suite"] == "engine" else ("ms", 1.0)
+    table = [[f"one step, {unit}", *peers, "minidl", "to the best"]]
+    for row in rows:
+        times = [_bold(_number(row["peers_ms"].get(peer), scale), peer == row["best_peer"]) for peer in peers]
+        table.append([row["name"], *times, _number(row["ours_ms"], scale), _ratio(row)])
+    return table
+
+
+def _kernels(report: dict[str, Any]) -> list[list[str]]:
+    """Kernels: speed beside the roof, and how many times the time of the best peer it takes."""
+    rows = report["rows"]
+    table = [["kernel", "minidl, ms", "GFLOP/s", "% of peak", "GB/s", "best peer", "its ms", "ratio"]]
+    for row in rows:
+        computed = [f"{row['gflops']:.0f}", f"{row['percent_of_peak']:.0f}"] if row["operations"] else ["", ""]
+        best = row["best_peer"]
+        theirs = [best or "", _number(row["peers_ms"].get(best))]
+        table.append([row["name"], _number(row["ours_ms"]), *computed, f"{row['gb_per_s']:.1f}", *theirs, _ratio(row)])
+    for family in dict.fromkeys(row["name"].split()[0] for row in rows):
+        ratios = [row["ratio"] for row in rows if row["name"].split()[0] == family and row["ratio"]]
+        if ratios:
+            mean = exp(sum(map(log, ratios)) / len(ratios))
+            table.append([f"{family}: geometric mean", *[""] * 6, f"{mean:.2f}"])
+    return table
+
+
+def _sizes(report: dict[str, Any]) -> list[list[str]]:
+    """Sizes: time and peak memory of each framework."""
+    rows = report["rows"]
+    peers = _peers(rows)
+    names = ["minidl", *peers]
+    table = [["size", *(f"{name}, ms" for name in names), *(f"{name}, MB" for name in names)]]
+    for row in rows:
+        times = {"minidl": row["ours_ms"], **row["peers_ms"]}
+        memory = [_number(row["peak_bytes"].get(name), 1e-6) for name in names]
+        table.append([row["name"], *(_number(times.get(name)) for name in names), *memory])
+    return table
+
+
+def _peers(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return [peer for peer in dict.fromkeys(peer for row in rows for peer in row["peers_ms"]) if peer not in OWN]
+
+
+def _number(value: float | None, scale: float = 1.0) -> str:
+    """Three digits; a dash where nothing was measured."""
+    if value is None:
+        return "-"
+    value *= scale
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value < 1 else f"{value:.{1 if value >= 10 else 2}f}"
+
+
+def _bold(text: str, bold: bool) -> str:
+    return f"**{text}**" if bold else text
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    return "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
+
+
+def _machine(report: dict[str, Any]) -> str:
+    machine = report["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in _versions(report).items() if number)
+    cores = f"{machine['threads']} of {machine['cores']} cores"
+    return (
+        f"{machine['cpu']}, {cores}, {machine['instruction_set']}; {versions}; "
+        f"minidl {machine['commit']}, {machine['date']}."
+    )
+
+
+def _versions(report: dict[str, Any]) -> dict[str, str]:
+    """NumPy's, and those of the peers that were measured."""
+    found = {"NumPy": report["machine"]["versions"]["numpy"]}
+    for row in report["rows"]:
+        for peer, version in row.get("peer_versions", {}).items():
+            found[peer.removesuffix("-eager").removesuffix("-channels-last").removesuffix("-compile")] = version
+    if "torch" not in found and any(peer.startswith("torch") for row in report["rows"] for peer in row["peers_ms"]):
+        found["torch"] = report["machine"]["versions"]["torch"]
+    return found

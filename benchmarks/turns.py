@@ -1,0 +1,55 @@
+"""How implementations take turns, and what is told of their times.
+
+All run in every round, and each round goes through them in the opposite order of the one before, so that a slow minute
+of the machine falls on all and none always follows the same other. A turn gives the milliseconds of its calls. The time
+of an implementation is the median over the rounds of its median in a round; the ratio to a peer is the median of the
+rounds' ratios, with the smallest and the largest beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from statistics import median
+from typing import Any
+
+Turn = Callable[[], list[float]]
+
+# Implementations of our own, and those that show the way to a fast kernel: they are measured, but are no rivals.
+OWN = ("reference", "numba", "cython_naive", "cython_blocked")
+
+
+def compare(ours: Turn, peers: dict[str, Turn], rounds: int, once: Iterable[str] = ()) -> dict[str, Any]:
+    """The part of a row that holds times and ratios; a peer in `once` has but one turn, since it is slow."""
+    turns = {"ours": ours, **peers}
+    times: dict[str, list[list[float]]] = {name: [] for name in turns}
+    for i in range(rounds):
+        for name in reversed(turns) if i % 2 else turns:
+            if i == 0 or name not in once:
+                times[name].append(turns[name]())
+    medians = {name: [median(turn) for turn in of_rounds] for name, of_rounds in times.items()}
+    told = {
+        name: {
+            "ms": median(of_rounds),
+            "min_ms": min(min(turn) for turn in times[name]),
+            "spread": (max(of_rounds) - min(of_rounds)) / median(of_rounds),
+        }
+        for name, of_rounds in medians.items()
+    }
+    own = told.pop("ours")
+    row = {f"ours_{key}": value for key, value in own.items()}
+    row |= {f"peers_{key}": {peer: values[key] for peer, values in told.items()} for key in own}
+    row["ratios"] = {}
+    for peer, of_rounds in medians.items():
+        if peer != "ours":
+            ratios = [a / b for a, b in zip(medians["ours"], of_rounds)]
+            row["ratios"][peer] = {"median": median(ratios), "min": min(ratios), "max": max(ratios)}
+    rivals = {peer: values["ms"] for peer, values in told.items() if peer not in OWN}
+    best = min(rivals, key=rivals.__getitem__) if rivals else None
+    return row | {"best_peer": best, "ratio": row["ratios"][best]["median"] if best else None}
+
+
+def line(row: dict[str, Any], told: str = "") -> str:
+    """A row as one line of text."""
+    peers = ", ".join(f"{peer} {ms:.3g}" for peer, ms in row["peers_ms"].items())
+    ratio = "" if row["ratio"] is None else f"  ratio to {row['best_peer']} {row['ratio']:.2f}"
+    return f"{row['name']:<26} {row['ours_ms']:9.4g} ms {told}{ratio}   ({peers or 'no peer'})"
