@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--quick", action="store_true", help="one short turn each: whether it runs, not how fast")
     command.set_defaults(run=measure_all)
     command = commands.add_parser("table", help="print measured rows as Markdown")
-    command.add_argument("files", nargs="+", help="written with --json")
+    command.add_argument("files", nargs="+", help="written with --json; or a page (.md) whose tables are made anew")
     command.set_defaults(run=print_tables)
     return found
 
@@ -112,9 +112,13 @@ def measure_all(options: argparse.Namespace, suites: dict[str, list[str]] = ALL)
 
 
 def print_tables(options: argparse.Namespace) -> int:
-    """Print each report as Markdown."""
-    for file in options.files:
-        print(table.markdown(json.loads(Path(file).read_text(encoding="utf-8"))))
+    """Print each report as Markdown; in a page, fill the marked places."""
+    for file in map(Path, options.files):
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".md":
+            file.write_text(table.fill(text, machine.ROOT), encoding="utf-8")
+        else:
+            print(table.markdown(json.loads(text)))
     return 0
 
 

@@ -25,16 +25,15 @@ def bars(report: dict[str, Any]) -> Figure:
         lengths = [row["peers_ms"][peer] / row["ours_ms"] for row in rows if peer in row["peers_ms"]]
         # From 1, where minidl stands: a bar to the left is faster, one to the right slower.
         axes.barh(places, [length - 1 for length in lengths], height * 0.9, left=1, label=peer)
-    axes.axvline(1, color="black", linewidth=1)
-    axes.text(1, -0.75, "minidl", ha="center", va="bottom", fontsize=9)
+    axes.axvline(1, color="black", linewidth=1, label="minidl")
     axes.set_yticks(range(len(rows)), [f"{row['name']}\n{_time(row['ours_ms'])}" for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log", base=2)
+    axes.set_xlim(left=min(0.8, axes.get_xlim()[0]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("time, in times of minidl (right of 1 is slower than minidl)")
     axes.grid(axis="x", alpha=0.3)
-    if peers:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     axes.set_title(_machine(report), fontsize=8)
     return figure
 
@@ -112,7 +111,5 @@ def _time(ms: float) -> str:
 
 def _machine(report: dict[str, Any]) -> str:
     machine = report["machine"]
-    return (
-        f"{machine['cpu']}, {machine['threads']} threads, {machine['instruction_set']}, minidl {machine['commit']}, "
-        f"{machine['date']}"
-    )
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)}"
+    return f"{machine['cpu']}, {threads}, {machine['instruction_set']}, minidl {machine['commit']}, {machine['date']}"

@@ -265,6 +265,23 @@ def test_json_picture_and_table(tmp_path, capsys):
     assert "| x + x |" in capsys.readouterr().out
 
 
+def test_a_page_is_filled(tmp_path):
+    row = {"name": "M1", "ours_ms": 1.5, "peers_ms": {"jax": 3.0, "numba": 1.0}, "best_peer": "jax", "ratio": 0.5}
+    (tmp_path / "a.json").write_text(json.dumps(report("training", [row])))
+    page = "before\n<!-- table of a.json -->\nold\n<!-- end of table -->\nafter\n"
+    filled = table.fill(page, tmp_path)
+    assert "old" not in filled and "| M1 | **3.00** | 1.50 | 0.50 |" in filled
+    assert filled.startswith("before\n<!-- table") and filled.endswith("<!-- end of table -->\nafter\n")
+    assert table.fill(filled, tmp_path) == filled
+
+
+def test_the_pages_tell_what_was_measured():
+    pages = [machine.ROOT / "README.md", *(machine.ROOT / "benchmarks").rglob("*.md")]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert table.fill(text, machine.ROOT) == text, f"type: python -m benchmarks table {page.name}"
+
+
 def test_all_goes_on_after_a_failure(tmp_path, capfd):
     options = run("all", str(tmp_path / "results"), "--quick")
     suites = {"bad": ["engine", "nonsense"], "good": ["engine", "x + x"]}
