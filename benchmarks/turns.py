@@ -3,7 +3,8 @@
 All run in every round, and each round goes through them in the opposite order of the one before, so that a slow minute
 of the machine falls on all and none always follows the same other. A turn gives the milliseconds of its calls. The time
 of an implementation is the median over the rounds of its median in a round; the ratio to a peer is the median of the
-rounds' ratios, with the smallest and the largest beside it.
+rounds' ratios, with the smallest and the largest beside it, and the ratio of the shortest calls of all, which is what a
+busy machine tells best.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def compare(ours: Turn, peers: dict[str, Turn], rounds: int, once: Iterable[str]
     for peer, of_rounds in medians.items():
         if peer != "ours":
             ratios = [a / b for a, b in zip(medians["ours"], of_rounds)]
-            row["ratios"][peer] = {"median": median(ratios), "min": min(ratios), "max": max(ratios)}
+            shortest = row["ours_min_ms"] / row["peers_min_ms"][peer]
+            row["ratios"][peer] = {
+                "median": median(ratios), "min": min(ratios), "max": max(ratios), "of_shortest": shortest,
+            }  # fmt: skip
     rivals = {peer: values["ms"] for peer, values in told.items() if peer not in OWN}
     best = min(rivals, key=rivals.__getitem__) if rivals else None
     return row | {"best_peer": best, "ratio": row["ratios"][best]["median"] if best else None}

@@ -57,7 +57,7 @@ def test_turns_alternate_and_the_medians_are_of_rounds():
     assert calls == ["ours", "a", "numba", "a", "ours", "ours", "a"]
     assert row["ours_ms"] == 2.0 and row["ours_min_ms"] == 1.0 and row["ours_spread"] == 1.0
     assert row["peers_ms"] == {"a": 6.0, "numba": 0.1}
-    assert row["ratios"]["a"] == {"median": 0.25, "min": 0.25, "max": 0.5}
+    assert row["ratios"]["a"] == {"median": 0.25, "min": 0.25, "max": 0.5, "of_shortest": 0.25}
     assert row["best_peer"] == "a" and row["ratio"] == 0.25  # Numba is ours: measured, but no rival
 
 
