@@ -51,7 +51,7 @@ VARIANTS = [
     Variant("cross_entropy/cuda_gpu.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
     *(
         Variant(f"{kernel}/cuda_gpu.cu", {"scalar": scalar})
-        for kernel in ("activations", "dropout", "normalization", "optimizers", "recurrent")
+        for kernel in ("activations", "dropout", "memory_order", "normalization", "optimizers", "recurrent")
         for scalar in ("float", "double")
     ),
 ]

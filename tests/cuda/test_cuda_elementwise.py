@@ -1,4 +1,4 @@
-"""Activations and dropout against their references, in any memory order and alignment."""
+"""Activations, dropout and the change of memory order against their references, in any order and alignment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from minidl.kernels.activations import cuda_gpu as activations
 from minidl.kernels.activations import reference
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
+from minidl.kernels.memory_order import cuda_gpu as memory_order
 from tests.cuda.helpers import unaligned
 
 pytestmark = pytest.mark.cuda
@@ -78,3 +79,20 @@ def test_dropout_draws_the_numbers_of_the_cpu(runtime, to_device, to_host, shape
         np.testing.assert_allclose(y, dropout_reference.forward(x, p, key), rtol=2e-7)
         if len(shape) == 4:
             assert y.strides == x.strides
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 5, 7), (1, 64, 8, 8), (3, 33, 1, 31), (0, 2, 3, 4), (2, 1, 6, 6), (2, 4, 1, 1)]
+)
+def test_memory_order(runtime, to_device, to_host, shape, dtype):
+    first = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    last = np.ascontiguousarray(first.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    odd = np.ascontiguousarray(first.transpose(3, 0, 1, 2)).transpose(1, 2, 3, 0)
+    for x in (first, last, odd):
+        got = memory_order.channels_first(to_device(x))
+        assert got.flags.c_contiguous
+        np.testing.assert_array_equal(to_host(got), first)
+        got = memory_order.channels_last(to_device(x))
+        assert got.transpose(0, 2, 3, 1).flags.c_contiguous
+        np.testing.assert_array_equal(to_host(got), first)
