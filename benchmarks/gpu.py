@@ -1,6 +1,6 @@
 """``python -m benchmarks.gpu [NAMES] [--json FILE] [--plot FILE]``: the CUDA kernels beside NVIDIA's, on a GPU.
 
-Matrix product: every step of the ladder of kernels/matmul beside cuBLAS, which CuPy calls. Convolution, forward and both
+Matrix product: each step of the ladder of kernels/matmul beside cuBLAS, which CuPy calls. Convolution, forward and both
 gradients: beside cuDNN, which PyTorch calls, with TF32 off (the same arithmetic as ours) and on (10 bits of mantissa).
 
 How it is measured: ours and the peers work on the same arrays, in turns. Before each run the second-level cache is

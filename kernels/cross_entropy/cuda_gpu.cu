@@ -64,7 +64,8 @@ cross_entropy_backward(const scalar* dlosses, const scalar* x, const long long* 
 
 // total = sum over all rows of kept_weights, in double precision and always in the same order. One block: each thread
 // takes every 256th number, then warps shuffle and the first warp adds up what the warps have found.
-extern "C" __global__ void __launch_bounds__(256) add_kept_weights(const scalar* kept_weights, scalar* total, int rows) {
+extern "C" __global__ void __launch_bounds__(256)
+add_kept_weights(const scalar* kept_weights, scalar* total, int rows) {
   __shared__ double sums[WARPS_A_BLOCK];
   double sum = 0;
   for (int row = threadIdx.x; row < rows; row += 256) sum += kept_weights[row];

@@ -2,11 +2,11 @@
 //
 // Channels last to channels first turns (pixels, channels), and the way back (channels, pixels).
 //
-// Thread mapping: a block of 32 x 8 threads turns a tile of 32 x 32. Each thread row reads rows of the tile, neighbouring
-// lanes neighbouring numbers, into shared memory; after the barrier lanes take a column of it, and write neighbouring
-// numbers of y. A simpler version has each thread read x and write y: one of the two is then `rows` numbers apart from
-// lane to lane, and moves 32 bytes for 4. The 33rd column of the tile is there so that the 32 numbers of a column lie
-// in 32 different banks of the shared memory.
+// Thread mapping: a block of 32 x 8 threads turns a tile of 32 x 32. Each thread row reads rows of the tile,
+// neighbouring lanes neighbouring numbers, into shared memory; after the barrier lanes take a column of it, and write
+// neighbouring numbers of y. A simpler version has each thread read x and write y: one of the two is then `rows`
+// numbers apart from lane to lane, and moves 32 bytes for 4. The 33rd column of the tile is there so that the 32
+// numbers of a column lie in 32 different banks of the shared memory.
 //
 // Read: Harris, An Efficient Matrix Transpose in CUDA C/C++, NVIDIA, 2013.
 #include "common.cuh"

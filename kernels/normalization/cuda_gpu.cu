@@ -15,7 +15,7 @@
 // read it twice. To lose no digits, a thread adds up x - s and (x - s)^2 in double precision, s being the first number
 // that it sees, and two stretches are joined by
 //
-//     mean = mean_a + d * n_b / n        squares = squares_a + squares_b + d^2 * n_a * n_b / n        d = mean_b - mean_a
+//     mean = mean_a + d * n_b / n      squares = squares_a + squares_b + d^2 * n_a * n_b / n      d = mean_b - mean_a
 //
 // Source: Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, equations 1.4 to 1.5.
 #include "common.cuh"

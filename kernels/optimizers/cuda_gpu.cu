@@ -1,11 +1,11 @@
-// Optimizer steps: all parameters of a network, however many arrays, in one launch. The formulas stand in __init__.py of
-// this folder, and again over the lines that do them.
+// Optimizer steps: all parameters of a network, however many arrays, in one launch. The formulas stand in __init__.py
+// of this folder, and again over the lines that do them.
 //
 // Thread mapping: blockIdx.y is the array; the blocks along x share it, in steps of the whole grid, and those for which
 // nothing is left return at once. Which arrays there are, the blocks read in a table in memory, a row an array. What
-// this changes on one launch for each array: a small network has dozens of arrays of a few hundred numbers, and a launch
-// costs more than such an array. What it changes on array expressions: w, dw and the state are read once and written
-// once, where every operation of an expression would read and write them again.
+// this changes on one launch for each array: a small network has dozens of arrays of a few hundred numbers, and a
+// launch costs more than such an array. What it changes on array expressions: w, dw and the state are read once and
+// written once, where every operation of an expression would read and write them again.
 #include "common.cuh"
 
 constexpr int BLOCK = 256;

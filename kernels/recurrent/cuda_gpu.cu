@@ -1,11 +1,11 @@
 // One step in time of the recurrent layers, forwards and back: all that is not a matrix product. The formulas stand in
 // __init__.py of this folder, and again over the lines that do them.
 //
-// Two kernels a step take turns: a product, q = h w_hh^T or dh = da w_hh (kernels/matmul), and one of these. The input's
-// part a = x w_ih^T, and all gradients of weights, need no state and are one product for all steps. What this changes on
-// array expressions: biases, gates and state, some ten operations, are one launch that reads and writes each array once.
-// The step further would be one kernel for the whole walk that keeps w_hh in registers (Diamos et al., Persistent RNNs,
-// 2016); it needs a barrier between all blocks of the GPU and a w_hh that fits, and is not built here.
+// Two kernels a step take turns: a product, q = h w_hh^T or dh = da w_hh (kernels/matmul), and one of these. The
+// input's part a = x w_ih^T, and all gradients of weights, need no state and are one product for all steps. What this
+// changes on array expressions: biases, gates and state, some ten operations, are one launch that reads and writes each
+// array once. The step further would be one kernel for the whole walk that keeps w_hh in registers (Diamos et al.,
+// Persistent RNNs, 2016); it needs a barrier between all blocks of the GPU and a w_hh that fits, and is not built here.
 //
 // Thread mapping: one thread a number of the state, e = (n, j) with j the unit, fastest: neighbouring threads are
 // neighbouring units, and the parts of a row (gates i, f, g, o) lie `hidden` numbers apart.

@@ -4,9 +4,9 @@
 //     softmax_input_grad  dx[c] = y[c] * (dy[c] - sum_k dy[k] * y[k])           or, from the logarithm y,
 //                         dx[c] = dy[c] - exp(y[c]) * sum_k dy[k]
 //
-// Thread mapping: WARPS_A_ROW warps share a row (rows.cuh): one for a short row, the whole block for a long one. A simpler
-// version gives a row to one thread: its neighbours then read numbers a whole row apart, and a long row waits for one
-// thread. A row is read two or three times, but from memory only once: the next times it is in the cache.
+// Thread mapping: WARPS_A_ROW warps share a row (rows.cuh): one for a short row, the whole block for a long one. A
+// simpler version gives a row to one thread: its neighbours then read numbers a whole row apart, and a long row waits
+// for one thread. A row is read two or three times, but from memory only once: the next times it is in the cache.
 #include "rows.cuh"
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)

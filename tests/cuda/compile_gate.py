@@ -41,6 +41,7 @@ VARIANTS = [
     Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
     Variant("matmul/cuda_gpu_tf32.cu", {"scalar": "float", **LARGE._asdict()}),
     *(Variant("conv2d/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
+    *(Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar}) for scalar in ("float", "double")),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "float"}),

@@ -113,6 +113,14 @@ def run_conv2d():
             )
 
 
+def run_depthwise():
+    geometry = ((2, 1), (1, 1), (1, 1), 35)
+    x, w, dy = normal(2, 35, 9, 8), normal(70, 1, 3, 3), normal(2, 70, 5, 8)
+    assert_close(conv2d.forward(x, w, None, *geometry), conv2d_reference.forward(x, w, None, *geometry))
+    arguments = (dy, w, (9, 8), *geometry)
+    assert_close(conv2d.input_grad(*arguments), conv2d_reference.input_grad(*arguments))
+
+
 def run_channel_sums():
     for shape in ((33, 35), (64, 32), (2, 5, 9, 9), (3, 2, 256)):
         x = normal(*shape)
@@ -283,6 +291,11 @@ FAULTS = [
     Fault("conv2d: forgets dilation", run_conv2d, "return {r * dilation_y,", "return {r,"),
     Fault("conv2d: wrong group of weights", run_conv2d, "w + (size_t)group * out_channels * taps.count", "w"),
     Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("depthwise: one number too many", run_depthwise, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
+    Fault("depthwise: reads between strides", run_depthwise, "shifted == out * stride && ", ""),
+    Fault("depthwise: one column too many", run_depthwise, "column >= width", "column > width"),
+    Fault("depthwise: one output of a group", run_depthwise, "o < (g + 1) * multiplier", "o < g * multiplier + 1"),
     Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="sums[threadIdx.y][threadIdx.x] ="),
     Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
     Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
