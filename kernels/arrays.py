@@ -17,14 +17,17 @@ Pair = tuple[int, int]
 
 
 def device_of(x: Any) -> str:
-    """Return "cpu" for a NumPy array, "cuda" for a CuPy array, "other" for any array with a namespace of its own."""
+    """Return "cpu" for a NumPy array, "cuda" for a CuPy array, "other" for any array with a namespace of its own.
+
+    An array of a GPU that is no CuPy array, such as that of a simulated one, counts as "cuda" too.
+    """
     if isinstance(x, np.ndarray):
         return "cpu"
     cupy = sys.modules.get("cupy")  # a CuPy array cannot exist unless someone imported CuPy
     if cupy is not None and isinstance(x, cupy.ndarray):
         return "cuda"
     if hasattr(x, "__array_namespace__"):
-        return "other"
+        return "cuda" if hasattr(x, "__cuda_array_interface__") else "other"
     raise TypeError(f"expected a NumPy or CuPy array, got {type(x).__name__}")
 
 
@@ -37,8 +40,9 @@ def array_module(x: Any) -> ModuleType:
     device = device_of(x)
     if device == "cpu":
         return np
-    if device == "cuda":
-        return sys.modules["cupy"]
+    cupy = sys.modules.get("cupy")
+    if device == "cuda" and cupy is not None and isinstance(x, cupy.ndarray):
+        return cupy
     return x.__array_namespace__()
 
 

@@ -52,10 +52,14 @@ MISSING = "this kernel has no such implementation"
 
 
 class Choice(NamedTuple):
-    """The backend asked for, and whether anything else may serve in its place."""
+    """The backend asked for, and whether anything else may serve in its place.
+
+    With a `device`, every array counts as being there: a simulated GPU's are NumPy's.
+    """
 
     backend: str
     strict: bool = False
+    device: str | None = None
 
 
 class Implementation(NamedTuple):
@@ -107,11 +111,29 @@ def use_backend(backend: str, strict: bool = False) -> Iterator[None]:
     array([[3.],
            [3.]])
     """
-    token = _choice.set(Choice(_validated(backend, "backend"), bool(strict)))
+    outer = _choice.get()
+    device = outer.device if outer else None
+    token = _choice.set(Choice(_validated(backend, "backend"), bool(strict), device))
     try:
         yield
     finally:
         _choice.reset(token)
+
+
+@contextmanager
+def simulate_device(device: str | None, backend: str = "auto", strict: bool = False) -> Iterator[None]:
+    """Take all arrays for arrays of this device inside this `with`: how a GPU that is simulated gets its calls.
+
+    None for `device` leaves it to the arrays. The simulation must be in place already: each backend is asked anew
+    whether it can serve, here and at the end.
+    """
+    token = _choice.set(Choice(_validated(backend, "backend"), bool(strict), device))
+    _load.cache_clear()
+    try:
+        yield
+    finally:
+        _choice.reset(token)
+        _load.cache_clear()
 
 
 def kernel(contract: Callable[..., tuple]) -> Callable[..., Any]:
@@ -134,7 +156,8 @@ def kernel(contract: Callable[..., tuple]) -> Callable[..., Any]:
 
 
 def _choose(package: str, function: str, x: Any) -> Callable:
-    choice, device = _choice.get() or _first_choice(), device_of(x)
+    choice = _choice.get() or _first_choice()
+    device = choice.device or device_of(x)
     order = ORDER[device]
     if choice.backend != "auto":
         order = (choice.backend,) if choice.strict else (choice.backend, *order)

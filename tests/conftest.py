@@ -1,6 +1,7 @@
 """Which tests can run here, and what the run had at hand.
 
-The marks `gpu` and `data` are skipped, with the reason, where there is no GPU or no data; the last lines of a run say
+The marks `gpu` and `data` are skipped, with the reason, where there is no GPU or no data; MINIDL_REQUIRE_GPU=1, for
+machines that have one, makes a GPU that cannot be used an error, before anything runs. The last lines of a run say
 which backends served, so that a run on the reference alone cannot pass for more.
 """
 
@@ -33,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for mark, missing in (("gpu", _no_gpu), ("data", _no_data)):
         marked = [item for item in items if item.get_closest_marker(mark)]
         reason = missing() if marked else ""
+        if reason and mark == "gpu" and os.environ.get("MINIDL_REQUIRE_GPU") == "1":
+            raise pytest.UsageError(f"MINIDL_REQUIRE_GPU=1, but no GPU can be used: {reason}")
         for item in marked if reason else ():
             item.add_marker(pytest.mark.skip(reason=reason))
 

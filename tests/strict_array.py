@@ -26,13 +26,13 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         return namespace
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return coated(getattr(ufunc, method)(*bare(inputs), **bare(options)))
+        return coated(getattr(ufunc, method)(*bare(inputs), **bare(options)), type(self))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return coated(function(*bare(args), **bare(options)))
+        return coated(function(*bare(args), **bare(options)), type(self))
 
     def __getitem__(self, key: Any) -> Any:
-        return coated(self._array[bare(key)])
+        return coated(self._array[bare(key)], type(self))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._array[bare(key)] = bare(value)
@@ -41,7 +41,7 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name.startswith("__"):
             raise AttributeError(name)
         value = getattr(self._array, name)
-        return function_on_coats(value) if callable(value) else coated(value)
+        return function_on_coats(value, type(self)) if callable(value) else coated(value, type(self))
 
     def __len__(self) -> int:
         return len(self._array)
@@ -70,16 +70,16 @@ def bare(value: Any) -> Any:
     return {key: bare(item) for key, item in value.items()} if type(value) is dict else value
 
 
-def coated(value: Any) -> Any:
+def coated(value: Any, coat: type[StrictArray] = StrictArray) -> Any:
     """What NumPy computed, as CuPy would give it: arrays, 0-d ones too, in coats."""
     if isinstance(value, (np.ndarray, np.generic)):
-        return StrictArray(value)
-    return type(value)(coated(item) for item in value) if type(value) in (tuple, list) else value
+        return coat(value)
+    return type(value)(coated(item, coat) for item in value) if type(value) in (tuple, list) else value
 
 
-def function_on_coats(function: Any) -> Any:
+def function_on_coats(function: Any, coat: type[StrictArray]) -> Any:
     def call(*args: Any, **options: Any) -> Any:
-        return coated(function(*bare(args), **bare(options)))
+        return coated(function(*bare(args), **bare(options)), coat)
 
     return call
 
@@ -87,29 +87,33 @@ def function_on_coats(function: Any) -> Any:
 class _Ufunc:
     """`xp.add`, with its methods `at` and `reduce`."""
 
-    def __init__(self, ufunc: np.ufunc):
-        self.ufunc = ufunc
+    def __init__(self, ufunc: np.ufunc, coat: type[StrictArray]):
+        self.ufunc, self.coat = ufunc, coat
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return coated(self.ufunc(*bare(args), **bare(options)))
+        return coated(self.ufunc(*bare(args), **bare(options)), self.coat)
 
     def __getattr__(self, method: str) -> Any:
-        return function_on_coats(getattr(self.ufunc, method))
+        return function_on_coats(getattr(self.ufunc, method), self.coat)
 
 
-class _Namespace(types.ModuleType):
-    """`xp`: NumPy's functions for StrictArrays; its types and constants as they are."""
+class Namespace(types.ModuleType):
+    """`xp`: NumPy's functions for StrictArrays, or for a kind of them; its types and constants as they are."""
+
+    def __init__(self, name: str, coat: type[StrictArray] = StrictArray):
+        super().__init__(name)
+        self.coat = coat
 
     def asarray(self, value: Any, dtype: Any = None) -> StrictArray:
         """The one way in: to bring a NumPy array over is no silent conversion."""
-        return StrictArray(np.asarray(value if isinstance(value, np.ndarray) else bare(value), dtype))
+        return self.coat(np.asarray(value if isinstance(value, np.ndarray) else bare(value), dtype))
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(np, name)
         if isinstance(value, np.ufunc):
-            return _Ufunc(value)
+            return _Ufunc(value, self.coat)
         is_function = callable(value) and not isinstance(value, type)
-        return function_on_coats(value) if is_function else value
+        return function_on_coats(value, self.coat) if is_function else value
 
 
-namespace = _Namespace("strict")
+namespace = Namespace("strict")

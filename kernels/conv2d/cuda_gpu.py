@@ -1,4 +1,4 @@
-"""Convolution in CUDA: the host side of `cuda_gpu.cu`.
+"""Convolution in CUDA: the host side of `cuda_gpu.cu`, and of `cuda_gpu_depthwise.cu` for groups of one channel.
 
 Images go in and come out with channels last in memory. The weights, small beside them, are reordered at every call so
 that the channels over which a sum runs lie together.
@@ -17,6 +17,8 @@ from . import output_size
 __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
+DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
+MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
 MAX_PIXELS = 2**31 - 2**16  # of a batch: the kernels count them in 32 bits, up to a whole tile beyond the last
 MAX_GRID_Z = 65535
 
@@ -30,13 +32,18 @@ def forward(x, w, b, stride, padding, dilation, groups):
         y[...] = 0 if b is None else b
     elif y.size:
         _check_sizes(x, y)
+        bias = None if b is None else runtime.xp.ascontiguousarray(b)
+        k = out_channels // groups
+        if _is_depthwise(channels, k, groups):
+            geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+            _depthwise("depthwise_forward", (_nhwc(x), _by_taps(w, runtime.xp), bias), y, geometry)
+            return y.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, K, R, S, C)
         packed = runtime.xp.ascontiguousarray(w.transpose(0, 2, 3, 1))
-        pixels, k = images * math.prod(out_size), out_channels // groups
+        pixels = images * math.prod(out_size)
         tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
         kernel = load(SOURCE, x.dtype.name, **tile._asdict()).get_function("conv2d_forward")
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-        bias = None if b is None else runtime.xp.ascontiguousarray(b)
         kernel(tile.grid(pixels, k, groups), (tile.threads,), (_nhwc(x), packed, bias, y, *geometry))
     return y.transpose(0, 3, 1, 2)
 
@@ -49,8 +56,12 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         dx[...] = 0
     elif dx.size:
         _check_sizes(dx, dy)
-        # (groups*K, C, R, S) -> (groups, C, R, S, K)
         k = out_channels // groups
+        if _is_depthwise(channels, k, groups):
+            geometry = (groups, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+            _depthwise("depthwise_input_grad", (_nhwc(dy), _by_taps(w, runtime.xp)), dx, geometry)
+            return dx.transpose(0, 3, 1, 2)
+        # (groups*K, C, R, S) -> (groups, C, R, S, K)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 2, 3, 4, 1)
         packed = runtime.xp.ascontiguousarray(packed)
         pixels = images * math.prod(input_size)
@@ -85,6 +96,20 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
         add = module.get_function("add_weight_parts")
         add((-(-dw.size // 256),), (256,), (parts, dw, out_channels, channels, taps, splits))
     return dw
+
+
+def _is_depthwise(channels, k, groups):
+    return channels == 1 and groups > 1 and k <= MAX_MULTIPLIER
+
+
+def _by_taps(w, xp):
+    """(groups*K, 1, R, S) -> (R, S, groups*K)"""
+    return xp.ascontiguousarray(w[:, 0].transpose(1, 2, 0))
+
+
+def _depthwise(name, inputs, result, geometry):
+    kernel = load(DEPTHWISE_SOURCE, result.dtype.name).get_function(name)
+    kernel((-(-result.size // 256),), (256,), (*inputs, result, result.size, *geometry))
 
 
 def _nhwc(x):

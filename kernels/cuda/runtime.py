@@ -42,6 +42,8 @@ class Runtime(Protocol):
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> Any: ...
 
+    def address(self, array: Any) -> int: ...  # for tables of arrays that the next launch reads
+
 
 class CupyRuntime:
     """The GPU, through CuPy."""
@@ -62,6 +64,9 @@ class CupyRuntime:
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> Any:
         return self.xp.empty(shape, dtype)
+
+    def address(self, array: Any) -> int:
+        return array.data.ptr
 
 
 _chosen: ContextVar[Runtime | None] = ContextVar("minidl_cuda_runtime", default=None)

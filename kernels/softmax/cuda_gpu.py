@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.rows import grid_of_rows, warps_a_row
 
 __all__ = ["DTYPES", "forward", "input_grad", "log_forward", "log_input_grad", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
-LANES, WARPS_A_BLOCK = 32, 8
-LONG_ROW = 1024  # columns from which a whole block takes one row
 
 
 def forward(x):
@@ -33,10 +32,8 @@ def _launch(name, logarithm, *inputs):
     runtime, first = current_runtime(), inputs[0]
     columns = first.shape[-1]
     rows = first.size // columns
-    warps = WARPS_A_BLOCK if columns > LONG_ROW else 1
     result = runtime.empty(first.shape, first.dtype)
-    kernel = load(SOURCE, first.dtype.name, WARPS_A_ROW=warps).get_function(name)
-    rows_a_block = WARPS_A_BLOCK // warps
+    kernel = load(SOURCE, first.dtype.name, WARPS_A_ROW=warps_a_row(columns)).get_function(name)
     arrays = [runtime.xp.ascontiguousarray(x) for x in inputs]
-    kernel((-(-rows // rows_a_block),), (LANES * warps, rows_a_block), (*arrays, result, rows, columns, logarithm))
+    kernel(*grid_of_rows(rows, columns), (*arrays, result, rows, columns, logarithm))
     return result

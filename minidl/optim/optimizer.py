@@ -85,7 +85,7 @@ class Optimizer:
                 if set_to_none or parameter.grad is None:
                     parameter.grad = None
                 else:
-                    parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+                    parameter.grad = Tensor(array_module(parameter.grad.data).zeros_like(parameter.grad.data))
 
     def step(self, closure: Any = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss again first."""

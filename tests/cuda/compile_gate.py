@@ -41,12 +41,20 @@ VARIANTS = [
     Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
     Variant("matmul/cuda_gpu_tf32.cu", {"scalar": "float", **LARGE._asdict()}),
     *(Variant("conv2d/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
+    *(Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar}) for scalar in ("float", "double")),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "float"}),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "double"}),
     Variant("softmax/cuda_gpu.cu", {"scalar": "float", "WARPS_A_ROW": 8}),
     Variant("softmax/cuda_gpu.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
+    Variant("cross_entropy/cuda_gpu.cu", {"scalar": "float", "WARPS_A_ROW": 8}),
+    Variant("cross_entropy/cuda_gpu.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
+    *(
+        Variant(f"{kernel}/cuda_gpu.cu", {"scalar": scalar})
+        for kernel in ("activations", "dropout", "memory_order", "normalization", "optimizers", "recurrent")
+        for scalar in ("float", "double")
+    ),
 ]
 
 
@@ -89,19 +97,23 @@ def _write(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
     BUDGET.write_text(head + ",\n".join(variants) + "\n  }\n}\n", encoding="utf-8")
 
 
+def _print(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
+    """A table: a row a kernel, a column an architecture."""
+    columns = "".join(f"{'sm_' + architecture:>18}" for architecture in nvrtc.ARCHITECTURES)
+    print(f"registers a thread / bytes of shared memory a block / bytes spilled, NVRTC {nvrtc.version()}")
+    for variant, kernels in found.items():
+        print(f"\n{variant}\n  {'':24}{columns}")
+        for kernel, architectures in kernels.items():
+            cells = (f"{usage.registers} / {usage.shared} / {usage.spills}" for usage in architectures.values())
+            print(f"  {kernel:24}" + "".join(f"{cell:>18}" for cell in cells))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="make what is measured the budget")
     write = parser.parse_args().write
     found = measure()
-    for variant, kernels in found.items():
-        print(variant)
-        for kernel, architectures in kernels.items():
-            cells = [
-                f"sm_{name}: {u.registers:3} regs {u.shared:5} B, {u.spills} spilled"
-                for name, u in architectures.items()
-            ]
-            print(f"  {kernel:20}", "   ".join(cells))
+    _print(found)
     if write:
         _write(found)
 

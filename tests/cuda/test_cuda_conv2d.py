@@ -72,6 +72,18 @@ def test_large_tiles_and_long_sums(runtime, to_device, to_host, multiprocessors)
     check_all(case, "float32", runtime, to_device, to_host)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("multiplier", [1, 2, 5])  # 5 output channels a group are for the tiles again
+@pytest.mark.parametrize("stride, padding, dilation", [((1, 1), (1, 1), (1, 1)), ((2, 3), (0, 2), (1, 2))])
+def test_depthwise(runtime, to_device, to_host, stride, padding, dilation, multiplier, dtype):
+    case = (2, 1, (9, 8), multiplier, (3, 2), stride, padding, dilation, 33)
+    check_all(case, dtype, runtime, to_device, to_host, channels_last=True)
+    if runtime.xp is np:
+        assert (
+            ("depthwise_forward" in runtime.launches) == (multiplier < 5) == ("conv2d_forward" not in runtime.launches)
+        )
+
+
 @pytest.mark.parametrize("kernel_size, stride", [((1, 1), (1, 1)), ((1, 1), (2, 2)), ((4, 4), (4, 4))])
 def test_pointwise_and_patches(runtime, to_device, to_host, kernel_size, stride):
     check_all((2, 16, (8, 8), 12, kernel_size, stride, (0, 0), (1, 1), 1), "float32", runtime, to_device, to_host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -327,3 +328,13 @@ def test_the_runtime_of_cupy(monkeypatch, source):
 def test_nothing_imports_cupy_unasked():
     code = "import sys, minidl.kernels, minidl.kernels.matmul.cuda_gpu; sys.exit('cupy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+@pytest.mark.skipif(gpu_status().available, reason="there is a GPU")
+def test_a_required_gpu_that_is_missing_is_an_error_and_no_skip():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "test_launch"]
+    root = Path(__file__).parents[2]
+    for required, code, message in (("1", 4, "MINIDL_REQUIRE_GPU=1, but no GPU can be used: "), ("0", 0, "1 skipped")):
+        environment = {**os.environ, "MINIDL_REQUIRE_GPU": required}
+        result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == code and message in result.stdout + result.stderr

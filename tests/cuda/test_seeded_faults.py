@@ -14,15 +14,28 @@ import numpy as np
 import pytest
 
 from minidl.kernels import cuda
+from minidl.kernels.activations import cuda_gpu as activations
+from minidl.kernels.activations import reference as activations_reference
 from minidl.kernels.channel_sums import cuda_gpu as channel_sums
 from minidl.kernels.conv2d import cuda_gpu as conv2d
 from minidl.kernels.conv2d import reference as conv2d_reference
+from minidl.kernels.cross_entropy import cuda_gpu as cross_entropy
+from minidl.kernels.cross_entropy import reference as cross_entropy_reference
+from minidl.kernels.dropout import cuda_gpu as dropout
+from minidl.kernels.dropout import reference as dropout_reference
 from minidl.kernels.matmul import cuda_gpu as matmul
+from minidl.kernels.memory_order import cuda_gpu as memory_order
+from minidl.kernels.normalization import cuda_gpu as normalization
+from minidl.kernels.normalization import reference as normalization_reference
+from minidl.kernels.optimizers import cuda_gpu as optimizers
+from minidl.kernels.optimizers import reference as optimizers_reference
 from minidl.kernels.pool2d import cuda_gpu as pool2d
 from minidl.kernels.pool2d import reference as pool2d_reference
+from minidl.kernels.recurrent import cuda_gpu as recurrent
+from minidl.kernels.recurrent import reference as recurrent_reference
 from minidl.kernels.softmax import cuda_gpu as softmax
 from minidl.kernels.softmax import reference as softmax_reference
-from tests.cuda.helpers import assert_close
+from tests.cuda.helpers import assert_close, unaligned
 from tests.cuda_emulator import EmulatedRuntime, EmulatorError
 
 pytestmark = pytest.mark.cuda
@@ -100,6 +113,14 @@ def run_conv2d():
             )
 
 
+def run_depthwise():
+    geometry = ((2, 1), (1, 1), (1, 1), 35)
+    x, w, dy = normal(2, 35, 9, 8), normal(70, 1, 3, 3), normal(2, 70, 5, 8)
+    assert_close(conv2d.forward(x, w, None, *geometry), conv2d_reference.forward(x, w, None, *geometry))
+    arguments = (dy, w, (9, 8), *geometry)
+    assert_close(conv2d.input_grad(*arguments), conv2d_reference.input_grad(*arguments))
+
+
 def run_channel_sums():
     for shape in ((33, 35), (64, 32), (2, 5, 9, 9), (3, 2, 256)):
         x = normal(*shape)
@@ -127,6 +148,99 @@ def run_softmax():
     for shape in ((3, 33), (8, 32), (2, 1030), (2, 2048)):
         x = normal(*shape)
         assert_close(softmax.forward(x), softmax_reference.forward(x.astype("float64")))
+
+
+def run_cross_entropy():
+    for rows, columns in ((3, 33), (8, 32), (2, 1030), (2, 2048), (300, 3)):
+        x, target, weight = normal(rows, columns), np.arange(rows) % columns, np.abs(normal(columns)) + 1
+        expected, total = cross_entropy_reference.forward(x.astype("float64"), target, weight.astype("float64"), 1)
+        losses, got_total = cross_entropy.forward(x, target, weight, 1)
+        assert_close(losses, expected)
+        assert_close(got_total, total)
+        expected = cross_entropy_reference.backward(x[:, 0], x, target, weight, 1)
+        assert_close(cross_entropy.backward(x[:, 0], x, target, weight, 1), expected, scale=3.0)
+
+
+def run_activations():
+    for size in (1024, 1027):
+        x, dy = 3 * normal(size), normal(size)
+        for name in ("relu", "tanh", "silu"):
+            got = getattr(activations, f"{name}_forward")(x)
+            assert_close(got, getattr(activations_reference, f"{name}_forward")(x))
+            got = getattr(activations, f"{name}_backward")(dy, x)
+            assert_close(got, getattr(activations_reference, f"{name}_backward")(dy, x))
+
+
+def run_activations_unaligned():
+    for size in (1024, 1027):
+        x = unaligned(normal(size), np)
+        assert_close(activations.tanh_forward(x), np.tanh(x))
+
+
+def run_dropout():
+    nhwc = normal(2, 5, 7, 3)
+    for x in (normal(1024), normal(1027), nhwc.transpose(0, 3, 1, 2)):
+        np.testing.assert_allclose(
+            dropout.forward(x, 0.3, 2**40 + 5), dropout_reference.forward(x, 0.3, 2**40 + 5), 1e-6
+        )
+
+
+def run_normalization():
+    for shape in ((2, 33, 9, 31), (64, 32)):
+        x, dy, w, b = normal(*shape) + 100, normal(*shape), normal(shape[1]), normal(shape[1] + 1)[1:]
+        expected = normalization_reference.channel_forward(x, w, b, 1e-5)
+        for got, wanted in zip(normalization.channel_forward(x, w, b, 1e-5), expected, strict=True):
+            assert_close(got, wanted)
+        wanted = normalization_reference.channel_backward(dy, x, *expected[1:], w, 1e-5)
+        gradients = normalization.channel_backward(dy, x, *expected[1:], w, 1e-5)
+        for got, gradient in zip(gradients, wanted, strict=True):
+            assert_close(got, gradient)
+
+
+def run_optimizers():
+    shapes = [(700,), (3,), (256,), (5000,)]
+    for step, states, rest in (
+        ("sgd_step", 1, (0.1, 0.9, 0.2, 0.1, False)),
+        ("adam_step", 2, ([2, 3, 4, 5], 0.1, 0.9, 0.999, 1e-8, 0.1, False)),
+        ("rmsprop_step", 3, (0.1, 0.9, 1e-8, 0.1, 0.9)), ("adagrad_step", 1, ([2, 3, 4, 5], 0.1, 0.1, 1e-8, 0.1)),
+    ):  # fmt: skip
+        ours = [[normal(*shape) ** 2 + i for shape in shapes] for i in range(2 + states)]
+        ours[3 if step == "rmsprop_step" else 2] = [array * 100 for array in ours[2]]  # v - g^2 must not be negative
+        theirs = [[array.copy() for array in arrays] for arrays in ours]
+        if step == "rmsprop_step":
+            for lists in (ours, theirs):
+                lists[2], lists[3] = lists[3], lists[2]
+        getattr(optimizers, step)(*ours, *rest)
+        getattr(optimizers_reference, step)(*theirs, *rest)
+        for got, expected in zip(sum(ours, []), sum(theirs, []), strict=True):
+            assert_close(got, expected)
+
+
+def run_recurrent():
+    for n, hidden in ((3, 35), (4, 64)):
+        x, h0, c0 = normal(3, n, 5), normal(n, hidden), normal(n, hidden)
+        for cell, parts in (("rnn", 1), ("lstm", 4), ("gru", 3)):
+            weights = normal(parts * hidden, 5) / 4, normal(parts * hidden, hidden) / 8
+            inputs = (x, h0, *([c0] if cell == "lstm" else []), *weights)
+            option, biases = (("tanh",) if cell == "rnn" else ()), (normal(parts * hidden), normal(parts * hidden) / 2)
+            wanted = getattr(recurrent_reference, f"{cell}_forward")(*inputs, *biases, *option, False)
+            got = getattr(recurrent, f"{cell}_forward")(*inputs, *biases, *option, False)
+            wanted, got = ((value,) if isinstance(value, np.ndarray) else value for value in (wanted, got))
+            for ours, expected in zip(got, wanted, strict=True):
+                assert_close(ours, expected, scale=3.0)
+            given = (normal(3, n, hidden), h0, *([c0] if cell == "lstm" else []))
+            expected = getattr(recurrent_reference, f"{cell}_backward")(*inputs, *wanted, *given, *option, False, True)
+            got = getattr(recurrent, f"{cell}_backward")(*inputs, *wanted, *given, *option, False, True)
+            for ours, theirs in zip(got, expected, strict=True):
+                assert_close(ours, theirs, scale=10 * np.abs(theirs).max())
+
+
+def run_memory_order():
+    for shape in ((2, 35, 7, 5), (1, 32, 8, 8)):
+        x = normal(*shape)
+        last = memory_order.channels_last(x)
+        np.testing.assert_array_equal(last, x)
+        np.testing.assert_array_equal(memory_order.channels_first(last), x)
 
 
 BARRIER = "__syncthreads();"
@@ -177,6 +291,11 @@ FAULTS = [
     Fault("conv2d: forgets dilation", run_conv2d, "return {r * dilation_y,", "return {r,"),
     Fault("conv2d: wrong group of weights", run_conv2d, "w + (size_t)group * out_channels * taps.count", "w"),
     Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("depthwise: one number too many", run_depthwise, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
+    Fault("depthwise: reads between strides", run_depthwise, "shifted == out * stride && ", ""),
+    Fault("depthwise: one column too many", run_depthwise, "column >= width", "column > width"),
+    Fault("depthwise: one output of a group", run_depthwise, "o < (g + 1) * multiplier", "o < g * multiplier + 1"),
     Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="sums[threadIdx.y][threadIdx.x] ="),
     Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
     Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
@@ -194,6 +313,48 @@ FAULTS = [
     Fault("softmax: half a warp", run_softmax, "int bit = WARP / 2;", "int bit = WARP / 4;", after="over_row("),
     Fault("softmax: barrier for some threads", run_softmax, BARRIER, f"if (threadIdx.x < 99) {BARRIER}", "shared[thr"),
     Fault("softmax: a lane stays away", run_softmax, "value = combine(", "if (threadIdx.x != 5) value = combine("),
+    Fault("cross_entropy: no barrier", run_cross_entropy, BARRIER, "", after="shared[threadIdx.x / WARP] = value;"),
+    Fault("cross_entropy: one array for both results", run_cross_entropy, "(sum, sums, Sum())", "(sum, maxima, Sum())"),
+    Fault("cross_entropy: one class too many", run_cross_entropy, "c < columns; c", "c <= columns; c"),
+    Fault("cross_entropy: forgets the weight", run_cross_entropy, "weight ? weight[t] :", "0 ? weight[t] :"),
+    Fault("cross_entropy: does not ignore", run_cross_entropy, "dx[c] = kept ?", "dx[c] = known ?"),
+    Fault("cross_entropy: every thread writes", run_cross_entropy, "if (threadIdx.x != 0) return;", ""),
+    Fault("cross_entropy: total without a barrier", run_cross_entropy, BARRIER, "", after="= sum;\n"),
+    Fault("cross_entropy: total of one row too many", run_cross_entropy, "row < rows; row +=", "row <= rows; row +="),
+    Fault("activations: one vector too many", run_activations, "first + VECTOR <= n", "first < n"),
+    Fault("activations: one number too many", run_activations, "e < n && e < first", "e <= n && e < first"),
+    Fault("activations: vectors that overlap", run_activations, "threadIdx.x) * VECTOR", "threadIdx.x) * (VECTOR - 1)"),
+    Fault("activations: no test of alignment", run_activations_unaligned, "&& is_aligned(x) && is_aligned(y)", ""),
+    Fault("activations: the other branch", run_activations, "y <= 0 ? (scalar)0 : dy", "y < 0 ? dy : (scalar)0"),
+    Fault("dropout: one number too many", run_dropout, "if (i < n) y[i]", "if (i <= n) y[i]"),
+    Fault("dropout: one thread too many", run_dropout, "if (e >= n) return;", "if (e > n) return;"),
+    Fault("dropout: one round too few", run_dropout, "ROUNDS = 10", "ROUNDS = 9"),
+    Fault("dropout: numbers in the order of memory", run_dropout, "image * channels + channel", "image * channels"),
+    Fault("dropout: half of the key", run_dropout, "^ x3 ^ key_high", "^ x3"),
+    Fault("normalization: no barrier, moments", run_normalization, BARRIER, "", after="= moments.squares;"),
+    Fault("normalization: no barrier, gradients", run_normalization, BARRIER, "", after="[threadIdx.x] = product;"),
+    Fault("normalization: one channel too many", run_normalization, "if (channel < channels && own", "if (own"),
+    Fault("normalization: one row too many", run_normalization, "row < end; row += ROWS", "row <= end; row += ROWS"),
+    Fault("normalization: joins without the distance", run_normalization, "+ d * d * a.count * share", ""),
+    Fault("normalization: a last stretch too long", run_normalization, "min(rows_per_part, ", "max(rows_per_part, "),
+    Fault("normalization: one number too many", run_normalization, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
+    Fault("optimizers: one number too many", run_optimizers, "e < row.size;", "e <= row.size;"),
+    Fault("optimizers: steps of a block", run_optimizers, "(long long)gridDim.x * BLOCK)", "BLOCK)"),
+    Fault("optimizers: the first array only", run_optimizers, "table)[blockIdx.y]", "table)[0]"),
+    Fault("optimizers: another order in the table", run_optimizers, "double first, second;", "double second, first;"),
+    Fault("optimizers: no correction of the mean", run_optimizers, "sqrt(v) / second", "sqrt(v)"),
+    Fault("optimizers: velocity not kept", run_optimizers, "row.state[2][e] = u;", ""),
+    Fault("recurrent: one number too many", run_recurrent, "return e < elements;", "return e <= elements;"),
+    Fault("recurrent: units counted over all", run_recurrent, "j = e - n * hidden;", "j = e;"),
+    Fault("recurrent: one bias twice", run_recurrent, "or_zero(b_hh, j)", "or_zero(b_ih, j)"),
+    Fault("recurrent: gates f and g exchanged", run_recurrent, "da[row + hidden] = d_", "da[row + 2 * hidden] = d_"),
+    Fault("recurrent: cell of this step for the last", run_recurrent, "d_cell * c_before[e] * f", "d_cell * c[e] * f"),
+    Fault("recurrent: no direct way back", run_recurrent, "direct_before[e] = d * z;", "direct_before[e] = 0;"),
+    Fault("recurrent: reset gate after the gradient", run_recurrent, "= da_n * r;", "= da_n;"),
+    Fault("memory_order: no barrier", run_memory_order, BARRIER, ""),
+    Fault("memory_order: one row too many", run_memory_order, "row < rows && column", "row <= rows && column"),
+    Fault("memory_order: not turned", run_memory_order, "tile[threadIdx.x][i];", "tile[i][threadIdx.x];"),
 ]
 # fmt: on
 

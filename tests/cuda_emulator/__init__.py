@@ -10,14 +10,26 @@ How it works, in the order in which to read it:
    and the line of the ``.cu`` file: out of bounds, misaligned, uninitialised shared memory, races.
 4. ``runtime/profile.cpp`` counts sectors a request and bank conflicts for each line.
 
-``emulated_gpu()`` makes the whole library use it: NumPy arrays then count as being on a GPU.
+``emulated_gpu()`` makes the whole library use it: NumPy arrays then count as being on a GPU. With
+``device_arrays=True`` the arrays of that GPU are a type of their own (``device_array.py``): ``model.to("cuda")`` makes
+them, a silent way back to NumPy is an error, and each wait of the host for the GPU is noted.
 
 What it cannot see: the registers and instructions of nvcc, memory fences, what other mathematical functions round to,
 textures, cooperative groups, the instructions of newer cards (wgmma, TMA).
 """
 
 from .build import EmulatorError
+from .device_array import DeviceArray, synchronizations
 from .emulator import EmulatedModule, EmulatedRuntime, MemoryRow, memory_profile
 from .gpu import emulated_gpu
 
-__all__ = ["EmulatedModule", "EmulatedRuntime", "EmulatorError", "MemoryRow", "emulated_gpu", "memory_profile"]
+__all__ = [
+    "DeviceArray",
+    "EmulatedModule",
+    "EmulatedRuntime",
+    "EmulatorError",
+    "MemoryRow",
+    "emulated_gpu",
+    "memory_profile",
+    "synchronizations",
+]

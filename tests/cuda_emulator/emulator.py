@@ -100,6 +100,7 @@ class EmulatedModule:
     ) -> None:
         self.check, self.profile, self.order, self.seed = check or profile, profile, order, seed
         self.launches: Counter[str] = Counter()  # by kernel
+        self.in_tables: list[np.ndarray] = []  # arrays that the next launch finds by their address, in a table
         defines = tuple(option for option in options if option.startswith("-D"))
         unknown = [option for option in options if not re.match(r"-D|-?-std=|-?-use_fast_math", option)]
         if unknown:
@@ -147,7 +148,9 @@ class EmulatedFunction:
         module.launches[self.name] += 1
         with _one_launch_at_a_time:
             runtime.emulator_set_checks(int(module.check), int(module.profile))
-            for name, argument in zip(names, args, strict=True):
+            in_tables = [(b"an array of a table", array) for array in module.in_tables]
+            module.in_tables.clear()
+            for name, argument in (*zip(names, args, strict=True), *in_tables):
                 if isinstance(argument, np.ndarray):
                     runtime.emulator_add_argument(
                         ctypes.c_void_p(argument.ctypes.data),
@@ -210,11 +213,18 @@ class EmulatedRuntime:
     def __init__(self, *, check: bool = True, profile: bool = False, order: str = "forward", seed: int = 0) -> None:
         self.settings = {"check": check, "profile": profile, "order": order, "seed": seed}
         self.modules: list[EmulatedModule] = []
+        self.in_tables: list[np.ndarray] = []
 
     def compile(self, code: str, options: Sequence[str] = ()) -> EmulatedModule:
         module = EmulatedModule(code=code, options=options, **self.settings)
         self.modules.append(module)
+        module.in_tables = self.in_tables
         return module
+
+    def address(self, array: np.ndarray) -> int:
+        """Where the array lies; the checker lets the next launch use it, as if it were one of its arguments."""
+        self.in_tables.append(array)
+        return array.ctypes.data
 
     @property
     def launches(self) -> Counter[str]:

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from unittest import mock
 
 from minidl.kernels import cuda, registry
 
+from .device_array import DeviceRuntime
 from .emulator import EmulatedRuntime
-
-# Like use_backend("cuda"), yet unequal to it: what the registry remembers in here must not serve anyone outside.
-_CUDA_HERE = registry.Choice("cuda", strict=())
 
 
 @contextlib.contextmanager
-def emulated_gpu(**settings: object) -> Iterator[EmulatedRuntime]:
+def emulated_gpu(*, device_arrays: bool = False, **settings: object) -> Iterator[EmulatedRuntime]:
     """Run every kernel that has a CUDA version on the emulator, and the others by their reference.
 
-    The settings are those of :class:`EmulatedRuntime`, which is handed in, with its count of launches.
+    With `device_arrays`, the GPU has arrays of its own type. The other settings are those of :class:`EmulatedRuntime`,
+    which is handed in, with its count of launches.
     """
-    token = registry._choice.set(_CUDA_HERE)
-    try:
-        with (
-            mock.patch.object(registry, "device_of", lambda array: "cuda"),
-            cuda.use_runtime(EmulatedRuntime(**settings)),
-        ):
-            registry._load.cache_clear()  # it has remembered that there is no GPU
-            yield cuda.current_runtime()
-    finally:
-        registry._choice.reset(token)
-        registry._load.cache_clear()
+    runtime = (DeviceRuntime if device_arrays else EmulatedRuntime)(**settings)
+    with cuda.use_runtime(runtime), registry.simulate_device(None if device_arrays else "cuda"):
+        yield runtime

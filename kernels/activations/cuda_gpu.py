@@ -1,0 +1,110 @@
+"""Activations in CUDA: the host side of `cuda_gpu.cu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.memory_order import from_memory_order, in_memory_order
+
+__all__ = [
+    "DTYPES",
+    "elu_backward",
+    "elu_forward",
+    "gelu_tanh_backward",
+    "gelu_tanh_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
+    "tanh_backward",
+    "tanh_forward",
+    "unavailable",
+]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+BLOCK, BYTES_A_THREAD = 256, 16
+
+
+def relu_forward(x):
+    return _map("relu_forward", x)
+
+
+def relu_backward(dy, y):
+    return _map_gradient("relu_backward", dy, y)
+
+
+def leaky_relu_forward(x, slope):
+    return _map("leaky_relu_forward", x, slope)
+
+
+def leaky_relu_backward(dy, x, slope):
+    return _map_gradient("leaky_relu_backward", dy, x, slope)
+
+
+def elu_forward(x, alpha):
+    return _map("elu_forward", x, alpha)
+
+
+def elu_backward(dy, x, alpha):
+    return _map_gradient("elu_backward", dy, x, alpha)
+
+
+def tanh_forward(x):
+    return _map("tanh_forward", x)
+
+
+def tanh_backward(dy, y):
+    return _map_gradient("tanh_backward", dy, y)
+
+
+def sigmoid_forward(x):
+    return _map("sigmoid_forward", x)
+
+
+def sigmoid_backward(dy, y):
+    return _map_gradient("sigmoid_backward", dy, y)
+
+
+def silu_forward(x):
+    return _map("silu_forward", x)
+
+
+def silu_backward(dy, x):
+    return _map_gradient("silu_backward", dy, x)
+
+
+def gelu_tanh_forward(x):
+    return _map("gelu_tanh_forward", x)
+
+
+def gelu_tanh_backward(dy, x):
+    return _map_gradient("gelu_tanh_backward", dy, x)
+
+
+def _map(name, x, *options):
+    runtime = current_runtime()
+    x, axes = in_memory_order(x, runtime.xp)
+    y = runtime.empty(x.shape, x.dtype)
+    _launch(name, (x, y), options)
+    return from_memory_order(y, axes)
+
+
+def _map_gradient(name, dy, saved, *options):
+    """The gradient, in the memory order of what was saved."""
+    runtime = current_runtime()
+    saved, axes = in_memory_order(saved, runtime.xp)
+    dy = runtime.xp.ascontiguousarray(dy if type(axes) is range else dy.transpose(axes))
+    dx = runtime.empty(saved.shape, saved.dtype)
+    _launch(name, (dy, saved, dx), options)
+    return from_memory_order(dx, axes)
+
+
+def _launch(name, arrays, options):
+    x = arrays[0]
+    vectors = -(-x.size * x.itemsize // BYTES_A_THREAD)
+    load(SOURCE, x.dtype.name).get_function(name)((-(-vectors // BLOCK),), (BLOCK,), (*arrays, x.size, *options))

@@ -1,0 +1,78 @@
+// Softmax and cross-entropy with class numbers in one:
+//
+//     loss[n]  = weight[t] * (log(sum_k exp(x[n,k] - max)) - (x[n,t] - max))            t = target[n]
+//     dx[n,c]  = dloss[n] * weight[t] * (exp(x[n,c] - max) / sum - (1 where c = t, else 0))
+//
+// Thread mapping: that of softmax (rows.cuh): one warp a row, or the block for a long row. What this changes on softmax
+// followed by a loss: the probabilities are never written. A row is read from memory once and gives one number; on the
+// way back it is read again, and the gradient written. One thread of a row knows its class.
+//
+// A class that does not exist gives NaN: the host would have to wait for the GPU to tell.
+#include "rows.cuh"
+
+typedef long long label;
+
+// Maximum of a row, and the sum of exp(x - maximum).
+__device__ __forceinline__ void scan_row(const scalar* x, int columns, scalar* maxima, scalar* sums, scalar& largest,
+                                         scalar& sum) {
+  largest = -infinity();
+  for (int c = threadIdx.x; c < columns; c += ROW_THREADS) largest = Maximum()(largest, x[c]);
+  largest = over_row(largest, maxima, Maximum());
+  sum = 0;
+  for (int c = threadIdx.x; c < columns; c += ROW_THREADS) sum += exp(x[c] - largest);
+  sum = over_row(sum, sums, Sum());
+}
+
+__device__ __forceinline__ scalar not_a_number() { return infinity() - infinity(); }
+
+// losses and kept_weights (rows,): weight[t], 0 for a row that is ignored
+extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
+cross_entropy_forward(const scalar* x, const long long* target, const scalar* weight, scalar* losses,
+                      scalar* kept_weights, int rows, int columns, long long ignore_index) {
+  __shared__ scalar maxima[WARPS_A_BLOCK];
+  __shared__ scalar sums[WARPS_A_BLOCK];
+  const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
+  if (row >= rows) return;  // a whole warp at once, and never one of a row that has several
+  x += (size_t)row * columns;
+  scalar largest, sum;
+  scan_row(x, columns, maxima, sums, largest, sum);
+  if (threadIdx.x != 0) return;
+  const label t = target[row];
+  const bool kept = t != ignore_index, known = t >= 0 && t < columns;
+  const scalar scale = !kept ? (scalar)0 : !known ? not_a_number() : weight ? weight[t] : (scalar)1;
+  losses[row] = kept && known ? scale * (log(sum) - (x[t] - largest)) : scale;
+  kept_weights[row] = scale;
+}
+
+extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
+cross_entropy_backward(const scalar* dlosses, const scalar* x, const long long* target, const scalar* weight,
+                       scalar* dx, int rows, int columns, long long ignore_index) {
+  __shared__ scalar maxima[WARPS_A_BLOCK];
+  __shared__ scalar sums[WARPS_A_BLOCK];
+  const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
+  if (row >= rows) return;
+  x += (size_t)row * columns;
+  dx += (size_t)row * columns;
+  scalar largest, sum;
+  scan_row(x, columns, maxima, sums, largest, sum);
+  const label t = target[row];
+  const bool kept = t != ignore_index, known = t >= 0 && t < columns;
+  const scalar scale = dlosses[row] * (!known ? not_a_number() : weight ? weight[t] : (scalar)1);
+  for (int c = threadIdx.x; c < columns; c += ROW_THREADS)
+    dx[c] = kept ? scale * (exp(x[c] - largest) / sum - (c == t ? (scalar)1 : (scalar)0)) : (scalar)0;
+}
+
+// total = sum over all rows of kept_weights, in double precision and always in the same order. One block: each thread
+// takes every 256th number, then warps shuffle and the first warp adds up what the warps have found.
+extern "C" __global__ void __launch_bounds__(256)
+add_kept_weights(const scalar* kept_weights, scalar* total, int rows) {
+  __shared__ double sums[WARPS_A_BLOCK];
+  double sum = 0;
+  for (int row = threadIdx.x; row < rows; row += 256) sum += kept_weights[row];
+  sum = warp_sum(sum);
+  if (threadIdx.x % WARP == 0) sums[threadIdx.x / WARP] = sum;
+  __syncthreads();
+  if (threadIdx.x >= WARP) return;
+  sum = warp_sum(threadIdx.x < WARPS_A_BLOCK ? sums[threadIdx.x] : 0.0);
+  if (threadIdx.x == 0) *total = (scalar)sum;
+}

@@ -1,0 +1,39 @@
+"""Cross-entropy in CUDA: the host side of `cuda_gpu.cu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.rows import grid_of_rows, warps_a_row
+
+__all__ = ["DTYPES", "backward", "forward", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+
+
+def forward(x, target, weight, ignore_index):
+    runtime, (rows, columns) = current_runtime(), x.shape
+    module = load(SOURCE, x.dtype.name, WARPS_A_ROW=warps_a_row(columns))
+    losses, kept_weights = runtime.empty(rows, x.dtype), runtime.empty(rows, x.dtype)
+    total = runtime.empty((), x.dtype)
+    x, target, weight = _arrays(runtime.xp, x, target, weight)
+    arguments = (x, target, weight, losses, kept_weights, rows, columns, ignore_index)
+    module.get_function("cross_entropy_forward")(*grid_of_rows(rows, columns), arguments)
+    module.get_function("add_kept_weights")((1,), (256,), (kept_weights, total, rows))
+    return losses, total
+
+
+def backward(dlosses, x, target, weight, ignore_index):
+    runtime, (rows, columns) = current_runtime(), x.shape
+    module = load(SOURCE, x.dtype.name, WARPS_A_ROW=warps_a_row(columns))
+    dx = runtime.empty(x.shape, x.dtype)
+    x, target, weight = _arrays(runtime.xp, x, target, weight)
+    arguments = (runtime.xp.ascontiguousarray(dlosses), x, target, weight, dx, rows, columns, ignore_index)
+    module.get_function("cross_entropy_backward")(*grid_of_rows(rows, columns), arguments)
+    return dx
+
+
+def _arrays(xp, x, target, weight):
+    weight = None if weight is None else xp.ascontiguousarray(weight)
+    return xp.ascontiguousarray(x), xp.ascontiguousarray(target, dtype="int64"), weight

@@ -1,0 +1,35 @@
+// One value over all threads that share a row of a matrix (rows, columns): its maximum, a sum over it.
+//
+// WARPS_A_ROW warps share a row, neighbouring lanes take neighbouring elements; a block has 8 warps in all. A short row
+// is for one warp (8 rows a block): values travel from lane to lane by shuffles, with no shared memory and no barrier.
+// A long row is for a block: each warp shuffles, then all read the 8 results from shared memory.
+#pragma once
+#include "common.cuh"
+
+#ifndef WARPS_A_ROW
+#define WARPS_A_ROW 1
+#endif
+constexpr int WARPS_A_BLOCK = 8;
+constexpr int ROWS_A_BLOCK = WARPS_A_BLOCK / WARPS_A_ROW;
+constexpr int ROW_THREADS = WARPS_A_ROW * WARP;
+
+// Combines one value a thread over all threads of the row; `shared` has room for one value a warp of the block.
+template <class Combine>
+__device__ __forceinline__ scalar over_row(scalar value, scalar* shared, Combine combine) {
+#pragma unroll
+  for (int bit = WARP / 2; bit > 0; bit /= 2) value = combine(value, __shfl_xor_sync(ALL_LANES, value, bit));
+  if (WARPS_A_ROW == 1) return value;
+  if (threadIdx.x % WARP == 0) shared[threadIdx.x / WARP] = value;
+  __syncthreads();
+  value = shared[0];
+#pragma unroll
+  for (int warp = 1; warp < WARPS_A_ROW; warp++) value = combine(value, shared[warp]);
+  return value;
+}
+
+struct Maximum {
+  __device__ scalar operator()(scalar a, scalar b) const { return a < b || b != b ? b : a; }  // NaN stays visible
+};
+struct Sum {
+  __device__ scalar operator()(scalar a, scalar b) const { return a + b; }
+};

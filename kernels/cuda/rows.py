@@ -1,0 +1,19 @@
+"""The host's side of rows.cuh: how many warps for a row, and the grid that covers all rows."""
+
+from __future__ import annotations
+
+LANES, WARPS_A_BLOCK = 32, 8
+LONG_ROW = 1024  # columns from which a whole block takes one row
+
+Grid = tuple[int, ...]
+
+
+def warps_a_row(columns: int) -> int:
+    return WARPS_A_BLOCK if columns > LONG_ROW else 1
+
+
+def grid_of_rows(rows: int, columns: int) -> tuple[Grid, Grid]:
+    """Return grid and block for a launch over the rows."""
+    warps = warps_a_row(columns)
+    rows_a_block = WARPS_A_BLOCK // warps
+    return (-(-rows // rows_a_block),), (LANES * warps, rows_a_block)

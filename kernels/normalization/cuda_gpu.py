@@ -1,0 +1,76 @@
+"""Normalization in CUDA: the host side of `cuda_gpu.cu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..cuda import DTYPES, current_runtime, load, unavailable
+
+__all__ = ["DTYPES", "channel_backward", "channel_forward", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+ROWS_OF_THREADS, LANES, BLOCK = 8, 32, 256
+BLOCKS_A_MULTIPROCESSOR = 4
+LEAST_PER_PART = 128  # rows that are worth a block
+
+
+def channel_forward(x, w, b, eps):
+    runtime = current_runtime()
+    xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype.name)
+    m, v = runtime.empty(channels, x.dtype), runtime.empty(channels, x.dtype)
+    last = xp.ascontiguousarray(xp.moveaxis(x, 1, -1))  # (N, ..., C)
+    y = runtime.empty(last.shape, x.dtype)
+    if x.size:
+        rows = x.size // channels
+        parts, per_part, grid = _parts(rows, channels, runtime)
+        module.get_function("moments_of_columns")(
+            grid, (LANES, ROWS_OF_THREADS), (last, parts, rows, channels, per_part)
+        )
+        statistics = runtime.empty((2, channels), "float64")
+        module.get_function("join_moments")(
+            (-(-channels // BLOCK),), (BLOCK,),
+            (parts, statistics, m, v, rows, channels, per_part, parts.shape[1], eps),
+        )  # fmt: skip
+        module.get_function("normalize")(
+            (-(-x.size // BLOCK),), (BLOCK,),
+            (last, statistics, _contiguous(w, xp), _contiguous(b, xp), y, x.size, channels),
+        )  # fmt: skip
+    return xp.moveaxis(y, -1, 1), m, v
+
+
+def channel_backward(dy, x, m, v, w, eps):
+    runtime = current_runtime()
+    xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype.name)
+    dw, db = runtime.empty(channels, x.dtype), runtime.empty(channels, x.dtype)
+    x, dy = (xp.ascontiguousarray(xp.moveaxis(array, 1, -1)) for array in (x, dy))
+    m, v, w = (_contiguous(array, xp) for array in (m, v, w))
+    dx = runtime.empty(x.shape, x.dtype)
+    if x.size:
+        rows = x.size // channels
+        parts, per_part, grid = _parts(rows, channels, runtime)
+        module.get_function("gradients_of_columns")(
+            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, parts, rows, channels, per_part)
+        )
+        statistics = runtime.empty((3, channels), "float64")
+        module.get_function("join_gradients")(
+            (-(-channels // BLOCK),), (BLOCK,),
+            (parts, v, statistics, dw, db, rows, channels, parts.shape[1], eps),
+        )  # fmt: skip
+        module.get_function("normalize_gradient")(
+            (-(-x.size // BLOCK),), (BLOCK,),
+            (dy, x, m, statistics, w, dx, x.size, channels),
+        )  # fmt: skip
+    return xp.moveaxis(dx, -1, 1), dw, db
+
+
+def _parts(rows, channels, runtime):
+    """Cut the rows into stretches so that the GPU is full: room for their sums, the length of one, and the grid."""
+    columns_of_blocks = -(-channels // LANES)
+    wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // columns_of_blocks)
+    per_part = -(-rows // max(1, min(wanted, rows // LEAST_PER_PART)))
+    part_count = -(-rows // per_part)
+    return runtime.empty((2, part_count, channels), "float64"), per_part, (columns_of_blocks, part_count)
+
+
+def _contiguous(array, xp):
+    return None if array is None else xp.ascontiguousarray(array)

@@ -1,0 +1,107 @@
+// Optimizer steps: all parameters of a network, however many arrays, in one launch. The formulas stand in __init__.py
+// of this folder, and again over the lines that do them.
+//
+// Thread mapping: blockIdx.y is the array; the blocks along x share it, in steps of the whole grid, and those for which
+// nothing is left return at once. Which arrays there are, the blocks read in a table in memory, a row an array. What
+// this changes on one launch for each array: a small network has dozens of arrays of a few hundred numbers, and a
+// launch costs more than such an array. What it changes on array expressions: w, dw and the state are read once and
+// written once, where every operation of an expression would read and write them again.
+#include "common.cuh"
+
+constexpr int BLOCK = 256;
+
+struct Row {
+  scalar* w;
+  const scalar* dw;
+  scalar* state[3];  // null where the step has none
+  long long size;
+  double first, second;  // factors that depend on the number of the step, which each array counts for itself
+};
+static_assert(sizeof(Row) == 8 * 8, "the host writes rows of 8 numbers of 64 bits");
+
+template <class Step>
+__device__ __forceinline__ void for_each_number(const long long* table, Step step) {
+  const Row row = ((const Row*)table)[blockIdx.y];
+  const scalar first = (scalar)row.first, second = (scalar)row.second;
+  for (long long e = (long long)blockIdx.x * BLOCK + threadIdx.x; e < row.size; e += (long long)gridDim.x * BLOCK)
+    row.w[e] = step(row, e, row.w[e], row.dw[e], first, second);
+}
+
+// state: v. undamped = 1 - dampening
+extern "C" __global__ void __launch_bounds__(BLOCK)
+sgd_step(const long long* table, scalar lr, scalar momentum, scalar undamped, scalar weight_decay, int nesterov) {
+  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
+    // dw = dw + weight_decay * w
+    dw += weight_decay * w;
+    if (row.state[0]) {
+      // v = momentum * v + (1 - dampening) * dw
+      const scalar v = momentum * row.state[0][e] + undamped * dw;
+      row.state[0][e] = v;
+      dw = nesterov ? dw + momentum * v : v;
+    }
+    // w = w - lr * v
+    return w - lr * dw;
+  });
+}
+
+// state: m, v. first = lr / (1 - beta1^t), second = sqrt(1 - beta2^t); rest1 = 1 - beta1, rest2 = 1 - beta2;
+// kept = 1 - lr * weight_decay of the decoupled decay (AdamW), else 1
+extern "C" __global__ void __launch_bounds__(BLOCK)
+adam_step(const long long* table, scalar beta1, scalar rest1, scalar beta2, scalar rest2, scalar eps,
+          scalar weight_decay, scalar kept) {
+  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar second) {
+    // w = w - lr * weight_decay * w, or dw = dw + weight_decay * w
+    w *= kept;
+    dw += weight_decay * w;
+    // m = beta1 * m + (1 - beta1) * dw
+    const scalar m = beta1 * row.state[0][e] + rest1 * dw;
+    row.state[0][e] = m;
+    // v = beta2 * v + (1 - beta2) * dw^2
+    const scalar v = beta2 * row.state[1][e] + rest2 * (dw * dw);
+    row.state[1][e] = v;
+    // w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+    return w - first * m / (sqrt(v) / second + eps);
+  });
+}
+
+// state: v, g, b. rest = 1 - alpha
+extern "C" __global__ void __launch_bounds__(BLOCK)
+rmsprop_step(const long long* table, scalar lr, scalar alpha, scalar rest, scalar eps, scalar weight_decay,
+             scalar momentum) {
+  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
+    // dw = dw + weight_decay * w
+    dw += weight_decay * w;
+    // v = alpha * v + (1 - alpha) * dw^2
+    scalar v = alpha * row.state[0][e] + rest * (dw * dw);
+    row.state[0][e] = v;
+    if (row.state[1]) {
+      // g = alpha * g + (1 - alpha) * dw, and then v - g^2 stands for v
+      const scalar g = alpha * row.state[1][e] + rest * dw;
+      row.state[1][e] = g;
+      v -= g * g;
+    }
+    // u = dw / (sqrt(v) + eps)
+    scalar u = dw / (sqrt(v) + eps);
+    if (row.state[2]) {
+      // b = momentum * b + u, and then b stands for u
+      u = momentum * row.state[2][e] + u;
+      row.state[2][e] = u;
+    }
+    // w = w - lr * u
+    return w - lr * u;
+  });
+}
+
+// state: s. first = lr / (1 + (t - 1) * lr_decay)
+extern "C" __global__ void __launch_bounds__(BLOCK)
+adagrad_step(const long long* table, scalar eps, scalar weight_decay) {
+  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar) {
+    // dw = dw + weight_decay * w
+    dw += weight_decay * w;
+    // s = s + dw^2
+    const scalar s = row.state[0][e] + dw * dw;
+    row.state[0][e] = s;
+    // w = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
+    return w - first * dw / (sqrt(s) + eps);
+  });
+}

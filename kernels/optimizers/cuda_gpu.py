@@ -1,0 +1,72 @@
+"""Optimizer steps in CUDA: the host side of `cuda_gpu.cu`.
+
+The addresses of all arrays go to the GPU as one small table, by a copy that waits for nothing; one launch follows.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+
+from ..cuda import DTYPES, current_runtime, load, unavailable
+
+__all__ = ["DTYPES", "adagrad_step", "adam_step", "rmsprop_step", "sgd_step", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+BLOCK = 256
+BLOCKS_A_MULTIPROCESSOR = 8  # as many as it can hold at once: more would only wait
+MAX_GRID_Y = 65535
+ROW = np.dtype([("addresses", "u8", 5), ("size", "i8"), ("factors", "f8", 2)])  # struct Row of cuda_gpu.cu
+
+
+def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
+    _step("sgd_step", ws, dws, (vs,), None, lr, momentum, 1 - dampening, weight_decay, nesterov)
+
+
+def adam_step(ws, dws, ms, vs, steps, lr, beta1, beta2, eps, weight_decay, decoupled):
+    factors = [(lr / (1 - beta1**t), sqrt(1 - beta2**t)) for t in steps]
+    kept, weight_decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
+    _step("adam_step", ws, dws, (ms, vs), factors, beta1, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, kept)
+
+
+def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
+    _step("rmsprop_step", ws, dws, (vs, gs, bs), None, lr, alpha, 1 - alpha, eps, weight_decay, momentum)
+
+
+def adagrad_step(ws, dws, ss, steps, lr, lr_decay, eps, weight_decay):
+    factors = [(lr / (1 + (t - 1) * lr_decay), 0.0) for t in steps]
+    _step("adagrad_step", ws, dws, (ss,), factors, eps, weight_decay)
+
+
+def _step(name, ws, dws, states, factors, *options):
+    for first in range(0, len(ws), MAX_GRID_Y):
+        here = slice(first, first + MAX_GRID_Y)
+        part_states = [state and state[here] for state in states]
+        _launch(name, ws[here], dws[here], part_states, factors and factors[here], options)
+
+
+def _launch(name, ws, dws, states, factors, options):
+    runtime = current_runtime()
+    xp = runtime.xp
+    changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
+    # What is changed in place must be C-contiguous for the kernel; parameters and their state are, but for odd users.
+    copies = {id(array): xp.ascontiguousarray(array) for array in changed}
+    gradients = [xp.ascontiguousarray(dw) for dw in dws]
+    rows = np.zeros(len(ws), ROW)
+    rows["addresses"][:, 0] = [runtime.address(copies[id(w)]) for w in ws]
+    rows["addresses"][:, 1] = [runtime.address(dw) for dw in gradients]
+    for i, arrays in enumerate(states, start=2):
+        if arrays is not None:
+            rows["addresses"][:, i] = [runtime.address(copies[id(array)]) for array in arrays]
+    rows["size"] = [w.size for w in ws]
+    if factors is not None:
+        rows["factors"] = factors
+    largest = max(w.size for w in ws)
+    blocks = min(-(-largest // BLOCK), BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors)
+    kernel = load(SOURCE, ws[0].dtype.name).get_function(name)
+    kernel((blocks, len(ws)), (BLOCK,), (xp.asarray(rows.view("i8")), *options))
+    for array in changed:
+        if copies[id(array)] is not array:
+            array[...] = copies[id(array)]

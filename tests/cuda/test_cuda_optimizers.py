@@ -1,0 +1,70 @@
+"""Optimizer steps against their reference: several steps, over lists of arrays of very different sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minidl.kernels import optimizers as contracts
+from minidl.kernels.optimizers import cuda_gpu as optimizers
+from minidl.kernels.optimizers import reference
+
+pytestmark = pytest.mark.cuda
+
+SHAPES = [(3, 5), (), (1000, 9), (256,), (2, 3, 3, 3), (0, 4)]
+# name: (how many lists of state, whether it counts steps, options)
+STEPS = {
+    "sgd": ("sgd_step", 0, False, (None, 0.1, 0.0, 0.0, 0.0, False)),
+    "sgd with decay": ("sgd_step", 0, False, (None, 0.1, 0.0, 0.0, 0.01, False)),
+    "momentum": ("sgd_step", 1, False, (0.1, 0.9, 0.3, 0.01, False)),
+    "nesterov": ("sgd_step", 1, False, (0.1, 0.9, 0.0, 0.01, True)),
+    "adam": ("adam_step", 2, True, (1e-2, 0.9, 0.999, 1e-8, 0.01, False)),
+    "adamw": ("adam_step", 2, True, (1e-2, 0.9, 0.999, 1e-8, 0.01, True)),
+    "rmsprop": ("rmsprop_step", 1, False, (None, None, 1e-2, 0.99, 1e-8, 0.01, 0.0)),
+    "rmsprop centered with momentum": ("rmsprop_step", 3, False, (1e-2, 0.99, 1e-8, 0.01, 0.9)),
+    "adagrad": ("adagrad_step", 1, True, (1e-2, 0.1, 1e-10, 0.01)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("which", STEPS)
+@pytest.mark.parametrize("multiprocessors", [1, 132])
+def test_steps(runtime, to_device, to_host, which, dtype, multiprocessors):
+    if runtime.xp is np:
+        runtime.multiprocessors = multiprocessors  # one: blocks go over an array in several turns
+    name, state_count, counts_steps, options = STEPS[which]
+    rng = np.random.default_rng(0)
+    lists = [[rng.standard_normal(shape).astype(dtype) for shape in SHAPES]]
+    lists += [[np.zeros(shape, dtype) for shape in SHAPES] for _ in range(state_count)]
+    ours = [[to_device(np.array(array)) for array in arrays] for arrays in lists]
+    start = [array.copy() for array in lists[0]]
+    for t in range(1, 4):
+        dws = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
+        steps = ([t + i for i in range(len(SHAPES))],) if counts_steps else ()  # each array counts for itself
+        getattr(reference, name)(lists[0], dws, *lists[1:], *steps, *options)
+        getattr(optimizers, name)(ours[0], [to_device(dw) for dw in dws], *ours[1:], *steps, *options)
+    tolerance = 2e-6 if dtype == "float32" else 1e-14
+    for got, expected in zip(ours, lists, strict=True):
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_allclose(to_host(a), b, rtol=tolerance, atol=tolerance)
+    assert all(np.abs(now - before).max() > 1e-3 for now, before in zip(lists[0], start) if now.size)
+
+
+def test_one_launch_for_all_arrays(runtime, to_device):
+    ws = [to_device(np.ones(shape, "float32")) for shape in SHAPES]
+    optimizers.sgd_step(ws, ws, None, 0.5, 0.0, 0.0, 0.0, False)
+    if runtime.xp is np:
+        assert runtime.launches == {"sgd_step": 1}
+
+
+def test_gradients_and_parameters_in_other_memory_orders(runtime, to_device, to_host):
+    w, dw = (np.random.default_rng(seed).standard_normal((4, 3)).astype("float32") for seed in (1, 2))
+    turned = to_device(np.ascontiguousarray(w.T)).T
+    assert not turned.flags.c_contiguous
+    optimizers.sgd_step([turned], [to_device(np.ascontiguousarray(dw.T)).T], None, 0.5, 0.0, 0.0, 0.0, False)
+    np.testing.assert_allclose(to_host(turned), w - 0.5 * dw, rtol=1e-6)
+
+
+def test_every_contract_has_its_kernel():
+    steps = {name for name in vars(contracts) if name.endswith("_step")}
+    assert steps == {name for name in optimizers.__all__ if name.endswith("_step")}

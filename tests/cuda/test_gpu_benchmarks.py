@@ -1,0 +1,92 @@
+"""The benchmarks of the CUDA kernels, as far as they go without a GPU: small shapes, emulated, NumPy as the peer."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks import gpu as benchmark
+from minidl.kernels import conv2d, cuda
+from tests.cuda_emulator import emulated_gpu
+
+pytestmark = pytest.mark.cuda
+
+
+class SmallDevice:
+    """Stands in for a GPU; its peer is the reference, and wrong on demand."""
+
+    xp, peak_gflops, name = np, 100.0, "emulated"
+
+    def __init__(self, wrong=1.0):
+        self.wrong = wrong
+
+    def milliseconds(self, run):
+        start = time.perf_counter()
+        run()
+        return 1e3 * (time.perf_counter() - start)
+
+    def peers(self, case, arrays):
+        if case.reference == "matmul":
+            return {"cublas": lambda: self.wrong * (arrays[0] @ arrays[1])}
+        operation = case.reference.removeprefix("conv2d-")
+        from minidl.kernels.conv2d import reference
+
+        size = {"forward": None, "input_grad": arrays[0].shape[2:], "weight_grad": (3, 3)}[operation]
+        geometry = ((1, 1), (1, 1), (1, 1), 1)
+        return {"cudnn": lambda: self.wrong * getattr(reference, operation)(*arrays, size, *geometry)}
+
+
+SMALL = [*benchmark.matmul_cases((32,)), *benchmark.conv2d_cases(1, ((4, 6),))]
+
+
+def test_every_case_is_measured_and_checked(tmp_path):
+    with emulated_gpu(check=False) as runtime:
+        rows = benchmark.run(SMALL, SmallDevice(), rounds=2)
+    assert [row["name"] for row in rows] == [case.name for case in SMALL]
+    for row in rows:
+        assert (
+            row["best_peer"] in row["peers_ms"] and row["ratio"] == row["ours_ms"] / row["peers_ms"][row["best_peer"]]
+        )
+        assert row["gflops"] > 0 and row["percent_of_peak"] == pytest.approx(row["gflops"])
+    ladder = ("naive", "tiled", "registers", "async", "tf32")
+    assert {f"matmul_{step}" for step in ladder} <= set(runtime.launches)
+    report = {"machine": {"peak_gflops": 100.0}, "rows": rows}
+    json.dumps(report)
+    benchmark.plot_ladder(report, tmp_path / "ladder.png")
+    assert (tmp_path / "ladder.png").stat().st_size > 1000
+
+
+def test_a_wrong_result_ends_the_benchmark():
+    with emulated_gpu(check=False):
+        for case in SMALL:
+            with pytest.raises(ValueError, match=f"{case.name}: ours and .* differ by"):
+                benchmark.run([case], SmallDevice(wrong=1.01), rounds=1)
+
+
+def test_the_operations_are_counted_right():
+    """Against the products that the formulas name: one multiplication and one addition each."""
+    m, k, n = 32, 32, 32
+    assert SMALL[0].flops == 2 * m * k * n
+    (case,) = [case for case in SMALL if case.name == "conv2d-forward-4x6"]
+    y = conv2d.forward(*(np.ones(shape) for shape in case.shapes), padding=1)
+    assert case.flops == 2 * y.size * 9 * 4
+
+
+def test_unknown_names_and_a_missing_gpu_are_told(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main(["nothing-like-it"])
+    assert "no case has nothing-like-it in its name: matmul-naive-1024" in capsys.readouterr().err
+    if not cuda.gpu_status().available:
+        with pytest.raises(SystemExit):
+            benchmark.main(["matmul"])
+        assert f"no GPU can be used: {cuda.gpu_status().reason}" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+def test_on_a_gpu(tmp_path):
+    path = tmp_path / "gpu.json"
+    assert benchmark.main(["1024", "64x56", "--rounds", "2", "--json", str(path)]) == 0
+    assert all(row["ours_ms"] > 0 for row in json.loads(path.read_text())["rows"])

@@ -1,0 +1,143 @@
+"""The library with ``model.to("cuda")`` on the emulated GPU, whose arrays refuse what CuPy's refuse.
+
+Training, checkpoint and resumption go the way they go on a GPU, and the times when the host waits for it are counted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minidl
+import minidl.functional as F
+from minidl import nn, optim
+from minidl.training import evaluate, fit, load_checkpoint, predict, save_checkpoint
+from minidl.training.loop import train_step
+from tests.cuda_emulator import DeviceArray, emulated_gpu, synchronizations
+
+pytestmark = pytest.mark.cuda
+
+
+@pytest.fixture
+def gpu():
+    with emulated_gpu(device_arrays=True, check=False) as runtime:
+        yield runtime
+
+
+def network():
+    """No bias before batch normalization: its gradient is 0 but for rounding, which Adam makes whole steps of."""
+    minidl.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(),
+        nn.Dropout(0.2), nn.Flatten(), nn.Linear(24, 5), nn.Tanh(), nn.Linear(5, 3),
+    )  # fmt: skip
+
+
+class ReadsRows(nn.Module):
+    """An LSTM over the rows of an image."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.output = nn.LSTM(10, 6, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.output(self.lstm(x.reshape(len(x), -1, x.shape[-1]))[0][:, -1])
+
+
+def images(n=6):
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, 1, 10, 10)).astype("float32"), rng.integers(0, 3, n)
+
+
+OPTIMIZERS = {
+    "sgd": lambda parameters: optim.SGD(parameters, lr=0.05, momentum=0.9),
+    "adam": lambda parameters: optim.Adam(parameters, lr=0.01),
+    "adamw": lambda parameters: optim.AdamW(parameters, lr=0.01),
+    "rmsprop": lambda parameters: optim.RMSprop(parameters, lr=0.01),
+    "adagrad": lambda parameters: optim.Adagrad(parameters, lr=0.01),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_fit_evaluate_and_predict(gpu, optimizer):
+    x, t = images()
+    losses = []
+    for device in ("cpu", "cuda"):
+        model = network().to(device)
+        history = fit(model, (x, t), optimizer=OPTIMIZERS[optimizer](model.parameters()), epochs=2, batch_size=3)
+        losses.append([*history["train_loss"], evaluate(model, (x, t))["loss"]])
+        assert all(isinstance(p.data, DeviceArray) == (device == "cuda") for p in model.parameters())
+        assert np.asarray(predict(model, x).cpu().numpy()).shape == (6, 3)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    assert gpu.launches[f"{optimizer.replace('adamw', 'adam')}_step"]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_goes_on_from_its_checkpoint(gpu, optimizer, tmp_path):
+    x, t = images()
+
+    def trained(epochs):
+        model = network().to("cuda")
+        steps = OPTIMIZERS[optimizer](model.parameters())
+        history = fit(model, (x, t), optimizer=steps, epochs=epochs, batch_size=3)
+        return model, steps, history
+
+    whole, *_ = trained(2)
+    model, steps, history = trained(1)
+    save_checkpoint(tmp_path / "run.safetensors", model, steps, history)
+    saved = load_checkpoint(tmp_path / "run.safetensors")
+    model = network().to("cuda")
+    steps = OPTIMIZERS[optimizer](model.parameters())
+    saved.restore(model, steps)
+    for state in steps.state.values():
+        assert all(isinstance(value, DeviceArray) for value in state.values() if hasattr(value, "shape"))
+    fit(model, (x, t), optimizer=steps, epochs=2, batch_size=3, history=saved.history)
+    for ours, expected in zip(model.parameters(), whole.parameters(), strict=True):
+        np.testing.assert_array_equal(ours.cpu().numpy(), expected.cpu().numpy())
+
+
+@pytest.mark.parametrize("build", [network, ReadsRows])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_no_wait_hides_in_a_training_step(gpu, build, optimizer):
+    x, t = (minidl.tensor(array).to("cuda") for array in images())
+    model = build().to("cuda")
+    steps = OPTIMIZERS[optimizer](model.parameters())
+    with synchronizations() as waits:
+        for _ in range(2):
+            _, loss = train_step(model, steps, F.cross_entropy, (), [x], t)
+        assert waits == []
+        assert np.isfinite(loss.item())
+        assert len(waits) == 1, "the user's own look at the loss is the only wait"
+
+
+def test_fit_waits_once_an_epoch(gpu):
+    model, (x, t) = network().to("cuda"), images()
+    optimizer = optim.SGD(model.parameters(), lr=0.05)
+    counts = []
+    for batch_size in (1, 3):
+        with synchronizations() as waits:
+            fit(model, (x, t), optimizer=optimizer, epochs=1, batch_size=batch_size)
+            counts.append(len(waits))
+    assert counts[0] == counts[1], "the number of waits must not grow with the number of batches"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        lambda x: x.item(), float, bool, lambda x: x.tolist(), lambda x: x.reshape(1)[x.reshape(1) > 0],
+        lambda x: x.__array_namespace__().nonzero(x.reshape(1)), lambda x: x.get(),
+    ],
+)  # fmt: skip
+def test_a_planted_wait_is_found(gpu, planted):
+    """A loss that looks at its own value, as clipping or a check for NaN easily does."""
+    x, t = (minidl.tensor(array).to("cuda") for array in images())
+    model = network().to("cuda")
+
+    def loss(output, target):
+        value = F.cross_entropy(output, target)
+        planted(value.data)
+        return value
+
+    with synchronizations() as waits:
+        train_step(model, optim.SGD(model.parameters(), lr=0.05), loss, (), [x], t)
+    assert len(waits) == 1 and "test_library_on_device_arrays.py" in waits[0]
