@@ -86,16 +86,17 @@ class Phases(training.Callback):
 
     def on_validation_end(self, run: training.Run) -> None:
         if run.epoch <= self.autoencoder_epochs:
-            set_centers(run.model, self.images)
+            # from many starts where the second phase is to begin, from one where it is only to be seen how it goes
+            set_centers(run.model, self.images, 20 if run.epoch == self.autoencoder_epochs else 1)
         run.values |= clustering_measures(self.images.labels, assign(run.model, self.images), "train_")
 
 
-def set_centers(model: nn.Module, images: data.ImageDataset) -> None:
+def set_centers(model: nn.Module, images: data.ImageDataset, starts: int) -> None:
     """Put the model's centres to those that k-means finds among the codes of the images."""
     codes = training.predict(model.encoder, images).numpy()
-    found = cluster.KMeans(len(model.centers), n_init=20, random_state=random.generator("initialization")).fit(codes)
+    k_means = cluster.KMeans(len(model.centers), n_init=starts, random_state=random.generator("initialization"))
     with no_grad():
-        model.centers.copy_(found.cluster_centers_)
+        model.centers.copy_(k_means.fit(codes).cluster_centers_)
 
 
 def assign(model: nn.Module, images: data.ImageDataset) -> np.ndarray:

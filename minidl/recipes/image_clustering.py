@@ -17,7 +17,7 @@ RECIPE = DeepClustering(
     lr=0.001,
     batch_size=256,
     epochs=20,
-    autoencoder_epochs=12,
+    autoencoder_epochs=8,
     expected="clustering accuracy 0.82-0.95",
     minutes=8.0,
 )
