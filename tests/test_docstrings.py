@@ -37,7 +37,8 @@ def test_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["minidl", "minidl.functional", "minidl.nn", "minidl.optim", "minidl.data", "minidl.metrics"]
+    "package",
+    ["minidl", "minidl.functional", "minidl.nn", "minidl.optim", "minidl.data", "minidl.metrics", "minidl.cluster"],
 )
 def test_every_public_name_is_documented(package: str) -> None:
     module = importlib.import_module(package)

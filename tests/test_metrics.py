@@ -264,6 +264,10 @@ def test_clustering_accuracy_is_the_best_matching(pair):
             ),
         )
     assert metrics.clustering_accuracy(y, clusters) == pytest.approx(best / len(y))
+    matched = metrics.match_clusters(y, clusters)
+    assert len(set(matched.values())) == len(matched) == min(len(classes), len(names))
+    right = sum(matched.get(name, None) == label for name, label in zip(clusters.tolist(), y.tolist()))
+    assert right == best
 
 
 def test_names_of_clusters_do_not_matter():

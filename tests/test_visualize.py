@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 
 from PIL import Image  # noqa: E402
 
-from minidl import nn, visualize  # noqa: E402
+from minidl import cluster, nn, visualize  # noqa: E402
 
 HISTORY = {
     "epoch": [1, 2, 3], "train_loss": [2.0, 1.0, 0.5], "train_accuracy": [0.3, 0.6, 0.8],
@@ -101,3 +101,62 @@ def test_no_window_and_no_global_state():
 
     visualize.learning_curves(HISTORY)
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_embedding_is_on_the_principal_components():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((40, 5)) * [1, 9, 4, 0.5, 0.2]
+    labels = np.repeat([0, 1, 2, -1], 10)
+    figure = visualize.embedding(x, labels, ["a", "b", "c"], title="codes")
+    axes = figure.axes[0]
+    covariance = np.cov(x, rowvar=False)
+    values, vectors = np.linalg.eigh(covariance)
+    drawn = np.concatenate([np.asarray(points.get_offsets()) for points in axes.collections])  # -1, 0, 1, 2
+    expected = (x - x.mean(0)) @ vectors[:, [-1, -2]]
+    np.testing.assert_allclose(np.abs(drawn), np.abs(np.concatenate([expected[30:], expected[:30]])), atol=1e-9)
+    assert axes.get_xlabel() == f"first component, {values[-1] / values.sum():.0%} of the variance"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["noise", "a", "b", "c"]
+    with pytest.raises(ValueError, match=r"labels must have the shape \(40,\).*got \(3,\)"):
+        visualize.embedding(x, [0, 1, 2])
+    with pytest.raises(ValueError, match=r"at least 2, got \(40, 1\)"):
+        visualize.embedding(x[:, :1], labels)
+
+
+def test_dendrogram_draws_every_merger_at_its_distance():
+    x = np.random.default_rng(0).standard_normal((12, 3))
+    found = cluster.AgglomerativeClustering(4, linkage="average").fit(x)
+    names = [f"s{number}" for number in range(12)]
+    axes = visualize.dendrogram(found, names).axes[0]
+    *brackets, cut = axes.lines
+    assert sorted(max(line.get_ydata()) for line in brackets) == pytest.approx(found.distances_.tolist())
+    assert found.distances_[7] < cut.get_ydata()[0] < found.distances_[8]
+    assert sorted(text.get_text() for text in axes.get_xticklabels()) == sorted(names)
+    # every bracket stands on the middles of the two below it, so none crosses another
+    tops = {0.0: set(range(12))} | {line.get_ydata()[1]: {np.mean(line.get_xdata())} for line in brackets}
+    for line in brackets:
+        for side in (0, 3):
+            assert line.get_xdata()[side] in tops[line.get_ydata()[side]]
+
+
+def test_dendrogram_of_many_samples_ends_in_clusters_with_their_size():
+    x = np.random.default_rng(0).standard_normal((60, 2))
+    found = cluster.AgglomerativeClustering(1).fit(x)
+    axes = visualize.dendrogram(found, limit=8).axes[0]
+    assert sorted(line.get_ydata()[1] for line in axes.lines) == pytest.approx(found.distances_[-7:].tolist())
+    texts = [text.get_text() for text in axes.get_xticklabels()]
+    assert len(texts) == 8
+    assert sum(int(text.strip("()")) if text.startswith("(") else 1 for text in texts) == 60
+    with pytest.raises(ValueError, match="call fit first"):
+        visualize.dendrogram(cluster.AgglomerativeClustering(2))
+    with pytest.raises(ValueError, match="names of the 60 samples, got 2"):
+        visualize.dendrogram(found, ["a", "b"])
+
+
+def test_confusion_matrix_of_clusters_names_its_columns():
+    figure = visualize.confusion_matrix(
+        np.array([[5, 2, 1], [0, 3, 0]]), ["cat", "dog"], ["0", "1", "2"], columns_are="cluster"
+    )
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "2"] and axes.get_xlabel() == "cluster"
+    with pytest.raises(ValueError, match=r"shape \(2, 1\) of 2 classes and 1 columns, got \(2, 2\)"):
+        visualize.confusion_matrix(np.eye(2), ["a", "b"], ["0"])

@@ -14,6 +14,7 @@ from minidl.metrics.classification import (
 from minidl.metrics.clustering import (
     adjusted_rand_score,
     clustering_accuracy,
+    match_clusters,
     normalized_mutual_info_score,
     silhouette_samples,
     silhouette_score,
@@ -26,6 +27,7 @@ __all__ = [
     "clustering_accuracy",
     "confusion_matrix",
     "f1_score",
+    "match_clusters",
     "normalized_mutual_info_score",
     "precision_recall_fscore_support",
     "precision_score",

@@ -39,11 +39,31 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
     >>> clustering_accuracy([0, 0, 1, 1], [5, 5, 3, 5])
     0.75
     """
+    n = contingency_matrix(labels_true, labels_pred)
+    rows, columns = _best_matching(n)
+    return float(n[rows, columns].sum() / n.sum())
+
+
+def match_clusters(labels_true: Any, labels_pred: Any) -> dict[Any, Any]:
+    """The class that each cluster stands for when `clustering_accuracy` is counted: {cluster: class}.
+
+    Of more clusters than classes, those that are matched to none are left out.
+
+    Examples
+    --------
+    >>> match_clusters(["cat", "cat", "dog", "dog"], [5, 5, 3, 5])
+    {5: 'cat', 3: 'dog'}
+    """
+    rows, columns = _best_matching(contingency_matrix(labels_true, labels_pred))
+    classes, clusters = np.unique(as_array(labels_true)), np.unique(as_array(labels_pred))
+    return dict(zip(clusters[columns].tolist(), classes[rows].tolist()))
+
+
+def _best_matching(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Classes and clusters, matched one to one so that sum n[class, cluster] is largest."""
     from scipy.optimize import linear_sum_assignment
 
-    n = contingency_matrix(labels_true, labels_pred)
-    rows, columns = linear_sum_assignment(n, maximize=True)
-    return float(n[rows, columns].sum() / n.sum())
+    return linear_sum_assignment(n, maximize=True)
 
 
 def adjusted_rand_score(labels_true: Any, labels_pred: Any) -> float:

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from minidl import nn
+from minidl.models.autoencoders import Autoencoder, DeepClustering
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
 from minidl.models.sequences import RowRNN
 
-__all__ = ["NETWORKS", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn"]
+__all__ = [
+    "NETWORKS", "Autoencoder", "DeepClustering", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn",
+]  # fmt: skip
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "digits_cnn": digits_cnn,
@@ -18,6 +21,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cifar_cnn": cifar_cnn,
     "lenet": LeNet,
     "row_rnn": RowRNN,
+    "autoencoder": Autoencoder,
+    "deep_clustering": DeepClustering,
 }
 
 

@@ -12,7 +12,14 @@ from minidl.visualize.figure import Figure, as_array, make_panels
 from minidl.visualize.grid import images
 
 
-def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, title: str = "") -> Figure:
+def confusion_matrix(
+    counts: np.ndarray,
+    classes: Sequence[str],
+    columns: Sequence[str] | None = None,
+    *,
+    title: str = "",
+    columns_are: str = "predicted class",
+) -> Figure:
     """Which class (row) was taken for which (column): the counts, shaded by their share of the row.
 
     Parameters
@@ -20,12 +27,19 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, title: str =
     counts : array (K, K)
         Of `metrics.confusion_matrix`.
     classes : sequence of str
-        K names.
+        K names, of the rows.
+    columns : sequence of str, optional
+        The names of the columns, clusters say; those of the classes unless given.
+    columns_are : str
+        What the columns are.
     """
     counts = np.asarray(counts)
-    if counts.shape != (len(classes), len(classes)):
+    columns = classes if columns is None else columns
+    if counts.shape != (len(classes), len(columns)):
         raise ValueError(
-            f"counts must have the shape ({len(classes)}, {len(classes)}) of {len(classes)} classes, got {counts.shape}"
+            f"counts must have the shape ({len(classes)}, {len(columns)}) of {len(classes)} classes"
+            + ("" if columns is classes else f" and {len(columns)} columns")
+            + f", got {counts.shape}"
         )
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 1.8 + 0.46 * len(classes)
@@ -34,11 +48,12 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], *, title: str =
     for row, column in np.argwhere(counts > 0):
         color = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=8)
-    places = range(len(classes))
-    long_names = max(map(len, classes)) > 2
-    axes.set_xticks(places, classes, rotation=45 if long_names else 0, ha="right" if long_names else "center")
-    axes.set_yticks(places, classes)
-    axes.set_xlabel("predicted class")
+    long_names = max(map(len, [*classes, *columns])) > 2
+    axes.set_xticks(
+        range(len(columns)), columns, rotation=45 if long_names else 0, ha="right" if long_names else "center"
+    )
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel(columns_are)
     axes.set_ylabel("true class")
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure

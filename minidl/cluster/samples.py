@@ -1,0 +1,51 @@
+"""Checking what the clusterings are given."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+
+def as_samples(X: Any, name: str = "X") -> np.ndarray:
+    """The samples as a floating array (N, D), N and D >= 1, all finite; float32 stays, other types become float64."""
+    if hasattr(X, "__cuda_array_interface__"):
+        X = X.get()
+    X = X.numpy() if hasattr(X, "numpy") else np.asarray(X)
+    if X.ndim != 2:
+        hint = ": flatten images with X.reshape(len(X), -1)" if X.ndim > 2 else ""
+        hint = ": one feature a sample is X.reshape(-1, 1)" if X.ndim == 1 else hint
+        raise ValueError(f"{name} must have the shape (N, features), got {X.shape}{hint}")
+    if X.size == 0:
+        raise ValueError(f"{name} must have at least one sample of one feature, got the shape {X.shape}")
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got {X.dtype}")
+    X = X.astype(np.float32 if X.dtype == np.float32 else np.float64, copy=False)
+    if not np.isfinite(X.sum()) and not np.isfinite(X).all():
+        row, column = np.argwhere(~np.isfinite(X))[0]
+        raise ValueError(f"{name} holds {X[row, column]} at [{row}, {column}]: clustering needs finite values")
+    return X
+
+
+def check_count(value: Any, name: str, at_least: int = 1, at_most: int | None = None, of: str = "") -> None:
+    """TypeError or ValueError unless `value` is an integer in that range; `of` says where its upper end comes from."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < at_least or (at_most is not None and value > at_most):
+        expected = f"at least {at_least}" if at_most is None else f"in {at_least}..{at_most}{of}"
+        raise ValueError(f"{name} must be {expected}, got {value}")
+
+
+def check_number(value: Any, name: str, *, above_zero: bool) -> None:
+    """TypeError or ValueError unless `value` is a finite number, of at least 0 or above it."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not (value > 0 if above_zero else value >= 0) or value == float("inf"):
+        raise ValueError(f"{name} must be a number {'above' if above_zero else 'of at least'} 0, got {value}")
+
+
+def by_first_sample(labels: np.ndarray) -> np.ndarray:
+    """The same clusters, numbered 0, 1, ... in the order of their first samples."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]

@@ -1,0 +1,177 @@
+"""The kind of recipe that finds the classes of images without their labels: deep embedded clustering.
+
+First an autoencoder learns codes; k-means finds centres among them. Then the encoder and the centres are trained
+together, towards assignments that are surer than those they give now. Labels are used to measure, not to train.
+
+Source: J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for clustering analysis", 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minidl import cluster, data, metrics, nn, no_grad, random, training, visualize
+from minidl import functional as F
+from minidl.autograd import Tensor
+from minidl.optim import Optimizer
+from minidl.recipes.recipe import Recipe
+
+SAMPLES = 10  # of each cluster in the picture
+
+
+class DistortedImages(data.Dataset):
+    """Samples (distorted image, image, its number): what is drawn anew at every look, and what should be seen in it."""
+
+    batched = True
+
+    def __init__(self, images: data.ImageDataset, distort: Callable[[Any], Any]):
+        self.images, self.distort = images, distort
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def get_batch(self, indices: np.ndarray) -> tuple[Any, Any, np.ndarray]:
+        x, _ = self.images.get_batch(indices)
+        return self.distort(x), x, indices
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, int]:
+        x, _ = self.images[index]
+        return self.distort(x), x, index
+
+
+def target_distribution(q: np.ndarray) -> np.ndarray:
+    """The assignments to train towards: sure ones surer, and large clusters without advantage (equation 3).
+
+    p[n,k] = q[n,k]^2 / f[k] / sum_j q[n,j]^2 / f[j]        f[k] = sum_n q[n,k]
+    """
+    weighted = q**2 / q.sum(axis=0)  # (N, K)
+    return weighted / weighted.sum(axis=1, keepdims=True)
+
+
+def step(model: nn.Module, optimizer: Optimizer, inputs: list[Tensor], numbers: Tensor) -> dict[str, Any]:
+    """One step of the phase that `Phases` has set: on the reconstruction, or on KL(p || q)."""
+    distorted, x = inputs
+    optimizer.zero_grad()
+    if model.target is None:
+        # the code of a distorted image is to give back the image as it was
+        loss = F.mse_loss(model.decoder(model.encoder(distorted)), x)
+    else:
+        # KL(p || q) = sum_nk p[n,k] log(p[n,k] / q[n,k]) / N
+        loss = F.kl_div(model(distorted).log(), model.target[numbers], reduction="batchmean")
+    loss.backward()
+    optimizer.step()
+    return {"loss": loss.detach()}
+
+
+class Phases(training.Callback):
+    """Trains the autoencoder for some epochs and the clustering after them; measures the clusters of every epoch.
+
+    All that the second phase starts from, the centres among the codes, is in the model after each epoch of the first,
+    and its target is computed from the model; so a run that goes on from a checkpoint needs nothing else.
+    """
+
+    def __init__(self, images: data.ImageDataset, autoencoder_epochs: int):
+        self.images, self.autoencoder_epochs = images, autoencoder_epochs
+
+    def on_epoch_start(self, run: training.Run) -> None:
+        run.model.target = None
+        if run.epoch > self.autoencoder_epochs:
+            q = training.predict(run.model, self.images).numpy()
+            run.model.target = Tensor(target_distribution(q)).to(run.model.centers.device)
+
+    def on_validation_end(self, run: training.Run) -> None:
+        if run.epoch <= self.autoencoder_epochs:
+            # from many starts where the second phase is to begin, from one where it is only to be seen how it goes
+            set_centers(run.model, self.images, 20 if run.epoch == self.autoencoder_epochs else 1)
+        run.values |= clustering_measures(self.images.labels, assign(run.model, self.images), "train_")
+
+
+def set_centers(model: nn.Module, images: data.ImageDataset, starts: int) -> None:
+    """Put the model's centres to those that k-means finds among the codes of the images."""
+    codes = training.predict(model.encoder, images).numpy()
+    k_means = cluster.KMeans(len(model.centers), n_init=starts, random_state=random.generator("initialization"))
+    with no_grad():
+        model.centers.copy_(k_means.fit(codes).cluster_centers_)
+
+
+def assign(model: nn.Module, images: data.ImageDataset) -> np.ndarray:
+    """The cluster of each image: the largest q, which is that of the nearest centre."""
+    return training.predict(model, images).numpy().argmax(axis=1)
+
+
+def clustering_measures(labels: np.ndarray, clusters: np.ndarray, prefix: str = "") -> dict[str, float]:
+    return {
+        f"{prefix}accuracy": metrics.clustering_accuracy(labels, clusters),
+        f"{prefix}nmi": metrics.normalized_mutual_info_score(labels, clusters),
+        f"{prefix}ari": metrics.adjusted_rand_score(labels, clusters),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepClustering(Recipe):
+    """Clusters of images: by k-means on their pixels, by k-means on their codes, and by deep embedded clustering."""
+
+    load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
+    distort: Callable[[Any], Any]  # a transform that leaves an image what it is
+    autoencoder_epochs: int  # of the epochs; the others cluster
+
+    def datasets(self, root: Path | None) -> tuple[DistortedImages, data.ImageDataset]:
+        """The training images distorted, to learn from; and as they are, to be clustered and measured."""
+        images, _ = self.load(root)
+        return DistortedImages(images, self.distort), images
+
+    def fit_options(self) -> dict[str, Any]:
+        return {"step": step}
+
+    def callbacks(self, test_data: data.ImageDataset, output: Path) -> Sequence[training.Callback]:
+        return [Phases(test_data, self.autoencoder_epochs)]
+
+    def results(self, model: nn.Module, test_data: data.ImageDataset, history: dict[str, list]) -> dict[str, Any]:
+        """Of the clusters at the end, of k-means on the codes of the autoencoder, and of k-means on the pixels."""
+        x, _ = test_data.get_batch(np.arange(len(test_data)))
+        pixels = cluster.KMeans(len(model.centers), n_init=3, random_state=0).fit_predict(x.reshape(len(x), -1))
+        autoencoder = min(self.autoencoder_epochs, len(history["epoch"])) - 1
+        names = ("accuracy", "nmi", "ari")
+        return (
+            {f"clustering_{name}": history[f"train_{name}"][-1] for name in names}
+            | {f"autoencoder_{name}": history[f"train_{name}"][autoencoder] for name in names}
+            | clustering_measures(test_data.labels, pixels, "pixels_")
+        )
+
+    def evaluate(self, model: nn.Module, root: Path | None) -> dict[str, Any]:
+        """The measures on the test images, which were not clustered in training."""
+        _, test = self.load(root)
+        return {"test_images": len(test)} | clustering_measures(test.labels, assign(model, test), "test_")
+
+    def figures(self, model: nn.Module, test_data: data.ImageDataset, history: dict[str, list]) -> dict[str, Any]:
+        labels, classes = test_data.labels, test_data.classes
+        q = training.predict(model, test_data).numpy()
+        clusters = q.argmax(axis=1)
+        names = {k: classes[label] for k, label in metrics.match_clusters(labels, clusters).items()}
+        order = sorted(range(q.shape[1]), key=lambda k: names.get(k, "~"))  # those matched to no class last
+        title = f"{self.name}: {self.dataset}, clustering accuracy {history['train_accuracy'][-1]:.4f}"
+        shown = np.concatenate([np.argsort(-q[:, k], kind="stable")[:SAMPLES] for k in order])
+        x, _ = test_data.get_batch(shown)
+        few = np.random.default_rng(0).choice(len(labels), min(len(labels), 5000), replace=False)
+        codes = training.predict(model.encoder, test_data).numpy()[few]
+        stages = f"{title}\n{self.autoencoder_epochs} epochs of the autoencoder, then of clustering"
+        return {
+            "curves.png": visualize.learning_curves(history, title=stages),
+            "clusters.png": visualize.images(x, columns=SAMPLES, title="a row a cluster: the images surest of it"),
+            "confusion_matrix.png": visualize.confusion_matrix(
+                _counts(labels, clusters, len(classes), order), classes, [names.get(k, "-") for k in order],
+                title=title, columns_are="cluster, by the class it is matched to",
+            ),
+            "codes.png": visualize.embedding(codes, labels[few], classes, title="codes, coloured by class"),
+        }  # fmt: skip
+
+
+def _counts(labels: np.ndarray, clusters: np.ndarray, classes: int, order: Sequence[int]) -> np.ndarray:
+    """n[class, place], the images of each class in the clusters in this order."""
+    places = np.argsort(order)[clusters]
+    return np.bincount(labels * len(order) + places, minlength=classes * len(order)).reshape(classes, len(order))
