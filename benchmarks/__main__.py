@@ -1,4 +1,6 @@
-"""``python -m benchmarks training [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``."""
+"""``python -m benchmarks training [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``,
+``python -m benchmarks systems [RECIPE...] [--seeds N...] [--data DIR] [--table]``.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,12 @@ import argparse
 import json
 import sys
 
-from benchmarks import machine, plot, training
+from benchmarks import machine, plot, systems, training
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["systems"]:
+        return systems.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast minidl is, beside its peers.")
     parser.add_argument("what", choices=["training"], help="whole training steps")
     parser.add_argument("names", nargs="*", help="only those whose name contains one of these words")

@@ -8,16 +8,23 @@ from typing import Any
 
 from minidl import nn
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
-from minidl.models.sequences import RowRNN
+from minidl.models.residual import ResidualBlock, ResidualNetwork, cifar_resnet, photo_cnn
+from minidl.models.sequences import CharLSTM, RowRNN
 
-__all__ = ["NETWORKS", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn"]
+__all__ = [
+    "NETWORKS", "CharLSTM", "LeNet", "ResidualBlock", "ResidualNetwork", "RowRNN", "build", "cifar_cnn", "cifar_resnet",
+    "digits_cnn", "mnist_cnn", "photo_cnn",
+]  # fmt: skip
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "digits_cnn": digits_cnn,
     "mnist_cnn": mnist_cnn,
     "cifar_cnn": cifar_cnn,
     "lenet": LeNet,
+    "cifar_resnet": cifar_resnet,
+    "photo_cnn": photo_cnn,
     "row_rnn": RowRNN,
+    "char_lstm": CharLSTM,
 }
 
 
