@@ -54,7 +54,7 @@ def rows_of(text: data.TextDataset, rows: int) -> data.Subset:
     return data.Subset(text, np.arange(rows * length).reshape(rows, length).T.ravel())
 
 
-def test_loss(model: models.CharLSTM, text: data.TextDataset) -> float:
+def loss_on(model: models.CharLSTM, text: data.TextDataset) -> float:
     """The mean of -log p(next character) over the text, in nats, read in TEST_ROWS rows with the state carried on."""
     total, count, state = 0.0, 0, None
     with nn.utils.evaluation_mode(model):
@@ -95,7 +95,7 @@ class Progress(training.Callback):
         self.text, self.folder = text, folder
 
     def on_validation_end(self, run: training.Run) -> None:
-        run.values["test_loss"] = test_loss(run.model, self.text)
+        run.values["test_loss"] = loss_on(run.model, self.text)
         self.folder.mkdir(exist_ok=True)
         page = write(run.model, self.text, "\n", length=500)
         write_whole(self.folder / f"epoch-{run.epoch:02}.txt", page.strip().encode() + b"\n")
@@ -134,7 +134,7 @@ class CharacterModel(Recipe):
 
     def evaluate(self, model: nn.Module, root: Path | None) -> dict[str, Any]:
         _, test = self.datasets(root)
-        return {"test_loss": test_loss(model, test), "sample": write(model, test, "\n", length=500)}
+        return {"test_loss": loss_on(model, test), "sample": write(model, test, "\n", length=500)}
 
 
 RECIPE = CharacterModel(
