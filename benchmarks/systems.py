@@ -61,8 +61,8 @@ def table(folder: Path = RESULTS) -> str:
         commits = ", ".join(sorted({row["commit"] for row in rows}))
         seeds = " ".join(str(result["seed"]) for result in results)
         lines.append(
-            f"| {recipe} | {measure.replace('_', ' ')} | {sum(values) / len(values):.4f} | {spread} | {seeds} | {epochs} "
-            f"| {seconds:.0f} | {commits} |"
+            f"| {recipe} | {measure.replace('_', ' ')} | {sum(values) / len(values):.4f} | {spread} | {seeds} "
+            f"| {epochs} | {seconds:.0f} | {commits} |"
         )
     return "\n".join(lines)
 

@@ -10,10 +10,11 @@ from minidl import nn
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
 from minidl.models.residual import ResidualBlock, ResidualNetwork, cifar_resnet, photo_cnn
 from minidl.models.sequences import CharLSTM, RowRNN
+from minidl.models.transfer import TransferComparison
 
 __all__ = [
-    "NETWORKS", "CharLSTM", "LeNet", "ResidualBlock", "ResidualNetwork", "RowRNN", "build", "cifar_cnn", "cifar_resnet",
-    "digits_cnn", "mnist_cnn", "photo_cnn",
+    "NETWORKS", "CharLSTM", "LeNet", "ResidualBlock", "ResidualNetwork", "RowRNN", "TransferComparison",
+    "build", "cifar_cnn", "cifar_resnet", "digits_cnn", "mnist_cnn", "photo_cnn",
 ]  # fmt: skip
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -25,6 +26,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "photo_cnn": photo_cnn,
     "row_rnn": RowRNN,
     "char_lstm": CharLSTM,
+    "transfer_comparison": TransferComparison,
 }
 
 

@@ -166,7 +166,9 @@ def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.Save
         options["epochs"] = asked["epochs"]
     for name, value in asked.items():
         if value is not None and value != options.get(name):
-            raise ValueError(f"{name} is {options.get(name)} in {saved.path}, got {value}: a resumed run keeps its options")
+            raise ValueError(
+                f"{name} is {options.get(name)} in {saved.path}, got {value}: a resumed run keeps its options"
+            )
     return options
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minidl.autograd import Tensor
@@ -12,18 +12,18 @@ from minidl.serialization import load
 CHECKPOINT_PREFIX = "model."
 
 
-def load_pretrained(model: Module, path: Path | str, head: str | None = None) -> None:
-    """Copy the weights in a file into a model, all but those of its last layer, which stays new.
+def load_pretrained(model: Module, path: Path | str, head: Sequence[str] | None = None) -> None:
+    """Copy the weights in a file into a model, all but those of its head, which stays new.
 
     Parameters
     ----------
     model : Module
-        Of the same layers as the network in the file; its last layer may be of another size.
+        Of the same layers as the network in the file; its head may be of another size.
     path : path
         A checkpoint of `fit`, or what `minidl.load` reads: safetensors, ``.npz``, PyTorch's ``.pth`` of a state dict
         (or of a dict that holds one under ``"state_dict"`` or ``"model"``).
-    head : str, optional
-        The name of the layer that stays new; the one with the last parameter, unless given.
+    head : sequence of str, optional
+        The names of the layers that stay new; the one with the last parameter, unless given.
 
     Raises
     ------
@@ -44,10 +44,11 @@ def load_pretrained(model: Module, path: Path | str, head: str | None = None) ->
     found = _state_dict(path)
     own = model.state_dict()
     if head is None:
-        head = [name for name, _ in model.named_parameters()][-1].rpartition(".")[0]
-    elif not any(name.startswith(f"{head}.") for name in own):
-        raise ValueError(f"head must be a layer of the model, got {head!r}")
-    body = {name: tensor for name, tensor in own.items() if not name.startswith(f"{head}.")}
+        head = [[name for name, _ in model.named_parameters()][-1].rpartition(".")[0]]
+    for layer in head:
+        if not any(name.startswith(f"{layer}.") for name in own):
+            raise ValueError(f"head must name layers of the model, got {layer!r}")
+    body = {name: own[name] for name in own if not name.startswith(tuple(f"{layer}." for layer in head))}
     wrong = [name for name, tensor in body.items() if name not in found or found[name].shape != tensor.shape]
     if wrong:
         what = "; ".join(
@@ -64,5 +65,7 @@ def _state_dict(path: Path | str) -> Mapping[str, Tensor]:
     for key in ("state_dict", "model"):
         if isinstance(content.get(key), Mapping):
             content = content[key]
-    ours = {name.removeprefix(CHECKPOINT_PREFIX): t for name, t in content.items() if name.startswith(CHECKPOINT_PREFIX)}
+    ours = {
+        name.removeprefix(CHECKPOINT_PREFIX): t for name, t in content.items() if name.startswith(CHECKPOINT_PREFIX)
+    }
     return ours or {name: tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
