@@ -1,6 +1,7 @@
 """``python -m benchmarks SUITE [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``.
 
-``python -m benchmarks all FOLDER`` measures everything, each suite in a process of its own, into JSON and pictures;
+``python -m benchmarks systems [RECIPE...] [--seeds N...]`` trains whole recipes and keeps what they reach;
+``python -m benchmarks all FOLDER`` measures everything else, each suite in a process of its own, into JSON and pictures;
 ``python -m benchmarks table FILE...`` prints what was written with --json as Markdown.
 """
 
@@ -14,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import busy, engine, kernels, machine, plot, sizes, table, training, workers
+from benchmarks import busy, engine, kernels, machine, plot, sizes, systems, table, training, workers
 
 
 class Suite(NamedTuple):
@@ -71,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument("--quick", action="store_true", help="one short turn each: whether it runs, not how fast")
     command.set_defaults(run=measure_all)
+    command = commands.add_parser("systems", help="what the recipes reach, run by run")
+    systems.add_options(command)
     command = commands.add_parser("table", help="print measured rows as Markdown")
     command.add_argument("files", nargs="+", help="written with --json; or a page (.md) whose tables are made anew")
     command.set_defaults(run=print_tables)

@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     made.add_argument("--backend", metavar="NAME", help="code of the kernels: auto, reference, cython, numba, cuda")
     made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
+    made.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights; the last layer is new")
     made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the network: hidden_size=32")
 
@@ -128,7 +129,7 @@ def train(options: argparse.Namespace) -> Any:
         result = recipes.train(
             recipes.find(options.recipe or recipes.DEFAULT),
             root=options.data, epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
-            network_options=dict(map(named_value, options.set)) or None,
+            network_options=dict(map(named_value, options.set)) or None, weights=options.weights,
             device=options.device, output=options.output, resume=options.resume, callbacks=[training.ProgressBar()],
         )  # fmt: skip
     print_measures({name: result[name] for name in result["measures"]})

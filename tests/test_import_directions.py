@@ -65,6 +65,7 @@ LIBRARIES: dict[str, Library] = {
     "numba": Library("^kernels/.*numba_cpu.py$", lazily_in="^kernels/"),
     "cupy": Library("^kernels/.*cuda_gpu.py$", lazily_in="^(kernels|minidl/autograd)/"),
     "matplotlib": Library("^$", lazily_in="^minidl/visualize"),
+    "tensorboardX": Library("^$", lazily_in="^minidl/training/"),
     "sklearn": Library("^$", lazily_in="^minidl/data/"),
     "scipy": Library("^$", lazily_in="^minidl/(cluster|metrics)"),
 }

@@ -15,6 +15,8 @@ INPUTS = {  # of the networks that classify images
     "mnist_cnn": (1, 28, 28),
     "cifar_cnn": (3, 32, 32),
     "lenet": (3, 32, 32),
+    "cifar_resnet": (3, 32, 32),
+    "photo_cnn": (3, 64, 64),
     "row_rnn": (1, 28, 28),
 }
 # of Keras' guide (34,826 there with no hidden layer), PyTorch's tutorial, and 128*(28 + 128 + 2) + 10*129
@@ -24,7 +26,7 @@ PARAMETERS = {"mnist_cnn": 121930, "cifar_cnn": 122570, "lenet": 62006, "row_rnn
 @pytest.mark.parametrize("name", INPUTS)
 def test_networks_take_their_images_and_learn(name):
     minidl.manual_seed(0)
-    model = models.build(name)
+    model = models.build(name, classes=10)
     x = np.random.default_rng(0).standard_normal((8, *INPUTS[name]), dtype=np.float32)
     y = np.arange(8)
     assert training.predict(model, x).shape == (8, 10)

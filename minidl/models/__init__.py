@@ -9,10 +9,13 @@ from typing import Any
 from minidl import nn
 from minidl.models.autoencoders import Autoencoder, DeepClustering
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
-from minidl.models.sequences import RowRNN
+from minidl.models.residual import ResidualBlock, ResidualNetwork, cifar_resnet, photo_cnn
+from minidl.models.sequences import CharLSTM, RowRNN
+from minidl.models.transfer import TransferComparison
 
 __all__ = [
-    "NETWORKS", "Autoencoder", "DeepClustering", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn",
+    "NETWORKS", "Autoencoder", "CharLSTM", "DeepClustering", "LeNet", "ResidualBlock", "ResidualNetwork", "RowRNN",
+    "TransferComparison", "build", "cifar_cnn", "cifar_resnet", "digits_cnn", "mnist_cnn", "photo_cnn",
 ]  # fmt: skip
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -20,9 +23,13 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mnist_cnn": mnist_cnn,
     "cifar_cnn": cifar_cnn,
     "lenet": LeNet,
+    "cifar_resnet": cifar_resnet,
+    "photo_cnn": photo_cnn,
     "row_rnn": RowRNN,
     "autoencoder": Autoencoder,
     "deep_clustering": DeepClustering,
+    "char_lstm": CharLSTM,
+    "transfer_comparison": TransferComparison,
 }
 
 

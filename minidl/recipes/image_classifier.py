@@ -9,6 +9,7 @@ from typing import Any
 
 from minidl import data, metrics, nn, training, visualize
 from minidl.optim import Optimizer
+from minidl.optim.lr_scheduler import LRScheduler
 from minidl.recipes.recipe import Recipe
 
 Load = Callable[[Path | None], tuple[data.Dataset, data.Dataset]]
@@ -22,21 +23,28 @@ class ImageClassifier(Recipe):
     optimizer: Callable[[Iterable[Any], float], Optimizer]  # of (parameters, learning rate)
     mean: tuple[float, ...] | None = None  # of each channel: pixels are normalized to (x - mean) / std
     std: tuple[float, ...] | None = None
+    augment: Sequence[Callable[[Any], Any]] = ()  # random transforms of the training images, after normalization
+    schedule: Callable[[Optimizer, int], LRScheduler] | None = None  # of (optimizer, number of its steps)
+    clip_grad_norm: float | None = None
     bright_on_dark: bool = False  # how what is to be recognized lies in the pictures
     margin: float | None = None  # and what share of the side is free around it, where that is always the same
 
     def datasets(self, root: Path | None) -> tuple[data.Dataset, data.Dataset]:
         train, test = self.load(root)
-        if self.mean is None:
-            return train, test
-        normalize = data.transforms.Normalize(self.mean, self.std)
-        return train.with_transform(normalize), test.with_transform(normalize)
+        normalize = [] if self.mean is None else [data.transforms.Normalize(self.mean, self.std)]
+        train_transforms = [*normalize, *self.augment]
+        if train_transforms:
+            train = train.with_transform(data.transforms.Compose(train_transforms))
+        return train, test.with_transform(data.transforms.Compose(normalize)) if normalize else test
 
     def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:
         return self.optimizer(model.parameters(), lr)
 
+    def make_schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler | None:
+        return None if self.schedule is None else self.schedule(optimizer, steps)
+
     def fit_options(self) -> dict[str, Any]:
-        return {"metrics": ["accuracy"]}
+        return {"metrics": ["accuracy"], "clip_grad_norm": self.clip_grad_norm}
 
     def callbacks(self, test_data: data.Dataset, output: Path) -> Sequence[training.Callback]:
         return [training.Evaluation("test", test_data, metrics=["accuracy"])]

@@ -37,11 +37,28 @@ class Recipe(ABC):
         """Options of the network that its data decide, such as the number of classes."""
         return {}
 
+    def start(self, model: nn.Module, weights: Path | None, root: Path | None, output: Path) -> None:
+        """Give a new network the weights to start from: those of the file of --weights, but for its last layer."""
+        if weights is not None:
+            training.load_pretrained(model, weights)
+
     def make_optimizer(self, model: nn.Module, lr: float) -> optim.Optimizer:
         return optim.Adam(model.parameters(), lr)
 
+    def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> optim.lr_scheduler.LRScheduler | None:
+        """How the learning rate changes over all `steps` of the optimizer; not at all, unless overridden."""
+        return None
+
+    def training_batches(self, train_data: Any, batch_size: int) -> Any:
+        """What `training.fit` goes through: the data, or a DataLoader over them where their order matters."""
+        return train_data
+
     def fit_options(self) -> dict[str, Any]:
         """What `training.fit` is given besides model, data, optimizer and numbers: loss, step, metrics, penalties."""
+        return {}
+
+    def fit_options_of_data(self, train_data: Any) -> dict[str, Any]:
+        """The same, where the data decide, such as the weights of classes."""
         return {}
 
     def callbacks(self, test_data: Any, output: Path) -> Sequence[training.Callback]:

@@ -28,6 +28,7 @@ def train(
     lr: float | None = None,
     seed: int | None = None,
     network_options: dict[str, Any] | None = None,
+    weights: Path | None = None,
     device: str = "cpu",
     output: Path | None = None,
     resume: bool = False,
@@ -41,9 +42,13 @@ def train(
     root : path, optional
         The folder with the data; see the data set's own function for where else it is looked for.
     epochs, batch_size, lr, network_options : optional
-        In place of the recipe's.
+        In place of the recipe's. A run that goes on to more epochs than were planned has the learning rates of the new
+        plan from there on.
     seed : int
         Of all random numbers; 0 unless given.
+    weights : path, optional
+        A file of weights to start from: a checkpoint, or what `minidl.load` reads, PyTorch's ``.pth`` among it. The
+        last layer stays new.
     device : {"cpu", "cuda"}
     output : path, optional
         The folder; ``runs/<recipe>`` unless given.
@@ -59,6 +64,7 @@ def train(
         (``test_accuracy train_loss``); `result.json` in the folder holds it and the history.
     """
     asked = dict(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, network_options=network_options)
+    asked["weights"] = None if weights is None else str(weights)
     output = Path("runs", recipe.name) if output is None else Path(output)
     saved = training.load_checkpoint(output / CHECKPOINT) if resume else None
     options = _options(recipe, asked) if saved is None else _resumed_options(recipe, asked, saved)
@@ -72,26 +78,31 @@ def train(
         )
     network_options = recipe.options_of_data(train_data) | options["network_options"]
     model = recipe.build(network_options).to(device)
+    _make_writable_folder(output)
+    if saved is None:
+        recipe.start(model, weights, root, output)
     optimizer = recipe.make_optimizer(model, options["lr"])
     if saved is not None:
         saved.restore(model, optimizer)
-    _make_writable_folder(output)
+    steps = options["epochs"] * (len(train_data) // options["batch_size"])
+    schedule = recipe.make_schedule(optimizer, steps)
 
     info = {"recipe": recipe.name, "options": options, "network": recipe.network, "network_options": network_options}
     history = training.fit(
         model,
-        train_data,
+        recipe.training_batches(train_data, options["batch_size"]),
         optimizer=optimizer,
         epochs=options["epochs"],
         batch_size=options["batch_size"],
         drop_last=True,
         callbacks=[
+            *([] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]),
             *recipe.callbacks(test_data, output),
             training.Checkpoint(output / CHECKPOINT, info | recipe.info(test_data)),
             *callbacks,
         ],
         history=None if saved is None else saved.history,
-        **recipe.fit_options(),
+        **(recipe.fit_options() | recipe.fit_options_of_data(train_data)),
     )
     measures = recipe.results(model, test_data, history)
     seconds = sum(history["seconds"])
@@ -131,7 +142,7 @@ def _write_result(output: Path, result: dict[str, Any], history: dict[str, list]
 
 def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
     """What was asked for, and the recipe's options for the rest."""
-    options = dict(epochs=recipe.epochs, batch_size=recipe.batch_size, lr=recipe.lr, seed=0)
+    options = dict(epochs=recipe.epochs, batch_size=recipe.batch_size, lr=recipe.lr, seed=0, weights=None)
     options |= {name: value for name, value in asked.items() if value is not None}
     options["network_options"] = recipe.network_options | (asked["network_options"] or {})
     for name in ("epochs", "batch_size"):
@@ -154,8 +165,10 @@ def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.Save
             )
         options["epochs"] = asked["epochs"]
     for name, value in asked.items():
-        if value is not None and value != options[name]:
-            raise ValueError(f"{name} is {options[name]} in {saved.path}, got {value}: a resumed run keeps its options")
+        if value is not None and value != options.get(name):
+            raise ValueError(
+                f"{name} is {options.get(name)} in {saved.path}, got {value}: a resumed run keeps its options"
+            )
     return options
 
 

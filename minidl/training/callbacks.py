@@ -7,7 +7,6 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,17 +151,6 @@ def best_epoch(history: dict[str, list[float]], monitor: str) -> int:
         raise ValueError(f"the history has no {monitor!r} to monitor; it has {', '.join(history)}")
     values = history[monitor]
     return values.index(min(values) if monitor.endswith("loss") else max(values)) + 1
-
-
-class LearningRateSchedule(Callback):
-    """Sets the learning rate of every epoch: lr = initial lr * factor(epoch), with epochs counted from 1."""
-
-    def __init__(self, factor: Callable[[int], float]):
-        self.factor = factor
-
-    def on_epoch_start(self, run: Run) -> None:
-        for group in run.optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * self.factor(run.epoch)
 
 
 class CSVLogger(Callback):

@@ -11,7 +11,7 @@ from typing import Any
 
 from minidl import functional as F
 from minidl.autograd import Tensor
-from minidl.nn import Module
+from minidl.nn import Module, utils
 from minidl.optim import Optimizer
 from minidl.training.batches import as_loader, device_of_model, inputs_and_target, split_validation
 from minidl.training.callbacks import Callback
@@ -31,6 +31,7 @@ class Run:
     optimizer: Optimizer
     epochs: int  # to train in all
     samples: int  # in an epoch
+    batches: int  # in an epoch
     history: History  # of every measure, one value for each epoch that is done
     epoch: int = 0  # that is running, counted from 1
     samples_done: int = 0  # in this epoch
@@ -40,7 +41,13 @@ class Run:
 
 
 def train_step(
-    model: Module, optimizer: Optimizer, loss: Loss, penalties: Iterable[Callable], inputs: list[Tensor], target: Tensor
+    model: Module,
+    optimizer: Optimizer,
+    loss: Loss,
+    penalties: Iterable[Callable],
+    inputs: list[Tensor],
+    target: Tensor,
+    clip_grad_norm: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """One step down the slope of the loss of one batch; returns the outputs and the loss (without penalties)."""
     optimizer.zero_grad()
@@ -50,6 +57,8 @@ def train_step(
     for penalty in penalties:
         objective = objective + penalty(model)
     objective.backward()
+    if clip_grad_norm is not None:
+        utils.clip_grad_norm_(model.parameters(), clip_grad_norm)
     optimizer.step()
     return output.detach(), cost.detach()
 
@@ -67,6 +76,7 @@ def fit(
     validation_split: float = 0.0,
     validation_seed: int = 0,
     penalties: Iterable[Callable[[Module], Tensor]] = (),
+    clip_grad_norm: float | None = None,
     metrics: Any = (),
     callbacks: Iterable[Callback] = (),
     shuffle: bool = True,
@@ -89,11 +99,13 @@ def fit(
     optimizer : Optimizer
         Made with ``model.parameters()``.
     loss : callable
-        ``loss(output, target)``, a mean over the batch; cross-entropy unless given.
+        ``loss(output, target)``, a mean over the batch; cross-entropy unless given. For classes of unequal size,
+        ``nn.CrossEntropyLoss(weight=training.balanced_class_weights(labels))``.
     step : callable, optional
-        What is done with a batch in place of `train_step`, `loss`, `penalties` and `metrics`, as two networks at play
-        need it: ``step(model, optimizer, inputs, target)`` changes the weights and returns what it measured, means over
-        the batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``.
+        What is done with a batch in place of `train_step`, `loss`, `penalties`, `clip_grad_norm` and `metrics`, as two
+        networks at play need it: ``step(model, optimizer, inputs, target)`` changes the weights and returns what it
+        measured, means over the batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``. One that is a
+        Callback too hears the events, before the others.
     epochs : int
         How many in all, those of `history` included.
     batch_size : int
@@ -103,6 +115,8 @@ def fit(
         Or: the fraction of `data` to set aside for that, drawn with `validation_seed`.
     penalties : sequence of callables
         ``optim.L1(lam)``, ``optim.L2(lam)``, or functions of the model. The losses in the history are without them.
+    clip_grad_norm : float, optional
+        The largest norm that the gradient of all parameters together may have; a longer one is shortened to it.
     metrics : sequence or dict
         ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
     callbacks : sequence of Callback
@@ -145,6 +159,8 @@ def fit(
         raise TypeError(f"optimizer must be one that was made, optim.SGD(model.parameters()) say, got {optimizer!r}")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if clip_grad_norm is not None and not clip_grad_norm > 0:
+        raise ValueError(f"clip_grad_norm must be above 0, got {clip_grad_norm}")
     if validation_split:
         if validation_data is not None:
             raise ValueError("give validation_data or validation_split, not both")
@@ -159,11 +175,15 @@ def fit(
     if step is None:
 
         def step(model: Module, optimizer: Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Any]:
-            output, cost = train_step(model, optimizer, loss, penalties, inputs, target)
+            output, cost = train_step(model, optimizer, loss, penalties, inputs, target, clip_grad_norm)
             return {"loss": cost} | metric_values(metrics, output, target)
 
+    elif isinstance(step, Callback):
+        callbacks.insert(0, step)
+
     device = device_of_model(model)
-    run = Run(model, optimizer, epochs, samples, {name: list(values) for name, values in (history or {}).items()})
+    history = {name: list(values) for name, values in (history or {}).items()}
+    run = Run(model, optimizer, epochs, samples, len(loader), history)
 
     def tell(event: str) -> None:
         for callback in callbacks:

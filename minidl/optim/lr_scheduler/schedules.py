@@ -67,6 +67,13 @@ class LRScheduler:
             group["lr"] = value if untouched else group["lr"] * (value / before)
             self._values[i], self._last_lr[i] = value, group["lr"]
 
+    def restart(self) -> None:
+        """Go back to epoch 0 and the learning rates that the groups started with."""
+        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs):
+            group["lr"] = base_lr
+        self.last_epoch, self._values = -1, list(self.base_lrs)
+        self.step()
+
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group as the last step left it."""
         return list(self._last_lr)

@@ -1,0 +1,49 @@
+"""Weights of classes, for data that has more of some than of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor
+
+
+def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
+    """Weights with which all classes count alike in a loss: w[c] = N / (C * count[c]).
+
+    Source: King and Zeng, Logistic regression in rare events data, 2001; scikit-learn's ``class_weight="balanced"``.
+
+    Parameters
+    ----------
+    labels : array (N,) of int
+        Of the training data.
+    classes : int, optional
+        C; the largest label and one, unless given.
+
+    Returns
+    -------
+    Tensor (C,), float32
+        For ``nn.CrossEntropyLoss(weight=...)`` or ``F.cross_entropy(..., weight=...)``.
+
+    Raises
+    ------
+    ValueError
+        For a class without a sample: it has no weight.
+
+    Examples
+    --------
+    >>> from minidl import training
+    >>> training.balanced_class_weights([0, 0, 0, 1])
+    tensor([0.6667, 2.    ])
+    """
+    labels = labels.numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}")
+    count = np.bincount(labels, minlength=classes or 0)
+    if classes is not None and len(count) > classes:
+        raise ValueError(f"labels must be below classes={classes}, got {labels.max()}")
+    if not count.all():
+        raise ValueError(f"class {int(np.argmin(count))} has no sample, and so no weight")
+    # w[c] = N / (C * count[c])
+    return Tensor((len(labels) / (len(count) * count)).astype(np.float32))

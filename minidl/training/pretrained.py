@@ -1,0 +1,71 @@
+"""Weights to start from: those of a network that has learned something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from minidl.autograd import Tensor
+from minidl.nn import Module
+from minidl.serialization import load
+
+CHECKPOINT_PREFIX = "model."
+
+
+def load_pretrained(model: Module, path: Path | str, head: Sequence[str] | None = None) -> None:
+    """Copy the weights in a file into a model, all but those of its head, which stays new.
+
+    Parameters
+    ----------
+    model : Module
+        Of the same layers as the network in the file; its head may be of another size.
+    path : path
+        A checkpoint of `fit`, or what `minidl.load` reads: safetensors, ``.npz``, PyTorch's ``.pth`` of a state dict
+        (or of a dict that holds one under ``"state_dict"`` or ``"model"``).
+    head : sequence of str, optional
+        The names of the layers that stay new; the one with the last parameter, unless given.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        For a file that cannot be read, or whose weights are not those of the model: names what does not fit.
+
+    Examples
+    --------
+    >>> import minidl, tempfile
+    >>> from minidl import nn, training
+    >>> digits, letters = (nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, classes)) for classes in (10, 26))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     minidl.save(f"{folder}/digits.safetensors", digits.state_dict())
+    ...     training.load_pretrained(letters, f"{folder}/digits.safetensors")
+    >>> (letters[0].weight.data == digits[0].weight.data).all()
+    np.True_
+    """
+    found = _state_dict(path)
+    own = model.state_dict()
+    if head is None:
+        head = [[name for name, _ in model.named_parameters()][-1].rpartition(".")[0]]
+    for layer in head:
+        if not any(name.startswith(f"{layer}.") for name in own):
+            raise ValueError(f"head must name layers of the model, got {layer!r}")
+    body = {name: own[name] for name in own if not name.startswith(tuple(f"{layer}." for layer in head))}
+    wrong = [name for name, tensor in body.items() if name not in found or found[name].shape != tensor.shape]
+    if wrong:
+        what = "; ".join(
+            f"{name} {tuple(body[name].shape)}, in the file "
+            + (str(tuple(found[name].shape)) if name in found else "missing")
+            for name in wrong[:3]
+        )
+        raise ValueError(f"{path} holds the weights of another network: {what}")
+    model.load_state_dict(own | {name: found[name] for name in body})
+
+
+def _state_dict(path: Path | str) -> Mapping[str, Tensor]:
+    content = load(path)
+    for key in ("state_dict", "model"):
+        if isinstance(content.get(key), Mapping):
+            content = content[key]
+    ours = {
+        name.removeprefix(CHECKPOINT_PREFIX): t for name, t in content.items() if name.startswith(CHECKPOINT_PREFIX)
+    }
+    return ours or {name: tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
