@@ -8,9 +8,10 @@ from typing import Any
 
 from minidl import nn
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
+from minidl.models.generative import GAN, Inpainter
 from minidl.models.sequences import RowRNN
 
-__all__ = ["NETWORKS", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn"]
+__all__ = ["GAN", "NETWORKS", "Inpainter", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn"]
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "digits_cnn": digits_cnn,
@@ -18,6 +19,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cifar_cnn": cifar_cnn,
     "lenet": LeNet,
     "row_rnn": RowRNN,
+    "gan": GAN,
+    "inpainter": Inpainter,
 }
 
 

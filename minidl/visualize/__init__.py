@@ -13,12 +13,14 @@ from minidl.visualize.attribution import (
     saliency_map,
 )
 from minidl.visualize.curves import learning_curves
-from minidl.visualize.figure import COLORS, Figure, save
+from minidl.visualize.figure import COLORS, Figure, available, save
 from minidl.visualize.grid import images
 from minidl.visualize.layers import feature_maps, filters
 from minidl.visualize.mistakes import confusion_matrix, misclassified
+from minidl.visualize.tiles import image_rows, sample_grid
 
 __all__ = [
-    "COLORS", "Figure", "confusion_matrix", "feature_maps", "filters", "grad_cam", "grad_cam_map", "images",
-    "learning_curves", "misclassified", "occlusion", "occlusion_map", "saliency", "saliency_map", "save",
+    "COLORS", "Figure", "available", "confusion_matrix", "feature_maps", "filters", "grad_cam", "grad_cam_map",
+    "image_rows", "images", "learning_curves", "misclassified", "occlusion", "occlusion_map", "saliency",
+    "saliency_map", "sample_grid", "save",
 ]  # fmt: skip
