@@ -28,7 +28,9 @@ def discriminator_step(model: nn.Module, optimizer: Optimizer, real: Tensor, mad
     return loss.detach()
 
 
-def generator_step(model: nn.Module, optimizer: Optimizer, made: Tensor, weight: float = 1.0, other: Any = 0.0) -> Tensor:
+def generator_step(
+    model: nn.Module, optimizer: Optimizer, made: Tensor, weight: float = 1.0, other: Any = 0.0
+) -> Tensor:
     """The generator learns by  weight * (loss of being found out) + other;  returns the loss of being found out."""
     optimizer.zero_grad()
     model.discriminator.requires_grad_(False)  # it only passes the slope on
