@@ -9,9 +9,20 @@ from typing import Any
 from minidl import nn
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
 from minidl.models.generative import GAN, Inpainter
-from minidl.models.sequences import RowRNN
+from minidl.models.sequences import FrameLSTM, RowRNN
 
-__all__ = ["GAN", "NETWORKS", "Inpainter", "LeNet", "RowRNN", "build", "cifar_cnn", "digits_cnn", "mnist_cnn"]
+__all__ = [
+    "FrameLSTM",
+    "GAN",
+    "NETWORKS",
+    "Inpainter",
+    "LeNet",
+    "RowRNN",
+    "build",
+    "cifar_cnn",
+    "digits_cnn",
+    "mnist_cnn",
+]
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "digits_cnn": digits_cnn,
@@ -19,6 +30,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cifar_cnn": cifar_cnn,
     "lenet": LeNet,
     "row_rnn": RowRNN,
+    "frame_lstm": FrameLSTM,
     "gan": GAN,
     "inpainter": Inpainter,
 }

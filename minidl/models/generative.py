@@ -10,8 +10,8 @@ from minidl.autograd import Tensor
 class GAN(nn.Module):
     """A generator of grey images in -1..1 from noise, and a discriminator of real and generated ones.
 
-    x = generator(z), with noise z (N, latent) from the normal distribution; discriminator(x) are logits (N, 1), positive
-    for images that it takes for real.
+    x = generator(z) with noise z (N, latent) from the normal distribution; discriminator(x) gives logits (N, 1),
+    positive for images that it takes for real.
 
     Parameters
     ----------

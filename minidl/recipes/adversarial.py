@@ -42,6 +42,7 @@ def generator_step(
 
 
 def verdict(model: nn.Module, images: Tensor, target: float) -> Tensor:
-    """Binary cross-entropy of the discriminator's logits: - target * log(p) - (1 - target) * log(1 - p), p = sigmoid."""
+    """How far the discriminator's probability p of being real is from the target, as the mean cross-entropy."""
     logits = model.discriminator(images)  # (N, 1)
+    # loss = - target * log(p) - (1 - target) * log(1 - p), p = sigmoid(logits)
     return F.binary_cross_entropy_with_logits(logits, minidl.full_like(logits, target))
