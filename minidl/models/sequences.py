@@ -25,7 +25,7 @@ class FrameLSTM(nn.Module):
 
     f[t] = cnn(x[t]);  h[t] = lstm(f[t], h[t-1]);  logits = output(h[T-1])
 
-    Source: J. Donahue et al., "Long-term Recurrent Convolutional Networks for Visual Recognition and Description", 2015.
+    Source: J. Donahue et al., "Long-term Recurrent Convolutional Networks for Visual Recognition", 2015.
     """
 
     def __init__(self, classes: int = 8, image_size: int = 32, features: int = 64, hidden_size: int = 64):

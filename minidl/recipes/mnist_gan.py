@@ -87,7 +87,7 @@ class ImageGAN(Recipe):
     def train_judge(self, real: data.ImageDataset, device: str) -> nn.Module:
         """The classifier, always the same one, whatever seed the GAN has."""
         with random.fork(seed=0):
-            judge = models.build(self.judge).to(device)
+            judge = models.build(self.judge, classes=len(real.classes)).to(device)
             optimizer = optim.Adam(judge.parameters(), lr=0.001)
             training.fit(judge, real, optimizer=optimizer, epochs=self.judge_epochs, batch_size=64)
         return judge
