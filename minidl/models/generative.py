@@ -65,10 +65,10 @@ def convolutional_discriminator(image_size: int) -> nn.Module:
     """Strides in place of pooling, so that every pixel of a generated image gets a slope."""
     side = image_size // 4
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Dropout(0.3),  # (32, 14, 14)
-        nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.LeakyReLU(0.2), nn.Dropout(0.3),  # (64, 7, 7)
+        nn.Conv2d(1, 64, 5, stride=2, padding=2), nn.LeakyReLU(0.2), nn.Dropout(0.3),  # (64, 14, 14)
+        nn.Conv2d(64, 128, 5, stride=2, padding=2), nn.LeakyReLU(0.2), nn.Dropout(0.3),  # (128, 7, 7)
         nn.Flatten(),
-        nn.Linear(64 * side * side, 1),
+        nn.Linear(128 * side * side, 1),
     )  # fmt: skip
 
 
