@@ -61,14 +61,16 @@ def dense_discriminator(image_size: int) -> nn.Module:
     )  # fmt: skip
 
 
-def convolutional_discriminator(image_size: int) -> nn.Module:
+def convolutional_discriminator(image_size: int, channels: int = 64, kernel_size: int = 5) -> nn.Module:
     """Strides in place of pooling, so that every pixel of a generated image gets a slope."""
-    side = image_size // 4
+    side, padding = image_size // 4, kernel_size // 2
     return nn.Sequential(
-        nn.Conv2d(1, 64, 5, stride=2, padding=2), nn.LeakyReLU(0.2), nn.Dropout(0.3),  # (64, 14, 14)
-        nn.Conv2d(64, 128, 5, stride=2, padding=2), nn.LeakyReLU(0.2), nn.Dropout(0.3),  # (128, 7, 7)
+        nn.Conv2d(1, channels, kernel_size, stride=2, padding=padding),  # (64, 14, 14)
+        nn.LeakyReLU(0.2), nn.Dropout(0.3),
+        nn.Conv2d(channels, 2 * channels, kernel_size, stride=2, padding=padding),  # (128, 7, 7)
+        nn.LeakyReLU(0.2), nn.Dropout(0.3),
         nn.Flatten(),
-        nn.Linear(128 * side * side, 1),
+        nn.Linear(2 * channels * side * side, 1),
     )  # fmt: skip
 
 
@@ -101,7 +103,7 @@ class Inpainter(nn.Module):
             nn.Upsample(scale_factor=2), nn.Conv2d(64, 32, 3, padding=1), nn.ReLU(),  # (32, 28, 28)
             nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid(),  # (1, 28, 28)
         )  # fmt: skip
-        self.discriminator = convolutional_discriminator(image_size)
+        self.discriminator = convolutional_discriminator(image_size, channels=32, kernel_size=3)
 
     def forward(self, damaged: Tensor) -> Tensor:
         image, hole = damaged[:, :1], damaged[:, 1:]
