@@ -129,10 +129,11 @@ def test_a_gan_leaves_pictures_of_every_epoch_and_its_history(gan_run):
     history = json.loads((folder / "result.json").read_text())["history"]
     assert len(history["train_generator_loss"]) == len(history["train_discriminator_loss"]) == 6
     assert {path.name for path in folder.iterdir()} == {
-        "checkpoint.safetensors", "result.json", "curves.png", "samples.png",
-        *(f"samples_epoch_{epoch:02}.png" for epoch in range(1, 7)),
+        "checkpoint.safetensors", "result.json", "curves.png", "samples.png", "samples",
     }  # fmt: skip
-    first, last = (np.asarray(Image.open(folder / f"samples_epoch_0{epoch}.png")) for epoch in (1, 6))
+    pictures = sorted((folder / "samples").iterdir())
+    assert [path.name for path in pictures] == [f"epoch-0{epoch}.png" for epoch in range(1, 7)]
+    first, last = (np.asarray(Image.open(pictures[place])) for place in (0, -1))
     assert first.std() > 0 and not np.array_equal(first, last)
 
 
@@ -211,8 +212,8 @@ def test_holes_are_repaired_better_than_by_the_mean(tmp_path):
     assert result["error_relative_to_mean_image"] == result["error"] / result["error_of_mean_image"]
     history = json.loads((tmp_path / "result.json").read_text())["history"]
     assert history["test_reconstruction_loss"][-1] == pytest.approx(result["error"], rel=1e-4)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert {"curves.png", "repaired.png", "repaired_epoch_01.png", "repaired_epoch_06.png"} <= names
+    assert {"curves.png", "repaired.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert len(list((tmp_path / "repaired").glob("epoch-0[1-6].png"))) == 6
     model, _ = recipes.load_trained(tmp_path / recipes.CHECKPOINT)
     assert INPAINT.evaluate(model, None)["error"] == pytest.approx(result["error"], rel=1e-6)
 

@@ -9,20 +9,20 @@ from minidl import nn, training, visualize
 
 
 class EpochPicture(training.Callback):
-    """Write ``<folder>/<name>_epoch_<number>.png`` after every epoch, where matplotlib is installed.
+    """Write ``<folder>/epoch-<number>.png`` after every epoch, where matplotlib is installed.
 
     Parameters
     ----------
     folder : path
-    name : str
     draw : callable
         ``draw(model, title)`` gives a figure; it must not draw from the random streams of training.
     """
 
-    def __init__(self, folder: Path, name: str, draw: Callable[[nn.Module, str], visualize.Figure]):
-        self.folder, self.name, self.draw = folder, name, draw
+    def __init__(self, folder: Path, draw: Callable[[nn.Module, str], visualize.Figure]):
+        self.folder, self.draw = folder, draw
 
     def on_epoch_end(self, run: training.Run) -> None:
         if visualize.available():
+            self.folder.mkdir(exist_ok=True)
             figure = self.draw(run.model, f"epoch {run.epoch}")
-            visualize.save(figure, self.folder / f"{self.name}_epoch_{run.epoch:02}.png")
+            visualize.save(figure, self.folder / f"epoch-{run.epoch:02}.png")

@@ -112,7 +112,7 @@ class Inpainting(Recipe):
     def callbacks(self, test_data: DamagedImages, output: Path) -> Sequence[training.Callback]:
         return [
             training.Evaluation("test", test_data, loss=None, metrics={"reconstruction_loss": self.error_in_hole}),
-            EpochPicture(output, "repaired", lambda model, title: draw_repaired(model, test_data, title)),
+            EpochPicture(output / "repaired", lambda model, title: draw_repaired(model, test_data, title)),
         ]
 
     def results(self, model: nn.Module, test_data: DamagedImages, history: dict[str, list]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class ImageGAN(Recipe):
         return {"step": gan_step}
 
     def callbacks(self, test_data: RealImages, output: Path) -> Sequence[training.Callback]:
-        return [EpochPicture(output, "samples", draw_samples)]
+        return [EpochPicture(output / "samples", draw_samples)]
 
     def results(self, model: nn.Module, test_data: RealImages, history: dict[str, list]) -> dict[str, Any]:
         losses = {name: history[f"train_{name}"][-1] for name in ("generator_loss", "discriminator_loss")}
