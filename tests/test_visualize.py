@@ -55,7 +55,7 @@ def test_learning_curves_draw_histories_without_a_common_loss():
 
 def test_a_sample_grid_has_every_image_in_its_place():
     figure = visualize.sample_grid(PICTURES, columns=2, title="epoch 3")
-    drawn = figure.axes[0].images[0].get_array()[..., 0]  # 3 rows of 6 pixels with 2 between
+    drawn = figure.axes[0].images[0].get_array()  # 3 rows of 6 pixels with 2 between
     assert drawn.shape == (22, 14) and figure.get_suptitle() == "epoch 3"
     np.testing.assert_allclose(drawn[8:14, 8:], PICTURES[3, 0])
     assert (drawn[6:8] == 1).all() and (drawn[16:, 8:] == 1).all()
@@ -68,7 +68,7 @@ def test_a_sample_grid_has_every_image_in_its_place():
 def test_image_rows_stand_one_under_the_other_by_name():
     figure = visualize.image_rows({"damaged": PICTURES, "repaired": 1 - PICTURES})
     axes = figure.axes[0]
-    drawn = axes.images[0].get_array()[..., 0]
+    drawn = axes.images[0].get_array()
     np.testing.assert_allclose(drawn[:6, 8:14], PICTURES[1, 0])
     np.testing.assert_allclose(drawn[8:, 8:14], 1 - PICTURES[1, 0])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["damaged", "repaired"]

@@ -30,7 +30,7 @@ def sample_grid(pictures: Any, *, columns: int = 8, title: str = "") -> Figure:
     >>> from minidl import visualize
     >>> figure = visualize.sample_grid(np.zeros((12, 1, 8, 8)), columns=4)
     >>> figure.axes[0].images[0].get_array().shape  # 3 rows and 4 columns, with 2 pixels between
-    (28, 38, 1)
+    (28, 38)
     """
     tiled = _tile(pictures, columns)
     rows = math.ceil(len(pictures) / columns)
