@@ -50,8 +50,8 @@ ALL = {
 QUICK = ["--rounds", "1", "--seconds", "0.01"]
 
 
-def main() -> int:
-    options = parser().parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
     return options.run(options)
 
 

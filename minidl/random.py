@@ -7,6 +7,8 @@ same on every device and for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,27 @@ def set_state(state: dict[str, Any]) -> None:
         raise ValueError(f"state must hold the streams {', '.join(STREAMS)}, got {', '.join(state) or 'none'}")
     for name, stream_state in state.items():
         _generators[name].bit_generator.state = _arrays(stream_state)
+
+
+@contextmanager
+def fork(seed: int) -> Iterator[None]:
+    """A block with streams of its own, started from `seed`; after it, the others go on where they stood.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> before = minidl.random.get_state()
+    >>> with minidl.random.fork(seed=1):
+    ...     x = minidl.rand(3)
+    >>> minidl.random.get_state() == before
+    True
+    """
+    state = get_state()
+    try:
+        manual_seed(seed)
+        yield
+    finally:
+        set_state(state)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import minidl
 from minidl import data, models, nn, optim, recipes, training
 from minidl.recipes import trained
 
-INPUTS = {  # of the networks that classify images
+INPUTS = {  # of classifiers of images
     "digits_cnn": (1, 8, 8),
     "mnist_cnn": (1, 28, 28),
     "cifar_cnn": (3, 32, 32),
@@ -24,7 +24,7 @@ PARAMETERS = {"mnist_cnn": 121930, "cifar_cnn": 122570, "lenet": 62006, "row_rnn
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_networks_take_their_images_and_learn(name):
+def test_classifiers_take_their_images_and_learn(name):
     minidl.manual_seed(0)
     model = models.build(name, classes=10)
     x = np.random.default_rng(0).standard_normal((8, *INPUTS[name]), dtype=np.float32)
@@ -49,6 +49,7 @@ def test_an_unknown_network_or_option_is_named():
 def test_every_recipe_is_found_and_whole():
     found = recipes.recipes()
     assert {"digits-cnn", "mnist-cnn", "fashion-cnn", "cifar-cnn", "cifar-lenet", "mnist-rnn"} <= set(found)
+    assert {"mnist-gan", "fashion-inpaint", "moving-digits"} <= set(found)
     for name, recipe in found.items():
         assert recipe.name == name and recipe.network in models.NETWORKS
         model = models.build(recipe.network, **recipe.network_options)

@@ -40,6 +40,42 @@ def test_learning_curves_draw_every_measure_of_every_run():
     ]
 
 
+def test_learning_curves_draw_histories_without_a_common_loss():
+    history = {
+        "epoch": [1, 2], "train_generator_loss": [0.7, 0.9], "train_discriminator_loss": [0.6, 0.5],
+        "test_error": [0.4, 0.3], "seconds": [1, 1],
+    }  # fmt: skip
+    figure = visualize.learning_curves(history)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["generator loss", "discriminator loss", "error"]
+    np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), [0.6, 0.5])
+    assert [text.get_text() for text in figure.axes[2].get_legend().get_texts()] == ["test"]
+    with pytest.raises(ValueError, match="no measure of training, validation or test; it has epoch, seconds"):
+        visualize.learning_curves({"epoch": [1], "seconds": [1.0]})
+
+
+def test_a_sample_grid_has_every_image_in_its_place():
+    figure = visualize.sample_grid(PICTURES, columns=2, title="epoch 3")
+    drawn = figure.axes[0].images[0].get_array()  # 3 rows of 6 pixels with 2 between
+    assert drawn.shape == (22, 14) and figure.get_suptitle() == "epoch 3"
+    np.testing.assert_allclose(drawn[8:14, 8:], PICTURES[3, 0])
+    assert (drawn[6:8] == 1).all() and (drawn[16:, 8:] == 1).all()
+    colours = visualize.sample_grid(np.full((1, 3, 2, 2), 255, np.uint8)).axes[0].images[0].get_array()
+    assert colours.max() == 1 and colours.shape[2] == 3
+    with pytest.raises(ValueError, match=r"shape \(N, 1 or 3, H, W\), N at least 1, got \(0, 1, 6, 6\)"):
+        visualize.sample_grid(PICTURES[:0])
+
+
+def test_image_rows_stand_one_under_the_other_by_name():
+    figure = visualize.image_rows({"damaged": PICTURES, "repaired": 1 - PICTURES})
+    axes = figure.axes[0]
+    drawn = axes.images[0].get_array()
+    np.testing.assert_allclose(drawn[:6, 8:14], PICTURES[1, 0])
+    np.testing.assert_allclose(drawn[8:, 8:14], 1 - PICTURES[1, 0])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["damaged", "repaired"]
+    with pytest.raises(ValueError, match="rows must be images of one shape"):
+        visualize.image_rows({"a": PICTURES, "b": PICTURES[:2]})
+
+
 def test_confusion_matrix_counts_by_true_row_and_predicted_column():
     figure = visualize.confusion_matrix(np.array([[5, 2], [0, 3]]), ["cat", "dog"])
     axes = figure.axes[0]

@@ -11,6 +11,7 @@ from minidl.data.sources.digits import digits
 from minidl.data.sources.fashion_mnist import fashion_mnist
 from minidl.data.sources.image_folder import ImageFolder, image_folder, read_picture
 from minidl.data.sources.mnist import mnist
+from minidl.data.sources.moving_images import MOTIONS, moving_images
 from minidl.data.sources.text import TextDataset, shakespeare, text
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Dataset",
     "ImageDataset",
     "ImageFolder",
+    "MOTIONS",
     "Subset",
     "TensorDataset",
     "TextDataset",
@@ -28,6 +30,7 @@ __all__ = [
     "fashion_mnist",
     "image_folder",
     "mnist",
+    "moving_images",
     "random_split",
     "read_picture",
     "shakespeare",

@@ -9,13 +9,15 @@ from typing import Any
 from minidl import nn
 from minidl.models.autoencoders import Autoencoder, DeepClustering
 from minidl.models.classifiers import LeNet, cifar_cnn, digits_cnn, mnist_cnn
+from minidl.models.generative import GAN, Inpainter
 from minidl.models.residual import ResidualBlock, ResidualNetwork, cifar_resnet, photo_cnn
-from minidl.models.sequences import CharLSTM, RowRNN
+from minidl.models.sequences import CharLSTM, FrameLSTM, RowRNN
 from minidl.models.transfer import TransferComparison
 
 __all__ = [
-    "NETWORKS", "Autoencoder", "CharLSTM", "DeepClustering", "LeNet", "ResidualBlock", "ResidualNetwork", "RowRNN",
-    "TransferComparison", "build", "cifar_cnn", "cifar_resnet", "digits_cnn", "mnist_cnn", "photo_cnn",
+    "GAN", "NETWORKS", "Autoencoder", "CharLSTM", "DeepClustering", "FrameLSTM", "Inpainter", "LeNet",
+    "ResidualBlock", "ResidualNetwork", "RowRNN", "TransferComparison", "build", "cifar_cnn", "cifar_resnet",
+    "digits_cnn", "mnist_cnn", "photo_cnn",
 ]  # fmt: skip
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -30,6 +32,9 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "deep_clustering": DeepClustering,
     "char_lstm": CharLSTM,
     "transfer_comparison": TransferComparison,
+    "frame_lstm": FrameLSTM,
+    "gan": GAN,
+    "inpainter": Inpainter,
 }
 
 

@@ -59,3 +59,34 @@ class CharLSTM(nn.Module):
         x = F.one_hot(ids, self.lstm.input_size).float()  # (N, T, classes)
         y, state = self.lstm(x, state)  # (N, T, hidden_size)
         return self.output(self.dropout(y)), state
+
+
+class FrameLSTM(nn.Module):
+    """Reads a film (N, T, H, W) of grey frames: a CNN makes features of each, an LSTM reads those in order.
+
+    f[t] = cnn(x[t]);  h[t] = lstm(f[t], h[t-1]);  logits = output(h[T-1])
+
+    Source: J. Donahue et al., "Long-term Recurrent Convolutional Networks for Visual Recognition", 2015.
+    """
+
+    def __init__(self, classes: int = 8, image_size: int = 32, features: int = 64, hidden_size: int = 64):
+        super().__init__()
+        if image_size < 8 or image_size % 8:
+            raise ValueError(f"image_size must be a multiple of 8, got {image_size}")
+        self.options = dict(classes=classes, image_size=image_size, features=features, hidden_size=hidden_size)
+        self.cnn = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),  # (16, 16, 16)
+            nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),  # (32, 8, 8)
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),  # (32, 4, 4)
+            nn.Flatten(),
+            nn.Linear(32 * (image_size // 8) ** 2, features), nn.ReLU(),
+        )  # fmt: skip
+        self.lstm = nn.LSTM(features, hidden_size, batch_first=True)
+        self.output = nn.Linear(hidden_size, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, steps, height, width = x.shape
+        frames = x.reshape(count * steps, 1, height, width)
+        features = self.cnn(frames).reshape(count, steps, -1)  # (N, T, features)
+        states, _ = self.lstm(features)  # (N, T, hidden_size)
+        return self.output(states[:, -1])

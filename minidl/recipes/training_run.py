@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import tempfile
@@ -128,7 +127,7 @@ def train(
         "pictures": [],
     }
     _write_result(output, result, history)  # before what may fail
-    if importlib.util.find_spec("matplotlib") is not None:
+    if visualize.available():
         for name, figure in recipe.figures(model, test_data, history).items():
             visualize.save(figure, output / name)
             result["pictures"].append(str(output / name))

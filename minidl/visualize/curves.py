@@ -1,4 +1,4 @@
-"""How training went: loss and measures over the epochs."""
+"""How training went: losses and measures over the epochs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from minidl.visualize.figure import COLORS, Figure, make_panels
 
+PARTS = ("train", "validation", "test")  # that a measure's name in a history begins with
+
 
 def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
-    """Loss and accuracy over the epochs, of one run or of several.
+    """Every measure over the epochs, of one run or of several: a panel for each, its parts in one.
 
     Parameters
     ----------
@@ -26,13 +28,13 @@ def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
     """
     if "epoch" in runs:
         runs = {"": runs}
-    parts = [
-        part for part in ("train", "validation", "test") if any(f"{part}_loss" in history for history in runs.values())
-    ]
-    first = next(iter(runs.values()))
-    measures = [name.partition("_")[2] for name in first if name.partition("_")[0] == parts[0]]
+    names = dict.fromkeys(name for history in runs.values() for name in history)
+    parts = [part for part in PARTS if any(name.startswith(f"{part}_") for name in names)]
+    measures = list(dict.fromkeys(name.partition("_")[2] for name in names if name.partition("_")[0] in parts))
+    if not measures:
+        raise ValueError(f"the history has no measure of training, validation or test; it has {', '.join(names)}")
     figure, panels = make_panels(1, len(measures), (4.6, 3.4), title)
-    styles = dict(zip(("train", "validation", "test"), ("--", "-", "-"))) if len(runs) > 1 else {}
+    styles = dict(zip(PARTS, ("--", "-", "-"))) if len(runs) > 1 else {}
     for axes, measure in zip(panels, measures):
         for number, (label, history) in enumerate(runs.items()):
             for place, part in enumerate(parts):
@@ -45,9 +47,9 @@ def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
                     label=f"{label}, {part}" if label else part,
                 )  # fmt: skip
         axes.set_xlabel("epoch")
-        axes.set_ylabel(measure)
+        axes.set_ylabel(measure.replace("_", " "))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        if measure == "loss":
+        if measure.endswith("loss"):
             axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

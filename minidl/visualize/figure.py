@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ Figure = Any  # matplotlib.figure.Figure, for those who read signatures
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def available() -> bool:
+    """Whether matplotlib is installed, without which nothing can be drawn."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def save(figure: Figure, path: Path | str, dpi: int = 150) -> None:
