@@ -52,6 +52,10 @@ def _prepare_kernels_of_notebooks() -> None:
     """
     os.environ["PYTHONPATH"] = str(ROOT / "tutorials")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["IPYTHONDIR"] = str(BUILD / "ipython")
+    profile = BUILD / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    shutil.copy(DOCS / "ipython_kernel_config.py", profile)
     for variable in ("MINIDL_DATA", "MINIDL_TUTORIALS_FAST"):
         os.environ.pop(variable, None)
     digest = hashlib.sha256()

@@ -17,7 +17,6 @@ exclude_patterns = ["static"]
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx_design",
     "generator.docstrings",
@@ -39,14 +38,13 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-napoleon_use_ivar = True
+toc_object_entries = False  # the headings name them already
 
 # Nothing is fetched from elsewhere when a page is read.
 mathjax_path = "mathjax/tex-svg.js"
 html_theme = "furo"
 html_title = "minidl"
+html_favicon = "favicon.svg"
 html_static_path = [str(Path(__file__).parents[1] / "build" / "site" / "pages" / "static")]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

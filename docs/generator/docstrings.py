@@ -1,7 +1,8 @@
 """Docstrings are written to be read in the file; this makes reST of them.
 
-Indented lines and formulas become literal blocks, `names` become code, and signs that mean something to reST (the * of a
-product, the | of an absolute value) are escaped. A Sphinx extension: autodoc calls it before napoleon reads the sections.
+Indented lines and formulas become literal blocks, `names` become code, numpydoc's sections become lists, and signs that
+mean something to reST (the * of a product, the | of an absolute value) are escaped. A Sphinx extension, called by autodoc.
+Napoleon would do the sections alone, and puts a type into brackets that has them already: x ((N, C, H, W)).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ def to_rst_lines(lines: list[str]) -> list[str]:
     converted: list[str] = []
     for heading, body in _sections(lines):
         if heading:
-            converted += [*heading, ""]
-        if heading and heading[0] in ("Notes", "See Also") or not heading:
+            converted += [f".. rubric:: {heading}", ""]
+        if heading in ("", "Notes", "See Also"):
             converted += _prose(body)
-        elif heading[0] in ("Examples", "Example"):
+        elif heading.startswith("Example"):
             converted += _examples(body)
         else:
             converted += _fields(body)
@@ -35,17 +36,13 @@ def to_rst_lines(lines: list[str]) -> list[str]:
     return converted
 
 
-def _sections(lines: list[str]) -> list[tuple[list[str], list[str]]]:
-    """[(heading and its underline, lines below)]; the first has no heading."""
-    sections: list[tuple[list[str], list[str]]] = [([], [])]
-    skip = False
-    for line, below in zip(lines, [*lines[1:], ""]):
-        if skip:
-            skip = False
-        elif UNDERLINE.match(below) and line and not line.startswith(" "):
-            sections.append(([line, below], []))
-            skip = True
-        else:
+def _sections(lines: list[str]) -> list[tuple[str, list[str]]]:
+    """[(heading, lines below)]; the first has no heading."""
+    sections: list[tuple[str, list[str]]] = [("", [])]
+    for line, above, below in zip(lines, ["", *lines], [*lines[1:], ""]):
+        if UNDERLINE.match(below) and line and not line.startswith(" "):
+            sections.append((line, []))
+        elif not (UNDERLINE.match(line) and above):
             sections[-1][1].append(line)
     return sections
 
@@ -111,8 +108,18 @@ def _examples(lines: list[str]) -> list[str]:
 
 
 def _fields(lines: list[str]) -> list[str]:
-    """Parameters, Returns, Raises ...: the names and types at the margin, what they mean below."""
-    return [escape(line) for line in lines]
+    """Parameters, Returns, Raises ...: at the margin a name and its type, below it what it means."""
+    result: list[str] = []
+    for line in lines:
+        if line.startswith(" ") or not line:
+            indented = line.strip() and f"  {escape(line.removeprefix('    '))}"
+            if indented and result and result[-1].startswith("* "):
+                result[-1] += " –"
+            result.append(indented)
+            continue
+        name, colon, kind = line.partition(" : ")
+        result.append(f"* **{escape(name)}** : {escape(kind)}" if colon else f"* {escape(line)}")
+    return result
 
 
 def escape(line: str) -> str:
@@ -135,6 +142,17 @@ def _process(app: object, what: str, name: str, obj: object, options: object, li
     lines[:] = to_rst_lines(list(lines))
 
 
+def _process_signature(
+    app: object, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """The signature without `Any`, which says nothing: an array or a Tensor comes in, and the same goes out."""
+    if signature:
+        signature = re.sub(r": Any = ", "=", signature)
+        signature = re.sub(r": Any(?=[,)])", "", signature)
+    return signature, None if returns == "Any" else returns
+
+
 def setup(app: object) -> dict[str, bool]:
-    app.connect("autodoc-process-docstring", _process, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-process-signature", _process_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,7 @@ CONTENTS = """
 ```{toctree}
 :hidden:
 
-tutorials/index
+Tutorials <tutorials/index>
 operations/index
 kernels/index
 reference/index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ NAMES = {
     "reference": "Reference", "cython_naive": "Cython, naive", "cython_blocked": "Cython, blocked", "cython": "Cython",
     "numba": "Numba", "cuda": "CUDA",
 }  # fmt: skip
+DEVICE_FUNCTION = re.compile(r'^extern "C" __global__ [^{;]*?(?P<name>\w+)\([^{;]*\{.*?^\}', re.MULTILINE | re.DOTALL)
 SHARED = {"cpu": "Shared by the CPU kernels", "cuda": "Shared by the CUDA kernels"}
 
 
@@ -113,7 +115,20 @@ def _side_by_side(name: str, function: str, backends: list[str]) -> str:
                 continue
             heading = f"{NAMES[backend]}, host side" if backend == "cuda" else NAMES[backend]
             tabs.append((heading, _place(place, first) + code(source, language(place), first)))
-    return tab_set(tabs)
+    device = _device_code(name, function)
+    return tab_set([*tabs, (NAMES["cuda"], device)] if device else tabs)
+
+
+def _device_code(name: str, function: str) -> str:
+    """The functions of the .cu files that the host side launches for this contract: named like it, or all there are."""
+    parts = []
+    for path in sorted((FOLDER / name).glob("*.cu")):
+        text, place = path.read_text(), path.relative_to(ROOT).as_posix()
+        parts += [(match, text.count("\n", 0, match.start()) + 1, place) for match in DEVICE_FUNCTION.finditer(text)]
+    named = [part for part in parts if part[0]["name"] in (function, f"{name}_{function}")]
+    several = len(_contracts(importlib.import_module(f"minidl.kernels.{name}"))) > 1
+    chosen = named if named or several else parts
+    return "".join(_place(place, line) + code(match[0], "cuda", line) for match, line, place in chosen)
 
 
 def _place(path: str, line: int) -> str:
