@@ -2,8 +2,8 @@
 
     term | Chinese | one sentence | where it is taught
 
-Where: numbers of tutorials, or pages such as operations/conv. Those that do not exist (yet) are left out, and a term
-that nothing teaches is an error.
+Where: numbers of tutorials, or pages such as operations/conv. A term that only a later tutorial than the last one
+teaches is left out until that is written; any other page that does not exist is an error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from generator import tutorials
 from generator.pages import ROOT, Pages
 
+LABELS = {"operations": "operations: ", "kernels": "kernel "}
 FILE = ROOT / "docs" / "glossary.txt"
 
 
@@ -29,7 +30,9 @@ def terms() -> list[Term]:
         if line.strip() and not line.startswith("#"):
             cells = [cell.strip() for cell in line.split("|")]
             if len(cells) != 4 or not all(cells):
-                raise ValueError(f"{FILE.name}, line {number}: expected term | Chinese | sentence | where, got {line!r}")
+                raise ValueError(
+                    f"{FILE.name}, line {number}: expected term | Chinese | sentence | where, got {line!r}"
+                )
             found.append(Term(*cells[:3], cells[3].split()))
     return sorted(found, key=lambda term: term.english.lower())
 
@@ -42,18 +45,23 @@ def write(pages: Pages) -> None:
         "The search finds terms in both languages.\n\n```{glossary}\n"
     )
     for term in terms():
-        links = [link for place in term.places if (link := _link(place, titles, pages))]
+        links = [_link(place, titles, pages) for place in term.places if not _later(place)]
         if not links:
-            raise LookupError(f"glossary: nothing teaches {term.english!r}: {' '.join(term.places)}")
-        text += f"{term.english}\n{term.chinese}\n  {term.meaning} {' · '.join(links)}\n\n"
+            continue
+        names = "\n".join(dict.fromkeys([term.english, term.chinese]))  # CUDA is CUDA
+        text += f"{names}\n  {term.meaning} {' · '.join(links)}\n\n"
     pages.write("glossary.md", text + "```\n")
 
 
-def _link(place: str, titles: dict[str, str], pages: Pages) -> str | None:
-    if place.isdigit():
-        page = tutorials.page_of(place)
-        return None if page is None else f"[{titles[page]}](/{page}.ipynb)"
-    if not any((pages.folder / f"{place}{suffix}") in pages.written for suffix in (".rst", ".md")):
-        return None
-    suffix = ".rst" if (pages.folder / f"{place}.rst") in pages.written else ".md"
-    return f"[{place}](/{place}{suffix})"
+def _later(place: str) -> bool:
+    """Whether it is the number of a tutorial after the last one."""
+    return place.isdigit() and place > tutorials.files()[-1].stem[:2]
+
+
+def _link(place: str, titles: dict[str, str], pages: Pages) -> str:
+    if place.isdigit() and (page := tutorials.page_of(place)):
+        return f"[{titles[page]}](/{page}.ipynb)"
+    for suffix in (".rst", ".md"):
+        if pages.folder / f"{place}{suffix}" in pages.written:
+            return f"[{LABELS.get(place.split('/')[0], '')}{place.split('/')[-1]}](/{place}{suffix})"
+    raise LookupError(f"glossary: there is no page {place}")

@@ -21,7 +21,7 @@ NAMES = {
     "reference": "Reference", "cython_naive": "Cython, naive", "cython_blocked": "Cython, blocked", "cython": "Cython",
     "numba": "Numba", "cuda": "CUDA",
 }  # fmt: skip
-DEVICE_FUNCTION = re.compile(r'^extern "C" __global__ [^{;]*?(?P<name>\w+)\([^{;]*\{.*?^\}', re.MULTILINE | re.DOTALL)
+DEVICE_FUNCTION = re.compile(r'^extern "C" __global__ [^{;]*?\b(?!__launch)(?P<name>\w+)\([^{;]*\{.*?^\}', re.M | re.S)
 SHARED = {"cpu": "Shared by the CPU kernels", "cuda": "Shared by the CUDA kernels"}
 
 

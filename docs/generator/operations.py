@@ -92,9 +92,7 @@ def _facts(operation: str, lines: list[code_map.Lines], check: checks.Check | No
 def _taught(operation: str) -> dict[str, str]:
     """The tutorials that call `F.operation`."""
     texts = {f"tutorials/{path.stem}": path.read_text() for path in tutorials.files()}
-    return {
-        page: label for page, label in tutorials.titles().items() if re.search(rf"\bF\.{operation}\b", texts[page])
-    }
+    return {page: label for page, label in tutorials.titles().items() if re.search(rf"\bF\.{operation}\b", texts[page])}
 
 
 def _lines(lines: list[code_map.Lines]) -> str:

@@ -50,4 +50,6 @@ def table(header: list[str], rows: list[list[str]], widths: str = "auto") -> str
 
 
 def toctree(names: list[str], *options: str) -> str:
-    return "\n".join([".. toctree::", *(f"   :{option}:" for option in options), "", *(f"   {n}" for n in names)]) + "\n\n"
+    return (
+        "\n".join([".. toctree::", *(f"   :{option}:" for option in options), "", *(f"   {n}" for n in names)]) + "\n\n"
+    )
