@@ -1,4 +1,4 @@
-"""Builds the site: ``make site``, or ``python docs/build.py``. The pages are made in build/site, the result is site/."""
+"""Builds the site: ``make site``, or ``python docs/build.py``. Pages are made in build/site, the result is site/."""
 
 from __future__ import annotations
 

@@ -71,5 +71,5 @@ def write(pages: Pages) -> None:
     for path, report in reports().items():
         text += title(path.stem, "-") + _machine(report) + _table(report["rows"])
     if not pictures and not reports():
-        text += "No results are stored in this copy of the project: run the command above, with ``--json`` and ``--plot``.\n"
+        text += "No results are stored in this copy of the project: run the command above with ``--json``.\n"
     pages.write("benchmarks.rst", text)

@@ -1,7 +1,7 @@
 """Docstrings are written to be read in the file; this makes reST of them.
 
-Indented lines and formulas become literal blocks, `names` become code, numpydoc's sections become lists, and signs that
-mean something to reST (the * of a product, the | of an absolute value) are escaped. A Sphinx extension, called by autodoc.
+Indented lines and formulas become literal blocks, `names` become code, numpydoc's sections become lists, and signs
+that mean something to reST (the * of a product, the | of an absolute value) are escaped. A Sphinx extension.
 Napoleon would do the sections alone, and puts a type into brackets that has them already: x ((N, C, H, W)).
 """
 
@@ -152,7 +152,13 @@ def _process_signature(
     return signature, None if returns == "Any" else returns
 
 
+def _process_bases(app: object, name: str, obj: object, options: object, bases: list[type]) -> None:
+    """A private base class is no news to a reader: the public one above it is."""
+    bases[:] = [b.__base__ if isinstance(b, type) and b.__name__[0] == "_" else b for b in bases]
+
+
 def setup(app: object) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-process-bases", _process_bases)
     app.connect("autodoc-process-signature", _process_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,9 +30,7 @@ def terms() -> list[Term]:
         if line.strip() and not line.startswith("#"):
             cells = [cell.strip() for cell in line.split("|")]
             if len(cells) != 4 or not all(cells):
-                raise ValueError(
-                    f"{FILE.name}, line {number}: expected term | Chinese | sentence | where, got {line!r}"
-                )
+                raise ValueError(f"{FILE.name}, line {number}: expected term | Chinese | sentence | where")
             found.append(Term(*cells[:3], cells[3].split()))
     return sorted(found, key=lambda term: term.english.lower())
 

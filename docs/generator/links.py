@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 
 from generator.pages import ROOT
 from generator.source_pages import source_files, source_page

@@ -1,4 +1,4 @@
-"""A page for each family of operations: formula, shapes, gradient check, kernels, and the lines of rule and function."""
+"""A page for each family of operations: formula, shapes, gradient check, kernels, the lines of rule and function."""
 
 from __future__ import annotations
 
