@@ -32,6 +32,7 @@ nb_merge_streams = True
 
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block"]
 myst_heading_anchors = 3
+highlight_language = "none"  # formulas are no Python
 
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

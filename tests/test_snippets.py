@@ -1,7 +1,7 @@
 """What README and the pages of docs/ tell their reader to type works.
 
-Python is run as it stands, in an empty folder. A command line is run as it stands too, with two exceptions: of `make` the
-target is only asked for (`make test` is what runs this), and `train` does one epoch. DIR stands for the data sets.
+Python is run as it stands, in an empty folder. A command line is run as it stands too, with two exceptions: of `make`
+the target is only asked for (`make test` is what runs this), and `train` does one epoch. DIR stands for the data sets.
 """
 
 from __future__ import annotations

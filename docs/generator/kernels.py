@@ -68,7 +68,7 @@ def _page(name: str, rows: list[kernels.Implementation]) -> str:
     if used:
         text += "**Operations that use it**: " + ", ".join(used) + "\n\n"
     text += title("What serves it", "-") + _served(rows)
-    text += title("Contract, and the same lines in each implementation", "-")
+    text += title("Contract and code", "-")
     for function in _contracts(module):
         text += title(function, "^") + f".. autofunction:: minidl.kernels.{name}.{function}\n\n"
         text += _side_by_side(name, function, [row.backend for row in rows])

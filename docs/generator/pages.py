@@ -50,6 +50,5 @@ def table(header: list[str], rows: list[list[str]], widths: str = "auto") -> str
 
 
 def toctree(names: list[str], *options: str) -> str:
-    return (
-        "\n".join([".. toctree::", *(f"   :{option}:" for option in options), "", *(f"   {n}" for n in names)]) + "\n\n"
-    )
+    lines = [".. toctree::", *(f"   :{option}:" for option in options), "", *(f"   {name}" for name in names)]
+    return "\n".join(lines) + "\n\n"

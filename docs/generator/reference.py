@@ -90,4 +90,5 @@ def _page(name: str, home: dict[int, str]) -> str:
 def _directive(path: str, value: Any) -> str:
     if not inspect.isclass(value):
         return f".. autofunction:: {path}\n\n"
-    return f".. autoclass:: {path}\n   :members:\n   :show-inheritance:\n   :member-order: bysource\n\n"
+    options = ["members:", "show-inheritance:", "member-order: bysource", "exclude-members: extra_repr"]
+    return "\n".join([f".. autoclass:: {path}", *(f"   :{option}" for option in options)]) + "\n\n"

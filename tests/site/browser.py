@@ -17,7 +17,6 @@ import http.server
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -71,8 +70,9 @@ class Browser:
         self._profile = tempfile.TemporaryDirectory(prefix="minidl-browser-", ignore_cleanup_errors=True)
         options = [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-            "--disable-background-networking", "--disable-component-update", "--no-first-run", "--no-default-browser-check",
-            "--remote-debugging-port=0", f"--user-data-dir={self._profile.name}", "about:blank",
+            "--disable-background-networking", "--disable-component-update", "--no-first-run",
+            "--no-default-browser-check", "--remote-debugging-port=0", f"--user-data-dir={self._profile.name}",
+            "about:blank",
         ]  # fmt: skip
         self._log = open(Path(self._profile.name) / "log", "w+")
         self._process = subprocess.Popen([executable(), *options], stdout=self._log, stderr=self._log)
@@ -193,8 +193,9 @@ class Page:
 
     def press(self, key: str) -> None:
         code = {"Enter": 13, "Escape": 27}[key]
+        text = "\r" if key == "Enter" else ""
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text="\r" if key == "Enter" else "")  # fmt: skip
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def mouse(self, kind: str, x: float, y: float) -> None:
         """`kind`: mousePressed, mouseMoved or mouseReleased, of the left button."""
@@ -224,7 +225,7 @@ class Page:
         self._socket.settimeout(seconds)
         try:
             message = json.loads(self._socket.recv())
-        except (websocket.WebSocketTimeoutException, socket.timeout):
+        except (TimeoutError, websocket.WebSocketTimeoutException):
             return None
         if "method" in message:
             self._note(message["method"], message["params"])

@@ -1,4 +1,4 @@
-"""The built site as its reader sees it: formulas, figures, links, search, on a phone and in the dark, with no network."""
+"""The built site as its reader sees it: formulas, figures, links, search, on a phone, in the dark, with no network."""
 
 from __future__ import annotations
 
@@ -182,7 +182,8 @@ def test_search(words: str, found: str, browser: Browser, address: str) -> None:
 
 def test_tabs_show_one_implementation_at_a_time(browser: Browser, address: str) -> None:
     with browser.open(f"{address}/kernels/conv2d.html") as page:
-        shown = "[...document.querySelectorAll('.sd-tab-set')[0].querySelectorAll('.sd-tab-content')].map(t => t.offsetHeight > 0)"
+        tabs = "document.querySelector('.sd-tab-set').querySelectorAll('.sd-tab-content')"
+        shown = f"[...{tabs}].map(tab => tab.offsetHeight > 0)"
         assert page.evaluate(shown).index(True) == 0 and page.evaluate(shown).count(True) == 1
         page.evaluate("document.querySelectorAll('.sd-tab-set')[0].querySelectorAll('label')[3].click()")
         assert page.evaluate(shown).index(True) == 3 and page.evaluate(shown).count(True) == 1
