@@ -2,8 +2,8 @@
 
     term | Chinese | one sentence | where it is taught
 
-Where: numbers of tutorials, or pages such as operations/conv. A term that only a later tutorial than the last one
-teaches is left out until that is written; any other page that does not exist is an error.
+Where: numbers of tutorials, or pages such as operations/conv. A term that is taught only in a tutorial that is not
+written yet is left out until then; any other page that does not exist is an error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def write(pages: Pages) -> None:
         "The search finds terms in both languages.\n\n```{glossary}\n"
     )
     for term in terms():
-        links = [_link(place, titles, pages) for place in term.places if not _later(place)]
+        links = [_link(place, titles, pages) for place in term.places if not _unwritten(place)]
         if not links:
             continue
         names = "\n".join(dict.fromkeys([term.english, term.chinese]))  # CUDA is CUDA
@@ -51,9 +51,9 @@ def write(pages: Pages) -> None:
     pages.write("glossary.md", text + "```\n")
 
 
-def _later(place: str) -> bool:
-    """Whether it is the number of a tutorial after the last one."""
-    return place.isdigit() and place > tutorials.files()[-1].stem[:2]
+def _unwritten(place: str) -> bool:
+    """Whether it is the number of a tutorial that does not exist yet."""
+    return place.isdigit() and tutorials.page_of(place) is None
 
 
 def _link(place: str, titles: dict[str, str], pages: Pages) -> str:
