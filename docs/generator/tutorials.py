@@ -32,6 +32,7 @@ def titles() -> dict[str, str]:
 def write(pages: Pages) -> None:
     for path in files():
         pages.write(f"tutorials/{path.stem}.ipynb", _notebook(path))
+        pages.write(f"tutorials/{path.name}", path.read_bytes())  # a tutorial may read the text of others
     index = site_links((TUTORIALS / "README.md").read_text(), "tutorials", "tutorials/index")
     names = "\n".join(path.stem for path in files())
     pages.write("tutorials/index.md", f"{index}\n```{{toctree}}\n:hidden:\n\n{names}\n```\n")
