@@ -31,11 +31,15 @@ def main() -> int:
     pages.remove_others()
 
     _prepare_kernels_of_notebooks()
-    shutil.rmtree(SITE, ignore_errors=True)
+    html = BUILD / "html"
+    shutil.rmtree(html, ignore_errors=True)
     from sphinx.cmd.build import main as sphinx
 
     doctrees = str(BUILD / "doctrees")
-    status = sphinx(["-q", "-W", "--keep-going", "-c", str(DOCS), "-d", doctrees, str(pages.folder), str(SITE)])
+    status = sphinx(["-q", "-W", "--keep-going", "-c", str(DOCS), "-d", doctrees, str(pages.folder), str(html)])
+    if status == 0:
+        shutil.rmtree(SITE, ignore_errors=True)
+        html.rename(SITE)
     count = len(list(SITE.rglob("*.html")))
     print(f"site/index.html: {count} pages in {time.perf_counter() - started:.0f} s" if status == 0 else "no site")
     return status
