@@ -13,6 +13,7 @@ import textwrap
 MARKUP = re.compile(r"``[^`]+``|:[\w:]+:`[^`]+`|`[^`]+`")
 FORMULA = re.compile(r"[\w\[\](),'^{}|.* -]{1,40}\s=\s")
 UNDERLINE = re.compile(r"-{3,}$")
+ANY = r"(~?typing\.)?Any"  # as autodoc writes it
 BULLET = re.compile(r"([*-]|\d+\.) ")
 
 
@@ -147,9 +148,9 @@ def _process_signature(
 ) -> tuple[str | None, str | None]:
     """The signature without `Any`, which says nothing: an array or a Tensor comes in, and the same goes out."""
     if signature:
-        signature = re.sub(r": Any = ", "=", signature)
-        signature = re.sub(r": Any(?=[,)])", "", signature)
-    return signature, None if returns == "Any" else returns
+        signature = re.sub(rf": {ANY} = ", "=", signature)
+        signature = re.sub(rf": {ANY}(?=[,)])", "", signature)
+    return signature, None if re.fullmatch(ANY, returns or "") else returns
 
 
 def _process_bases(app: object, name: str, obj: object, options: object, bases: list[type]) -> None:
