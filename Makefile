@@ -3,11 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test build lint clean sanitize bench bench-quick bench-peers
+.PHONY: help demo test build lint clean sanitize site test-site bench bench-quick bench-peers
 
 help:
 	@echo "make demo    train the default network on handwritten digits; checkpoint and pictures in runs/digits-cnn"
 	@echo "make test    run all tests; with MINIDL_DATA=FOLDER also those that need MNIST, CIFAR-10 ..."
+	@echo "make site    the tutorials executed, a page for each kernel and operation, the API: site/index.html"
+	@echo "make test-site   the same, opened in a headless Chromium; screenshots in build/site/screenshots"
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
 	@echo "make bench   measure kernels and training steps beside their peers; figures in benchmarks/results (25 minutes)"
 	@echo "make bench-quick   the same with very short turns, into build/bench: whether all runs, not how fast"
@@ -27,6 +29,13 @@ test: .venv/test.stamp
 build: .venv/demo.stamp
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	$(BIN)/python kernels/build_report.py
+
+site: .venv/docs.stamp
+	@$(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/python docs/build.py
+
+test-site: site .venv/test.stamp
+	$(BIN)/python -m pytest -q tests/site
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
@@ -71,7 +80,7 @@ sanitize: .venv/test.stamp
 	$(CURDIR)/$(BIN)/python -m pytest tests/kernels -q -p no:cacheprovider -k "not numba and not no_access_beyond"
 
 clean:
-	rm -rf build dist *.egg-info
+	rm -rf build dist site *.egg-info
 	find kernels -name '*.so' -delete
 	rm -f kernels/build_failures.json
 

@@ -1,7 +1,7 @@
 """``python -m benchmarks SUITE [NAMES] [--peers ...] [--threads N] [--json FILE] [--plot FILE]``.
 
 ``python -m benchmarks systems [RECIPE...] [--seeds N...]`` trains whole recipes and keeps what they reach;
-``python -m benchmarks all FOLDER`` measures everything else, each suite in a process of its own, into JSON and pictures;
+``python -m benchmarks all FOLDER`` measures all suites, each in a process of its own, into JSON and pictures;
 ``python -m benchmarks table FILE...`` prints what was written with --json as Markdown.
 """
 

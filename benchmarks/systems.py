@@ -92,6 +92,7 @@ def measure(command: argparse.ArgumentParser, options: argparse.Namespace) -> in
             row = run(name, seed, options.data, words)
             path = RESULTS / f"{name}-seed{seed}.json"
             path.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-            first = row["result"]["measures"][0]
-            print(f"{name} seed {seed}: {first} {row['result'][first]:.4f}, {row['result']['seconds']:.0f} s", flush=True)
+            result = row["result"]
+            first = result["measures"][0]
+            print(f"{name} seed {seed}: {first} {result[first]:.4f}, {result['seconds']:.0f} s", flush=True)
     return 0

@@ -1,0 +1,77 @@
+"""Builds the site: ``make site``, or ``python docs/build.py``. Pages are made in build/site, the result is site/."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import time
+from importlib.metadata import files
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+
+from generator import benchmarks, glossary, hand_written, kernels, operations, reference, tutorials  # noqa: E402
+from generator.pages import ROOT, Pages  # noqa: E402
+from generator.source_pages import source_files  # noqa: E402
+
+BUILD, SITE = ROOT / "build" / "site", ROOT / "site"
+MATHJAX = "sphinx-mathjax-offline"  # a package that carries MathJax 3; nothing else of it is used
+
+
+def main() -> int:
+    started = time.perf_counter()
+    pages = Pages(BUILD / "pages")
+    for part in (tutorials, operations, kernels, reference, benchmarks, hand_written, glossary):
+        part.write(pages)
+    pages.write("static/site.css", (DOCS / "site.css").read_bytes())
+    pages.write("static/mathjax/tex-svg.js", _mathjax().read_bytes())
+    pages.remove_others()
+
+    _prepare_kernels_of_notebooks()
+    html = BUILD / "html"
+    shutil.rmtree(html, ignore_errors=True)
+    from sphinx.cmd.build import main as sphinx
+
+    doctrees = str(BUILD / "doctrees")
+    status = sphinx(["-q", "-W", "--keep-going", "-c", str(DOCS), "-d", doctrees, str(pages.folder), str(html)])
+    if status == 0:
+        shutil.rmtree(SITE, ignore_errors=True)
+        html.rename(SITE)
+    count = len(list(SITE.rglob("*.html")))
+    print(f"site/index.html: {count} pages in {time.perf_counter() - started:.0f} s" if status == 0 else "no site")
+    return status
+
+
+def _mathjax() -> Path:
+    return next(Path(file.locate()) for file in files(MATHJAX) or [] if file.name == "tex-svg.js")
+
+
+def _prepare_kernels_of_notebooks() -> None:
+    """What the tutorials find around them: their helpers, the data that every machine has, quiet threads of NumPy.
+
+    Their results are kept until the library or a helper changes; the cells themselves MyST-NB compares.
+    """
+    os.environ["PYTHONPATH"] = str(ROOT / "tutorials")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["IPYTHONDIR"] = str(BUILD / "ipython")
+    profile = BUILD / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    shutil.copy(DOCS / "ipython_kernel_config.py", profile)
+    for variable in ("MINIDL_DATA", "MINIDL_TUTORIALS_FAST"):
+        os.environ.pop(variable, None)
+    digest = hashlib.sha256()
+    for path in source_files():
+        if path.startswith(("minidl/", "kernels/", "tutorials/")) and not Path(path).name[:2].isdigit():
+            digest.update((ROOT / path).read_bytes())
+    results = BUILD / f"executed-{digest.hexdigest()[:16]}"
+    for old in BUILD.glob("executed-*"):
+        if old != results:
+            shutil.rmtree(old)
+    os.environ["MINIDL_SITE_RESULTS"] = str(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

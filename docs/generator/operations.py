@@ -1,0 +1,107 @@
+"""A page for each family of operations: formula, shapes, gradient check, kernels, the lines of rule and function."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from generator import code_map, tutorials
+from generator.docstrings import to_rst
+from generator.pages import Pages, code, table, title, toctree
+from generator.source_pages import source_page
+from minidl import checks
+
+
+def write(pages: Pages) -> None:
+    measured = {name: checks.check_gradients(name) for name in checks.differentiable()}
+    wrong = [name for name, check in measured.items() if check.failures]
+    if wrong:
+        raise ArithmeticError(f"wrong gradients: {', '.join(wrong)}; see `minidl gradcheck`")
+    families = code_map.families()
+    for family in families:
+        pages.write(f"operations/{family}.rst", _page(family, measured))
+    pages.write("operations/index.rst", _index(families, measured))
+
+
+def family_title(family: str) -> str:
+    """ "Convolution", from "Convolution: a small window of weights ..."; else the file's name."""
+    before, colon, _ = _docstring(family).partition(":")
+    return before if colon and len(before) < 30 and "\n" not in before else family.replace("_", " ").capitalize()
+
+
+def _docstring(family: str) -> str:
+    return ast.get_docstring(ast.parse((code_map.FAMILIES / f"{family}.py").read_text())) or ""
+
+
+def errors(check: checks.Check | None) -> tuple[str, str]:
+    """The worst errors of first and second order, as text."""
+    if check is None:
+        return "–", "–"
+    return tuple("–" if e is None else f"{e:.1e}" for e in (check.first_order, check.second_order))
+
+
+def _index(families: list[str], measured: dict[str, checks.Check]) -> str:
+    rows = []
+    for family in families:
+        for operation in code_map.operations(family):
+            kernels = {kernel for kernel, _ in code_map.kernels_of(code_map.lines_of(family, operation))}
+            links = ", ".join(f":doc:`{kernel} </kernels/{kernel}>`" for kernel in sorted(kernels))
+            rows.append([_operation_link(operation), f":doc:`{family}`", *errors(measured.get(operation)), links])
+    number = len(measured)
+    return (
+        title("Operations")
+        + "An operation called with arrays computes; called with any Tensor it also records, and has a gradient. "
+        "``import minidl.functional as F`` reaches them all.\n\n"
+        f"The gradients of {number} operations were measured while this site was built: the worst error "
+        "``|slope - gradient| / max(1, |slope|)`` of all entries in the table of operations, in float64, for random "
+        "directions. A dash: it has no gradient of that order, or none that is smooth. ``minidl gradcheck`` repeats "
+        "it.\n\n"
+        + table(["operation", "family", "first order", "second order", "kernels"], rows)
+        + toctree([f"{family_title(family)} <{family}>" for family in families], "hidden")
+    )
+
+
+def _operation_link(operation: str) -> str:
+    return f":func:`{operation} <minidl.functional.{operation}>`"
+
+
+def _page(family: str, measured: dict[str, checks.Check]) -> str:
+    text = title(family_title(family)) + to_rst(_docstring(family)) + "\n\n"
+    for operation in code_map.operations(family):
+        lines = code_map.lines_of(family, operation)
+        text += title(operation, "-") + f".. autofunction:: minidl.functional.{operation}\n\n"
+        text += _facts(operation, lines, measured.get(operation)) + _lines(lines)
+    return text
+
+
+def _facts(operation: str, lines: list[code_map.Lines], check: checks.Check | None) -> str:
+    facts = []
+    if check is not None:
+        first, second = errors(check)
+        no_second = "; it has no second derivative" if check.second_order is None else f", second order {second}"
+        facts.append(f"**Gradient check**, worst error: first order {first}{no_second}")
+    calls = [f":func:`{kernel}.{f} <minidl.kernels.{kernel}.{f}>`" for kernel, f in code_map.kernels_of(lines)]
+    if calls:
+        facts.append("**Kernels**: " + ", ".join(calls))
+    taught = _taught(operation)
+    if taught:
+        facts.append("**Used in**: " + ", ".join(f":doc:`{label} </{page}>`" for page, label in taught.items()))
+    return "".join(f"| {fact}\n" for fact in facts) + "\n"
+
+
+def _taught(operation: str) -> dict[str, str]:
+    """The tutorials that call `F.operation`."""
+    texts = {f"tutorials/{path.stem}": path.read_text() for path in tutorials.files()}
+    return {page: label for page, label in tutorials.titles().items() if re.search(rf"\bF\.{operation}\b", texts[page])}
+
+
+def _lines(lines: list[code_map.Lines]) -> str:
+    rules = [part for part in lines[1:] if not part.name.startswith("_")]
+    opened = "The lines: " + ", ".join(f"``{part.name}``" for part in [lines[0], *rules])
+    body = ""
+    for part in lines:
+        href = f"../{source_page(part.path)}.html#L{part.first}"
+        body += f".. raw:: html\n\n   <p class='place'><a href='{href}'>{part.path}, line {part.first}</a></p>\n\n"
+        body += code(part.source, "python", part.first)
+    indented = "".join(f"   {line}" if line.strip() else line for line in body.splitlines(keepends=True))
+    return f".. dropdown:: {opened}\n\n{indented}\n"

@@ -1,0 +1,56 @@
+"""A page for each source file, highlighted, with an anchor for every line: what links to code lead to.
+
+A Sphinx extension. The pages are made beside the others, not read by Sphinx, so the search does not list them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import TextLexer, get_lexer_by_name
+
+from generator.pages import ROOT
+
+LANGUAGES = {
+    ".py": "python", ".pyx": "cython", ".pxd": "cython", ".pxi": "cython", ".h": "cpp", ".inc": "cpp", ".cu": "cuda",
+    ".cuh": "cuda",
+}  # fmt: skip
+FOLDERS = ("minidl", "kernels", "tutorials", "benchmarks")
+ALONE = ("LICENSE", "Makefile", "setup.py", "pyproject.toml")
+
+
+def source_files() -> list[str]:
+    """Every file that has such a page, from the top of the repository."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in LANGUAGES and not path.is_symlink() and "minidl/kernels" not in path.as_posix()
+    ]
+    return sorted({*found, *ALONE})
+
+
+def language(path: str) -> str:
+    return LANGUAGES.get(Path(path).suffix, "text")
+
+
+def source_page(path: str) -> str:
+    """The name of a file's page, to which Sphinx adds .html."""
+    return f"source/{path}"
+
+
+def _collect(app: object) -> Iterator[tuple[str, dict[str, str], str]]:
+    formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, cssclass="highlight")
+    for path in source_files():
+        name = language(path)
+        lexer = TextLexer() if name == "text" else get_lexer_by_name(name)
+        body = highlight((ROOT / path).read_text(), lexer, formatter).replace('"L-', '"L').replace('"#L-', '"#L')
+        yield source_page(path), {"title": path, "body": f'<h1 class="file">{path}</h1>\n{body}'}, "page.html"
+
+
+def setup(app: object) -> dict[str, bool]:
+    app.connect("html-collect-pages", _collect)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,51 @@
+"""The tutorials as notebooks, which MyST-NB executes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+from generator.links import site_links
+from generator.pages import ROOT, Pages
+from generator.source_pages import source_page
+
+TUTORIALS = ROOT / "tutorials"
+
+
+def files() -> list[Path]:
+    return sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
+
+
+def page_of(number: str) -> str | None:
+    """The page of tutorial "06", or None where there is none."""
+    return next((f"tutorials/{path.stem}" for path in files() if path.stem.startswith(number)), None)
+
+
+def titles() -> dict[str, str]:
+    """The title of each page: {"tutorials/01_slope": "01 · The slope"}."""
+    return {f"tutorials/{path.stem}": re.search(r"^# # (.+)$", path.read_text(), re.M)[1] for path in files()}
+
+
+def write(pages: Pages) -> None:
+    for path in files():
+        pages.write(f"tutorials/{path.stem}.ipynb", _notebook(path))
+        pages.write(f"tutorials/{path.name}", path.read_bytes())  # a tutorial may read the text of others
+    index = site_links((TUTORIALS / "README.md").read_text(), "tutorials", "tutorials/index")
+    names = "\n".join(path.stem for path in files())
+    pages.write("tutorials/index.md", f"{index}\n```{{toctree}}\n:hidden:\n\n{names}\n```\n")
+
+
+def _notebook(path: Path) -> str:
+    notebook = jupytext.read(path, fmt="py:percent")
+    page = f"tutorials/{path.stem}"
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # by itself it would be another at every build
+        if cell.cell_type == "markdown":
+            cell.source = site_links(cell.source, "tutorials", page)
+    file = f'<a class="reference internal" href="../{source_page(f"tutorials/{path.name}")}.html">{path.name}</a>'
+    notebook.cells[0].source += f"\n\n{{.executed}}\nExecuted from {file}, a script that is a notebook too."
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return nbformat.writes(notebook)

@@ -1,0 +1,214 @@
+"""The built site as its reader sees it: formulas, figures, links, search, on a phone, in the dark, with no network."""
+
+from __future__ import annotations
+
+import ast
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.site.browser import Browser, Page
+from tests.site.conftest import ROOT
+
+TUTORIALS = sorted(path.stem for path in (ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
+KERNELS = sorted(path.parent.name for path in (ROOT / "kernels").glob("*/reference.py"))
+TYPESET = "!document.querySelector('.math') || MathJax.startup.promise.then(() => true)"
+SEEN = [
+    "index", TUTORIALS[0], "tutorials/06_softmax", "tutorials/10_convolution", "kernels/conv2d", "operations/conv",
+    "operations/index", "reference/minidl.nn", "glossary", "benchmarks", "limits",
+]  # fmt: skip
+
+
+class _Anchors(HTMLParser):
+    """The links of a page, and what links can lead to on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.names: set[str] = set()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attributes}
+        self.names.update(found[key] for key in ("id", "name") if key in found)
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag != "a":
+            self.loaded += [found[key] for key in ("src", "href") if key in found]
+
+
+@pytest.fixture(scope="session")
+def parsed(folder: Path) -> dict[str, _Anchors]:
+    pages = {}
+    for path in folder.rglob("*.html"):
+        parser = _Anchors()
+        parser.feed(path.read_text())
+        pages[path.relative_to(folder).as_posix()] = parser
+    return pages
+
+
+def test_there_is_a_page_for_each_tutorial_kernel_and_operation(parsed: dict[str, _Anchors]) -> None:
+    from minidl import functional, kernels
+
+    expected = [f"tutorials/{stem}.html" for stem in TUTORIALS]
+    expected += [f"kernels/{row.kernel}.html" for row in kernels.table()]
+    assert set(expected) <= parsed.keys()
+    described = {name for page, p in parsed.items() if page.startswith("operations/") for name in p.names}
+    public = set()
+    for path in Path(functional.__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+                public.update(ast.literal_eval(node.value))
+    assert len(public) > 100 and {f"minidl.functional.{name}" for name in public} <= described
+
+
+def test_every_link_leads_somewhere(parsed: dict[str, _Anchors], folder: Path) -> None:
+    broken = []
+    for page, anchors in parsed.items():
+        for link in anchors.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            place = (folder / page).parent / unquote(parts.path) if parts.path else folder / page
+            target = place.resolve()
+            name = target.relative_to(folder).as_posix() if target.is_relative_to(folder) else ""
+            anchor = unquote(parts.fragment)
+            if not target.is_file() or anchor and name in parsed and anchor not in parsed[name].names:
+                broken.append(f"{page}: {link}")
+    assert not broken, "\n".join(broken[:20])
+
+
+def test_no_page_asks_for_anything_elsewhere(parsed: dict[str, _Anchors], folder: Path) -> None:
+    elsewhere = [
+        f"{page}: {link}"
+        for page, anchors in parsed.items()
+        for link in anchors.loaded
+        if link.startswith(("http:", "https:", "//"))
+    ]
+    for style in folder.rglob("*.css"):
+        elsewhere += [
+            f"{style.name}: {url}"
+            for url in re.findall(r"(?:url\(|@import)\s*['\"]?(https?:[^'\")]+)", style.read_text())
+        ]
+    assert not elsewhere
+
+
+def test_each_tutorial_shows_its_results(folder: Path) -> None:
+    for stem in TUTORIALS:
+        html = (folder / "tutorials" / f"{stem}.html").read_text()
+        source = (ROOT / "tutorials" / f"{stem}.py").read_text()
+        assert html.count("cell_output") >= source.count("plt.show()"), f"{stem}: outputs are missing"
+        assert len(re.findall(r'<img alt="[^"]*"[^>]* src="\.\./_images/', html)) >= source.count("plt.show()"), stem
+        assert html.count("<details><summary>Answer") == source.count("<details><summary>Answer"), stem
+
+
+def faults_of(page: Page) -> list[str]:
+    """What is wrong with the page that is open."""
+    page.wait(TYPESET, "the formulas")
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')")
+    page.settle()
+    faults = list(page.complaints)
+    page.complaints.clear()
+    if n := page.evaluate("document.querySelectorAll('mjx-merror, [data-mjx-error]').length"):
+        faults.append(f"{n} formulas that MathJax does not understand")
+    formulas, typeset = page.evaluate(
+        "[document.querySelectorAll('.math').length, document.querySelectorAll('.math mjx-container > svg').length]"
+    )
+    if typeset < formulas:
+        faults.append(f"{formulas} formulas, {typeset} typeset")
+    if raw := page.evaluate(
+        "[...document.querySelectorAll('article p')].filter(p => /\\$[^ ]+\\$/.test(p.textContent)).length"
+    ):
+        faults.append(f"{raw} paragraphs with a formula that was not recognized")
+    faults += page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => 'no picture: ' + i.src)")
+    width, content = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
+    if content > width:
+        faults.append(f"{content} pixels wide on a screen of {width}")
+    return faults
+
+
+def test_every_page_on_a_phone(parsed: dict[str, _Anchors], browser: Browser, address: str) -> None:
+    names = [name for name in sorted(parsed) if not name.startswith("source/")]
+    assert len(names) > 40
+    wrong = {}
+    with browser.open(f"{address}/{names[0]}", width=390, height=844) as page:
+        for name in names:
+            page.go(f"{address}/{name}")
+            if faults := faults_of(page):
+                wrong[name] = faults
+    assert not wrong, wrong
+
+
+def test_formulas_and_figures_of_a_tutorial(browser: Browser, address: str) -> None:
+    with browser.open(f"{address}/tutorials/06_softmax.html") as page:
+        assert not faults_of(page)
+        assert page.evaluate("document.querySelectorAll('.math mjx-container > svg').length") > 20
+        assert (
+            page.evaluate("[...document.querySelectorAll('.cell_output img')].filter(i => i.width > 300).length") >= 4
+        )
+        assert page.evaluate("[...document.querySelectorAll('article details')].every(d => !d.open)"), (
+            "answers are folded"
+        )
+        seen = "document.querySelector('article details .highlight').checkVisibility()"
+        assert page.evaluate(seen) is False
+        page.evaluate("document.querySelector('article details > summary').click()")
+        assert page.evaluate(seen) is True
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("convolution", "operations/conv"),
+        ("卷积", "glossary"),
+        ("cross_entropy", "operations/loss"),
+        ("dropout", "09_overfitting"),
+    ],
+)
+def test_search(words: str, found: str, browser: Browser, address: str) -> None:
+    with browser.open(f"{address}/index.html") as page:
+        page.evaluate("document.querySelector('.sidebar-search').focus()")
+        page.type(words)
+        page.press("Enter")
+        page.wait("location.pathname.endsWith('/search.html')", "the page of results")
+        page.wait("document.querySelectorAll('#search-results li a').length > 0", f"results for {words}")
+        page.wait(
+            f"[...document.querySelectorAll('#search-results li a')].some(a => a.href.includes('{found}'))", found
+        )
+        assert not page.complaints
+
+
+def test_tabs_show_one_implementation_at_a_time(browser: Browser, address: str) -> None:
+    with browser.open(f"{address}/kernels/conv2d.html") as page:
+        tabs = "document.querySelector('.sd-tab-set').querySelectorAll('.sd-tab-content')"
+        shown = f"[...{tabs}].map(tab => tab.offsetHeight > 0)"
+        assert page.evaluate(shown).index(True) == 0 and page.evaluate(shown).count(True) == 1
+        page.evaluate("document.querySelectorAll('.sd-tab-set')[0].querySelectorAll('label')[3].click()")
+        assert page.evaluate(shown).index(True) == 3 and page.evaluate(shown).count(True) == 1
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_light_and_dark(width: int, browser: Browser, address: str, screenshots: Path) -> None:
+    for name in SEEN:
+        name = name if "/" in name or name not in TUTORIALS else f"tutorials/{name}"
+        luminance = {}
+        for dark in (False, True):
+            with browser.open(f"{address}/{name}.html", width=width, height=1000, dark=dark) as page:
+                assert not faults_of(page), name
+                luminance[dark] = _luminances(page)
+                theme = "dark" if dark else "light"
+                page.screenshot(screenshots / f"{name.replace('/', '-')}-{width}-{theme}.png")
+        (text, ground), (dark_text, dark_ground) = luminance[False], luminance[True]
+        assert text < 0.2 and ground > 0.9, f"{name}: light {luminance[False]}"
+        assert dark_text > 0.5 and dark_ground < 0.1, f"{name}: dark {luminance[True]}"
+
+
+def _luminances(page: Page) -> list[float]:
+    """Of the text and of the ground behind it, from 0 (black) to 1 (white)."""
+    colours = page.evaluate(
+        "['color', 'backgroundColor'].map(key => getComputedStyle(document.querySelector("
+        "key == 'color' ? 'article p, article dt' : 'body'))[key].match(/[0-9.]+/g).slice(0, 3).map(Number))"
+    )
+    return [(0.2126 * r + 0.7152 * g + 0.0722 * b) / 255 for r, g, b in colours]

@@ -1,0 +1,94 @@
+"""What README and the pages of docs/ tell their reader to type works.
+
+Python is run as it stands, in an empty folder. A command line is run as it stands too, with two exceptions: of `make`
+the target is only asked for (`make test` is what runs this), and `train` does one epoch. DIR stands for the data sets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+
+
+class Snippet(NamedTuple):
+    place: str  # "README.md:42"
+    language: str
+    text: str
+
+
+def snippets(*languages: str) -> list[Snippet]:
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(Snippet(f"{page.name}:{line}", match[1], match[2]))
+    return [snippet for snippet in found if snippet.language in languages]
+
+
+def commands() -> list[Snippet]:
+    """One for each line; what follows # is for the reader."""
+    lines = [(s.place, line.partition("#")[0].strip()) for s in snippets("sh") for line in s.text.splitlines()]
+    return [Snippet(place, "sh", line) for place, line in lines if line]
+
+
+def marked(snippet: Snippet) -> object:
+    needs_data = "DIR" in snippet.text or "mnist" in snippet.text
+    marks = [pytest.mark.data, pytest.mark.slow] if needs_data else []
+    return pytest.param(snippet, id=f"{snippet.place} {snippet.text.splitlines()[0]}"[:70], marks=marks)
+
+
+def test_every_fence_says_its_language() -> None:
+    known = {"python", "sh"}
+    assert {s.language for s in snippets(*known)} == known
+    assert len(snippets(*known)) == sum(len(FENCE.findall(page.read_text())) for page in PAGES)
+
+
+@pytest.mark.parametrize("snippet", [marked(s) for s in snippets("python")])
+def test_python(snippet: Snippet, tmp_path: Path) -> None:
+    file = tmp_path / "snippet.py"
+    file.write_text(snippet.text)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, file.name], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands run, one after the other: what one writes the next may read."""
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("commands")
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 13:16] = 255  # a one
+    Image.fromarray(picture).save(folder / "picture.png")
+    return folder
+
+
+@pytest.mark.parametrize("snippet", [marked(s) for s in commands()])
+def test_command(snippet: Snippet, folder: Path) -> None:
+    words = snippet.text.split()
+    if words[0] == "make":
+        run = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert run.returncode == 0, run.stderr
+        return
+    assert words[0] == "minidl", f"{snippet.place}: no test knows how to run {words[0]}"
+    words = [os.environ.get("MINIDL_DATA", "") if word == "DIR" else word for word in words[1:]]
+    if words[0] == "train":
+        words += ["--epochs", "1"]
+    command = [sys.executable, "-m", "minidl", *words]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stderr
