@@ -1,6 +1,7 @@
 """Recipes: what each is, that the default one learns, and what pictures become before a network sees them."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -52,7 +53,9 @@ def test_every_recipe_is_found_and_whole():
     assert {"mnist-gan", "fashion-inpaint", "moving-digits"} <= set(found)
     for name, recipe in found.items():
         assert recipe.name == name and recipe.network in models.NETWORKS
-        model = models.build(recipe.network, **recipe.network_options)
+        parameters = inspect.signature(models.NETWORKS[recipe.network]).parameters.values()
+        of_data = {parameter.name: 10 for parameter in parameters if parameter.default is parameter.empty}
+        model = models.build(recipe.network, **of_data | recipe.network_options)
         optimizer = recipe.make_optimizer(model, recipe.lr)
         assert optimizer.param_groups[0]["lr"] == recipe.lr
     with pytest.raises(ValueError, match="unknown recipe 'mnist'; expected one of digits-cnn"):
