@@ -145,7 +145,7 @@ RECIPE = CharacterModel(
     network_options={"hidden_size": 256, "dropout": 0.4},
     lr=0.005,
     batch_size=50,
-    epochs=16,
+    epochs=28,
     expected="loss 1.51-1.53 nats a character",
     minutes=4,
 )
