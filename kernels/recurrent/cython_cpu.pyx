@@ -7,7 +7,7 @@ Forward, with G parts of w (1, 4, 3; see __init__.py):
       step t      the rows [x[t], h] of these sequences, side by side
         strip     as many columns of [w_ih, w_hh]^T as the widest tile has, packed once for all steps
           tile    a = [x[t], h] [w_ih, w_hh]^T + b: the register tile of the matrix product      -> cpu/tile.h
-        row       the gates of one sequence from its a, number by number, and its new h          -> gates.h
+        row       the gates of one sequence from its a, number by number, and its new h    -> cpu/vector_loops_gates.pxi
 
 Backward is the same walk from the end:
 
@@ -28,24 +28,11 @@ import numpy as np
 
 from libc.string cimport memcpy, memset
 
-from ..cpu cimport pool, tiles
+from ..cpu cimport pool, tiles, vector_loops
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
-
-cdef extern from "gates.h":
-    ctypedef struct gate_table:
-        void (*rnn_forward)(long hidden, int relu, void* y) noexcept nogil
-        void (*rnn_backward)(long hidden, int relu, const void* y, const void* dy, const void* dh,
-                             void* da) noexcept nogil
-        void (*lstm_forward)(long hidden, void* gates, const void* c_before, void* c, void* y) noexcept nogil
-        void (*lstm_backward)(long hidden, const void* gates, const void* c_before, const void* c, const void* dy,
-                              const void* dh, void* dc, void* da) noexcept nogil
-        void (*gru_forward)(long hidden, void* gates, const void* h, void* y) noexcept nogil
-        void (*gru_backward)(long hidden, const void* gates, const void* h, const void* dy, void* dh, void* da,
-                             void* dq) noexcept nogil
-    const gate_table* loops_for(size_t itemsize, size_t vector_bytes) noexcept nogil
 
 ctypedef fused real:
     float
@@ -65,7 +52,7 @@ ctypedef struct walk:
     bint relu, reverse
     size_t itemsize
     const tiles.tile_table* tiles
-    const gate_table* rows
+    const vector_loops.loop_table* loops
     long steps, batch, inputs, hidden
     const void* x
     long x_step, x_row, x_column
@@ -153,7 +140,7 @@ cdef void begin(walk* w, int kind, bint relu, bint reverse, const view* y) noexc
     w.kind, w.relu, w.reverse, w.itemsize = kind, relu, reverse, y.itemsize
     w.steps, w.batch, w.hidden = y.shape[0], y.shape[1], y.shape[2]
     w.tiles = tiles.table(y.itemsize)
-    w.rows = loops_for(y.itemsize, w.tiles.lanes * y.itemsize)
+    w.loops = vector_loops.table()
     w.chunk_rows = max(<long>CHUNK_ROWS, rounded_up(w.batch, MAX_CHUNKS))
     w.out_of_memory = False
 
@@ -277,13 +264,13 @@ cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
         gates = <real*>w.gates + t * w.batch * across
         multiply_rows(w, rows, gates + first * across, end - first, across)
         if w.kind == RNN:
-            w.rows.rnn_forward((end - first) * w.hidden, w.relu, y + first * w.hidden)
+            w.loops.rnn_forward(w.itemsize, (end - first) * w.hidden, w.relu, y + first * w.hidden)
         for n in range(first, end):
             if w.kind == LSTM:
                 row = <real*>w.c + (t * w.batch + n) * w.hidden
-                w.rows.lstm_forward(w.hidden, gates + n * across, c + n * w.hidden, row, y + n * w.hidden)
+                w.loops.lstm_forward(w.itemsize, w.hidden, gates + n * across, c + n * w.hidden, row, y + n * w.hidden)
             elif w.kind == GRU:
-                w.rows.gru_forward(w.hidden, gates + n * across, h + n * w.hidden, y + n * w.hidden)
+                w.loops.gru_forward(w.itemsize, w.hidden, gates + n * across, h + n * w.hidden, y + n * w.hidden)
         h = y
         c = <real*>w.c + t * w.batch * w.hidden
 
@@ -419,14 +406,14 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
             dy = <const real*>w.dy + t * w.dy_step + n * w.dy_row
             dh = <real*>w.dh + n * hidden
             if w.kind == RNN:
-                w.rows.rnn_backward(hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da + k * parts)
+                w.loops.rnn_backward(w.itemsize, hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da + k * parts)
             elif w.kind == LSTM:
-                w.rows.lstm_backward(
-                    hidden, <real*>w.gates + at * across, c + n * hidden, <real*>w.c + at * hidden, dy, dh,
+                w.loops.lstm_backward(
+                    w.itemsize, hidden, <real*>w.gates + at * across, c + n * hidden, <real*>w.c + at * hidden, dy, dh,
                     <real*>w.dc + n * hidden, da + k * parts)
             else:
-                w.rows.gru_backward(
-                    hidden, <real*>w.gates + at * across, h + n * hidden, dy, dh, da + k * parts, dq + k * parts)
+                w.loops.gru_backward(
+                    w.itemsize, hidden, <real*>w.gates + at * across, h + n * hidden, dy, dh, da + k * parts, dq + k * parts)
             # [x, 1, h, 1]
             row = rows + k * width
             copy_input(w, t, n, row)

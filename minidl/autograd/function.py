@@ -86,6 +86,12 @@ class Function:
         return self.edges[i] is not None
 
     def __call__(self, *inputs: Any) -> Any:
+        for x in inputs:
+            if isinstance(x, Tensor):
+                return self._call_with_tensors(inputs)
+        return self.forward(*inputs)
+
+    def _call_with_tensors(self, inputs: tuple) -> Any:
         arrays = []  # what forward gets
         edges = []  # where each input's gradient goes: its origin, a leaf, or nowhere
         versions = []  # of each Tensor's memory
@@ -102,8 +108,6 @@ class Function:
                 x = x.item()  # a NumPy scalar promotes no tensor
             arrays.append(x)
             edges.append(edge)
-        if not versions:
-            return self.forward(*inputs)
         output = self.forward(*arrays)
         recorded = recorded and grad_mode.enabled
         if type(output) is tuple:
