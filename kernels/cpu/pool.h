@@ -25,11 +25,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 
 enum { MAX_THREADS = 64, SPINS_BEFORE_SLEEP = 4000, SPINS_BEFORE_YIELD = 2000 };
 
@@ -66,20 +61,11 @@ static inline void pool_pause(void) {
 #endif
 }
 
-#ifdef __linux__
-/* Sleep while the current job is `seen`. The kernel compares again before it lets us sleep, so no wake-up is lost. */
-static void pool_sleep(uint32_t seen) {
-    atomic_fetch_add(&pool.sleepers, 1);
-    syscall(SYS_futex, &pool.job, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-    atomic_fetch_sub(&pool.sleepers, 1);
-}
-static void pool_wake(void) {
-    if (atomic_load(&pool.sleepers) > 0) syscall(SYS_futex, &pool.job, FUTEX_WAKE_PRIVATE, MAX_THREADS, NULL, NULL, 0);
-}
-static void pool_reset_sleep(void) {}
-#else
+/* Workers sleep here. Whoever goes to sleep is counted first and looks at the job afterwards; whoever starts a job looks
+ * at the count afterwards: one of the two sees the other, so no wake-up is lost. */
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pool_condition = PTHREAD_COND_INITIALIZER;
+
 static void pool_sleep(uint32_t seen) {
     pthread_mutex_lock(&pool_mutex);
     atomic_fetch_add(&pool.sleepers, 1);
@@ -88,15 +74,11 @@ static void pool_sleep(uint32_t seen) {
     pthread_mutex_unlock(&pool_mutex);
 }
 static void pool_wake(void) {
+    if (atomic_load(&pool.sleepers) == 0) return;
     pthread_mutex_lock(&pool_mutex);
     pthread_cond_broadcast(&pool_condition);
     pthread_mutex_unlock(&pool_mutex);
 }
-static void pool_reset_sleep(void) {
-    pthread_mutex_init(&pool_mutex, NULL);
-    pthread_cond_init(&pool_condition, NULL);
-}
-#endif
 
 /* Take and run chunks of job number `job`, this thread's range first, until none is left or the job is over. */
 static void pool_work(uint32_t job, int thread) {
@@ -175,7 +157,8 @@ static void pool_unlock(void) { atomic_store_explicit(&pool.busy, 0, memory_orde
 static void pool_after_fork_in_child(void) {
     pool.workers = 0;
     atomic_store(&pool.sleepers, 0);
-    pool_reset_sleep();
+    pthread_mutex_init(&pool_mutex, NULL);
+    pthread_cond_init(&pool_condition, NULL);
     pool_unlock();
 }
 

@@ -54,6 +54,14 @@ ctypedef struct loop_table:
                                     const void* center, const void* scale, const void* shift, const void* slope,
                                     void* dx) noexcept nogil
 
+    # of each row m and v, the mean and variance, and y = (x - m) / sqrt(v + eps) * w[j] + b[j]; w and b may be NULL
+    void (*normalize_rows)(size_t itemsize, long rows, long columns, const void* x, const void* w, const void* b,
+                           double eps, void* y, void* m, void* v) noexcept nogil
+    # its dx; what the rows add to the gradients of w and b is added to dw and db
+    void (*normalize_rows_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
+                                    const void* m, const void* v, const void* w, double eps, void* dx, double* dw,
+                                    double* db) noexcept nogil
+
     # y = x * scale where number first + i of the generator is at least `threshold`, else 0; `first` is a multiple of 4
     void (*dropout_forward)(size_t itemsize, long n, uint64_t first, uint64_t key, uint32_t threshold, double scale,
                             const void* x, void* y) noexcept nogil

@@ -49,7 +49,7 @@ cdef void rnn_backward_of(long n, bint relu, const real* y, const real* dy, cons
     else:
         # da = (dh + dy) * (1 - y^2)
         for j in range(n):
-            da[j] = (dh[j] + dy[j]) * (1 - y[j] * y[j])
+            da[j] = (dh[j] + dy[j]) * (<real>1 - y[j] * y[j])
 
 
 cdef void lstm_forward(size_t itemsize, long n, void* gates, const void* c_before, void* c, void* y) noexcept nogil:
@@ -99,15 +99,15 @@ cdef void lstm_backward_of(long n, const real* i, const real* c_before, const re
     for j in range(n):
         dy_and_dh = dy[j] + dh[j]
         tanh_c = tanh_of(c[j])
-        da_o[j] = dy_and_dh * tanh_c * (o[j] * (1 - o[j]))
-        dc[j] = dc[j] + dy_and_dh * o[j] * (1 - tanh_c * tanh_c)
+        da_o[j] = dy_and_dh * tanh_c * (o[j] * (<real>1 - o[j]))
+        dc[j] = dc[j] + dy_and_dh * o[j] * (<real>1 - tanh_c * tanh_c)
     # di = dc * g,  df = dc * c[t-1],  dg = dc * i;  dc[t-1] = dc * f
     for j in range(n):
-        da_i[j] = dc[j] * g[j] * (i[j] * (1 - i[j]))
+        da_i[j] = dc[j] * g[j] * (i[j] * (<real>1 - i[j]))
     for j in range(n):
-        da_f[j] = dc[j] * c_before[j] * (f[j] * (1 - f[j]))
+        da_f[j] = dc[j] * c_before[j] * (f[j] * (<real>1 - f[j]))
     for j in range(n):
-        da_g[j] = dc[j] * i[j] * (1 - g[j] * g[j])
+        da_g[j] = dc[j] * i[j] * (<real>1 - g[j] * g[j])
     for j in range(n):
         dc[j] = dc[j] * f[j]
 
@@ -131,7 +131,7 @@ cdef void gru_forward_of(long n, real* r, const real* h, real* y) noexcept nogil
         new[j] = tanh_of(new[j] + r[j] * q_n[j])
     # y = (1 - z) * n + z * h
     for j in range(n):
-        y[j] = (1 - z[j]) * new[j] + z[j] * h[j]
+        y[j] = (<real>1 - z[j]) * new[j] + z[j] * h[j]
 
 
 cdef void gru_backward(size_t itemsize, long n, const void* gates, const void* h, const void* dy, void* dh, void* da,
@@ -157,12 +157,12 @@ cdef void gru_backward_of(long n, const real* r, const real* h, const real* dy, 
         dh[j] = dh[j] + dy[j]
     # dz = dh * (h - n),  dn = dh * (1 - z)
     for j in range(n):
-        da_z[j] = dh[j] * (h[j] - new[j]) * (z[j] * (1 - z[j]))
+        da_z[j] = dh[j] * (h[j] - new[j]) * (z[j] * (<real>1 - z[j]))
     for j in range(n):
-        da_n[j] = dh[j] * (1 - z[j]) * (1 - new[j] * new[j])
+        da_n[j] = dh[j] * (<real>1 - z[j]) * (<real>1 - new[j] * new[j])
     # dr = da_n * q_n,  dq_n = da_n * r;  elsewhere dq = da
     for j in range(n):
-        da_r[j] = da_n[j] * q_n[j] * (r[j] * (1 - r[j]))
+        da_r[j] = da_n[j] * q_n[j] * (r[j] * (<real>1 - r[j]))
     for j in range(n):
         dq_n[j] = da_n[j] * r[j]
     memcpy(dq_r, da_r, 2 * n * sizeof(real))
