@@ -129,7 +129,7 @@ def row_forward(x: Any, w: Any = None, b: Any = None, eps: float = 1e-5) -> Any:
 
 @kernel
 def row_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float = 1e-5) -> Any:
-    """Return dx (M, K), dw and db (K,), from the gradient with respect to y; x, w and eps as given, m and v as returned."""
+    """Return dx (M, K), dw and db (K,), from the gradient with respect to y, what `row_forward` got, its m and v."""
     check_array(x, "x", 2)
     _check(x, {"w": w}, 1, "column")
     _check(x, {"m": m, "v": v}, 0, "row")

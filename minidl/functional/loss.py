@@ -277,7 +277,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
 
 
 def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
-    expected = tuple(n for i, n in enumerate(input.shape) if i != axis)
+    shape = tuple(input.shape)
+    expected = shape[:axis] + shape[axis + 1 :]
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
     if tuple(target.shape) != expected:

@@ -35,10 +35,8 @@ class Rnn(Function):
 
     def backward(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
-        dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(
-            self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), dy[1], **self.options,
-            needs_dx=self.needs(0),
-        )
+        given = self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), dy[1]
+        dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
         return self.turn(dx), dh0, dw_ih, dw_hh, *[db] * len(biases)
 
 
@@ -59,9 +57,9 @@ class Lstm(Function):
 
     def backward(self, dy, inputs, output):
         x, h0, c0, w_ih, w_hh, *biases = inputs
+        given = self.turn(x), h0, c0, w_ih, w_hh, self.turn(output[0]), *self.saved, self.turn(dy[0]), *dy[1:]
         dx, dh0, dc0, dw_ih, dw_hh, db = kernels.recurrent.lstm_backward(
-            self.turn(x), h0, c0, w_ih, w_hh, self.turn(output[0]), *self.saved, self.turn(dy[0]), *dy[1:],
-            reverse=self.reverse, needs_dx=self.needs(0),
+            *given, reverse=self.reverse, needs_dx=self.needs(0)
         )
         return self.turn(dx), dh0, dc0, dw_ih, dw_hh, *[db] * len(biases)
 
@@ -82,10 +80,8 @@ class Gru(Function):
 
     def backward(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
-        dx, *gradients = kernels.recurrent.gru_backward(
-            self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.saved, self.turn(dy[0]), dy[1],
-            reverse=self.reverse, needs_dx=self.needs(0),
-        )
+        given = self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.saved, self.turn(dy[0]), dy[1]
+        dx, *gradients = kernels.recurrent.gru_backward(*given, reverse=self.reverse, needs_dx=self.needs(0))
         return self.turn(dx), *gradients[: 3 + len(biases)]
 
 
