@@ -77,7 +77,8 @@ sanitize: .venv/test.stamp
 	cd build/sanitized && export CC=gcc CFLAGS="$(SANITIZERS) -O1 -g1" LDFLAGS="$(SANITIZERS)" && \
 	$(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace && \
 	LD_PRELOAD="$(RUNTIMES)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=. \
-	$(CURDIR)/$(BIN)/python -m pytest tests/kernels -q -p no:cacheprovider -k "not numba and not no_access_beyond"
+	$(CURDIR)/$(BIN)/python -m pytest tests/kernels tests/nn/test_recurrent_kernels.py tests/optim/test_optimizer_kernels.py \
+	-q -p no:cacheprovider -k "not numba and not no_access_beyond"
 
 clean:
 	rm -rf build dist site *.egg-info

@@ -23,8 +23,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { MAX_THREADS = 64, SPINS_BEFORE_SLEEP = 4000, SPINS_BEFORE_YIELD = 2000 };
 
@@ -207,52 +205,6 @@ static void pool_set_threads(int threads) {
 static void pool_init(int threads) {
     atomic_store(&pool.threads, threads);
     pthread_atfork(pool_lock, pool_unlock, pool_after_fork_in_child);
-}
-
-/* Scratch memory: a few buffers for each thread, kept between calls, because fresh memory costs page faults. */
-
-enum { SCRATCH_SLOTS = 6, SCRATCH_KEPT_BYTES = 32 << 20 };
-
-typedef struct {
-    void *memory;
-    size_t bytes;
-} scratch_buffer;
-
-static pthread_key_t scratch_key;
-static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
-
-static void scratch_free_all(void *buffers) {
-    for (int slot = 0; slot < SCRATCH_SLOTS; slot++) free(((scratch_buffer *)buffers)[slot].memory);
-    free(buffers);
-}
-static void scratch_make_key(void) { pthread_key_create(&scratch_key, scratch_free_all); }
-
-/* Return at least `bytes` of this thread's buffer `slot`, aligned to a cache line; NULL where there is no memory. */
-static void *scratch_get(int slot, size_t bytes) {
-    pthread_once(&scratch_once, scratch_make_key);
-    scratch_buffer *buffers = pthread_getspecific(scratch_key);
-    if (!buffers) {
-        if (!(buffers = calloc(SCRATCH_SLOTS, sizeof *buffers))) return NULL;
-        pthread_setspecific(scratch_key, buffers);
-    }
-    scratch_buffer *buffer = &buffers[slot];
-    if (buffer->bytes < bytes) {
-        free(buffer->memory);
-        buffer->bytes = 0;
-        if (posix_memalign(&buffer->memory, 64, bytes)) return buffer->memory = NULL;
-        buffer->bytes = bytes;
-    }
-    return buffer->memory;
-}
-
-/* Give back what is too large to keep; called when a kernel is through with this thread's buffer `slot`. */
-static void scratch_done(int slot) {
-    scratch_buffer *buffers = pthread_getspecific(scratch_key);
-    if (buffers && buffers[slot].bytes > SCRATCH_KEPT_BYTES) {
-        free(buffers[slot].memory);
-        buffers[slot].memory = NULL;
-        buffers[slot].bytes = 0;
-    }
 }
 
 #endif
