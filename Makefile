@@ -66,7 +66,7 @@ bench-quick: bench-peers
 # A copy of the tree, so that the ordinary binaries stay. Unaligned vectors are declared as such, but not to UBSan; what
 # Python keeps until its end is no leak.
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined
-RUNTIMES = $$(for name in asan ubsan stdc++; do gcc -print-file-name=lib$$name.so; done)
+RUNTIMES = $$(for name in asan ubsan stdc++; do printf "%s " $$(gcc -print-file-name=lib$$name.so); done)
 
 sanitize: .venv/test.stamp
 	rm -rf build/sanitized
