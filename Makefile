@@ -66,7 +66,7 @@ bench-quick: bench-peers
 # A copy of the tree, so that the ordinary binaries stay. Unaligned vectors are declared as such, but not to UBSan; what
 # Python keeps until its end is no leak.
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined
-RUNTIMES = $$(for name in asan ubsan stdc++; do gcc -print-file-name=lib$$name.so; done)
+RUNTIMES = $$(for name in asan ubsan stdc++; do printf "%s " $$(gcc -print-file-name=lib$$name.so); done)
 
 sanitize: .venv/test.stamp
 	rm -rf build/sanitized
@@ -77,7 +77,8 @@ sanitize: .venv/test.stamp
 	cd build/sanitized && export CC=gcc CFLAGS="$(SANITIZERS) -O1 -g1" LDFLAGS="$(SANITIZERS)" && \
 	$(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace && \
 	LD_PRELOAD="$(RUNTIMES)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=. \
-	$(CURDIR)/$(BIN)/python -m pytest tests/kernels -q -p no:cacheprovider -k "not numba and not no_access_beyond"
+	$(CURDIR)/$(BIN)/python -m pytest tests/kernels tests/nn/test_recurrent_kernels.py tests/optim/test_optimizer_kernels.py \
+	-q -p no:cacheprovider -k "not numba and not no_access_beyond"
 
 clean:
 	rm -rf build dist site *.egg-info

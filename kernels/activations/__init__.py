@@ -106,7 +106,7 @@ def elu_backward(dy: Any, x: Any, alpha: float = 1.0) -> Any:
 
 @kernel
 def tanh_forward(x: Any) -> Any:
-    """Return tanh(x), to 2 units in the last place; as `relu_forward`.
+    """Return tanh(x), to 3 units in the last place; as `relu_forward`.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def tanh_backward(dy: Any, y: Any) -> Any:
 
 @kernel
 def sigmoid_forward(x: Any) -> Any:
-    """Return 1 / (1 + e^-x), to 2 units in the last place; as `relu_forward`.
+    """Return 1 / (1 + e^-x), to 3 units in the last place; as `relu_forward`.
 
     Examples
     --------

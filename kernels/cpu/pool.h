@@ -23,13 +23,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#ifdef __linux__
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 
 enum { MAX_THREADS = 64, SPINS_BEFORE_SLEEP = 4000, SPINS_BEFORE_YIELD = 2000 };
 
@@ -66,20 +59,11 @@ static inline void pool_pause(void) {
 #endif
 }
 
-#ifdef __linux__
-/* Sleep while the current job is `seen`. The kernel compares again before it lets us sleep, so no wake-up is lost. */
-static void pool_sleep(uint32_t seen) {
-    atomic_fetch_add(&pool.sleepers, 1);
-    syscall(SYS_futex, &pool.job, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-    atomic_fetch_sub(&pool.sleepers, 1);
-}
-static void pool_wake(void) {
-    if (atomic_load(&pool.sleepers) > 0) syscall(SYS_futex, &pool.job, FUTEX_WAKE_PRIVATE, MAX_THREADS, NULL, NULL, 0);
-}
-static void pool_reset_sleep(void) {}
-#else
+/* Workers sleep here. Whoever goes to sleep is counted first and looks at the job afterwards; whoever starts a job looks
+ * at the count afterwards: one of the two sees the other, so no wake-up is lost. */
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pool_condition = PTHREAD_COND_INITIALIZER;
+
 static void pool_sleep(uint32_t seen) {
     pthread_mutex_lock(&pool_mutex);
     atomic_fetch_add(&pool.sleepers, 1);
@@ -88,15 +72,11 @@ static void pool_sleep(uint32_t seen) {
     pthread_mutex_unlock(&pool_mutex);
 }
 static void pool_wake(void) {
+    if (atomic_load(&pool.sleepers) == 0) return;
     pthread_mutex_lock(&pool_mutex);
     pthread_cond_broadcast(&pool_condition);
     pthread_mutex_unlock(&pool_mutex);
 }
-static void pool_reset_sleep(void) {
-    pthread_mutex_init(&pool_mutex, NULL);
-    pthread_cond_init(&pool_condition, NULL);
-}
-#endif
 
 /* Take and run chunks of job number `job`, this thread's range first, until none is left or the job is over. */
 static void pool_work(uint32_t job, int thread) {
@@ -175,7 +155,8 @@ static void pool_unlock(void) { atomic_store_explicit(&pool.busy, 0, memory_orde
 static void pool_after_fork_in_child(void) {
     pool.workers = 0;
     atomic_store(&pool.sleepers, 0);
-    pool_reset_sleep();
+    pthread_mutex_init(&pool_mutex, NULL);
+    pthread_cond_init(&pool_condition, NULL);
     pool_unlock();
 }
 
@@ -224,52 +205,6 @@ static void pool_set_threads(int threads) {
 static void pool_init(int threads) {
     atomic_store(&pool.threads, threads);
     pthread_atfork(pool_lock, pool_unlock, pool_after_fork_in_child);
-}
-
-/* Scratch memory: a few buffers for each thread, kept between calls, because fresh memory costs page faults. */
-
-enum { SCRATCH_SLOTS = 6, SCRATCH_KEPT_BYTES = 32 << 20 };
-
-typedef struct {
-    void *memory;
-    size_t bytes;
-} scratch_buffer;
-
-static pthread_key_t scratch_key;
-static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
-
-static void scratch_free_all(void *buffers) {
-    for (int slot = 0; slot < SCRATCH_SLOTS; slot++) free(((scratch_buffer *)buffers)[slot].memory);
-    free(buffers);
-}
-static void scratch_make_key(void) { pthread_key_create(&scratch_key, scratch_free_all); }
-
-/* Return at least `bytes` of this thread's buffer `slot`, aligned to a cache line; NULL where there is no memory. */
-static void *scratch_get(int slot, size_t bytes) {
-    pthread_once(&scratch_once, scratch_make_key);
-    scratch_buffer *buffers = pthread_getspecific(scratch_key);
-    if (!buffers) {
-        if (!(buffers = calloc(SCRATCH_SLOTS, sizeof *buffers))) return NULL;
-        pthread_setspecific(scratch_key, buffers);
-    }
-    scratch_buffer *buffer = &buffers[slot];
-    if (buffer->bytes < bytes) {
-        free(buffer->memory);
-        buffer->bytes = 0;
-        if (posix_memalign(&buffer->memory, 64, bytes)) return buffer->memory = NULL;
-        buffer->bytes = bytes;
-    }
-    return buffer->memory;
-}
-
-/* Give back what is too large to keep; called when a kernel is through with this thread's buffer `slot`. */
-static void scratch_done(int slot) {
-    scratch_buffer *buffers = pthread_getspecific(scratch_key);
-    if (buffers && buffers[slot].bytes > SCRATCH_KEPT_BYTES) {
-        free(buffers[slot].memory);
-        buffers[slot].memory = NULL;
-        buffers[slot].bytes = 0;
-    }
 }
 
 #endif

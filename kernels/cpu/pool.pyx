@@ -1,14 +1,22 @@
 # cython: language_level=3, boundscheck=False
 """The one thread pool that all CPU kernels share, and each thread's scratch memory. How it works: pool.h."""
 
+from libc.stdlib cimport calloc, free
+
 from ..threads import get_num_threads
 
 cdef extern from "pool.h":
     void pool_init(int threads)
     void pool_set_threads(int threads) nogil
     void pool_run(long count, chunk_body body, void* argument) noexcept nogil
-    void* scratch_get(int slot, size_t nbytes) noexcept nogil
-    void c_scratch_done "scratch_done"(int slot) noexcept nogil
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef unsigned int pthread_key_t
+    int pthread_key_create(pthread_key_t* key, void (*at_exit)(void* value) noexcept nogil)
+    void* pthread_getspecific(pthread_key_t key)
+    int pthread_setspecific(pthread_key_t key, const void* value)
+cdef extern from "<stdlib.h>" nogil:
+    int posix_memalign(void** memory, size_t alignment, size_t nbytes)
 
 cdef int _threads = get_num_threads()
 pool_init(_threads)
@@ -22,12 +30,52 @@ cdef int num_threads() noexcept nogil:
     return _threads
 
 
+# Scratch memory: a few buffers for each thread, kept between calls, because fresh memory costs page faults.
+cdef enum:
+    SLOTS = 6
+    KEPT_BYTES = 32 << 20
+    CACHE_LINE = 64
+
+ctypedef struct buffer:
+    void* memory
+    size_t nbytes
+
+cdef pthread_key_t _buffers
+if pthread_key_create(&_buffers, free_buffers):
+    raise MemoryError("no memory for a thread's scratch buffers")
+
+
+cdef void free_buffers(void* buffers) noexcept nogil:
+    """Of a thread that ends."""
+    cdef int slot
+    for slot in range(SLOTS):
+        free((<buffer*>buffers)[slot].memory)
+    free(buffers)
+
+
 cdef void* scratch(int slot, size_t nbytes) noexcept nogil:
-    return scratch_get(slot, nbytes)
+    cdef buffer* buffers = <buffer*>pthread_getspecific(_buffers)
+    if buffers == NULL:
+        buffers = <buffer*>calloc(SLOTS, sizeof(buffer))
+        if buffers == NULL or pthread_setspecific(_buffers, buffers):
+            free(buffers)
+            return NULL
+    cdef buffer* b = &buffers[slot]
+    if b.nbytes < nbytes:
+        free(b.memory)
+        b.memory, b.nbytes = NULL, 0
+        if posix_memalign(&b.memory, CACHE_LINE, nbytes):
+            b.memory = NULL
+            return NULL
+        b.nbytes = nbytes
+    return b.memory
 
 
 cdef void scratch_done(int slot) noexcept nogil:
-    c_scratch_done(slot)
+    cdef buffer* buffers = <buffer*>pthread_getspecific(_buffers)
+    if buffers != NULL and buffers[slot].nbytes > KEPT_BYTES:
+        free(buffers[slot].memory)
+        buffers[slot].memory, buffers[slot].nbytes = NULL, 0
 
 
 def set_num_threads(int n) -> None:

@@ -12,6 +12,14 @@ cdef enum activation:
     SILU
     GELU_TANH
 
+# What an optimizer's formula has besides arrays; `scale` and `shrink` are what adam and adagrad make of the step t.
+ctypedef struct step_options:
+    double lr, weight_decay, eps
+    double momentum, dampening  # sgd, rmsprop
+    double beta1, beta2  # adam; beta2 is the alpha of rmsprop
+    bint nesterov, decoupled
+    double scale, shrink
+
 ctypedef struct loop_table:
     # y = f(x)
     void (*activation_forward)(activation f, size_t itemsize, long n, const void* x, void* y,
@@ -46,6 +54,35 @@ ctypedef struct loop_table:
                                     const void* center, const void* scale, const void* shift, const void* slope,
                                     void* dx) noexcept nogil
 
+    # of each row m and v, the mean and variance, and y = (x - m) / sqrt(v + eps) * w[j] + b[j]; w and b may be NULL
+    void (*normalize_rows)(size_t itemsize, long rows, long columns, const void* x, const void* w, const void* b,
+                           double eps, void* y, void* m, void* v) noexcept nogil
+    # its dx; what the rows add to the gradients of w and b is added to dw and db
+    void (*normalize_rows_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
+                                    const void* m, const void* v, const void* w, double eps, void* dx, double* dw,
+                                    double* db) noexcept nogil
+
     # y = x * scale where number first + i of the generator is at least `threshold`, else 0; `first` is a multiple of 4
     void (*dropout_forward)(size_t itemsize, long n, uint64_t first, uint64_t key, uint32_t threshold, double scale,
                             const void* x, void* y) noexcept nogil
+
+    # what a recurrent layer does with the sums of a step: vector_loops_gates.pxi
+    void (*rnn_forward)(size_t itemsize, long n, bint relu, void* y) noexcept nogil
+    void (*rnn_backward)(size_t itemsize, long n, bint relu, const void* y, const void* dy, const void* dh,
+                         void* da) noexcept nogil
+    void (*lstm_forward)(size_t itemsize, long n, void* gates, const void* c_before, void* c, void* y) noexcept nogil
+    void (*lstm_backward)(size_t itemsize, long n, const void* gates, const void* c_before, const void* c,
+                          const void* dy, const void* dh, void* dc, void* da) noexcept nogil
+    void (*gru_forward)(size_t itemsize, long n, void* gates, const void* h, void* y) noexcept nogil
+    void (*gru_backward)(size_t itemsize, long n, const void* gates, const void* h, const void* dy, void* dh, void* da,
+                         void* dq) noexcept nogil
+
+    # one step of an optimizer; where a pointer is NULL, the formula goes without
+    void (*sgd_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw,
+                     void* v) noexcept nogil
+    void (*adam_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* m,
+                      void* v) noexcept nogil
+    void (*rmsprop_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* v,
+                         void* g, void* b) noexcept nogil
+    void (*adagrad_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw,
+                         void* s) noexcept nogil

@@ -9,6 +9,8 @@ include "vector_loops_activations.pxi"
 include "vector_loops_rows.pxi"
 include "vector_loops_columns.pxi"
 include "vector_loops_random.pxi"
+include "vector_loops_gates.pxi"
+include "vector_loops_steps.pxi"
 
 cdef loop_table _table
 _table.activation_forward = activation_forward
@@ -21,6 +23,18 @@ _table.centered_squares = centered_squares
 _table.centered_products = centered_products
 _table.scaled_columns = scaled_columns
 _table.scaled_columns_backward = scaled_columns_backward
+_table.normalize_rows = normalize_rows
+_table.normalize_rows_backward = normalize_rows_backward
 _table.dropout_forward = dropout_forward
+_table.rnn_forward = rnn_forward
+_table.rnn_backward = rnn_backward
+_table.lstm_forward = lstm_forward
+_table.lstm_backward = lstm_backward
+_table.gru_forward = gru_forward
+_table.gru_backward = gru_backward
+_table.sgd_step = sgd_step
+_table.adam_step = adam_step
+_table.rmsprop_step = rmsprop_step
+_table.adagrad_step = adagrad_step
 
 TABLE = PyCapsule_New(&_table, NULL, NULL)

@@ -58,7 +58,7 @@ cdef void activation_backward_of(activation f, long n, const real* dy, const rea
     cdef const real* x = saved
     cdef const real* y = saved
     cdef long i
-    cdef real s
+    cdef real s, u
     if f == RELU:
         # dy/dx = 0 where y <= 0, else 1
         for i in range(n):
@@ -74,18 +74,19 @@ cdef void activation_backward_of(activation f, long n, const real* dy, const rea
     elif f == TANH:
         # dy/dx = 1 - y^2
         for i in range(n):
-            dx[i] = dy[i] * (1 - y[i] * y[i])
+            dx[i] = dy[i] * (<real>1 - y[i] * y[i])
     elif f == SIGMOID:
         # dy/dx = y * (1 - y)
         for i in range(n):
-            dx[i] = dy[i] * (y[i] * (1 - y[i]))
+            dx[i] = dy[i] * (y[i] * (<real>1 - y[i]))
     elif f == SILU:
         # dy/dx = s * (1 + x * (1 - s)),  s = sigmoid(x)
         for i in range(n):
             s = sigmoid_of(x[i])
-            dx[i] = dy[i] * (s * (1 + x[i] * (1 - s)))
+            dx[i] = dy[i] * (s * (<real>1 + x[i] * (<real>1 - s)))
     elif f == GELU_TANH:
         # dy/dx = s * (1 + x * (1 - s) * 2u'),  s = sigmoid(2u),  2u' = 2 * sqrt(2/pi) * (1 + 3 * 0.044715 * x^2)
         for i in range(n):
             s = sigmoid_of(gelu_argument(x[i]))
-            dx[i] = dy[i] * (s * (1 + x[i] * (1 - s) * (<real>1.5957691216057308 * (1 + <real>0.134145 * x[i] * x[i]))))
+            u = <real>1.5957691216057308 * (<real>1 + <real>0.134145 * x[i] * x[i])
+            dx[i] = dy[i] * (s * (<real>1 + x[i] * (<real>1 - s) * u))

@@ -1,7 +1,8 @@
 # e^x, and what is made of it, number by number: no branches and no calls, so that the compiler turns a loop over them
-# into vector code.
+# into vector code. A whole number beside a float is written <real>1: as 1 it would be a double in C, and so would all
+# that it meets.
 
-from libc.math cimport copysign, copysignf, fabs, fabsf
+from libc.math cimport fabs, fabsf
 from libc.stdint cimport uint32_t, uint64_t
 
 ctypedef fused real:
@@ -73,7 +74,7 @@ cdef inline real exp_of(real x) noexcept nogil:
     cdef real y = lowest if x < lowest else x
     cdef real n = rounded(y * <real>1.4426950408889634), half = rounded(n * <real>0.5)
     # 2^n may be too small for a normal number: two factors.
-    return (1 + expm1_of_small(reduced(y, n))) * power_of_two(half) * power_of_two(n - half)
+    return (<real>1 + expm1_of_small(reduced(y, n))) * power_of_two(half) * power_of_two(n - half)
 
 
 cdef inline real expm1_of(real x) noexcept nogil:
@@ -82,24 +83,25 @@ cdef inline real expm1_of(real x) noexcept nogil:
     cdef real y = lowest if x < lowest else x
     cdef real n = rounded(y * <real>1.4426950408889634)
     cdef real scale = power_of_two(n)
-    return scale * expm1_of_small(reduced(y, n)) + (scale - 1)
+    return scale * expm1_of_small(reduced(y, n)) + (scale - <real>1)
 
 
 cdef inline real magnitude(real x) noexcept nogil:
     return fabsf(x) if real is float else fabs(x)
 
 
-cdef inline real with_sign_of(real x, real y) noexcept nogil:
-    return copysignf(x, y) if real is float else copysign(x, y)
-
-
 cdef inline real tanh_of(real x) noexcept nogil:
-    """tanh(|x|) = (1 - e^(-2|x|)) / (1 + e^(-2|x|))."""
-    cdef real d = expm1_of(-2 * magnitude(x))
-    return with_sign_of(d / (d + 2), x)
+    """tanh(x) = m / (m + 2) with m = e^2x - 1, which keeps all digits where x is small; NaN for NaN."""
+    cdef real limit = 10 if real is float else 20  # tanh(limit) is 1
+    cdef real y = limit if x > limit else x
+    y = <real>2 * (-limit if y < -limit else y)
+    cdef real n = rounded(y * <real>1.4426950408889634)
+    cdef real scale = power_of_two(n)
+    cdef real m = scale * expm1_of_small(reduced(y, n)) + (scale - <real>1)
+    return m / (m + <real>2)
 
 
 cdef inline real sigmoid_of(real x) noexcept nogil:
     """1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below."""
     cdef real e = exp_of(-magnitude(x))
-    return (1 if x >= 0 else e) / (1 + e)
+    return (<real>1 if x >= 0 else e) / (<real>1 + e)

@@ -1,4 +1,4 @@
-"""Normalization of channels: each brought to mean 0 and variance 1, then scaled and shifted.
+"""Normalization: channels, or rows, each brought to mean 0 and variance 1, then scaled and shifted.
 
     m[c] = mean of x[n, c, p] over n, p        v[c] = mean of (x[n, c, p] - m[c])^2        r[c] = 1 / sqrt(v[c] + eps)
 
@@ -8,10 +8,16 @@
     dw[c]       = sum over n, p of dy[n, c, p] * z[n, c, p]                              z = (x - m[c]) * r[c]
     dx[n, c, p] = r[c] * w[c] * (dy[n, c, p] - db[c] / count - z[n, c, p] * dw[c] / count)
 
-p runs over the pixels and `count` numbers share a mean. All sums are added up in float64, the variance around the mean
-itself: numbers far from 0 lose no digits. The results are channels last in memory.
+and of the rows of x (M, K), where each row i has m[i], v[i] and r[i], and w and b belong to the columns:
 
-Source: Ioffe and Szegedy, Batch normalization, 2015, algorithm 1 and section 3.
+    y[i, k]  = (x[i, k] - m[i]) * r[i] * w[k] + b[k]                                     z = (x - m[i]) * r[i]
+    db[k]    = sum over i of dy[i, k],   dw[k] = sum over i of dy[i, k] * z[i, k]
+    dx[i, k] = r[i] * (g[i, k] - mean of g[i] - z[i, k] * mean of (g[i] * z[i]))         g = dy * w
+
+p runs over the pixels and `count` numbers share a mean. All sums are added up in float64, the variance around the mean
+itself: numbers far from 0 lose no digits. The results for channels are channels last in memory.
+
+Sources: Ioffe and Szegedy, Batch normalization, 2015, algorithm 1 and section 3; Ba et al., Layer normalization, 2016.
 """
 
 from __future__ import annotations
@@ -52,7 +58,7 @@ def channel_forward(x: Any, w: Any = None, b: Any = None, eps: float = 1e-5) -> 
     >>> y.tolist(), m, v
     ([[-1.0], [1.0]], array([2.]), array([1.]))
     """
-    _check(x, {"w": w, "b": b})
+    _check(x, {"w": w, "b": b}, 1, "channel")
     return x, w, b, float(eps)
 
 
@@ -82,23 +88,72 @@ def channel_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float 
     >>> dx.tolist(), dw, db
     ([[0.0], [0.0]], array([-1.]), array([1.]))
     """
-    _check(x, {"m": m, "v": v, "w": w})
+    _check(x, {"m": m, "v": v, "w": w}, 1, "channel")
+    _check_gradient(dy, x)
+    return dy, x, m, v, w, float(eps)
+
+
+@kernel
+def row_forward(x: Any, w: Any = None, b: Any = None, eps: float = 1e-5) -> Any:
+    """Return y, and the mean and the variance of each row.
+
+    Parameters
+    ----------
+    x : array (M, K), floating point
+    w, b : array (K,), optional
+        Scale and shift of each column; without them 1 and 0.
+    eps : float
+
+    Returns
+    -------
+    y : array (M, K)
+    m, v : array (M,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `channel_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> y, m, v = kernels.normalization.row_forward(np.array([[1.0, 3.0]]), eps=0.0)
+    >>> y.tolist(), m, v
+    ([[-1.0, 1.0]], array([2.]), array([1.]))
+    """
+    check_array(x, "x", 2)
+    _check(x, {"w": w, "b": b}, 1, "column")
+    return x, w, b, float(eps)
+
+
+@kernel
+def row_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float = 1e-5) -> Any:
+    """Return dx (M, K), dw and db (K,), from the gradient with respect to y, what `row_forward` got, its m and v."""
+    check_array(x, "x", 2)
+    _check(x, {"w": w}, 1, "column")
+    _check(x, {"m": m, "v": v}, 0, "row")
+    _check_gradient(dy, x)
+    return dy, x, m, v, w, float(eps)
+
+
+def _check(x: Any, arrays: dict[str, Any], axis: int, what: str) -> None:
+    """Raise unless the arrays have a number for each channel, column or row: each index of an axis of x."""
+    check_array(x, "x", 2, at_least=True)
+    if x.dtype.kind != "f":
+        raise TypeError(f"x must be floating point, got {x.dtype.name}")
+    if x.size == 0 and what == "channel" and x.shape[1] != 0:
+        raise ValueError(f"every channel of x must have a number, got shape {x.shape}")
+    for name, array in arrays.items():
+        if array is not None:
+            check_array(array, name, 1)
+            check_same_kind(x, "x", array, name)
+            if array.shape[0] != x.shape[axis]:
+                raise ValueError(f"{name} must have one number for each {what} of x {x.shape}, got {array.shape}")
+
+
+def _check_gradient(dy: Any, x: Any) -> None:
     check_array(dy, "dy", x.ndim)
     check_same_kind(x, "x", dy, "dy")
     if dy.shape != x.shape:
         raise ValueError(f"dy must have the shape of x, {x.shape}, got {dy.shape}")
-    return dy, x, m, v, w, float(eps)
-
-
-def _check(x: Any, of_channels: dict[str, Any]) -> None:
-    check_array(x, "x", 2, at_least=True)
-    if x.dtype.kind != "f":
-        raise TypeError(f"x must be floating point, got {x.dtype.name}")
-    if x.size == 0 and x.shape[1] != 0:
-        raise ValueError(f"every channel of x must have a number, got shape {x.shape}")
-    for name, array in of_channels.items():
-        if array is not None:
-            check_array(array, name, 1)
-            check_same_kind(x, "x", array, name)
-            if array.shape != x.shape[1:2]:
-                raise ValueError(f"{name} must have one number for each channel of x {x.shape}, got {array.shape}")

@@ -35,3 +35,25 @@ def channel_backward(dy, x, m, v, w, eps):
 def _of(x):
     """The axes that share a mean, x in float64, and the shape of one number for each channel."""
     return (0, *range(2, x.ndim)), x.astype(array_module(x).float64), (1, -1) + (1,) * (x.ndim - 2)
+
+
+def row_forward(x, w, b, eps):
+    wide = x.astype(array_module(x).float64)
+    m = wide.mean(1, keepdims=True)
+    v = ((wide - m) ** 2).mean(1, keepdims=True)
+    # y = (x - m) * r * w + b
+    y = (wide - m) / array_module(x).sqrt(v + eps)
+    y = y if w is None else y * w
+    y = y if b is None else y + b
+    return y.astype(x.dtype), m[:, 0].astype(x.dtype), v[:, 0].astype(x.dtype)
+
+
+def row_backward(dy, x, m, v, w, eps):
+    wide = x.astype(array_module(x).float64)
+    dy = dy.astype(wide.dtype)
+    r = 1 / array_module(x).sqrt(v[:, None].astype(wide.dtype) + eps)
+    z = (wide - m[:, None]) * r
+    g = dy if w is None else dy * w
+    # dx = r * (g - mean(g) - z * mean(g * z))
+    dx = r * (g - g.mean(1, keepdims=True) - z * (g * z).mean(1, keepdims=True))
+    return dx.astype(x.dtype), (dy * z).sum(0).astype(x.dtype), dy.sum(0).astype(x.dtype)

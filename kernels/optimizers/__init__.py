@@ -35,7 +35,8 @@ from ..registry import kernel
 Arrays = list[Any]
 
 
-_shape_of, _dtype_of = attrgetter("shape"), attrgetter("dtype")
+_kind_of = attrgetter("dtype", "__class__")
+_kind_and_shape_of = attrgetter("dtype", "__class__", "shape")
 
 
 def _check_lists(ws: Arrays, **lists: Arrays | None) -> None:
@@ -44,15 +45,10 @@ def _check_lists(ws: Arrays, **lists: Arrays | None) -> None:
         raise ValueError("ws is empty: there is nothing to change")
     # Compared as whole lists, since this runs at every step; only where something is wrong, one by one.
     try:
-        shapes, dtypes, types = list(map(_shape_of, ws)), [ws[0].dtype] * len(ws), [type(ws[0])] * len(ws)
-        for arrays in (ws, *lists.values()):
-            if arrays is not None and (
-                list(map(_shape_of, arrays)) != shapes
-                or list(map(_dtype_of, arrays)) != dtypes
-                or list(map(type, arrays)) != types
-            ):
-                break
-        else:
+        expected = list(map(_kind_and_shape_of, ws))
+        if list(map(_kind_of, ws)) == [_kind_of(ws[0])] * len(ws) and all(
+            arrays is None or list(map(_kind_and_shape_of, arrays)) == expected for arrays in lists.values()
+        ):
             return
     except AttributeError:
         pass

@@ -2,7 +2,7 @@
 """Optimizer steps on the CPU: one pass over each parameter and what belongs to it, all parameters in one call.
 
     piece         up to BLOCK numbers of one parameter: the unit of work of a thread
-      number      the formula, with w, dw and the memory read once and written once          -> step_loops.h
+      number      the formula, with w, dw and the memory read once and written once          -> cpu/vector_loops_steps.pxi
 
 Why it is fast: written with array operations, Adam goes over memory twelve times and makes seven arrays; this goes once
 and makes none. All parameters are one job, because most are too small to be worth a job of their own.
@@ -12,28 +12,14 @@ Pieces are cut by the shapes alone, so the number of threads does not change a b
 
 import numpy as np
 
-from cpython.buffer cimport PyBUF_ANY_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 
-from ..cpu cimport pool, tiles
+from ..cpu cimport pool, vector_loops
+from ..cpu.vector_loop_table cimport step_options
 
 DTYPES = ("float32", "float64")
-
-cdef extern from "steps.h":
-    ctypedef struct step_options:
-        double lr, weight_decay, eps
-        double momentum, dampening
-        double beta1, beta2
-        int nesterov, decoupled
-        double scale, shrink
-    ctypedef struct step_table:
-        void (*sgd)(long count, const step_options* options, void* w, const void* dw, void* v) noexcept nogil
-        void (*adam)(long count, const step_options* options, void* w, const void* dw, void* m, void* v) noexcept nogil
-        void (*rmsprop)(long count, const step_options* options, void* w, const void* dw, void* v, void* g,
-                        void* b) noexcept nogil
-        void (*adagrad)(long count, const step_options* options, void* w, const void* dw, void* s) noexcept nogil
-    const step_table* loops_for(size_t itemsize, size_t vector_bytes) noexcept nogil
 
 cdef enum:
     BLOCK = 8192  # numbers of a piece, at most
@@ -54,7 +40,8 @@ ctypedef struct piece:
 
 ctypedef struct job:
     kind kind
-    const step_table* table
+    const vector_loops.loop_table* loops
+    size_t itemsize
     piece* pieces
 
 
@@ -100,7 +87,7 @@ cdef _step(kind which, const step_options* options, tuple lists, list steps):
     if pieces == 0:
         return
     whole.kind = which
-    whole.table = loops_for(itemsize, tiles.table(itemsize).lanes * itemsize)
+    whole.loops, whole.itemsize = vector_loops.table(), itemsize
     cdef step_options* each = <step_options*>malloc(parameters * sizeof(step_options))
     whole.pieces = <piece*>malloc(pieces * sizeof(piece))
     try:
@@ -111,10 +98,8 @@ cdef _step(kind which, const step_options* options, tuple lists, list steps):
             each[i] = options[0]
             if steps is not None:
                 set_scale(which, &each[i], steps[i])
-            row = [None if arrays_of is None else arrays_of[i] for arrays_of in lists]
-            row = _in_one_order(row, copies)
             for a in range(ARRAYS):
-                data[a] = NULL if a >= arrays or row[a] is None else address(row[a])
+                data[a] = NULL if a >= arrays or lists[a] is None else address(lists[a][i], a == GRADIENT, copies)
             size = ws[i].size
             start = 0
             while start < size:
@@ -147,41 +132,34 @@ cdef void set_scale(kind which, step_options* options, long t) noexcept:
         options.scale = options.lr / (1 + (t - 1) * options.shrink)
 
 
-cdef list _in_one_order(list row, list copies):
-    """The arrays of one parameter, each as it is or, where its numbers do not lie one after the other, as a copy."""
-    cdef int a
-    for a in range(len(row)):
-        array = row[a]
-        if array is None:
-            continue
-        flags = array.flags
-        if a == GRADIENT:  # is only read
-            if not (flags.c_contiguous and flags.aligned):
-                row[a] = np.array(array, order="C")
-                copies.append((None, row[a]))
-        elif not flags.carray:
-            row[a] = np.array(array, order="C")
-            copies.append((array, row[a]))
-    return row
-
-
-cdef char* address(object array) except NULL:
-    """Where a contiguous array lies; it is kept alive by the caller's lists."""
+cdef char* address(array, bint only_read, list copies) except NULL:
+    """Where the numbers of an array lie one after the other in C order: in itself, or in a copy that `copies` keeps."""
     cdef Py_buffer buffer
-    PyObject_GetBuffer(array, &buffer, PyBUF_ANY_CONTIGUOUS)
+    cdef long axis, step
+    PyObject_GetBuffer(array, &buffer, PyBUF_STRIDES)
     cdef char* data = <char*>buffer.buf
+    cdef bint usable = <size_t>data % buffer.itemsize == 0 and (only_read or not buffer.readonly)
+    step = buffer.itemsize
+    for axis in range(buffer.ndim - 1, -1, -1):
+        usable &= buffer.strides[axis] == step or buffer.shape[axis] == 1
+        step *= buffer.shape[axis]
     PyBuffer_Release(&buffer)
-    return data
+    if usable or step == 0:
+        return data
+    copy = np.array(array, order="C")
+    copies.append((None if only_read else array, copy))
+    return address(copy, only_read, copies)
 
 
 cdef void step_piece(void* argument, long index) noexcept nogil:
     cdef job* whole = <job*>argument
     cdef piece* p = &whole.pieces[index]
     if whole.kind == SGD:
-        whole.table.sgd(p.count, p.options, p.data[0], p.data[1], p.data[2])
+        whole.loops.sgd_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2])
     elif whole.kind == ADAM:
-        whole.table.adam(p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3])
+        whole.loops.adam_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3])
     elif whole.kind == RMSPROP:
-        whole.table.rmsprop(p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3], p.data[4])
+        whole.loops.rmsprop_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3],
+                                 p.data[4])
     else:
-        whole.table.adagrad(p.count, p.options, p.data[0], p.data[1], p.data[2])
+        whole.loops.adagrad_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
 from minidl.autograd.device import is_array
 from minidl.autograd.function import Function
-from minidl.autograd.grad_mode import GradModeBlock, enable_grad
+from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.tensor import Tensor, _wrap
 
 _adding_up = threading.Lock()  # two threads may go back to the same leaf
@@ -27,7 +28,7 @@ def backward(
     output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
 ) -> None:
     """Add d(output)/d(leaf) to the ``grad`` of every leaf below `output`; see :meth:`Tensor.backward`."""
-    start = {_target(output): _starting_gradient(output, gradient, create_graph)}
+    start = [(_target(output), _starting_gradient(output, gradient, create_graph))]
     gradients = _walk(start, None, retain_graph, create_graph)
     given_out = _arrays_in(start)
     with _adding_up:
@@ -83,9 +84,10 @@ def grad(
             raise RuntimeError(
                 f"inputs[{i}] does not require grad, so nothing was recorded of it; set x.requires_grad_()"
             )
-    start: dict[Target, Any] = {}
-    for output, gradient in zip(outputs, grad_outputs):
-        _add(start, _target(output), _starting_gradient(output, gradient, create_graph))
+    start = [
+        (_target(output), _starting_gradient(output, gradient, create_graph))
+        for output, gradient in zip(outputs, grad_outputs)
+    ]
     gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
     results, given_out = [], _arrays_in(start)
     for i, x in enumerate(inputs):
@@ -100,20 +102,28 @@ def grad(
     return tuple(results)
 
 
-def _walk(start: dict[Target, Any], wanted: set[Target] | None, retain_graph: bool | None, create_graph: bool) -> dict:
-    """Carry the gradients in `start` down the graph; returns those of the `wanted` targets, or of all leaves."""
+def _walk(
+    start: list[tuple[Target, Any]], wanted: set[Target] | None, retain_graph: bool | None, create_graph: bool
+) -> dict[Target, Any]:
+    """Carry the gradients in `start` down the graph; returns those of all leaves, and of the `wanted` targets."""
     retain_graph = create_graph if retain_graph is None else retain_graph
-    functions = _recorded_below(start)
-    if wanted is not None:
-        useful = _leading_to(functions, wanted)
-    gradients = dict(start)
-    found = {}
-    with GradModeBlock(create_graph):
-        while functions:
-            function = functions.pop()
-            dy = _take_output_gradient(function, gradients, found, wanted)
-            if dy is None or (wanted is not None and function not in useful):
-                continue
+    useful = None if wanted is None else _leading_to(wanted, _recorded_below([target for target, _ in start]))
+    gradients: dict[Any, Any] = {}  # of the leaves and operations reached; a list where there are several outputs
+    due: list[tuple[int, Function]] = []  # a heap of those operations: the last one recorded comes out first
+    for target, dy in start:
+        _add(gradients, due, target, dy)
+    found: dict[Target, Any] = {}
+    before, grad_mode.enabled = grad_mode.enabled, create_graph
+    try:
+        while due:
+            function = heappop(due)[1]
+            dy = gradients.pop(function)
+            if type(dy) is list:
+                dy = tuple(dy)
+            if wanted is not None:
+                _keep(found, wanted, function, dy)
+                if function not in useful:
+                    continue
             if function.freed:
                 raise RuntimeError(
                     f"backward goes through {type(function).__name__} a second time, but what it saved was freed the "
@@ -123,15 +133,42 @@ def _walk(start: dict[Target, Any], wanted: set[Target] | None, retain_graph: bo
             for target, dx in zip(function.edges, _apply_rule(function, dy, create_graph)):
                 if target is not None and dx is not None:
                     dx = _fit(dx, target)
-                    _add(gradients, target, _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx)
+                    _add(gradients, due, target, _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx)
             if not retain_graph:
                 function.free()
-    if wanted is None:
-        return {leaf: dx for leaf, dx in gradients.items() if isinstance(leaf, Tensor)}
-    return {**gradients, **found}
+    finally:
+        grad_mode.enabled = before
+    return {**gradients, **found} if found else gradients
 
 
-def _recorded_below(targets) -> list[Function]:
+def _add(gradients: dict, due: list, target: Target, dx: Any) -> None:
+    """Add to the gradient of a value that may be used several times; an operation is due from the first one on."""
+    if type(target) is tuple:
+        function, i = target
+        if function not in gradients:
+            gradients[function] = [None] * len(function.shape)
+            heappush(due, (-function.number, function))
+        parts = gradients[function]
+        parts[i] = dx if parts[i] is None else parts[i] + dx
+        return
+    before = gradients.get(target)
+    if before is not None:
+        gradients[target] = before + dx
+        return
+    gradients[target] = dx
+    if not isinstance(target, Tensor):
+        heappush(due, (-target.number, target))
+
+
+def _keep(found: dict, wanted: set[Target], function: Function, dy: Any) -> None:
+    """Note what of the gradient of an operation's output, or outputs, is wanted."""
+    parts = [((function, i), part) for i, part in enumerate(dy)] if type(dy) is tuple else [(function, dy)]
+    for target, part in parts:
+        if target in wanted and part is not None:
+            found[target] = part
+
+
+def _recorded_below(targets: list[Target]) -> list[Function]:
     """Every operation below `targets`, oldest first."""
     functions = {_function(target) for target in targets} - {None}
     pending = list(functions)
@@ -144,7 +181,7 @@ def _recorded_below(targets) -> list[Function]:
     return sorted(functions, key=lambda function: function.number)
 
 
-def _leading_to(functions: list[Function], wanted: set[Target]) -> set[Function]:
+def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]:
     """Those of `functions` (oldest first) from which a gradient goes on to one of `wanted`."""
     useful: set[Function] = set()
     for function in functions:
@@ -153,35 +190,21 @@ def _leading_to(functions: list[Function], wanted: set[Target]) -> set[Function]
     return useful
 
 
-def _take_output_gradient(function: Function, gradients: dict, found: dict, wanted: set[Target] | None) -> Any:
-    """Remove dy of `function` from `gradients`: None if nothing flowed, a tuple for several outputs."""
-    if type(function.shape) is not list:
-        dy = gradients.pop(function, None)
-        if wanted is not None and dy is not None and function in wanted:
-            found[function] = dy
-        return dy
-    parts = []
-    for i in range(len(function.shape)):
-        dy = gradients.pop((function, i), None)
-        if wanted is not None and dy is not None and (function, i) in wanted:
-            found[function, i] = dy
-        parts.append(dy)
-    return None if all(part is None for part in parts) else tuple(parts)
-
-
 def _apply_rule(function: Function, dy: Any, create_graph: bool) -> tuple:
-    inputs, output = function.inputs, function.output
-    if create_graph and function.once_differentiable:
-        return _NoSecondDerivative.apply(function, dy)
-    if create_graph:
+    """dx of each input; arrays, or with `create_graph` Tensors that are recorded."""
+    if not create_graph:
+        dx = function.backward(dy, function.inputs, function.output)
+    elif function.once_differentiable:
+        dx = _NoSecondDerivative.apply(function, dy)
+    else:
+        inputs, output = function.inputs, function.output
         if inputs is not None:
             inputs = [x if target is None else _join(x, target) for x, target in zip(inputs, function.edges)]
-        if function.saves_output:
-            several = type(output) is tuple
-            output = (
-                tuple(_join(y, (function, i)) for i, y in enumerate(output)) if several else _join(output, function)
-            )
-    dx = function.backward(dy, inputs, output)
+        if type(output) is tuple:
+            output = tuple(_join(y, (function, i)) for i, y in enumerate(output))
+        elif output is not None:
+            output = _join(output, function)
+        dx = function.backward(dy, inputs, output)
     dx = dx if type(dx) is tuple else (dx,)
     if len(dx) != len(function.edges):
         raise ValueError(
@@ -213,12 +236,6 @@ def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and dx.shape[added + i] != 1)
     dx = dx.sum(tuple(range(added)) + stretched)
     return dx.reshape(shape)
-
-
-def _add(gradients: dict, target: Target, dx: Any) -> None:
-    """A value that is used several times gets the sum of what its uses give."""
-    before = gradients.get(target)
-    gradients[target] = dx if before is None else before + dx
 
 
 def _target(tensor: Tensor) -> Target:
@@ -272,8 +289,8 @@ def _own_recorded(dx: Tensor, given_out: set[int]) -> Tensor:
     return dx
 
 
-def _arrays_in(gradients: dict[Target, Any]) -> set[int]:
-    return {id(dy.data if isinstance(dy, Tensor) else dy) for dy in gradients.values()}
+def _arrays_in(start: list[tuple[Target, Any]]) -> set[int]:
+    return {id(dy.data if isinstance(dy, Tensor) else dy) for _, dy in start}
 
 
 class _NoSecondDerivative(Function):

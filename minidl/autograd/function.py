@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,10 @@ import numpy as np
 from minidl.autograd.debug import checksums, debug
 from minidl.autograd.device import is_array
 from minidl.autograd.grad_mode import grad_mode
-from minidl.autograd.tensor import Tensor, _share_memory, _wrap
+from minidl.autograd.tensor import Tensor, _share_memory, _wrap, next_number
 
 FLOAT32 = np.dtype(np.float32)
 OTHER_FLOATS = np.dtype(np.float64), np.dtype(np.float16)
-
-_next_number = count().__next__
 
 
 def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
@@ -89,64 +86,66 @@ class Function:
         return self.edges[i] is not None
 
     def __call__(self, *inputs: Any) -> Any:
-        arrays = []  # what forward gets
-        edges = []  # where each input's gradient goes: its origin, a leaf, or nowhere
-        cells = []  # the version of each input's memory
-        recorded = False
         for x in inputs:
             if isinstance(x, Tensor):
-                arrays.append(x.data)
-                cells.append(x.version)
+                return self._call_with_tensors(inputs)
+        return self.forward(*inputs)
+
+    def _call_with_tensors(self, inputs: tuple) -> Any:
+        arrays = []  # what forward gets
+        edges = []  # where each input's gradient goes: its origin, a leaf, or nowhere
+        versions = []  # of each Tensor's memory
+        recorded = False
+        for x in inputs:
+            edge = None
+            if isinstance(x, Tensor):
+                versions.append(x.version)
                 if x.requires_grad:
                     recorded = True
-                    edges.append(x if x.origin is None else x.origin)
-                else:
-                    edges.append(None)
-            else:
-                arrays.append(x.item() if isinstance(x, np.generic) else x)  # a NumPy scalar promotes no tensor
-                edges.append(None)
-        if not cells:
-            return self.forward(*inputs)
+                    edge = x if x.origin is None else x.origin
+                x = x.data
+            elif isinstance(x, np.generic):
+                x = x.item()  # a NumPy scalar promotes no tensor
+            arrays.append(x)
+            edges.append(edge)
         output = self.forward(*arrays)
         recorded = recorded and grad_mode.enabled
         if type(output) is tuple:
             results = tuple(_wrap(array, (self, i) if recorded else None) for i, array in enumerate(output))
             if recorded:
                 self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
-                self._save(arrays, edges, output, cells + [result.version for result in results])
+                self._save(arrays, edges, output, versions + [result.version for result in results])
             return results
-        if type(output) is not np.ndarray and (isinstance(output, np.generic) or not is_array(output)):
+        if type(output) is not np.ndarray and not is_array(output):
             output = np.asarray(output)
         if output.dtype is not FLOAT32 and not self.sets_dtype:
             output = not_promoted(output, arrays)
         result = _wrap(output, self if recorded else None)
-        if self.is_view and type(output) is type(arrays[0]) and np.may_share_memory(output, arrays[0]):
-            if isinstance(inputs[0], Tensor):
-                _share_memory(inputs[0], result)
+        if self.is_view and isinstance(inputs[0], Tensor) and _is_view(output, arrays[0]):
+            _share_memory(inputs[0], result)
         if recorded:
             self.shape, self.dtype = output.shape, output.dtype
             if self.saves_output:
-                cells.append(result.version)
-            self._save(arrays, edges, output, cells)
+                versions.append(result.version)
+            self._save(arrays, edges, output, versions)
         return result
 
-    def _save(self, arrays: list, edges: list, output: Any, cells: list) -> None:
-        self.number = _next_number()
+    def _save(self, arrays: list, edges: list, output: Any, versions: list) -> None:
+        self.number = next_number()
         self.edges = edges
         self.inputs = arrays if self.saves_inputs else None
         self.output = output if self.saves_output else None
-        self.cells = cells
-        self.versions = [cell[0] for cell in cells]
+        self.versions = versions if self.saves_inputs or self.saves_output or self.watches_inputs else ()
         self.sums = checksums(self.inputs, self.output) if debug.active else None
 
     def check_unchanged(self) -> None:
         """Raise if an array that the rule reads was changed in place since the operation was recorded."""
-        watches = self.saves_inputs or self.saves_output or self.watches_inputs
-        if watches and self.versions != [cell[0] for cell in self.cells]:
-            raise RuntimeError(
-                f"backward of {type(self).__name__}: one of the tensors that it read was changed in place since; "
-                "compute the gradient first, or write x = x + y instead of changing x"
-            )
+        for version in self.versions:
+            if version[0] > self.number:
+                raise RuntimeError(
+                    f"backward of {type(self).__name__}: one of the tensors that it read was changed in place since; "
+                    "compute the gradient first, or write x = x + y instead of changing x"
+                )
         if self.sums is not None and self.sums != checksums(self.inputs, self.output):
             raise RuntimeError(
                 f"backward of {type(self).__name__}: an array that it saved was written to since, past the engine "
@@ -158,3 +157,10 @@ class Function:
         if self.saves_inputs or self.saves_output or self.saved is not None:
             self.inputs = self.output = self.saved = None
             self.freed = True
+
+
+def _is_view(y: Any, x: Any) -> bool:
+    """Whether y is x or lies in its memory; mostly plain from `base`, the array that owns a view's memory."""
+    if y.base is None or type(y) is not type(x):
+        return y is x
+    return y.base is x or y.base is x.base or np.may_share_memory(y, x)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from minidl.autograd.device import is_array, to_device
 from minidl.autograd.grad_mode import grad_mode
+
+next_number = count(1).__next__  # one clock for operations and changes in place: which came after which
 
 
 class Tensor:
@@ -50,7 +53,7 @@ class Tensor:
         self.grad = None
         self.requires_grad = False
         self.origin = None
-        self.version = [0]  # how often the memory was changed in place; one list for all tensors that share it
+        self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
         if requires_grad:
             self.requires_grad_()
 
@@ -225,7 +228,7 @@ class Tensor:
 
     def changed(self) -> None:
         """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
-        self.version[0] += 1
+        self.version[0] = next_number()
 
     def assign_(self, values: Any) -> Tensor:
         """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minidl import kernels
@@ -140,25 +141,19 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     >>> F.linear(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0]]), minidl.tensor([0.5]))
     tensor([11.5])
     """
-    if w.ndim != 2 or x.ndim == 0 or x.shape[-1] != w.shape[1]:
+    shape, w_shape, dtype = x.shape, w.shape, w.dtype
+    if len(w_shape) != 2 or not shape or shape[-1] != w_shape[1]:
         raise ValueError(
-            f"linear: x must be (..., C) and w (K, C) with one C, got x {tuple(x.shape)} and w {tuple(w.shape)}"
+            f"linear: x must be (..., C) and w (K, C) with one C, got x {tuple(shape)} and w {tuple(w_shape)}"
         )
-    if x.dtype != w.dtype:
+    if x.dtype != dtype:
         raise TypeError(
-            f"linear: x must have the dtype of w, {w.dtype}, got {x.dtype}; convert with x.astype({str(w.dtype)!r})"
+            f"linear: x must have the dtype of w, {dtype}, got {x.dtype}; convert with x.astype({str(dtype)!r})"
         )
-    if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(f"linear: b must be ({w.shape[0]},) for w {tuple(w.shape)}, got {tuple(b.shape)}")
-    if b is not None and b.dtype != w.dtype:
-        raise TypeError(f"linear: b must have the dtype of w, {w.dtype}, got {b.dtype}")
-    rows = x if x.ndim == 2 else reshape(x, (-1 if x.size else _rows(x), x.shape[-1]))
+    if b is not None and b.shape != w_shape[:1]:
+        raise ValueError(f"linear: b must be ({w_shape[0]},) for w {tuple(w_shape)}, got {tuple(b.shape)}")
+    if b is not None and b.dtype != dtype:
+        raise TypeError(f"linear: b must have the dtype of w, {dtype}, got {b.dtype}")
+    rows = x if len(shape) == 2 else reshape(x, (math.prod(shape[:-1]), shape[-1]))
     y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
-    return y if x.ndim == 2 else reshape(y, (*x.shape[:-1], w.shape[0]))
-
-
-def _rows(x: Any) -> int:
-    rows = 1
-    for n in x.shape[:-1]:
-        rows *= n
-    return rows
+    return y if len(shape) == 2 else reshape(y, (*shape[:-1], w_shape[0]))

@@ -36,7 +36,7 @@ def _reduce(losses: Any, reduction: str) -> Any:
 
 def _check_arrays(name: str, x: Any, target: Any) -> None:
     for argument, value in (("input", x), ("target", target)):
-        if not hasattr(value, "dtype"):
+        if not isinstance(value, Tensor) and not hasattr(value, "dtype"):
             raise TypeError(f"{name}: {argument} must be a Tensor or an array, got {type(value).__name__}")
 
 
@@ -209,24 +209,29 @@ class CrossEntropy(Function):
 
     def backward(self, dy, inputs, output):
         x, target = inputs
-        dlosses = dy if self.reduction == "none" else broadcast_to(dy / self.divisor, target.shape)
+        dlosses = dy if self.reduction == "none" else dy / self.divisor
         return CrossEntropyGrad(self.weight, self.ignore_index)(dlosses, x, target), None
 
 
 class CrossEntropyGrad(Function):
-    """dx[n,c] = dlosses[n] * weight[t] * (p[n,c] - (1 where c = t, else 0)) with p = softmax(x), t = target[n]."""
+    """dx[n,c] = dlosses[n] * weight[t] * (p[n,c] - (1 where c = t, else 0)) with p = softmax(x), t = target[n].
+
+    `dlosses` may be one number for all n.
+    """
 
     def __init__(self, weight, ignore_index):
         self.weight, self.ignore_index = weight, ignore_index
 
     def forward(self, dlosses, x, target):
+        if dlosses.ndim == 0:
+            dlosses = namespace(x).full(target.shape, dlosses, x.dtype)
         return kernels.cross_entropy.backward(dlosses, x, target, self.weight, self.ignore_index)
 
     def backward(self, ddx, inputs, output):
         dlosses, x, target = inputs
         ddlosses = dx = None
         if self.needs(0):
-            # ddlosses[n] = sum_c ddx[n,c] * (dx[n,c] for dlosses[n] = 1)
+            # ddlosses[n] = sum_c ddx[n,c] * (dx[n,c] for dlosses[n] = 1); of one number, the engine takes the sum
             ddlosses = sum(ddx * CrossEntropyGrad(self.weight, self.ignore_index)(dlosses * 0 + 1, x, target), 1)
         if self.needs(1):
             # dp[n,c] = ddx[n,c] * dlosses[n] * weight[t]
@@ -272,7 +277,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
 
 
 def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
-    expected = tuple(n for i, n in enumerate(input.shape) if i != axis)
+    shape = tuple(input.shape)
+    expected = shape[:axis] + shape[axis + 1 :]
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
     if tuple(target.shape) != expected:

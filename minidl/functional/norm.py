@@ -9,6 +9,7 @@ normalization, 2018.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import add, mul, rsqrt, square, sub
-from minidl.functional.reduce import mean
+from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape
 
 __all__ = ["batch_norm", "group_norm", "layer_norm"]
@@ -67,6 +68,27 @@ class ChannelNorm(Function):
         dw = channel_sum(dy * normalize(x)) if w is not None else None
         dx = normalize.backward(dz, (x,), None) if self.needs(0) else None
         return dx, dw, channel_sum(dy) if b is not None else None
+
+
+class RowNorm(Function):
+    """y = (x - m) * r * w + b, with m and r of each row of x (M, K), w and b of each column: layer norm in one."""
+
+    def __init__(self, eps):
+        self.eps = eps
+
+    def forward(self, x, w, b):
+        y, *self.saved = kernels.normalization.row_forward(x, w, b, self.eps)  # m, v: (M,)
+        return y
+
+    def backward(self, dy, inputs, output):
+        x, w, b = inputs
+        if not isinstance(dy, Tensor):
+            return kernels.normalization.row_backward(dy, x, *self.saved, w, self.eps)
+        # to be differentiated again: by the rules of the operations that it is made of
+        normalize = Normalize((1,), self.eps)
+        dx = normalize.backward(dy if w is None else dy * w, (x,), None) if self.needs(0) else None
+        dw = sum(dy * normalize(x), 0) if w is not None else None
+        return dx, dw, sum(dy, 0) if b is not None else None
 
 
 def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
@@ -166,8 +188,13 @@ def layer_norm(
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape:
         raise ValueError(f"layer_norm: the last sizes of x {tuple(x.shape)} must be normalized_shape {shape}")
-    y = Normalize(tuple(range(x.ndim - len(shape), x.ndim)), eps)(x)
-    return _scale_and_shift(y, weight, bias, shape)
+    for name, values in (("weight", weight), ("bias", bias)):
+        if values is not None and tuple(values.shape) != shape:
+            raise ValueError(f"layer_norm: {name} must be normalized_shape {shape}, got {tuple(values.shape)}")
+    columns = math.prod(shape)
+    weight, bias = (None if values is None else reshape(values, (columns,)) for values in (weight, bias))
+    rows = reshape(x, (math.prod(x.shape[: x.ndim - len(shape)]), columns))
+    return reshape(RowNorm(eps)(rows, weight, bias), x.shape)
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -182,6 +209,6 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     """
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")
-    grouped = reshape(x, (x.shape[0], num_groups, x.shape[1] // num_groups, *x.shape[2:]))
-    y = reshape(Normalize(tuple(range(2, grouped.ndim)), eps)(grouped), x.shape)
+    rows = reshape(x, (x.shape[0] * num_groups, x.shape[1] // num_groups * math.prod(x.shape[2:])))
+    y = reshape(RowNorm(eps)(rows, None, None), x.shape)
     return _scale_and_shift(y, weight, bias, (1, x.shape[1]) + (1,) * (x.ndim - 2))

@@ -25,18 +25,19 @@ class Rnn(Function):
     once_differentiable = True
     saves_output = True
 
-    def __init__(self, nonlinearity, reverse):
+    def __init__(self, nonlinearity, reverse, batch_first):
         self.options = {"nonlinearity": nonlinearity, "reverse": reverse}
+        self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y = kernels.recurrent.rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
-        return y, _last(y, self.options["reverse"])
+        y = kernels.recurrent.rnn_forward(self.turn(x), h0, w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
+        return self.turn(y), _last(y, self.options["reverse"])
 
     def backward(self, dy, inputs, output):
-        *gradients, db = kernels.recurrent.rnn_backward(
-            *inputs[:4], output[0], *dy, **self.options, needs_dx=self.needs(0)
-        )
-        return *gradients, *[db] * (len(inputs) - 4)
+        x, h0, w_ih, w_hh, *biases = inputs
+        given = self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), dy[1]
+        dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
+        return self.turn(dx), dh0, dw_ih, dw_hh, *[db] * len(biases)
 
 
 class Lstm(Function):
@@ -45,19 +46,22 @@ class Lstm(Function):
     once_differentiable = True
     saves_output = True
 
-    def __init__(self, reverse):
+    def __init__(self, reverse, batch_first):
         self.reverse = reverse
+        self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y, c, gates = kernels.recurrent.lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
+        y, c, gates = kernels.recurrent.lstm_forward(self.turn(x), h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
         self.saved = c, gates
-        return y, _last(y, self.reverse), _last(c, self.reverse)
+        return self.turn(y), _last(y, self.reverse), _last(c, self.reverse)
 
     def backward(self, dy, inputs, output):
-        *gradients, db = kernels.recurrent.lstm_backward(
-            *inputs[:5], output[0], *self.saved, *dy, reverse=self.reverse, needs_dx=self.needs(0)
+        x, h0, c0, w_ih, w_hh, *biases = inputs
+        given = self.turn(x), h0, c0, w_ih, w_hh, self.turn(output[0]), *self.saved, self.turn(dy[0]), *dy[1:]
+        dx, dh0, dc0, dw_ih, dw_hh, db = kernels.recurrent.lstm_backward(
+            *given, reverse=self.reverse, needs_dx=self.needs(0)
         )
-        return *gradients, *[db] * (len(inputs) - 5)
+        return self.turn(dx), dh0, dc0, dw_ih, dw_hh, *[db] * len(biases)
 
 
 class Gru(Function):
@@ -66,18 +70,28 @@ class Gru(Function):
     once_differentiable = True
     saves_output = True
 
-    def __init__(self, reverse):
+    def __init__(self, reverse, batch_first):
         self.reverse = reverse
+        self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y, self.saved = kernels.recurrent.gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
-        return y, _last(y, self.reverse)
+        y, self.saved = kernels.recurrent.gru_forward(self.turn(x), h0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
+        return self.turn(y), _last(y, self.reverse)
 
     def backward(self, dy, inputs, output):
-        gradients = kernels.recurrent.gru_backward(
-            *inputs[:4], output[0], self.saved, *dy, reverse=self.reverse, needs_dx=self.needs(0)
-        )
-        return gradients[: len(inputs)]
+        x, h0, w_ih, w_hh, *biases = inputs
+        given = self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.saved, self.turn(dy[0]), dy[1]
+        dx, *gradients = kernels.recurrent.gru_backward(*given, reverse=self.reverse, needs_dx=self.needs(0))
+        return self.turn(dx), *gradients[: 3 + len(biases)]
+
+
+def _turn(x: Any) -> Any:
+    """(N, T, ...) as (T, N, ...), or the other way round."""
+    return None if x is None else x.swapaxes(0, 1)
+
+
+def _as_it_is(x: Any) -> Any:
+    return x
 
 
 def _last(y: Any, reverse: bool) -> Any:
@@ -85,10 +99,10 @@ def _last(y: Any, reverse: bool) -> Any:
     return y[0 if reverse else -1].copy()
 
 
-def _zeros(x: Any, w_hh: Any) -> Any:
+def _zeros(x: Any, w_hh: Any, batch_first: bool) -> Any:
     """The state (N, H) that a walk starts from if none is given."""
     data = x.data if isinstance(x, Tensor) else x
-    return namespace(data).zeros((x.shape[1], w_hh.shape[1]), data.dtype)
+    return namespace(data).zeros((data.shape[0 if batch_first else 1], w_hh.shape[1]), data.dtype)
 
 
 def rnn(
@@ -100,6 +114,7 @@ def rnn(
     b_hh: Any = None,
     nonlinearity: str = "tanh",
     reverse: bool = False,
+    batch_first: bool = False,
 ) -> tuple[Any, Any]:
     """Elman's recurrent layer over all steps in time.
 
@@ -117,6 +132,8 @@ def rnn(
     nonlinearity : {"tanh", "relu"}
     reverse : bool
         Walk from the last step to the first; y[t] still stands at t.
+    batch_first : bool
+        x and y are (N, T, ...).
 
     Returns
     -------
@@ -140,8 +157,8 @@ def rnn(
     >>> y.flatten(), h_n
     (tensor([1., 2., 3.]), tensor([[3.]]))
     """
-    h0 = _zeros(x, w_hh) if h0 is None else h0
-    return Rnn(nonlinearity, reverse)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
+    h0 = _zeros(x, w_hh, batch_first) if h0 is None else h0
+    return Rnn(nonlinearity, reverse, batch_first)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
 
 
 def lstm(
@@ -152,6 +169,7 @@ def lstm(
     b_ih: Any = None,
     b_hh: Any = None,
     reverse: bool = False,
+    batch_first: bool = False,
 ) -> tuple[Any, Any, Any]:
     """A layer of long short-term memory over all steps in time; :func:`lstm_cell` is its formula.
 
@@ -163,7 +181,8 @@ def lstm(
     w_ih, w_hh : (4*H, C) and (4*H, H)
         In four parts: i, f, g, o.
     b_ih, b_hh : (4*H,), optional
-    reverse : bool
+    reverse, batch_first : bool
+        As in :func:`rnn`.
 
     Returns
     -------
@@ -176,12 +195,19 @@ def lstm(
     ValueError, TypeError, RuntimeError
         As :func:`rnn`.
     """
-    h0, c0 = (_zeros(x, w_hh), _zeros(x, w_hh)) if state is None else state
-    return Lstm(reverse)(x, h0, c0, w_ih, w_hh, *_biases(b_ih, b_hh))
+    h0, c0 = (_zeros(x, w_hh, batch_first), _zeros(x, w_hh, batch_first)) if state is None else state
+    return Lstm(reverse, batch_first)(x, h0, c0, w_ih, w_hh, *_biases(b_ih, b_hh))
 
 
 def gru(
-    x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, reverse: bool = False
+    x: Any,
+    h0: Any,
+    w_ih: Any,
+    w_hh: Any,
+    b_ih: Any = None,
+    b_hh: Any = None,
+    reverse: bool = False,
+    batch_first: bool = False,
 ) -> tuple[Any, Any]:
     """A layer of gated recurrent units over all steps in time; :func:`gru_cell` is its formula.
 
@@ -193,7 +219,8 @@ def gru(
     w_ih, w_hh : (3*H, C) and (3*H, H)
         In three parts: r, z, n.
     b_ih, b_hh : (3*H,), optional
-    reverse : bool
+    reverse, batch_first : bool
+        As in :func:`rnn`.
 
     Returns
     -------
@@ -205,8 +232,8 @@ def gru(
     ValueError, TypeError, RuntimeError
         As :func:`rnn`.
     """
-    h0 = _zeros(x, w_hh) if h0 is None else h0
-    return Gru(reverse)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
+    h0 = _zeros(x, w_hh, batch_first) if h0 is None else h0
+    return Gru(reverse, batch_first)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
 
 
 def _biases(b_ih: Any, b_hh: Any) -> tuple[Any, ...]:

@@ -31,6 +31,8 @@ def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
     """
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
     axes = []
     for axis in dim if isinstance(dim, (tuple, list)) else (dim,):
         if not isinstance(axis, (int, np.integer)):
@@ -147,7 +149,7 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = Fal
     tensor([3., 7.])
     """
     axes = normalize_axes(dim if axis is None else axis, x.ndim)
-    if x.dtype == bool:
+    if x.dtype.kind == "b":
         x = x.astype(np.int64)
     return Sum(axes, keepdim or keepdims)(x)
 

@@ -129,7 +129,7 @@ def _sizes(shape: tuple) -> tuple[int, ...]:
     """Sizes given as ``(2, 3)`` or as ``2, 3``."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    return tuple(int(n) for n in shape)
+    return tuple(map(int, shape))
 
 
 def _known(sizes: Sequence[int]) -> int:
@@ -152,15 +152,13 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
             [3., 4.]])
     """
     sizes = _sizes(shape)
-    known, count, unknown = _known(sizes), math.prod(x.shape), sizes.count(-1)
-    if (
-        unknown > 1
-        or min(sizes, default=0) < -1
-        or (unknown == 0 and known != count)
-        or (unknown and (known == 0 or count % known))
-    ):
-        raise ValueError(f"shape {sizes} does not fit the {count} numbers of x, whose shape is {tuple(x.shape)}")
-    return Reshape(sizes)(x)
+    try:
+        if min(sizes, default=0) >= -1:  # NumPy takes any negative size for a -1
+            return Reshape(sizes)(x)
+    except ValueError:
+        pass
+    count = math.prod(x.shape)
+    raise ValueError(f"shape {sizes} does not fit the {count} numbers of x, whose shape is {tuple(x.shape)}")
 
 
 view = reshape
@@ -248,7 +246,7 @@ def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
 def unsqueeze(x: Any, dim: int) -> Any:
     """x with a new axis of size 1 at `dim`."""
     (axis,) = normalize_axes(dim, x.ndim + 1)
-    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+    return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
 
 
 @tensor_method()

@@ -121,10 +121,10 @@ class Module:
             table[name] = value
 
     def __getattr__(self, name: str) -> Any:
-        for table in ("_parameters", "_buffers", "_modules"):
-            values = self.__dict__.get(table)
-            if values is not None and name in values:
-                return values[name]
+        attributes = self.__dict__
+        for table in ("_parameters", "_modules", "_buffers"):
+            if table in attributes and name in attributes[table]:
+                return attributes[table][name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:

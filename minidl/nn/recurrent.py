@@ -53,7 +53,7 @@ class _Recurrent(Module):
         """Draw new initial values, uniform in +-1 / sqrt(hidden_size)."""
         init_uniform(self, self.hidden_size)
 
-    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool, batch_first: bool) -> tuple[Any, ...]:
         """y of one layer in one direction, and its last states."""
         raise NotImplementedError
 
@@ -65,38 +65,33 @@ class _Recurrent(Module):
                 f"sequence, got shape {tuple(x.shape)}"
             )
         batched = x.ndim == 3
+        batch_first = self.batch_first and batched
         if not batched:
             x = F.unsqueeze(x, 1)
-        elif self.batch_first:
-            x = F.swapaxes(x, 0, 1)
-        given = self._given_states(hx, x.shape[1], batched)
+        given = None if hx is None else self._given_states(hx, x.shape[0 if batch_first else 1], batched)
         last: list[tuple[Any, ...]] = []
         for layer in range(self.num_layers):
             outputs = []
             for reverse in range(self.directions):
                 k = len(last)
                 start = None if given is None else tuple(state[k] for state in given)
-                y, *states = self.walk(x, start, self._weights(layer, reverse), bool(reverse))
+                y, *states = self.walk(x, start, self._weights(layer, reverse), bool(reverse), batch_first)
                 outputs.append(y)
                 last.append(tuple(states))
-            x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)  # (T, N, D*H)
+            x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)  # (T, N, D*H) or (N, T, D*H)
             if self.dropout and layer + 1 < self.num_layers:
                 x = F.dropout(x, self.dropout, self.training)
         if not batched:
             x = F.squeeze(x, 1)
-        elif self.batch_first:
-            x = F.swapaxes(x, 0, 1)
         final = tuple(_stack(states, batched) for states in zip(*last))  # (L*D, N, H)
         return x, final if self.states > 1 else final[0]
 
     def _weights(self, layer: int, reverse: int) -> list:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
-        return [getattr(self, _name(name, layer, reverse)) for name in names]
+        return [self._parameters[_name(name, layer, reverse)] for name in names]
 
-    def _given_states(self, hx: Any, batch: int, batched: bool) -> tuple[Any, ...] | None:
-        """The states to start from, each (L*D, N, H); None for zeros."""
-        if hx is None:
-            return None
+    def _given_states(self, hx: Any, batch: int, batched: bool) -> tuple[Any, ...]:
+        """The states to start from, each (L*D, N, H)."""
         if self.states > 1 and not (isinstance(hx, (tuple, list)) and len(hx) == self.states):
             raise TypeError(f"{type(self).__name__} needs the tuple (h0, c0) as hx, got {type(hx).__name__}")
         given = tuple(hx) if self.states > 1 else (hx,)
@@ -163,9 +158,9 @@ class RNN(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
         self.nonlinearity = check_nonlinearity(nonlinearity)
 
-    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool, batch_first: bool) -> tuple[Any, ...]:
         h0 = None if states is None else states[0]
-        return F.rnn(x, h0, *weights, nonlinearity=self.nonlinearity, reverse=reverse)
+        return F.rnn(x, h0, *weights, nonlinearity=self.nonlinearity, reverse=reverse, batch_first=batch_first)
 
 
 class LSTM(_Recurrent):
@@ -202,8 +197,8 @@ class LSTM(_Recurrent):
     parts = 4
     states = 2
 
-    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
-        return F.lstm(x, states, *weights, reverse=reverse)
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool, batch_first: bool) -> tuple[Any, ...]:
+        return F.lstm(x, states, *weights, reverse=reverse, batch_first=batch_first)
 
 
 class GRU(_Recurrent):
@@ -238,8 +233,9 @@ class GRU(_Recurrent):
 
     parts = 3
 
-    def walk(self, x: Any, states: Any, weights: list, reverse: bool) -> tuple[Any, ...]:
-        return F.gru(x, None if states is None else states[0], *weights, reverse=reverse)
+    def walk(self, x: Any, states: Any, weights: list, reverse: bool, batch_first: bool) -> tuple[Any, ...]:
+        h0 = None if states is None else states[0]
+        return F.gru(x, h0, *weights, reverse=reverse, batch_first=batch_first)
 
 
 def _stack(states: tuple[Any, ...], batched: bool) -> Any:

@@ -70,8 +70,5 @@ class Adam(Optimizer):
         steps = self.count_steps(parameters)
         ms, vs = self.states_of(parameters, "exp_avg", "exp_avg_sq")
         beta1, beta2 = group["betas"]
-        options = {name: group[name] for name in ("lr", "eps", "weight_decay")}
-        ws, dws = arrays_of(parameters)
-        kernels.optimizers.adam_step(
-            ws, dws, ms, vs, steps, beta1=beta1, beta2=beta2, decoupled=self.decoupled, **options
-        )
+        options = dict(lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=group["weight_decay"])
+        kernels.optimizers.adam_step(*arrays_of(parameters), ms, vs, steps, decoupled=self.decoupled, **options)

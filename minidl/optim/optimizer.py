@@ -103,24 +103,19 @@ class Optimizer:
 
     def states_of(self, parameters: list[Tensor], *names: str, initial: float = 0.0) -> list[list[Any]]:
         """What is remembered of `parameters` under each name, one list a name; filled with `initial` the first time."""
-        lists: list[list[Any]] = [[] for _ in names]
-        for parameter in parameters:
-            state = self.state.setdefault(parameter, {})
-            for name, values in zip(names, lists):
-                array = state.get(name)
-                if array is None:
-                    array = state[name] = array_module(parameter.data).full_like(parameter.data, initial)
-                values.append(array)
-        return lists
+        states = [self.state.setdefault(parameter, {}) for parameter in parameters]
+        for parameter, state in zip(parameters, states):
+            for name in names:
+                if name not in state:
+                    state[name] = array_module(parameter.data).full_like(parameter.data, initial)
+        return [[state[name] for state in states] for name in names]
 
     def count_steps(self, parameters: list[Tensor]) -> list[int]:
         """The number of the step that each parameter takes now: 1 the first time."""
-        steps = []
-        for parameter in parameters:
-            state = self.state.setdefault(parameter, {"step": 0})
-            state["step"] += 1
-            steps.append(state["step"])
-        return steps
+        states = [self.state.setdefault(parameter, {}) for parameter in parameters]
+        for state in states:
+            state["step"] = state.get("step", 0) + 1
+        return [state["step"] for state in states]
 
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {number: ...}, "param_groups": [...]}`` with parameters as numbers, as in PyTorch."""
@@ -189,10 +184,11 @@ def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
     """Those of `parameters` that have a gradient, in lists of one dtype and one device; almost always a single list."""
     lists: dict[Any, list[Tensor]] = {}
     for parameter in parameters:
-        if parameter.grad is not None:
-            if not isinstance(parameter.grad, Tensor) or parameter.grad.shape != parameter.shape:
-                raise TypeError(f"a grad must be a Tensor of its parameter's shape, {parameter.shape}, or None")
-            lists.setdefault((parameter.data.dtype, type(parameter.data)), []).append(parameter)
+        gradient, data = parameter.grad, parameter.data
+        if gradient is not None:
+            if not isinstance(gradient, Tensor) or gradient.data.shape != data.shape:
+                raise TypeError(f"a grad must be a Tensor of its parameter's shape, {data.shape}, or None")
+            lists.setdefault((data.dtype, type(data)), []).append(parameter)
     return list(lists.values())
 
 

@@ -136,3 +136,58 @@ def test_bad_arguments():
             kernels.normalization.channel_forward(*arguments)
     with pytest.raises(ValueError, match="dy must have the shape of x"):
         kernels.normalization.channel_backward(x[:1], x, np.ones(3), np.ones(3))
+
+
+TABLES = st.tuples(st.integers(1, 9), st.integers(1, 200)) | st.sampled_from(((300, 700), (3000, 40), (2, 70000)))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(shape=TABLES, order=st.sampled_from("CF"), scaled=st.booleans(), far=st.sampled_from((0, 1000)), seed=seeds)
+def test_rows(backend, dtype, shape, order, scaled, far, seed):
+    x, dy = np.asarray(arrays_of(shape, dtype, seed) + far, dtype, order), arrays_of(shape, dtype, seed + 3)
+    w, b = (arrays_of(shape[1:], dtype, seed + i) if scaled else None for i in (1, 2))
+    eps = 0.1
+    with kernels.use_backend(backend, strict=True):
+        y, m, v = kernels.normalization.row_forward(x, w, b, eps)
+        dx, dw, db = kernels.normalization.row_backward(dy, x, m, v, w, eps)
+    wide, wide_dy = x.astype(np.longdouble), dy.astype(np.longdouble)
+    mean = wide.mean(1, keepdims=True)
+    variance = ((wide - mean) ** 2).mean(1, keepdims=True)
+    r = 1 / np.sqrt(variance + eps)
+    z = (wide - mean) * r
+    g = wide_dy * (1 if w is None else w)
+    unit = np.finfo(dtype).eps
+    added = 8 if dtype == "float32" else 1000  # units: float64 sums have the errors of their additions
+    rounding = unit * (30 + (4 if dtype == "float32" else 30) * np.abs(x).max() / math.sqrt(eps))  # of m, seen in z
+    np.testing.assert_allclose(m, mean[:, 0], rtol=added * unit, atol=added * unit / 100)
+    np.testing.assert_allclose(v, variance[:, 0], rtol=added * unit, atol=added * unit / 1000)
+    size = 1 if w is None else np.abs(w).max() + 1
+    expected = z * (1 if w is None else w) + (0 if b is None else b)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=rounding * 4 * size)
+    slope = (g * z).mean(1, keepdims=True)
+    np.testing.assert_allclose(
+        dx, r * (g - g.mean(1, keepdims=True) - z * slope), rtol=0, atol=rounding * 40 * size * np.abs(dy).max()
+    )
+    np.testing.assert_allclose(dw, (wide_dy * z).sum(0), rtol=0, atol=rounding * 4 * np.abs(wide_dy).sum(0).max())
+    np.testing.assert_allclose(db, wide_dy.sum(0), rtol=0, atol=added * unit * np.abs(wide_dy).sum(0).max())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_of_nothing(backend):
+    with kernels.use_backend(backend, strict=True):
+        y, m, v = kernels.normalization.row_forward(np.zeros((0, 3)), np.ones(3), np.ones(3))
+        dx, dw, db = kernels.normalization.row_backward(np.zeros((0, 3)), np.zeros((0, 3)), m, v, np.ones(3))
+    assert y.shape == dx.shape == (0, 3) and m.shape == v.shape == (0,)
+    np.testing.assert_array_equal([dw, db], np.zeros((2, 3)))
+
+
+def test_row_arguments():
+    x = np.ones((2, 3))
+    with pytest.raises(ValueError, match="w must have one number for each column of x"):
+        kernels.normalization.row_forward(x, np.ones(2))
+    with pytest.raises(ValueError, match="m must have one number for each row of x"):
+        kernels.normalization.row_backward(x, x, np.ones(3), np.ones(2))
+    with pytest.raises(ValueError, match="x must have 2 dimensions"):
+        kernels.normalization.row_forward(np.ones((2, 3, 4)))

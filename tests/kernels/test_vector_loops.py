@@ -31,6 +31,7 @@ def test_all_kernels(instruction_set, dtype):
     test_cross_entropy.test_losses_and_gradient("cython", dtype)
     test_normalization.test_forward("cython", dtype)
     test_normalization.test_backward("cython", dtype)
+    test_normalization.test_rows("cython", dtype)
     test_dropout.test_the_same_numbers_everywhere("cython", dtype)
 
 
@@ -40,6 +41,8 @@ def everything():
     rows, target = arrays_of((3000, 70), "float32", 2), np.arange(3000) % 70
     y, m, v = kernels.normalization.channel_forward(x)
     results = [y, m, v, *kernels.normalization.channel_backward(dy, x, m, v)]
+    row_y, m, v = kernels.normalization.row_forward(rows)
+    results += [row_y, m, v, *kernels.normalization.row_backward(row_y, rows, m, v)]
     for name, (parameter, _) in test_activations.ACTIVATIONS.items():
         results.append(test_activations.forward_of(name)(x, *parameter))
         results.append(test_activations.backward_of(name)(dy, x, *parameter))
