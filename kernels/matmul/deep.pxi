@@ -14,7 +14,7 @@
 cdef enum:
     DEEP_SLOTS = 16
     DEEP_ROWS = 64  # of a, at most
-    DEEP_BLOCKS = 4  # of a slot, at least
+    DEEP_BLOCKS = 2  # of a slot, at least
 
 
 cdef bint is_deep(const product* p) noexcept nogil:
