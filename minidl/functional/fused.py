@@ -24,6 +24,7 @@ work. Source: Shi, Caballero, Theis et al., Is the deconvolution layer the same 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -128,12 +129,14 @@ def conv2d_relu_pool(
     return operation(x, w) if b is None else operation(x, w, b)
 
 
-# Row r: which of the three taps of w the tap r of the transposed convolution is the sum of.
-FOLD = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+# Row r: which of the three taps of w the tap r of the transposed convolution is the sum of; for both axes at once,
+# FOLD[(r, s), (t, u)] = FOLD_ROWS[r, t] * FOLD_ROWS[s, u].
+FOLD_ROWS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+FOLD = np.kron(FOLD_ROWS, FOLD_ROWS)
 
 
 class FoldTaps(Function):
-    """v[k,c,r,s] = sum_t,u fold[r,t] * fold[s,u] * w[k,c,t,u]; its adjoint is the same with the transposed matrix."""
+    """v[k,c,(r,s)] = sum_(t,u) fold[(r,s),(t,u)] * w[k,c,(t,u)]; its adjoint is the same with the transposed matrix."""
 
     saves_inputs = False
 
@@ -142,11 +145,9 @@ class FoldTaps(Function):
 
     def forward(self, w):
         fold = namespace(w).asarray(self.fold, dtype=w.dtype)
-        # (K, C, t, u) -> (K*C*t, u) -> (K, C, t, s) -> (K, C, s, t) -> (K, C, s, r) -> (K, C, r, s)
-        v = kernels.matmul.forward(w.reshape(-1, w.shape[3]), fold.T).reshape(*w.shape[:3], len(fold))
-        v = v.swapaxes(2, 3)
-        v = kernels.matmul.forward(v.reshape(-1, v.shape[3]), fold.T).reshape(*v.shape[:3], len(fold))
-        return v.swapaxes(2, 3)
+        size = math.isqrt(len(fold))
+        v = kernels.matmul.forward(w.reshape(-1, fold.shape[1]), fold.T)  # (K*C, (t, u)) -> (K*C, (r, s))
+        return v.reshape(*w.shape[:2], size, size)
 
     def backward(self, dv, inputs, output):
         return FoldTaps(self.fold.T)(dv)

@@ -6,8 +6,8 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
+from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import mul
-from minidl.functional.reduce import sum
 from minidl.functional.shape import reshape, unsqueeze
 
 __all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
@@ -43,7 +43,7 @@ class Linear(Function):
         dw = matmul(_swap_last(dy), x) if self.needs(1) else None  # (K, C)
         if len(inputs) == 2:
             return dx, dw
-        return dx, dw, sum(dy, 0) if self.needs(2) else None
+        return dx, dw, channel_sum(dy) if self.needs(2) else None
 
 
 def _swap_last(x: Any) -> Any:
