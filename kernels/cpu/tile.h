@@ -65,6 +65,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
             const int whole = v < NV - 1 || last == LANES;
             vec value = acc[m][v];
             if (mode & TILE_ADD) value += whole ? NAME(load)(p) : NAME(load_first)(p, last);
+            if (mode & TILE_RELU) value = NAME(select)(value < 0, NAME(splat)(0), value);
             if (whole) NAME(store)(p, value);
             else NAME(store_first)(p, value, last);
         }

@@ -2,6 +2,7 @@
 """Matrix product on the CPU: blocked for the caches, cut for the threads; the arithmetic is the register tile's.
 
     y[i, j] = sum_l a[i, l] * b[l, j]                                   a (m, k), b (k, n), y (m, n)
+    linear  = max(0, bias[j] + y[i, j])                                  while the tile is in registers
 
 Loop order, from the outside:
 
@@ -56,6 +57,8 @@ ctypedef struct product:
     long b_row, b_column
     void* y
     long y_row
+    const void* bias  # (n,), or NULL
+    bint relu
     void* packed_b  # strips of a block of b, one after the other; NULL: b is read where it lies
     bint pack_a
     long depth  # of a block: k in equal parts of at most BLOCK_DEPTH
@@ -67,22 +70,29 @@ ctypedef struct product:
 def forward(a, b):
     if a.ndim == 2 and b.ndim == 2:
         y = buffers.empty((a.shape[0], b.shape[1]), a.dtype)
-        _multiply_views(a, b, y)
+        _multiply_views(a, b, y, None, False)
         return y
     if b.ndim == 2 and a.flags.c_contiguous and a.size:  # one b for the whole batch: one tall matrix
         rows = a.reshape(-1, a.shape[-1])
         y = buffers.empty((rows.shape[0], b.shape[1]), a.dtype)
-        _multiply_views(rows, b, y)
+        _multiply_views(rows, b, y, None, False)
         return y.reshape(*a.shape[:-1], b.shape[1])
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = buffers.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
-    _multiply_views(np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:])), y)
+    a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    _multiply_views(a, b, y, None, False)
     return y
 
 
-cdef _multiply_views(a, b, y):
-    """y[...] = a[...] @ b[...] for every index of the leading axes, which the three have in common."""
-    cdef view va, vb, vy
+def linear(x, w, b, relu):
+    y = buffers.empty((x.shape[0], w.shape[0]), x.dtype)
+    _multiply_views(x, w.T, y, None if b is None else np.ascontiguousarray(b), relu)
+    return y
+
+
+cdef _multiply_views(a, b, y, bias, bint relu):
+    """y[...] = a[...] @ b[...] (+ bias, ReLU) for every index of the leading axes, which the three have in common."""
+    cdef view va, vb, vy, v_bias
     cdef batch_job job
     a, b, y = view_of(a, &va), view_of(b, &vb), view_of(y, &vy)
     cdef int last = va.ndim - 1, axis
@@ -93,6 +103,10 @@ cdef _multiply_views(a, b, y):
     job.each.a_row, job.each.a_column = va.strides[last - 1], va.strides[last]
     job.each.b_row, job.each.b_column = vb.strides[last - 1], vb.strides[last]
     job.each.y_row = vy.strides[last - 1]
+    job.each.bias, job.each.relu = NULL, relu
+    if bias is not None:
+        bias = view_of(bias, &v_bias)
+        job.each.bias = v_bias.data
     job.each.out_of_memory = False
     job.out_of_memory = False
     cdef long count = 1
@@ -222,7 +236,8 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
     cdef long end_row = min(p.m, first_row + p.chunk_rows), end_column = min(p.n, first_column + p.chunk_columns)
     cdef long strip = p.tiles.vectors * p.tiles.lanes, lanes = p.tiles.lanes
     cdef long l = p.first, j, i, columns
-    cdef int vectors, rows, m
+    cdef int vectors, rows, m, mode
+    cdef const real* bias
     cdef long no_offset = 0
     cdef long a_row = p.a_row
     cdef const real* a
@@ -246,6 +261,9 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
             return
     while True:
         sum.inner = min(p.depth, p.end - l)
+        mode = tiles.TILE_ADD if l > 0 else tiles.TILE_STORE
+        if p.relu and l + p.depth >= p.k:
+            mode |= tiles.TILE_RELU
         a = <const real*>p.a + first_row * p.a_row + l * p.a_column
         if p.pack_a:
             pack_a(a, p, end_row - first_row, sum.inner, packed_a, a_row, sum.a_inner)
@@ -262,13 +280,14 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
                 sum.b_inner = p.b_row
                 b = <const real*>p.b + l * p.b_row + j
                 tile = p.tiles.tile[vectors] if columns % lanes == 0 else p.tiles.tile_exact[vectors]
+            bias = <const real*>p.bias + j if p.bias != NULL and l == 0 else NULL
             i = first_row
             while i < end_row:
                 rows = <int>min(<long>p.tiles.rows[vectors], end_row - i)
                 for m in range(rows):
                     a_rows[m] = a + (i - first_row + m) * a_row
                     y_rows[m] = <real*>p.y + (i + m) * p.y_row + j
-                tile(&sum, rows, a_rows, b, y_rows, columns, NULL, tiles.TILE_ADD if l > 0 else tiles.TILE_STORE)
+                tile(&sum, rows, a_rows, b, y_rows, columns, bias, mode)
                 i += rows
             j += strip
         l += p.depth

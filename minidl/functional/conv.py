@@ -252,9 +252,10 @@ def conv_transpose2d(
             "conv_transpose2d: x must be (N, C, H, W) and w (C, K/groups, R, S) with one C, "
             f"got {tuple(x.shape)} and {tuple(w.shape)}"
         )
-    if b is not None and (b.shape != (w.shape[1] * groups,) or b.dtype != x.dtype):
+    channels = w.shape[1] * groups
+    if b is not None and (b.shape != (channels,) or b.dtype != x.dtype):
         raise ValueError(
-            f"conv_transpose2d: b must be ({w.shape[1] * groups},) of dtype {x.dtype}, got {tuple(b.shape)} of {b.dtype}"
+            f"conv_transpose2d: b must be ({channels},) of dtype {x.dtype}, got {tuple(b.shape)} of {b.dtype}"
         )
     steps, borders = pair(stride, "stride", 1), pair(padding, "padding")
     spreads, extra = pair(dilation, "dilation", 1), pair(output_padding, "output_padding")

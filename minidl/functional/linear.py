@@ -140,25 +140,33 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     >>> F.linear(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0]]), minidl.tensor([0.5]))
     tensor([11.5])
     """
-    if w.ndim != 2 or x.ndim == 0 or x.shape[-1] != w.shape[1]:
-        raise ValueError(
-            f"linear: x must be (..., C) and w (K, C) with one C, got x {tuple(x.shape)} and w {tuple(w.shape)}"
-        )
-    if x.dtype != w.dtype:
-        raise TypeError(
-            f"linear: x must have the dtype of w, {w.dtype}, got {x.dtype}; convert with x.astype({str(w.dtype)!r})"
-        )
-    if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(f"linear: b must be ({w.shape[0]},) for w {tuple(w.shape)}, got {tuple(b.shape)}")
-    if b is not None and b.dtype != w.dtype:
-        raise TypeError(f"linear: b must have the dtype of w, {w.dtype}, got {b.dtype}")
-    rows = x if x.ndim == 2 else reshape(x, (-1 if x.size else _rows(x), x.shape[-1]))
+    check_linear(x, w, b, "linear")
+    rows = rows_of(x)
     y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
     return y if x.ndim == 2 else reshape(y, (*x.shape[:-1], w.shape[0]))
 
 
-def _rows(x: Any) -> int:
+def check_linear(x: Any, w: Any, b: Any, name: str) -> None:
+    """Raise what is wrong with the arguments of the operation `name`."""
+    if w.ndim != 2 or x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        raise ValueError(
+            f"{name}: x must be (..., C) and w (K, C) with one C, got x {tuple(x.shape)} and w {tuple(w.shape)}"
+        )
+    if x.dtype != w.dtype:
+        raise TypeError(
+            f"{name}: x must have the dtype of w, {w.dtype}, got {x.dtype}; convert with x.astype({str(w.dtype)!r})"
+        )
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"{name}: b must be ({w.shape[0]},) for w {tuple(w.shape)}, got {tuple(b.shape)}")
+    if b is not None and b.dtype != w.dtype:
+        raise TypeError(f"{name}: b must have the dtype of w, {w.dtype}, got {b.dtype}")
+
+
+def rows_of(x: Any) -> Any:
+    """(..., C) as (N, C)."""
+    if x.ndim == 2:
+        return x
     rows = 1
     for n in x.shape[:-1]:
         rows *= n
-    return rows
+    return reshape(x, (rows, x.shape[-1]))
