@@ -11,9 +11,7 @@ Why it is fast: nothing is computed that is not stored (no mask, no e^x as an ar
 the memory order, so that the next kernel need not bring it back.
 """
 
-import numpy as np
-
-from ..cpu cimport vector_loops, pool
+from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
 from ..cpu.vector_loop_table cimport ELU, GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation
 from ..cpu.views cimport view
@@ -95,7 +93,7 @@ cdef _forward(activation f, x, double parameter):
     cdef view vx, vy
     cdef run r
     x = flat(x, &vx)
-    y = np.empty_like(x)
+    y = buffers.empty_like(x)
     flat(y, &vy)
     r.dy, r.x, r.out = NULL, vx.data, vy.data
     r.f, r.parameter, r.itemsize, r.n = f, parameter, vx.itemsize, x.size
@@ -108,7 +106,7 @@ cdef _backward(activation f, dy, saved, double parameter):
     cdef run r
     saved = flat(saved, &vsaved)
     dy = flat_like(dy, &vdy, saved, &vsaved)
-    dx = np.empty_like(saved)
+    dx = buffers.empty_like(saved)
     flat(dx, &vdx)
     r.dy, r.x, r.out = vdy.data, vsaved.data, vdx.data
     r.f, r.parameter, r.itemsize, r.n = f, parameter, vsaved.itemsize, saved.size

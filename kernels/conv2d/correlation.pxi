@@ -43,7 +43,7 @@ cdef void correlate(correlation* q) noexcept nogil:
     cdef long row_bytes, cached_rows, threads = pool.num_threads(), rows
     lay_out_partial(q)
     row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
-    cached_rows = max(1, 2 * CACHE_BYTES // (row_bytes + 1))
+    cached_rows = max(1, 4 * CACHE_BYTES // (row_bytes + 1))
     q.band_rows = min(max(1, q.dy.h), cached_rows)
     q.bands = rounded_up(q.dy.h, q.band_rows)
     q.unit_images = 1
@@ -138,6 +138,7 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
     cdef long x_row = q.x.h_stride, x_column = q.x.w_stride, dy_row = q.dy.h_stride, dy_column = q.dy.w_stride
     cdef const real* x
     cdef const real* dy
+    cdef const real* dy_block
     cdef real* copy
     cdef tiles.tile_sum sum
     cdef tiles.tile_function tile
@@ -152,7 +153,7 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
             q.out_of_memory = True
             return
         for i in range(count):
-            copy_window(tag, &q.x, n + i, top, left, height, width, copy + i * x_image)
+            copy_window(&q.x, n + i, top, left, height, width, copy + i * x_image)
         x = copy
     if q.dy_in_place:
         dy = <const real*>q.dy.data + n * q.dy.n_stride + row * dy_row
@@ -162,7 +163,7 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
             q.out_of_memory = True
             return
         for i in range(count):
-            copy_window(tag, &q.dy, n + i, row, 0, rows, q.dy.w, copy + i * rows * q.dy.w * q.dy.c)
+            copy_window(&q.dy, n + i, row, 0, rows, q.dy.w, copy + i * rows * q.dy.w * q.dy.c)
         dy, dy_column, dy_row = copy, q.dy.c, q.dy.w * q.dy.c
 
     if q.exchanged:
@@ -182,6 +183,13 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
         offsets[i] = i // rows * x_image + i % rows * q.step[0] * x_row
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner = count * rows, q.dy.w, offsets, q.step[1] * x_column
     sum.b_outer, sum.b_inner = dy_row, dy_column
+    cdef bint pack_dy = not q.channelwise and q.group_out > q.tiles.vectors * lanes
+    cdef real* packed_dy = NULL
+    if pack_dy:
+        packed_dy = <real*>pool.scratch(4, count * rows * q.dy.w * q.tiles.vectors * lanes * sizeof(real))
+        if packed_dy == NULL:
+            q.out_of_memory = True
+            return
     if q.channelwise:
         k = 0
         while k < q.groups:
@@ -196,9 +204,23 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
             channels = min(q.tiles.vectors * lanes, q.group_out - k)
             vectors = rounded_up(channels, lanes)
             tile = q.tiles.tile[vectors] if channels % lanes == 0 else q.tiles.tile_exact[vectors]
-            correlate_block(q, &sum, tile, q.tiles.rows[vectors], x + g * q.group_in, x_row, x_column,
-                            dy + g * q.group_out + k, dw + g * q.rows * q.padded_out + k, channels, first_row, end_row)
+            dy_block = dy + g * q.group_out + k
+            if pack_dy:
+                pack_channels(dy_block, count * rows, dy_row, q.dy.w, dy_column, channels, packed_dy)
+                dy_block, sum.b_outer, sum.b_inner = packed_dy, q.dy.w * channels, channels
+            correlate_block(q, &sum, tile, q.tiles.rows[vectors], x + g * q.group_in, x_row, x_column, dy_block,
+                            dw + g * q.rows * q.padded_out + k, channels, first_row, end_row)
             k += channels
+
+
+cdef void pack_channels(const real* dy, long rows, long dy_row, long columns, long dy_column, long channels,
+                        real* packed) noexcept nogil:
+    """packed[i, j, k] = dy[i, j, k] of one block of channels: the channels of all others lie between two pixels of dy."""
+    cdef long i, j
+    for i in range(rows):
+        for j in range(columns):
+            memcpy(packed, dy + i * dy_row + j * dy_column, channels * sizeof(real))
+            packed += channels
 
 
 cdef void correlate_block(const correlation* q, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest,

@@ -19,8 +19,7 @@ cdef void images_of(const view* v, images* x):
     x.c_stride = v.strides[1] if x.c > 1 else 1  # what the stride of a single channel says means nothing
 
 
-cdef void copy_window(const real* tag, const images* x, long n, long top, long left, long rows, long columns,
-                      real* out) noexcept nogil:
+cdef void copy_window(const images* x, long n, long top, long left, long rows, long columns, real* out) noexcept nogil:
     """out[i, j, c] = x[n, c, top + i, left + j], and 0 outside the image."""
     cdef long i, j, c, row, channels = x.c
     cdef long first = min(max(0, -left), columns), end = max(first, min(columns, x.w - left))

@@ -11,7 +11,7 @@ A band is some rows of windows of one image, so many that its z and x fit into t
                  y      the maximum of each window                                           -> cpu/windows.h
 
     backward   slot     a fixed share of the bands, with a dw and a db of its own: the unit of work of a thread
-                 band
+                 unit   a band, or some images if they are small: the more pixels, the less often a tile of dw moves
                    dz   dy put back at the taps, into this thread's scratch                   -> cpu/windows.h
                    db   its sums over the pixels
                    dw   the correlation of its pixels with x                                 -> conv2d/correlation.pxi
@@ -62,6 +62,7 @@ ctypedef struct windows:
     long[2] size  # of a window
     long[2] count  # of the windows of an image
     long band_rows, bands  # rows of windows of a band; bands of an image
+    long unit_images, units  # backward: a unit is one band, or some small images that are one band each
     long z_row  # distance of the rows of z: z has count*size pixels
     bint out_of_memory
 
@@ -224,9 +225,9 @@ cdef void images_of_z(const windows* p, images* z):
     z.n_stride, z.c_stride, z.h_stride, z.w_stride = 0, 1, p.z_row, p.channels
 
 
-cdef void put_into(images* z, const real* band, long first, long end) noexcept nogil:
-    """Rows `first` to `end` of z lie in `band`; there are none behind."""
-    z.data, z.h = band - first * z.h_stride, end
+cdef void put_into(images* z, const real* band, long n, long image, long first, long end) noexcept nogil:
+    """Rows `first` to `end` of z lie in `band`, those of image n and then of the next ones; there are none behind."""
+    z.data, z.h, z.n_stride = band - n * image - first * z.h_stride, end, image
 
 
 cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx, stride, padding, dilation,
@@ -252,13 +253,20 @@ cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx
 cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogil:
     cdef windows* p = &f.pool
     cdef correlation* q = &f.dw
-    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slot, k
+    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slot, k, row_bytes, share, cached
     cdef int phase
     cdef char* memory
     cdef double total
     lay_out_partial(q)
-    cut_into_bands(p, (p.z_row + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real), BACKWARD_SLOTS)
-    q.slots = min(BACKWARD_SLOTS, p.images * p.bands)
+    row_bytes = (p.z_row + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
+    cut_into_bands(p, row_bytes, BACKWARD_SLOTS)
+    p.unit_images = 1
+    if p.bands == 1 and not q.exchanged:  # as many as the cache holds, in equal parts of a slot's share
+        share = rounded_up(p.images, BACKWARD_SLOTS)
+        cached = max(1, CACHE_BYTES // (p.count[0] * p.size[0] * row_bytes + 1))
+        p.unit_images = rounded_up(share, rounded_up(share, cached))
+    p.units = rounded_up(p.images, p.unit_images) * p.bands
+    q.slots = min(BACKWARD_SLOTS, p.units)
     if f.scatters:
         weights = packed_size_for_scattering(&f.scatter)
     for phase in range(f.phase_count):
@@ -308,32 +316,36 @@ cdef void backward_slot_of(void* argument, long slot) noexcept nogil:
 
 cdef void backward_slot(const real* tag, backward_job* f, long slot) noexcept nogil:
     cdef windows* p = &f.pool
-    cdef long units = p.images * p.bands, slots = f.dw.slots, unit
+    cdef long slots = f.dw.slots, unit, n
     cdef real* dw = <real*>f.dw.partial + slot * slot_numbers(&f.dw)
     cdef double* db = f.db + slot * db_numbers(p)
     memset(dw, 0, slot_numbers(&f.dw) * sizeof(real))
     memset(db, 0, db_numbers(p) * sizeof(double))
-    for unit in range(units * slot // slots, units * (slot + 1) // slots):
-        backward_band(f, unit // p.bands, unit % p.bands, dw, db)
+    for unit in range(p.units * slot // slots, p.units * (slot + 1) // slots):
+        n = unit // p.bands * p.unit_images
+        backward_band(f, n, min(p.unit_images, p.images - n), unit % p.bands, dw, db)
 
 
-cdef void backward_band(backward_job* f, long n, long band, real* dw, double* db) noexcept nogil:
+cdef void backward_band(backward_job* f, long n, long count, long band, real* dw, double* db) noexcept nogil:
+    """A band of image n, or `count` whole images from n on."""
     cdef windows* p = &f.pool
     cdef long first = band * p.band_rows * p.size[0]  # rows of z
     cdef long end = min((band + 1) * p.band_rows, p.count[0]) * p.size[0]
     cdef long top = max(0, first - f.halo) // p.size[0] * p.size[0], low, high
     cdef correlation q = f.dw
-    cdef long* offsets = <long*>pool.scratch(2, (end - first + 1) * sizeof(long))
-    cdef real* dz = <real*>pool.scratch(3, (end - top) * p.z_row * sizeof(real))
+    cdef long image = (end - top) * p.z_row, i
+    cdef long* offsets = <long*>pool.scratch(2, (count * (end - first) + 1) * sizeof(long))
+    cdef real* dz = <real*>pool.scratch(3, count * image * sizeof(real))
     cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # not asked for
     if dz == NULL or offsets == NULL or halo_sums == NULL:
         p.out_of_memory = True
         return
-    put_back(f, n, top // p.size[0], first // p.size[0], dz, halo_sums)
-    put_back(f, n, first // p.size[0], end // p.size[0], dz + (first - top) * p.z_row, db)
+    for i in range(count):
+        put_back(f, n + i, top // p.size[0], first // p.size[0], dz + i * image, halo_sums)
+        put_back(f, n + i, first // p.size[0], end // p.size[0], dz + i * image + (first - top) * p.z_row, db)
     q.band_rows = end - first
-    put_into(&q.dy, dz, top, end)
-    correlate_band(dz, &q, n, 1, first, 0, q.rows, offsets, dw)
+    put_into(&q.dy, dz, n, image, top, end)
+    correlate_band(dz, &q, n, count, first, 0, q.rows, offsets, dw)
     if q.out_of_memory:
         p.out_of_memory = True
     if f.needs_dx:
@@ -341,7 +353,7 @@ cdef void backward_band(backward_job* f, long n, long band, real* dw, double* db
         low = 0 if band == 0 else min(f.dx_rows, max(0, first * f.stride - f.padding))
         high = f.dx_rows if end == p.count[0] * p.size[0] else min(f.dx_rows, max(0, end * f.stride - f.padding))
         if low < high:
-            write_dx(f, dz, n, top, end, low, high)
+            write_dx(f, dz, n, count, top, end, low, high)
 
 
 cdef void put_back(const backward_job* f, long n, long first, long end, real* dz, double* sums) noexcept nogil:
@@ -357,26 +369,28 @@ cdef void put_back(const backward_job* f, long n, long first, long end, real* dz
         dz += p.size[0] * p.z_row
 
 
-cdef void write_dx(backward_job* f, const real* dz, long n, long top, long end, long low, long high) noexcept nogil:
-    """Rows `low` to `high` of dx of image n, from the rows `top` to `end` of dz."""
+cdef void write_dx(backward_job* f, const real* dz, long n, long count, long top, long end, long low,
+                   long high) noexcept nogil:
+    """Rows `low` to `high` of dx of `count` images from n on, from the rows `top` to `end` of their dz."""
     cdef scattering t
     cdef sweep s
     cdef int phase
-    cdef long first_row, phase_low, phase_high, step = f.stride
+    cdef long first_row, phase_low, phase_high, step = f.stride, image = (end - top) * f.pool.z_row
     if f.scatters:
         t = f.scatter
-        put_into(&t.dy, dz, top, end)
-        scatter_rows(dz, &t, n, 1, low, high - low)
+        put_into(&t.dy, dz, n, image, top, end)
+        scatter_rows(dz, &t, n, count, low, high - low)
         if t.out_of_memory:
             f.pool.out_of_memory = True
         return
     for phase in range(f.phase_count):
         s = f.phases[phase]
-        put_into(&s.x, dz, top, end)
+        put_into(&s.x, dz, n, image, top, end)
         first_row = phase // f.phase_columns
         phase_low = rounded_up(max(0, low - first_row), step)
         phase_high = rounded_up(max(0, high - first_row), step)
         if phase_low < phase_high:
-            sweep_rows(&s, n, 1, phase_low, phase_high - phase_low, <real*>s.y + n * s.y_image + phase_low * s.y_row)
+            sweep_rows(&s, n, count, phase_low, phase_high - phase_low,
+                       <real*>s.y + n * s.y_image + phase_low * s.y_row)
         if s.out_of_memory:
             f.pool.out_of_memory = True

@@ -1,7 +1,6 @@
 # Arrays as runs of numbers, in the order of their memory: for what treats every number alike.
 
-import numpy as np
-
+from . cimport buffers
 from .views cimport view, view_of
 
 
@@ -45,6 +44,6 @@ cdef inline object flat_like(object x, view* v, object model, const view* v_mode
     x = view_of(x, v)
     if same_order(v, v_model):
         return x
-    y = np.empty_like(model)
+    y = buffers.empty_like(model)
     y[...] = x
     return view_of(y, v)

@@ -36,6 +36,7 @@ static const tile_table NAME(table) = {
 #undef TO_DOUBLES
 #undef INLINE
 #undef UNROLL
+#undef PREFETCH
 #undef MAX_VECTORS
 #undef MAX_ROWS
 #undef TILE_ARGUMENTS

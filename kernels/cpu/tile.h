@@ -26,6 +26,11 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
     /* A tile with fewer rows than MR computes its last row again, and does not store it. */
     UNROLL for (int m = 0; m < MR; m++) a[m] = a_[m < rows ? m : rows - 1];
 
+    /* What will be added to comes into the cache meanwhile. */
+    if (mode & TILE_ADD)
+        for (int m = 0; m < rows; m++)
+            UNROLL for (int v = 0; v < NV; v++) PREFETCH((const REAL *)y_[m] + v * LANES);
+
     vec acc[TILE_MAX_ROWS][TILE_MAX_VECTORS];
     UNROLL for (int v = 0; v < NV; v++) {
         vec start = NAME(splat)(0);
@@ -60,6 +65,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
             const int whole = v < NV - 1 || last == LANES;
             vec value = acc[m][v];
             if (mode & TILE_ADD) value += whole ? NAME(load)(p) : NAME(load_first)(p, last);
+            if (mode & TILE_RELU) value = NAME(select)(value < 0, NAME(splat)(0), value);
             if (whole) NAME(store)(p, value);
             else NAME(store_first)(p, value, last);
         }

@@ -15,10 +15,11 @@ typedef struct {
     long b_outer, b_inner; /* how far B moves in one outer, one inner step */
 } tile_sum;
 
-enum { TILE_STORE = 0, TILE_ADD = 1 };
+enum { TILE_STORE = 0, TILE_ADD = 1, TILE_RELU = 2 };
 
 /* y[m][j] = (bias[j]) + sum over outer o, inner i of a[m][a_offsets[o] + i*a_inner] * b[o*b_outer + i*b_inner + j]
- * for m < rows, j < columns; with TILE_ADD the sum is added to y instead of stored. `bias` may be NULL. */
+ * for m < rows, j < columns; with TILE_ADD the sum is added to y instead of stored, with TILE_RELU max(0, .) of that
+ * is stored, NaN staying NaN. `bias` may be NULL. */
 typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *a, const void *b, void *const *y,
                               long columns, const void *bias, int mode);
 

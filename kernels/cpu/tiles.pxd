@@ -8,6 +8,7 @@ cdef extern from "tiles.h":
         TILE_MAX_VECTORS
         TILE_STORE
         TILE_ADD
+        TILE_RELU
     ctypedef struct tile_sum:
         long outer, inner
         const long* a_offsets

@@ -17,7 +17,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t
 
-from ..cpu cimport vector_loops, pool
+from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.views cimport view, view_of
 from . import check_target as _check_target
 
@@ -44,7 +44,7 @@ def forward(x, target, weight, ignore_index):
 
 
 def backward(dlosses, x, target, weight, ignore_index):
-    dx = np.empty(x.shape, x.dtype)
+    dx = buffers.empty(x.shape, x.dtype)
     _run(dlosses, x, target, weight, ignore_index, dx)
     return dx
 

@@ -15,7 +15,7 @@ import numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from ..cpu cimport pool, tiles, vector_loops
+from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -42,11 +42,11 @@ def forward(x, p, key):
     cdef run r
     cdef bint channels_last = x.ndim == 4 and not x.flags.c_contiguous and x.transpose(0, 2, 3, 1).flags.c_contiguous
     if not channels_last and not x.flags.c_contiguous:
-        y = np.empty_like(x)
+        y = buffers.empty_like(x)
         y[...] = forward(np.ascontiguousarray(x), p, key)
         return y
     x = view_of(x, &v_x)
-    y = np.empty_like(x)
+    y = buffers.empty_like(x)
     view_of(y, &v_y)
     channels_last &= not x.flags.c_contiguous  # view_of may have made a copy, in the order of the axes
     r.tiles, r.loops, r.itemsize = tiles.table(v_x.itemsize), vector_loops.table(), v_x.itemsize

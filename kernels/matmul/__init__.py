@@ -1,4 +1,4 @@
-"""Matrix product, also batched."""
+"""Matrix product, also batched; and the dense layer, with its bias and ReLU in the same pass."""
 
 from __future__ import annotations
 
@@ -50,3 +50,48 @@ def forward(a: Any, b: Any) -> Any:
             if p != q and p != 1 and q != 1:
                 raise ValueError(f"the batch axes of a and b must broadcast, got shapes {a_shape} and {b_shape}")
     return a, b
+
+
+@kernel
+def linear(x: Any, w: Any, b: Any = None, relu: bool = False) -> Any:
+    """Return a dense layer of rows, and its ReLU if asked for.
+
+        z[n, k] = sum_c x[n, c] * w[k, c] + b[k]
+        y[n, k] = max(z[n, k], 0), or z[n, k] without `relu`; NaN stays NaN
+
+    Parameters
+    ----------
+    x : array (N, C)
+    w : array (K, C)
+    b : array (K,), optional
+    relu : bool
+
+    Returns
+    -------
+    array (N, K)
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not belong together.
+    TypeError
+        Mixed dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.matmul.linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0], [-1.0, 0.0]]), relu=True)
+    array([[11.,  0.]])
+    """
+    check_array(x, "x", 2)
+    check_array(w, "w", 2)
+    check_same_kind(x, "x", w, "w")
+    if x.shape[1] != w.shape[1]:
+        raise ValueError(f"x must have as many columns as w, got shapes {x.shape} and {w.shape}")
+    if b is not None:
+        check_array(b, "b", 1)
+        check_same_kind(x, "x", b, "b")
+        if b.shape[0] != w.shape[0]:
+            raise ValueError(f"b must have one number for each of the {w.shape[0]} rows of w, got shape {b.shape}")
+    return x, w, b, bool(relu)

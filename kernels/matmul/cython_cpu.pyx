@@ -2,20 +2,23 @@
 """Matrix product on the CPU: blocked for the caches, cut for the threads; the arithmetic is the register tile's.
 
     y[i, j] = sum_l a[i, l] * b[l, j]                                   a (m, k), b (k, n), y (m, n)
+    linear  = max(0, bias[j] + y[i, j])                                  while the tile is in registers
 
 Loop order, from the outside:
 
-    chunk         a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS: the unit of work of a thread
-      block       BLOCK_DEPTH steps of l: so much of a's rows stays in the L2 cache while all strips pass
-        strip     as many columns as the widest tile has: its part of b (64 KB) stays close while all rows pass
+    block         BLOCK_DEPTH steps of l
+      chunk       a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS: the unit of work of a thread; its part of a, 384 KB, stays
+                  in the L2 cache while all strips pass
+        strip     as many columns as the widest tile has: its part of b, 128 KB, stays close while all rows pass
           tile    6 x 64 numbers of y (AVX-512) in registers while l runs over the block    -> cpu/tile.h
 
-Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 10 loads, so the multipliers never wait.
+Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 10 loads, so the multipliers never wait;
+and y, the one matrix that is read and written again for every block, is asked for ahead of time.
 
 Packing. A tile wants b's strip in consecutive memory. Where b is row-major and small, or there are few rows to pay for
-the copy, it is read where it lies; otherwise all strips are copied once, at the start, by all threads. a is read in
-place, unless its rows are so far apart that each number of a tile would come from a page of its own. For a small y
-of a very long sum there is another way: deep.pxi.
+the copy, it is read where it lies; otherwise all threads copy a block of b, strip by strip, before they multiply. a is
+copied to where its numbers lie close where they are pages apart. For a small y of a very long sum there is another
+way: deep.pxi.
 
 Every number of y is summed in the order of l, in blocks of fixed length, whatever the chunks are: the result does not
 depend on the number of threads.
@@ -38,7 +41,8 @@ ctypedef fused real:
 cdef enum:
     BLOCK_ROWS = 192
     BLOCK_COLUMNS = 512
-    BLOCK_DEPTH = 256
+    BLOCK_DEPTH = 512
+    FAR = 4096  # bytes between two rows of a from which on they are copied: they would share few sets of the cache
     DIRECT_ROWS = 64  # with so few rows, packing b costs more than it brings
     DIRECT_BYTES = 2 << 20  # a row-major b up to this size stays in the L2 cache as it is
     SERIAL_WORK = 30000  # multiply-adds that are done before another thread has woken up
@@ -53,9 +57,12 @@ ctypedef struct product:
     long b_row, b_column
     void* y
     long y_row
-    void* packed_b  # strips of b, one after the other; NULL: b is read where it lies
+    const void* bias  # (n,), or NULL
+    bint relu
+    void* packed_b  # strips of a block of b, one after the other; NULL: b is read where it lies
     bint pack_a
     long depth  # of a block: k in equal parts of at most BLOCK_DEPTH
+    long first, end  # the steps of l that are being summed
     long chunk_rows, chunk_columns
     bint out_of_memory
 
@@ -63,22 +70,29 @@ ctypedef struct product:
 def forward(a, b):
     if a.ndim == 2 and b.ndim == 2:
         y = buffers.empty((a.shape[0], b.shape[1]), a.dtype)
-        _multiply_views(a, b, y)
+        _multiply_views(a, b, y, None, False)
         return y
     if b.ndim == 2 and a.flags.c_contiguous and a.size:  # one b for the whole batch: one tall matrix
         rows = a.reshape(-1, a.shape[-1])
         y = buffers.empty((rows.shape[0], b.shape[1]), a.dtype)
-        _multiply_views(rows, b, y)
+        _multiply_views(rows, b, y, None, False)
         return y.reshape(*a.shape[:-1], b.shape[1])
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = buffers.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
-    _multiply_views(np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:])), y)
+    a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    _multiply_views(a, b, y, None, False)
     return y
 
 
-cdef _multiply_views(a, b, y):
-    """y[...] = a[...] @ b[...] for every index of the leading axes, which the three have in common."""
-    cdef view va, vb, vy
+def linear(x, w, b, relu):
+    y = buffers.empty((x.shape[0], w.shape[0]), x.dtype)
+    _multiply_views(x, w.T, y, None if b is None else np.ascontiguousarray(b), relu)
+    return y
+
+
+cdef _multiply_views(a, b, y, bias, bint relu):
+    """y[...] = a[...] @ b[...] (+ bias, ReLU) for every index of the leading axes, which the three have in common."""
+    cdef view va, vb, vy, v_bias
     cdef batch_job job
     a, b, y = view_of(a, &va), view_of(b, &vb), view_of(y, &vy)
     cdef int last = va.ndim - 1, axis
@@ -89,6 +103,10 @@ cdef _multiply_views(a, b, y):
     job.each.a_row, job.each.a_column = va.strides[last - 1], va.strides[last]
     job.each.b_row, job.each.b_column = vb.strides[last - 1], vb.strides[last]
     job.each.y_row = vy.strides[last - 1]
+    job.each.bias, job.each.relu = NULL, relu
+    if bias is not None:
+        bias = view_of(bias, &v_bias)
+        job.each.bias = v_bias.data
     job.each.out_of_memory = False
     job.out_of_memory = False
     cdef long count = 1
@@ -141,49 +159,62 @@ cdef long batch_offset(const view* v, long index) noexcept nogil:
 cdef void multiply(const real* tag, product* p) noexcept nogil:
     """y = a @ b for one pair of matrices: decide what to pack and how to cut, then run the chunks."""
     cdef long strip = p.tiles.vectors * p.tiles.lanes
-    cdef long blocks = max(1, (p.k + BLOCK_DEPTH - 1) // BLOCK_DEPTH)
-    cdef long strips = (p.n + strip - 1) // strip
+    cdef long blocks = max(1, rounded_up(p.k, BLOCK_DEPTH))
+    cdef long strips = rounded_up(p.n, strip)
     cdef bint direct = p.b_column == 1 and (
         p.m <= DIRECT_ROWS or p.n % p.tiles.lanes == 0 and p.k * p.n * <long>sizeof(real) <= DIRECT_BYTES
     )
     if not direct and is_deep(p):
         multiply_deep(tag, p)
         return
-    p.depth = (p.k + blocks - 1) // blocks
-    p.pack_a = p.a_column != 1 and p.n > strip and p.depth * p.a_column * <long>sizeof(real) > 32768
+    p.depth = rounded_up(p.k, blocks)
+    p.pack_a = p.n > strip and p.depth * p.a_column * <long>sizeof(real) > 32768
+    if p.a_column == 1:
+        p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
     p.packed_b = NULL
-    if not direct:
-        p.packed_b = pool.scratch(0, strips * strip * p.k * sizeof(real) + 64)
-        if p.packed_b == NULL:
-            p.out_of_memory = True
-            return
-        if p.k * p.n > SERIAL_WORK:
-            pool.run(strips * blocks, pack_b_chunk_of, p)
-        else:
-            pack_b(tag, p, 0, strips, 0, p.k)
     cut_into_chunks(p, strip)
     cdef long chunks = rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns)
-    pool.run(chunks, multiply_chunk_of, p)
-    if not direct:
-        pool.scratch_done(0)
+    p.first, p.end = 0, p.k
+    if direct:
+        pool.run(chunks, multiply_chunk_of, p)
+        return
+    p.packed_b = pool.scratch(0, strips * strip * p.depth * sizeof(real) + 64)
+    if p.packed_b == NULL:
+        p.out_of_memory = True
+        return
+    while True:
+        p.end = min(p.k, p.first + p.depth)
+        if p.depth * p.n > SERIAL_WORK:
+            pool.run(strips, pack_b_chunk_of, p)
+        else:
+            pack_b(tag, p, 0, strips)
+        pool.run(chunks, multiply_chunk_of, p)
+        p.first = p.end
+        if p.first >= p.k:
+            break
+    pool.scratch_done(0)
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
     """Large chunks keep the caches warm; halve them until there are some for every thread."""
-    cdef long tallest = p.tiles.rows[p.tiles.vectors]
-    cdef long wanted = 3 * pool.num_threads()
-    p.chunk_rows, p.chunk_columns = BLOCK_ROWS, BLOCK_COLUMNS
-    if p.m * p.n * p.k <= SERIAL_WORK or wanted == 3:
-        if p.m * p.n * p.k <= SERIAL_WORK:
-            p.chunk_rows, p.chunk_columns = p.m, p.n
+    cdef long tallest = p.tiles.rows[p.tiles.vectors], wanted = 3 * pool.num_threads()
+    cdef long parts = rounded_up(p.m, BLOCK_ROWS)
+    p.chunk_rows, p.chunk_columns = equal_part(p.m, parts, tallest), BLOCK_COLUMNS
+    if p.m * p.n * p.k <= SERIAL_WORK:
+        p.chunk_rows, p.chunk_columns = p.m, p.n
         return
-    while rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns) < wanted:
+    while wanted > 3 and rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns) < wanted:
         if p.chunk_columns > strip and p.n > strip:
             p.chunk_columns //= 2
-        elif p.chunk_rows > tallest and p.m > tallest:
-            p.chunk_rows = rounded_up(p.chunk_rows // 2, tallest) * tallest
+        elif p.chunk_rows > tallest:
+            parts *= 2
+            p.chunk_rows = equal_part(p.m, parts, tallest)
         else:
             return
+
+
+cdef inline long equal_part(long n, long parts, long multiple) noexcept nogil:
+    return max(1, rounded_up(rounded_up(n, parts), multiple)) * multiple
 
 
 cdef inline long rounded_up(long n, long part) noexcept nogil:
@@ -204,8 +235,9 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
     cdef long first_row = chunk // across * p.chunk_rows, first_column = chunk % across * p.chunk_columns
     cdef long end_row = min(p.m, first_row + p.chunk_rows), end_column = min(p.n, first_column + p.chunk_columns)
     cdef long strip = p.tiles.vectors * p.tiles.lanes, lanes = p.tiles.lanes
-    cdef long l = 0, j, i, columns
-    cdef int vectors, rows, m
+    cdef long l = p.first, j, i, columns
+    cdef int vectors, rows, m, mode
+    cdef const real* bias
     cdef long no_offset = 0
     cdef long a_row = p.a_row
     cdef const real* a
@@ -217,16 +249,24 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
     cdef tiles.tile_function tile
     sum.outer, sum.a_offsets, sum.a_inner, sum.b_outer = 1, &no_offset, p.a_column, 0
     if p.pack_a:
-        packed_a = <real*>pool.scratch(1, (end_row - first_row) * p.depth * sizeof(real))
+        if p.a_row == 1:
+            a_row, sum.a_inner = 1, odd_lines(end_row - first_row, sizeof(real))
+            columns = sum.a_inner * p.depth
+        else:
+            a_row, sum.a_inner = odd_lines(p.depth, sizeof(real)), 1
+            columns = (end_row - first_row) * a_row
+        packed_a = <real*>pool.scratch(1, columns * sizeof(real))
         if packed_a == NULL:
             p.out_of_memory = True
             return
-        a_row, sum.a_inner = p.depth, 1
     while True:
-        sum.inner = min(p.depth, p.k - l)
+        sum.inner = min(p.depth, p.end - l)
+        mode = tiles.TILE_ADD if l > 0 else tiles.TILE_STORE
+        if p.relu and l + p.depth >= p.k:
+            mode |= tiles.TILE_RELU
         a = <const real*>p.a + first_row * p.a_row + l * p.a_column
         if p.pack_a:
-            pack_a(a, p, end_row - first_row, sum.inner, packed_a)
+            pack_a(a, p, end_row - first_row, sum.inner, packed_a, a_row, sum.a_inner)
             a = packed_a
         j = first_column
         while j < end_column:
@@ -234,72 +274,77 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
             vectors = <int>rounded_up(columns, lanes)
             if p.packed_b != NULL:
                 sum.b_inner = vectors * lanes
-                b = <const real*>p.packed_b + j * p.k + l * sum.b_inner
+                b = <const real*>p.packed_b + j * p.depth
                 tile = p.tiles.tile[vectors]
             else:
                 sum.b_inner = p.b_row
                 b = <const real*>p.b + l * p.b_row + j
                 tile = p.tiles.tile[vectors] if columns % lanes == 0 else p.tiles.tile_exact[vectors]
+            bias = <const real*>p.bias + j if p.bias != NULL and l == 0 else NULL
             i = first_row
             while i < end_row:
                 rows = <int>min(<long>p.tiles.rows[vectors], end_row - i)
                 for m in range(rows):
                     a_rows[m] = a + (i - first_row + m) * a_row
                     y_rows[m] = <real*>p.y + (i + m) * p.y_row + j
-                tile(&sum, rows, a_rows, b, y_rows, columns, NULL, tiles.TILE_ADD if l > 0 else tiles.TILE_STORE)
+                tile(&sum, rows, a_rows, b, y_rows, columns, bias, mode)
                 i += rows
             j += strip
         l += p.depth
-        if l >= p.k:
+        if l >= p.end:
             return
 
 
-cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed) noexcept nogil:
+cdef inline long odd_lines(long n, size_t itemsize) noexcept nogil:
+    """The next odd number of cache lines, in numbers: rows so far apart do not throw each other out of the cache."""
+    cdef long line = 64 // <long>itemsize
+    return (rounded_up(n, line) | 1) * line
+
+
+cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed, long row, long column) noexcept nogil:
     """packed[i, l] = a[i, l]: the rows of a chunk, for one block."""
     cdef long i, l
     if p.a_row == 1:
-        p.tiles.transpose(depth, rows, a, p.a_column, packed, p.depth)
-        return
-    for l in range(depth):
+        for l in range(depth):
+            memcpy(packed + l * column, a + l * p.a_column, rows * sizeof(real))
+    elif p.a_column == 1:
         for i in range(rows):
-            packed[i * p.depth + l] = a[i * p.a_row + l * p.a_column]
+            memcpy(packed + i * row, a + i * p.a_row, depth * sizeof(real))
+    else:
+        for l in range(depth):
+            for i in range(rows):
+                packed[i * row + l] = a[i * p.a_row + l * p.a_column]
 
 
 cdef void pack_b_chunk_of(void* argument, long chunk) noexcept nogil:
     cdef product* job = <product*>argument
     if job.itemsize == sizeof(float):
-        pack_b_chunk(<float*>NULL, job, chunk)
+        pack_b(<float*>NULL, job, chunk, chunk + 1)
     else:
-        pack_b_chunk(<double*>NULL, job, chunk)
+        pack_b(<double*>NULL, job, chunk, chunk + 1)
 
 
-cdef void pack_b_chunk(const real* tag, product* p, long chunk) noexcept nogil:
-    cdef long blocks = max(1, (p.k + BLOCK_DEPTH - 1) // BLOCK_DEPTH)
-    cdef long strip = chunk // blocks, l = chunk % blocks * p.depth
-    pack_b(tag, p, strip, strip + 1, l, min(p.k, l + p.depth))
-
-
-cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip, long l, long end) noexcept nogil:
-    """packed[strip][l][j] = b[l, strip*width + j], with zeros behind the last column, for steps l to end."""
+cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip) noexcept nogil:
+    """packed[strip][l][j] = b[first + l, strip*width + j], with zeros behind the last column, for one block."""
     cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes
-    cdef long s, j, columns, step, first = l
+    cdef long s, j, l, columns, step, depth = p.end - p.first
     cdef const real* b
     cdef real* packed
     for s in range(first_strip, end_strip):
         columns = min(width, p.n - s * width)
         step = rounded_up(columns, lanes) * lanes  # the last strip may be narrower
-        packed = <real*>p.packed_b + s * width * p.k
-        b = <const real*>p.b + s * width * p.b_column
-        for l in range(first, end):
+        packed = <real*>p.packed_b + s * width * p.depth
+        b = <const real*>p.b + p.first * p.b_row + s * width * p.b_column
+        for l in range(depth):
             for j in range(columns, step):
                 packed[l * step + j] = 0
         if p.b_column == 1:
-            for l in range(first, end):
+            for l in range(depth):
                 memcpy(packed + l * step, b + l * p.b_row, columns * sizeof(real))
         elif p.b_row == 1:
-            p.tiles.transpose(columns, end - first, b + first, p.b_column, packed + first * step, step)
+            p.tiles.transpose(columns, depth, b, p.b_column, packed, step)
         else:
-            for l in range(first, end):
+            for l in range(depth):
                 for j in range(columns):
                     packed[l * step + j] = b[l * p.b_row + j * p.b_column]
 

@@ -14,7 +14,7 @@
 cdef enum:
     DEEP_SLOTS = 16
     DEEP_ROWS = 64  # of a, at most
-    DEEP_BLOCKS = 4  # of a slot, at least
+    DEEP_BLOCKS = 2  # of a slot, at least
 
 
 cdef bint is_deep(const product* p) noexcept nogil:
@@ -25,7 +25,10 @@ cdef bint is_deep(const product* p) noexcept nogil:
 cdef void multiply_deep(const real* tag, product* p) noexcept nogil:
     cdef long offsets[DEEP_SLOTS]
     cdef double weights[DEEP_SLOTS]
-    cdef long slot
+    cdef long slot, i, j
+    cdef real value
+    cdef real* y = <real*>p.y
+    cdef const real* bias = <const real*>p.bias
     cdef real* partial = <real*>pool.scratch(0, DEEP_SLOTS * p.m * p.n * sizeof(real))
     if partial == NULL:
         p.out_of_memory = True
@@ -36,6 +39,13 @@ cdef void multiply_deep(const real* tag, product* p) noexcept nogil:
         offsets[slot], weights[slot] = slot * p.m * p.n, 1
     p.tiles.weighted_sums(1, partial, 0, offsets, weights, DEEP_SLOTS, 1, p.m * p.n, partial, 0)
     p.tiles.transpose(p.n, p.m, partial, p.m, p.y, p.y_row)
+    if bias != NULL or p.relu:
+        for i in range(p.m):
+            for j in range(p.n):
+                value = y[i * p.y_row + j]
+                if bias != NULL:
+                    value += bias[j]
+                y[i * p.y_row + j] = 0 if p.relu and value < 0 else value
     pool.scratch_done(0)
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from libc.math cimport sqrt
 from libc.string cimport memset
 
-from ..cpu cimport pool, tiles, vector_loops
+from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.views cimport view, view_of
 from . import reference
 
@@ -63,7 +63,7 @@ def channel_forward(x, w, b, eps):
     if x.size == 0:
         return reference.channel_forward(x, w, b, eps)
     x, back = _channels_last(x)
-    y = np.empty(x.shape, x.dtype)
+    y = buffers.empty(x.shape, x.dtype)
     cdef list alive = begin(&t, None, x, y)
     m, v = np.empty(t.channels), np.empty(t.channels)
     cdef double[::1] means = m, variances = v
@@ -83,7 +83,7 @@ def channel_backward(dy, x, m, v, w, eps):
     if x.size == 0:
         return reference.channel_backward(dy, x, m, v, w, eps)
     (dy, _), (x, back) = _channels_last(dy), _channels_last(x)
-    dx = np.empty(x.shape, x.dtype)
+    dx = buffers.empty(x.shape, x.dtype)
     cdef list alive = begin(&t, dy, x, dx)
     alive[1].reshape(-1, t.channels)[...] = m
     with nogil:

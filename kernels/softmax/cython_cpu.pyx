@@ -16,7 +16,7 @@ Every row is one thread's work, so the number of threads does not change a bit o
 
 import numpy as np
 
-from ..cpu cimport vector_loops, pool
+from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -54,7 +54,7 @@ cdef _run(dy, x, bint logarithm):
     cdef view v_dy, v_x, v_out
     cdef rows_of_scores r
     x = np.ascontiguousarray(x)
-    out = np.empty(x.shape, x.dtype)
+    out = buffers.empty(x.shape, x.dtype)
     x, out = view_of(x, &v_x), view_of(out, &v_out)
     r.dy, r.x, r.out = NULL, v_x.data, v_out.data
     if dy is not None:

@@ -48,20 +48,25 @@ class Conv2d(Function):
 
 
 class Conv2dInputGrad(Function):
-    """dx of conv2d: linear in dy and in w."""
+    """dx of conv2d: linear in dy and in w. The layer that computes forward what this is (b: one number a channel)."""
 
     def __init__(self, input_size, **geometry):
         self.input_size, self.geometry = input_size, geometry
 
-    def forward(self, dy, w):
-        return kernels.conv2d.input_grad(dy, w, self.input_size, **self.geometry)
+    def forward(self, dy, w, b=None):
+        dx = kernels.conv2d.input_grad(dy, w, self.input_size, **self.geometry)
+        if b is not None:
+            dx += b.reshape(1, -1, 1, 1)
+        return dx
 
     def backward(self, ddx, inputs, output):
-        dy, w = inputs
+        dy, w = inputs[:2]
         # dx is read from dy and w exactly as x is read into y, so ddx stands where x stood
         ddy = conv2d(ddx, w, **self.geometry) if self.needs(0) else None
         dw = conv2d_weight_grad(ddx, dy, w.shape[2:], **self.geometry) if self.needs(1) else None
-        return ddy, dw
+        if len(inputs) == 2:
+            return ddy, dw
+        return ddy, dw, channel_sum(ddx) if self.needs(2) else None
 
 
 class Conv2dWeightGrad(Function):
@@ -247,6 +252,11 @@ def conv_transpose2d(
             "conv_transpose2d: x must be (N, C, H, W) and w (C, K/groups, R, S) with one C, "
             f"got {tuple(x.shape)} and {tuple(w.shape)}"
         )
+    channels = w.shape[1] * groups
+    if b is not None and (b.shape != (channels,) or b.dtype != x.dtype):
+        raise ValueError(
+            f"conv_transpose2d: b must be ({channels},) of dtype {x.dtype}, got {tuple(b.shape)} of {b.dtype}"
+        )
     steps, borders = pair(stride, "stride", 1), pair(padding, "padding")
     spreads, extra = pair(dilation, "dilation", 1), pair(output_padding, "output_padding")
     size = []
@@ -259,12 +269,13 @@ def conv_transpose2d(
     if min(size) < 1:
         raise ValueError(f"conv_transpose2d: the output would have size {tuple(size)}; padding {padding} is too large")
     if extra[0] < steps[0] and extra[1] < steps[1]:
-        y = conv2d_input_grad(x, w, tuple(size), stride, padding, dilation, groups)
-    else:  # no conv2d has such an output: all places where a window reaches, cut or filled with zeros
-        whole = [n - more + 2 * border for n, more, border in zip(size, extra, borders)]
-        y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
-        (top, left), (below, right) = borders, (more - border for more, border in zip(extra, borders))
-        y = pad(y, (-left, right, -top, below))
+        operation = Conv2dInputGrad(tuple(size), stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return operation(x, w) if b is None else operation(x, w, b)
+    # no conv2d has such an output: all places where a window reaches, cut or filled with zeros
+    whole = [n - more + 2 * border for n, more, border in zip(size, extra, borders)]
+    y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
+    (top, left), (below, right) = borders, (more - border for more, border in zip(extra, borders))
+    y = pad(y, (-left, right, -top, below))
     return y if b is None else add(y, reshape(b, (1, -1, 1, 1)))
 
 

@@ -8,6 +8,9 @@ The three one after the other write z, the largest array of a network, to memory
 The kernel pools each part of z while it is in the cache and keeps one byte for each y instead: see
 ``kernels/conv2d_relu_pool``.
 
+A dense layer and ReLU, y = relu(x @ w.T + b): the bias is what the product's sums start with, and ReLU is done before
+they are stored.
+
 Nearest upsampling by 2 and a 3 x 3 convolution:
 
     y = conv2d(interpolate(x, scale_factor=2), w, b, padding=1)
@@ -24,21 +27,24 @@ work. Source: Shi, Caballero, Theis et al., Is the deconvolution layer the same 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.activation import ReluGrad
 from minidl.functional.channels import channel_sum
 from minidl.functional.conv import conv2d, conv2d_input_grad, conv2d_weight_grad, conv_transpose2d
 from minidl.functional.elementwise import namespace
+from minidl.functional.linear import check_linear, matmul, rows_of
 from minidl.functional.pool import MaxScatter
 from minidl.functional.resize import interpolate
-from minidl.functional.shape import permute, squeeze, unsqueeze
+from minidl.functional.shape import permute, reshape, squeeze, unsqueeze
 from minidl.kernels import pair
 
-__all__ = ["conv2d_relu_pool", "upsample_conv2d"]
+__all__ = ["conv2d_relu_pool", "linear_relu", "upsample_conv2d"]
 
 Size = int | tuple[int, int]
 
@@ -128,12 +134,60 @@ def conv2d_relu_pool(
     return operation(x, w) if b is None else operation(x, w, b)
 
 
-# Row r: which of the three taps of w the tap r of the transposed convolution is the sum of.
-FOLD = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+class LinearRelu(Function):
+    """y[n, k] = max(0, sum_c x[n, c] * w[k, c] + b[k])."""
+
+    saves_output = True
+
+    def forward(self, x, w, b=None):
+        return kernels.matmul.linear(x, w, b, relu=True)  # (N, K)
+
+    def backward(self, dy, inputs, output):
+        x, w = inputs[:2]
+        dz = ReluGrad()(dy, output)
+        # dx = dz w, dw = dz^T x, db = sum_n dz[n]
+        dx = matmul(dz, w) if self.needs(0) else None  # (N, C)
+        dw = matmul(dz.swapaxes(0, 1), x) if self.needs(1) else None  # (K, C)
+        if len(inputs) == 2:
+            return dx, dw
+        return dx, dw, channel_sum(dz) if self.needs(2) else None
+
+
+def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
+    """relu(linear(x, w, b)) in one pass.
+
+    y[..., k] = max(0, sum_c x[..., c] * w[k, c] + b[k])
+
+    Parameters
+    ----------
+    x : (..., C)
+    w : (K, C)
+    b : (K,), optional
+
+    Returns
+    -------
+    (..., K)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.linear_relu(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0], [-1.0, 0.0]]))
+    tensor([11.,  0.])
+    """
+    check_linear(x, w, b, "linear_relu")
+    rows = rows_of(x)
+    y = LinearRelu()(rows, w) if b is None else LinearRelu()(rows, w, b)
+    return y if x.ndim == 2 else reshape(y, (*x.shape[:-1], w.shape[0]))
+
+
+# Row r: which of the three taps of w the tap r of the transposed convolution is the sum of; for both axes at once,
+# FOLD[(r, s), (t, u)] = FOLD_ROWS[r, t] * FOLD_ROWS[s, u].
+FOLD_ROWS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+FOLD = np.kron(FOLD_ROWS, FOLD_ROWS)
 
 
 class FoldTaps(Function):
-    """v[k,c,r,s] = sum_t,u fold[r,t] * fold[s,u] * w[k,c,t,u]; its adjoint is the same with the transposed matrix."""
+    """v[k,c,(r,s)] = sum_(t,u) fold[(r,s),(t,u)] * w[k,c,(t,u)]; its adjoint is the same with the transposed matrix."""
 
     saves_inputs = False
 
@@ -142,11 +196,9 @@ class FoldTaps(Function):
 
     def forward(self, w):
         fold = namespace(w).asarray(self.fold, dtype=w.dtype)
-        # (K, C, t, u) -> (K*C*t, u) -> (K, C, t, s) -> (K, C, s, t) -> (K, C, s, r) -> (K, C, r, s)
-        v = kernels.matmul.forward(w.reshape(-1, w.shape[3]), fold.T).reshape(*w.shape[:3], len(fold))
-        v = v.swapaxes(2, 3)
-        v = kernels.matmul.forward(v.reshape(-1, v.shape[3]), fold.T).reshape(*v.shape[:3], len(fold))
-        return v.swapaxes(2, 3)
+        size = math.isqrt(len(fold))
+        v = kernels.matmul.forward(w.reshape(-1, fold.shape[1]), fold.T)  # (K*C, (t, u)) -> (K*C, (r, s))
+        return v.reshape(*w.shape[:2], size, size)
 
     def backward(self, dv, inputs, output):
         return FoldTaps(self.fold.T)(dv)

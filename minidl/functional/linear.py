@@ -7,8 +7,8 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
+from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import mul
-from minidl.functional.reduce import sum
 from minidl.functional.shape import reshape, unsqueeze
 
 __all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
@@ -44,7 +44,7 @@ class Linear(Function):
         dw = matmul(_swap_last(dy), x) if self.needs(1) else None  # (K, C)
         if len(inputs) == 2:
             return dx, dw
-        return dx, dw, sum(dy, 0) if self.needs(2) else None
+        return dx, dw, channel_sum(dy) if self.needs(2) else None
 
 
 def _swap_last(x: Any) -> Any:
@@ -141,19 +141,29 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     >>> F.linear(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0]]), minidl.tensor([0.5]))
     tensor([11.5])
     """
+    check_linear(x, w, b, "linear")
+    rows = rows_of(x)
+    y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
+    return y if rows is x else reshape(y, (*x.shape[:-1], w.shape[0]))
+
+
+def check_linear(x: Any, w: Any, b: Any, name: str) -> None:
+    """Raise what is wrong with the arguments of the operation `name`."""
     shape, w_shape, dtype = x.shape, w.shape, w.dtype
     if len(w_shape) != 2 or not shape or shape[-1] != w_shape[1]:
         raise ValueError(
-            f"linear: x must be (..., C) and w (K, C) with one C, got x {tuple(shape)} and w {tuple(w_shape)}"
+            f"{name}: x must be (..., C) and w (K, C) with one C, got x {tuple(shape)} and w {tuple(w_shape)}"
         )
     if x.dtype != dtype:
         raise TypeError(
-            f"linear: x must have the dtype of w, {dtype}, got {x.dtype}; convert with x.astype({str(dtype)!r})"
+            f"{name}: x must have the dtype of w, {dtype}, got {x.dtype}; convert with x.astype({str(dtype)!r})"
         )
     if b is not None and b.shape != w_shape[:1]:
-        raise ValueError(f"linear: b must be ({w_shape[0]},) for w {tuple(w_shape)}, got {tuple(b.shape)}")
+        raise ValueError(f"{name}: b must be ({w_shape[0]},) for w {tuple(w_shape)}, got {tuple(b.shape)}")
     if b is not None and b.dtype != dtype:
-        raise TypeError(f"linear: b must have the dtype of w, {dtype}, got {b.dtype}")
-    rows = x if len(shape) == 2 else reshape(x, (math.prod(shape[:-1]), shape[-1]))
-    y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
-    return y if len(shape) == 2 else reshape(y, (*shape[:-1], w_shape[0]))
+        raise TypeError(f"{name}: b must have the dtype of w, {dtype}, got {b.dtype}")
+
+
+def rows_of(x: Any) -> Any:
+    """(..., C) as (N, C)."""
+    return x if x.ndim == 2 else reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))

@@ -16,6 +16,7 @@ from minidl import functional as F
 from minidl.kernels import conv2d_relu_pool
 from minidl.nn.activation import ReLU
 from minidl.nn.conv import Conv2d
+from minidl.nn.linear import Linear
 from minidl.nn.module import Module
 from minidl.nn.pool import MaxPool2d
 from minidl.nn.resize import Upsample
@@ -83,6 +84,10 @@ def _conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d, x: Any) -> Any:
     return F.conv2d_relu_pool(x, conv.weight, conv.bias, pool.kernel_size, *geometry)
 
 
+def _linear_relu(linear: Linear, relu: ReLU, x: Any) -> Any:
+    return F.linear_relu(x, linear.weight, linear.bias)
+
+
 def _fits_upsample_conv(upsample: Upsample, conv: Conv2d) -> bool:
     """Nearest, by 2, and windows of 3 x 3 that see the same size."""
     return (
@@ -103,6 +108,7 @@ def _upsample_conv(upsample: Upsample, conv: Conv2d, x: Any) -> Any:
 NEIGHBOURS = (
     Neighbours((Conv2d, ReLU, MaxPool2d), _fits_conv_relu_pool, _conv_relu_pool),
     Neighbours((Conv2d, ReLU), _fits_conv_relu, _conv_relu),
+    Neighbours((Linear, ReLU), lambda linear, relu: True, _linear_relu),
     Neighbours((Upsample, Conv2d), _fits_upsample_conv, _upsample_conv),
 )
 _ROWS = {first: [row for row in NEIGHBOURS if row.types[0] is first] for first in {row.types[0] for row in NEIGHBOURS}}

@@ -93,6 +93,10 @@ NETWORK_SHAPES = {
     "stride above kernel": ((2, 40, 50, 60), (8, 40, 2, 2), {"stride": 5}, 2),
     "depthwise": ((2, 40, 40, 60), (40, 1, 3, 3), {"padding": 1, "groups": 40}, 2),
     "groups": ((2, 40, 40, 60), (80, 20, 3, 3), {"padding": 1, "groups": 2}, 2),
+    "several images a unit": ((43, 24, 6, 6), (40, 24, 3, 3), {}, 1),
+    "several images a unit, swept": ((21, 40, 7, 7), (24, 40, 3, 3), {"padding": 1}, 3),
+    "several images a unit, phases": ((30, 40, 9, 8), (40, 40, 3, 3), {"stride": (2, 1), "padding": 1}, 2),
+    "several images a unit, one input channel": ((26, 1, 12, 12), (32, 1, 3, 3), {}, 2),
 }
 
 

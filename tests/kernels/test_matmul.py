@@ -32,7 +32,8 @@ def test_matrices(backend, dtype, m, k, n, orders, seed):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("transposed", ["", "a", "b", "ab"])
 @pytest.mark.parametrize(
-    "shape", [(300, 700, 520), (1, 600, 200), (200, 600, 1), (65, 64, 4096), (7, 1000, 65), (33, 17001, 70)]
+    "shape",
+    [(300, 700, 520), (1, 600, 200), (200, 600, 1), (65, 64, 4096), (7, 1000, 65), (33, 17001, 70), (70, 1100, 300)],
 )
 def test_larger_than_one_block(backend, dtype, transposed, shape):
     if "naive" in backend and np.prod(shape) > 1e8:
@@ -100,3 +101,46 @@ def test_bad_arguments(a, b, error, words):
     with pytest.raises(error) as caught:
         kernels.matmul.forward(a, b)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", [name for name in ("reference", "cython") if name in ("reference", *BACKENDS)])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(3, 4, 5), (32, 1600, 64), (1, 0, 7), (0, 3, 2), (70, 1100, 300), (33, 17001, 70), (200, 5, 19)]
+)
+def test_linear(backend, dtype, relu, bias, shape):
+    n, c, k = shape
+    x, w = arrays_of((n, c), dtype, 7), arrays_of((k, c), dtype, 8)
+    b = arrays_of((k,), dtype, 9) if bias else None
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.matmul.linear(x, w, b, relu)
+        np.testing.assert_array_equal(kernels.matmul.linear(x, w, b, relu), y)
+    exact_x, exact_w, exact_b = x.astype("f8"), w.astype("f8"), b.astype("f8") if bias else np.zeros(k)
+    z = exact_x @ exact_w.T + exact_b
+    magnitude = np.abs(exact_x) @ np.abs(exact_w).T + np.abs(exact_b)
+    assert_close(y, np.maximum(z, 0) if relu else z, magnitude, c + 1, x.dtype, f"{shape}")
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 20), (3, 17000, 20)])
+def test_linear_does_not_hide_nan(shape):
+    n, c, k = shape
+    x, w = np.ones((n, c), np.float32), -np.ones((k, c), np.float32)
+    x[1, c - 1] = np.nan
+    y = kernels.matmul.linear(x, w, None, relu=True)
+    assert np.isnan(y[1]).all() and (y[[0, 2]] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((np.ones((2, 3)), np.ones((4, 2))), ValueError, "as many columns"),
+        ((np.ones((2, 3)), np.ones((4, 3)), np.ones(3)), ValueError, "4 rows"),
+        ((np.ones((2, 3)), np.ones((4, 3), "f4")), TypeError, "dtype"),
+        ((np.ones(3), np.ones((4, 3))), ValueError, "dimension"),
+    ],
+)
+def test_linear_says_what_is_wrong(arguments, error, words):
+    with pytest.raises(error, match=words):
+        kernels.matmul.linear(*arguments)

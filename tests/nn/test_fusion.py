@@ -100,6 +100,28 @@ def test_upsampling_before_a_convolution(name, monkeypatch):
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(40,), (7, 40), (3, 5, 40)])
+def test_dense_layer_and_relu(bias, shape, monkeypatch):
+    model, seen = nn.Sequential(nn.Linear(40, 33, bias=bias), nn.ReLU(), nn.Linear(33, 3)).double(), calls(monkeypatch)
+    x = np.random.default_rng(3).standard_normal(shape)
+    together, apart = run(model, x, True), run(model, x, False)
+    assert seen == [["Linear", "ReLU"]]
+    for actual, expected in zip(together, apart, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_second_derivatives_of_a_dense_layer_and_relu():
+    random = np.random.default_rng(0)
+    x, w, b = (minidl.Tensor(random.standard_normal(shape), requires_grad=True) for shape in ((4, 3), (5, 3), 5))
+
+    def smooth(x, w, b):
+        return fused.linear_relu(x * x, w, b)
+
+    assert minidl.gradcheck(smooth, [x, w, b])
+    assert minidl.gradgradcheck(smooth, [x, w, b])
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_hooks_see_every_module(place, monkeypatch):
     layers, seen, shapes = CONV_RELU_POOL["valid"](), calls(monkeypatch), []

@@ -26,8 +26,17 @@ def upsample_conv(x: tuple[int, ...], w: tuple[int, ...]) -> Operation:
     return Operation("upsample_conv2d", [normal(*x), normal(*w), normal(w[0])], expected, torch=None)
 
 
+def dense_relu(*x: int, k: int) -> Operation:
+    def expected(x, w, b):
+        return np.maximum(np.einsum("...c,kc->...k", x, w) + b, 0)
+
+    return Operation("linear_relu", [normal(*x), normal(k, x[-1]), normal(k)], expected, torch=None)
+
+
 OPERATIONS = [
     conv_relu_pool((2, 2, 5, 6), (3, 2, 2, 3), (2, 2)),
     conv_relu_pool((1, 4, 5, 4), (6, 2, 3, 3), (1, 1), padding=(1, 1), stride=(2, 1), groups=2),
+    dense_relu(3, 4, k=5),
+    dense_relu(2, 3, 4, k=2),
     upsample_conv((2, 2, 2, 3), (3, 2, 3, 3)),
 ]
