@@ -102,6 +102,6 @@ RECIPE = MotionClassifier(
     lr=0.001,
     batch_size=32,
     epochs=8,
-    expected="",
+    expected="accuracy 0.99; one frame alone 0.13",
     minutes=1,
 )
