@@ -175,7 +175,7 @@ def test_the_character_model_learns_its_verse_and_writes_it(verses, tmp_path):
     _, text = recipe.datasets(verses)
     assert "to be or not to be" in char_lstm.write(model, text, "to b", 60, temperature=0.1)
     hot, cold = (char_lstm.write(model, text, "t", 200, temperature) for temperature in (5.0, 0.1))
-    assert len(set(hot)) > len(set(cold))
+    assert hot.count("question") < cold.count("question")
     with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
         char_lstm.write(model, text, "t", 3, temperature=0)
 

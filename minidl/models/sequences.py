@@ -48,7 +48,7 @@ class CharLSTM(nn.Module):
         The probability with which a number of the state is dropped, in training, on its way to the prediction.
     """
 
-    def __init__(self, classes: int, hidden_size: int = 256, dropout: float = 0.0):
+    def __init__(self, classes: int = 65, hidden_size: int = 256, dropout: float = 0.0):
         super().__init__()
         self.lstm = nn.LSTM(classes, hidden_size, batch_first=True)
         self.dropout = nn.Dropout(dropout)

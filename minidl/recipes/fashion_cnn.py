@@ -15,7 +15,7 @@ RECIPE = ImageClassifier(
     batch_size=32,
     epochs=8,
     schedule=cosine,
-    expected="accuracy 0.895-0.910",
+    expected="no full run measured yet",
     minutes=1.2,
     bright_on_dark=True,
 )

@@ -8,6 +8,6 @@ RECIPE = dataclasses.replace(
     mnist_rnn.RECIPE,
     name="mnist-gru",
     network_options={"hidden_size": 128, "cell": "gru"},
-    expected="accuracy 0.98-0.99",
+    expected="no full run measured yet",
     minutes=1.0,
 )
