@@ -207,10 +207,10 @@ assert x.grad == 12
 #
 # minidl works the same way. A `Tensor` is your `Value`. Each small step is a **Function**, which holds a formula
 # (`forward`) and the rule of its gradient (`backward`). The multiplication is
-# [minidl/functional/elementwise.py](../minidl/functional/elementwise.py) `Mul`:
+# [minidl/functional/arithmetic.py](../minidl/functional/arithmetic.py) `Mul`:
 
 # %%
-show_lines("minidl/functional/elementwise.py", "Mul")
+show_lines("minidl/functional/arithmetic.py", "Mul")
 
 # %% [markdown]
 # The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number

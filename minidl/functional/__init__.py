@@ -5,9 +5,13 @@ programs call, whose docstring gives the formula, the shapes and the source.
 """
 
 from minidl.functional.activation import *
+from minidl.functional.arithmetic import *
 from minidl.functional.attention import *
 from minidl.functional.channels import *
+from minidl.functional.choice import *
+from minidl.functional.comparison import *
 from minidl.functional.conv import *
+from minidl.functional.conversion import *
 from minidl.functional.creation import *
 from minidl.functional.dropout import *
 from minidl.functional.einstein import *

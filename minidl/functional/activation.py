@@ -7,7 +7,9 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
-from minidl.functional.elementwise import as_array, erf, exp, namespace, where
+from minidl.functional.choice import where
+from minidl.functional.elementwise import erf, exp
+from minidl.functional.operands import as_array, namespace
 from minidl.functional.reduce import normalize_axes
 
 __all__ = [

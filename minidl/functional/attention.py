@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from minidl.functional.activation import softmax
+from minidl.functional.choice import where
+from minidl.functional.conversion import astype
 from minidl.functional.dropout import dropout
-from minidl.functional.elementwise import astype, data_of, namespace, where
 from minidl.functional.linear import matmul
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.shape import swapaxes
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]

@@ -16,8 +16,8 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function
+from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
-from minidl.functional.elementwise import add
 from minidl.functional.shape import pad, reshape, squeeze, unsqueeze
 from minidl.kernels import pair
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from minidl import kernels, random
 from minidl.autograd import Function, Tensor
-from minidl.functional.elementwise import as_array, mul, namespace
+from minidl.functional.arithmetic import mul
+from minidl.functional.operands import as_array, namespace
 
 __all__ = ["dropout", "dropout2d"]
 

@@ -6,8 +6,8 @@ import string
 from typing import Any
 
 from minidl.autograd import Function
-from minidl.functional.elementwise import namespace
 from minidl.functional.indexing import Index
+from minidl.functional.operands import namespace
 from minidl.functional.reduce import broadcast_to
 from minidl.functional.shape import permute, reshape
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.autograd import Tensor
-from minidl.functional.elementwise import where
+from minidl.functional.choice import where
 from minidl.functional.indexing import index
 
 __all__ = ["embedding"]

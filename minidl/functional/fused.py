@@ -37,8 +37,8 @@ from minidl.autograd import Function, Tensor
 from minidl.functional.activation import ReluGrad
 from minidl.functional.channels import channel_sum
 from minidl.functional.conv import conv2d, conv2d_input_grad, conv2d_weight_grad, conv_transpose2d
-from minidl.functional.elementwise import namespace
 from minidl.functional.linear import check_linear, matmul, rows_of
+from minidl.functional.operands import namespace
 from minidl.functional.pool import MaxScatter
 from minidl.functional.resize import interpolate
 from minidl.functional.shape import permute, reshape, squeeze, unsqueeze

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
-from minidl.functional.elementwise import data_of, namespace, where
+from minidl.functional.choice import where
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import ValuesAndIndices, broadcast_to, normalize_axes
 from minidl.functional.shape import reshape
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
+from minidl.functional.arithmetic import mul
 from minidl.functional.channels import channel_sum
-from minidl.functional.elementwise import mul
 from minidl.functional.shape import reshape, unsqueeze
 
 __all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]

@@ -13,8 +13,11 @@ import numpy as np
 from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import SoftmaxGrad, log_sigmoid, log_softmax, softmax
-from minidl.functional.elementwise import abs, exp, log, maximum, namespace, sqrt, square, where
+from minidl.functional.arithmetic import maximum
+from minidl.functional.choice import where
+from minidl.functional.elementwise import abs, exp, log, sqrt, square
 from minidl.functional.indexing import Index
+from minidl.functional.operands import namespace
 from minidl.functional.reduce import broadcast_to, mean, sum
 from minidl.functional.shape import movedim, reshape, unsqueeze
 

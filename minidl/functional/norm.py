@@ -15,8 +15,9 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.arithmetic import add, mul, sub
 from minidl.functional.channels import channel_sum
-from minidl.functional.elementwise import add, mul, rsqrt, square, sub
+from minidl.functional.elementwise import rsqrt, square
 from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape
 

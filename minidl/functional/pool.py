@@ -12,7 +12,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.elementwise import namespace
+from minidl.functional.operands import namespace
 from minidl.functional.reduce import mean
 from minidl.functional.shape import squeeze, stack, unsqueeze
 from minidl.kernels import pair

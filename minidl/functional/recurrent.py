@@ -12,8 +12,9 @@ from typing import Any
 from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import relu, sigmoid
-from minidl.functional.elementwise import namespace, tanh
+from minidl.functional.elementwise import tanh
 from minidl.functional.linear import linear
+from minidl.functional.operands import namespace
 from minidl.functional.shape import chunk
 
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]

@@ -13,7 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, tensor_method
-from minidl.functional.elementwise import abs, data_of, exp, maximum, minimum, namespace, sign, sqrt, unrecorded, where
+from minidl.functional.arithmetic import maximum, minimum
+from minidl.functional.choice import where
+from minidl.functional.elementwise import abs, exp, sign, sqrt
+from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "norm",

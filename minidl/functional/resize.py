@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.functional.elementwise import namespace
 from minidl.functional.indexing import index_select
+from minidl.functional.operands import namespace
 
 __all__ = ["interpolate"]
 

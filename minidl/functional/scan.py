@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.elementwise import data_of, namespace
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import Axes, normalize_axes, with_reduced_axes
 from minidl.functional.shape import flip, stack
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.elementwise import data_of, namespace, where
+from minidl.functional.choice import where
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import broadcast_to, normalize_axes
 
 __all__ = [

@@ -1,0 +1,239 @@
+"""Arithmetic of two numbers: the operators of Tensor, in place and not, and the larger and smaller of two.
+
+Shapes broadcast as in NumPy. Of two dtypes the wider counts, but as in PyTorch integers never widen a float, a Python
+number promotes nothing, and integers that need be floats become float32 (arrays promote as in NumPy). The derivatives
+are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
+from minidl.functional.choice import where
+from minidl.functional.elementwise import floor, log
+from minidl.functional.operands import data_of, namespace, unrecorded
+
+__all__ = ["add", "div", "floor_divide", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
+
+
+class Add(Function):
+    """y = x1 + x2."""
+
+    saves_inputs = False
+
+    def forward(self, x1, x2):
+        return x1 + x2
+
+    def backward(self, dy, inputs, output):
+        # dy/dx1 = 1, dy/dx2 = 1
+        return dy, dy
+
+
+class Sub(Function):
+    """y = x1 - x2."""
+
+    saves_inputs = False
+
+    def forward(self, x1, x2):
+        return x1 - x2
+
+    def backward(self, dy, inputs, output):
+        # dy/dx1 = 1, dy/dx2 = -1
+        return dy, -dy if self.needs(1) else None
+
+
+class Mul(Function):
+    """y = x1 * x2."""
+
+    def forward(self, x1, x2):
+        return x1 * x2
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        # dy/dx1 = x2, dy/dx2 = x1
+        return dy * x2 if self.needs(0) else None, dy * x1 if self.needs(1) else None
+
+
+class Div(Function):
+    """y = x1 / x2."""
+
+    def forward(self, x1, x2):
+        return x1 / x2
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2
+        return dy / x2 if self.needs(0) else None, -dy * x1 / (x2 * x2) if self.needs(1) else None
+
+
+class Pow(Function):
+    """y = x1 ** x2."""
+
+    def forward(self, x1, x2):
+        return x1**x2
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        dx1 = dx2 = None
+        if self.needs(0):
+            # dy/dx1 = x2 * x1^(x2 - 1), and 0 where x2 = 0, also at x1 = 0
+            constant = not hasattr(x2, "shape")
+            exponent = x2 - 1 if constant else where(x2 == 0, 0, x2 - 1)
+            dx1 = dy * (x2 * x1**exponent) if not (constant and x2 == 0) else dy * 0
+        if self.needs(1):
+            # dy/dx2 = x1^x2 * log(x1), and 0 at x1 = 0 where x2 >= 0
+            zero = (x1 == 0) & (x2 >= 0)
+            dx2 = dy * where(zero, 0, x1**x2 * log(where(zero, 1, x1)))
+        return dx1, dx2
+
+
+class Maximum(Function):
+    """y = max(x1, x2); NaN if either is."""
+
+    def forward(self, x1, x2):
+        return namespace(x1, x2).maximum(x1, x2)
+
+    def backward(self, dy, inputs, output):
+        # all of dy goes to the larger one, half to each where they are equal, all to both where one is NaN
+        x1, x2 = inputs
+        return dy * _share(x1 < x2, x1 == x2, dy), dy * _share(x2 < x1, x1 == x2, dy)
+
+
+class Minimum(Function):
+    """y = min(x1, x2); NaN if either is."""
+
+    def forward(self, x1, x2):
+        return namespace(x1, x2).minimum(x1, x2)
+
+    def backward(self, dy, inputs, output):
+        # all of dy goes to the smaller one, half to each where they are equal, all to both where one is NaN
+        x1, x2 = inputs
+        return dy * _share(x1 > x2, x1 == x2, dy), dy * _share(x2 > x1, x1 == x2, dy)
+
+
+def _share(loses: Any, ties: Any, dy: Any) -> Any:
+    """0 where it `loses`, 1/2 where it `ties`, 1 elsewhere, in the dtype of dy: a constant, so an array."""
+    loses, ties = data_of(loses), data_of(ties)
+    return 1 - loses.astype(dy.dtype) - ties.astype(dy.dtype) / 2
+
+
+class Remainder(Function):
+    """y = x1 - floor(x1 / x2) * x2, with the sign of x2 as in Python."""
+
+    def forward(self, x1, x2):
+        return x1 % x2
+
+    def backward(self, dy, inputs, output):
+        # dy/dx1 = 1, dy/dx2 = -floor(x1 / x2)
+        x1, x2 = inputs
+        return dy, -dy * floor(x1 / x2) if self.needs(1) else None
+
+
+@tensor_method("__add__", "__radd__", "add")
+def add(x1: Any, x2: Any) -> Any:
+    """x1 + x2.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0]) + 1
+    tensor([2., 3.])
+    """
+    return Add()(x1, x2)
+
+
+@tensor_method("__sub__", "sub")
+def sub(x1: Any, x2: Any) -> Any:
+    """x1 - x2."""
+    return Sub()(x1, x2)
+
+
+@tensor_method("__mul__", "__rmul__", "mul")
+def mul(x1: Any, x2: Any) -> Any:
+    """x1 * x2, number by number."""
+    return Mul()(x1, x2)
+
+
+@tensor_method("__truediv__", "div")
+def div(x1: Any, x2: Any) -> Any:
+    """x1 / x2."""
+    return Div()(x1, x2)
+
+
+@tensor_method("__pow__", "pow")
+def pow(x1: Any, x2: Any) -> Any:
+    """x1 ** x2."""
+    return Pow()(x1, x2)
+
+
+@tensor_method("__mod__", "remainder")
+def remainder(x1: Any, x2: Any) -> Any:
+    """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
+    return Remainder()(x1, x2)
+
+
+@tensor_method("__floordiv__", "floor_divide")
+def floor_divide(x1: Any, x2: Any) -> Any:
+    """floor(x1 / x2); its gradient is 0."""
+    return unrecorded(lambda x1, x2: x1 // x2, x1, x2)
+
+
+@tensor_method("maximum")
+def maximum(x1: Any, x2: Any) -> Any:
+    """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    return Maximum()(x1, x2)
+
+
+@tensor_method("minimum")
+def minimum(x1: Any, x2: Any) -> Any:
+    """The smaller of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    return Minimum()(x1, x2)
+
+
+tensor_method("__rsub__")(lambda x2, x1: Sub()(x1, x2))
+tensor_method("__rtruediv__")(lambda x2, x1: Div()(x1, x2))
+tensor_method("__rpow__")(lambda x2, x1: Pow()(x1, x2))
+tensor_method("__rmod__")(lambda x2, x1: Remainder()(x1, x2))
+tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
+
+
+KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed in place may not need a higher one
+
+
+def _in_place(name: str, operation: Any) -> None:
+    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to.
+
+    A recorded change is refused where another tensor shares the memory, for that one would not see it.
+    """
+
+    def method(self: Tensor, other: Any, alpha: float = 1) -> Tensor:
+        if alpha != 1:
+            other = other * alpha
+        needs_grad = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
+        result = operation(self, other)
+        if result.shape != self.shape:
+            raise ValueError(
+                f"{name}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
+            )
+        if KINDS[result.dtype.kind] > KINDS[self.dtype.kind]:
+            raise TypeError(f"{name}: the result is {result.dtype}, which a tensor of {self.dtype} can't hold")
+        if not (needs_grad and is_grad_enabled()) or self.is_leaf and self.requires_grad:
+            return self.assign_(result)  # which refuses a leaf that requires grad
+        if self.shares_memory():
+            raise RuntimeError(
+                f"{name} in place would be lost on the tensors that this one is a view of, or that are views of it; "
+                "write x = x + y instead of x += y, or change x inside `with minidl.no_grad():`"
+            )
+        if result.dtype != self.dtype:
+            result = result.astype(self.dtype)
+        self.data, self.origin, self.version = result.data, result.origin, result.version
+        self.requires_grad = True
+        return self
+
+    tensor_method(f"__i{name}__")(method)
+    tensor_method(f"{'div' if name == 'truediv' else name}_")(method)
+
+
+for _name, _operation in (("add", add), ("sub", sub), ("mul", mul), ("truediv", div)):
+    _in_place(_name, _operation)

@@ -1,0 +1,74 @@
+"""One value or another, number by number: where, clip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd import Function, tensor_method
+from minidl.functional.operands import namespace, recordable, unrecorded
+
+__all__ = ["clamp", "clip", "where"]
+
+
+class Where(Function):
+    """y = x1 where the condition holds, x2 elsewhere."""
+
+    saves_inputs, watches_inputs = False, True
+
+    def forward(self, condition, x1, x2):
+        self.saved = condition
+        return namespace(condition, x1, x2).where(condition, x1, x2)
+
+    def backward(self, dy, inputs, output):
+        condition = self.saved
+        return None, where(condition, dy, 0), where(condition, 0, dy)
+
+
+class Clip(Function):
+    """y = min(max(x, low), high)."""
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def forward(self, x):
+        return namespace(x).clip(x, self.low, self.high)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 where low <= x <= high, else 0
+        x = inputs[0]
+        inside = x == x  # all but NaN
+        if self.low is not None:
+            inside = inside & (x >= self.low)
+        if self.high is not None:
+            inside = inside & (x <= self.high)
+        return where(inside, dy, 0)
+
+
+@tensor_method()
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """x1 where `condition` is true, x2 elsewhere; all three broadcast.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([-1.0, 2.0])
+    >>> minidl.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
+    if not recordable(x1, x2):
+        return unrecorded(namespace(condition, x1, x2).where, condition, x1, x2)
+    return Where()(condition, x1, x2)
+
+
+@tensor_method("clip", "clamp")
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    if min is None and max is None:
+        raise ValueError("clip needs min, max or both")
+    if not (hasattr(min, "shape") or hasattr(max, "shape")):
+        return Clip(min, max)(x)
+    y = x if min is None else where(x < min, min, x)
+    return y if max is None else where(y > max, max, y)
+
+
+clamp = clip

@@ -1,0 +1,43 @@
+"""What every operation asks of its arguments: the array in a Tensor, its array library, whether to record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor, is_array, not_promoted
+from minidl.kernels import array_module
+
+
+def data_of(x: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return x.data if isinstance(x, Tensor) else x
+
+
+def namespace(*values: Any) -> Any:
+    """The array library of the first array or Tensor among `values`; NumPy if all are plain numbers."""
+    for value in values:
+        if type(value) is np.ndarray:
+            return np
+        value = data_of(value)
+        if is_array(value):
+            return array_module(value)
+    return np
+
+
+def as_array(x: Any) -> Any:
+    """x as the kernels want it: an array also where NumPy gives a number for an array without axes."""
+    return np.asarray(x) if isinstance(x, (np.generic, float, int)) else x
+
+
+def recordable(*values: Any) -> bool:
+    """Whether an operation on `values` goes through a Function: any of them is a Tensor."""
+    return any(isinstance(value, Tensor) for value in values)
+
+
+def unrecorded(compute: Any, *values: Any) -> Any:
+    """Compute on the arrays; a Tensor that nothing is recorded of if any value was a Tensor."""
+    arrays = [data_of(value) for value in values]
+    result = compute(*arrays)
+    return Tensor(not_promoted(result, arrays)) if recordable(*values) else result
