@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import minidl.functional as F
-from minidl import Tensor
 from minidl.autograd import Tensor, engine
 from minidl.checks import TABLE
 from minidl.functional import activation, arithmetic, conv, elementwise, indexing, pool, reduce, scan, shape
