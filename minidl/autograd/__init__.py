@@ -11,10 +11,12 @@ from minidl.autograd.function import Function, not_promoted
 from minidl.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minidl.autograd.gradient_check import GradientCheckError, gradcheck, gradgradcheck
 from minidl.autograd.tensor import Tensor, tensor, tensor_method
+from minidl.autograd.trace import Node, trace
 
 __all__ = [
     "Function",
     "GradientCheckError",
+    "Node",
     "Tensor",
     "debug",
     "enable_grad",
@@ -30,4 +32,5 @@ __all__ = [
     "tensor",
     "tensor_method",
     "to_device",
+    "trace",
 ]

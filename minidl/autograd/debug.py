@@ -12,7 +12,8 @@ class debug(ContextDecorator):
     """Inside this ``with``, ``backward`` is an error where an array that it saved has changed since, by whatever means.
 
     Changes by Tensor methods, optimizers and ``load_state_dict`` are always noticed; writing through ``x.data`` is not,
-    for nothing tells the engine. This compares a checksum of all bytes: slow, for finding an error.
+    for nothing tells the engine. This compares a checksum of all bytes: slow, for finding an error. Every operation
+    also keeps its result, for :func:`trace` to show.
 
     Examples
     --------

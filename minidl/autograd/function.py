@@ -74,6 +74,8 @@ class Function:
 
     saved: Any = None
     freed: bool = False
+    sums: Any = None  # under debug: of what was saved
+    computed: Any = None  # under debug: the output, for `trace`
 
     def forward(self, *arrays: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
@@ -136,7 +138,8 @@ class Function:
         self.inputs = arrays if self.saves_inputs else None
         self.output = output if self.saves_output else None
         self.versions = versions if self.saves_inputs or self.saves_output or self.watches_inputs else ()
-        self.sums = checksums(self.inputs, self.output) if debug.active else None
+        if debug.active:
+            self.sums, self.computed = checksums(self.inputs, self.output), output
 
     def check_unchanged(self) -> None:
         """Raise if an array that the rule reads was changed in place since the operation was recorded."""

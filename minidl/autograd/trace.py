@@ -1,0 +1,73 @@
+"""The recorded graph as plain data, with the value and the gradient of every node: to print it, or to draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd.engine import _function, _recorded_below, _target, _walk
+from minidl.autograd.tensor import Tensor
+
+
+@dataclass
+class Node:
+    """A tensor of the graph: a leaf, or what an operation computed."""
+
+    name: str  # "leaf", or the operation's class
+    value: Any  # an array, or a tuple of them
+    gradient: Any  # d(output) / d(value), the same; None where nothing flows
+    inputs: list[int] = field(default_factory=list)  # places in the list of the nodes it was computed from
+    tensor: Tensor | None = None  # of a leaf
+
+
+def trace(output: Tensor) -> list[Node]:
+    """Every tensor that `output` was computed from and that has a gradient, oldest first, `output` itself last.
+
+    Parameters
+    ----------
+    output : Tensor
+        One number, computed inside ``with minidl.debug():``, where operations keep their results.
+
+    Raises
+    ------
+    RuntimeError
+        Where nothing was recorded, or without debug.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl.autograd import trace
+    >>> x = minidl.tensor(3.0, requires_grad=True)
+    >>> with minidl.debug():
+    ...     y = x * x + x
+    >>> [(node.name, float(node.value), float(node.gradient)) for node in trace(y)]
+    [('leaf', 3.0, 7.0), ('Mul', 9.0, 1.0), ('Add', 12.0, 1.0)]
+    """
+    if not output.requires_grad or output.data.size != 1:
+        raise RuntimeError(f"trace needs one recorded number, such as a loss, got {output!r}")
+    functions = _recorded_below([_target(output)])
+    leaves = [_target(output)] if not functions else []
+    leaves += [target for function in functions for target in function.edges if isinstance(target, Tensor)]
+    leaves = list(dict.fromkeys(leaves))
+    if any(function.computed is None for function in functions):
+        raise RuntimeError("trace needs the results of all operations: compute inside `with minidl.debug():`")
+    outputs = [
+        (function, i) if type(function.shape) is list else function
+        for function in functions
+        for i in range(len(function.shape) if type(function.shape) is list else 1)
+    ]
+    start = [(_target(output), np.ones_like(output.data))]
+    gradients = _walk(start, {*outputs, *leaves}, retain_graph=True, create_graph=False)
+    nodes = [Node("leaf", leaf.data, gradients.get(leaf), tensor=leaf) for leaf in leaves]
+    place: dict[Any, int] = {leaf: i for i, leaf in enumerate(leaves)}
+    for function in functions:
+        if type(function.shape) is list:
+            gradient = tuple(gradients.get((function, i)) for i in range(len(function.shape)))
+        else:
+            gradient = gradients.get(function)
+        inputs = [place[_function(target) or target] for target in function.edges if target is not None]
+        place[function] = len(nodes)
+        nodes.append(Node(type(function).__name__, function.computed, gradient, inputs))
+    return nodes
