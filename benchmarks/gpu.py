@@ -1,5 +1,8 @@
 """``python -m benchmarks.gpu [NAMES] [--json FILE] [--plot FILE]``: the CUDA kernels beside NVIDIA's, on a GPU.
 
+``python -m benchmarks.gpu --training [NAMES]``: whole training steps on the GPU beside PyTorch's eager ones, each in a
+process of its own; see training.py. The time holds the wait for the loss at the end of each step.
+
 Matrix product: each step of the ladder of kernels/matmul beside cuBLAS, which CuPy calls. Convolution, forward and both
 gradients: beside cuDNN, which PyTorch calls, with TF32 off (the same arithmetic as ours) and on (10 bits of mantissa).
 
@@ -15,9 +18,11 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from benchmarks import machine
+from benchmarks import machine, training
+from benchmarks.steps.networks import NETWORKS
 from minidl.kernels import conv2d, cuda
 from minidl.kernels.matmul import cuda_gpu as matmul
 
@@ -214,24 +219,45 @@ def main(arguments: Sequence[str] | None = None, device: Device | None = None) -
     parser.add_argument("--rounds", type=int, default=20, help="how often ours and the peers take turns")
     parser.add_argument("--json", metavar="FILE", help="write the machine and all rows")
     parser.add_argument("--plot", metavar="FILE", help="draw the ladder of the matrix product as PNG or SVG")
+    parser.add_argument("--training", action="store_true", help="whole training steps instead of kernels")
     options = parser.parse_args(arguments)
+    if options.training:
+        return report_steps(options, device)
     cases = [*matmul_cases(), *conv2d_cases()]
     chosen = [case for case in cases if not options.names or any(name in case.name for name in options.names)]
     if not chosen:
         parser.error(f"no case has {' or '.join(options.names)} in its name: {', '.join(case.name for case in cases)}")
     if device is None:
-        if not cuda.gpu_status().available:
-            parser.error(f"no GPU can be used: {cuda.gpu_status().reason}")
+        require_gpu()
         device = Gpu()
     about = {"device": getattr(device, "name", "?"), "peak_gflops": device.peak_gflops}
     report = {"machine": {**machine.describe(0), **about}, "rows": run(chosen, device, options.rounds)}
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=1)
-            file.write("\n")
+    write(report, options.json)
     if options.plot:
         plot_ladder(report, options.plot)
     return 0
+
+
+def report_steps(options: argparse.Namespace, device: Device | None) -> int:
+    """Our training steps and PyTorch's; on a GPU, or, for a test, where the networks say."""
+    networks = NETWORKS if device is not None else {name: part | {"device": "cuda"} for name, part in NETWORKS.items()}
+    networks = {name: network for name, network in networks.items() if network["kind"] != "adversarial"}
+    if device is None:
+        require_gpu()
+    rows = training.run(options.names, ["torch-eager"], 2, max(1, options.rounds // 4), 0.5, networks)
+    write({"machine": machine.describe(2), "rows": rows}, options.json)
+    return 0
+
+
+def require_gpu() -> None:
+    """End with the reason where there is no GPU."""
+    if not cuda.gpu_status().available:
+        sys.exit(f"python -m benchmarks.gpu: no GPU can be used: {cuda.gpu_status().reason}")
+
+
+def write(report: dict[str, Any], path: str | None) -> None:
+    if path:
+        Path(path).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

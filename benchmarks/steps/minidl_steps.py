@@ -42,12 +42,13 @@ def classifier(network):
         model = nn.Sequential(*(layer(*part) for part in networks.plan(network["image"], network["layers"])))
         kind = network["optimizer"]
     set_parameters(network, model)
-    lr = networks.LEARNING_RATES[kind]
+    device, lr = network.get("device", "cpu"), networks.LEARNING_RATES[kind]
+    model = model.to(device)
     if kind == "adam":
         optimizer = optim.Adam(model.parameters(), lr=lr)
     else:
         optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
-    x, y = map(minidl.Tensor, networks.data(network))
+    x, y = (minidl.Tensor(array).to(device) for array in networks.data(network))
 
     def step():
         optimizer.zero_grad()

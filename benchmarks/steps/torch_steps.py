@@ -41,12 +41,13 @@ def classifier(network, mode):
         model = nn.Sequential(*(layer(*part) for part in networks.plan(network["image"], network["layers"])))
         kind = network["optimizer"]
     set_parameters(network, model)
-    lr = networks.LEARNING_RATES[kind]
+    device, lr = network.get("device", "cpu"), networks.LEARNING_RATES[kind]
+    model = model.to(device)
     if kind == "adam":
         optimizer = optim.Adam(model.parameters(), lr=lr)
     else:
         optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
-    x, y = map(torch.from_numpy, networks.data(network))
+    x, y = (torch.from_numpy(array).to(device) for array in networks.data(network))
     if mode == "channels-last" and x.ndim == 4:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     if mode == "compile":

@@ -80,9 +80,17 @@ def test_unknown_names_and_a_missing_gpu_are_told(capsys):
         benchmark.main(["nothing-like-it"])
     assert "no case has nothing-like-it in its name: matmul-naive-1024" in capsys.readouterr().err
     if not cuda.gpu_status().available:
-        with pytest.raises(SystemExit):
-            benchmark.main(["matmul"])
-        assert f"no GPU can be used: {cuda.gpu_status().reason}" in capsys.readouterr().err
+        for words in (["matmul"], ["--training", "M1"]):
+            with pytest.raises(SystemExit, match="no GPU can be used: "):
+                benchmark.main(words)
+
+
+def test_training_steps_are_those_of_the_other_benchmark(tmp_path):
+    path = tmp_path / "steps.json"
+    assert benchmark.main(["--training", "N=4", "--rounds", "1", "--json", str(path)], SmallDevice()) == 0
+    [row] = json.loads(path.read_text())["rows"]
+    assert row["name"].startswith("M3") and row["ours_ms"] > 0
+    assert "torch-eager" in row["peers_ms"] or "torch-eager" in row["missing"]
 
 
 @pytest.mark.gpu
