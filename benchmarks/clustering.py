@@ -53,11 +53,8 @@ def rows(root: Path | None, rounds: int) -> list[dict[str, Any]]:
     X, _ = load_digits(return_X_y=True)
     found = [
         compare(
-            "KMeans, one start for both",
-            X,
-            cluster.KMeans(10, init=X[:10]),
-            peer.KMeans(10, init=X[:10], n_init=1),
-            rounds,
+            "KMeans, one start for both", X, cluster.KMeans(10, init=X[:10]),
+            peer.KMeans(10, init=X[:10], n_init=1), rounds,
         ),
         compare(
             "KMeans, best of 10 starts", X, cluster.KMeans(10, n_init=10, random_state=0),
