@@ -1,7 +1,8 @@
 """What README and the pages of docs/ tell their reader to type works.
 
-Python is run as it stands, in an empty folder. A command line is run as it stands too, with two exceptions: of `make`
-the target is only asked for (`make test` is what runs this), and `train` does one epoch. DIR stands for the data sets.
+Python is run as it stands, in an empty folder. A command line is run as it stands too, with exceptions: of `make`
+the target is only asked for (`make test` is what runs this), `train` does one epoch, and `play` opens no browser and
+ends when it has said its address. DIR stands for the data sets.
 """
 
 from __future__ import annotations
@@ -90,5 +91,13 @@ def test_command(snippet: Snippet, folder: Path) -> None:
     if words[0] == "train":
         words += ["--epochs", "1"]
     command = [sys.executable, "-m", "minidl", *words]
+    if words[0] == "play":
+        server = subprocess.Popen([*command, "--no-browser"], cwd=folder, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout.readline().startswith("http://127.0.0.1:")
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+        return
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr
