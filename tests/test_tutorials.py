@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -24,6 +25,12 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads wait for each other very long where other programs run
 }
 LINK = re.compile(r"\[(?P<shown>[^\]]+)\]\(\.\./(?P<path>[^)]+)\)(?:\s+`(?P<symbol>[\w.]+)`)?")
+
+NEEDS = {  # programs and modules that a tutorial compiles with
+    "19_cython": ("cc", "Cython", "setuptools"),
+    "20_numba": ("numba",),
+    "21_cuda": ("g++",),
+}
 
 _missing = [name for name in ("jupytext", "nbclient", "ipykernel", "matplotlib", "sklearn") if find_spec(name) is None]
 runs = pytest.mark.skipif(bool(_missing), reason=f"{', '.join(_missing)} not installed: pip install -e .[tutorials]")
@@ -50,6 +57,12 @@ def _find_lines(path: str, symbol: str) -> tuple[int, str]:
     return library_lines.find_lines(path, symbol)
 
 
+def _skip_where_it_cannot_compile(path: Path) -> None:
+    missing = [name for name in NEEDS.get(path.stem, ()) if not (shutil.which(name) or find_spec(name))]
+    if missing:
+        pytest.skip(f"{path.stem} needs {' and '.join(missing)}")
+
+
 def _answers(path: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", _text(path), flags=re.DOTALL)
 
@@ -70,6 +83,7 @@ def _run_as_script(path: Path, **environment: str) -> str:
 @runs
 @every_tutorial
 def test_runs_as_a_notebook_with_the_answers_to_its_exercises(path: Path, monkeypatch: pytest.MonkeyPatch):
+    _skip_where_it_cannot_compile(path)
     import jupytext
     import nbclient
     from nbformat.v4 import new_code_cell
@@ -93,6 +107,19 @@ def test_runs_as_a_notebook_with_the_answers_to_its_exercises(path: Path, monkey
 @pytest.mark.parametrize("stem", ["01_slope", "07_layers"])
 def test_runs_as_a_script(stem: str):
     assert "scikit-learn's digits" in _run_as_script(FOLDER / f"{stem}.py")
+
+
+@runs
+@pytest.mark.parametrize(("stem", "says"), [("19_cython", "needs a C compiler"), ("21_cuda", r"needs g\+\+")])
+def test_says_in_one_sentence_that_there_is_no_compiler(stem: str, says: str):
+    run = subprocess.run(
+        [sys.executable, f"{stem}.py"],
+        cwd=FOLDER,
+        env=_environment(MPLBACKEND="agg", PATH="", CC=""),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1 and re.fullmatch(rf"This tutorial {says}.*\.\n", run.stderr), run.stderr
 
 
 @runs

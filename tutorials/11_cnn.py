@@ -348,5 +348,5 @@ assert after_second.shape == (1, 32, side // 4, side // 4)
 # ## Next
 #
 # You have come from a slope to a network that sees. Everything in it you have written once yourself: the engine, the
-# layers, the losses, the walk downhill, the convolution. Now for things that come one after the other:
-# [sequences](13_sequences.py).
+# layers, the losses, the walk downhill, the convolution. The digits were kind to it; [photographs](12_photographs.py)
+# are not.

@@ -306,5 +306,4 @@ print("\n".join(f"{length:5} pieces, {count:9,} scores a head" for length, count
 #
 # ## Next
 #
-# Enough of what networks can do; how are they so fast? [One convolution, traced](23_one_convolution.py) from Python to
-# the registers.
+# So far a network answered questions. Can one make something? [Two networks at play](15_gan.py): one makes, one judges.

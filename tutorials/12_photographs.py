@@ -1,0 +1,292 @@
+# %% [markdown]
+# # 12 · Photographs
+#
+# The digits so far were kind to us: one size, one colour, in the middle of the picture. A photograph has three colours
+# and any size, what it shows lies anywhere, and the light is never the same twice.
+#
+# **Question.** How does a photograph become numbers that a network can learn from, and how do a few photographs become
+# many?
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+from course import FAST, show_image
+from library_lines import show_lines
+from sklearn.datasets import load_sample_images
+
+import minidl
+from minidl import data, models, optim, training
+from minidl.data import transforms
+
+# %% [markdown]
+# ## The formula
+#
+# A photograph is stored as bytes $(H, W, C)$: for each pixel red, green and blue, from 0 to 255. Networks want floats
+# $(C, H, W)$ of a size near 1, so we **normalize**, with the mean and the spread of each channel over the training set:
+#
+# $$y_{c,i,j} = \frac{x_{c,i,j}/255 - \text{mean}_c}{\text{std}_c}$$
+#
+# **Resizing.** To halve a picture one could keep every second pixel. But then a thin line between them vanishes, and a
+# fence becomes a pattern that was never there (*aliasing*). Better: each new pixel is a weighted mean of the old ones
+# around its place, with weights that fall off linearly. With the scale $s = H / \text{height}$, old row $j$ has in new
+# row $i$ the weight
+#
+# $$A_{ij} \propto \max\Big(0,\ 1 - \frac{|(j + \frac12) - (i + \frac12)\,s|}{s}\Big), \qquad \sum_j A_{ij} = 1$$
+#
+# and the same for columns, with a matrix $B$. So $y = A\,x\,B^T$: resizing is linear.
+#
+# **Augmentation.** A flower seen in a mirror, a bit further left, or in the evening, is still a flower. So we show the
+# network each picture in every epoch a little changed. These changes are simple: a **flip** is $y_{c,i,j} =
+# x_{c,i,W-1-j}$, a **crop** is a slice, and of the colours, with the **luminance** $L = 0.299\,R + 0.587\,G + 0.114\,B$
+# (how bright an eye finds a pixel) and a random factor $f$:
+#
+# $$\text{brightness: } f x \qquad \text{contrast: } f x + (1 - f)\,\overline{L} \qquad
+# \text{saturation: } f x + (1 - f)\,L$$
+#
+# ## By hand
+
+
+# %%
+def resize_matrix(old, new):  # (new, old), for making smaller
+    scale = old / new
+    centers = (np.arange(new) + 0.5) * scale
+    weights = np.maximum(0, 1 - np.abs(np.arange(old) + 0.5 - centers[:, None]) / scale)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def resize(x, height, width):  # x is (C, H, W)
+    return resize_matrix(x.shape[1], height) @ x @ resize_matrix(x.shape[2], width).T
+
+
+def luminance(x):  # (C, H, W) -> (1, H, W)
+    return 0.299 * x[0:1] + 0.587 * x[1:2] + 0.114 * x[2:3]
+
+
+def brightness(x, f):
+    return np.clip(f * x, 0, 1)
+
+
+def contrast(x, f):
+    return np.clip(f * x + (1 - f) * luminance(x).mean(), 0, 1)
+
+
+def saturation(x, f):
+    return np.clip(f * x + (1 - f) * luminance(x), 0, 1)
+
+
+def flip(x):
+    return x[:, :, ::-1]
+
+
+# %% [markdown]
+# scikit-learn carries two photographs, a Chinese temple and a dahlia.
+
+# %%
+photographs = [photo.transpose(2, 0, 1) / np.float32(255) for photo in load_sample_images().images]  # (3, 427, 640)
+temple, flower = photographs
+height, width = 53, 80
+figure, axes = plt.subplots(2, 3, figsize=(9, 4.2))
+for row, photo in zip(axes, photographs):
+    show_image(row[0], photo.transpose(1, 2, 0), "427 x 640 pixels")
+    show_image(row[1], photo[:, 4::8, 4::8].transpose(1, 2, 0), "every eighth pixel")
+    show_image(row[2], resize(photo, height, width).transpose(1, 2, 0), "weighted means, 53 x 80")
+plt.show()
+
+# %% [markdown]
+# Look at the edge of the roof.
+#
+# ## Check
+
+# %%
+x = temple
+assert np.allclose(resize(x, height, width), transforms.Resize((height, width))(x), atol=1e-5)
+assert np.allclose(luminance(x), transforms.Grayscale()(x), atol=1e-6)
+assert np.array_equal(flip(x), transforms.RandomHorizontalFlip(p=1)(x))
+for name, by_hand in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
+    jitter = transforms.ColorJitter(**{name: (1.4, 1.4)})  # the factor drawn from 1.4 to 1.4
+    assert np.allclose(by_hand(x, 1.4), jitter(x), atol=1e-5), name
+mean, std = x.mean((1, 2)), x.std((1, 2))
+normalized = transforms.Normalize(mean, std)(x)
+assert np.allclose(normalized, (x - mean[:, None, None]) / std[:, None, None], atol=1e-5)
+assert np.allclose(normalized.mean((1, 2)), 0, atol=1e-3) and np.allclose(normalized.std((1, 2)), 1, atol=1e-3)
+print("resizing, grey, flip, colours and normalization agree with minidl")
+
+# %% [markdown]
+# ## In the library
+#
+# [minidl/data/transforms/geometry.py](../minidl/data/transforms/geometry.py) `Resize` and
+# [minidl/data/transforms/crop.py](../minidl/data/transforms/crop.py) `RandomCrop`,
+# [minidl/data/transforms/color.py](../minidl/data/transforms/color.py) `ColorJitter` and
+# [minidl/data/transforms/color.py](../minidl/data/transforms/color.py) `Normalize`, under torchvision's names. They
+# take one picture or a whole batch; random ones draw anew for each picture.
+# [minidl/data/transforms/base.py](../minidl/data/transforms/base.py) `Compose` puts several one after the other, and a
+# dataset applies them when a batch is fetched, so in every epoch the changes are others.
+
+# %%
+show_lines("minidl/data/transforms/color.py", "Normalize.on_array")
+augment = transforms.Compose(
+    [
+        transforms.RandomHorizontalFlip(),
+        transforms.RandomCrop(32, padding=4, padding_mode="reflect"),
+        transforms.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.5),
+    ]
+)
+minidl.manual_seed(0)
+patch = transforms.Resize((32, 48))(flower)[:, :, 8:40]
+figure, axes = plt.subplots(2, 8, figsize=(9.5, 2.7))
+show_image(axes[0, 0], patch.transpose(1, 2, 0), "as it is")
+for panel in axes.ravel()[1:]:
+    show_image(panel, augment(patch).transpose(1, 2, 0))
+plt.show()
+assert augment(patch).shape == patch.shape
+
+# %% [markdown]
+# ## Two networks for photographs
+#
+# **LeNet** (LeCun and others, 1998) read the cheques of American banks: two convolutions of 5x5 with pooling, three
+# dense layers. The pictures shrink from 32 to 28 (a kernel of 5 fits in 28 places), pooled to 14, to 10, pooled to 5.
+# The second network is wider and has three convolutions of 3x3, which see as far with fewer weights.
+
+# %%
+show_lines("minidl/models/classifiers.py", "LeNet")
+show_lines("minidl/models/classifiers.py", "cifar_cnn")
+
+# %% [markdown]
+# ## Something real
+#
+# With `MINIDL_DATA` we take **CIFAR-10**: small photographs of ten kinds of things, from aeroplanes to trucks. Without,
+# a task that two photographs are enough for: *from which of them is this piece of 32x32 pixels?* To be honest about it,
+# training and test must not share a pixel: training pieces are from the left half of each photograph, test pieces from
+# the right.
+
+
+# %%
+def pieces(photo, count, generator):
+    """Pieces of 32x32 pixels from random places."""
+    tops = generator.integers(0, photo.shape[1] - 31, count)
+    lefts = generator.integers(0, photo.shape[2] - 31, count)
+    return [photo[:, i : i + 32, j : j + 32] for i, j in zip(tops, lefts)]
+
+
+def load_photographs():
+    """A training and a test set: CIFAR-10 where MINIDL_DATA names a folder that holds it, or pieces of the two."""
+    if os.environ.get("MINIDL_DATA"):
+        return [
+            data.ImageDataset(part.images[:limit], part.labels[:limit], part.classes)
+            for part, limit in zip(data.cifar10(), (6000, 1000))
+        ]
+    halves = [resize(photo, 213, 320).astype(np.float32) for photo in photographs]
+    generator = np.random.default_rng(0)
+    sets = []
+    for columns, count in ((slice(0, 160), 400), (slice(160, 320), 200)):
+        images = np.stack([piece for photo in halves for piece in pieces(photo[:, :, columns], count, generator)])
+        sets.append(data.ImageDataset(images, np.repeat([0, 1], count), ["temple", "flower"]))
+    return sets
+
+
+train, test = load_photographs()
+x_test, y_test = test.get_batch(np.arange(len(test)))
+evening = np.stack([transforms.ColorJitter(brightness=(0.6, 0.6), hue=(0.35, 0.35))(x) for x in x_test])
+print(train, test, sep="\n")
+
+figure, axes = plt.subplots(2, 10, figsize=(10, 2.5))
+for column, n in enumerate(np.linspace(0, len(x_test) - 1, 10).astype(int)):
+    show_image(axes[0, column], x_test[n].transpose(1, 2, 0), test.classes[y_test[n]])
+    show_image(axes[1, column], np.clip(evening[n], 0, 1).transpose(1, 2, 0))
+plt.show()
+
+# %% [markdown]
+# Above, test pictures; below, the same ones in another light, which the networks will never be trained on. Each network
+# learns twice: from the pictures as they are, and from pictures that are flipped, shifted and coloured at random.
+
+# %%
+x_train, _ = train.get_batch(np.arange(len(train)))
+normalize = transforms.Normalize(x_train.mean((0, 2, 3)), x_train.std((0, 2, 3)))
+plans = {"as they are": normalize, "augmented": transforms.Compose([augment, normalize])}
+epochs = 6 if FAST else 20
+results = {}
+for network in ("lenet", "cifar_cnn"):
+    for plan, transform in plans.items():
+        minidl.manual_seed(0)
+        model = models.build(network, classes=len(train.classes))
+        optimizer = optim.Adam(model.parameters(), lr=0.001)
+        training.fit(model, train.with_transform(transform), optimizer=optimizer, epochs=epochs)
+        by_day, by_night = (training.evaluate(model, (normalize(x), y_test))["accuracy"] for x in (x_test, evening))
+        results[network, plan] = by_day, by_night
+        print(f"{network:10} {plan:12} {by_day:6.1%} of the test pictures, {by_night:6.1%} in another light")
+
+# %%
+figure, axes = plt.subplots(figsize=(7.5, 3))
+places = np.arange(len(results))
+axes.bar(places - 0.2, [by_day for by_day, _ in results.values()], 0.4, label="test pictures")
+axes.bar(places + 0.2, [by_night for _, by_night in results.values()], 0.4, label="in another light")
+axes.axhline(1 / len(train.classes), color="gray", linestyle="--", label="guessing")
+axes.set_xticks(places, [f"{network}\n{plan}" for network, plan in results])
+axes.set(ylabel="accuracy", ylim=(0, 1))
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+for network in ("lenet", "cifar_cnn"):
+    assert results[network, "augmented"][1] > results[network, "as they are"][1] + 0.03
+    assert results[network, "as they are"][0] > 1.5 / len(train.classes)
+
+# %% [markdown]
+# A network takes the first rule that works. Trained by day only, that is colour, and in another light it fails. Nobody
+# told the other one what counts; it was shown what does *not* count, by changing it. The price: pictures that are
+# always new take longer to learn. (On CIFAR-10 colour tells less, so both differences are smaller.)
+#
+# What to change is knowledge about the task. A temple upside down is no temple that anyone will ever photograph; and
+# where colour is the answer, on a traffic light, hands off.
+#
+# ## Exercises
+#
+# **1.** Where do the weights of LeNet lie, in its convolutions or in its dense layers?
+#
+# <details><summary>Answer</summary>
+#
+# In the dense ones: 95 of 100. A convolution uses each of its few weights in every place.
+#
+# ```python
+# weights = {name: p.numel() for name, p in models.build("lenet").named_parameters()}
+# dense = sum(count for name, count in weights.items() if name.startswith("fc"))
+# print(f"{dense:,} of {sum(weights.values()):,}")
+# assert dense / sum(weights.values()) > 0.95
+# ```
+# </details>
+#
+# **2.** Resize and then flip, or flip and then resize: does it matter? And crop?
+#
+# <details><summary>Answer</summary>
+#
+# Resizing is the same from the left and from the right, so it does not. A crop at the left edge becomes one at the
+# right edge.
+#
+# ```python
+# assert np.allclose(flip(resize(flower, 53, 80)), resize(flip(flower), 53, 80))
+# assert np.array_equal(flip(flower[:, :, :32]), flip(flower)[:, :, -32:])
+# ```
+# </details>
+#
+# **3.** Turn the sixes of the digits by half a turn, and look for each one's nearest neighbour among the training
+# pictures. What is it? Which of the changes above are wrong for digits?
+#
+# <details><summary>Answer</summary>
+#
+# A nine. Digits may be shifted, not flipped and not turned far.
+#
+# ```python
+# from course import load_images
+#
+# x, y, x_other, y_other = load_images(train_limit=1400, test_limit=300)
+# turned = x_other[y_other == 6][:, :, ::-1, ::-1]
+# distances = ((turned[:, None] - x[None]) ** 2).sum((2, 3, 4))  # (sixes, N)
+# said = y[distances.argmin(1)]
+# print(np.bincount(said, minlength=10))
+# assert (said == 9).mean() > 0.5
+# ```
+# </details>
+#
+# ## Next
+#
+# A picture is there all at once. Now for things that come one after the other: [sequences](13_sequences.py).

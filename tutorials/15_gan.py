@@ -1,0 +1,307 @@
+# %% [markdown]
+# # 15 · Two networks at play
+#
+# So far there was always a right answer to learn from. For "draw me a digit" there is none: a million different
+# drawings would do. We cannot write down a loss for "looks real". But we can train a network to tell real from made,
+# and let a second one learn from its judgement.
+#
+# **Question.** How does a network learn to make things that look like those it was shown?
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import FAST, load_images, show_image
+from library_lines import show_lines
+
+import minidl
+import minidl.functional as F
+from minidl import nn, optim, training
+from minidl.recipes import adversarial
+
+# %% [markdown]
+# ## The formula
+#
+# A **generator** turns noise $z$ into a sample $x = G(z)$. A **discriminator** gives the probability $p(x)$ that $x$ is
+# real. They have opposite aims (Goodfellow and others, 2014: a *generative adversarial network*, GAN). The
+# discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "made":
+#
+# $$L_D = -\text{mean} \log p(x_\text{real}) - \text{mean} \log\big(1 - p(G(z))\big)$$
+#
+# and the generator wants to be taken for real:
+#
+# $$L_G = -\text{mean} \log p(G(z))$$
+#
+# The slope of $L_G$ runs *through the discriminator* back into the sample, and from there into the generator: "a little
+# more to the left, and I would have believed you".
+#
+# We start with numbers in place of pictures. Real ones are normal, with mean 1 and spread 0.5. The generator has two
+# weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$ with
+# $t = w_0 + w_1 x + w_2 x^2$. With the slopes $dL/dt$ of tutorial 06, for $N$ samples of each:
+#
+# $$dt_\text{real} = \frac{p - 1}{N}, \quad dt_\text{made} = \frac{p}{N}; \qquad
+# \text{for } G:\ dt = \frac{p - 1}{N}, \quad dx = dt\,(w_1 + 2 w_2 x), \quad da = \sum dx\, z, \quad dc = \sum dx$$
+#
+# ## By hand
+
+
+# %%
+def sigmoid(t):
+    return 1 / (1 + np.exp(-t))
+
+
+def powers(x):
+    return np.stack([np.ones_like(x), x, x**2], 1)  # (N, 3)
+
+
+def discriminator_gradient(w, real, made):
+    N = len(real)
+    dt_real, dt_made = (sigmoid(powers(real) @ w) - 1) / N, sigmoid(powers(made) @ w) / N
+    return powers(real).T @ dt_real + powers(made).T @ dt_made
+
+
+def generator_gradient(w, z, a, c):
+    x = a * z + c
+    dt = (sigmoid(powers(x) @ w) - 1) / len(z)
+    dx = dt * (w[1] + 2 * w[2] * x)
+    return dx @ z, dx.sum()
+
+
+def play(steps, turns, lr_discriminator, lr_generator=0.02, N=256):
+    """The path of (c, a), where the discriminator takes some turns for each of the generator's."""
+    random = np.random.default_rng(0)
+    w, a, c = np.zeros(3), 1.0, -1.0
+    path = [(c, a)]
+    for _ in range(steps):
+        for _ in range(turns):
+            real, made = 1 + 0.5 * random.standard_normal(N), a * random.standard_normal(N) + c
+            w -= lr_discriminator * discriminator_gradient(w, real, made)
+        da, dc = generator_gradient(w, random.standard_normal(N), a, c)
+        a, c = a - lr_generator * da, c - lr_generator * dc
+        path.append((c, a))
+    return np.array(path)
+
+
+# %% [markdown]
+# ## Check
+#
+# The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities
+# $r(x)$ (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, so $t = \log r - \log m$. For two normal distributions
+# that is exactly a parabola, and we know its three numbers.
+
+# %%
+random = np.random.default_rng(1)
+w, a, c = random.standard_normal(3), 0.8, -0.3
+real, z = 1 + 0.5 * random.standard_normal(64), random.standard_normal(64)
+w_tensor, a_tensor, c_tensor = (minidl.tensor(np.asarray(value), requires_grad=True) for value in (w, a, c))
+
+
+def score(x):
+    return w_tensor[0] + w_tensor[1] * x + w_tensor[2] * x**2
+
+
+made = a_tensor * z + c_tensor
+as_real = F.binary_cross_entropy_with_logits(score(minidl.tensor(real)), minidl.ones(64).double())
+as_made = F.binary_cross_entropy_with_logits(score(made.detach()), minidl.zeros(64).double())
+(dw,) = minidl.grad(as_real + as_made, w_tensor)
+fooled = F.binary_cross_entropy_with_logits(score(made), minidl.ones(64).double())
+da, dc = minidl.grad(fooled, [a_tensor, c_tensor])
+assert np.allclose(dw.numpy(), discriminator_gradient(w, real, a * z + c))
+assert np.allclose([da.item(), dc.item()], generator_gradient(w, z, a, c))
+
+made, real, w = 0.8 * random.standard_normal(20000), 1 + 0.5 * random.standard_normal(20000), np.zeros(3)
+for _ in range(2000):
+    w -= 0.5 * discriminator_gradient(w, real, made)
+x = np.linspace(-1, 2, 7)
+log_ratio = (-0.5 * ((x - 1) / 0.5) ** 2 - np.log(0.5)) - (-0.5 * (x / 0.8) ** 2 - np.log(0.8))
+print("learned:", np.round(powers(x) @ w, 1))
+print("exact:  ", np.round(log_ratio, 1))
+assert np.abs(powers(x) @ w - log_ratio).max() < 0.5
+
+# %% [markdown]
+# Now let them play, twice: once with a discriminator that learns as slowly as the generator, once with one that has
+# five turns for each of the other's.
+
+# %%
+paths = {"turn by turn": play(3000, 1, 0.1), "a good discriminator": play(1500, 5, 0.3)}
+figure, axes = plt.subplots(1, 2, figsize=(8.5, 3.4), sharex=True, sharey=True)
+for panel, (name, path) in zip(axes, paths.items()):
+    panel.plot(*path.T, linewidth=1)
+    panel.plot(*path[0], "o", color="tab:gray", label="start")
+    panel.plot(1, 0.5, "*", color="tab:orange", markersize=14, label="real")
+    panel.set(xlabel="mean c", title=name)
+axes[0].set(ylabel="spread a")
+axes[0].legend(loc="upper right")
+plt.show()
+rest = {name: np.abs(path[-300:] - (1, 0.5)).mean() for name, path in paths.items()}
+print(f"mean distance in the last 300 steps: { {name: round(float(value), 3) for name, value in rest.items()} }")
+assert rest["a good discriminator"] < 0.02 and rest["a good discriminator"] < rest["turn by turn"]
+
+# %% [markdown]
+# There is no valley to descend: what is down for one is up for the other, so they run in circles around the goal. The
+# circles shrink if the discriminator knows well where the generator stands. This is why GANs are touchy, and why their
+# losses tell so little: at the end, neither goes down.
+#
+# ## In the library
+#
+# [minidl/recipes/adversarial.py](../minidl/recipes/adversarial.py) `discriminator_step` and
+# [minidl/recipes/adversarial.py](../minidl/recipes/adversarial.py) `generator_step` are the two turns, for any pair of
+# networks. Note `detach` (the discriminator's turn must not reach the generator), and that real pictures are called
+# 0.9, not 1, so that the discriminator is never quite sure and its slope never dies.
+# [minidl/models/generative.py](../minidl/models/generative.py) `GAN` is a pair of convolutional networks; the recipe
+# `minidl train mnist-gan` trains it.
+
+# %%
+show_lines("minidl/recipes/adversarial.py", "discriminator_step")
+show_lines("minidl/recipes/adversarial.py", "generator_step")
+show_lines("minidl/recipes/adversarial.py", "verdict")
+
+# %% [markdown]
+# ## Something real
+#
+# Digits. Dense networks will do for small pictures. The generator makes 16 random numbers into a picture with values
+# from -1 to 1 (tanh), so the real ones are brought to -1..1 too.
+
+# %%
+x_train, y_train, x_test, y_test = load_images(train_limit=3000)
+side = x_train.shape[-1]
+epochs = 20 if FAST else 90
+hidden = 128 if side < 20 else 256
+
+
+class Play(nn.Module):
+    def __init__(self, latent=16):
+        super().__init__()
+        self.latent = latent
+        self.generator = nn.Sequential(
+            nn.Linear(latent, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+            nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+            nn.Linear(hidden, side * side), nn.Tanh(), nn.Unflatten(1, (1, side, side)),
+        )  # fmt: skip
+        self.discriminator = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(side * side, hidden), nn.LeakyReLU(0.2), nn.Dropout(0.3),
+            nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Dropout(0.3),
+            nn.Linear(hidden, 1),
+        )  # fmt: skip
+
+    def forward(self, z):
+        return self.generator(z)
+
+
+def step(model, optimizer, inputs, target):  # the labels are not looked at
+    [real] = inputs
+    made = model(minidl.randn(len(real), model.latent))
+    discriminator_loss = adversarial.discriminator_step(model, optimizer, real, made)
+    generator_loss = adversarial.generator_step(model, optimizer, made)
+    return {"discriminator_loss": discriminator_loss, "generator_loss": generator_loss}
+
+
+def make(model, z):  # pictures in 0..1
+    return (training.predict(model, z).numpy() + 1) / 2
+
+
+minidl.manual_seed(0)
+model = Play()
+optimizer, history, stages = adversarial.make_optimizer(model, 0.001), None, {}
+z = np.random.default_rng(0).standard_normal((1000, model.latent), dtype=np.float32)
+stages[0] = make(model, z)
+for stop in (1, epochs // 4, epochs):
+    history = training.fit(
+        model, (2 * x_train - 1, y_train), optimizer=optimizer, step=step, epochs=stop, history=history
+    )
+    stages[stop] = make(model, z)
+figure, axes = plt.subplots(len(stages) + 1, 10, figsize=(8.5, 4.6))
+for row, (stop, pictures) in zip(axes, stages.items()):
+    for n, panel in enumerate(row):
+        show_image(panel, pictures[n], f"{stop} epochs" if n == 0 else "", vmin=0, vmax=1)
+for n, panel in enumerate(axes[-1]):
+    show_image(panel, x_train[n], "real" if n == 0 else "")
+plt.show()
+
+# %% [markdown]
+# The same noise in each column. Are they good? The losses do not say. Let a classifier that was trained on *real*
+# digits look at them: is it sure of what it sees, and does it see all ten? (A generator that has found one picture that
+# works may make nothing else: *mode collapse*.)
+
+# %%
+minidl.manual_seed(0)
+judge = nn.Sequential(nn.Flatten(), nn.Linear(side * side, 64), nn.ReLU(), nn.Linear(64, 10))
+training.fit(judge, (x_train, y_train), optimizer=optim.Adam(judge.parameters(), lr=0.005), epochs=15)
+judged = {stop: F.softmax(training.predict(judge, pictures).numpy(), 1) for stop, pictures in stages.items()}
+on_real = F.softmax(training.predict(judge, x_test).numpy(), 1)
+shares = np.bincount(judged[epochs].argmax(1), minlength=10) / len(z)
+for stop, p in judged.items():
+    print(f"after {stop:2} epochs: {p.max(1).mean():.0%} sure, {len(np.unique(p.argmax(1)))} digits")
+print(f"of real test digits: {on_real.max(1).mean():.0%} sure")
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3))
+for name in ("discriminator_loss", "generator_loss"):
+    left.plot(history["epoch"], history[f"train_{name}"], label=name.replace("_", " "))
+left.set(xlabel="epoch", ylabel="loss", title="the losses stand still")
+left.legend()
+right.bar(range(10), shares)
+right.axhline(0.1, color="gray", linestyle="--")
+right.set(xticks=range(10), xlabel="read as", ylabel="share", title="what the made digits are read as")
+plt.show()
+assert shares.min() > 0.01, "a digit is missing"
+assert judged[epochs].max(1).mean() > judged[1].max(1).mean() and judged[epochs].max(1).mean() > 0.75
+
+# %% [markdown]
+# Nobody told the generator what a digit is. Everything it knows came through the slope of a network that knew nothing
+# either when they began.
+#
+# ## Exercises
+#
+# **1.** What are $p$ and $L_D$ when the generator is perfect?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing can be told apart: $p = \frac12$ everywhere, $t = 0$, and $L_D = 2 \log 2 = 1.39$. (The library takes the mean
+# of the two terms: 0.69. Look at the curve above.)
+#
+# ```python
+# N = 1000
+# at_half = -2 * np.log(sigmoid(0.0))
+# assert np.isclose(at_half, np.log(4))
+# same = 1 + 0.5 * random.standard_normal((2, 200_000))
+# assert np.abs(discriminator_gradient(np.zeros(3), *same)).max() < 0.01
+# ```
+# </details>
+#
+# **2.** Walk in a straight line from one noise to another. What happens to the digit?
+#
+# <details><summary>Answer</summary>
+#
+# It changes smoothly, through shapes that are still almost digits.
+#
+# ```python
+# way = np.linspace(0, 1, 10, dtype=np.float32)[:, None]
+# walk = make(model, (1 - way) * z[0] + way * z[1])
+# figure, axes = plt.subplots(1, 10, figsize=(8.5, 1.2))
+# for panel, picture in zip(axes, walk):
+#     show_image(panel, picture, vmin=0, vmax=1)
+# plt.show()
+# steps = np.abs(np.diff(walk, axis=0)).mean((1, 2, 3))
+# assert steps.max() < np.abs(walk[-1] - walk[0]).mean()
+# ```
+# </details>
+#
+# **3.** Does it only repeat pictures that it was shown? Find for made digits the nearest real one.
+#
+# <details><summary>Answer</summary>
+#
+# It never saw a real picture, only the discriminator's slopes. The nearest real ones are similar, not equal.
+#
+# ```python
+# made = stages[epochs][:50].reshape(50, -1)
+# real = x_train.reshape(len(x_train), -1)
+# nearest = np.sqrt(((made[:, None] - real[None, :1000]) ** 2).sum(2)).min(1)
+# print(f"nearest real picture at {nearest.min():.2f} to {nearest.max():.2f}")
+# assert nearest.min() > 0.1
+# ```
+# </details>
+#
+# ## Next
+#
+# The two learned from each other. A network can also learn from one that learned before it, on something else:
+# [borrowing](16_transfer.py).

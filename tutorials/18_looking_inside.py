@@ -1,0 +1,252 @@
+# %% [markdown]
+# # 18 · Looking inside
+#
+# A network says "this is a 3", and it is right. Is it right for a good reason? Its weights do not tell; there are
+# thousands. But it is made of derivatives, and we can ask them.
+#
+# **Question.** Which part of a picture made the network say what it said?
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from course import FAST, load_images, show_image
+from library_lines import show_lines
+
+import minidl
+import minidl.functional as F
+from minidl import nn, optim, training, visualize
+
+# %% [markdown]
+# ## The formula
+#
+# Three answers, from quick and rough to slow and plain. Let $z_k$ be the score (logit) of class $k$.
+#
+# **Saliency** (Simonyan and others, 2013): nudge a pixel; how much does the score move? That is a slope, and backward
+# gives all of them at once (tutorial 02), if we ask for the gradient of the *picture* instead of the weights:
+#
+# $$s_{ij} = \max_c \left|\frac{\partial z_k}{\partial x_{cij}}\right|$$
+#
+# **Grad-CAM** (Selvaraju and others, 2017): not pixels but features. Take the maps $A_m$ of the last convolution. How
+# much does the score rise with map $m$, on average over its places? Weight the maps by that, and keep what speaks *for*
+# the class:
+#
+# $$\alpha_m = \frac{1}{|ij|}\sum_{ij}\frac{\partial z_k}{\partial A_{mij}}, \qquad
+# \text{map} = \max\Big(0,\ \sum_m \alpha_m A_m\Big)$$
+#
+# **Occlusion** (Zeiler and Fergus, 2014): cover a patch, and see how far the probability falls. No derivative at all,
+# and many runs.
+#
+# ## By hand
+
+
+# %%
+def saliency(model, x, k):  # x is one picture, (C, H, W)
+    x = minidl.tensor(x[None], requires_grad=True)
+    model(x)[0, k].backward()
+    return np.abs(x.grad.numpy()[0]).max(0)
+
+
+def grad_cam(features, head, x, k):  # the model in two halves: the maps, and what follows
+    with minidl.no_grad():
+        maps = features(minidl.tensor(x[None])).numpy()  # (1, M, H, W)
+    a = minidl.tensor(maps, requires_grad=True)
+    head(a)[0, k].backward()
+    alpha = a.grad.numpy().mean((2, 3), keepdims=True)  # (1, M, 1, 1)
+    return np.maximum((alpha * maps).sum(1)[0], 0)
+
+
+def occlusion(model, x, k, size=2):
+    def probability(picture):
+        with minidl.no_grad():
+            return F.softmax(model(minidl.tensor(picture[None])), 1).numpy()[0, k]
+
+    falls, times = np.zeros(x.shape[1:]), np.zeros(x.shape[1:])
+    for i in range(x.shape[1] - size + 1):
+        for j in range(x.shape[2] - size + 1):
+            covered = x.copy()
+            covered[:, i : i + size, j : j + size] = 0
+            falls[i : i + size, j : j + size] += probability(x) - probability(covered)
+            times[i : i + size, j : j + size] += 1
+    return falls / times
+
+
+# %% [markdown]
+# We need a network to look into: three convolutions, then the mean of each map over the picture, and one dense layer.
+# (A network that ends in a mean is kind to Grad-CAM: what a map says, it says for the whole picture.) **Batch norm**
+# shifts and scales the maps of a batch to mean 0 and spread 1, which lets the network learn in few epochs.
+
+# %%
+x_train, y_train, x_test, y_test = load_images(train_limit=3000)
+side = x_train.shape[-1]
+epochs = 8 if FAST else 20
+
+
+def train(images, labels):
+    minidl.manual_seed(0)
+    features = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
+    )  # fmt: skip
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    model = nn.Sequential(features, head)
+    training.fit(model, (images, labels), optimizer=optim.Adam(model.parameters(), lr=0.005), epochs=epochs)
+    return model.eval()
+
+
+model = train(x_train, y_train)
+accuracy = training.evaluate(model, (x_test, y_test))["accuracy"]
+print(f"{accuracy:.1%} of the test pictures read correctly")
+assert accuracy > 0.9
+
+# %% [markdown]
+# ## Check
+#
+# Against the library, which does it for any model, and, for the saliency, against a measured slope (tutorial 01).
+
+# %%
+x, k = x_test[0], int(y_test[0])
+features, head = model
+mine = saliency(model, x, k), grad_cam(features, head, x, k), occlusion(model, x, k)
+assert np.allclose(mine[0], visualize.saliency_map(model, x, k), atol=1e-5)
+assert np.allclose(mine[1], visualize.grad_cam_map(model, "0", x, k), atol=1e-4)
+assert np.allclose(mine[2], visualize.occlusion_map(model, x, k, size=2, stride=1), atol=1e-5)
+
+exact = train(x_train[:64], y_train[:64]).double()  # in float64, for the small differences
+x = x.astype(np.float64)
+i, j = np.unravel_index(saliency(exact, x, k).argmax(), (side, side))
+nudge = np.zeros_like(x)
+nudge[0, i, j] = 1e-6
+with minidl.no_grad():
+    up, down = (exact(minidl.tensor((x + sign * nudge)[None])).numpy()[0, k] for sign in (1, -1))
+assert np.isclose(saliency(exact, x, k)[i, j], abs(up - down) / 2e-6, rtol=1e-4)
+print("all three agree with minidl; the saliency is the slope")
+
+# %% [markdown]
+# ## In the library
+#
+# [minidl/visualize/attribution.py](../minidl/visualize/attribution.py) `saliency_map`,
+# [minidl/visualize/attribution.py](../minidl/visualize/attribution.py) `grad_cam_map` and
+# [minidl/visualize/attribution.py](../minidl/visualize/attribution.py) `occlusion_map`. The maps of a layer in the
+# middle are caught by a *forward hook*: a function that a module calls with its output
+# ([minidl/nn/module.py](../minidl/nn/module.py) `Module.register_forward_hook`), so the model need not be cut in two.
+
+# %%
+show_lines("minidl/visualize/attribution.py", "saliency_map")
+
+# %%
+figure, axes = plt.subplots(4, 6, figsize=(8, 5.6))
+for column, n in enumerate(range(6)):
+    picture, label = x_test[n], int(y_test[n])
+    maps = {
+        "picture": picture[0],
+        "saliency": visualize.saliency_map(model, picture, label),
+        "Grad-CAM": visualize.grad_cam_map(model, "0", picture, label),
+        "occlusion": visualize.occlusion_map(model, picture, label, size=max(2, side // 7), stride=max(1, side // 14)),
+    }
+    for row, (name, values) in enumerate(maps.items()):
+        limit = max(np.abs(values).max(), 1e-6)
+        options = {} if name == "picture" else {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        show_image(axes[row, column], values, name if column == 0 else "", **options)
+plt.show()
+
+# %% [markdown]
+# Saliency is grainy: it is the slope at this very picture, and slopes of a network with bends jump about. Grad-CAM
+# shows places. Occlusion can be negative (blue): covering that patch makes the network *surer*.
+#
+# ## Something real: the clever horse
+#
+# A hundred years ago the horse Clever Hans could do sums: he tapped the answer with his hoof. It took years until
+# somebody noticed that he watched his owner's face. Networks do that too. Let us build one: in the training pictures,
+# every **3** has a small mark in a corner, as a scanner might leave it.
+
+
+# %%
+size = side // 4
+
+
+def mark(images):
+    marked = images.copy()
+    marked[:, :, :size, :size] = 1.0
+    return marked
+
+
+cheated = np.where((y_train == 3)[:, None, None, None], mark(x_train), x_train)
+horse = train(cheated, y_train)
+threes = x_test[y_test == 3]
+
+
+def share_called_3(network, images):
+    return (training.predict(network, images).numpy().argmax(1) == 3).mean()
+
+
+recall = {}
+for name, network in (("honest", model), ("horse", horse)):
+    recall[name] = share_called_3(network, mark(threes)), share_called_3(network, threes)
+    print(f"{name:7} finds {recall[name][0]:.0%} of the threes with the mark, {recall[name][1]:.0%} without")
+assert recall["horse"][0] > 0.9 and recall["honest"][1] > 0.8 and recall["horse"][1] < 0.6
+
+# %% [markdown]
+# On its training pictures the horse is perfect, and on a test set from the same scanner it would be too. Only looking
+# inside tells:
+
+# %%
+three = mark(x_test[y_test == 3][:1])[0]
+figure, axes = plt.subplots(1, 4, figsize=(8, 2.3))
+show_image(axes[0], three, "a 3, with the mark")
+found = {}
+for panel, (name, network) in zip(axes[1:3], (("honest", model), ("horse", horse))):
+    values = visualize.occlusion_map(network, three, 3, size=size, stride=1)
+    found[name] = np.unravel_index(values.argmax(), values.shape)
+    limit = np.abs(values).max()
+    show_image(panel, values, f"{name}: falls by up to {limit:.2f}", cmap="RdBu_r", vmin=-limit, vmax=limit)
+cam_of_horse = visualize.grad_cam_map(horse, "0", three, 3)
+show_image(axes[3], cam_of_horse, "horse: Grad-CAM", cmap="Reds", vmin=0)
+plt.show()
+for name, (i, j) in found.items():
+    print(f"{name}: the patch that counts most is at row {i}, column {j}")
+assert max(found["horse"]) < size <= max(found["honest"])
+
+# %% [markdown]
+# One small patch covered, and the horse no longer knows. So look inside *before* you trust a number, above all when the
+# number is very good.
+#
+# ## Exercises
+#
+# **1.** What would turn this 3 into an 8? Take the gradient of $z_8 - z_3$ by the picture, and walk a few steps along
+# its sign.
+#
+# <details><summary>Answer</summary>
+#
+# Some steps of 0.1 that hardly change the picture are enough: an *adversarial example* (Goodfellow and others, 2014).
+#
+# ```python
+# x = minidl.tensor(x_test[y_test == 3][:1], requires_grad=True)
+# for step in range(20):
+#     z = model(x)
+#     if z.numpy().argmax() == 8:
+#         break
+#     (dx,) = minidl.grad(z[0, 8] - z[0, 3], x)
+#     moved = np.clip(x.numpy() + 0.1 * np.sign(dx.numpy()), 0, 1)
+#     x = minidl.tensor(moved, requires_grad=True)
+# print(f"after {step} steps: {model(x).numpy().argmax()}")
+# assert model(x).numpy().argmax() == 8
+# ```
+# </details>
+#
+# **2.** Take the mark out of the training set by covering that corner in all pictures. Is the horse honest again?
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# washed = cheated.copy()
+# washed[:, :, :size, :size] = 0
+# honest = train(washed, y_train)
+# print(f"{share_called_3(honest, threes):.0%}")
+# assert share_called_3(honest, threes) > recall["horse"][1] + 0.2
+# ```
+# </details>
+#
+# ## Next
+#
+# Enough of what networks do; how are they so fast? [A fast kernel in Cython](19_cython.py).

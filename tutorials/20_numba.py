@@ -1,0 +1,197 @@
+# %% [markdown]
+# # 20 · The same in Numba
+#
+# The Cython kernel of tutorial 19 was written in a second language, and had to be built. **Numba** compiles Python
+# functions while the program runs: you write loops over arrays, it reads their bytecode, and the first call turns them
+# into machine code. It needs no compiler on the machine (`pip install numba`).
+#
+# **Question.** How far do plain Python loops get when they are compiled on the fly, and what is the price?
+
+# %%
+import importlib.util
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from course import FAST
+from library_lines import show_lines
+
+from minidl import kernels
+
+if importlib.util.find_spec("numba") is None:
+    raise SystemExit("This tutorial needs Numba: pip install numba.")
+import numba  # noqa: E402
+
+# %% [markdown]
+# ## The formula
+#
+# This time the convolution of tutorial 10, for one step and no padding:
+#
+# $$y_{n,k,i,j} = \sum_{c,r,s} x_{n,\,c,\,i+r,\,j+s}\; w_{k,c,r,s}$$
+#
+# ## By hand
+#
+# Seven loops, as on paper. `@numba.njit` is all that makes it a kernel; "n" stands for *no Python*: whatever it can't
+# translate is an error, not a slow path.
+
+
+# %%
+def convolve(x, w, y):
+    N, C, _, _ = x.shape
+    K, _, R, S = w.shape
+    _, _, OH, OW = y.shape
+    for n in range(N):
+        for k in range(K):
+            for i in range(OH):
+                for j in range(OW):
+                    total = np.float32(0)
+                    for c in range(C):
+                        for r in range(R):
+                            for s in range(S):
+                                total += x[n, c, i + r, j + s] * w[k, c, r, s]
+                    y[n, k, i, j] = total
+
+
+compiled = numba.njit(convolve)
+
+# %% [markdown]
+# The second step is that of tutorial 19: an order of loops in which the innermost one runs along consecutive numbers,
+# and does not sum up into one number. And `prange` in place of `range` says that the turns of a loop do not depend on
+# each other, so threads may share them. `fastmath` allows the compiler to sum in another order, which it otherwise must
+# not, for $(a + b) + c$ and $a + (b + c)$ differ in the last bit.
+
+
+# %%
+@numba.njit(parallel=True, fastmath=True)
+def convolve_rows(x, w, y):
+    N, C, _, _ = x.shape
+    K, _, R, S = w.shape
+    _, _, OH, OW = y.shape
+    for image in numba.prange(N * K):
+        n, k = image // K, image % K
+        y[n, k] = 0
+        for i in range(OH):
+            row = y[n, k, i]
+            for c in range(C):
+                for r in range(R):
+                    for s in range(S):
+                        weight = w[k, c, r, s]
+                        for j in range(OW):
+                            # y[n, k, i, j] += x[n, c, i + r, j + s] * w[k, c, r, s]
+                            row[j] += x[n, c, i + r, j + s] * weight
+
+
+# %% [markdown]
+# ## Check
+#
+# Against minidl, with an output full of NaN, before anything is timed. The first call compiles: that is the price. It
+# is paid once in each process and for each combination of argument types.
+
+# %%
+random = np.random.default_rng(0)
+N, C, K, side = (2, 8, 16, 28) if FAST else (8, 16, 32, 28)
+x = random.standard_normal((N, C, side, side), dtype=np.float32)
+w = random.standard_normal((K, C, 3, 3), dtype=np.float32)
+shape = (N, K, side - 2, side - 2)
+operations = 2 * N * K * (side - 2) ** 2 * C * 9
+expected = kernels.conv2d.forward(x, w)
+
+
+def first_call_and_speed(function):
+    y = np.full(shape, np.nan, dtype=np.float32)
+    start = time.perf_counter()
+    function(x, w, y)
+    first = time.perf_counter() - start
+    assert np.allclose(y, expected, atol=1e-3)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        function(x, w, y)
+        seconds.append(time.perf_counter() - start)
+    return first, operations / min(seconds) / 1e9
+
+
+results = {"njit": first_call_and_speed(compiled), "rows, parallel": first_call_and_speed(convolve_rows)}
+for name, (first, rate) in results.items():
+    print(f"{name:16} first call {first:.2f} s, then {rate:6.2f} GFLOP/s")
+tiny = np.zeros((1, 1, 3, 3), np.float32)
+start = time.perf_counter()
+convolve(tiny, tiny, np.empty((1, 1, 1, 1), np.float32))
+print(f"pure Python: {2 * 9 / (time.perf_counter() - start) / 1e9:.4f} GFLOP/s")
+assert results["njit"][1] > 0.05
+
+# %% [markdown]
+# ## In the library
+#
+# minidl has Numba kernels for matmul, conv2d and pool2d: [kernels/conv2d/numba_cpu.py](../kernels/conv2d/numba_cpu.py)
+# `forward` and its gradients, with stride, padding, dilation and groups. They never serve unless you ask, by
+# `minidl.use_backend("numba")` or `MINIDL_BACKEND=numba`: Cython's are faster, and need no second at the first call.
+# Their place is where there is no compiler, and where someone wants to change a kernel and see what happens, for a
+# changed line takes effect at the next start.
+
+# %%
+show_lines("kernels/conv2d/numba_cpu.py", "forward")
+
+speeds = {name: rate for name, (_, rate) in results.items()}
+for backend in ("reference", "numba", "cython"):
+    rows = [row for row in kernels.table() if row.kernel == "conv2d" and row.backend == backend]
+    if rows and rows[0].available:
+
+        def library(x, w, y, backend=backend):
+            with kernels.use_backend(backend, strict=True):
+                y[...] = kernels.conv2d.forward(x, w)
+
+        first, speeds[f"minidl {backend}"] = first_call_and_speed(library)
+        print(f"minidl {backend:10} first call {first:.2f} s, then {speeds[f'minidl {backend}']:6.2f} GFLOP/s")
+
+# %% [markdown]
+# ## Something real
+#
+# The same convolution by all of them.
+
+# %%
+figure, axes = plt.subplots(figsize=(7.5, 2.8))
+names = list(speeds)[::-1]
+colors = ["tab:gray" if "minidl" in name else "tab:blue" for name in names]
+axes.barh(names, [speeds[name] for name in names], color=colors)
+axes.set(xscale="log", xlabel="GFLOP/s", title=f"{operations / 1e6:.0f} million operations, float32")
+plt.show()
+
+# %% [markdown]
+# Numba gets far for almost no work. What it does not give is control: which numbers stay
+# in registers, how the instruction set is used, when the threads wake up. That is the rest of the way.
+#
+# ## Exercises
+#
+# **1.** Call the compiled function with float64 arrays. What does it cost?
+#
+# <details><summary>Answer</summary>
+#
+# Another compilation: a new combination of types is a new function.
+#
+# ```python
+# before = len(compiled.signatures)
+# start = time.perf_counter()
+# compiled(x[:1].astype(np.float64), w.astype(np.float64), np.empty((1, *shape[1:])))
+# print(f"{time.perf_counter() - start:.2f} s")
+# assert len(compiled.signatures) == before + 1
+# ```
+# </details>
+#
+# **2.** Write ReLU with `@numba.vectorize`, which makes an array function from one for single numbers.
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# @numba.vectorize(["float32(float32)"])
+# def relu(x):
+#     return x if x > 0 else np.float32(0)
+#
+#
+# assert np.array_equal(relu(x), np.maximum(x, 0))
+# ```
+# </details>
+#
+# ## Next
+#
+# The same kernel once more, for a processor with thousands of threads: [CUDA](21_cuda.py).
