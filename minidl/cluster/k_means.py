@@ -101,10 +101,11 @@ class KMeans:
         starts = self._starts()
         random = np.random.default_rng(self.random_state)
 
-        offset = X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+        offset = X.mean(axis=0)
         X = X - offset  # the same distances, rounded less
         squares = _squares(X)  # (N,)
-        tolerance = self.tol * float(X.var(axis=0, dtype=np.float64).mean())
+        # mean variance of the features = sum_nd x[n,d]^2 / (N D), about the mean
+        tolerance = self.tol * float(squares.sum(dtype=np.float64)) / X.size
         best = None
         for _ in range(starts):
             centers = self._start(X, squares, offset, random)
@@ -271,8 +272,8 @@ def _partial_distances(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def _inertia(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> float:
-    """sum_n |x[n] - c[label[n]]|^2, from the differences, in float64."""
-    return sum(float(((X[rows] - centers[labels[rows]]) ** 2).sum(dtype=np.float64)) for rows, _ in _blocks(X))
+    """sum_n |x[n] - c[label[n]]|^2, from the differences, added up in float64."""
+    return sum(float(_squares(block - centers[labels[rows]]).sum(dtype=np.float64)) for rows, block in _blocks(X))
 
 
 def _squares(X: np.ndarray) -> np.ndarray:
