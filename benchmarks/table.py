@@ -81,9 +81,7 @@ def _sizes(report: dict[str, Any]) -> list[list[str]]:
 
 def _clustering(report: dict[str, Any]) -> list[list[str]]:
     """Clustering: time beside scikit-learn's, and how far the two agree."""
-    table = [
-        ["samples, labels beside scikit-learn's", "minidl, ms", "scikit-learn, ms", "ratio", "adjusted Rand index"]
-    ]
+    table = [["what, samples", "minidl, ms", "scikit-learn, ms", "ratio", "agreement (adjusted Rand index)"]]
     for row in report["rows"]:
         times = [_number(row["seconds"], 1e3), _number(row["sklearn_seconds"], 1e3), _ratio(row)]
         table.append([f"{row['name']}, {row['samples'][0]:,}", *times, f"{row['adjusted_rand']:.4f}"])
@@ -127,8 +125,7 @@ def _versions(report: dict[str, Any]) -> dict[str, str]:
     for row in report["rows"]:
         for peer, version in row.get("peer_versions", {}).items():
             found[peer.removesuffix("-eager").removesuffix("-channels-last").removesuffix("-compile")] = version
-    if "torch" not in found and any(
-        peer.startswith("torch") for row in report["rows"] for peer in row.get("peers_ms", ())
-    ):
+    peers = {peer for row in report["rows"] for peer in row.get("peers_ms", ())}
+    if "torch" not in found and any(peer.startswith("torch") for peer in peers):
         found["torch"] = report["machine"]["versions"]["torch"]
     return found

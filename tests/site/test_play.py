@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import threading
@@ -31,7 +32,8 @@ BARS = """
 LAYERS = """
 [...document.querySelectorAll('.layer')].map(layer => [layer.querySelector('h2').textContent,
   [...layer.querySelectorAll('canvas')].map(canvas =>
-    new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size)])
+    new Set(new Uint32Array(
+      canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size)])
 """
 ZERO = [(10 * np.cos(t) * 6.0 + 140, 10 * np.sin(t) * 9.5 + 140) for t in np.linspace(-1.6, 4.7, 24)]
 ONE = [(96, 92), (146, 38), (146, 130), (146, 242)]
@@ -146,7 +148,7 @@ def test_the_page_says_what_the_network_computed(classifier: TrainedClassifier, 
     _, test = data.digits()
     for number in range(6):
         page.evaluate("document.getElementById('clear').click()")
-        answer(page, lambda: paint(page, number))
+        answer(page, functools.partial(paint, page, number))
         pixels = page.evaluate(
             f"[...{PAPER}.getContext('2d').getImageData(0, 0, 280, 280).data].filter((_, i) => i % 4 == 0)"
         )
