@@ -70,8 +70,8 @@ def write(pages: Pages) -> None:
     if any((RESULTS / "systems").glob("*.json")):
         from benchmarks import systems
 
-        text += "## What the recipes reach\n\nEach run is `minidl train RECIPE --seed N`. Seconds are those of the machine "
-        text += f"that it ran on, which may have been busy.\n\n{systems.table()}\n\n"
+        text += "## What the recipes reach\n\nEach run is `minidl train RECIPE --seed N`. "
+        text += f"Seconds are those of the machine that it ran on, which may have been busy.\n\n{systems.table()}\n\n"
     text += "```{toctree}\n:hidden:\n\nHow they are measured <benchmarks-method>\n```\n"
     pages.write("benchmarks.md", text)
     method = (FOLDER / "README.md").read_text().replace("# Benchmarks", "# How the benchmarks are made", 1)
