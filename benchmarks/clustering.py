@@ -87,7 +87,11 @@ def main() -> None:
 
     with threadpool_limits(THREADS):
         kernels.set_num_threads(THREADS)
-        report = {"machine": machine.describe(THREADS), "rows": rows(options.data, options.rounds)}
+        report = {
+            "suite": "clustering",
+            "machine": machine.describe(THREADS),
+            "rows": rows(options.data, options.rounds),
+        }
     for row in report["rows"]:
         inertia = f"inertia {row['inertia']:.1f} / {row['sklearn_inertia']:.1f}" if "inertia" in row else ""
         print(

@@ -27,10 +27,14 @@ def fill(page: str, folder: Path) -> str:
 
 def markdown(report: dict[str, Any]) -> str:
     """The table of a report, under a line that tells the machine."""
-    rows = {"kernels": _kernels, "sizes": _sizes}.get(report["suite"], _steps)(report)
-    head, *body = rows
+    head, *body = cells(report)
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return "\n".join([_machine(report), "", *("| " + " | ".join(line) + " |" for line in lines), ""])
+    return "\n".join([measured_on(report), "", *("| " + " | ".join(line) + " |" for line in lines), ""])
+
+
+def cells(report: dict[str, Any]) -> list[list[str]]:
+    """The table itself, its head first."""
+    return {"kernels": _kernels, "sizes": _sizes, "clustering": _clustering}.get(report["suite"], _steps)(report)
 
 
 def _steps(report: dict[str, Any]) -> list[list[str]]:
@@ -75,6 +79,15 @@ def _sizes(report: dict[str, Any]) -> list[list[str]]:
     return table
 
 
+def _clustering(report: dict[str, Any]) -> list[list[str]]:
+    """Clustering: time beside scikit-learn's, and how far the two agree."""
+    table = [["what, samples", "minidl, ms", "scikit-learn, ms", "ratio", "agreement (adjusted Rand index)"]]
+    for row in report["rows"]:
+        times = [_number(row["seconds"], 1e3), _number(row["sklearn_seconds"], 1e3), _ratio(row)]
+        table.append([f"{row['name']}, {row['samples'][0]:,}", *times, f"{row['adjusted_rand']:.4f}"])
+    return table
+
+
 def _peers(rows: Iterable[dict[str, Any]]) -> list[str]:
     return [peer for peer in dict.fromkeys(peer for row in rows for peer in row["peers_ms"]) if peer not in OWN]
 
@@ -95,7 +108,8 @@ def _ratio(row: dict[str, Any]) -> str:
     return "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
 
 
-def _machine(report: dict[str, Any]) -> str:
+def measured_on(report: dict[str, Any]) -> str:
+    """The machine, its load, the versions and the date, on a line."""
     machine = report["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in _versions(report).items() if number)
     cores = f"{machine['threads']} of {machine['cores']} cores"
@@ -111,6 +125,7 @@ def _versions(report: dict[str, Any]) -> dict[str, str]:
     for row in report["rows"]:
         for peer, version in row.get("peer_versions", {}).items():
             found[peer.removesuffix("-eager").removesuffix("-channels-last").removesuffix("-compile")] = version
-    if "torch" not in found and any(peer.startswith("torch") for row in report["rows"] for peer in row["peers_ms"]):
+    peers = {peer for row in report["rows"] for peer in row.get("peers_ms", ())}
+    if "torch" not in found and any(peer.startswith("torch") for peer in peers):
         found["torch"] = report["machine"]["versions"]["torch"]
     return found

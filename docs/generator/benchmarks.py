@@ -1,75 +1,78 @@
-"""The measurements in benchmarks/results: tables from the JSON files, and the pictures beside them."""
+"""The measurements in benchmarks/results: tables from the JSON files, the pictures beside them, how they are made."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import sys
 from typing import Any
 
-from generator.pages import ROOT, Pages, table, title
+from generator.links import site_links
+from generator.pages import ROOT, Pages, table
 
-RESULTS = ROOT / "benchmarks" / "results"
-PICTURES = (".png", ".svg")
+sys.path.append(str(ROOT))  # the folder benchmarks is in no package
+from benchmarks.table import cells, markdown, measured_on  # noqa: E402
+
+FOLDER = ROOT / "benchmarks"
+RESULTS = FOLDER / "results"
+# The first word of a case's name, where it is not the kernel's.
+OTHER_NAMES = {
+    "relu": "activations", "sigmoid": "activations", "tanh": "activations", "gelu_tanh": "activations",
+    "conv2d+relu+pool": "conv2d_relu_pool", "rnn": "recurrent", "lstm": "recurrent", "gru": "recurrent",
+    "optimizer": "optimizers",
+}  # fmt: skip
+HEADINGS = {
+    "training": "Training steps", "kernels": "Kernels", "matmul-one-thread": "Matrix products on one thread",
+    "sizes": "As the data grow", "engine": "What recording costs", "busy": "On a busy machine",
+    "clustering": "Clustering, beside scikit-learn",
+}  # fmt: skip
 
 
-def reports() -> dict[Path, dict[str, Any]]:
-    """The reports of `python -m benchmarks ... --json`, by their file."""
-    read = {path: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-    return {path: report for path, report in read.items() if isinstance(report, dict) and "rows" in report}
+def reports() -> dict[str, dict[str, Any]]:
+    """What `python -m benchmarks ... --json` wrote, by the name of its file."""
+    read = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
+    order = [*HEADINGS, *sorted(read)]
+    return {name: read[name] for name in sorted(read, key=order.index)}
 
 
 def of_kernel(kernel: str) -> str:
-    """The rows that measure a kernel: those named "conv2d", "conv2d.forward", "conv2d forward, ..."; "" if none."""
+    """The rows that measure a kernel, those named "conv2d forward, ...", as reStructuredText; "" if there are none."""
     text = ""
     for report in reports().values():
-        rows = [row for row in report["rows"] if _kernel(row["name"]) == kernel]
+        rows = [row for row in report["rows"] if report["suite"] == "kernels" and _kernel(row["name"]) == kernel]
         if rows:
-            text += _machine(report) + _table(rows)
+            report = report | {"rows": rows}
+            head, *body = cells(report)
+            text += measured_on(report).replace("*", "\\*") + "\n\n" + table(head, body)
     return text
 
 
 def _kernel(name: str) -> str:
-    return name.replace(".", " ").replace("/", " ").replace(",", " ").split()[0]
-
-
-def _machine(report: dict[str, Any]) -> str:
-    machine = report.get("machine", {})
-    shown = {key: value for key, value in machine.items() if isinstance(value, (str, int, float))}
-    return "Measured on: " + "; ".join(f"{key} {value}" for key, value in shown.items()).replace("*", "\\*") + ".\n\n"
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    flops = any("gflops" in row for row in rows)
-    header = ["what", "threads", "minidl, ms", "best peer", "its ms", "ours / best peer"]
-    cells = []
-    for row in rows:
-        best = row.get("best_peer")
-        cell = [f"``{row['name']}``", str(row.get("threads", "")), _number(row.get("ours_ms")), best or "–"]
-        cell += [_number(row.get("peers_ms", {}).get(best)), _number(row.get("ratio"))]
-        if flops:
-            cell += [_number(row.get("gflops")), _number(row.get("percent_of_peak"))]
-        cells.append(cell)
-    return table(header + (["GFLOP/s", "% of peak"] if flops else []), cells)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+    first = name.split()[0].rstrip(",")
+    return OTHER_NAMES.get(first, first)
 
 
 def write(pages: Pages) -> None:
-    text = title("Benchmarks")
+    text = "# Benchmarks\n\n"
     text += (
-        "Times are the median of runs that take turns with the peers' on the same machine, the same number of threads "
-        "and the same data, after both have been checked to give the same numbers. A ratio below 1 means that minidl "
-        "is faster. ``python -m benchmarks training`` measures them again.\n\n"
+        "minidl beside its peers: on the same machine, in the same run, in turns, after both have been checked to give "
+        "the same numbers. A ratio below 1 means that minidl takes less time. "
+        "[How they are measured, and how to run them](benchmarks-method.md).\n\n"
     )
-    pictures = [path for path in sorted(RESULTS.glob("*")) if path.suffix in PICTURES] if RESULTS.is_dir() else []
-    for picture in pictures:
-        pages.write(f"benchmarks/{picture.name}", picture.read_bytes())
-        alt = picture.stem.replace("_", " ").replace("-", " ")
-        text += f".. figure:: /benchmarks/{picture.name}\n   :alt: {alt}\n\n   {alt}\n\n"
-    for path, report in reports().items():
-        text += title(path.stem, "-") + _machine(report) + _table(report["rows"])
-    if not pictures and not reports():
-        text += "No results are stored in this copy of the project: run the command above with ``--json``.\n"
-    pages.write("benchmarks.rst", text)
+    found = reports()
+    for name, report in found.items():
+        text += f"## {HEADINGS.get(name, name)}\n\n{markdown(report)}\n"
+        picture = RESULTS / f"{name}.png"
+        if picture.is_file():
+            pages.write(f"benchmarks/{picture.name}", picture.read_bytes())
+            text += f"![{HEADINGS.get(name, name)}: the table above as a picture](/benchmarks/{picture.name})\n\n"
+    if not found:
+        text += "No times are stored in this copy of the project. `make bench` measures them.\n\n"
+    if any((RESULTS / "systems").glob("*.json")):
+        from benchmarks import systems
+
+        text += "## What the recipes reach\n\nEach run is `minidl train RECIPE --seed N`. "
+        text += f"Seconds are those of the machine that it ran on, which may have been busy.\n\n{systems.table()}\n\n"
+    text += "```{toctree}\n:hidden:\n\nHow they are measured <benchmarks-method>\n```\n"
+    pages.write("benchmarks.md", text)
+    method = (FOLDER / "README.md").read_text().replace("# Benchmarks", "# How the benchmarks are made", 1)
+    pages.write("benchmarks-method.md", site_links(method, "benchmarks", "benchmarks-method"))

@@ -67,6 +67,8 @@ def _document(path: str) -> str:
         return f"{path[:-3]}.ipynb"
     if path.startswith("docs/") and path.endswith(".md"):
         return path.removeprefix("docs/")
+    if path in ("benchmarks/README.md", "benchmarks"):
+        return "benchmarks-method.md"
     if path == "kernels":
         return "kernels/index.rst"
     if path == "minidl/functional":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import threading
@@ -147,7 +148,7 @@ def test_the_page_says_what_the_network_computed(classifier: TrainedClassifier, 
     _, test = data.digits()
     for number in range(6):
         page.evaluate("document.getElementById('clear').click()")
-        answer(page, lambda number=number: paint(page, number))
+        answer(page, functools.partial(paint, page, number))
         pixels = page.evaluate(
             f"[...{PAPER}.getContext('2d').getImageData(0, 0, 280, 280).data].filter((_, i) => i % 4 == 0)"
         )

@@ -17,8 +17,9 @@ TUTORIALS = sorted(path.stem for path in (ROOT / "tutorials").glob("[0-9][0-9]_*
 KERNELS = sorted(path.parent.name for path in (ROOT / "kernels").glob("*/reference.py"))
 TYPESET = "!document.querySelector('.math') || MathJax.startup.promise.then(() => true)"
 SEEN = [
-    "index", TUTORIALS[0], "tutorials/06_softmax", "tutorials/10_convolution", "kernels/conv2d", "operations/conv",
-    "operations/index", "reference/minidl.nn", "glossary", "benchmarks", "limits",
+    "index", TUTORIALS[0], "tutorials/02_chain_rule", "tutorials/06_softmax", "tutorials/10_convolution",
+    "tutorials/13_sequences", "tutorials/23_one_convolution", "kernels/conv2d", "operations/conv", "operations/index",
+    "reference/minidl.nn", "reference/minidl.cluster", "glossary", "benchmarks", "benchmarks-method", "limits",
 ]  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def test_light_and_dark(width: int, browser: Browser, address: str, screenshots:
         luminance = {}
         for dark in (False, True):
             with browser.open(f"{address}/{name}.html", width=width, height=1000, dark=dark) as page:
-                assert not faults_of(page), name
+                assert not (faults := faults_of(page)), f"{name}: {faults}"
                 luminance[dark] = _luminances(page)
                 theme = "dark" if dark else "light"
                 page.screenshot(screenshots / f"{name.replace('/', '-')}-{width}-{theme}.png")
