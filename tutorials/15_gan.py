@@ -213,7 +213,7 @@ for stop in (1, epochs // 4, epochs):
 figure, axes = plt.subplots(len(stages) + 1, 10, figsize=(8.5, 4.6))
 for row, (stop, pictures) in zip(axes, stages.items()):
     for n, panel in enumerate(row):
-        show_image(panel, pictures[n], f"{stop} epochs" if n == 0 else "", vmin=0, vmax=1)
+        show_image(panel, pictures[n], f"epoch {stop}" if n == 0 else "", vmin=0, vmax=1)
 for n, panel in enumerate(axes[-1]):
     show_image(panel, x_train[n], "real" if n == 0 else "")
 plt.show()

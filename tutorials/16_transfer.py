@@ -200,7 +200,7 @@ for way, values in mean.items():
 pixels, borrowed = x_test.reshape(len(x_test), -1), features(lender, x_test)
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.4))
 for way, values in zip(ways, accuracy):
-    axes[0].plot(counts, values.mean(1), "o-", label=way)
+    axes[0].plot(counts, values.mean(1), "o--" if way == "fine-tuned" else "o-", label=way)
     axes[0].fill_between(counts, values.min(1), values.max(1), alpha=0.15)
 axes[0].set(
     xscale="log", xlabel="labelled pictures of each class", ylabel="accuracy", title="all draws, and their mean"
@@ -211,7 +211,7 @@ axes[0].legend()
 for panel, (name, values) in zip(axes[1:], {"pixels": pixels, "features of the body": borrowed}.items()):
     coordinates, _ = visualize.principal_components(values)
     for k in range(5):
-        panel.plot(*coordinates[y_test == k].T, ".", label=k + 5)
+        panel.plot(*coordinates[y_test == k].T, ".", label=k + 5, color=plt.get_cmap("tab10")(k))
     panel.set(title=f"new digits: {name}", xticks=[], yticks=[])
 axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()

@@ -134,7 +134,7 @@ methods = {
     "k-means": lambda x, K: cluster.KMeans(K, random_state=0).fit_predict(x),
     "Ward": lambda x, K: cluster.AgglomerativeClustering(K).fit_predict(x),
     "single linkage": lambda x, K: cluster.AgglomerativeClustering(K, linkage="single").fit_predict(x),
-    "DBSCAN": lambda x, K: cluster.DBSCAN(0.25, min_samples=5).fit_predict(x),
+    "DBSCAN": lambda x, K: cluster.DBSCAN(0.35, min_samples=5).fit_predict(x),
 }
 colors = np.array(["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:cyan"])
 figure, axes = plt.subplots(2, 4, figsize=(9.5, 4.4))
@@ -247,7 +247,7 @@ measure("deep embedded clustering", deep_clustering.assign(model, images))
 figure, axes = plt.subplots(2, 10, figsize=(8.5, 2))
 for n, (above, below) in enumerate(axes.T):
     show_image(above, x_train[n], "picture" if n == 0 else "")
-    show_image(below, drawn[n], "from 10 numbers" if n == 0 else "", vmin=0, vmax=1)
+    show_image(below, drawn[n], "again" if n == 0 else "", vmin=0, vmax=1)
 plt.show()
 
 # %%
@@ -256,7 +256,7 @@ sets = {"pixels": pixels, "codes": codes, "codes after DEC": training.predict(mo
 for panel, (name, values) in zip(axes, sets.items()):
     coordinates, _ = visualize.principal_components(values)
     for k in range(10):
-        panel.plot(*coordinates[y_train == k].T, ".", markersize=3, label=k, color=f"C{k}" if k < 9 else "black")
+        panel.plot(*coordinates[y_train == k].T, ".", markersize=3, label=k, color=plt.get_cmap("tab10")(k))
     panel.set(title=name, xticks=[], yticks=[])
     panel.grid(False)
 axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)

@@ -114,11 +114,14 @@ def first_call_and_speed(function):
 results = {"njit": first_call_and_speed(compiled), "rows, parallel": first_call_and_speed(convolve_rows)}
 for name, (first, rate) in results.items():
     print(f"{name:16} first call {first:.2f} s, then {rate:6.2f} GFLOP/s")
-tiny = np.zeros((1, 1, 3, 3), np.float32)
+part = np.empty((1, 1, 4, 4), np.float32)
 start = time.perf_counter()
-convolve(tiny, tiny, np.empty((1, 1, 1, 1), np.float32))
-print(f"pure Python: {2 * 9 / (time.perf_counter() - start) / 1e9:.4f} GFLOP/s")
-assert results["njit"][1] > 0.05
+convolve(x[:1, :, :6, :6], w[:1], part)
+in_python = 2 * part.size * C * 9 / (time.perf_counter() - start) / 1e9
+print(f"pure Python: {in_python:.4f} GFLOP/s")
+assert np.allclose(part, expected[:1, :1, :4, :4], atol=1e-3), "the same function, not compiled"
+assert results["njit"][1] > 10 * in_python
+assert results["njit"][0] > operations / results["njit"][1] / 1e9, "the first call is the slow one"
 
 # %% [markdown]
 # ## In the library

@@ -202,7 +202,7 @@ for step in cuda_gpu.STEPS:
     shared = [row for row in profile if row.space == "shared" and row.operation == "load"]
     traffic[step] = kilobytes_fetched(profile), sum(row.requests * row.cost for row in shared)
     print(f"{step:10} global {traffic[step][0]:7.0f} kB, shared memory busy for {traffic[step][1]:7.0f} cycles")
-figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))
+figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8), layout="constrained")
 left.bar(list(traffic), [fetched for fetched, _ in traffic.values()])
 left.set(ylabel="kB", yscale="log", title="fetched from global memory")
 right.bar(list(traffic), [cycles for _, cycles in traffic.values()], color="tab:orange")
