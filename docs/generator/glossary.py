@@ -61,6 +61,7 @@ def _link(place: str, titles: dict[str, str], pages: Pages) -> str:
         return f"[{titles[page]}](/{page}.ipynb)"
     for suffix in (".rst", ".md"):
         if pages.folder / f"{place}{suffix}" in pages.written:
-            label = f"{LABELS[place.split('/')[0]]}{place.split('/')[-1]}" if "/" in place else ""  # else the page's title
+            folder, _, name = place.rpartition("/")
+            label = f"{LABELS[folder]}{name}" if folder else ""  # without one it is the title of the page
             return f"[{label}](/{place}{suffix})"
     raise LookupError(f"glossary: there is no page {place}")
