@@ -13,7 +13,7 @@ from typing import NamedTuple
 from generator import tutorials
 from generator.pages import ROOT, Pages
 
-LABELS = {"operations": "operations: ", "kernels": "kernel "}
+LABELS = {"operations": "operations: ", "kernels": "kernel ", "reference": ""}
 FILE = ROOT / "docs" / "glossary.txt"
 
 
@@ -61,5 +61,7 @@ def _link(place: str, titles: dict[str, str], pages: Pages) -> str:
         return f"[{titles[page]}](/{page}.ipynb)"
     for suffix in (".rst", ".md"):
         if pages.folder / f"{place}{suffix}" in pages.written:
-            return f"[{LABELS.get(place.split('/')[0], '')}{place.split('/')[-1]}](/{place}{suffix})"
+            folder, _, name = place.rpartition("/")
+            label = f"{LABELS[folder]}{name}" if folder else ""  # without one it is the title of the page
+            return f"[{label}](/{place}{suffix})"
     raise LookupError(f"glossary: there is no page {place}")
