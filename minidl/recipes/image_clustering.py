@@ -18,6 +18,6 @@ RECIPE = DeepClustering(
     batch_size=256,
     epochs=20,
     autoencoder_epochs=8,
-    expected="not measured yet; the paper: clustering accuracy 0.843",
-    minutes=8.0,
+    expected="clustering accuracy 0.78, NMI 0.79 (seed 0)",
+    minutes=9.4,
 )
