@@ -147,9 +147,14 @@ class Page:
         self._socket.close()
 
     def resize(self, width: int, height: int) -> None:
+        self._width = width
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
+
+    def overflow(self) -> int:
+        """How many pixels the page is wider than the screen; a phone zooms out, so that innerWidth does not tell."""
+        return max(0, self.evaluate("document.documentElement.scrollWidth") - self._width)
 
     def go(self, url: str) -> None:
         self._loaded, self._origin = False, "/".join(url.split("/")[:3])

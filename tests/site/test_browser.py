@@ -28,6 +28,17 @@ def test_complains(fault: str, browser: Browser, tmp_path: Path) -> None:
         assert any(complaint in said for said in page.complaints), page.complaints
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_wider_than_the_screen(width: int, browser: Browser, tmp_path: Path) -> None:
+    head = "<!doctype html><link rel=icon href='data:,'><meta name=viewport content='width=device-width'>"
+    (tmp_path / "index.html").write_text(f"{head}<body style='margin: 0'><div style='width: {width + 30}px'>wide</div>")
+    (tmp_path / "good.html").write_text(f"{head}<body style='margin: 0'><div style='width: {width}px'>not wide</div>")
+    with serve(tmp_path) as address, browser.open(f"{address}/index.html", width=width) as page:
+        assert abs(page.overflow() - 30) <= 1  # a zoomed page rounds
+        page.go(f"{address}/good.html")
+        assert page.overflow() == 0
+
+
 def test_a_good_page_gives_no_complaint(browser: Browser, tmp_path: Path) -> None:
     body = "<title>good</title><input autofocus oninput='document.title = this.value'><script src=a.js></script>"
     (tmp_path / "index.html").write_text(f"<!doctype html><link rel=icon href='data:,'>{body}")

@@ -115,8 +115,8 @@ def drag(page: Page, points: list[tuple[float, float]]) -> None:
 
 
 def faults_of(page: Page) -> list[str]:
-    width, content = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
-    return page.complaints + ([f"{content} pixels wide on a screen of {width}"] if content > width else [])
+    overflow = page.overflow()
+    return page.complaints + ([f"{overflow} pixels wider than the screen"] if overflow else [])
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -125,9 +125,8 @@ def faults_of(page: Page) -> list[str]:
     ):
         faults.append(f"{raw} paragraphs with a formula that was not recognized")
     faults += page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => 'no picture: ' + i.src)")
-    width, content = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
-    if content > width:
-        faults.append(f"{content} pixels wide on a screen of {width}")
+    if overflow := page.overflow():
+        faults.append(f"{overflow} pixels wider than the screen")
     return faults
 
 
