@@ -248,7 +248,7 @@ print("kernels with CUDA:", ", ".join(sorted({row.kernel for row in kernels.tabl
 # EmulatedModule(code=STRIDED, profile=True).get_function("saxpy")((2,), (128,), arguments)
 # [load, *_] = [row for row in memory_profile() if row.operation == "load"]
 # print(f"{load.cost:.1f} sectors a request")
-# assert load.cost == 8
+# assert 8 <= load.cost <= 9  # 9 where the array does not begin at a sector
 # ```
 # </details>
 #
