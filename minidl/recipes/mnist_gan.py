@@ -133,9 +133,9 @@ RECIPE = ImageGAN(
     network_options={"latent": 100, "discriminator": "convolutional"},
     lr=0.0002,
     batch_size=32,
-    epochs=3,
+    epochs=6,
     judge="mnist_cnn",
     judge_epochs=2,
-    expected="no full run measured yet",
-    minutes=4,
+    expected="confidence 0.89 of that in real digits (one seed)",
+    minutes=8,
 )
