@@ -54,8 +54,8 @@ def _kernel(name: str) -> str:
 def write(pages: Pages) -> None:
     text = "# Benchmarks\n\n"
     text += (
-        "minidl beside its peers: on the same machine, in the same run, in turns, after both have been checked to give "
-        "the same numbers. A ratio below 1 means that minidl takes less time. "
+        "minidl beside its peers: on the same machine, in the same run, in turns; what they give is compared too. "
+        "A ratio below 1 means that minidl takes less time. "
         "[How they are measured, and how to run them](benchmarks-method.md).\n\n"
     )
     found = reports()
