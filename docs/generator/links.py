@@ -69,6 +69,8 @@ def _document(path: str) -> str:
         return path.removeprefix("docs/")
     if path in ("benchmarks/README.md", "benchmarks"):
         return "benchmarks-method.md"
+    if path.startswith("benchmarks/results"):
+        return "benchmarks.md"
     if path == "kernels":
         return "kernels/index.rst"
     if path == "minidl/functional":
