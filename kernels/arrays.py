@@ -65,6 +65,8 @@ def pair(value: int | tuple[int, int], name: str, minimum: int = 0) -> Pair:
     >>> pair(3, "kernel_size"), pair((2, 1), "stride")
     ((3, 3), (2, 1))
     """
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int and min(value) >= minimum:
+        return value  # as it nearly always is, a kernel being called by a layer
     try:
         first, second = value if type(value) is tuple else (value, value) if not isinstance(value, list) else value
         first, second = operator.index(first), operator.index(second)

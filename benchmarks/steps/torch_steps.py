@@ -24,7 +24,9 @@ class Recurrent(nn.Module):
         self.output = nn.Linear(hidden, 10)
 
     def forward(self, x):
-        return self.output(self.cell(x)[0][:, -1])
+        _, last = self.cell(x)
+        h = last[0] if isinstance(last, tuple) else last
+        return self.output(h[-1])
 
 
 def set_parameters(network, *models):

@@ -41,24 +41,24 @@ def _check_layer(parts: int, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = 
     """Raise unless the arrays are those of one layer whose weights have `parts` parts."""
     check_array(x, "x", 3)
     check_array(h0, "h0", 2)
+    steps, batch, inputs = x.shape
     hidden = h0.shape[1]
-    if x.shape[0] == 0:
+    if steps == 0:
         raise ValueError(f"x must have at least one step in time, got shape {x.shape}")
-    expected = {
-        "h0": (h0, (x.shape[1], hidden)),
-        "w_ih": (w_ih, (parts * hidden, x.shape[2])),
-        "w_hh": (w_hh, (parts * hidden, hidden)),
-        "b_ih": (b_ih, (parts * hidden,)),
-        "b_hh": (b_hh, (parts * hidden,)),
-    }
     if (b_ih is None) != (b_hh is None):
         raise ValueError("b_ih and b_hh must be given both or neither")
-    for name, (array, shape) in expected.items():
-        if array is not None:
-            _check_shape(array, name, shape, x)
+    _check_shape(h0, "h0", (batch, hidden), x)
+    _check_shape(w_ih, "w_ih", (parts * hidden, inputs), x)
+    _check_shape(w_hh, "w_hh", (parts * hidden, hidden), x)
+    if b_ih is not None:
+        _check_shape(b_ih, "b_ih", (parts * hidden,), x)
+        _check_shape(b_hh, "b_hh", (parts * hidden,), x)
 
 
 def _check_shape(array: Any, name: str, shape: tuple[int, ...], x: Any) -> None:
+    """Raise unless `array` has this shape, and the dtype and the device of `x`."""
+    if type(array) is type(x) and array.shape == shape and array.dtype == x.dtype:
+        return
     check_array(array, name, len(shape))
     check_same_kind(x, "x", array, name)
     if array.shape != shape:
@@ -67,11 +67,11 @@ def _check_shape(array: Any, name: str, shape: tuple[int, ...], x: Any) -> None:
 
 def _check_gradients(x: Any, h0: Any, **gradients: Any) -> None:
     """Raise unless each gradient is None or has the shape of what it is the gradient of."""
-    if all(gradient is None for gradient in gradients.values()):
+    given = [name for name in gradients if gradients[name] is not None]
+    if not given:
         raise ValueError(f"at least one of {', '.join(gradients)} must be given")
-    for name, gradient in gradients.items():
-        if gradient is not None:
-            _check_shape(gradient, name, (x.shape[0], *h0.shape) if name == "dy" else h0.shape, x)
+    for name in given:
+        _check_shape(gradients[name], name, (x.shape[0], *h0.shape) if name == "dy" else h0.shape, x)
 
 
 def _check_nonlinearity(nonlinearity: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from minidl.autograd.device import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
-from minidl.autograd.tensor import Tensor, _wrap
+from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 
 _adding_up = threading.Lock()  # two threads may go back to the same leaf
 
@@ -24,19 +24,40 @@ _adding_up = threading.Lock()  # two threads may go back to the same leaf
 Target = Any
 
 
+@tensor_method()
 def backward(
     output: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
 ) -> None:
-    """Add d(output)/d(leaf) to the ``grad`` of every leaf below `output`; see :meth:`Tensor.backward`."""
+    """Add d(output)/d(leaf) to the ``grad`` of every leaf that `output` was computed from.
+
+    Parameters
+    ----------
+    output : Tensor
+    gradient : Tensor or array of this shape, optional
+        The factor dy in sum(dy * d(output)/d(leaf)); 1 for a tensor of one element, needed otherwise.
+    retain_graph : bool, optional
+        Keep what was saved, so that ``backward`` can be called again. Default: the value of `create_graph`.
+    create_graph : bool
+        Record the gradients too, so that they can be differentiated.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
     start = [(_target(output), _starting_gradient(output, gradient, create_graph))]
     gradients = _walk(start, None, retain_graph, create_graph)
     given_out = _arrays_in(start)
     with _adding_up:
         for leaf, dx in gradients.items():
+            before = leaf.grad
             if create_graph:
-                leaf.grad = _own_recorded(dx, given_out) if leaf.grad is None else leaf.grad + dx
+                leaf.grad = _own_recorded(dx, given_out) if before is None else before + dx
             else:
-                leaf.grad = _wrap(_own(dx if leaf.grad is None else leaf.grad.data + dx, given_out))
+                leaf.grad = _wrap(_own(dx if before is None else before.data + dx, given_out))
 
 
 def grad(
@@ -56,7 +77,7 @@ def grad(
     grad_outputs : sequence of Tensors, arrays or None, optional
         One for each output, of its shape; None stands for 1 where the output has one element.
     retain_graph, create_graph : bool
-        As in :meth:`Tensor.backward`.
+        As in :func:`backward`.
     allow_unused : bool
         Give None for an input that the outputs do not depend on, instead of raising.
 
@@ -130,7 +151,17 @@ def _walk(
                     "first time; pass retain_graph=True to the first backward, or compute the output again"
                 )
             function.check_unchanged()
-            for target, dx in zip(function.edges, _apply_rule(function, dy, create_graph)):
+            if create_graph:
+                dxs = _recorded_rule(function, dy)
+            else:
+                dxs = function.backward(dy, function.inputs, function.output)
+            dxs = dxs if type(dxs) is tuple else (dxs,)
+            if len(dxs) != len(function.edges):
+                raise ValueError(
+                    f"backward of {type(function).__name__} gave {len(dxs)} gradient(s) for {len(function.edges)} "
+                    "inputs; it must return one for each, None where there is none"
+                )
+            for target, dx in zip(function.edges, dxs):
                 if target is not None and dx is not None:
                     dx = _fit(dx, target)
                     _add(gradients, due, target, _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx)
@@ -190,28 +221,18 @@ def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]
     return useful
 
 
-def _apply_rule(function: Function, dy: Any, create_graph: bool) -> tuple:
-    """dx of each input; arrays, or with `create_graph` Tensors that are recorded."""
-    if not create_graph:
-        dx = function.backward(dy, function.inputs, function.output)
-    elif function.once_differentiable:
-        dx = _NoSecondDerivative.apply(function, dy)
-    else:
-        inputs, output = function.inputs, function.output
-        if inputs is not None:
-            inputs = [x if target is None else _join(x, target) for x, target in zip(inputs, function.edges)]
-        if type(output) is tuple:
-            output = tuple(_join(y, (function, i)) for i, y in enumerate(output))
-        elif output is not None:
-            output = _join(output, function)
-        dx = function.backward(dy, inputs, output)
-    dx = dx if type(dx) is tuple else (dx,)
-    if len(dx) != len(function.edges):
-        raise ValueError(
-            f"backward of {type(function).__name__} gave {len(dx)} gradient(s) for {len(function.edges)} inputs; "
-            "it must return one for each, None where there is none"
-        )
-    return dx
+def _recorded_rule(function: Function, dy: Any) -> Any:
+    """dx of each input, by the rule called with Tensors, so that it is recorded itself."""
+    if function.once_differentiable:
+        return _NoSecondDerivative.apply(function, dy)
+    inputs, output = function.inputs, function.output
+    if inputs is not None:
+        inputs = [x if target is None else _join(x, target) for x, target in zip(inputs, function.edges)]
+    if type(output) is tuple:
+        output = tuple(_join(y, (function, i)) for i, y in enumerate(output))
+    elif output is not None:
+        output = _join(output, function)
+    return function.backward(dy, inputs, output)
 
 
 def _join(array: Any, target: Target) -> Tensor:
@@ -224,7 +245,8 @@ def _fit(dx: Any, target: Target) -> Any:
     if type(target) is tuple:
         shape, dtype = target[0].shape[target[1]], target[0].dtype[target[1]]
     else:
-        shape, dtype = target.shape, target.dtype
+        y = target.data if isinstance(target, Tensor) else target
+        shape, dtype = y.shape, y.dtype
     if dx.shape != shape:
         dx = sum_to_shape(dx, shape)
     return dx if dx.dtype == dtype else dx.astype(dtype)

@@ -113,7 +113,7 @@ class Function:
         output = self.forward(*arrays)
         recorded = recorded and grad_mode.enabled
         if type(output) is tuple:
-            results = tuple(_wrap(array, (self, i) if recorded else None) for i, array in enumerate(output))
+            results = tuple([_wrap(y, (self, i) if recorded else None) for i, y in enumerate(output)])
             if recorded:
                 self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
                 self._save(arrays, edges, output, versions + [result.version for result in results])

@@ -186,30 +186,6 @@ class Tensor:
         self.requires_grad = requires_grad
         return self
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
-        """Add d(self)/d(leaf) to the ``grad`` of every leaf that this tensor was computed from.
-
-        Parameters
-        ----------
-        gradient : Tensor or array of this shape, optional
-            The factor dy in sum(dy * d(self)/d(leaf)); 1 for a tensor of one element, needed otherwise.
-        retain_graph : bool, optional
-            Keep what was saved, so that ``backward`` can be called again. Default: the value of `create_graph`.
-        create_graph : bool
-            Record the gradients too, so that they can be differentiated.
-
-        Examples
-        --------
-        >>> import minidl
-        >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
-        >>> (x * x).sum().backward()
-        >>> x.grad
-        tensor([2., 4.])
-        """
-        from minidl.autograd import engine  # the engine makes Tensors, so it is imported late
-
-        engine.backward(self, gradient, retain_graph, create_graph)
-
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""
         result = _wrap(self.data)

@@ -122,9 +122,10 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         attributes = self.__dict__
-        for table in ("_parameters", "_modules", "_buffers"):
-            if table in attributes and name in attributes[table]:
-                return attributes[table][name]
+        if "_modules" in attributes:  # not before __init__
+            for table in (attributes["_parameters"], attributes["_modules"], attributes["_buffers"]):
+                if name in table:
+                    return table[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:

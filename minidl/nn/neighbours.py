@@ -120,9 +120,10 @@ def call_in_order(modules: list[Module], x: Any) -> Any:
         for module in modules:
             x = module(x)
         return x
+    types = tuple([type(module) for module in modules])
     i = 0
     while i < len(modules):
-        row = _row_at(modules, i)
+        row = _row_at(modules, types, i)
         if row is None:
             x = modules[i](x)
             i += 1
@@ -132,13 +133,14 @@ def call_in_order(modules: list[Module], x: Any) -> Any:
     return x
 
 
-def _row_at(modules: list[Module], i: int) -> Neighbours | None:
+def _row_at(modules: list[Module], types: tuple[type[Module], ...], i: int) -> Neighbours | None:
     """The row of the table that describes the modules from number `i` on, if they may be computed together."""
-    for row in _ROWS.get(type(modules[i]), ()):
-        group = modules[i : i + len(row.types)]
-        # the very types: a subclass may compute something else
-        if tuple([type(module) for module in group]) == row.types and row.fits(*group) and not _watched(group):
-            return row
+    for row in _ROWS.get(types[i], ()):
+        end = i + len(row.types)
+        if types[i:end] == row.types:  # the very types: a subclass may compute something else
+            group = modules[i:end]
+            if row.fits(*group) and not _watched(group):
+                return row
     return None
 
 

@@ -34,15 +34,18 @@ class _Recurrent(Module):
             raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout}")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, float(dropout), bidirectional
+        self._names: list[list[str]] = []  # of the parameters of each layer and direction
         rows = self.parts * hidden_size
         for layer in range(num_layers):
             columns = input_size if layer == 0 else hidden_size * self.directions
-            for reverse in range(self.directions):
+            for suffix in ("", "_reverse")[: self.directions]:
                 shapes = {"weight_ih": (rows, columns), "weight_hh": (rows, hidden_size)}
                 if bias:
                     shapes.update(bias_ih=(rows,), bias_hh=(rows,))
-                for name, shape in shapes.items():
-                    self.register_parameter(_name(name, layer, reverse), new_parameter(*shape))
+                named = {f"{name}_l{layer}{suffix}": new_parameter(*shape) for name, shape in shapes.items()}
+                for name, parameter in named.items():
+                    self.register_parameter(name, parameter)
+                self._names.append(list(named))
         self.reset_parameters()
 
     @property
@@ -72,10 +75,11 @@ class _Recurrent(Module):
         last: list[tuple[Any, ...]] = []
         for layer in range(self.num_layers):
             outputs = []
-            for reverse in range(self.directions):
+            for reverse in (False, True)[: self.directions]:
                 k = len(last)
                 start = None if given is None else tuple(state[k] for state in given)
-                y, *states = self.walk(x, start, self._weights(layer, reverse), bool(reverse), batch_first)
+                weights = [self._parameters[name] for name in self._names[k]]
+                y, *states = self.walk(x, start, weights, reverse, batch_first)
                 outputs.append(y)
                 last.append(tuple(states))
             x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)  # (T, N, D*H) or (N, T, D*H)
@@ -85,10 +89,6 @@ class _Recurrent(Module):
             x = F.squeeze(x, 1)
         final = tuple(_stack(states, batched) for states in zip(*last))  # (L*D, N, H)
         return x, final if self.states > 1 else final[0]
-
-    def _weights(self, layer: int, reverse: int) -> list:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.bias else ("weight_ih", "weight_hh")
-        return [self._parameters[_name(name, layer, reverse)] for name in names]
 
     def _given_states(self, hx: Any, batch: int, batched: bool) -> tuple[Any, ...]:
         """The states to start from, each (L*D, N, H)."""
@@ -243,7 +243,3 @@ def _stack(states: tuple[Any, ...], batched: bool) -> Any:
     if not batched:
         return F.cat(states)
     return F.unsqueeze(states[0], 0) if len(states) == 1 else F.stack(states)
-
-
-def _name(name: str, layer: int, reverse: int) -> str:
-    return f"{name}_l{layer}" + ("_reverse" if reverse else "")

@@ -103,19 +103,25 @@ class Optimizer:
 
     def states_of(self, parameters: list[Tensor], *names: str, initial: float = 0.0) -> list[list[Any]]:
         """What is remembered of `parameters` under each name, one list a name; filled with `initial` the first time."""
-        states = [self.state.setdefault(parameter, {}) for parameter in parameters]
-        for parameter, state in zip(parameters, states):
-            for name in names:
-                if name not in state:
-                    state[name] = array_module(parameter.data).full_like(parameter.data, initial)
-        return [[state[name] for state in states] for name in names]
+        state = self.state
+        try:
+            return [[state[parameter][name] for parameter in parameters] for name in names]
+        except KeyError:  # some are new
+            for parameter in parameters:
+                of_parameter = state.setdefault(parameter, {})
+                for name in names:
+                    if name not in of_parameter:
+                        of_parameter[name] = array_module(parameter.data).full_like(parameter.data, initial)
+            return self.states_of(parameters, *names)
 
     def count_steps(self, parameters: list[Tensor]) -> list[int]:
         """The number of the step that each parameter takes now: 1 the first time."""
-        states = [self.state.setdefault(parameter, {}) for parameter in parameters]
-        for state in states:
-            state["step"] = state.get("step", 0) + 1
-        return [state["step"] for state in states]
+        steps = []
+        for parameter in parameters:
+            state = self.state.setdefault(parameter, {})
+            state["step"] = step = state.get("step", 0) + 1
+            steps.append(step)
+        return steps
 
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {number: ...}, "param_groups": [...]}`` with parameters as numbers, as in PyTorch."""
