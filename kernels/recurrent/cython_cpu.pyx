@@ -4,29 +4,28 @@
 Forward, with G parts of w (1, 4, 3; see __init__.py):
 
     chunk         some of the N sequences, which need nothing of the others: a thread walks them through all of time
-      step t      the rows [x[t], h] of these sequences, side by side
-        strip     as many columns of [w_ih, w_hh]^T as the widest tile has, packed once for all steps
-          tile    a = [x[t], h] [w_ih, w_hh]^T + b: the register tile of the matrix product      -> cpu/tile.h
+      step t      the rows x[t], then the rows h, of these sequences, read where they lie
+        strip     as many columns of w_ih^T, or w_hh^T, as the widest tile has, packed once for all steps
+          tile    a = x[t] w_ih^T + b, then a = a + h w_hh^T: the register tile of the matrix product  -> cpu/tile.h
         row       the gates of one sequence from its a, number by number, and its new h    -> cpu/vector_loops_gates.pxi
 
 Backward is the same walk from the end:
 
-    chunk         some of the N sequences, with a sum dw of their own
+    chunk         some of the N sequences, with sums dw_ih, dw_hh and db of their own
       block       so many steps that there are about BLOCK_ROWS rows in it
         step t    a row of da for each sequence from dy, dh and its gates; dh = da w_hh and dx[t] = da w_ih by the tile
-        then      dw = dw + da^T [x, 1, h, 1] over the rows of the block, by the tile                 1: for the biases
+        then      dw_ih = dw_ih + da^T x and dw_hh = dw_hh + da^T h over the rows of the block, by the tile
     last          dw_ih, dw_hh and db from the chunks' sums, added up in order
 
 Why it is fast: one call a walk instead of several a step; weights stay in the cache from step to step, and a block's da
-until its products are done; no thread waits for another before the end. The input's product has the same rows as the
-state's, so it costs no pass of its own.
+until its products are done; x and h are never copied; no thread waits for another before the end.
 
 The chunks are cut by the shape alone, so the number of threads does not change a bit of the result.
 """
 
 import numpy as np
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from ..cpu cimport pool, tiles, vector_loops
 from ..cpu.tiles cimport TILE_MAX_ROWS
@@ -55,24 +54,25 @@ ctypedef struct walk:
     const vector_loops.loop_table* loops
     long steps, batch, inputs, hidden
     const void* x
-    long x_step, x_row, x_column
+    long x_step, x_row
     const void* h0
     const void* c0
     const void* w_ih
     const void* w_hh
     const void* bias  # of every column of a
-    void* packed  # [w_ih, w_hh]^T in strips
+    void* packed  # w_ih^T and w_hh^T in strips
     void* y
     void* c
     void* gates  # (T, N, 4*H); of an rnn, y itself
     long chunk_rows
     # backward
     const void* dy
-    long dy_step, dy_row  # 0 where dy is one row of zeros
+    long dy_step, dy_row  # a step of 0 where dy is zero at all of them
     void* dh
     void* dc
     void* dx  # NULL where it is not wanted
-    void* dw  # [chunk][row of w][inputs + 1 + hidden + 1]
+    void* dw_of_chunks  # [chunk][row of w][inputs + hidden]
+    double* db_of_chunks  # [chunk][da, dq][row of w]
     void* dw_ih
     void* dw_hh
     void* db_ih
@@ -131,6 +131,11 @@ def _joint(b_ih, b_hh):
     return None if b_ih is None else b_ih + b_hh
 
 
+def _rows_of_numbers(x):
+    """x (T, N, C) itself if the C numbers of each row lie side by side, or a copy."""
+    return x if x.strides[2] == x.itemsize else np.ascontiguousarray(x)
+
+
 def _start(gradient, like):
     """What the walk back starts with and changes: a copy of `gradient`, or zeros."""
     return np.zeros(like.shape, like.dtype) if gradient is None else np.array(gradient, order="C")
@@ -152,14 +157,14 @@ cdef inline long rounded_up(long n, long part) noexcept nogil:
 cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, y, c, gates):
     cdef walk w
     cdef view vx, vh, vc, vw, vu, vb, vy, vs, vg
-    x = view_of(x, &vx)
+    x = view_of(_rows_of_numbers(x), &vx)
     h0, w_ih, w_hh = np.ascontiguousarray(h0), np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh)
     c0 = h0 if c0 is None else np.ascontiguousarray(c0)
     h0, c0, w_ih, w_hh = view_of(h0, &vh), view_of(c0, &vc), view_of(w_ih, &vw), view_of(w_hh, &vu)
     y, gates = view_of(y, &vy), view_of(gates, &vg)
     begin(&w, kind, relu, reverse, &vy)
     w.inputs = vx.shape[2]
-    w.x, w.x_step, w.x_row, w.x_column = vx.data, vx.strides[0], vx.strides[1], vx.strides[2]
+    w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
     w.h0, w.c0, w.w_ih, w.w_hh, w.y, w.gates = vh.data, vc.data, vw.data, vu.data, vy.data, vg.data
     w.c = w.bias = NULL
     if c is not None:
@@ -178,9 +183,12 @@ cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, 
 
 
 cdef void run_forward(const real* tag, walk* w) noexcept nogil:
-    cdef long width = w.tiles.vectors * w.tiles.lanes, depth = w.inputs + w.hidden
-    cdef long columns = (4 if w.kind == GRU else w.kind) * w.hidden
-    w.packed = pool.scratch(0, rounded_up(columns + 3 * width, width) * width * depth * sizeof(real) + 64)
+    cdef panel panels[3]
+    cdef int p, count = panels_of(w, panels)
+    cdef long width = w.tiles.vectors * w.tiles.lanes, size = 0
+    for p in range(count):
+        size += rounded_up(panels[p].columns, width) * width * depth_of(w, &panels[p])
+    w.packed = pool.scratch(0, size * sizeof(real) + 64)
     if w.packed == NULL:
         w.out_of_memory = True
         return
@@ -189,46 +197,50 @@ cdef void run_forward(const real* tag, walk* w) noexcept nogil:
     pool.scratch_done(0)
 
 
+# Columns of a that are one product: of x and w_ih, or of h and w_hh.
 ctypedef struct panel:
-    long column, columns  # of a, and how many
-    long first, end  # which numbers of the row [x[t], h] they are sums of
-    long row  # of w_ih and w_hh that gives the first column
+    bint of_h
+    long row  # of the weight that gives the first column
+    long column, columns
+    int mode  # TILE_STORE: it starts with the bias; TILE_ADD: it adds to what the product of x has left
 
 
 cdef int panels_of(const walk* w, panel* panels) noexcept nogil:
-    """An rnn's and an lstm's columns are alike; of a gru, a_n comes from x alone, and q_n from h alone."""
-    cdef long hidden = w.hidden, depth = w.inputs + w.hidden
+    """All columns of an rnn and an lstm are sums of both products; of a gru, a_n comes from x alone, q_n from h alone."""
+    cdef long hidden = w.hidden
     if w.kind != GRU:
-        panels[0] = panel(0, w.kind * hidden, 0, depth, 0)
-        return 1
-    panels[0] = panel(0, 2 * hidden, 0, depth, 0)
-    panels[1] = panel(2 * hidden, hidden, 0, w.inputs, 2 * hidden)
-    panels[2] = panel(3 * hidden, hidden, w.inputs, depth, 2 * hidden)
+        panels[0] = panel(False, 0, 0, w.kind * hidden, tiles.TILE_STORE)
+        panels[1] = panel(True, 0, 0, w.kind * hidden, tiles.TILE_ADD)
+        return 2
+    panels[0] = panel(False, 0, 0, 3 * hidden, tiles.TILE_STORE)
+    panels[1] = panel(True, 0, 0, 2 * hidden, tiles.TILE_ADD)
+    panels[2] = panel(True, 2 * hidden, 3 * hidden, hidden, tiles.TILE_STORE)
     return 3
 
 
+cdef inline long depth_of(const walk* w, const panel* p) noexcept nogil:
+    return w.hidden if p.of_h else w.inputs
+
+
 cdef void pack_weights(const real* tag, walk* w) noexcept nogil:
-    """packed[strip][l][j] = [w_ih, w_hh][row + j, l], with zeros behind the last column of a panel."""
+    """packed[strip][l][j] = w[row + j, l], with zeros behind the last column of a panel."""
     cdef panel panels[3]
     cdef int p, count = panels_of(w, panels)
-    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, j, l, i, columns, step
+    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, j, l, i, columns, step, depth
     cdef real* packed = <real*>w.packed
-    cdef const real* row
+    cdef const real* weight
     for p in range(count):
+        depth = depth_of(w, &panels[p])
+        weight = <const real*>(w.w_hh if panels[p].of_h else w.w_ih) + panels[p].row * depth
         j = 0
         while j < panels[p].columns:
             columns = min(width, panels[p].columns - j)
             step = rounded_up(columns, lanes) * lanes
-            for l in range(panels[p].first, panels[p].end):
+            for l in range(depth):
                 for i in range(columns, step):
-                    packed[(l - panels[p].first) * step + i] = 0
-            if panels[p].first < w.inputs:
-                row = <const real*>w.w_ih + (panels[p].row + j) * w.inputs
-                w.tiles.transpose(columns, w.inputs, row, w.inputs, packed, step)
-            if panels[p].end > w.inputs:
-                row = <const real*>w.w_hh + (panels[p].row + j) * w.hidden
-                w.tiles.transpose(columns, w.hidden, row, w.hidden, packed + (w.inputs - panels[p].first) * step, step)
-            packed += step * (panels[p].end - panels[p].first)
+                    packed[l * step + i] = 0
+            w.tiles.transpose(columns, depth, weight + j * depth, depth, packed, step)
+            packed += step * depth
             j += width
 
 
@@ -242,77 +254,64 @@ cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
 
 cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     """Some sequences, through all of time."""
-    cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows)
-    cdef long depth = w.inputs + w.hidden, across = (4 if w.kind == GRU else w.kind) * w.hidden
+    cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), hidden = w.hidden
+    cdef long across = (4 if w.kind == GRU else w.kind) * hidden
     cdef long s, t, n
+    cdef const real* x
     cdef const real* h = <const real*>w.h0
     cdef const real* c = <const real*>w.c0
-    cdef real* row
+    cdef real* c_new
     cdef real* y
     cdef real* gates
-    cdef real* rows = <real*>pool.scratch(1, (end - first) * depth * sizeof(real))
-    if rows == NULL:
-        w.out_of_memory = True
-        return
     for s in range(w.steps):
         t = w.steps - 1 - s if w.reverse else s
-        for n in range(first, end):
-            row = rows + (n - first) * depth
-            copy_input(w, t, n, row)
-            memcpy(row + w.inputs, h + n * w.hidden, w.hidden * sizeof(real))
-        y = <real*>w.y + t * w.batch * w.hidden
+        x = <const real*>w.x + t * w.x_step
+        y = <real*>w.y + t * w.batch * hidden
         gates = <real*>w.gates + t * w.batch * across
-        multiply_rows(w, rows, gates + first * across, end - first, across)
+        multiply_rows(w, x + first * w.x_row, h + first * hidden, gates + first * across, end - first, across)
         if w.kind == RNN:
-            w.loops.rnn_forward(w.itemsize, (end - first) * w.hidden, w.relu, y + first * w.hidden)
+            w.loops.rnn_forward(w.itemsize, (end - first) * hidden, w.relu, y + first * hidden)
         for n in range(first, end):
             if w.kind == LSTM:
-                row = <real*>w.c + (t * w.batch + n) * w.hidden
-                w.loops.lstm_forward(w.itemsize, w.hidden, gates + n * across, c + n * w.hidden, row, y + n * w.hidden)
+                c_new = <real*>w.c + (t * w.batch + n) * hidden
+                w.loops.lstm_forward(w.itemsize, hidden, gates + n * across, c + n * hidden, c_new, y + n * hidden)
             elif w.kind == GRU:
-                w.loops.gru_forward(w.itemsize, w.hidden, gates + n * across, h + n * w.hidden, y + n * w.hidden)
+                w.loops.gru_forward(w.itemsize, hidden, gates + n * across, h + n * hidden, y + n * hidden)
         h = y
-        c = <real*>w.c + t * w.batch * w.hidden
+        c = <real*>w.c + t * w.batch * hidden
 
 
-cdef inline void copy_input(const walk* w, long t, long n, real* row) noexcept nogil:
-    """row = x[t, n]"""
-    cdef const real* x = <const real*>w.x + t * w.x_step + n * w.x_row
-    cdef long k
-    if w.x_column == 1:
-        memcpy(row, x, w.inputs * sizeof(real))
-    else:
-        for k in range(w.inputs):
-            row[k] = x[k * w.x_column]
-
-
-cdef void multiply_rows(const walk* w, const real* rows, real* a, long count, long across) noexcept nogil:
-    """a = [x[t], h] [w_ih, w_hh]^T + b for `count` rows, strip by strip."""
+cdef void multiply_rows(const walk* w, const real* x, const real* h, real* a, long count, long across) noexcept nogil:
+    """a = x[t] w_ih^T + b + h w_hh^T for `count` rows, strip by strip."""
     cdef panel panels[3]
     cdef int p, vectors, some, m, n_panels = panels_of(w, panels)
-    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, depth = w.inputs + w.hidden
-    cdef long j, i, columns, no_offset = 0
+    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, row_step, j, i, columns, no_offset = 0
     cdef const real* packed = <const real*>w.packed
+    cdef const real* rows
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef const real* bias
     cdef tiles.tile_sum sum
     sum.outer, sum.a_offsets, sum.a_inner, sum.b_outer = 1, &no_offset, 1, 0
     for p in range(n_panels):
-        sum.inner = panels[p].end - panels[p].first
+        rows = h if panels[p].of_h else x
+        row_step = w.hidden if panels[p].of_h else w.x_row
+        sum.inner = depth_of(w, &panels[p])
         j = 0
         while j < panels[p].columns:
             columns = min(width, panels[p].columns - j)
             vectors = <int>rounded_up(columns, lanes)
             sum.b_inner = vectors * lanes
-            bias = <const real*>w.bias + panels[p].column + j if w.bias != NULL else NULL
+            bias = NULL
+            if w.bias != NULL and panels[p].mode == tiles.TILE_STORE:
+                bias = <const real*>w.bias + panels[p].column + j
             i = 0
             while i < count:
                 some = <int>min(<long>w.tiles.rows[vectors], count - i)
                 for m in range(some):
-                    a_rows[m] = rows + (i + m) * depth + panels[p].first
+                    a_rows[m] = rows + (i + m) * row_step
                     y_rows[m] = a + (i + m) * across + panels[p].column + j
-                w.tiles.tile[vectors](&sum, some, a_rows, packed, y_rows, columns, bias, tiles.TILE_STORE)
+                w.tiles.tile[vectors](&sum, some, a_rows, packed, y_rows, columns, bias, panels[p].mode)
                 i += some
             packed += sum.b_inner * sum.inner
             j += width
@@ -322,22 +321,20 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
     """dx, dw_ih, dw_hh, db_ih and db_hh; `dh` and `dc` become the gradients of h0 and c0."""
     cdef walk w
     cdef view vx, vh, vc, vw, vu, vy, vs, vg, vd, v_dh, v_dc
-    cdef view[6] v_out
+    cdef view[7] v_out
     h0, w_ih, w_hh = np.ascontiguousarray(h0), np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh)
     c0 = h0 if c0 is None else np.ascontiguousarray(c0)
     if dy is None:
-        dy = np.zeros((1, 1, y.shape[2]), y.dtype)
+        dy = np.zeros((1, *y.shape[1:]), y.dtype)
     elif dy.strides[2] != dy.itemsize:
         dy = np.ascontiguousarray(dy)
-    x, h0, c0, w_ih, w_hh = view_of(x, &vx), view_of(h0, &vh), view_of(c0, &vc), view_of(w_ih, &vw), view_of(w_hh, &vu)
+    x, h0, c0, w_ih, w_hh = view_of(_rows_of_numbers(x), &vx), view_of(h0, &vh), view_of(c0, &vc), view_of(w_ih, &vw), view_of(w_hh, &vu)
     y, gates, dy, dh = view_of(y, &vy), view_of(gates, &vg), view_of(dy, &vd), view_of(dh, &v_dh)
     begin(&w, kind, relu, reverse, &vy)
     w.inputs = vx.shape[2]
-    w.x, w.x_step, w.x_row, w.x_column = vx.data, vx.strides[0], vx.strides[1], vx.strides[2]
+    w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
     w.h0, w.c0, w.w_ih, w.w_hh, w.y, w.gates = vh.data, vc.data, vw.data, vu.data, vy.data, vg.data
-    w.dy, w.dy_step, w.dy_row = vd.data, vd.strides[0], vd.strides[1]
-    if vd.shape[0] != w.steps or vd.shape[1] != w.batch:
-        w.dy_step = w.dy_row = 0
+    w.dy, w.dy_step, w.dy_row = vd.data, vd.strides[0] if vd.shape[0] == w.steps else 0, vd.strides[1]
     w.dh = v_dh.data
     w.c = w.dc = w.dx = w.db_hh = NULL
     if c is not None:
@@ -350,11 +347,14 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
         dx = np.empty((w.steps, w.batch, w.inputs), dtype)
         view_of(dx, &v_out[0])
         w.dx = v_out[0].data
-    dw = np.empty((chunks, parts, w.inputs + w.hidden + 2), dtype)
+    dw = np.empty((chunks, parts, w.inputs + w.hidden), dtype)
+    db = np.empty((chunks, 2, parts))
     dw_ih, dw_hh = np.empty((parts, w.inputs), dtype), np.empty((parts, w.hidden), dtype)
     db_ih = np.empty(parts, dtype)
     view_of(dw, &v_out[1]), view_of(dw_ih, &v_out[2]), view_of(dw_hh, &v_out[3]), view_of(db_ih, &v_out[4])
-    w.dw, w.dw_ih, w.dw_hh, w.db_ih = v_out[1].data, v_out[2].data, v_out[3].data, v_out[4].data
+    w.dw_of_chunks, w.dw_ih, w.dw_hh, w.db_ih = v_out[1].data, v_out[2].data, v_out[3].data, v_out[4].data
+    view_of(db, &v_out[6])
+    w.db_of_chunks = <double*>v_out[6].data
     if kind == GRU:
         db_hh = np.empty(parts, dtype)
         view_of(db_hh, &v_out[5])
@@ -380,59 +380,83 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     """Some sequences, through all of time, from the end of the walk to its beginning."""
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), count = end - first
     cdef long hidden = w.hidden, across = (4 if w.kind == GRU else w.kind) * hidden, parts = w.kind * hidden
-    cdef long width = w.inputs + hidden + 2, capacity = count * max(1, min(w.steps, BLOCK_ROWS // count))
-    cdef long s, t, before, n, at, k = 0
+    cdef long capacity = max(1, min(w.steps, BLOCK_ROWS // count)), in_block = 0
+    cdef long s, t, before, n, at
     cdef const real* h
     cdef const real* c
     cdef const real* dy
-    cdef real* dh
-    cdef real* row
-    cdef real* dw = <real*>w.dw + chunk * parts * width
-    cdef real* rows = <real*>pool.scratch(1, (capacity * width + w.tiles.lanes) * sizeof(real))
-    cdef real* da = <real*>pool.scratch(2, capacity * parts * sizeof(real))
-    cdef real* dq = <real*>pool.scratch(3, capacity * parts * sizeof(real)) if w.kind == GRU else da
-    if rows == NULL or da == NULL or dq == NULL:
+    cdef real* dh = <real*>w.dh
+    cdef real* da = <real*>pool.scratch(1, capacity * count * parts * sizeof(real))
+    cdef real* dq = <real*>pool.scratch(2, capacity * count * parts * sizeof(real)) if w.kind == GRU else da
+    cdef long row  # of da and dq
+    if da == NULL or dq == NULL:
         w.out_of_memory = True
         return
-    memset(dw, 0, parts * width * sizeof(real))
-    memset(rows + capacity * width, 0, w.tiles.lanes * sizeof(real))
+    memset(<real*>w.dw_of_chunks + chunk * parts * (w.inputs + hidden), 0, parts * (w.inputs + hidden) * sizeof(real))
+    memset(w.db_of_chunks + chunk * 2 * parts, 0, 2 * parts * sizeof(double))
     for s in range(w.steps - 1, -1, -1):
         t = w.steps - 1 - s if w.reverse else s
         before = t + 1 if w.reverse else t - 1
         h = <const real*>w.h0 if s == 0 else <const real*>w.y + before * w.batch * hidden
         c = <const real*>w.c0 if s == 0 else <const real*>w.c + before * w.batch * hidden
-        for n in range(first, end):
-            at = t * w.batch + n
-            dy = <const real*>w.dy + t * w.dy_step + n * w.dy_row
-            dh = <real*>w.dh + n * hidden
-            if w.kind == RNN:
-                w.loops.rnn_backward(w.itemsize, hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da + k * parts)
-            elif w.kind == LSTM:
-                w.loops.lstm_backward(
-                    w.itemsize, hidden, <real*>w.gates + at * across, c + n * hidden, <real*>w.c + at * hidden, dy, dh,
-                    <real*>w.dc + n * hidden, da + k * parts)
-            else:
-                w.loops.gru_backward(
-                    w.itemsize, hidden, <real*>w.gates + at * across, h + n * hidden, dy, dh, da + k * parts, dq + k * parts)
-            # [x, 1, h, 1]
-            row = rows + k * width
-            copy_input(w, t, n, row)
-            row[w.inputs] = row[width - 1] = 1
-            memcpy(row + w.inputs + 1, h + n * hidden, hidden * sizeof(real))
-            k += 1
+        dy = <const real*>w.dy + t * w.dy_step
+        row = in_block * count
+        if w.kind == RNN and w.dy_row == hidden:  # the rows follow one another in all four arrays
+            w.loops.rnn_backward(w.itemsize, count * hidden, w.relu, <real*>w.y + (t * w.batch + first) * hidden,
+                                 dy + first * hidden, dh + first * hidden, da + row * parts)
+        else:
+            for n in range(first, end):
+                at = t * w.batch + n
+                backward_row(w, at, h + n * hidden, c + n * hidden, dy + n * w.dy_row, n,
+                             da + (row + n - first) * parts, dq + (row + n - first) * parts)
         # dh = dq w_hh, and of a gru what has passed the gates besides; dx[t] = da w_ih
-        multiply_back(w, dq + (k - count) * parts, <const real*>w.w_hh, hidden, <real*>w.dh + first * hidden, count,
+        multiply_back(w, dq + row * parts, <const real*>w.w_hh, hidden, dh + first * hidden, count,
                       tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
         if w.dx != NULL:
-            multiply_back(w, da + (k - count) * parts, <const real*>w.w_ih, w.inputs,
+            multiply_back(w, da + row * parts, <const real*>w.w_ih, w.inputs,
                           <real*>w.dx + (t * w.batch + first) * w.inputs, count, tiles.TILE_STORE)
-        if k == capacity or s == 0:
-            if w.kind == GRU:
-                add_products(w, k, da, rows, w.inputs + 1, dw)
-                add_products(w, k, dq, rows + w.inputs + 1, hidden + 1, dw + w.inputs + 1)
-            else:
-                add_products(w, k, da, rows, width - 1, dw)
-            k = 0
+        in_block += 1
+        if in_block == capacity or s == 0:
+            add_block(w, chunk, s, in_block, first, count, da, dq)
+            in_block = 0
+
+
+cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, long n, real* da,
+                              real* dq) noexcept nogil:
+    """da (and dq) of sequence n at one step, number `at` of all T*N rows."""
+    cdef long hidden = w.hidden
+    cdef real* dh = <real*>w.dh + n * hidden
+    if w.kind == RNN:
+        w.loops.rnn_backward(w.itemsize, hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da)
+    elif w.kind == LSTM:
+        w.loops.lstm_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, c, <real*>w.c + at * hidden, dy, dh,
+                              <real*>w.dc + n * hidden, da)
+    else:
+        w.loops.gru_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, h, dy, dh, da, dq)
+
+
+cdef void add_block(const walk* w, long chunk, long s, long steps, long first, long count, const real* da,
+                    const real* dq) noexcept nogil:
+    """Add the products of a block, whose last step in this walk was number s, to the sums of its chunk."""
+    cdef long hidden = w.hidden, parts = w.kind * hidden, width = w.inputs + hidden
+    cdef long way = -1 if w.reverse else 1, t = w.steps - 1 - s if w.reverse else s  # from a step to the next; of step s
+    cdef long newest = t + way * (steps - 1)  # the block's first row is of this step
+    cdef long from_y = steps - 1 if s == 0 else steps  # at step 0 the state before is h0
+    cdef real* dw = <real*>w.dw_of_chunks + chunk * parts * width
+    cdef double* db = w.db_of_chunks + chunk * 2 * parts
+    # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
+    add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
+                 w.inputs, dw)
+    # dw_hh = dw_hh + sum over steps t of dq[t]^T h,  h = y of the step before
+    add_products(w, from_y, count, dq, <const real*>w.y + ((newest - way) * w.batch + first) * hidden,
+                 -way * w.batch * hidden, hidden, hidden, dw + w.inputs)
+    if s == 0:
+        add_products(w, 1, count, dq + from_y * count * parts, <const real*>w.h0 + first * hidden, 0, hidden, hidden,
+                     dw + w.inputs)
+    # db_ih = db_ih + sum over rows of da, and db_hh of dq
+    w.tiles.column_sums(steps * count, parts, da, NULL, parts, db)
+    if w.db_hh != NULL:
+        w.tiles.column_sums(steps * count, parts, dq, NULL, parts, db + parts)
 
 
 cdef void multiply_back(const walk* w, const real* dq, const real* weight, long columns, real* dh, long count,
@@ -462,27 +486,32 @@ cdef void multiply_back(const walk* w, const real* dq, const real* weight, long 
         j += wide
 
 
-cdef void add_products(const walk* w, long count, const real* da, const real* rows, long columns,
-                       real* dw) noexcept nogil:
-    """dw = dw + da^T rows, a sum over `count` rows of both; behind the last one memory goes on for a vector."""
+cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,
+                       long columns, real* dw) noexcept nogil:
+    """dw = dw + sum over `steps` of da^T x, each of `count` rows; x is read where it lies."""
     cdef long lanes = w.tiles.lanes, wide = w.tiles.vectors * lanes, parts = w.kind * w.hidden
-    cdef long width = w.inputs + w.hidden + 2, j = 0, i, some_columns, no_offset = 0
+    cdef long width = w.inputs + w.hidden, j = 0, i, o, some_columns
+    cdef long[BLOCK_ROWS] offsets
     cdef int vectors, some, m
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef tiles.tile_sum sum
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = 1, count, &no_offset, parts
-    sum.b_outer, sum.b_inner = 0, width
+    cdef tiles.tile_function tile
+    for o in range(steps):
+        offsets[o] = o * count * parts
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = steps, count, offsets, parts
+    sum.b_outer, sum.b_inner = x_step, x_row
     while j < columns:
         some_columns = min(wide, columns - j)
         vectors = <int>rounded_up(some_columns, lanes)
+        tile = w.tiles.tile[vectors] if some_columns % lanes == 0 else w.tiles.tile_exact[vectors]
         i = 0
         while i < parts:
             some = <int>min(<long>w.tiles.rows[vectors], parts - i)
             for m in range(some):
                 a_rows[m] = da + i + m
                 y_rows[m] = dw + (i + m) * width + j
-            w.tiles.tile[vectors](&sum, some, a_rows, rows + j, y_rows, some_columns, NULL, tiles.TILE_ADD)
+            tile(&sum, some, a_rows, x + j, y_rows, some_columns, NULL, tiles.TILE_ADD)
             i += some
         j += wide
 
@@ -497,22 +526,23 @@ cdef void add_up_rows_of(void* argument, long index) noexcept nogil:
 
 cdef void add_up_rows(const real* tag, const walk* w, long index) noexcept nogil:
     """Some rows of dw_ih, dw_hh and the biases' gradients: the sums of all chunks, in their order."""
-    cdef long parts = w.kind * w.hidden, inputs = w.inputs, hidden = w.hidden, width = inputs + hidden + 2
+    cdef long parts = w.kind * w.hidden, inputs = w.inputs, hidden = w.hidden
     cdef long chunks = rounded_up(w.batch, w.chunk_rows), chunk, i
+    cdef double db_ih, db_hh
     cdef const real* dw
     for i in range(index * SUM_ROWS, min(parts, (index + 1) * SUM_ROWS)):
         memset(<real*>w.dw_ih + i * inputs, 0, inputs * sizeof(real))
         memset(<real*>w.dw_hh + i * hidden, 0, hidden * sizeof(real))
-        (<real*>w.db_ih)[i] = 0
-        if w.db_hh != NULL:
-            (<real*>w.db_hh)[i] = 0
+        db_ih = db_hh = 0
         for chunk in range(chunks):
-            dw = <const real*>w.dw + (chunk * parts + i) * width
+            dw = <const real*>w.dw_of_chunks + (chunk * parts + i) * (inputs + hidden)
             add(<real*>w.dw_ih + i * inputs, dw, inputs)
-            add(<real*>w.db_ih + i, dw + inputs, 1)
-            add(<real*>w.dw_hh + i * hidden, dw + inputs + 1, hidden)
-            if w.db_hh != NULL:
-                add(<real*>w.db_hh + i, dw + width - 1, 1)
+            add(<real*>w.dw_hh + i * hidden, dw + inputs, hidden)
+            db_ih += w.db_of_chunks[chunk * 2 * parts + i]
+            db_hh += w.db_of_chunks[(chunk * 2 + 1) * parts + i]
+        (<real*>w.db_ih)[i] = <real>db_ih
+        if w.db_hh != NULL:
+            (<real*>w.db_hh)[i] = <real>db_hh
 
 
 cdef inline void add(real* sum, const real* x, long count) noexcept nogil:
