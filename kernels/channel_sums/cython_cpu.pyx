@@ -20,6 +20,10 @@ from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
 
+ctypedef fused real:
+    float
+    double
+
 cdef enum:
     BLOCK = 32768  # numbers that one chunk adds up, about
     MAX_BLOCKS = 64
@@ -27,14 +31,17 @@ cdef enum:
 
 
 def forward(x, y):
-    last = range(2, x.ndim)
-    if x.transpose(0, *last, 1).flags.c_contiguous and (y is None or y.transpose(0, *last, 1).flags.c_contiguous):
+    if _is_channels_last(x) and (y is None or _is_channels_last(y)):
         return _sum_rows(x, y)
     if x.flags.c_contiguous and (y is None or y.flags.c_contiguous):
         return _sum_runs(x, y)
-    x, y = (None if v is None else np.ascontiguousarray(v.transpose(0, *last, 1)) for v in (x, y))
+    x, y = (None if v is None else np.ascontiguousarray(np.moveaxis(v, 1, -1)) for v in (x, y))
     back = (0, x.ndim - 1, *range(1, x.ndim - 1))
     return _sum_rows(x.transpose(back), None if y is None else y.transpose(back))
+
+
+def _is_channels_last(x):
+    return (x if x.ndim == 2 else np.moveaxis(x, 1, -1)).flags.c_contiguous
 
 
 ctypedef struct summation:
@@ -50,9 +57,8 @@ ctypedef struct summation:
 
 
 cdef _sum_rows(x, y):
-    cdef view vx, vy
+    cdef view vx, vy, v_total
     cdef summation s
-    cdef long block, column, width
     x = view_of(x, &vx)
     s.x, s.y, s.itemsize, s.tiles = vx.data, NULL, vx.itemsize, tiles.table(vx.itemsize)
     if y is not None:
@@ -62,14 +68,32 @@ cdef _sum_rows(x, y):
     s.rows = x.size // s.channels if s.channels else 0
     s.widen = max(1, min(s.rows, WIDTH // max(1, s.channels)))
     s.blocks = max(1, min(MAX_BLOCKS, s.rows * s.channels // BLOCK))
-    width = s.widen * s.channels
-    partial = np.zeros((s.blocks, width))
-    cdef double[:, ::1] sums = partial
-    if partial.size:
-        s.sums = &sums[0, 0]
-        with nogil:
-            pool.run(s.blocks, sum_block_of_rows, &s)
-    return partial.reshape(s.blocks * s.widen, s.channels).sum(axis=0).astype(x.dtype)
+    total = np.empty(s.channels, x.dtype)
+    total = view_of(total, &v_total)
+    cdef size_t nbytes = max(1, s.blocks * s.widen * s.channels) * sizeof(double)
+    s.sums = <double*>pool.scratch(0, nbytes)
+    if s.sums == NULL:
+        raise MemoryError(f"no memory for the partial sums of {s.channels} channels")
+    with nogil:
+        memset(s.sums, 0, nbytes)
+        pool.run(s.blocks, sum_block_of_rows, &s)
+        if s.itemsize == sizeof(float):
+            fold(&s, <float*>v_total.data)
+        else:
+            fold(&s, <double*>v_total.data)
+        pool.scratch_done(0)
+    return total
+
+
+cdef void fold(const summation* s, real* total) noexcept nogil:
+    """total[c] = the sum of column c of every pixel of a wide row, of every block."""
+    cdef long c, row
+    cdef double sum
+    for c in range(s.channels):
+        sum = 0
+        for row in range(s.blocks * s.widen):
+            sum += s.sums[row * s.channels + c]
+        total[c] = <real>sum
 
 
 cdef void sum_block_of_rows(void* argument, long block) noexcept nogil:
