@@ -7,6 +7,10 @@
 Why it is fast: written with array operations, Adam goes over memory twelve times and makes seven arrays; this goes once
 and makes none. All parameters are one job, because most are too small to be worth a job of their own.
 
+Denormal numbers, those below 1.2e-38 in float32, count as 0 here. Memory that fades, momentum * v of a weight whose
+gradient has become 0, ends among them, where a processor takes a hundred times as long for each; and what w would get of
+them is lost in rounding.
+
 Pieces are cut by the shapes alone, so the number of threads does not change a bit of the result.
 """
 
@@ -18,6 +22,33 @@ from libc.stdlib cimport free, malloc
 
 from ..cpu cimport pool, vector_loops
 from ..cpu.vector_loop_table cimport step_options
+
+cdef extern from *:
+    """
+    /* Flush to zero, denormals are zero: two bits of a thread's floating-point mode. */
+    #if defined(__x86_64__)
+    #include <xmmintrin.h>
+    static unsigned long flush_denormals(void) {
+        unsigned int before = _mm_getcsr();
+        _mm_setcsr(before | 0x8040);
+        return before;
+    }
+    static void restore_mode(unsigned long before) { _mm_setcsr((unsigned int)before); }
+    #elif defined(__aarch64__) && defined(__GNUC__)
+    static void restore_mode(unsigned long mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
+    static unsigned long flush_denormals(void) {
+        unsigned long before;
+        __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+        restore_mode(before | 1ul << 24);
+        return before;
+    }
+    #else
+    static unsigned long flush_denormals(void) { return 0; }
+    static void restore_mode(unsigned long before) { (void)before; }
+    #endif
+    """
+    unsigned long flush_denormals() noexcept nogil
+    void restore_mode(unsigned long before) noexcept nogil
 
 DTYPES = ("float32", "float64")
 
@@ -154,6 +185,12 @@ cdef char* address(array, bint only_read, list copies) except NULL:
 cdef void step_piece(void* argument, long index) noexcept nogil:
     cdef job* whole = <job*>argument
     cdef piece* p = &whole.pieces[index]
+    cdef unsigned long mode = flush_denormals()
+    step_of(whole, p)
+    restore_mode(mode)
+
+
+cdef inline void step_of(job* whole, piece* p) noexcept nogil:
     if whole.kind == SGD:
         whole.loops.sgd_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2])
     elif whole.kind == ADAM:

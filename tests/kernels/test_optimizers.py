@@ -80,6 +80,18 @@ def test_threads_change_no_bit(name):
             np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.skipif("cython" not in BACKENDS, reason="not compiled here")
+@pytest.mark.parametrize("size", [100, 100_000])  # in the calling thread alone, and in the pool
+def test_denormal_memory_counts_as_zero(size):
+    """It costs a hundred times the time; in the caller's own arithmetic it stays what it is."""
+    denormal = np.float32(1e-40)
+    w, v = np.ones(size, np.float32), np.full(size, denormal)
+    with kernels.use_backend("cython", strict=True):
+        kernels.optimizers.sgd_step([w], [np.zeros(size, np.float32)], [v], lr=0.1, momentum=0.9)
+    assert not v.any() and (w == 1).all()
+    assert denormal * np.float32(1) > 0
+
+
 def test_bad_arguments():
     w = [np.ones((2, 3)), np.ones(4)]
     for arguments, options, error, words in (
