@@ -8,7 +8,8 @@
  * How it ends. The caller counts finished chunks; it does not wait for the threads. A worker that the operating system
  * put to sleep before it took a chunk is never waited for: on a busy machine the caller simply does the work itself.
  *
- * Between jobs workers spin for some microseconds, because the next kernel usually follows at once, then sleep.
+ * Between jobs workers spin for half a millisecond, because the next kernel usually follows within the time that Python
+ * needs to ask for it, and to wake a sleeping thread takes tens of microseconds; then they sleep.
  *
  * One job at a time: a caller that finds the pool taken (by another Python thread, or by itself, further out) runs its
  * chunks alone. A chunk must not depend on who runs it, so this never changes a result.
@@ -23,8 +24,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <time.h>
 
-enum { MAX_THREADS = 64, SPINS_BEFORE_SLEEP = 4000, SPINS_BEFORE_YIELD = 2000 };
+enum { MAX_THREADS = 64, SPIN_NANOSECONDS = 500000, SPINS_BEFORE_YIELD = 2000 };
 
 typedef void (*pool_body)(void *argument, long chunk);
 
@@ -57,6 +59,12 @@ static inline void pool_pause(void) {
 #elif defined(__aarch64__) && defined(__GNUC__)
     __asm__ volatile("yield");
 #endif
+}
+
+static int64_t pool_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 /* Workers sleep here. Whoever goes to sleep is counted first and looks at the job afterwards; whoever starts a job looks
@@ -108,14 +116,10 @@ static void *pool_worker(void *thread) {
     uint32_t seen = 0;
     while (!atomic_load(&pool.stop)) {
         uint32_t job;
-        long spins = 0;
-        while ((job = atomic_load_explicit(&pool.job, memory_order_acquire)) == seen) {
-            if (++spins < SPINS_BEFORE_SLEEP) {
-                pool_pause();
-            } else {
-                pool_sleep(seen);
-                spins = 0;
-            }
+        int64_t end = pool_nanoseconds() + SPIN_NANOSECONDS; /* a pause lasts from 10 to 150 cycles: no measure of time */
+        for (long spins = 1; (job = atomic_load_explicit(&pool.job, memory_order_acquire)) == seen; spins++) {
+            if (spins % 64 == 0 && pool_nanoseconds() > end) pool_sleep(seen);
+            else pool_pause();
         }
         seen = job;
         pool_work(job, (int)(intptr_t)thread);
