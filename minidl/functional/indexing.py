@@ -107,6 +107,8 @@ def index(x: Any, key: Any) -> Any:
     >>> x[:, 1], x[x > 2]
     (tensor([2., 4.]), tensor([3., 4.]))
     """
+    if type(key) is int or type(key) is slice:
+        return Index(key)(x)
     for step in _steps(_plain_key(key, x), x.ndim):
         x = Index(step)(x)
     return x
