@@ -88,8 +88,7 @@ def answer(page: Page, act: Callable[[], object]) -> str:
     """What the page says once it has answered what `act` did."""
     before = page.evaluate(LOOKS)
     act()
-    page.wait(f"{LOOKS} > {before}", "an answer")
-    page.settle()
+    page.wait(f"{LOOKS} > {before} && !asking", "an answer to all that was drawn")
     return page.evaluate(SAID)
 
 
