@@ -24,7 +24,7 @@ demo: .venv/demo.stamp
 
 test: .venv/test.stamp
 	@$(BIN)/python setup.py --quiet build_ext --inplace
-	$(BIN)/python -m pytest -q --durations=10
+	$(BIN)/python -m pytest -q --durations=10 --numprocesses logical --maxprocesses 4 --dist loadfile
 
 build: .venv/demo.stamp
 	$(BIN)/python setup.py --quiet build_ext --inplace
