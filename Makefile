@@ -1,6 +1,7 @@
 # Everything here works on a machine that has Python (3.11 or newer) and a C compiler: the targets make their own .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST = $(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help demo test build lint clean sanitize site test-site bench bench-quick bench-peers
@@ -24,7 +25,7 @@ demo: .venv/demo.stamp
 
 test: .venv/test.stamp
 	@$(BIN)/python setup.py --quiet build_ext --inplace
-	$(BIN)/python -m pytest -q --durations=10
+	$(PYTEST) --dist loadfile --durations=10
 
 build: .venv/demo.stamp
 	$(BIN)/python setup.py --quiet build_ext --inplace
@@ -35,7 +36,7 @@ site: .venv/docs.stamp
 	$(BIN)/python docs/build.py
 
 test-site: site .venv/test.stamp
-	$(BIN)/python -m pytest -q tests/site
+	$(PYTEST) --dist worksteal tests/site
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

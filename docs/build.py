@@ -35,6 +35,7 @@ def main() -> int:
     shutil.rmtree(html, ignore_errors=True)
     from sphinx.cmd.build import main as sphinx
 
+    print("The tutorials that changed are executed: some minutes when all of them are new.", flush=True)
     doctrees = str(BUILD / "doctrees")
     status = sphinx(["-q", "-W", "--keep-going", "-c", str(DOCS), "-d", doctrees, str(pages.folder), str(html)])
     if status == 0:

@@ -1,5 +1,6 @@
 """Sphinx's settings. `docs/build.py` calls Sphinx; the pages are in build/site/pages."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ nb_execution_cache_path = os.environ["MINIDL_SITE_RESULTS"]
 nb_execution_timeout = 300  # seconds, a cell
 nb_execution_show_tb = True  # a tutorial that fails is a warning, which make site makes an error
 nb_merge_streams = True
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # else every notebook is announced, without its name
 
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block"]
 myst_heading_anchors = 3

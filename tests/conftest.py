@@ -30,12 +30,15 @@ def _no_data() -> str:
     return "" if Path(folder).is_dir() else f"MINIDL_DATA={folder} is no folder"
 
 
+def pytest_configure() -> None:
+    if os.environ.get("MINIDL_REQUIRE_GPU") == "1" and (reason := _no_gpu()):
+        raise pytest.UsageError(f"MINIDL_REQUIRE_GPU=1, but no GPU can be used: {reason}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for mark, missing in (("gpu", _no_gpu), ("data", _no_data)):
         marked = [item for item in items if item.get_closest_marker(mark)]
         reason = missing() if marked else ""
-        if reason and mark == "gpu" and os.environ.get("MINIDL_REQUIRE_GPU") == "1":
-            raise pytest.UsageError(f"MINIDL_REQUIRE_GPU=1, but no GPU can be used: {reason}")
         for item in marked if reason else ():
             item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -18,7 +18,7 @@ from minidl.autograd import Function
 # %% [markdown]
 # ## A wrong gradient still learns
 #
-# First, why the falling loss proves nothing. A neuron, $y=\tanh(x\cdot w + b)$, shall tell threes from eights. The
+# First, why the falling loss proves nothing. A neuron, $y=\tanh(x\cdot w + b)$, is to tell threes from eights. The
 # right slope of $\tanh$ is $1-y^2$. Let us also write a wrong one, $1-2y^2$: a factor slipped in. In minidl, an
 # operation of your own is a `Function` with `forward` and `backward`.
 
@@ -249,8 +249,7 @@ assert (slope.item(), curvature.item()) == (12, 12)
 # %% [markdown]
 # ## Something real
 #
-# Check all operations of a small network at once, and a few dozen of the library's own, as you would before trusting
-# any of them.
+# Check the operations that networks are made of, all in one go, as you would before trusting any of them.
 
 # %%
 F = minidl.functional

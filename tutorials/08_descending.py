@@ -133,7 +133,7 @@ kappa = high / low
 best = 2 / (low + high)
 beta_heavy = ((kappa**0.5 - 1) / (kappa**0.5 + 1)) ** 2
 beta_nesterov = (kappa**0.5 - 1) / (kappa**0.5 + 1)
-adam_rates = (0.03, 0.1, 0.2, 0.4, 0.8)
+adam_rates = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6)
 adam_rate = min(adam_rates, key=lambda lr: valley(adam(gradient, start, steps, lr)[-1]))  # no formula: try some
 paths = {
     "gradient descent": gradient_descent(gradient, start, steps, best),

@@ -155,9 +155,9 @@ show_lines("minidl/optim/penalties.py", "L1.cost")
 show_lines("minidl/nn/dropout.py", "Dropout.forward")
 
 # %% [markdown]
-# Optimizers have an option `weight_decay`. For plain SGD it is the same as the L2 penalty. For Adam too, but there
-# the penalty's gradient is divided by $\sqrt v$ like all the rest, so a weight with large gradients hardly decays.
-# (AdamW decays the weights themselves.)
+# Optimizers have an option `weight_decay`, which adds $\lambda w$ to each gradient, that of biases too. For plain SGD
+# that is the decay above. With Adam it is divided by $\sqrt v$ like all the rest, so a weight with large gradients
+# hardly decays. (AdamW decays the weights themselves.)
 
 
 # %%

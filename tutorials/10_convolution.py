@@ -269,7 +269,7 @@ for backend, name in (("reference", "minidl, the reference"), ("auto", "minidl, 
     with minidl.use_backend(backend):
         F.conv2d(x, w)  # the first call may have to prepare something
         times[name] = milliseconds(lambda: F.conv2d(x, w))
-# one multiplication and one addition for each product, in thousand millions
+# one multiplication and one addition for each product, in billions
 work = 2 * 32 * 26 * 26 * 32 * 16 * 9 / 1e9
 for name, ms in times.items():
     print(f"{name:22} {ms:7.2f} ms   {work / (ms / 1e3):6.1f} GFLOP/s")
@@ -283,8 +283,8 @@ axes.set(xlabel="milliseconds (shorter is better)", title="one convolution, seve
 plt.show()
 
 # %% [markdown]
-# GFLOP/s counts thousand millions of multiplications and additions in a second. The numbers depend on your computer,
-# on what else it does, and on whether the compiled kernels were built. `kernels.table()` lists every version that
+# GFLOP/s counts billions ($10^9$) of multiplications and additions in a second. The numbers depend on your computer, on
+# what else it does, and on whether the compiled kernels were built. `kernels.table()` lists every version that
 # minidl has of this loop, and which of them can run here:
 
 # %%

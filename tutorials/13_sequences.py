@@ -238,9 +238,9 @@ assert after_row[-1] == by_rows and after_row[0] < 0.4
 
 # %% [markdown]
 # **Text, character by character.** Give a network a text and let it guess each next character. The loss is the
-# cross-entropy of tutorial 06, in nats per character; guessing blindly among $K$ characters costs $\log K$. The text
-# is this course: the words of the tutorials before this one. To a network of this size it is a foreign language that it
-# reads a few times.
+# cross-entropy of tutorial 06, per character; guessing blindly among $K$ characters costs $\log K$. (The unit of a
+# natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. To a network of this
+# size it is a foreign language that it reads a few times.
 
 # %%
 pages = sorted(Path().resolve().glob("[01]*_*.py"))[:11]

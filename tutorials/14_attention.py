@@ -32,8 +32,13 @@ from minidl import nn, optim, training
 # Why $\sqrt E$? A scalar product of $E$ random numbers of size 1 has the size $\sqrt E$. Without the division the
 # softmax of long vectors would put everything on one key, and its slope would be nearly 0.
 #
-# The gradient is three rules that you know. Through the mean: $dv_s = \sum_l p_{ls}\,dy_l$ and
-# $dp_{ls} = dy_l\cdot v_s$. Through the softmax (tutorial 06): $da_{ls} = p_{ls}\,(dp_{ls} - \sum_j p_{lj}\,dp_{lj})$.
+# The gradient goes back through three steps. Through the mean: $dv_s = \sum_l p_{ls}\,dy_l$ and
+# $dp_{ls} = dy_l\cdot v_s$. Through the softmax: a higher score raises its own weight and lowers the others, for they
+# add up to 1. The quotient rule gives
+#
+# $$\frac{\partial p_{lj}}{\partial a_{ls}} = p_{lj}\,([j = s] - p_{ls}) \qquad\text{and so}\qquad da_{ls} =
+# \sum_j dp_{lj}\,\frac{\partial p_{lj}}{\partial a_{ls}} = p_{ls}\,\big(dp_{ls} - \sum_j p_{lj}\,dp_{lj}\big)$$
+#
 # Through the product: $dq_l = \sum_s da_{ls}\,k_s/\sqrt E$ and $dk_s = \sum_l da_{ls}\,q_l/\sqrt E$.
 #
 # ## By hand

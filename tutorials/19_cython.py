@@ -53,7 +53,7 @@ expected = a.astype(np.float64) @ b
 
 
 def speed(multiply, repeat=2 if FAST else 5):
-    """Check it, then time it: the best of some runs, in GFLOP/s (thousand million operations a second)."""
+    """Check it, then time it: the best of some runs, in GFLOP/s (billions of operations a second)."""
     y = np.full((n, n), np.nan, dtype=np.float32)  # what is forgotten stays NaN
     multiply(a, b, y)
     assert np.allclose(y, expected, atol=1e-3)
@@ -289,11 +289,11 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # ## Exercises
 #
-# **1.** Make the tile 4 rows by 64 columns. Faster or slower, and why?
+# **1.** Make the tile 4 rows by 96 columns. Faster or slower, and why?
 #
 # <details><summary>Answer</summary>
 #
-# It depends on how many registers there are: 4 x 64 numbers are 16 registers of AVX-512 (of 32), but 32 of AVX2, where
+# It depends on how many registers there are: 4 x 96 numbers are 24 registers of AVX-512 (of 32), but 48 of AVX2, where
 # there are only 16. Then the compiler must keep part of the tile in memory. Measure.
 #
 # ```python

@@ -161,8 +161,8 @@ axes.set(xscale="log", xlabel="GFLOP/s", title=f"{operations / 1e6:.0f} million 
 plt.show()
 
 # %% [markdown]
-# Numba gets far for almost no work. What it does not give is control: which numbers stay
-# in registers, how the instruction set is used, when the threads wake up. That is the rest of the way.
+# Numba gets far for almost no work. What it does not give is control: which numbers stay in registers, how the
+# instruction set is used, when the threads wake up. That is the rest of the way.
 #
 # ## Exercises
 #

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 21 · The same in CUDA: thread, tile, register, warp
 #
-# A graphics processor (GPU) computes with thousands of threads at once. Each is slow; together they are fifty times
-# faster than a CPU, if they are fed. CUDA C is C with a few words for them. No GPU? This page runs all the same:
-# minidl has an emulator that runs CUDA C on the CPU, thread by thread, and finds faults that a GPU would not tell you
-# about. It needs `g++`.
+# A graphics processor (GPU) computes with thousands of threads at once. Each is slow; together they are tens of times
+# as fast as a CPU, if they are fed. CUDA C is C with a few words for them. No GPU? This page runs all the same: minidl
+# has an emulator that runs CUDA C on the CPU, thread by thread, and finds faults that a GPU would not tell you about.
+# It needs `g++`.
 #
 # **Question.** How do ten thousand threads multiply two matrices without standing in each other's way?
 

@@ -23,8 +23,8 @@ from minidl import kernels
 # %% [markdown]
 # ## The formula
 #
-# The second convolution of the MNIST network of tutorial 11's kind: 32 images, 32 channels in, 64 out, a kernel of 3x3
-# on pictures of 13x13, so 11x11 come out:
+# The second convolution of a network like that of tutorial 11, for MNIST: 32 images, 32 channels in, 64 out, a kernel
+# of 3x3 on pictures of 13x13, so 11x11 come out:
 #
 # $$y_{n,k,i,j} = b_k + \sum_{r,s,c} x_{n,\,c,\,i+r,\,j+s}\; w_{k,c,r,s}$$
 #

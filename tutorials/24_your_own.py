@@ -86,7 +86,9 @@ print("value, gradient and second derivative are right")
 #
 # To live in the library, an operation needs a name in `minidl.functional`, and one line in the table of operations,
 # from which all its tests are made. In your own copy of the repository you would now open the files and type. So that
-# this tutorial leaves yours alone, it makes a copy and types there; the edits are the same, letter by letter.
+# this tutorial leaves yours alone, it makes a copy and types there; the edits are the same, letter by letter. (What
+# `run` does below you would type after `.venv/bin/python`; `make build` compiles a new kernel, `make lint` looks at the
+# style.)
 
 # %%
 house = Path(tempfile.mkdtemp(prefix="minidl-house-"))
@@ -166,7 +168,7 @@ insert(
 
 ''',
 )
-insert("minidl/functional/activation.py", before='    "softplus",', text='    "softsign",\n')
+insert("minidl/functional/activation.py", before="]", text='    "softsign",\n')  # the end of __all__
 
 # %% [markdown]
 # **File 2**, the table: [minidl/checks/operation.py](../minidl/checks/operation.py) `Operation` says what a line may
@@ -223,7 +225,8 @@ insert(
 
 ''',
 )
-insert("minidl/nn/__init__.py", before="    Softplus,", text="    Softsign,\n")
+insert("minidl/nn/__init__.py", before="    Tanh,", text="    Softsign,\n")
+insert("minidl/nn/__init__.py", before="]", text='    "Softsign",\n')
 assert len(files_touched()) == 4
 print(run("-c", "from minidl import nn; print(nn.Sequential(nn.Linear(4, 8), nn.Softsign(), nn.Linear(8, 2)))"))
 

@@ -30,7 +30,7 @@ from typing import Any
 import websocket  # of websocket-client
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SECONDS = 30  # that anything may take
+SECONDS = 120  # that anything may take, on a machine that does much else
 
 
 class BrowserError(Exception):

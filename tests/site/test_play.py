@@ -88,8 +88,7 @@ def answer(page: Page, act: Callable[[], object]) -> str:
     """What the page says once it has answered what `act` did."""
     before = page.evaluate(LOOKS)
     act()
-    page.wait(f"{LOOKS} > {before}", "an answer")
-    page.settle()
+    page.wait(f"{LOOKS} > {before} && !asking", "an answer to all that was drawn")
     return page.evaluate(SAID)
 
 
@@ -162,11 +161,11 @@ def test_the_page_says_what_the_network_computed(classifier: TrainedClassifier, 
 def test_clear_brush_and_a_second_drawing(opened: Callable[..., Page]) -> None:
     page = opened()
     inked = f"[...{PAPER}.getContext('2d').getImageData(0, 0, 280, 280).data].filter((v, i) => i % 4 == 0 && v).length"
-    assert page.evaluate(inked) == 0
+    assert page.evaluate(inked) == 0 and page.evaluate(SAID).startswith("Nothing is drawn yet")
     assert answer(page, lambda: drag(page, ZERO)).startswith("0")
     thin = page.evaluate(inked)
-    answer(page, lambda: page.evaluate("document.getElementById('clear').click()"))
-    assert page.evaluate(inked) == 0
+    said = answer(page, lambda: page.evaluate("document.getElementById('clear').click()"))
+    assert page.evaluate(inked) == 0 and said.startswith("Nothing is drawn yet")
     page.evaluate("document.getElementById('brush').value = 40")
     answer(page, lambda: drag(page, ZERO))
     assert page.evaluate(inked) > 1.2 * thin

@@ -110,8 +110,8 @@ def test_each_tutorial_shows_its_results(folder: Path) -> None:
 def faults_of(page: Page) -> list[str]:
     """What is wrong with the page that is open."""
     page.wait(TYPESET, "the formulas")
-    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')")
-    page.settle()
+    if page.evaluate("[...document.querySelectorAll('img[loading=lazy]')].map(i => i.loading = 'eager').length"):
+        page.settle()
     faults = list(page.complaints)
     page.complaints.clear()
     if n := page.evaluate("document.querySelectorAll('mjx-merror, [data-mjx-error]').length"):
