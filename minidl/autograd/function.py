@@ -74,6 +74,7 @@ class Function:
 
     saved: Any = None
     freed: bool = False
+    hooks: Any = None  # of its results, see :mod:`minidl.autograd.hooks`
     sums: Any = None  # under debug: of what was saved
     computed: Any = None  # under debug: the output, for `trace`
 

@@ -41,7 +41,8 @@ class Tensor:
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "__weakref__")
+    # `hooks` is there only where register_hook was called on a leaf
+    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
@@ -209,6 +210,44 @@ class Tensor:
         from minidl.autograd import engine  # the engine makes Tensors, so it is imported late
 
         engine.backward(self, gradient, retain_graph, create_graph)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
+        """Call ``hook(grad)`` whenever this tensor's gradient has been computed; a result replaces it from there on.
+
+        Returns
+        -------
+        HookHandle
+            Its ``remove()`` takes the hook away.
+
+        Examples
+        --------
+        >>> import minidl
+        >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: grad.clip(-3.0, 3.0))
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 3.])
+        """
+        if not self.requires_grad:
+            raise RuntimeError("register_hook needs a tensor that requires grad: this one never gets a gradient")
+        from minidl.autograd import hooks
+
+        return hooks.register(self, hook)
+
+    def retain_grad(self) -> None:
+        """Let ``backward`` add its gradient to ``grad`` though this tensor is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad needs a tensor that requires grad: this one never gets a gradient")
+        from minidl.autograd import hooks
+
+        hooks.retain(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether :meth:`retain_grad` was called on a tensor that is no leaf."""
+        from minidl.autograd import hooks
+
+        return hooks.retains(self)
 
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, no_grad
+from minidl.autograd import HookHandle, Tensor, no_grad
 
 
 class Parameter(Tensor):
@@ -352,27 +351,6 @@ class Module:
         if not lines:
             return f"{type(self).__name__}({own})"
         return "\n".join([f"{type(self).__name__}({own}", *lines, ")"])
-
-
-_hook_numbers = count()
-
-
-class HookHandle:
-    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
-
-    def __init__(self, hooks: dict[int, Callable], hook: Callable):
-        self._hooks, self._number = hooks, next(_hook_numbers)
-        hooks[self._number] = hook
-
-    def remove(self) -> None:
-        """Call the hook no more."""
-        self._hooks.pop(self._number, None)
-
-    def __enter__(self) -> HookHandle:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.remove()
 
 
 def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
