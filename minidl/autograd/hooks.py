@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from minidl.autograd.tensor import Tensor, _wrap
+from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 
 _numbers = count()
 
@@ -35,15 +35,32 @@ class HookHandle:
         self.remove()
 
 
-def register(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
-    """See :meth:`Tensor.register_hook`."""
-    holder, output = _place(tensor)
+@tensor_method()
+def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
+    """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; a result replaces it from there on.
+
+    Returns
+    -------
+    HookHandle
+        Its ``remove()`` takes the hook away.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    >>> handle = x.register_hook(lambda grad: grad.clip(-3.0, 3.0))
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 3.])
+    """
+    holder, output = _place("register_hook", tensor)
     return HookHandle(_hooks_of(holder), (output, hook), (0, next(_numbers)))
 
 
-def retain(tensor: Tensor) -> None:
-    """See :meth:`Tensor.retain_grad`."""
-    holder, output = _place(tensor)
+@tensor_method()
+def retain_grad(tensor: Tensor) -> None:
+    """Let ``backward`` add its gradient to ``grad`` though this tensor is no leaf."""
+    holder, output = _place("retain_grad", tensor)
     if holder is tensor:
         return  # a leaf keeps its gradient
     reference = weakref.ref(tensor)  # the operation must not hold its own result
@@ -56,10 +73,15 @@ def retain(tensor: Tensor) -> None:
     _hooks_of(holder)[1, output or 0] = output, keep
 
 
-def retains(tensor: Tensor) -> bool:
-    """Whether `tensor` is no leaf and is to keep its gradient."""
-    holder, output = _place(tensor)
-    return holder is not tensor and (1, output or 0) in (holder.hooks or {})
+def retains_grad(tensor: Tensor) -> bool:
+    """Whether ``retain_grad`` was called on a tensor that is no leaf."""
+    if tensor.origin is None:
+        return False
+    holder, output = _place("retains_grad", tensor)
+    return (1, output or 0) in (holder.hooks or {})
+
+
+Tensor.retains_grad = property(retains_grad, doc=retains_grad.__doc__)
 
 
 def call(holder: Any, dy: Any) -> Any:
@@ -82,8 +104,10 @@ def _changed(hook: Callable[[Tensor], Tensor | None], dy: Any) -> Any:
     return changed if recorded else changed.data
 
 
-def _place(tensor: Tensor) -> tuple[Any, int | None]:
+def _place(name: str, tensor: Tensor) -> tuple[Any, int | None]:
     """What holds the hooks of a tensor, and which of its outputs the tensor is (None for the only one)."""
+    if not tensor.requires_grad:
+        raise RuntimeError(f"{name} needs a tensor that requires grad: this one never gets a gradient")
     if tensor.origin is None:
         return tensor, None
     return tensor.origin if type(tensor.origin) is tuple else (tensor.origin, None)

@@ -110,6 +110,8 @@ class Tensor:
         values = np.array2string(
             to_device(self.data, "cpu"), separator=", ", prefix="tensor(", precision=4, threshold=200
         )
+        if self.data.size == 0 and self.data.ndim > 1:
+            values = f"[], size={self.shape}"
         notes = "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.data.dtype}"
         if self.device != "cpu":
             notes += f", device='{self.device}'"
@@ -211,44 +213,6 @@ class Tensor:
 
         engine.backward(self, gradient, retain_graph, create_graph)
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
-        """Call ``hook(grad)`` whenever this tensor's gradient has been computed; a result replaces it from there on.
-
-        Returns
-        -------
-        HookHandle
-            Its ``remove()`` takes the hook away.
-
-        Examples
-        --------
-        >>> import minidl
-        >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
-        >>> handle = x.register_hook(lambda grad: grad.clip(-3.0, 3.0))
-        >>> (x * x).sum().backward()
-        >>> x.grad
-        tensor([2., 3.])
-        """
-        if not self.requires_grad:
-            raise RuntimeError("register_hook needs a tensor that requires grad: this one never gets a gradient")
-        from minidl.autograd import hooks
-
-        return hooks.register(self, hook)
-
-    def retain_grad(self) -> None:
-        """Let ``backward`` add its gradient to ``grad`` though this tensor is no leaf."""
-        if not self.requires_grad:
-            raise RuntimeError("retain_grad needs a tensor that requires grad: this one never gets a gradient")
-        from minidl.autograd import hooks
-
-        hooks.retain(self)
-
-    @property
-    def retains_grad(self) -> bool:
-        """Whether :meth:`retain_grad` was called on a tensor that is no leaf."""
-        from minidl.autograd import hooks
-
-        return hooks.retains(self)
-
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""
         result = _wrap(self.data)
@@ -286,6 +250,23 @@ class Tensor:
             values = values.data
         self.data[...] = values
         self.changed()
+        return self
+
+    def become_(self, result: Tensor) -> Tensor:
+        """Take the values and the history of `result`, what was computed from this tensor: a change that is recorded.
+
+        Refused where another tensor shares the memory, for that one would not see it.
+        """
+        if self.shares_memory():
+            raise RuntimeError(
+                "a recorded change in place would be lost on the tensors that this one is a view of, or that are "
+                "views of it; write x = x + y or x[i] = x[i] + y, or change x inside "
+                "`with minidl.no_grad():`"
+            )
+        if result.dtype != self.dtype:
+            result = result.astype(self.dtype)
+        self.data, self.origin, self.version = result.data, result.origin, result.version
+        self.requires_grad = True
         return self
 
     def copy_(self, source: Any) -> Tensor:
