@@ -264,6 +264,8 @@ class Module:
                 device = target
             else:
                 dtype = target
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"a module's parameters can be converted to a floating-point type only, got {dtype!r}")
         for tensor in (*self.parameters(), *self.buffers()):
             converts = dtype if tensor.is_floating_point() else None
             for part in (tensor, tensor.grad):
@@ -315,7 +317,8 @@ class Module:
             Names every key that is missing, unexpected (with `strict`), or of another shape. Nothing is changed then.
         """
         own = self.state_dict()
-        missing = [key for key in own if key not in state_dict]
+        # files older than this counter lack it; it serves batch norm without momentum only
+        missing = [key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")]
         unexpected = [key for key in state_dict if key not in own]
         problems = []
         if strict and missing:
