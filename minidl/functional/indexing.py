@@ -308,8 +308,8 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
 
 
 @tensor_method()
-def topk(x: Any, k: int, dim: int = -1, largest: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are."""
+def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
+    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not."""
     (axis,) = normalize_axes(dim, x.ndim) or (0,)
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:

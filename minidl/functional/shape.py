@@ -191,11 +191,12 @@ def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
 
 
 @tensor_method()
-def permute(x: Any, *dims: int | Sequence[int]) -> Any:
-    """x with its axes in the order `dims`: y.shape[i] = x.shape[dims[i]]."""
-    axes = normalize_axes(_sizes(dims), x.ndim)
+def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> Any:
+    """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
+    dims = _sizes(order or (dims,))
+    axes = normalize_axes(dims, x.ndim)
     if len(axes) != x.ndim:
-        raise ValueError(f"dims must name each of the {x.ndim} axes once, got {_sizes(dims)}")
+        raise ValueError(f"dims must name each of the {x.ndim} axes once, got {dims}")
     return Permute(axes)(x)
 
 
@@ -356,9 +357,9 @@ def unbind(x: Any, dim: int = 0) -> tuple:
 
 
 @tensor_method()
-def flip(x: Any, *dims: int | Sequence[int]) -> Any:
-    """x in reverse order along `dims`."""
-    return Flip(normalize_axes(_sizes(dims), x.ndim))(x)
+def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> Any:
+    """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
+    return Flip(normalize_axes(_sizes(axes or (dims,)), x.ndim))(x)
 
 
 @tensor_method()
@@ -421,13 +422,13 @@ def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
 @tensor_method()
 def tril(x: Any, diagonal: int = 0) -> Any:
     """x with zeros above the given diagonal."""
-    return where(_lower_triangle("tril", x, diagonal), x, 0)
+    return where(_lower_triangle("tril", x, diagonal), x, x.dtype.type(0))
 
 
 @tensor_method()
 def triu(x: Any, diagonal: int = 0) -> Any:
     """x with zeros below the given diagonal."""
-    return where(_lower_triangle("triu", x, diagonal - 1), 0, x)
+    return where(_lower_triangle("triu", x, diagonal - 1), x.dtype.type(0), x)
 
 
 def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
