@@ -77,6 +77,17 @@ CASES = [
         for name in "sum mean prod amax max argmin std var cumsum any".split()
     ),
     case("keepdims=", lambda L, F, x: x.std(axis=0, keepdims=True), X),
+    *(
+        case(f"{name}, several axes", lambda L, F, x, name=name: getattr(x, name)((0, 1)), X)
+        for name in "softmax cumsum argmax max unbind sort topk".split()
+    ),
+    case("softmax along None", lambda L, F, x: x.cumsum(None), X),
+    case("sum along True", lambda L, F, x: x.norm(2, True), X),
+    case("a number has no axis 1", lambda L, F, x: x.flatten(1), 2.0),
+    case("sign of flags", lambda L, F, x: x.sign(), FLAGS),
+    case("normal integers", lambda L, F, x: L.randn_like(x), INTEGERS),
+    case("uniform integers", lambda L, F, x: L.rand(2, dtype=L.int64), INTEGERS),
+    case("probabilities, ignore_index", lambda L, F, x, t: F.cross_entropy(x, t, ignore_index=1), X, X),
     case("norm without p", lambda L, F, x: x.norm(p=None), X),
     case("unary plus", lambda L, F, x: +x, X),
     case("a matrix times a number", lambda L, F, x: x @ 2, X),

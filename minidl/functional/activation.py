@@ -10,7 +10,7 @@ from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.elementwise import erf, exp, floating
 from minidl.functional.operands import as_array, namespace
-from minidl.functional.reduce import normalize_axes
+from minidl.functional.reduce import one_axis
 
 __all__ = [
     "elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsigmoid", "relu", "sigmoid", "silu", "softmax",
@@ -336,6 +336,8 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 def softmax(x: Any, dim: int = -1) -> Any:
     """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1.
 
+    Without `dim` it is the last axis, whatever the rank of x; PyTorch warns, and takes the first or the second.
+
     Examples
     --------
     >>> import minidl
@@ -354,7 +356,7 @@ def log_softmax(x: Any, dim: int = -1) -> Any:
 def _axis(name: str, x: Any, dim: int) -> tuple[int, ...]:
     """`dim` as a tuple of one axis, or of none for a single number."""
     _check_float(name, x)
-    return normalize_axes(dim, x.ndim)
+    return one_axis(dim, x.ndim)
 
 
 def _check_float(name: str, x: Any) -> None:

@@ -29,6 +29,11 @@ def _shape(sizes: tuple) -> tuple[int, ...]:
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
 
 
+def _check_float(dtype: Any) -> None:
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"random numbers need a floating-point dtype, got {np.dtype(dtype)}; use randint for integers")
+
+
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """`data` as a Tensor: a Tensor as it is, an array in the same memory, numbers in nested lists in a new one."""
     x = data if isinstance(data, Tensor) else Tensor(data)
@@ -121,6 +126,7 @@ def rand(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn evenly from 0 (included) to 1."""
+    _check_float(dtype)
     drawn = random.generator("initialization").random(_shape(size), dtype=np.float32)
     return _tensor(np.asarray(drawn, dtype), device, requires_grad)
 
@@ -129,6 +135,7 @@ def randn(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    _check_float(dtype)
     drawn = random.generator("initialization").standard_normal(_shape(size), dtype=np.float32)
     return _tensor(np.asarray(drawn, dtype), device, requires_grad)
 

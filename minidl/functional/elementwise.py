@@ -274,6 +274,8 @@ def sign(x: Any) -> Any:
 
 
 def _sign(x: Any) -> Any:
+    if x.dtype.kind == "b":
+        return x
     y = namespace(x).sign(x)
     return namespace(x).where(y == y, y, x.dtype.type(0)) if x.dtype.kind == "f" else y
 

@@ -9,7 +9,7 @@ import numpy as np
 from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import ValuesAndIndices, broadcast_to, normalize_axes
+from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [
@@ -206,7 +206,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
         return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
     if dim is None:
         x, positions, dim = reshape(x, -1), positions.reshape(-1), 0
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
     # one array of positions for each axis, all of them broadcast against each other
@@ -229,7 +229,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
     if positions.ndim != x.ndim:
         raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
@@ -245,7 +245,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """The entries `index` (one axis of integers) of x along `dim`."""
-    (axis,) = normalize_axes(dim, x.ndim) or (0,)
+    (axis,) = one_axis(dim, x.ndim) or (0,)
     positions = data_of(index)
     if positions.ndim > 1:
         raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
@@ -295,7 +295,7 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
     """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not."""
     data, xp = data_of(x), namespace(x)
-    (axis,) = normalize_axes(dim, x.ndim) or (None,)
+    (axis,) = one_axis(dim, x.ndim) or (None,)
     if axis is None:
         order = xp.zeros((), np.int64)
     elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
@@ -310,7 +310,7 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
 @tensor_method()
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not."""
-    (axis,) = normalize_axes(dim, x.ndim) or (0,)
+    (axis,) = one_axis(dim, x.ndim) or (0,)
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")

@@ -164,6 +164,8 @@ def cross_entropy(
                 f"{tuple(input.shape)}, got {target.dtype} of shape {tuple(target.shape)}"
             )
         _check_same_shape("cross_entropy with probabilities", input, target)
+        if ignore_index >= 0:
+            raise ValueError(f"ignore_index belongs to class numbers, target holds probabilities; got {ignore_index}")
         q = target * (1 - label_smoothing) + label_smoothing / classes
         terms = log_p * q if weight is None else log_p * q * _along(weight, axis, input.ndim)
         losses = -sum(terms, axis)

@@ -41,7 +41,7 @@ def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
         return (dim % ndim,)
     axes = []
     for axis in dim if isinstance(dim, (tuple, list)) else (dim,):
-        if not isinstance(axis, (int, np.integer)):
+        if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
             raise TypeError(f"dim must be an integer or a tuple of integers, got {dim!r}")
         limit = ndim or 1  # a 0-d array may be reduced along axis 0 or -1, as in PyTorch
         if not -limit <= axis < limit:
@@ -50,6 +50,13 @@ def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"dim names an axis twice: {dim!r}")
     return tuple(axes) if ndim else ()
+
+
+def one_axis(dim: int, ndim: int) -> tuple[int, ...]:
+    """The same for an operation along one axis: a tuple of it, or of none for a single number."""
+    if dim is None or isinstance(dim, (tuple, list)):
+        raise TypeError(f"dim must be one integer, got {dim!r}")
+    return normalize_axes(dim, ndim)
 
 
 def reduced_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
@@ -223,6 +230,8 @@ def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
     from minidl.functional.indexing import take_along_dim
 
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
     find = argmax if name == "max" else argmin
     indices = find(x, dim, keepdim=True)
     values = take_along_dim(x, indices, dim, distinct=True)  # the gradient goes to the first of several ties
@@ -264,7 +273,7 @@ def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
 
 
 def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
-    axes = normalize_axes(dim, x.ndim)
+    axes = normalize_axes(None, x.ndim) if dim is None else one_axis(dim, x.ndim)
     if any_empty(x.shape, axes):
         raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
     (axis,) = axes if dim is not None and axes else (None,)

@@ -8,7 +8,7 @@ import numpy as np
 
 from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import Axes, normalize_axes, takes_numpys_names, with_reduced_axes
+from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.shape import flip, stack
 
 __all__ = ["cumsum", "prod"]
@@ -75,7 +75,7 @@ def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 @takes_numpys_names
 def cumsum(x: Any, dim: int) -> Any:
     """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64."""
-    axes, x = normalize_axes(dim, x.ndim), _in_int64(x)
+    axes, x = one_axis(dim, x.ndim), _in_int64(x)
     return Cumsum(axes[0])(x) if axes else x * 1
 
 
