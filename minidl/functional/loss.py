@@ -369,6 +369,8 @@ def binary_cross_entropy_with_logits(
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """target * (log(target) - input), for `input` = log-probabilities: how far it is from the target.
 
+    0 * log(0) is 0, and so is its derivative by the target (in PyTorch -inf); a negative target gives NaN.
+
     ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
     """
     _check_same_float("kl_div", input, target)
