@@ -170,6 +170,8 @@ def changed_by_operators(L):
     y += x
     y.pow_(2)
     y %= 3
+    y.clamp_(0.1, max=2.5)
+    y.add_(x, alpha=0.5)
     assert same is y and not y.is_leaf
     y.sum().backward()
     z = L.tensor([7, -7])

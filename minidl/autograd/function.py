@@ -22,11 +22,15 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
     Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32. And one
     number without axes promotes no array of floats.
     """
-    if output.dtype not in OTHER_FLOATS:
+    dtype = output.dtype
+    if dtype not in OTHER_FLOATS:
         return output
+    for x in arrays:
+        if hasattr(x, "dtype") and x.dtype == dtype and x.ndim:
+            return output  # mostly
     floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
     dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats} or {FLOAT32}
-    return output if output.dtype in dtypes else output.astype(np.result_type(*dtypes))
+    return output.astype(np.result_type(*dtypes), copy=False)
 
 
 class Function:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.choice import where
+from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.operands import data_of, namespace, unrecorded
 
@@ -220,10 +220,10 @@ KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed i
 def _in_place(operation: Any, *names: str) -> None:
     """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
 
-    def method(self: Tensor, other: Any, alpha: float = 1) -> Tensor:
+    def method(self: Tensor, *arguments: Any, alpha: float = 1, **options: Any) -> Tensor:
         if alpha != 1:
-            other = other * alpha
-        result = operation(self, other)
+            arguments = (arguments[0] * alpha,)
+        result = operation(self, *arguments, **options)
         if result.shape != self.shape:
             raise ValueError(
                 f"{names[0]}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
@@ -244,3 +244,4 @@ _in_place(div, "__itruediv__", "div_")
 _in_place(pow, "__ipow__", "pow_")
 _in_place(floor_divide, "__ifloordiv__", "floor_divide_")
 _in_place(remainder, "__imod__", "remainder_")
+_in_place(clip, "clip_", "clamp_")
