@@ -10,12 +10,14 @@ from minidl.autograd.engine import grad, sum_to_shape
 from minidl.autograd.function import Function, not_promoted
 from minidl.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minidl.autograd.gradient_check import GradientCheckError, gradcheck, gradgradcheck
+from minidl.autograd.hooks import HookHandle
 from minidl.autograd.tensor import Tensor, tensor, tensor_method
 from minidl.autograd.trace import Node, trace
 
 __all__ = [
     "Function",
     "GradientCheckError",
+    "HookHandle",
     "Node",
     "Tensor",
     "debug",

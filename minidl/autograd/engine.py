@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.autograd import hooks
 from minidl.autograd.device import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
@@ -141,6 +142,8 @@ def _walk(
             dy = gradients.pop(function)
             if type(dy) is list:
                 dy = tuple(dy)
+            if function.hooks is not None:
+                dy = hooks.call(function, dy)
             if wanted is not None:
                 _keep(found, wanted, function, dy)
                 if function not in useful:
@@ -167,6 +170,9 @@ def _walk(
                     _add(gradients, due, target, _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx)
             if not retain_graph:
                 function.free()
+        for leaf in gradients:
+            if getattr(leaf, "hooks", None) and (wanted is None or leaf in wanted):
+                gradients[leaf] = hooks.call(leaf, gradients[leaf])
     finally:
         grad_mode.enabled = before
     return {**gradients, **found} if found else gradients

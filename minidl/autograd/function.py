@@ -19,11 +19,18 @@ OTHER_FLOATS = np.dtype(np.float64), np.dtype(np.float16)
 def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
     """The output of a Tensor operation with NumPy's promotion undone: float64 and float16 come from their like alone.
 
-    Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32.
+    Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32. And one
+    number without axes promotes no array of floats.
     """
-    if output.dtype in OTHER_FLOATS and output.dtype not in [x.dtype for x in arrays if hasattr(x, "dtype")]:
-        return output.astype(FLOAT32)
-    return output
+    dtype = output.dtype
+    if dtype not in OTHER_FLOATS:
+        return output
+    for x in arrays:
+        if hasattr(x, "dtype") and x.dtype == dtype and x.ndim:
+            return output  # mostly
+    floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
+    dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats} or {FLOAT32}
+    return output.astype(np.result_type(*dtypes), copy=False)
 
 
 class Function:
@@ -74,6 +81,7 @@ class Function:
 
     saved: Any = None
     freed: bool = False
+    hooks: Any = None  # of its results, see :mod:`minidl.autograd.hooks`
     sums: Any = None  # under debug: of what was saved
     computed: Any = None  # under debug: the output, for `trace`
 

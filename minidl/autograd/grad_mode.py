@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
+from typing import Any
 
 
 class _GradMode(threading.local):
@@ -20,6 +23,23 @@ class GradModeBlock(ContextDecorator):
     def __init__(self, enabled: bool):
         self.enabled = bool(enabled)
         self._outer: list[bool] = []
+
+    def __call__(self, function: Callable) -> Callable:
+        if not inspect.isgeneratorfunction(function):
+            return super().__call__(function)
+
+        @functools.wraps(function)
+        def generator(*arguments: Any, **options: Any) -> Iterator[Any]:
+            values = function(*arguments, **options)
+            while True:  # the mode holds inside the generator only, not where its values are used
+                with self:
+                    try:
+                        value = next(values)
+                    except StopIteration as end:
+                        return end.value
+                yield value
+
+        return generator
 
     def __enter__(self):
         self._outer.append(grad_mode.enabled)
@@ -59,8 +79,10 @@ class set_grad_enabled(GradModeBlock):
         return GradModeBlock(self.enabled)(function)
 
 
-def no_grad() -> GradModeBlock:
+def no_grad(function: Callable | None = None) -> Any:
     """Compute without recording: for evaluation, and for changing parameters by hand.
+
+    ``with no_grad():``, or ``@no_grad()`` or ``@no_grad`` over a function.
 
     Examples
     --------
@@ -70,7 +92,7 @@ def no_grad() -> GradModeBlock:
     ...     (w * 2).requires_grad
     False
     """
-    return GradModeBlock(False)
+    return GradModeBlock(False) if function is None else GradModeBlock(False)(function)
 
 
 def enable_grad() -> GradModeBlock:

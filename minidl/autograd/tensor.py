@@ -41,7 +41,8 @@ class Tensor:
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "__weakref__")
+    # `hooks` is there only where register_hook was called on a leaf
+    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
@@ -109,6 +110,8 @@ class Tensor:
         values = np.array2string(
             to_device(self.data, "cpu"), separator=", ", prefix="tensor(", precision=4, threshold=200
         )
+        if self.data.size == 0 and self.data.ndim > 1:
+            values = f"[], size={self.shape}"
         notes = "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.data.dtype}"
         if self.device != "cpu":
             notes += f", device='{self.device}'"
@@ -223,6 +226,23 @@ class Tensor:
             values = values.data
         self.data[...] = values
         self.changed()
+        return self
+
+    def become_(self, result: Tensor) -> Tensor:
+        """Take the values and the history of `result`, what was computed from this tensor: a change that is recorded.
+
+        Refused where another tensor shares the memory, for that one would not see it.
+        """
+        if self.shares_memory():
+            raise RuntimeError(
+                "a recorded change in place would be lost on the tensors that this one is a view of, or that are "
+                "views of it; write x = x + y or x[i] = x[i] + y, or change x inside "
+                "`with minidl.no_grad():`"
+            )
+        if result.dtype != self.dtype:
+            result = result.astype(self.dtype)
+        self.data, self.origin, self.version = result.data, result.origin, result.version
+        self.requires_grad = True
         return self
 
     def copy_(self, source: Any) -> Tensor:

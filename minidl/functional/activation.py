@@ -8,9 +8,9 @@ from typing import Any
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
-from minidl.functional.elementwise import erf, exp
+from minidl.functional.elementwise import erf, exp, floating
 from minidl.functional.operands import as_array, namespace
-from minidl.functional.reduce import normalize_axes
+from minidl.functional.reduce import one_axis
 
 __all__ = [
     "elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsigmoid", "relu", "sigmoid", "silu", "softmax",
@@ -173,18 +173,20 @@ class GeluTanhGrad(Function):
 
 
 class Softplus(Function):
-    """y = log(1 + e^(beta * x)) / beta."""
+    """y = log(1 + e^(beta * x)) / beta, and x itself where beta * x is above the threshold."""
 
-    def __init__(self, beta):
-        self.beta = beta
+    def __init__(self, beta, threshold):
+        self.beta, self.threshold = beta, threshold
 
     def forward(self, x):
         xp = namespace(x)
-        return xp.logaddexp(x * self.beta, x.dtype.type(0)) / self.beta
+        y = xp.logaddexp(x * self.beta, x.dtype.type(0)) / self.beta
+        return xp.where(x * self.beta > self.threshold, x, y)
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 / (1 + e^(-beta * x))
-        return dy * sigmoid(inputs[0] * self.beta)
+        x = inputs[0]
+        return dy * where(x * self.beta > self.threshold, 1, sigmoid(x * self.beta))
 
 
 def _along(kernel: Any, axis: tuple[int, ...], *arrays: Any) -> Any:
@@ -263,8 +265,10 @@ class LogSoftmaxGrad(Function):
 
 
 @tensor_method()
-def relu(x: Any) -> Any:
+def relu(x: Any, inplace: bool = False) -> Any:
     """max(x, 0); the gradient at 0 is 0, and NaN stays NaN.
+
+    Nothing is overwritten: `inplace` is taken here and below as PyTorch's programs give it.
 
     Examples
     --------
@@ -275,35 +279,40 @@ def relu(x: Any) -> Any:
     return Relu()(x)
 
 
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+def leaky_relu(x: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x where x > 0, ``negative_slope * x`` elsewhere."""
+    _check_float("leaky_relu", x)
     return LeakyRelu(negative_slope)(x)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x where x > 0, ``alpha * (e^x - 1)`` elsewhere (Clevert et al., 2015)."""
+    _check_float("elu", x)
     return Elu(alpha)(x)
 
 
 @tensor_method()
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x)."""
-    return Sigmoid()(x)
+    return Sigmoid()(floating(x))
 
 
-def silu(x: Any) -> Any:
+def silu(x: Any, inplace: bool = False) -> Any:
     """x * sigmoid(x), also known as swish."""
+    _check_float("silu", x)
     return Silu()(x)
 
 
-def softplus(x: Any, beta: float = 1.0) -> Any:
-    """log(1 + e^(beta * x)) / beta, a smooth relu."""
-    return Softplus(beta)(x)
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + e^(beta * x)) / beta, a smooth relu; x itself where beta * x > `threshold`."""
+    _check_float("softplus", x)
+    return Softplus(beta, threshold)(x)
 
 
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + e^-x)) = -softplus(-x), exact for large and small x."""
-    return -softplus(-x)
+    _check_float("log_sigmoid", x)
+    return -Softplus(1.0, math.inf)(-x)
 
 
 logsigmoid = log_sigmoid
@@ -315,6 +324,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     ``approximate="none"``: x/2 * (1 + erf(x / sqrt(2))).
     ``approximate="tanh"``: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3))).
     """
+    _check_float("gelu", x)
     if approximate == "none":
         return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
     if approximate == "tanh":
@@ -325,6 +335,8 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 @tensor_method()
 def softmax(x: Any, dim: int = -1) -> Any:
     """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1.
+
+    Without `dim` it is the last axis, whatever the rank of x; PyTorch warns, and takes the first or the second.
 
     Examples
     --------
@@ -343,6 +355,10 @@ def log_softmax(x: Any, dim: int = -1) -> Any:
 
 def _axis(name: str, x: Any, dim: int) -> tuple[int, ...]:
     """`dim` as a tuple of one axis, or of none for a single number."""
+    _check_float(name, x)
+    return one_axis(dim, x.ndim)
+
+
+def _check_float(name: str, x: Any) -> None:
     if x.dtype.kind != "f":
         raise TypeError(f"{name}: x must be floating point, got {x.dtype}; convert with x.float()")
-    return normalize_axes(dim, x.ndim)

@@ -1,16 +1,20 @@
 """Arithmetic of two numbers: the operators of Tensor, in place and not, and the larger and smaller of two.
 
 Shapes broadcast as in NumPy. Of two dtypes the wider counts, but as in PyTorch integers never widen a float, a Python
-number promotes nothing, and integers that need be floats become float32 (arrays promote as in NumPy). The derivatives
-are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3.
+number or one float without axes promotes nothing, and integers that need be floats become float32 (arrays promote as in
+NumPy). Beyond PyTorch, lists count as arrays, booleans as 0 and 1 also in a difference, and a number that an integer
+type can't hold is an error. The derivatives are in any table, for example Abramowitz and Stegun, Handbook of
+Mathematical Functions, 3.3.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
-from minidl.functional.choice import where
+import numpy as np
+
+from minidl.autograd import Function, Tensor, tensor_method
+from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.operands import data_of, namespace, unrecorded
 
@@ -163,20 +167,31 @@ def div(x1: Any, x2: Any) -> Any:
 
 @tensor_method("__pow__", "pow")
 def pow(x1: Any, x2: Any) -> Any:
-    """x1 ** x2."""
+    """x1 ** x2; booleans count as the integers 0 and 1."""
+    if hasattr(x1, "dtype") and x1.dtype.kind == "b" and not hasattr(x2, "dtype"):
+        x1 = x1.astype(np.int64)  # NumPy gives a byte
     return Pow()(x1, x2)
 
 
 @tensor_method("__mod__", "remainder")
 def remainder(x1: Any, x2: Any) -> Any:
     """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
+    _check_divisor(x1, x2)
     return Remainder()(x1, x2)
 
 
 @tensor_method("__floordiv__", "floor_divide")
 def floor_divide(x1: Any, x2: Any) -> Any:
     """floor(x1 / x2); its gradient is 0."""
+    _check_divisor(x1, x2)
     return unrecorded(lambda x1, x2: x1 // x2, x1, x2)
+
+
+def _check_divisor(x1: Any, x2: Any) -> None:
+    """Integers have no infinity to say that they were divided by 0."""
+    kinds = [getattr(x, "dtype", np.dtype(type(x))).kind for x in (x1, x2)]
+    if all(kind in "biu" for kind in kinds) and not namespace(x2).all(data_of(x2)):
+        raise ZeroDivisionError("integers can't be divided by 0")
 
 
 @tensor_method("maximum")
@@ -191,6 +206,7 @@ def minimum(x1: Any, x2: Any) -> Any:
     return Minimum()(x1, x2)
 
 
+tensor_method("__pos__")(lambda x: x)
 tensor_method("__rsub__")(lambda x2, x1: Sub()(x1, x2))
 tensor_method("__rtruediv__")(lambda x2, x1: Div()(x1, x2))
 tensor_method("__rpow__")(lambda x2, x1: Pow()(x1, x2))
@@ -201,39 +217,31 @@ tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed in place may not need a higher one
 
 
-def _in_place(name: str, operation: Any) -> None:
-    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to.
+def _in_place(operation: Any, *names: str) -> None:
+    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
 
-    A recorded change is refused where another tensor shares the memory, for that one would not see it.
-    """
-
-    def method(self: Tensor, other: Any, alpha: float = 1) -> Tensor:
+    def method(self: Tensor, *arguments: Any, alpha: float = 1, **options: Any) -> Tensor:
         if alpha != 1:
-            other = other * alpha
-        needs_grad = self.requires_grad or (isinstance(other, Tensor) and other.requires_grad)
-        result = operation(self, other)
+            arguments = (arguments[0] * alpha,)
+        result = operation(self, *arguments, **options)
         if result.shape != self.shape:
             raise ValueError(
-                f"{name}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
+                f"{names[0]}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
             )
         if KINDS[result.dtype.kind] > KINDS[self.dtype.kind]:
-            raise TypeError(f"{name}: the result is {result.dtype}, which a tensor of {self.dtype} can't hold")
-        if not (needs_grad and is_grad_enabled()) or self.is_leaf and self.requires_grad:
+            raise TypeError(f"{names[0]}: the result is {result.dtype}, which a tensor of {self.dtype} can't hold")
+        if not result.requires_grad or self.is_leaf and self.requires_grad:
             return self.assign_(result)  # which refuses a leaf that requires grad
-        if self.shares_memory():
-            raise RuntimeError(
-                f"{name} in place would be lost on the tensors that this one is a view of, or that are views of it; "
-                "write x = x + y instead of x += y, or change x inside `with minidl.no_grad():`"
-            )
-        if result.dtype != self.dtype:
-            result = result.astype(self.dtype)
-        self.data, self.origin, self.version = result.data, result.origin, result.version
-        self.requires_grad = True
-        return self
+        return self.become_(result)
 
-    tensor_method(f"__i{name}__")(method)
-    tensor_method(f"{'div' if name == 'truediv' else name}_")(method)
+    tensor_method(*names)(method)
 
 
-for _name, _operation in (("add", add), ("sub", sub), ("mul", mul), ("truediv", div)):
-    _in_place(_name, _operation)
+_in_place(add, "__iadd__", "add_")
+_in_place(sub, "__isub__", "sub_")
+_in_place(mul, "__imul__", "mul_")
+_in_place(div, "__itruediv__", "div_")
+_in_place(pow, "__ipow__", "pow_")
+_in_place(floor_divide, "__ifloordiv__", "floor_divide_")
+_in_place(remainder, "__imod__", "remainder_")
+_in_place(clip, "clip_", "clamp_")

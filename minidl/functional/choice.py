@@ -44,7 +44,6 @@ class Clip(Function):
         return where(inside, dy, 0)
 
 
-@tensor_method()
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     """x1 where `condition` is true, x2 elsewhere; all three broadcast.
 
@@ -58,6 +57,9 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     if not recordable(x1, x2):
         return unrecorded(namespace(condition, x1, x2).where, condition, x1, x2)
     return Where()(condition, x1, x2)
+
+
+tensor_method("where")(lambda x1, condition, x2: where(condition, x1, x2))  # x.where(x > 0, 0): x where it holds
 
 
 @tensor_method("clip", "clamp")

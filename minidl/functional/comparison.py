@@ -15,12 +15,16 @@ __all__ = [
 @tensor_method("__eq__", "eq")
 def eq(x1: Any, x2: Any) -> Any:
     """x1 == x2, as booleans."""
+    if x2 is None or isinstance(x2, str):
+        return NotImplemented  # so that x == None is False, as Python has it
     return unrecorded(lambda x1, x2: x1 == x2, x1, x2)
 
 
 @tensor_method("__ne__", "ne")
 def ne(x1: Any, x2: Any) -> Any:
     """x1 != x2, as booleans."""
+    if x2 is None or isinstance(x2, str):
+        return NotImplemented
     return unrecorded(lambda x1, x2: x1 != x2, x1, x2)
 
 

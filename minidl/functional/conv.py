@@ -87,7 +87,13 @@ class Conv2dWeightGrad(Function):
 
 
 def conv2d(
-    x: Any, w: Any, b: Any = None, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    groups: int = 1,
 ) -> Any:
     """Slide windows of weights over images; the formula stands at the top of this file.
 
@@ -95,10 +101,10 @@ def conv2d(
     ----------
     x : (N, C, H, W)
         Images; (C, H, W) for a single one.
-    w : (K, C/groups, R, S)
-        A window of R x S weights for each output channel k and input channel c.
-    b : (K,), optional
-        Added to each output channel.
+    weight : (K, C/groups, R, S)
+        w, a window of R x S weights for each output channel k and input channel c.
+    bias : (K,), optional
+        b, added to each output channel.
     stride : int or (int, int)
         Pixels from one place of the window to the next, vertical first.
     padding : int, (int, int), "valid" or "same"
@@ -126,11 +132,11 @@ def conv2d(
     tensor([[[[1., 2.]]]])
     """
     if x.ndim == 3:
-        return squeeze(conv2d(unsqueeze(x, 0), w, b, stride, padding, dilation, groups), 0)
+        return squeeze(conv2d(unsqueeze(x, 0), weight, bias, stride, padding, dilation, groups), 0)
     if isinstance(padding, str):
-        x, padding = _pad_by_name(x, w, padding, stride, dilation)
+        x, padding = _pad_by_name(x, weight, padding, stride, dilation)
     operation = Conv2d(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return operation(x, w) if b is None else operation(x, w, b)
+    return operation(x, weight) if bias is None else operation(x, weight, bias)
 
 
 def conv2d_input_grad(
@@ -183,7 +189,7 @@ def conv2d_weight_grad(
 
 
 def conv1d(
-    x: Any, w: Any, b: Any = None, stride: int = 1, padding: int | str = 0, dilation: int = 1, groups: int = 1
+    x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int | str = 0, dilation: int = 1, groups: int = 1
 ) -> Any:
     """conv2d of sequences, which are images of height 1.
 
@@ -192,22 +198,25 @@ def conv1d(
     Parameters
     ----------
     x : (N, C, W) or (C, W)
-    w : (K, C/groups, S)
-    b : (K,), optional
+    weight : (K, C/groups, S)
+        w.
+    bias : (K,), optional
+        b.
 
     Returns
     -------
     (N, K, OW) or (K, OW)
     """
-    if w.ndim != 3 or x.ndim not in (2, 3):
+    if weight.ndim != 3 or x.ndim not in (2, 3):
         raise ValueError(
-            f"conv1d: x must be (N, C, W) or (C, W) and w (K, C/groups, S), got {tuple(x.shape)} and {tuple(w.shape)}"
+            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S), got {tuple(x.shape)} and "
+            f"{tuple(weight.shape)}"
         )
     row = padding if isinstance(padding, str) else (0, _single(padding, "padding"))
     y = conv2d(
         unsqueeze(x, -2),
-        unsqueeze(w, -2),
-        b,
+        unsqueeze(weight, -2),
+        bias,
         (1, _single(stride, "stride")),
         row,
         (1, _single(dilation, "dilation")),
@@ -218,8 +227,8 @@ def conv1d(
 
 def conv_transpose2d(
     x: Any,
-    w: Any,
-    b: Any = None,
+    weight: Any,
+    bias: Any = None,
     stride: Size = 1,
     padding: Size = 0,
     output_padding: Size = 0,
@@ -234,8 +243,10 @@ def conv_transpose2d(
     Parameters
     ----------
     x : (N, C, H, W) or (C, H, W)
-    w : (C, K/groups, R, S)
-    b : (K,), optional
+    weight : (C, K/groups, R, S)
+        w.
+    bias : (K,), optional
+        b.
     output_padding : int or (int, int)
         Rows and columns more at the end, below stride or dilation: conv2d with a stride above 1 has several input sizes
         of the same output size.
@@ -245,6 +256,7 @@ def conv_transpose2d(
     (N, K, OH, OW)
         OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1, and OW likewise.
     """
+    w, b = weight, bias
     if x.ndim == 3:
         return squeeze(conv_transpose2d(unsqueeze(x, 0), w, b, stride, padding, output_padding, groups, dilation), 0)
     if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[0]:

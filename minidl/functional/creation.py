@@ -15,8 +15,8 @@ from minidl import random
 from minidl.autograd import Tensor, to_device
 
 __all__ = [
-    "arange", "empty", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint",
-    "randn", "randn_like", "zeros", "zeros_like",
+    "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like",
+    "rand", "rand_like", "randint", "randn", "randn_like", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -27,6 +27,24 @@ def _tensor(array: np.ndarray, device: str | None, requires_grad: bool) -> Tenso
 def _shape(sizes: tuple) -> tuple[int, ...]:
     """Sizes given as ``2, 3`` or as ``(2, 3)``."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def _check_float(dtype: Any) -> None:
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"random numbers need a floating-point dtype, got {np.dtype(dtype)}; use randint for integers")
+
+
+def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """`data` as a Tensor: a Tensor as it is, an array in the same memory, numbers in nested lists in a new one."""
+    x = data if isinstance(data, Tensor) else Tensor(data)
+    return x.to(device=device, dtype=dtype)
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A Tensor in the memory of `array`: a change of one is a change of the other."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy needs a NumPy array, got {type(array).__name__}; use minidl.tensor")
+    return Tensor(array)
 
 
 def zeros(
@@ -79,6 +97,8 @@ def arange(
     tensor([1, 3, 5])
     """
     start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange needs a step that leads from start to end, got {start}, {end} and step {step}")
     floating = any(isinstance(value, (float, np.floating)) for value in (start, end, step))
     return _tensor(np.arange(start, end, step, dtype or (np.float32 if floating else np.int64)), device, requires_grad)
 
@@ -106,6 +126,7 @@ def rand(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn evenly from 0 (included) to 1."""
+    _check_float(dtype)
     drawn = random.generator("initialization").random(_shape(size), dtype=np.float32)
     return _tensor(np.asarray(drawn, dtype), device, requires_grad)
 
@@ -114,6 +135,7 @@ def randn(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    _check_float(dtype)
     drawn = random.generator("initialization").standard_normal(_shape(size), dtype=np.float32)
     return _tensor(np.asarray(drawn, dtype), device, requires_grad)
 

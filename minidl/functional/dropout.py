@@ -14,11 +14,12 @@ from minidl.functional.operands import as_array, namespace
 __all__ = ["dropout", "dropout2d"]
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """y = x * mask / (1 - p), where each number of the mask is 0 with probability p, else 1; x itself in evaluation.
 
     Dividing by 1 - p keeps the expected value, so that evaluation needs no change. The mask comes from the stream
-    ``"dropout"`` of :mod:`minidl.random`, the same for every memory order and device.
+    ``"dropout"`` of :mod:`minidl.random`, the same for every memory order and device. Nothing is overwritten, `inplace`
+    or not.
 
     Examples
     --------
@@ -29,7 +30,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
     return _drop(x, p, training)
 
 
-def dropout2d(x: Any, p: float = 0.5, training: bool = True) -> Any:
+def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they go together."""
     if x.ndim not in (3, 4):
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")

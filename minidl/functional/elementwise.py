@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels
-from minidl.autograd import Function, tensor_method
+from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional import error_function
 from minidl.functional.choice import where
 from minidl.functional.operands import as_array, namespace
@@ -216,19 +216,24 @@ class Erf(Function):
         return dy * (2 / np.pi**0.5 * exp(-square(inputs[0])))
 
 
-def _function_of(rule: type[Function], *names: str) -> Callable[[Any], Any]:
+def floating(x: Any) -> Any:
+    """x, or a Tensor of integers or booleans as float32: NumPy takes a root of bytes in float16."""
+    return x if x.dtype.kind == "f" or not isinstance(x, Tensor) else x.float()
+
+
+def _function_of(rule: type[Function], *names: str, keeps_integers: bool = False) -> Callable[[Any], Any]:
     """The function that programs call, `exp` of the class Exp, with the text of the class; a method of Tensor too."""
 
     def function(x: Any) -> Any:
-        return rule()(x)
+        return rule()(x if keeps_integers else floating(x))
 
     function.__name__ = function.__qualname__ = rule.__name__.lower()
     function.__doc__ = rule.__doc__
     return tensor_method(*names)(function)
 
 
-neg = _function_of(Neg, "__neg__", "neg")
-abs = _function_of(Abs, "__abs__", "abs")
+neg = _function_of(Neg, "__neg__", "neg", keeps_integers=True)
+abs = _function_of(Abs, "__abs__", "abs", keeps_integers=True)
 exp = _function_of(Exp)
 expm1 = _function_of(Expm1)
 log = _function_of(Log)
@@ -236,7 +241,7 @@ log1p = _function_of(Log1p)
 sqrt = _function_of(Sqrt)
 rsqrt = _function_of(Rsqrt)
 reciprocal = _function_of(Reciprocal)
-square = _function_of(Square)
+square = _function_of(Square, keeps_integers=True)
 sin = _function_of(Sin)
 cos = _function_of(Cos)
 tan = _function_of(Tan)
@@ -269,6 +274,8 @@ def sign(x: Any) -> Any:
 
 
 def _sign(x: Any) -> Any:
+    if x.dtype.kind == "b":
+        return x
     y = namespace(x).sign(x)
     return namespace(x).where(y == y, y, x.dtype.type(0)) if x.dtype.kind == "f" else y
 

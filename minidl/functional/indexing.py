@@ -9,7 +9,7 @@ import numpy as np
 from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import ValuesAndIndices, broadcast_to, normalize_axes
+from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [
@@ -100,6 +100,8 @@ def _plain(part: Any, x: Any) -> Any:
 def index(x: Any, key: Any) -> Any:
     """x[key]: slices, integers, arrays, lists, booleans, ``...`` and None, as in NumPy and PyTorch.
 
+    Where the two differ it is NumPy's way: a list of lists is one array, and bytes (uint8) are positions, not a mask.
+
     Examples
     --------
     >>> import minidl
@@ -147,20 +149,51 @@ def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
     return IndexAdd(_plain_key(key, x), tuple(shape))(x)
 
 
+class SetItem(Function):
+    """y = x; y[key] = value. Several keys pick one after the other (see `_steps`)."""
+
+    saves_inputs, sets_dtype = False, True
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def forward(self, x, value):
+        y = x.copy()
+        _write(y, self.steps, value)
+        self.saved = getattr(value, "shape", ())
+        return y
+
+    def backward(self, dy, inputs, output):
+        # dx = dy but where it was written over; dvalue = dy[key], summed by the engine where value was broadcast
+        dx = SetItem(self.steps)(dy, 0) if self.needs(0) else None
+        if not self.needs(1):
+            return dx, None
+        for step in self.steps:
+            dy = Index(step)(dy)
+        return dx, reshape(dy, (1,) * (len(self.saved) - dy.ndim) + tuple(dy.shape))
+
+
+def _write(memory: Any, steps: tuple, value: Any) -> None:
+    *first, last = steps
+    if first:
+        memory = memory[first[0]]
+    memory[last] = value
+
+
 @tensor_method("__setitem__")
 def set_item(x: Tensor, key: Any, value: Any) -> None:
-    """x[key] = value in place: only where no gradient flows through x."""
-    key = _plain_key(key, x)
-    if isinstance(value, Tensor) and value.requires_grad and is_grad_enabled():
-        raise RuntimeError("x[key] = value is not recorded; use minidl.where(mask, value, x), or value.detach()")
-    if x.requires_grad and is_grad_enabled():
-        raise RuntimeError(
-            "x[key] = value would change a recorded tensor; use minidl.where(mask, value, x), or no_grad()"
-        )
-    *first, last = _steps(key, x.ndim)
-    memory = x.data[first[0]] if first else x.data
-    memory[last] = value.data if isinstance(value, Tensor) else value
-    x.changed()
+    """x[key] = value in place; recorded where a gradient flows, unless another tensor shares the memory of x."""
+    steps = _steps(_plain_key(key, x), x.ndim)
+    recorded = x.requires_grad or isinstance(value, Tensor) and value.requires_grad
+    if not recorded or not is_grad_enabled():
+        _write(x.data, steps, data_of(value))
+        x.changed()
+        return
+    if x.is_leaf and x.requires_grad:
+        raise RuntimeError("x[key] = value would change a leaf that requires grad; write y = x.clone() and change y")
+    if x.dtype.kind != "f":
+        raise TypeError(f"x[key] = value: a value that requires grad needs a floating-point x, got {x.dtype}")
+    x.become_(SetItem(steps)(x, value))
 
 
 @tensor_method()
@@ -175,7 +208,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
         return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
     if dim is None:
         x, positions, dim = reshape(x, -1), positions.reshape(-1), 0
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
     # one array of positions for each axis, all of them broadcast against each other
@@ -198,7 +231,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
     if positions.ndim != x.ndim:
         raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
@@ -214,7 +247,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """The entries `index` (one axis of integers) of x along `dim`."""
-    (axis,) = normalize_axes(dim, x.ndim) or (0,)
+    (axis,) = one_axis(dim, x.ndim) or (0,)
     positions = data_of(index)
     if positions.ndim > 1:
         raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
@@ -225,10 +258,11 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
-    """`value` where `mask` is true, x elsewhere."""
+    """`value` where `mask` is true, x elsewhere, in the dtype of x."""
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
-    return where(mask, value, x)
+    y = where(mask, value, x)
+    return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
 @tensor_method()
@@ -260,10 +294,10 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 
 
 @tensor_method()
-def sort(x: Any, dim: int = -1, descending: bool = False) -> ValuesAndIndices:
-    """The values in order along `dim`, and where each came from; equal values keep their order."""
+def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
+    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not."""
     data, xp = data_of(x), namespace(x)
-    (axis,) = normalize_axes(dim, x.ndim) or (None,)
+    (axis,) = one_axis(dim, x.ndim) or (None,)
     if axis is None:
         order = xp.zeros((), np.int64)
     elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
@@ -276,9 +310,9 @@ def sort(x: Any, dim: int = -1, descending: bool = False) -> ValuesAndIndices:
 
 
 @tensor_method()
-def topk(x: Any, k: int, dim: int = -1, largest: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are."""
-    (axis,) = normalize_axes(dim, x.ndim) or (0,)
+def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
+    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not."""
+    (axis,) = one_axis(dim, x.ndim) or (0,)
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")

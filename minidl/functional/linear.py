@@ -60,6 +60,8 @@ def matmul(a: Any, b: Any) -> Any:
     >>> minidl.tensor([[1.0, 2.0]]) @ minidl.tensor([[3.0], [4.0]])
     tensor([[11.]])
     """
+    if not hasattr(a, "ndim") or not hasattr(b, "ndim"):
+        raise TypeError(f"matmul needs two Tensors or arrays, got {type(a).__name__} and {type(b).__name__}")
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"matmul needs at least one dimension each, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
     if a.ndim > 1 and b.ndim > 1:
@@ -119,14 +121,16 @@ def outer(a: Any, b: Any) -> Any:
     return mul(unsqueeze(a, 1), unsqueeze(b, 0))
 
 
-def linear(x: Any, w: Any, b: Any = None) -> Any:
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """A dense layer: y[..., k] = sum_c x[..., c] * w[k, c] + b[k].
 
     Parameters
     ----------
     x : (..., C)
-    w : (K, C)
-    b : (K,), optional
+    weight : (K, C)
+        w.
+    bias : (K,), optional
+        b.
 
     Returns
     -------
@@ -138,10 +142,10 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     >>> F.linear(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0]]), minidl.tensor([0.5]))
     tensor([11.5])
     """
-    check_linear(x, w, b, "linear")
+    check_linear(x, weight, bias, "linear")
     rows = rows_of(x)
-    y = Linear()(rows, w) if b is None else Linear()(rows, w, b)
-    return y if rows is x else reshape(y, (*x.shape[:-1], w.shape[0]))
+    y = Linear()(rows, weight) if bias is None else Linear()(rows, weight, bias)
+    return y if rows is x else reshape(y, (*x.shape[:-1], weight.shape[0]))
 
 
 def check_linear(x: Any, w: Any, b: Any, name: str) -> None:

@@ -15,7 +15,7 @@ from minidl.autograd import Function, Tensor
 from minidl.functional.activation import SoftmaxGrad, log_sigmoid, log_softmax, softmax
 from minidl.functional.arithmetic import maximum
 from minidl.functional.choice import where
-from minidl.functional.elementwise import abs, exp, log, sqrt, square
+from minidl.functional.elementwise import abs, exp, log, log1p, sqrt, square
 from minidl.functional.indexing import Index
 from minidl.functional.operands import namespace
 from minidl.functional.reduce import broadcast_to, mean, sum
@@ -164,6 +164,8 @@ def cross_entropy(
                 f"{tuple(input.shape)}, got {target.dtype} of shape {tuple(target.shape)}"
             )
         _check_same_shape("cross_entropy with probabilities", input, target)
+        if ignore_index >= 0:
+            raise ValueError(f"ignore_index belongs to class numbers, target holds probabilities; got {ignore_index}")
         q = target * (1 - label_smoothing) + label_smoothing / classes
         terms = log_p * q if weight is None else log_p * q * _along(weight, axis, input.ndim)
         losses = -sum(terms, axis)
@@ -325,14 +327,33 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
             "binary_cross_entropy: input must hold probabilities from 0 to 1; "
             "for logits use binary_cross_entropy_with_logits"
         )
-    losses = -(target * _bounded_log(input) + (1 - target) * _bounded_log(1 - input))
+    losses = BinaryCrossEntropy()(input, target)
     return _reduce(losses if weight is None else losses * weight, reduction)
 
 
+class BinaryCrossEntropy(Function):
+    """losses = -(t * log(x) + (1 - t) * log(1 - x)), a log being at least -100."""
+
+    def forward(self, x, t):
+        return -(t * _bounded_log(x) + (1 - t) * _bounded_log_of_rest(x))
+
+    def backward(self, dy, inputs, output):
+        x, t = inputs
+        # dlosses/dx = (x - t) / (x * (1 - x)), the divisor at least 1e-12: large, not endless, where a log was bounded
+        dx = dy * ((x - t) / maximum(x * (1 - x), 1e-12)) if self.needs(0) else None
+        # dlosses/dt = log(1 - x) - log(x)
+        return dx, dy * (_bounded_log_of_rest(x) - _bounded_log(x)) if self.needs(1) else None
+
+
 def _bounded_log(x: Any) -> Any:
-    """max(log(x), -100), whose gradient at 0 is 0 and not NaN."""
+    """max(log(x), -100)."""
     tiny = 3.8e-44  # log(tiny) = -100
     return where(x <= tiny, -100.0, log(where(x <= tiny, 1, x)))
+
+
+def _bounded_log_of_rest(x: Any) -> Any:
+    """max(log(1 - x), -100)."""
+    return where(x >= 1, -100.0, log1p(-where(x >= 1, 0, x)))
 
 
 def binary_cross_entropy_with_logits(
@@ -348,14 +369,16 @@ def binary_cross_entropy_with_logits(
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """target * (log(target) - input), for `input` = log-probabilities: how far it is from the target.
 
+    0 * log(0) is 0, and so is its derivative by the target (in PyTorch -inf); a negative target gives NaN.
+
     ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
     """
     _check_same_float("kl_div", input, target)
     if log_target:
         losses = exp(target) * (target - input)
     else:
-        positive = target > 0  # 0 * log(0) is 0 here
-        losses = where(positive, target * log(where(positive, target, 1)), 0) - target * input
+        zero = target == 0  # 0 * log(0) is 0 here
+        losses = where(zero, 0, target * log(where(zero, 1, target))) - target * input
     if reduction == "batchmean":
         return sum(losses) / input.shape[0]
     return _reduce(losses, reduction)

@@ -151,7 +151,7 @@ def batch_norm(
     count = 1
     for axis, n in enumerate(x.shape):
         count *= n if axis != 1 else 1
-    if training and count <= 1:
+    if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
     if count == 0:
         return _scale_and_shift(x, weight, bias, channels)

@@ -129,7 +129,7 @@ def max_pool2d(
     -------
     (N, C, OH, OW), and with `return_indices` integers of the same shape
         OH = (H + 2*padding - dilation*(kernel_size-1) - 1) // stride + 1. NaN in a window gives NaN; the first of
-        several equal maxima gets the gradient.
+        several equal maxima gets the gradient, and the first of several NaN (in PyTorch the last).
 
     Examples
     --------

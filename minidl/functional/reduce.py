@@ -1,13 +1,16 @@
 """Reductions: many numbers to one, along one axis, several, or all.
 
-`dim` is None (all axes), an axis, or a tuple of axes, negative ones counting from the end; ``keepdim=True`` leaves axes
-of size 1 where they were. Methods of Tensor take NumPy's names ``axis`` and ``keepdims`` as well.
+`dim` is None or () (all axes), an axis, or a tuple of axes, negative ones from the end; ``keepdim=True`` leaves
+axes of size 1 where they were. NumPy's names ``axis`` and ``keepdims`` are taken as well. The mean, the deviation and
+the norm of integers are those of the same numbers as float32, where PyTorch refuses.
 """
 
 from __future__ import annotations
 
 import builtins
+import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +18,7 @@ import numpy as np
 from minidl.autograd import Function, Tensor, is_array, tensor_method
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.choice import where
-from minidl.functional.elementwise import abs, exp, sign, sqrt
+from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
 from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = [
@@ -38,7 +41,7 @@ def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
         return (dim % ndim,)
     axes = []
     for axis in dim if isinstance(dim, (tuple, list)) else (dim,):
-        if not isinstance(axis, (int, np.integer)):
+        if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
             raise TypeError(f"dim must be an integer or a tuple of integers, got {dim!r}")
         limit = ndim or 1  # a 0-d array may be reduced along axis 0 or -1, as in PyTorch
         if not -limit <= axis < limit:
@@ -47,6 +50,31 @@ def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"dim names an axis twice: {dim!r}")
     return tuple(axes) if ndim else ()
+
+
+def one_axis(dim: int, ndim: int) -> tuple[int, ...]:
+    """The same for an operation along one axis: a tuple of it, or of none for a single number."""
+    if dim is None or isinstance(dim, (tuple, list)):
+        raise TypeError(f"dim must be one integer, got {dim!r}")
+    return normalize_axes(dim, ndim)
+
+
+def reduced_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
+    """The same for a reduction of numbers, which is over all axes for () as well, as in PyTorch."""
+    return normalize_axes(None if dim == () or dim == [] else dim, ndim)
+
+
+def takes_numpys_names(reduction: Callable) -> Callable:
+    """Let a reduction be called with ``axis=`` and ``keepdims=``."""
+
+    @functools.wraps(reduction)
+    def renamed(*arguments: Any, **options: Any) -> Any:
+        for name, numpys in (("dim", "axis"), ("keepdim", "keepdims")):
+            if numpys in options:
+                options[name] = options.pop(numpys)
+        return reduction(*arguments, **options)
+
+    return renamed
 
 
 def with_reduced_axes(y: Any, axes: tuple[int, ...], ndim: int) -> Any:
@@ -151,8 +179,8 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = Fal
     >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(1)
     tensor([3., 7.])
     """
-    axes = normalize_axes(dim if axis is None else axis, x.ndim)
-    if x.dtype.kind == "b":
+    axes = reduced_axes(dim if axis is None else axis, x.ndim)
+    if x.dtype.kind in "bu":
         x = x.astype(np.int64)
     return Sum(axes, keepdim or keepdims)(x)
 
@@ -160,7 +188,7 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = Fal
 @tensor_method()
 def mean(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
     """The sum along `dim` over the number of values; NaN of no values."""
-    axes = normalize_axes(dim if axis is None else axis, x.ndim)
+    axes = reduced_axes(dim if axis is None else axis, x.ndim)
     total, count = sum(x, axes, keepdim or keepdims), math.prod(x.shape[axis] for axis in axes)
     return total / count if count else total * float("nan")
 
@@ -173,7 +201,7 @@ class ValuesAndIndices(NamedTuple):
 
 
 def _extreme(name: str, x: Any, dim: Axes, keepdim: bool, nan_ties: bool = False) -> Any:
-    axes = normalize_axes(dim, x.ndim)
+    axes = reduced_axes(dim, x.ndim)
     if any_empty(x.shape, axes):
         raise ValueError(f"{name} of no values: x has shape {x.shape} and dim is {dim}")
     y = Extreme(name, axes, nan_ties)(x)
@@ -186,12 +214,14 @@ def any_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
 
 
 @tensor_method()
+@takes_numpys_names
 def amax(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """The largest value along `dim`; ties share the gradient equally."""
     return _extreme("max", x, dim, keepdim)
 
 
 @tensor_method()
+@takes_numpys_names
 def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """The smallest value along `dim`; ties share the gradient equally."""
     return _extreme("min", x, dim, keepdim)
@@ -200,6 +230,8 @@ def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
     from minidl.functional.indexing import take_along_dim
 
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
     find = argmax if name == "max" else argmin
     indices = find(x, dim, keepdim=True)
     values = take_along_dim(x, indices, dim, distinct=True)  # the gradient goes to the first of several ties
@@ -211,6 +243,7 @@ def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesA
 
 
 @tensor_method()
+@takes_numpys_names
 def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest.
 
@@ -229,6 +262,7 @@ def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
 
 
 @tensor_method()
+@takes_numpys_names
 def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
     if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
@@ -239,7 +273,7 @@ def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
 
 
 def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
-    axes = normalize_axes(dim, x.ndim)
+    axes = normalize_axes(None, x.ndim) if dim is None else one_axis(dim, x.ndim)
     if any_empty(x.shape, axes):
         raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
     (axis,) = axes if dim is not None and axes else (None,)
@@ -248,12 +282,14 @@ def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
 
 
 @tensor_method()
+@takes_numpys_names
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Where the (first) largest value is, along `dim` or in the flattened x."""
     return _search("argmax", x, dim, keepdim)
 
 
 @tensor_method()
+@takes_numpys_names
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Where the (first) smallest value is, along `dim` or in the flattened x."""
     return _search("argmin", x, dim, keepdim)
@@ -282,17 +318,19 @@ class Var(Function):
 
 
 @tensor_method()
+@takes_numpys_names
 def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
     """sum((x - mean)^2) / (n - correction) along `dim`: ``correction=1`` estimates the variance of what x samples."""
     if isinstance(dim, bool):  # var(x, unbiased), the older call
         dim, unbiased = None, dim
-    axes = normalize_axes(dim, x.ndim)
+    axes = reduced_axes(dim, x.ndim)
     correction = 1 if correction is None else correction
     y = Var(axes, correction if unbiased is None else int(unbiased))(x)
     return with_reduced_axes(y, axes, x.ndim) if keepdim else y
 
 
 @tensor_method()
+@takes_numpys_names
 def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
     """The square root of :func:`var`; where it is 0 its gradient is 0."""
     y = var(x, dim, correction, keepdim, unbiased)
@@ -300,18 +338,20 @@ def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, 
 
 
 @tensor_method()
+@takes_numpys_names
 def logsumexp(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """log(sum of e^x) along `dim`, without overflow."""
-    axes = normalize_axes(dim, x.ndim)
-    y = LogSumExp(axes)(x)
+    axes = reduced_axes(dim, x.ndim)
+    y = LogSumExp(axes)(floating(x))
     return with_reduced_axes(y, axes, x.ndim) if keepdim else y
 
 
 @tensor_method()
-def norm(x: Any, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Any:
+@takes_numpys_names
+def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = False) -> Any:
     """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
-    if p in ("fro", 2):
-        return Norm2(normalize_axes(dim, x.ndim), keepdim)(x)
+    if p in (None, "fro", 2):
+        return Norm2(reduced_axes(dim, x.ndim), keepdim)(x)
     if not isinstance(p, (int, float)):
         raise ValueError(f"p must be a number or 'fro', got {p!r}")
     size = abs(x)
@@ -346,12 +386,14 @@ class Norm2(Function):
 
 
 @tensor_method()
+@takes_numpys_names
 def all(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """Whether every value along `dim` is true (not 0)."""
     return _truth("all", x, dim, keepdim)
 
 
 @tensor_method()
+@takes_numpys_names
 def any(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """Whether any value along `dim` is true (not 0)."""
     return _truth("any", x, dim, keepdim)
@@ -363,6 +405,7 @@ def _truth(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
 
 
 @tensor_method()
+@takes_numpys_names
 def count_nonzero(x: Any, dim: Axes = None) -> Any:
     """How many values along `dim` are not 0."""
     return sum((x != 0), dim)

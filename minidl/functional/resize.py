@@ -31,6 +31,7 @@ def interpolate(
     scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool = False,
+    recompute_scale_factor: bool | None = None,
 ) -> Any:
     """x in another size.
 
@@ -45,6 +46,8 @@ def interpolate(
         "linear" is "bilinear" for (N, C, W).
     align_corners : bool
         See the top of this file.
+    recompute_scale_factor : bool
+        Read as for `size` = the output's, where `scale_factor` does not lead to a whole number of pixels.
 
     Returns
     -------
@@ -68,16 +71,21 @@ def interpolate(
     if size is None:
         factors = _for_each_axis(scale_factor, spatial, "scale_factor")
         sizes = [int(np.floor(n * factor)) for n, factor in zip(spatial, factors)]
-        ratios = [1 / factor for factor in factors]
+        ratios = [n / out if recompute_scale_factor and out else 1 / f for n, out, f in zip(spatial, sizes, factors)]
+    elif recompute_scale_factor:
+        raise ValueError("recompute_scale_factor belongs to scale_factor, and size was given")
     else:
         sizes = [int(n) for n in _for_each_axis(size, spatial, "size")]
         ratios = [n / out if out else 0.0 for n, out in zip(spatial, sizes)]
     if min(sizes) < 1 or min(spatial) < 1:
         raise ValueError(f"interpolate: sizes must be at least 1, got input {spatial} and output {tuple(sizes)}")
     for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
+        if out == n:
+            continue  # whatever factor led there, as in PyTorch; and to twice as many by 2
         if mode == "nearest":
+            ratio = 0.5 if out == 2 * n else ratio
             x = _take(x, axis, np.minimum(np.floor(np.arange(out) * ratio), n - 1))
-        elif n != out or ratio != 1:
+        else:
             x = _read_between(x, axis, n, out, ratio, align_corners)
     return x
 

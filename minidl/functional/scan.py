@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import Axes, normalize_axes, with_reduced_axes
+from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.shape import flip, stack
 
 __all__ = ["cumsum", "prod"]
@@ -59,17 +61,23 @@ class Cumsum(Function):
 
 
 @tensor_method()
+@takes_numpys_names
 def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The product along `dim`."""
+    """The product along `dim`; of integers and booleans in int64."""
     axes = normalize_axes(dim, x.ndim)
-    y = x
+    y = _in_int64(x)
     for axis in sorted(axes, reverse=True):
         y = Prod(axis)(y)
     return with_reduced_axes(y, axes, x.ndim) if keepdim else y
 
 
 @tensor_method()
+@takes_numpys_names
 def cumsum(x: Any, dim: int) -> Any:
-    """y[i] = x[0] + ... + x[i] along `dim`."""
-    axes = normalize_axes(dim, x.ndim)
+    """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64."""
+    axes, x = one_axis(dim, x.ndim), _in_int64(x)
     return Cumsum(axes[0])(x) if axes else x * 1
+
+
+def _in_int64(x: Any) -> Any:
+    return x if x.dtype.kind == "f" else x.astype(np.int64)

@@ -13,7 +13,7 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import broadcast_to, normalize_axes
+from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
     "broadcast_to", "cat", "chunk", "concatenate", "contiguous", "expand", "flatten", "flip", "movedim", "pad",
@@ -174,9 +174,9 @@ def view_as(x: Any, other: Any) -> Any:
 @tensor_method()
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """x with the axes from `start_dim` to `end_dim` made one."""
+    (start,), (end,) = (one_axis(dim, x.ndim) or (0,) for dim in (start_dim, end_dim))
     if x.ndim == 0:
         return reshape(x, 1)
-    (start,), (end,) = normalize_axes(start_dim, x.ndim), normalize_axes(end_dim, x.ndim)
     if start > end:
         raise ValueError(f"start_dim must not come after end_dim, got {start_dim} and {end_dim}")
     return reshape(x, (*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
@@ -185,24 +185,25 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 @tensor_method()
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
     """x with axis `dim` made several, of the given `sizes`."""
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     sizes = tuple(x.shape[axis] // _known(sizes) if n == -1 else n for n in sizes)
     return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
 
 @tensor_method()
-def permute(x: Any, *dims: int | Sequence[int]) -> Any:
-    """x with its axes in the order `dims`: y.shape[i] = x.shape[dims[i]]."""
-    axes = normalize_axes(_sizes(dims), x.ndim)
+def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> Any:
+    """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
+    dims = _sizes(order or (dims,))
+    axes = normalize_axes(dims, x.ndim)
     if len(axes) != x.ndim:
-        raise ValueError(f"dims must name each of the {x.ndim} axes once, got {_sizes(dims)}")
+        raise ValueError(f"dims must name each of the {x.ndim} axes once, got {dims}")
     return Permute(axes)(x)
 
 
 @tensor_method("transpose", "swapaxes")
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """x with two axes exchanged."""
-    first, second = normalize_axes(dim0, x.ndim), normalize_axes(dim1, x.ndim)
+    first, second = one_axis(dim0, x.ndim), one_axis(dim1, x.ndim)
     order = list(range(x.ndim))
     if order:
         order[first[0]], order[second[0]] = order[second[0]], order[first[0]]
@@ -246,7 +247,7 @@ def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
 @tensor_method()
 def unsqueeze(x: Any, dim: int) -> Any:
     """x with a new axis of size 1 at `dim`."""
-    (axis,) = normalize_axes(dim, x.ndim + 1)
+    (axis,) = one_axis(dim, x.ndim + 1)
     return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
 
 
@@ -292,7 +293,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     if any(x.ndim > 1 for x in tensors):  # shape (0,) is nothing beside any: what a loop that collects starts with
         tensors = [x for x in tensors if tuple(x.shape) != (0,)]
     first = tensors[0]
-    (axis,) = normalize_axes(dim, first.ndim) or (0,)
+    (axis,) = one_axis(dim, first.ndim) or (0,)
     for i, x in enumerate(tensors):
         fits = x.ndim == first.ndim > 0 and all(
             a == b for j, (a, b) in enumerate(zip(x.shape, first.shape)) if j != axis
@@ -324,7 +325,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 @tensor_method()
 def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
     """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list."""
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     n = x.shape[axis]
     if isinstance(split_size, (int, np.integer)):
         if split_size < 1:
@@ -343,7 +344,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
     """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller)."""
     if chunks < 1:
         raise ValueError(f"chunks must be at least 1, got {chunks}")
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     n = x.shape[axis]
     return split(x, -(-n // chunks) if n else [0] * chunks, axis)
 
@@ -351,14 +352,14 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
 @tensor_method()
 def unbind(x: Any, dim: int = 0) -> tuple:
     """x cut along `dim` into pieces of size 1, without that axis."""
-    (axis,) = normalize_axes(dim, x.ndim)
+    (axis,) = one_axis(dim, x.ndim)
     return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
 
 
 @tensor_method()
-def flip(x: Any, *dims: int | Sequence[int]) -> Any:
-    """x in reverse order along `dims`."""
-    return Flip(normalize_axes(_sizes(dims), x.ndim))(x)
+def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> Any:
+    """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
+    return Flip(normalize_axes(_sizes(axes or (dims,)), x.ndim))(x)
 
 
 @tensor_method()
@@ -421,13 +422,13 @@ def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
 @tensor_method()
 def tril(x: Any, diagonal: int = 0) -> Any:
     """x with zeros above the given diagonal."""
-    return where(_lower_triangle("tril", x, diagonal), x, 0)
+    return where(_lower_triangle("tril", x, diagonal), x, x.dtype.type(0))
 
 
 @tensor_method()
 def triu(x: Any, diagonal: int = 0) -> Any:
     """x with zeros below the given diagonal."""
-    return where(_lower_triangle("triu", x, diagonal - 1), 0, x)
+    return where(_lower_triangle("triu", x, diagonal - 1), x.dtype.type(0), x)
 
 
 def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:

@@ -87,17 +87,17 @@ class SiLU(Module):
 
 
 class Softplus(Module):
-    """log(1 + e^(beta * x)) / beta."""
+    """log(1 + e^(beta * x)) / beta, and x where beta * x > `threshold`."""
 
-    def __init__(self, beta: float = 1.0):
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0):
         super().__init__()
-        self.beta = beta
+        self.beta, self.threshold = beta, threshold
 
     def forward(self, x: Any) -> Any:
-        return F.softplus(x, self.beta)
+        return F.softplus(x, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
-        return f"beta={self.beta}"
+        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class LogSigmoid(Module):

@@ -6,11 +6,63 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from minidl.nn.module import Module
+from minidl.autograd import Tensor
+from minidl.nn.module import Module, Parameter
 from minidl.nn.neighbours import call_in_order
 
 
-class Sequential(Module):
+class _InOrder(Module):
+    """What modules in an order share with a list; their names are their numbers."""
+
+    def append(self, module: Module) -> Any:
+        """Add a module at the end; returns this one."""
+        self.add_module(str(len(self)), _checked(module, "module"))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Any:
+        """Add modules at the end; returns this one."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    __iadd__ = extend
+
+    def insert(self, index: int, module: Module) -> Any:
+        """Put a module before the one at `index`; returns this one."""
+        modules = list(self)
+        modules.insert(index, _checked(module, "module"))
+        return self._number(modules)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take a module out and return it."""
+        modules = list(self)
+        module = modules.pop(index)
+        self._number(modules)
+        return module
+
+    def __delitem__(self, index: int | slice) -> None:
+        modules = list(self)
+        del modules[index]
+        self._number(modules)
+
+    def _number(self, modules: list[Module]) -> Any:
+        self._modules.clear()
+        return self.extend(modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self._modules.values())[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._modules[list(self._modules)[index]] = _checked(module, "module")
+
+
+class Sequential(_InOrder):
     """Modules called one after the other, each on what the one before gave.
 
     Some neighbours, such as Conv2d, ReLU and MaxPool2d, are computed together, which is faster and needs less memory;
@@ -36,65 +88,45 @@ class Sequential(Module):
     def forward(self, x: Any) -> Any:
         return call_in_order(list(self._modules.values()), x)
 
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end; returns this one."""
-        self.add_module(str(len(self)), _checked(module, "module"))
-        return self
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
-
     def __getitem__(self, index: int | slice) -> Module:
         if isinstance(index, slice):
             return Sequential(OrderedDict(list(self._modules.items())[index]))
-        return list(self._modules.values())[index]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        self._modules[list(self._modules)[index]] = _checked(module, "module")
+        return super().__getitem__(index)
 
 
-class ModuleList(Module):
+class ModuleList(_InOrder):
     """A list of modules, whose parameters are found; it has no forward of its own."""
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
         self.extend(modules)
 
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end; returns this list."""
-        self.add_module(str(len(self)), _checked(module, "module"))
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end; returns this list."""
-        for module in modules:
-            self.append(module)
-        return self
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
-
     def __getitem__(self, index: int | slice) -> Any:
-        modules = list(self._modules.values())[index]
-        return ModuleList(modules) if isinstance(index, slice) else modules
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        self._modules[list(self._modules)[index]] = _checked(module, "module")
+        return ModuleList(list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
 
 class ModuleDict(Module):
     """Modules by name, whose parameters are found; it has no forward of its own."""
 
-    def __init__(self, modules: Mapping[str, Module] | None = None):
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):
         super().__init__()
-        for name, module in (modules or {}).items():
+        self.update(modules)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, in place of those that have their names."""
+        for name, module in dict(modules).items():
             self[name] = module
+
+    def pop(self, name: str) -> Module:
+        """Take a module out and return it."""
+        return self._modules.pop(name)
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        self._modules.clear()
+
+    def __delitem__(self, name: str) -> None:
+        del self._modules[name]
 
     def __setitem__(self, name: str, module: Module) -> None:
         self.add_module(name, _checked(module, name))
@@ -119,6 +151,42 @@ class ModuleDict(Module):
 
     def items(self) -> Iterable[tuple[str, Module]]:
         return self._modules.items()
+
+
+class ParameterList(Module):
+    """A list of parameters that a module finds; other tensors become parameters."""
+
+    def __init__(self, parameters: Iterable[Tensor] = ()):
+        super().__init__()
+        self.extend(parameters)
+
+    def append(self, parameter: Tensor) -> ParameterList:
+        """Add a parameter at the end; returns this list."""
+        self.register_parameter(str(len(self)), _parameter(parameter))
+        return self
+
+    def extend(self, parameters: Iterable[Tensor]) -> ParameterList:
+        """Add parameters at the end; returns this list."""
+        for parameter in parameters:
+            self.append(parameter)
+        return self
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._parameters.values())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        parameters = list(self)[index]
+        return ParameterList(parameters) if isinstance(index, slice) else parameters
+
+    def __setitem__(self, index: int, parameter: Tensor) -> None:
+        self._parameters[list(self._parameters)[index]] = _parameter(parameter)
+
+
+def _parameter(value: Any) -> Parameter:
+    return value if isinstance(value, Parameter) else Parameter(value)
 
 
 def _checked(module: Any, name: str) -> Module:

@@ -17,8 +17,8 @@ class _Loss(Module):
         self.reduction = reduction
 
     def _keep(self, name: str, tensor: Any) -> None:
-        """A tensor that moves with the module but is neither trained nor saved."""
-        self.register_buffer(name, None if tensor is None else Tensor(tensor), persistent=False)
+        """A tensor that moves with the module and is saved, but not trained."""
+        self.register_buffer(name, None if tensor is None else Tensor(tensor))
 
 
 class MSELoss(_Loss):

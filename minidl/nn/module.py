@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, no_grad
+from minidl.autograd import HookHandle, Tensor, no_grad
 
 
 class Parameter(Tensor):
@@ -266,6 +265,8 @@ class Module:
                 device = target
             else:
                 dtype = target
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            raise TypeError(f"a module's parameters can be converted to a floating-point type only, got {dtype!r}")
         for tensor in (*self.parameters(), *self.buffers()):
             converts = dtype if tensor.is_floating_point() else None
             for part in (tensor, tensor.grad):
@@ -317,7 +318,8 @@ class Module:
             Names every key that is missing, unexpected (with `strict`), or of another shape. Nothing is changed then.
         """
         own = self.state_dict()
-        missing = [key for key in own if key not in state_dict]
+        # files older than this counter lack it; it serves batch norm without momentum only
+        missing = [key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")]
         unexpected = [key for key in state_dict if key not in own]
         problems = []
         if strict and missing:
@@ -353,27 +355,6 @@ class Module:
         if not lines:
             return f"{type(self).__name__}({own})"
         return "\n".join([f"{type(self).__name__}({own}", *lines, ")"])
-
-
-_hook_numbers = count()
-
-
-class HookHandle:
-    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
-
-    def __init__(self, hooks: dict[int, Callable], hook: Callable):
-        self._hooks, self._number = hooks, next(_hook_numbers)
-        hooks[self._number] = hook
-
-    def remove(self) -> None:
-        """Call the hook no more."""
-        self._hooks.pop(self._number, None)
-
-    def __enter__(self) -> HookHandle:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.remove()
 
 
 def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:

@@ -106,10 +106,15 @@ def test_leaves_and_results_are_protected_while_recording():
         x += 1
     with pytest.raises(RuntimeError, match="a recorded result"):
         (x * 2).zero_()
-    with pytest.raises(RuntimeError, match=r"minidl\.where"):
+    with pytest.raises(RuntimeError, match=r"a leaf that requires grad.*x\.clone"):
         x[0] = 3.0
-    with pytest.raises(RuntimeError, match=r"not recorded.*minidl\.where"):
-        tensor(np.zeros(2))[0] = x[0]
+    y = tensor(np.zeros(2))
+    v = y[:1]
+    for changed in (v, y):  # the other would not see it
+        with pytest.raises(RuntimeError, match="lost on the tensors"):
+            changed[0] = x[0]
+    with pytest.raises(TypeError, match="floating-point x, got int64"):
+        tensor([1, 2])[0] = x[0]
     np.testing.assert_array_equal(x.numpy(), [1.0, 2.0])
     with minidl.no_grad():
         x[0] = 3.0
@@ -129,6 +134,22 @@ def test_in_place_operators_on_results_are_recorded():
         return y * y
 
     minidl.gradcheck(function, [leaf([1.0, 2.0]), leaf([3.0, 4.0])])
+
+
+def test_what_is_written_at_an_index_is_recorded():
+    """`y[key] = v` gives the gradients of both, first and second; broadcast values and repeated places included."""
+
+    def function(x, v):
+        y = x * x
+        y[0] = v * v
+        y[[1, 1], [2, 0]] = v[:2] * x[0, :2]
+        y[y > 3] = 0.5
+        y[None, 1, 1:2] = v[None, None, 2] * 3
+        return y * y * y
+
+    inputs = [leaf([[1.0, 0.2, -0.6], [0.4, -0.3, 0.7]]), leaf([0.5, -1.5, 0.9])]
+    minidl.gradcheck(function, inputs)
+    minidl.gradgradcheck(function, inputs)
 
 
 def test_in_place_operators_on_constants():

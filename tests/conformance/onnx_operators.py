@@ -39,13 +39,9 @@ def reducing(function):
     def reduce(x, axes=None, *, keepdims=1, noop_with_empty_axes=0, **attributes):
         axes = attributes.get("axes", axes)
         axes = numbers(axes) if isinstance(axes, Tensor) else axes
-        if not axes and noop_with_empty_axes:
-            axes = ()
-        return function(
-            x,
-            tuple(range(x.ndim)) if axes is None or (not axes and not noop_with_empty_axes) else tuple(axes),
-            bool(keepdims),
-        )
+        if not axes and noop_with_empty_axes:  # every number by itself
+            return function(F.unsqueeze(x, -1), (x.ndim,), False)
+        return function(x, tuple(axes) if axes else tuple(range(x.ndim)), bool(keepdims))
 
     return reduce
 

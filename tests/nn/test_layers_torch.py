@@ -78,8 +78,8 @@ LOSSES = [
 ]
 SHOWN_ELSEWHERE = {
     "BCELoss", "CosineSimilarity", "Embedding", "GRU", "GRUCell", "LSTM", "LSTMCell", "Module", "ModuleDict",
-    "ModuleList", "MultiheadAttention", "Parameter", "RNN", "RNNCell", "Sequential", "TransformerEncoder",
-    "TransformerEncoderLayer",
+    "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RNN", "RNNCell", "Sequential",
+    "TransformerEncoder", "TransformerEncoderLayer",
 }  # fmt: skip
 
 

@@ -1,0 +1,119 @@
+"""What is done with the gradient of a tensor when ``backward`` has added it up: hooks, and gradients to be kept.
+
+They stand in the attribute `hooks` of what a gradient is headed for, a leaf or the operation that computed the tensor:
+(0, when it was registered) -> (number of the output or None, hook), in the order of the keys. The key (1, output) is
+that of a gradient to be kept, which comes last.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from minidl.autograd.tensor import Tensor, _wrap, tensor_method
+
+_numbers = count()
+
+
+class HookHandle:
+    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
+
+    def __init__(self, hooks: dict, hook: Any, key: Any = None):
+        self._hooks, self._key = hooks, next(_numbers) if key is None else key
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+@tensor_method()
+def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
+    """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; a result replaces it from there on.
+
+    Returns
+    -------
+    HookHandle
+        Its ``remove()`` takes the hook away.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    >>> handle = x.register_hook(lambda grad: grad.clip(-3.0, 3.0))
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 3.])
+    """
+    holder, output = _place("register_hook", tensor)
+    return HookHandle(_hooks_of(holder), (output, hook), (0, next(_numbers)))
+
+
+@tensor_method()
+def retain_grad(tensor: Tensor) -> None:
+    """Let ``backward`` add its gradient to ``grad`` though this tensor is no leaf."""
+    holder, output = _place("retain_grad", tensor)
+    if holder is tensor:
+        return  # a leaf keeps its gradient
+    reference = weakref.ref(tensor)  # the operation must not hold its own result
+
+    def keep(dy: Tensor) -> None:
+        tensor = reference()
+        if tensor is not None:
+            tensor.grad = dy.clone() if tensor.grad is None else tensor.grad + dy
+
+    _hooks_of(holder)[1, output or 0] = output, keep
+
+
+def retains_grad(tensor: Tensor) -> bool:
+    """Whether ``retain_grad`` was called on a tensor that is no leaf."""
+    if tensor.origin is None:
+        return False
+    holder, output = _place("retains_grad", tensor)
+    return (1, output or 0) in (holder.hooks or {})
+
+
+Tensor.retains_grad = property(retains_grad, doc=retains_grad.__doc__)
+
+
+def call(holder: Any, dy: Any) -> Any:
+    """dy (an array, a recorded Tensor, or a tuple of either) as the hooks of `holder` leave it."""
+    for _, (output, hook) in sorted(holder.hooks.items(), key=lambda item: item[0]):
+        if output is None:
+            dy = _changed(hook, dy)
+        elif dy[output] is not None:
+            dy = (*dy[:output], _changed(hook, dy[output]), *dy[output + 1 :])
+    return dy
+
+
+def _changed(hook: Callable[[Tensor], Tensor | None], dy: Any) -> Any:
+    recorded = isinstance(dy, Tensor)
+    changed = hook(dy if recorded else _wrap(dy))
+    if changed is None:
+        return dy
+    if not isinstance(changed, Tensor) or changed.shape != dy.shape:
+        raise TypeError(f"a hook must return None or a Tensor of the gradient's shape {dy.shape}, got {changed!r}")
+    return changed if recorded else changed.data
+
+
+def _place(name: str, tensor: Tensor) -> tuple[Any, int | None]:
+    """What holds the hooks of a tensor, and which of its outputs the tensor is (None for the only one)."""
+    if not tensor.requires_grad:
+        raise RuntimeError(f"{name} needs a tensor that requires grad: this one never gets a gradient")
+    if tensor.origin is None:
+        return tensor, None
+    return tensor.origin if type(tensor.origin) is tuple else (tensor.origin, None)
+
+
+def _hooks_of(holder: Any) -> dict:
+    if getattr(holder, "hooks", None) is None:
+        holder.hooks = {}
+    return holder.hooks

@@ -1,0 +1,294 @@
+"""minidl beside PyTorch where random calls seldom come: other dtypes, names of arguments, small programs.
+
+Every case is written once, for both libraries: `L` is minidl or torch, `F` its functional module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl import Tensor
+
+torch = pytest.importorskip("torch")
+
+from tests.test_against_torch import Call, assert_same, compare, outputs  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+OURS, THEIRS = (minidl, minidl.functional), (torch, torch.nn.functional)
+
+
+def case(name: str, function: Callable, *arrays: Any, **options: Any) -> Any:
+    return pytest.param(function, [np.asarray(x) for x in arrays], options, id=name)
+
+
+X = np.array([[0.5, -1.25, 2.0], [1.5, 0.0, -3.0]])
+BYTES, FLAGS = np.array([0, 1, 5, 255], np.uint8), np.array([True, False, True])
+INTEGERS, SHORT = np.array([[3, -1, 2], [0, 2, 2]]), np.array([3, -1, 2], np.int32)
+NUMBER32, NUMBER64 = np.float32(1.5), np.float64(1.5)
+SINGLE = X.astype(np.float32)
+PROBABILITIES = np.array([0.0, 1.0, 0.0, 1.0, 0.3, 1e-30, 1 - 1e-10])
+TARGETS = np.array([0.3, 0.3, 0.0, 1.0, 0.8, 1.0, 0.1])
+
+CASES = [
+    *(
+        case(f"{name} of {kind}", lambda L, F, x, name=name: getattr(x, name)(), array, tolerance=1e-6)
+        for name in "exp expm1 log1p sqrt rsqrt reciprocal sin cos tan tanh sigmoid erf".split()
+        for kind, array in (("bytes", BYTES), ("flags", FLAGS), ("integers", INTEGERS))
+    ),
+    *(
+        case(f"{name} of integers", lambda L, F, x, name=name: getattr(F, name)(x), INTEGERS)
+        for name in "leaky_relu elu gelu silu softplus logsigmoid".split()
+    ),
+    *(
+        case(f"{name} of {array.dtype}", lambda L, F, x, name=name: getattr(x, name)(), array)
+        for name in "sum prod".split()
+        for array in (BYTES, FLAGS, SHORT)
+    ),
+    case("cumsum of bytes", lambda L, F, x: x.cumsum(0), BYTES),
+    case("cumsum of int32", lambda L, F, x: x.cumsum(0), SHORT),
+    case("logsumexp of integers", lambda L, F, x: x.logsumexp(1), INTEGERS, tolerance=1e-6),
+    case("power of flags", lambda L, F, x: x**2, FLAGS),
+    case("tril of flags", lambda L, F, x: x.tril(), X > 0),
+    *(
+        case(f"a {y.dtype} number beside {x.dtype}", lambda L, F, x, y: (x + y, y * x, x / y, L.maximum(x, y)), x, y,
+             tolerance=1e-4)
+        for x, y in ((SINGLE, NUMBER64), (X, NUMBER32), (NUMBER32, NUMBER64), (INTEGERS, NUMBER64))
+    ),
+    case("where beside a number of float64", lambda L, F, x, y: L.where(x > 0, x, y), SINGLE, NUMBER64,
+         tolerance=1e-6),
+    case("integers over 0", lambda L, F, x: x // 0, INTEGERS),
+    case("the rest of integers over 0", lambda L, F, x, y: x % y, INTEGERS, INTEGERS),
+    case("x.where", lambda L, F, x, y: (x.where(x > 0, y), x.where(x > 0, 7.0)), X, -X),
+    case("a mask fills integers", lambda L, F, x: x.masked_fill(x > 1, 2.5), INTEGERS),
+    case("a mask fills flags", lambda L, F, x: x.masked_fill(x, 0), FLAGS),
+    *(
+        case(f"{name} over no axis", lambda L, F, x, name=name: getattr(x, name)(()), X)
+        for name in "sum mean amax amin all any count_nonzero".split()
+    ),
+    *(
+        case(f"{name} along axis=", lambda L, F, x, name=name: getattr(x, name)(axis=-1), X)
+        for name in "sum mean prod amax max argmin std var cumsum any".split()
+    ),
+    case("keepdims=", lambda L, F, x: x.std(axis=0, keepdims=True), X),
+    *(
+        case(f"{name}, several axes", lambda L, F, x, name=name: getattr(x, name)((0, 1)), X)
+        for name in "softmax cumsum argmax max unbind sort topk".split()
+    ),
+    case("softmax along None", lambda L, F, x: x.cumsum(None), X),
+    case("sum along True", lambda L, F, x: x.norm(2, True), X),
+    case("a number has no axis 1", lambda L, F, x: x.flatten(1), 2.0),
+    case("sign of flags", lambda L, F, x: x.sign(), FLAGS),
+    case("normal integers", lambda L, F, x: L.randn_like(x), INTEGERS),
+    case("uniform integers", lambda L, F, x: L.rand(2, dtype=L.int64), INTEGERS),
+    case("probabilities, ignore_index", lambda L, F, x, t: F.cross_entropy(x, t, ignore_index=1), X, X),
+    case("norm without p", lambda L, F, x: x.norm(p=None), X),
+    case("unary plus", lambda L, F, x: +x, X),
+    case("a matrix times a number", lambda L, F, x: x @ 2, X),
+    case("dims=", lambda L, F, x: (x.flip(dims=(0, 1)), L.permute(x, dims=(1, 0))), X),
+    case("conv2d by name", lambda L, F, x, w, b: F.conv2d(x, weight=w, bias=b),
+         X[None, None], X[None, None, :1], [2.0]),
+    case("linear by name", lambda L, F, x, w: F.linear(x, weight=w, bias=None), X, X),
+    case("inplace=", lambda L, F, x: F.relu(F.leaky_relu(x * 1, 0.1, inplace=True) * 1, inplace=True), X),
+    case("softplus, threshold", lambda L, F, x: (F.softplus(x, 2, 3), F.softplus(x, threshold=1.0)), X),
+    case("cross-entropy of saturated probabilities", lambda L, F, x, t: F.binary_cross_entropy(x, t.detach()),
+         PROBABILITIES, TARGETS, tolerance=1e-8),
+    case("divergence from negative targets", lambda L, F, x, t: F.kl_div(x, t.detach(), reduction="none"), X, -X),
+    case("batch norm of no images", lambda L, F, x, w: F.batch_norm(x, None, None, w, None, True), X[:0], X[0]),
+    *(
+        case(f"{mode}, {factor} times", lambda L, F, x, options=options: F.interpolate(x, **options), X[None, None])
+        for mode in ("nearest", "bilinear")
+        for factor in (1.2, 1.7, 2.3)
+        for recompute in (None, True)
+        for options in [{"mode": mode, "scale_factor": factor, "recompute_scale_factor": recompute}]
+    ),
+    case("size and recompute", lambda L, F, x: F.interpolate(x, size=2, recompute_scale_factor=True), X[None, None]),
+    case("arange backwards", lambda L, F, x: L.arange(5, 1), X),
+    case("arange without a step", lambda L, F, x: L.arange(1, 5, 0), X),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function, arrays, options", CASES)
+def test_edge(function, arrays, options):
+    ours, theirs = (lambda *x, L=library: function(*L, *x) for library in (OURS, THEIRS))
+    compare(Call(ours, theirs, arrays), **options)
+
+
+# Small programs: what is written to, and what is recorded of it
+
+
+def leaf(L: Any) -> Any:
+    return L.tensor([[0.5, -1.25, 2.0], [1.5, 0.25, -3.0]], requires_grad=True)
+
+
+def rows_written(L):
+    x = leaf(L)
+    y = L.zeros(3, 3)
+    y[0] = x[1]
+    y[1:] = x * 2
+    y[..., 2] = x.sum()
+    (y * y).sum().backward()
+    return y, x.grad
+
+
+def places_written(L):
+    x = leaf(L)
+    y = x * 1
+    y[y > 1] = 0.0
+    y[[0, 1], [2, 0]] = x[0, :2] * 3
+    (y * y * y).sum().backward()
+    return y, x.grad
+
+
+def an_integer_beside_an_array(L):
+    x, v = leaf(L), L.tensor([2.0, 3.0], requires_grad=True)
+    y = L.stack([x, x])
+    y[1, :, [0, 2]] = v
+    (y * y).sum().backward()
+    return y, x.grad, v.grad
+
+
+def written_twice_differentiated(L):
+    x = leaf(L)
+    y = x**3
+    y[0] = (x[1] * x[1]) * x[0]
+    grad = L.autograd.grad(y.sum(), x, create_graph=True)[0]
+    return grad, L.autograd.grad((grad * grad).sum(), x)[0]
+
+
+def changed_by_operators(L):
+    x = leaf(L)
+    y = x * 2
+    same = y
+    y **= 2
+    y += x
+    y.pow_(2)
+    y %= 3
+    y.clamp_(0.1, max=2.5)
+    y.add_(x, alpha=0.5)
+    assert same is y and not y.is_leaf
+    y.sum().backward()
+    z = L.tensor([7, -7])
+    z //= 2
+    z %= 3
+    return y, x.grad, z
+
+
+def a_leaf_is_protected(L):
+    for change in ("x **= 2", "x //= 2", "x %= 2", "x[0] = 1.0"):
+        with pytest.raises(RuntimeError):
+            exec(change, {"x": leaf(L)})
+
+
+def not_numbers(L):
+    x = leaf(L)
+    assert (x == None, x != None, x == "a") == (False, True, False)  # noqa: E711
+
+
+def decorated(L):
+    @L.no_grad
+    def plain():
+        return L.is_grad_enabled()
+
+    @L.no_grad()
+    def generator():
+        yield L.is_grad_enabled()
+        yield L.is_grad_enabled()
+
+    seen = [plain()]
+    for inside in generator():
+        seen += [inside, L.is_grad_enabled()]
+    assert seen == [False, False, True, False, True]
+
+
+def gradients_seen_on_the_way(L):
+    x = leaf(L)
+    y = x * x
+    y.retain_grad()
+    y.register_hook(lambda dy: dy * 10)
+    x.register_hook(lambda dx: dx + 1)
+    (y * 3 + y).sum().backward()
+    return x.grad, y.grad
+
+
+def old_weights(L):
+    model = L.nn.BatchNorm1d(3)
+    assert not any(model.load_state_dict({"weight": L.ones(3)}, strict=False).unexpected_keys)
+    del (state := dict(model.state_dict()))["num_batches_tracked"]
+    model.load_state_dict(state)
+    return model.state_dict()["num_batches_tracked"]
+
+
+def modules(L):
+    nn = L.nn
+    assert list(nn.CrossEntropyLoss(weight=L.ones(3)).state_dict()) == ["weight"]
+    assert nn.Embedding(4, 2, padding_idx=-1).padding_idx == 3
+    with pytest.raises(TypeError):
+        nn.Linear(2, 2).to(L.int64)
+    batch_norm = nn.BatchNorm1d(3)
+    batch_norm(L.zeros(0, 3))
+    return nn.Identity(5, key=6)(L.ones(2)), nn.Softplus(2.0, 3.0)(L.arange(4.0)), batch_norm.running_var
+
+
+def containers(L):
+    nn = L.nn
+    for kind in (nn.Sequential(nn.ReLU(), nn.Tanh()), nn.ModuleList([nn.ReLU(), nn.Tanh()])):
+        kind.insert(1, nn.Sigmoid())
+        kind.extend([nn.GELU(), nn.SiLU()])
+        del kind[0]
+        assert type(kind.pop(1)).__name__ == "Tanh"
+        assert [f"{name} {type(module).__name__}" for name, module in kind.named_children()] == [
+            "0 Sigmoid", "1 GELU", "2 SiLU"
+        ]  # fmt: skip
+    by_name = nn.ModuleDict([("a", nn.ReLU()), ("b", nn.Tanh())])
+    by_name.update({"c": nn.GELU(), "a": nn.SiLU()})
+    del by_name["b"]
+    assert [type(module).__name__ for module in by_name.values()] == ["SiLU", "GELU"]
+    assert type(by_name.pop("c")).__name__ == "GELU" and len(by_name) == 1
+    by_name.clear()
+    parameters = nn.ParameterList([L.ones(2), nn.Parameter(L.zeros(3))]).append(L.ones(1))
+    parameters[0] = nn.Parameter(L.zeros(4))
+    assert len(by_name) == 0 and len(parameters) == 3 and len(parameters[1:]) == 2
+    assert all(isinstance(parameter, nn.Parameter) for parameter in parameters)
+    return tuple(parameters.state_dict().values())
+
+
+def dtypes_by_name(L):
+    array = np.arange(3.0)
+    shared = L.from_numpy(array)
+    array[0] = 7
+    names = (L.float32, L.float64, L.int32, L.int64, L.uint8, L.bool, L.float, L.double, L.int, L.long)
+    return shared, L.as_tensor([1, 2]), L.as_tensor(array, dtype=L.float32), *(L.zeros(2, dtype=n) for n in names)
+
+
+PROGRAMS = [
+    rows_written, places_written, an_integer_beside_an_array, written_twice_differentiated, changed_by_operators,
+    a_leaf_is_protected, not_numbers, decorated, gradients_seen_on_the_way, old_weights, modules, containers,
+    dtypes_by_name,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_program(program):
+    got, expected = outputs(program(minidl_as_torch()), Tensor), outputs(program(torch), torch.Tensor)
+    assert len(got) == len(expected)
+    for number, (y, value) in enumerate(zip(got, expected)):
+        assert_same(y.data, value.detach().numpy(), 1e-6, f"result {number}")
+
+
+def minidl_as_torch() -> Any:
+    """minidl, with what PyTorch has in another place."""
+    return SimpleNamespace(**{**vars(minidl), "autograd": SimpleNamespace(grad=minidl.grad)})
+
+
+def test_every_operation_is_at_the_top_too():
+    for name in minidl.functional.__all__:
+        assert getattr(minidl, name) is getattr(minidl.functional, name)
+    with pytest.raises(AttributeError):
+        minidl.no_such_operation  # noqa: B018
