@@ -6,6 +6,11 @@ together, towards assignments that are surer than those they give now. Labels ar
 Both phases see images distorted: the autoencoder is to give back the image as it was, and the target of a distorted
 image is that of the image as it was.
 
+How the second phase is run was chosen on MNIST, after 6 epochs of the autoencoder, by the accuracy and NMI of seed 0.
+After 2 epochs of it: NMI 0.69 with one target an epoch and codes as they come, 0.74 to 0.78 with 4 targets an epoch
+(learning rates 0.0001 to 0.001), 0.83 with 8 and codes of standard deviation 3; that still gave 0.78 without the
+scaling. A target anew for each batch gave 0.83 too, but fell to 0.69 in 6 epochs as clusters ran into each other.
+
 Sources: J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for clustering analysis", 2016; X. Guo, E. Zhu,
 X. Liu, J. Yin, "Deep embedded clustering with data augmentation", 2018, for the distortions.
 """
@@ -193,9 +198,8 @@ class DeepClustering(Recipe):
         x, _ = test_data.get_batch(shown)
         few = np.random.default_rng(0).choice(len(labels), min(len(labels), 5000), replace=False)
         codes = training.predict(model.encoder, test_data).numpy()[few]
-        stages = f"{title}\n{self.autoencoder_epochs} epochs of the autoencoder, then of clustering"
         return {
-            "curves.png": visualize.learning_curves(history, title=stages),
+            "curves.png": visualize.learning_curves(_phases(history, self.autoencoder_epochs), title=title),
             "clusters.png": visualize.images(x, columns=SAMPLES, title="a row a cluster: the images surest of it"),
             "confusion_matrix.png": visualize.confusion_matrix(
                 _counts(labels, clusters, len(classes), order), classes, [names.get(k, "-") for k in order],
@@ -203,6 +207,18 @@ class DeepClustering(Recipe):
             ),
             "codes.png": visualize.embedding(codes, labels[few], classes, title="codes, coloured by class"),
         }  # fmt: skip
+
+
+def _phases(history: dict[str, list], autoencoder_epochs: int) -> dict[str, dict[str, list]]:
+    """The history of each phase that was begun, with its loss under a name of its own: the two have no common scale."""
+    starts = {"autoencoder": (0, "reconstruction_loss"), "clustering": (autoencoder_epochs, "KL_loss")}
+    ends = {"autoencoder": autoencoder_epochs, "clustering": None}
+    return {
+        phase: {name: history[name][start : ends[phase]] for name in ("epoch", "train_accuracy", "train_nmi")}
+        | {f"train_{loss}": history["train_loss"][start : ends[phase]]}
+        for phase, (start, loss) in starts.items()
+        if len(history["epoch"]) > start
+    }
 
 
 def _counts(labels: np.ndarray, clusters: np.ndarray, classes: int, order: Sequence[int]) -> np.ndarray:
