@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import data, metrics, models, recipes, training
+from minidl import data, metrics, models, optim, recipes, training
 from minidl.recipes import deep_clustering
 from minidl.recipes.mnist_autoencoder import pca_loss
 
@@ -37,6 +37,51 @@ def test_the_target_is_surer_and_favours_no_large_cluster():
         expected = q[n] ** 2 / f / (q[n] ** 2 / f).sum()
         np.testing.assert_allclose(p[n], expected)
     assert p[0, 0] > q[0, 0] and p[2, 1] > 0.5  # undecided: to the smaller cluster
+
+
+def test_codes_are_scaled_and_drawn_as_before():
+    train, _ = data.digits()
+    model = models.build("deep_clustering", **OPTIONS)
+    x = minidl.Tensor(train.get_batch(np.arange(5))[0])
+    code, drawn = model.encoder(x).numpy(), model.decoder(model.encoder(x)).numpy()
+    deep_clustering.scale_codes(model, train)
+    codes = training.predict(model.encoder, train).numpy()
+    assert codes.std() == pytest.approx(deep_clustering.CODE_SCALE, rel=1e-4)
+    ratio = model.encoder(x).numpy() / code
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-3)
+    np.testing.assert_allclose(model.decoder(model.encoder(x)).numpy(), drawn, atol=1e-5)
+
+
+def test_a_target_is_of_the_model_of_at_most_thirty_batches_ago():
+    """What a batch is trained towards, beside what the model as it was at the last renewal gives."""
+    train, _ = data.digits()
+    model = models.build("deep_clustering", **OPTIONS)
+    seen = []
+
+    def step(model, optimizer, inputs, numbers):
+        q = training.predict(model, train).numpy()
+        seen.append(np.array_equal(model.target.numpy(), deep_clustering.target_distribution(q)))
+        return deep_clustering.step(model, optimizer, inputs, numbers)
+
+    deep_clustering.set_centers(model, train, 1)
+    training.fit(
+        model,
+        deep_clustering.DistortedImages(train, lambda x: x),
+        optimizer=optim.Adam(model.parameters(), lr=0.001),
+        step=step,
+        batch_size=20,
+        drop_last=True,
+        callbacks=[deep_clustering.Phases(train, autoencoder_epochs=0)],
+    )
+    assert [n for n, fresh in enumerate(seen) if fresh] == [0, 30, 60]
+
+
+def test_curves_keep_the_losses_of_the_phases_apart():
+    history = {"epoch": [1, 2, 3]} | {f"train_{name}": [3, 2, 1] for name in ("loss", "accuracy", "nmi")}
+    both = deep_clustering._phases(history, 2)
+    assert both["autoencoder"]["train_reconstruction_loss"] == [3, 2] and both["clustering"]["train_KL_loss"] == [1]
+    assert [both[phase]["epoch"] for phase in ("autoencoder", "clustering")] == [[1, 2], [3]]
+    assert list(deep_clustering._phases(history, 3)) == ["autoencoder"]
 
 
 def test_samples_are_a_distorted_image_the_image_and_its_number():
@@ -78,6 +123,13 @@ def test_the_phases_change_what_they_should(whole_run, tmp_path):
     for name, tensor in before.items():
         same = np.array_equal(tensor.data, after[name].data)
         assert same == name.startswith("decoder"), name
+
+
+def test_the_optimizer_starts_anew_with_the_second_phase(whole_run):
+    """The network has made the steps of two epochs since, not of four."""
+    saved = training.load_checkpoint(whole_run[0] / recipes.CHECKPOINT)
+    steps = {state["step"] for state in saved.optimizer["state"].values()}
+    assert steps == {2 * (1437 // SMALL.batch_size)}
 
 
 def test_the_result_holds_all_three_clusterings(whole_run):

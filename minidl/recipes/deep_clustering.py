@@ -3,7 +3,17 @@
 First an autoencoder learns codes; k-means finds centres among them. Then the encoder and the centres are trained
 together, towards assignments that are surer than those they give now. Labels are used to measure, not to train.
 
-Source: J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for clustering analysis", 2016.
+Both phases see images distorted: the autoencoder is to give back the image as it was, and the target of a distorted
+image is that of the image as it was.
+
+How the second phase is run was chosen on MNIST by the NMI with its labels, seed 0, after 6 epochs of the autoencoder
+(in a prototype with bfloat16 products). One epoch of clustering reached 0.68 with one target an epoch at learning rates
+of 0.0003 and 0.001, and 0.73 to 0.75 with four at 0.0001 to 0.001. With eight, and wider distortions, two epochs
+reached 0.78 with codes as they come, of standard deviation 0.5, and 0.83 with 3. A target anew for each batch gave 0.83
+too, but 0.69 three epochs later: clusters ran into each other.
+
+Sources: J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for clustering analysis", 2016; X. Guo, E. Zhu,
+X. Liu, J. Yin, "Deep embedded clustering with data augmentation", 2018, for the distortions.
 """
 
 from __future__ import annotations
@@ -22,6 +32,8 @@ from minidl.optim import Optimizer
 from minidl.recipes.recipe import Recipe
 
 SAMPLES = 10  # of each cluster in the picture
+TARGET_INTERVAL = 30  # batches trained towards one target
+CODE_SCALE = 3  # standard deviation of the codes that the second phase starts from
 
 
 class DistortedImages(data.Dataset):
@@ -79,16 +91,44 @@ class Phases(training.Callback):
         self.images, self.autoencoder_epochs = images, autoencoder_epochs
 
     def on_epoch_start(self, run: training.Run) -> None:
+        self.batches_done = 0
         run.model.target = None
+        if run.epoch == self.autoencoder_epochs + 1:
+            run.optimizer.state.clear()  # what Adam remembers is of gradients of another loss
         if run.epoch > self.autoencoder_epochs:
-            q = training.predict(run.model, self.images).numpy()
-            run.model.target = Tensor(target_distribution(q)).to(run.model.centers.device)
+            self._set_target(run.model)
+
+    def on_batch_end(self, run: training.Run) -> None:
+        self.batches_done += 1
+        if run.model.target is not None and self.batches_done % TARGET_INTERVAL == 0:
+            self._set_target(run.model)
 
     def on_validation_end(self, run: training.Run) -> None:
         if run.epoch <= self.autoencoder_epochs:
+            last = run.epoch == self.autoencoder_epochs
+            if last:
+                scale_codes(run.model, self.images)
             # from many starts where the second phase is to begin, from one where it is only to be seen how it goes
-            set_centers(run.model, self.images, 20 if run.epoch == self.autoencoder_epochs else 1)
+            set_centers(run.model, self.images, 20 if last else 1)
         run.values |= clustering_measures(self.images.labels, assign(run.model, self.images), "train_")
+
+    def _set_target(self, model: nn.Module) -> None:
+        q = training.predict(model, self.images).numpy()
+        model.target = Tensor(target_distribution(q)).to(model.centers.device)
+
+
+def scale_codes(model: nn.Module, images: data.ImageDataset) -> None:
+    """Give the codes the standard deviation CODE_SCALE, and let the decoder draw from them what it drew before.
+
+    Student's t knows near from far by the unit of length: among codes closer than that, every q is about 1 / K.
+
+        z' = s z = (s w) h + s b        w' z' = (w / s) (s z) = w z        s = CODE_SCALE / std(z)
+    """
+    scale = CODE_SCALE / float(training.predict(model.encoder, images).numpy().std())
+    with no_grad():
+        model.encoder[-1].weight *= scale
+        model.encoder[-1].bias *= scale
+        model.decoder[0].weight /= scale
 
 
 def set_centers(model: nn.Module, images: data.ImageDataset, starts: int) -> None:
@@ -159,9 +199,8 @@ class DeepClustering(Recipe):
         x, _ = test_data.get_batch(shown)
         few = np.random.default_rng(0).choice(len(labels), min(len(labels), 5000), replace=False)
         codes = training.predict(model.encoder, test_data).numpy()[few]
-        stages = f"{title}\n{self.autoencoder_epochs} epochs of the autoencoder, then of clustering"
         return {
-            "curves.png": visualize.learning_curves(history, title=stages),
+            "curves.png": visualize.learning_curves(_phases(history, self.autoencoder_epochs), title=title),
             "clusters.png": visualize.images(x, columns=SAMPLES, title="a row a cluster: the images surest of it"),
             "confusion_matrix.png": visualize.confusion_matrix(
                 _counts(labels, clusters, len(classes), order), classes, [names.get(k, "-") for k in order],
@@ -169,6 +208,18 @@ class DeepClustering(Recipe):
             ),
             "codes.png": visualize.embedding(codes, labels[few], classes, title="codes, coloured by class"),
         }  # fmt: skip
+
+
+def _phases(history: dict[str, list], autoencoder_epochs: int) -> dict[str, dict[str, list]]:
+    """The history of each phase that was begun, with its loss under a name of its own: the two have no common scale."""
+    starts = {"autoencoder": (0, "reconstruction_loss"), "clustering": (autoencoder_epochs, "KL_loss")}
+    ends = {"autoencoder": autoencoder_epochs, "clustering": None}
+    return {
+        phase: {name: history[name][start : ends[phase]] for name in ("epoch", "train_accuracy", "train_nmi")}
+        | {f"train_{loss}": history["train_loss"][start : ends[phase]]}
+        for phase, (start, loss) in starts.items()
+        if len(history["epoch"]) > start
+    }
 
 
 def _counts(labels: np.ndarray, clusters: np.ndarray, classes: int, order: Sequence[int]) -> np.ndarray:
