@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minidl.kernels import cuda
-from minidl.kernels.cuda.gemm_tile import LARGE, MEDIUM, NARROW
+from minidl.kernels.cuda.gemm_tile import HALF, LARGE, MEDIUM, NARROW
 from tests.cuda import nvrtc
 
 KERNELS = Path(cuda.__file__).parents[1]
@@ -35,7 +35,7 @@ class Variant(NamedTuple):
         return nvrtc.compile_for(module.code(()), module.options, architecture)
 
 
-TILES = (("float", LARGE), ("float", MEDIUM), ("float", NARROW), ("double", MEDIUM))
+TILES = (("float", LARGE), ("float", HALF), ("float", NARROW), ("float", MEDIUM), ("double", MEDIUM))
 VARIANTS = [
     *(Variant("matmul/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
     Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
