@@ -102,8 +102,8 @@ class CudaFunction:
         if len(args) != len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(args)}")
-        xp = runtime.xp
-        converted = tuple([known.convert(value, xp) for known, value in zip(self._arguments, args, strict=True)])
+        device = runtime.device()
+        converted = tuple([known.convert(x, runtime, device) for known, x in zip(self._arguments, args, strict=True)])
         if math.prod(grid) == 0:
             return
         function = self._raw_function(runtime)
