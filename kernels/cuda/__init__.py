@@ -12,9 +12,6 @@ The headers of this folder:
 * `add_parts.cuh`: the second pass of a sum that was cut into parts;
 * `async_copy.cuh`, `tensor_core.cuh`, `keep.cuh`: the only places with PTX, the GPU's assembly language.
 
-One kernel has no `.cu`: `conv2d_relu_pool`, whose reference calls convolution and pooling of this kind one after the
-other. What it could save, a pass over the convolution's output, is smaller beside a GPU's memory than beside a CPU's.
-
 `budget.json` is what each kernel may take of a GPU; a test compiles every kernel for every architecture and compares.
 """
 

@@ -39,7 +39,8 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
     rows = m
     if batches > 1 and b_stride == 0 and a_stride and not a_transposed:
         rows, batches = m * batches, 1  # one tall matrix times b
-    c = runtime.empty((batches, rows, n), a.dtype)
+    result = runtime.empty((*batch_shape, m, n), a.dtype)  # an array of its own, that needs no copy as a gradient
+    c = result.reshape(batches, rows, n)
     for first in range(0, batches, MAX_GRID_Z):
         here = slice(first, first + MAX_GRID_Z)
         part_a, part_b = a[here] if a_stride else a, b[here] if b_stride else b
@@ -48,7 +49,7 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
             _launch(step, *operands)
         else:
             _launch_async(runtime, step, *operands)
-    return c.reshape(*batch_shape, m, n)
+    return result
 
 
 def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):

@@ -52,7 +52,7 @@ def _launch(name, ws, dws, states, factors, options):
     xp = runtime.xp
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
     # What is changed in place must be C-contiguous for the kernel; parameters and their state are, but for odd users.
-    copies = {id(array): xp.ascontiguousarray(array) for array in changed}
+    copies = {id(x): x if x.flags.c_contiguous else xp.ascontiguousarray(x) for x in changed}
     gradients = [xp.ascontiguousarray(dw) for dw in dws]
     rows = np.zeros(len(ws), ROW)
     rows["addresses"][:, 0] = [runtime.address(copies[id(w)]) for w in ws]

@@ -19,6 +19,8 @@ from minidl.kernels.activations import reference as activations_reference
 from minidl.kernels.channel_sums import cuda_gpu as channel_sums
 from minidl.kernels.conv2d import cuda_gpu as conv2d
 from minidl.kernels.conv2d import reference as conv2d_reference
+from minidl.kernels.conv2d_relu_pool import cuda_gpu as relu_pool
+from minidl.kernels.conv2d_relu_pool import reference as relu_pool_reference
 from minidl.kernels.cross_entropy import cuda_gpu as cross_entropy
 from minidl.kernels.cross_entropy import reference as cross_entropy_reference
 from minidl.kernels.dropout import cuda_gpu as dropout
@@ -157,6 +159,20 @@ def run_pool2d():
         rest = (*window[:3], False, False)
         assert_close(pool2d.avg_forward(x, *rest), pool2d_reference.avg_forward(x, *rest))
         assert_close(pool2d.avg_input_grad(dy, size, *rest), pool2d_reference.avg_input_grad(dy, size, *rest))
+
+
+def run_relu_pool():
+    geometry = ((1, 1), (0, 0), (1, 1), 1)
+    for size, pool_size in (((9, 8), (2, 3)), ((8, 8), (2, 2)), ((5, 7), (1, 1))):
+        x, w, b = normal(2, 3, *size), normal(8, 3, 1, 1), normal(8)
+        y, taps = relu_pool.forward(x, w, b, pool_size, *geometry)
+        expected, expected_taps = relu_pool_reference.forward(x, w, b, pool_size, *geometry)
+        assert_close(y, expected)
+        np.testing.assert_array_equal(taps, expected_taps)
+        arguments = (normal(*y.shape), taps, x, w, pool_size, True, *geometry)
+        wanted = relu_pool_reference.backward(*arguments)
+        for got, gradient in zip(relu_pool.backward(*arguments), wanted, strict=True):
+            assert_close(got, gradient)
 
 
 def run_softmax():
@@ -350,6 +366,11 @@ FAULTS = [
     Fault("activations: no test of alignment", run_activations_unaligned, "&& is_aligned(x) && is_aligned(y)", ""),
     Fault("activations: the other branch", run_activations, "y <= 0 ? (scalar)0 : dy", "y < 0 ? dy : (scalar)0"),
     Fault("dropout: one number too many", run_dropout, "if (i < n) y[i]", "if (i <= n) y[i]"),
+    Fault("relu_pool: one thread too many", run_relu_pool, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("relu_pool: no ReLU", run_relu_pool, "best <= 0 ? (scalar)0 : best", "best"),
+    Fault("relu_pool: a tap where nothing passes", run_relu_pool, "(best <= 0 ? pool_height * pool_width : b", "(b"),
+    Fault("relu_pool: gradient beside the windows", run_relu_pool, "i < out_height && j < out_width", "i < out_height"),
+    Fault("relu_pool: the last of several", run_relu_pool, "value > best ||", "value >= 0 ||"),
     Fault("dropout: one thread too many", run_dropout, "if (e >= n) return;", "if (e > n) return;"),
     Fault("dropout: one round too few", run_dropout, "ROUNDS = 10", "ROUNDS = 9"),
     Fault("dropout: numbers in the order of memory", run_dropout, "image * channels + channel", "image * channels"),

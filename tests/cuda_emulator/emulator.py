@@ -22,7 +22,6 @@ from .build import EmulatorError
 MAX_THREADS_PER_BLOCK = 1024
 DEFAULT_SHARED_BYTES = 48 * 1024
 MAX_SHARED_BYTES = 99 * 1024  # the least that any of sm_80, 90, 100 and 120 allows a block
-ALIGNMENT = 512  # bytes, of every allocation
 ORDERS = ("forward", "reverse", "shuffled")
 _C_TYPES = {
     "float": "float32",
@@ -239,11 +238,10 @@ class EmulatedRuntime:
         return sum((module.launches for module in self.modules), Counter())
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> np.ndarray:
-        """An array full of NaN (all bits set), that what a kernel forgets to write shows; it begins where CuPy's do."""
-        size = math.prod(shape if isinstance(shape, Sequence) else (shape,)) * np.dtype(dtype).itemsize
-        memory = np.full(size + ALIGNMENT, 0xFF, np.uint8)
-        first = -memory.ctypes.data % ALIGNMENT
-        return memory[first : first + size].view(dtype).reshape(shape)
+        """An array full of NaN (all bits set), so that what a kernel forgets to write shows."""
+        array = np.empty(shape, dtype)
+        array.reshape(-1).view(np.uint8).fill(0xFF)
+        return array
 
 
 @functools.cache
