@@ -110,6 +110,8 @@ def test_choice_of_tiles_and_splits():
     assert choose_tile(100000, 64, 1, single, 132) == HALF, "half of a large tile would be empty"
     assert choose_tile(25088, 128, 1, single, 132) == HALF, "196 large blocks: most multiprocessors wait for the others"
     assert choose_tile(4096, 4096, 1, double, 132) == MEDIUM
+    assert choose_tile(8, 3_000_000, 1, single, 132) != NARROW, "a grid has at most 65535 tiles in y"
+    assert choose_splits(blocks=256, k=2048, multiprocessors=132, most=65535) == (1, 2048), "they run at once as it is"
     assert choose_splits(blocks=1000, k=4096, multiprocessors=132, most=65535) == (1, 4096)
     assert choose_splits(blocks=1, k=100, multiprocessors=132, most=65535) == (1, 104)
     splits, length = choose_splits(blocks=1, k=100_000, multiprocessors=132, most=65535)
