@@ -44,7 +44,7 @@ def forward(x, w, b, stride, padding, dilation, groups):
         packed = runtime.xp.ascontiguousarray(packed)
         pixels = images * math.prod(out_size)
         tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
-        kernel = load(SOURCE, x.dtype.name, **tile._asdict()).get_function("conv2d_forward")
+        kernel = load(SOURCE, x.dtype, **tile._asdict()).get_function("conv2d_forward")
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
         kernel(tile.grid(pixels, k, groups), (tile.threads,), (_nhwc(x), packed, bias, y, *geometry))
     return y.transpose(0, 3, 1, 2)
@@ -69,7 +69,7 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         pixels = images * math.prod(input_size)
         tile = choose_tile(pixels, channels, groups, dy.dtype, runtime.multiprocessors)
         strides, name = ((), "conv2d_input_grad_stride_1") if stride == (1, 1) else (stride, "conv2d_input_grad")
-        kernel = load(SOURCE, dy.dtype.name, **tile._asdict()).get_function(name)
+        kernel = load(SOURCE, dy.dtype, **tile._asdict()).get_function(name)
         geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
         kernel(tile.grid(pixels, channels, groups), (tile.threads,), (_nhwc(dy), packed, dx, *geometry))
     return dx.transpose(0, 3, 1, 2)
@@ -89,7 +89,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
         grid = tile.grid(taps * channels, k, groups)
         splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID_Z // groups)
         parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
-        module = load(SOURCE, x.dtype.name, **tile._asdict())
+        module = load(SOURCE, x.dtype, **tile._asdict())
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
         module.get_function("conv2d_weight_grad")(
             (*grid[:2], groups * splits),
@@ -111,7 +111,7 @@ def _by_taps(w, xp):
 
 
 def _depthwise(name, inputs, result, geometry):
-    kernel = load(DEPTHWISE_SOURCE, result.dtype.name).get_function(name)
+    kernel = load(DEPTHWISE_SOURCE, result.dtype).get_function(name)
     kernel((-(-result.size // 256),), (256,), (*inputs, result, result.size, *geometry))
 
 

@@ -39,7 +39,7 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
 
 def _launch(name, result, arrays, geometry):
     """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
-    kernel = load(SOURCE, result.dtype.name).get_function(name)
+    kernel = load(SOURCE, result.dtype).get_function(name)
     images, *rest = result.shape
     at_once = max(1, MAX_ELEMENTS // max(1, math.prod(rest)))
     for first in range(0, images, at_once):

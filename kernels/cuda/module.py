@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .arguments import argument
 from .runtime import RawModule, Runtime, current_runtime
 from .source import Parameter, inline_headers, signatures
@@ -122,6 +124,6 @@ def _compile(runtime: Runtime, code: str, options: tuple[str, ...]) -> RawModule
 
 
 @functools.cache
-def load(path: Path, dtype_name: str, **defines: int | str) -> CudaModule:
+def load(path: Path, dtype: np.dtype, **defines: int | str) -> CudaModule:
     """Return the module of `path` for arrays of this dtype, read once in a process: `scalar` in it is that type."""
-    return CudaModule(path, scalar=_C_TYPE[dtype_name], **defines)
+    return CudaModule(path, scalar=_C_TYPE[dtype.name], **defines)

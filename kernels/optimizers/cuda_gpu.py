@@ -65,7 +65,7 @@ def _launch(name, ws, dws, states, factors, options):
         rows["factors"] = factors
     largest = max(w.size for w in ws)
     blocks = min(-(-largest // BLOCK), BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors)
-    kernel = load(SOURCE, ws[0].dtype.name).get_function(name)
+    kernel = load(SOURCE, ws[0].dtype).get_function(name)
     kernel((blocks, len(ws)), (BLOCK,), (xp.asarray(rows.view("i8")), *options))
     for array in changed:
         if copies[id(array)] is not array:
