@@ -120,7 +120,7 @@ matmul_registers(const scalar* a, const scalar* b, scalar* c, int m, int n, int 
 // New: gemm_tile.cuh, where the main loop is. Tiles arrive while others are multiplied, no register holds them on their
 // way, a slice costs one barrier instead of two, and the lanes of a warp form a tile of their own, so that their vector
 // reads from shared memory meet in few addresses and in different banks. A matrix that is not contiguous along l is
-// copied in vectors. Of the main loop's instructions 87 in 100 are then multiply-adds (sm_90, 128 x 128), of kernel 3's
+// copied in vectors. Of the main loop's instructions 84 in 100 are then multiply-adds (sm_90, 128 x 128), of kernel 3's
 // 40 (`python -m tests.cuda.instructions`).
 //
 // blockIdx.z = batch * splits + split. With several splits each sums l over its own stretch of l_per_split (a multiple
