@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST = $(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test build lint clean sanitize site test-site bench bench-quick bench-peers
+.PHONY: help demo test build lint clean sanitize site test-site bench bench-quick bench-peers gpu
 
 help:
 	@echo "make demo    train the default network on handwritten digits; checkpoint and pictures in runs/digits-cnn"
@@ -14,6 +14,7 @@ help:
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
 	@echo "make bench   measure kernels and training steps beside their peers; figures in benchmarks/results (25 minutes)"
 	@echo "make bench-quick   the same with very short turns, into build/bench: whether all runs, not how fast"
+	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (8 minutes)"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"
 	@echo "make clean   remove what was built"
@@ -63,6 +64,10 @@ bench: bench-peers
 
 bench-quick: bench-peers
 	$(BIN)/python -m benchmarks all build/bench --quick
+
+# Without .venv: PYTHON is one that has CuPy and PyTorch with CUDA.
+gpu:
+	PYTHON=$(PYTHON) benchmarks/on_gpu.sh
 
 # A copy of the tree, so that the ordinary binaries stay. Unaligned vectors are declared as such, but not to UBSan; what
 # Python keeps until its end is no leak.

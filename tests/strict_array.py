@@ -1,8 +1,9 @@
 """An array that is not NumPy's: what works on it works on a GPU's arrays too, though no GPU is here.
 
-A StrictArray computes as NumPy does, but refuses what CuPy refuses: to become a NumPy array silently, and to be mixed
-with one. The operations are run on it (tests/test_operations.py), so that a forgotten `np.` or `np.asarray` fails on
-every machine and not only where there is a GPU.
+A StrictArray computes as NumPy does, but refuses what CuPy refuses: to become a NumPy array silently, to be mixed with
+one, and functions, methods and parameters that CuPy has not (cupy_surface.py). Results of arithmetic are C-contiguous,
+whatever the operands are, as CuPy's. The operations are run on it (tests/test_operations.py), so that a forgotten `np.`
+or `np.asarray` fails on every machine and not only where there is a GPU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import types
 from typing import Any
 
 import numpy as np
+
+from tests import cupy_surface
 
 
 class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -26,9 +29,12 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         return namespace
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        return coated(getattr(ufunc, method)(*bare(inputs), **bare(options)), type(self))
+        return call_ufunc(ufunc, method, inputs, options, type(self))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if function.__module__ != "numpy":
+            raise AttributeError(f"{function.__module__}.{function.__name__} is not in CuPy's own namespace")
+        cupy_surface.check_function(function.__name__, args, options)
         return coated(function(*bare(args), **bare(options)), type(self))
 
     def __getitem__(self, key: Any) -> Any:
@@ -41,7 +47,14 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         if name.startswith("__"):
             raise AttributeError(name)
         value = getattr(self._array, name)
-        return function_on_coats(value, type(self)) if callable(value) else coated(value, type(self))
+        if not callable(value):
+            return coated(value, type(self))
+
+        def method(*args: Any, **options: Any) -> Any:
+            cupy_surface.check_method(name, args, options)
+            return coated(value(*bare(args), **bare(options)), type(self))
+
+        return method
 
     def __len__(self) -> int:
         return len(self._array)
@@ -77,11 +90,12 @@ def coated(value: Any, coat: type[StrictArray] = StrictArray) -> Any:
     return type(value)(coated(item, coat) for item in value) if type(value) in (tuple, list) else value
 
 
-def function_on_coats(function: Any, coat: type[StrictArray]) -> Any:
-    def call(*args: Any, **options: Any) -> Any:
-        return coated(function(*bare(args), **bare(options)), coat)
-
-    return call
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any], coat: type[StrictArray]) -> Any:
+    cupy_surface.check_ufunc(ufunc.__name__, method, options)
+    result = getattr(ufunc, method)(*bare(inputs), **bare(options))
+    if "out" not in options and isinstance(result, np.ndarray):
+        result = np.ascontiguousarray(result).reshape(result.shape)
+    return coated(result, coat)
 
 
 class _Ufunc:
@@ -91,10 +105,10 @@ class _Ufunc:
         self.ufunc, self.coat = ufunc, coat
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return coated(self.ufunc(*bare(args), **bare(options)), self.coat)
+        return call_ufunc(self.ufunc, "__call__", args, options, self.coat)
 
     def __getattr__(self, method: str) -> Any:
-        return function_on_coats(getattr(self.ufunc, method), self.coat)
+        return lambda *args, **options: call_ufunc(self.ufunc, method, args, options, self.coat)
 
 
 class Namespace(types.ModuleType):
@@ -112,8 +126,14 @@ class Namespace(types.ModuleType):
         value = getattr(np, name)
         if isinstance(value, np.ufunc):
             return _Ufunc(value, self.coat)
-        is_function = callable(value) and not isinstance(value, type)
-        return function_on_coats(value, self.coat) if is_function else value
+        if not callable(value) or isinstance(value, type):
+            return value
+
+        def function(*args: Any, **options: Any) -> Any:
+            cupy_surface.check_function(name, args, options)
+            return coated(value(*bare(args), **bare(options)), self.coat)
+
+        return function
 
 
 namespace = Namespace("strict")

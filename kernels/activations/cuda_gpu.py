@@ -107,4 +107,4 @@ def _map_gradient(name, dy, saved, *options):
 def _launch(name, arrays, options):
     x = arrays[0]
     vectors = -(-x.size * x.itemsize // BYTES_A_THREAD)
-    load(SOURCE, x.dtype.name).get_function(name)((-(-vectors // BLOCK),), (BLOCK,), (*arrays, x.size, *options))
+    load(SOURCE, x.dtype).get_function(name)((-(-vectors // BLOCK),), (BLOCK,), (*arrays, x.size, *options))

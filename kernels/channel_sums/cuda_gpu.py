@@ -21,7 +21,7 @@ def forward(x: Any, y: Any) -> Any:
     xp, channels = runtime.xp, x.shape[1]
     if x.size == 0:
         return xp.zeros(channels, x.dtype)
-    module = load(SOURCE, x.dtype.name)
+    module = load(SOURCE, x.dtype)
     last = xp.moveaxis(x, 1, -1)
     if last.flags.c_contiguous or x.ndim == 2:
         last = xp.ascontiguousarray(last)

@@ -3,7 +3,7 @@
 //
 //     forward      y[(n,i,j)][k]  = sum over (r,s,c) of  patch[(n,i,j)][(r,s,c)] * w[k][(r,s,c)]  + b[k]
 //     input_grad   dx[(n,p,q)][c] = sum over (r,s,k) of  reach[(n,p,q)][(r,s,k)] * w[c][(r,s,k)]
-//     weight_grad  dw[k][(r,s,c)] = sum over (n,i,j) of  dy[(n,i,j)][k] * patch[(n,i,j)][(r,s,c)]
+//     weight_grad  dw[(r,s,c)][k] = sum over (n,i,j) of  patch[(n,i,j)][(r,s,c)] * dy[(n,i,j)][k]
 //
 //     patch[(n,i,j)][(r,s,c)] = x[n, i*stride + r*dilation - padding, j*stride + s*dilation - padding, c], 0 outside x
 //     reach[(n,p,q)][(r,s,k)] = dy[n, (p + padding - r*dilation) / stride, (q + ...) / stride, k], 0 between pixels
@@ -19,11 +19,7 @@
 // Read: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, 2014, arXiv 1410.0759, section 3.2.
 #include "common.cuh"
 #include "gemm_tile.cuh"
-
-// Blocks that a multiprocessor should hold, by the registers that the results of one thread take: it has 65536. Without
-// this hint the operands below cost a few registers too many for a second block of the largest tile.
-constexpr int RESULT_REGISTERS = THREAD_M * THREAD_N * sizeof(scalar) / 4;
-constexpr int BLOCKS_AT_ONCE = RESULT_REGISTERS >= 64 ? 2 : RESULT_REGISTERS >= 32 ? 3 : 4;
+#include "keep.cuh"
 
 // n / divisor for 0 <= n < 2^31, by a multiplication and a shift: the loop divides often, always by the same numbers.
 // Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994, figure 4.1.
@@ -39,14 +35,9 @@ struct Divisor {
 // Positions that no image has: of rows and columns that lie outside the matrix.
 constexpr int BEFORE = -(1 << 29), BEHIND = 1 << 28;
 
-struct Pixel {
-  int first;  // number of pixel (0, 0) of its image among all pixels of the batch
-  int y, x;
-};
 struct Tap {
   int y, x, channel;
 };
-
 struct Taps {
   int kernel_width, channels, count, dilation_y, dilation_x;  // count = R * S * channels
   Divisor by_channels, by_width;
@@ -62,9 +53,11 @@ struct Taps {
 struct Image {  // (N, H, W, pitch); `base` points at the group's first channel
   const scalar* base;
   int height, width, pitch;
-  __device__ __forceinline__ const scalar* at(int first, int y, int x, int channel) const {
-    if ((unsigned)y >= (unsigned)height || (unsigned)x >= (unsigned)width) return nullptr;
-    return base + (long long)(first + y * width + x) * pitch + channel;
+  __device__ __forceinline__ bool has(int y, int x) const {
+    return (unsigned)y < (unsigned)height && (unsigned)x < (unsigned)width;
+  }
+  __device__ __forceinline__ const scalar* at(int n, int y, int x) const {
+    return base + ((long long)n * (height * width) + (long long)y * width + x) * pitch;
   }
 };
 
@@ -80,152 +73,208 @@ struct Grid {  // of pixels: (n, i, j) as one number
   }
 };
 
-// patch[pixel][tap]
+// patch[pixel][tap]. Its address is a sum, one part of the pixel alone and one of the tap alone: what remains to be done
+// for each element is an addition and the question whether it is inside the image.
 struct Patches {
-  Image x;
-  Grid out;
+  struct Corner {  // of a pixel's patch: its address in the image, which it may lie beside, and where that is
+    const scalar* at;
+    int y, x;
+  };
+  struct Step {  // from there to a tap
+    int offset, y, x;
+  };
+  Image image;
+  Grid grid;
   Taps taps;
   int pixels, stride_y, stride_x, padding_y, padding_x;
 
-  __device__ __forceinline__ Pixel corner(int pixel) const {
-    if (pixel >= pixels) return {0, BEFORE, BEFORE};
+  __device__ __forceinline__ Corner corner(int pixel) const {
+    if (pixel >= pixels) return {image.base, BEFORE, BEFORE};
     int n, i, j;
-    out.split(pixel, n, i, j);
-    return {n * x.height * x.width, i * stride_y - padding_y, j * stride_x - padding_x};
+    grid.split(pixel, n, i, j);
+    const int y = i * stride_y - padding_y, x = j * stride_x - padding_x;
+    return {image.at(n, y, x), y, x};
   }
-  __device__ __forceinline__ Tap tap(int index) const {
-    if (index >= taps.count) return {BEHIND, BEHIND, 0};
-    return taps.tap(index);
+  __device__ __forceinline__ Step step(int index) const {
+    if (index >= taps.count) return {0, BEHIND, BEHIND};
+    const Tap tap = taps.tap(index);
+    return {(tap.y * image.width + tap.x) * image.pitch + tap.channel, tap.y, tap.x};
   }
-  __device__ __forceinline__ const scalar* at(const Pixel& corner, const Tap& tap) const {
-    return x.at(corner.first, corner.y + tap.y, corner.x + tap.x, tap.channel);
+  __device__ __forceinline__ bool inside(const Corner& corner, const Step& step) const {
+    return image.has(corner.y + step.y, corner.x + step.x);
   }
 };
 
 // The patches as the left operand of `forward`: a row is a pixel, and the sum runs over the taps.
 struct PatchRows {
   static constexpr bool ALONG_L = true;
-  using Row = Pixel;
-  using Column = Tap;
-  const scalar* base;
+  using Row = Patches::Corner;
+  using Column = Patches::Step;
   Patches patches;
-  __device__ __forceinline__ Row row(int pixel) const { return patches.corner(pixel); }
-  __device__ __forceinline__ Column column(int tap) const { return patches.tap(tap); }
-  __device__ __forceinline__ const scalar* at(const Row& pixel, const Column& tap) const {
-    return patches.at(pixel, tap);
+  __device__ bool in_vectors() const { return false; }
+  __device__ __forceinline__ Row row(int pixel) const {
+    Row corner = patches.corner(pixel);
+    keep(corner.at), keep(corner.y), keep(corner.x);
+    return corner;
+  }
+  __device__ __forceinline__ Column column(int tap) const { return patches.step(tap); }
+  __device__ __forceinline__ bool inside(const Row& corner, const Column& step) const {
+    return patches.inside(corner, step);
+  }
+  __device__ __forceinline__ const scalar* at(const Row& corner, const Column& step) const {
+    return corner.at + step.offset;
   }
 };
 
-// The patches as the right operand of `weight_grad`: a column of the result is a tap, and the sum runs over the pixels.
+// The patches as the left operand of `weight_grad`: a row is a tap, and the sum runs over the pixels.
 struct PatchColumns {
   static constexpr bool ALONG_L = false;
-  using Row = Tap;
-  using Column = Pixel;
-  const scalar* base;
+  using Row = Patches::Step;
+  using Column = Patches::Corner;
   Patches patches;
-  __device__ __forceinline__ Row row(int tap) const { return patches.tap(tap); }
+  __device__ bool in_vectors() const {
+    return is_aligned(patches.image.base) && patches.taps.channels % VECTOR == 0;
+  }
+  __device__ __forceinline__ Row row(int tap) const {
+    Row step = patches.step(tap);
+    keep(step.offset), keep(step.y), keep(step.x);
+    return step;
+  }
   __device__ __forceinline__ Column column(int pixel) const { return patches.corner(pixel); }
-  __device__ __forceinline__ const scalar* at(const Row& tap, const Column& pixel) const {
-    return patches.at(pixel, tap);
+  __device__ __forceinline__ bool inside(const Row& step, const Column& corner) const {
+    return patches.inside(corner, step);
+  }
+  __device__ __forceinline__ const scalar* at(const Row& step, const Column& corner) const {
+    return corner.at + step.offset;
   }
 };
 
-// reach[pixel][tap], the left operand of `input_grad`
+// reach[pixel][tap], the left operand of `input_grad` for any stride
 struct ReachRows {
   static constexpr bool ALONG_L = true;
-  using Row = Pixel;
+  struct Row {
+    const scalar* image;
+    int y, x;
+  };
   using Column = Tap;
-  const scalar* base;
   Image dy;
-  Grid in;
+  Grid grid;
   Taps taps;
   Divisor by_stride_y, by_stride_x;
   int pixels, padding_y, padding_x;
 
+  __device__ bool in_vectors() const { return false; }
   __device__ __forceinline__ Row row(int pixel) const {
-    if (pixel >= pixels) return {0, BEFORE, BEFORE};
+    if (pixel >= pixels) return {dy.base, BEFORE, BEFORE};
     int n, p, q;
-    in.split(pixel, n, p, q);
-    return {n * dy.height * dy.width, p + padding_y, q + padding_x};
+    grid.split(pixel, n, p, q);
+    return {dy.at(n, 0, 0), p + padding_y, q + padding_x};
   }
   __device__ __forceinline__ Column column(int index) const {
-    if (index >= taps.count) return {BEHIND, BEHIND, 0};
-    return taps.tap(index);
+    return index < taps.count ? taps.tap(index) : Tap{BEHIND, BEHIND, 0};
+  }
+  // The output pixel whose tap reads this pixel, if it is one of those of a stride.
+  __device__ __forceinline__ bool reach(const Row& row, const Tap& tap, int& i, int& j) const {
+    const int y = row.y - tap.y, x = row.x - tap.x;
+    i = by_stride_y.quotient(y), j = by_stride_x.quotient(x);
+    return y >= 0 && x >= 0 && !by_stride_y.remainder(y, i) && !by_stride_x.remainder(x, j);
+  }
+  __device__ __forceinline__ bool inside(const Row& row, const Column& tap) const {
+    int i, j;
+    return reach(row, tap, i, j) && dy.has(i, j);
   }
   __device__ __forceinline__ const scalar* at(const Row& row, const Column& tap) const {
-    const int y = row.y - tap.y, x = row.x - tap.x;
-    if (y < 0 || x < 0) return nullptr;
-    const int i = by_stride_y.quotient(y), j = by_stride_x.quotient(x);
-    if (by_stride_y.remainder(y, i) || by_stride_x.remainder(x, j)) return nullptr;
-    return dy.at(row.first, i, j, tap.channel);
+    int i, j;
+    reach(row, tap, i, j);
+    return row.image + (i * dy.width + j) * dy.pitch + tap.channel;
   }
 };
 
-// x (N, H, W, groups*C), w (groups, K, R, S, C), y (N, OH, OW, groups*K), b (groups*K) or null
+// x (N, H, W, groups*C), w (groups, R, S, C, K), y (N, OH, OW, groups*K), b (groups*K) or null
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, int images, int groups, int channels,
                int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
                int kernel_width, int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y,
                int dilation_x) {
-  const int group = blockIdx.z, first_m = blockIdx.x * BLOCK_M, first_n = blockIdx.y * BLOCK_N;
+  const auto [first_m, first_n] = tile_position();
+  const int group = blockIdx.z;
   const Image image = {x + group * channels, height, width, groups * channels};
   const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x);
   const int pixels = images * out_height * out_width;
-  const Patches patches = {image, Grid(out_height, out_width), taps, pixels, stride_y, stride_x, padding_y, padding_x};
-  const PatchRows left = {image.base, patches};
-  const Matrix<true> right = {w + (size_t)group * out_channels * taps.count, out_channels, taps.count, taps.count};
+  const PatchRows left = {
+      {image, Grid(out_height, out_width), taps, pixels, stride_y, stride_x, padding_y, padding_x}};
+  const Matrix<false> right = {w + (size_t)group * out_channels * taps.count, out_channels, taps.count, out_channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
   store_tile(acc, y + group * out_channels, (size_t)groups * out_channels, first_m, first_n, pixels, out_channels,
              b ? b + group * out_channels : nullptr);
 }
 
-// dy (N, OH, OW, groups*K), w (groups, C, R, S, K), dx (N, H, W, groups*C)
+// dy (N, OH, OW, groups*K), w (groups, R, S, K, C), dx (N, H, W, groups*C)
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_input_grad(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels, int height,
                   int width, int out_channels, int out_height, int out_width, int kernel_height, int kernel_width,
                   int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x) {
-  const int group = blockIdx.z, first_m = blockIdx.x * BLOCK_M, first_n = blockIdx.y * BLOCK_N;
+  const auto [first_m, first_n] = tile_position();
+  const int group = blockIdx.z;
   const Image image = {dy + group * out_channels, out_height, out_width, groups * out_channels};
   const Taps taps(kernel_height, kernel_width, out_channels, dilation_y, dilation_x);
   const int pixels = images * height * width;
-  const ReachRows left = {image.base,        image,  Grid(height, width), taps,     Divisor(stride_y),
-                          Divisor(stride_x), pixels, padding_y,           padding_x};
-  const Matrix<true> right = {w + (size_t)group * channels * taps.count, channels, taps.count, taps.count};
+  const ReachRows left = {image,  Grid(height, width), taps,     Divisor(stride_y), Divisor(stride_x),
+                          pixels, padding_y,           padding_x};
+  const Matrix<false> right = {w + (size_t)group * channels * taps.count, channels, taps.count, channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
   store_tile(acc, dx + group * channels, (size_t)groups * channels, first_m, first_n, pixels, channels);
 }
 
-// x (N, H, W, groups*C), dy (N, OH, OW, groups*K), parts (splits, groups, K, R, S, C); z = group * splits + split
+// The same for stride 1, where reach is patch read backwards: dy takes the place of x, and taps step to the left.
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
+conv2d_input_grad_stride_1(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels,
+                           int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
+                           int kernel_width, int padding_y, int padding_x, int dilation_y, int dilation_x) {
+  const auto [first_m, first_n] = tile_position();
+  const int group = blockIdx.z;
+  const Image image = {dy + group * out_channels, out_height, out_width, groups * out_channels};
+  const Taps taps(kernel_height, kernel_width, out_channels, -dilation_y, -dilation_x);
+  const int pixels = images * height * width;
+  const PatchRows left = {{image, Grid(height, width), taps, pixels, 1, 1, -padding_y, -padding_x}};
+  const Matrix<false> right = {w + (size_t)group * channels * taps.count, channels, taps.count, channels};
+  scalar acc[THREAD_M][THREAD_N] = {};
+  multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
+  store_tile(acc, dx + group * channels, (size_t)groups * channels, first_m, first_n, pixels, channels);
+}
+
+// x (N, H, W, groups*C), dy (N, OH, OW, groups*K), parts (splits, groups, R, S, C, K); z = group * splits + split
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images, int groups, int channels, int height,
                    int width, int out_channels, int out_height, int out_width, int kernel_height, int kernel_width,
                    int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x, int splits,
                    int pixels_per_split) {
+  const auto [first_m, first_n] = tile_position();
   const int group = blockIdx.z / splits, split = blockIdx.z % splits;
-  const int first_m = blockIdx.x * BLOCK_M, first_n = blockIdx.y * BLOCK_N;
   const int pixels = images * out_height * out_width;
   const int first_pixel = split * pixels_per_split, end_pixel = min(pixels, first_pixel + pixels_per_split);
-  const Matrix<false> left = {dy + group * out_channels, out_channels, pixels, groups * out_channels};
   const Image image = {x + group * channels, height, width, groups * channels};
   const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x);
-  const Patches patches = {image, Grid(out_height, out_width), taps, pixels, stride_y, stride_x, padding_y, padding_x};
-  const PatchColumns right = {image.base, patches};
+  const PatchColumns left = {
+      {image, Grid(out_height, out_width), taps, pixels, stride_y, stride_x, padding_y, padding_x}};
+  const Matrix<false> right = {dy + group * out_channels, out_channels, pixels, groups * out_channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, first_pixel, end_pixel, acc);
-  store_tile(acc, parts + ((size_t)split * groups + group) * out_channels * taps.count, taps.count, first_m, first_n,
-             out_channels, taps.count);
+  store_tile(acc, parts + ((size_t)split * groups + group) * taps.count * out_channels, out_channels, first_m, first_n,
+             taps.count, out_channels);
 }
 
-// dw[k][c][rs] = sum over splits of parts[split][k][rs][c], with k over all groups: one thread an element of dw.
-extern "C" __global__ void add_weight_parts(const scalar* parts, scalar* dw, int out_channels, int channels, int taps,
-                                            int splits) {
-  const int e = blockIdx.x * blockDim.x + threadIdx.x, elements = out_channels * channels * taps;
+// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. One thread an element, in the order of parts,
+// of which there are many, so that neighbouring lanes read neighbours.
+extern "C" __global__ void add_weight_parts(const scalar* parts, scalar* dw, int groups, int out_channels, int channels,
+                                            int taps, int splits) {
+  const int e = blockIdx.x * blockDim.x + threadIdx.x, elements = groups * taps * channels * out_channels;
   if (e >= elements) return;
-  const int rs = e % taps, c = e / taps % channels, k = e / taps / channels;
   scalar sum = 0;
-  for (int split = 0; split < splits; split++)
-    sum += parts[(((size_t)split * out_channels + k) * taps + rs) * channels + c];
-  dw[e] = sum;
+  for (int split = 0; split < splits; split++) sum += parts[(size_t)split * elements + e];
+  const int k = e % out_channels, c = e / out_channels % channels;
+  const int rs = e / out_channels / channels % taps, group = e / out_channels / channels / taps;
+  dw[(((size_t)group * out_channels + k) * channels + c) * taps + rs] = sum;
 }

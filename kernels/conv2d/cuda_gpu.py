@@ -20,6 +20,7 @@ SOURCE = Path(__file__).with_suffix(".cu")
 DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
 MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
 MAX_PIXELS = 2**31 - 2**16  # of a batch: the kernels count them in 32 bits, up to a whole tile beyond the last
+MAX_NUMBERS = 2**31 - 1  # of one image, or of the rows that a window spans: steps in it are counted in 32 bits
 MAX_GRID_Z = 65535
 
 
@@ -31,18 +32,19 @@ def forward(x, w, b, stride, padding, dilation, groups):
     if y.size and not w.size:
         y[...] = 0 if b is None else b
     elif y.size:
-        _check_sizes(x, y)
+        _check_sizes(kernel_size, dilation, x, y.transpose(0, 3, 1, 2))
         bias = None if b is None else runtime.xp.ascontiguousarray(b)
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
             _depthwise("depthwise_forward", (_nhwc(x), _by_taps(w, runtime.xp), bias), y, geometry)
             return y.transpose(0, 3, 1, 2)
-        # (groups*K, C, R, S) -> (groups, K, R, S, C)
-        packed = runtime.xp.ascontiguousarray(w.transpose(0, 2, 3, 1))
+        # (groups*K, C, R, S) -> (groups, R, S, C, K)
+        packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 2, 1)
+        packed = runtime.xp.ascontiguousarray(packed)
         pixels = images * math.prod(out_size)
         tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
-        kernel = load(SOURCE, x.dtype.name, **tile._asdict()).get_function("conv2d_forward")
+        kernel = load(SOURCE, x.dtype, **tile._asdict()).get_function("conv2d_forward")
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
         kernel(tile.grid(pixels, k, groups), (tile.threads,), (_nhwc(x), packed, bias, y, *geometry))
     return y.transpose(0, 3, 1, 2)
@@ -55,19 +57,20 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
     if dx.size and not (dy.size and w.size):
         dx[...] = 0
     elif dx.size:
-        _check_sizes(dx, dy)
+        _check_sizes(kernel_size, dilation, dx.transpose(0, 3, 1, 2), dy)
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
             _depthwise("depthwise_input_grad", (_nhwc(dy), _by_taps(w, runtime.xp)), dx, geometry)
             return dx.transpose(0, 3, 1, 2)
-        # (groups*K, C, R, S) -> (groups, C, R, S, K)
-        packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 2, 3, 4, 1)
+        # (groups*K, C, R, S) -> (groups, R, S, K, C)
+        packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 1, 2)
         packed = runtime.xp.ascontiguousarray(packed)
         pixels = images * math.prod(input_size)
         tile = choose_tile(pixels, channels, groups, dy.dtype, runtime.multiprocessors)
-        kernel = load(SOURCE, dy.dtype.name, **tile._asdict()).get_function("conv2d_input_grad")
-        geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+        strides, name = ((), "conv2d_input_grad_stride_1") if stride == (1, 1) else (stride, "conv2d_input_grad")
+        kernel = load(SOURCE, dy.dtype, **tile._asdict()).get_function(name)
+        geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
         kernel(tile.grid(pixels, channels, groups), (tile.threads,), (_nhwc(dy), packed, dx, *geometry))
     return dx.transpose(0, 3, 1, 2)
 
@@ -80,13 +83,13 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     if dw.size and not (x.size and dy.size):
         dw[...] = 0
     elif dw.size:
-        _check_sizes(x, dy)
+        _check_sizes(kernel_size, dilation, x, dy)
         pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
-        tile = choose_tile(k, taps * channels, groups, x.dtype, runtime.multiprocessors)
-        grid = tile.grid(k, taps * channels, groups)
+        tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # the splits give every multiprocessor its share
+        grid = tile.grid(taps * channels, k, groups)
         splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID_Z // groups)
-        parts = runtime.empty((splits, out_channels, *kernel_size, channels), x.dtype)
-        module = load(SOURCE, x.dtype.name, **tile._asdict())
+        parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
+        module = load(SOURCE, x.dtype, **tile._asdict())
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
         module.get_function("conv2d_weight_grad")(
             (*grid[:2], groups * splits),
@@ -94,7 +97,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
             (_nhwc(x), _nhwc(dy), parts, *geometry, splits, pixels_per_split),
         )
         add = module.get_function("add_weight_parts")
-        add((-(-dw.size // 256),), (256,), (parts, dw, out_channels, channels, taps, splits))
+        add((-(-dw.size // 256),), (256,), (parts, dw, groups, k, channels, taps, splits))
     return dw
 
 
@@ -108,7 +111,7 @@ def _by_taps(w, xp):
 
 
 def _depthwise(name, inputs, result, geometry):
-    kernel = load(DEPTHWISE_SOURCE, result.dtype.name).get_function(name)
+    kernel = load(DEPTHWISE_SOURCE, result.dtype).get_function(name)
     kernel((-(-result.size // 256),), (256,), (*inputs, result, result.size, *geometry))
 
 
@@ -116,7 +119,11 @@ def _nhwc(x):
     return channels_last(x).transpose(0, 2, 3, 1)
 
 
-def _check_sizes(*arrays):
+def _check_sizes(kernel_size, dilation, *arrays):
+    window_height = dilation[0] * (kernel_size[0] - 1) + 1
     for x in arrays:
-        if x.size // x.shape[1] > MAX_PIXELS:
+        n, channels, height, width = x.shape
+        if n * height * width > MAX_PIXELS:
             raise ValueError(f"the CUDA convolution takes at most {MAX_PIXELS} pixels, got {x.shape}; split the batch")
+        if max(height, window_height) * width * channels > MAX_NUMBERS:
+            raise ValueError(f"the CUDA convolution takes at most {MAX_NUMBERS} numbers an image, got {x.shape}")

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).with_suffix(".cu")
 
 def forward(x, target, weight, ignore_index):
     runtime, (rows, columns) = current_runtime(), x.shape
-    module = load(SOURCE, x.dtype.name, WARPS_A_ROW=warps_a_row(columns))
+    module = load(SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(columns))
     losses, kept_weights = runtime.empty(rows, x.dtype), runtime.empty(rows, x.dtype)
     total = runtime.empty((), x.dtype)
     x, target, weight = _arrays(runtime.xp, x, target, weight)
@@ -26,7 +26,7 @@ def forward(x, target, weight, ignore_index):
 
 def backward(dlosses, x, target, weight, ignore_index):
     runtime, (rows, columns) = current_runtime(), x.shape
-    module = load(SOURCE, x.dtype.name, WARPS_A_ROW=warps_a_row(columns))
+    module = load(SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(columns))
     dx = runtime.empty(x.shape, x.dtype)
     x, target, weight = _arrays(runtime.xp, x, target, weight)
     arguments = (runtime.xp.ascontiguousarray(dlosses), x, target, weight, dx, rows, columns, ignore_index)

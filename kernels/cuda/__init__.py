@@ -10,10 +10,7 @@ The headers of this folder:
 * `gemm_tile.cuh`: the main loop of a fast matrix product, which matmul and conv2d share (`gemm_tile.py`: which tile);
 * `rows.cuh`: one value over all threads of a row, for softmax and cross-entropy (`rows.py`: how many threads);
 * `add_parts.cuh`: the second pass of a sum that was cut into parts;
-* `async_copy.cuh`, `tensor_core.cuh`: the only places with PTX, the GPU's assembly language.
-
-One kernel has no `.cu`: `conv2d_relu_pool`, whose reference calls convolution and pooling of this kind one after the
-other. What it could save, a pass over the convolution's output, is smaller beside a GPU's memory than beside a CPU's.
+* `async_copy.cuh`, `tensor_core.cuh`, `keep.cuh`: the only places with PTX, the GPU's assembly language.
 
 `budget.json` is what each kernel may take of a GPU; a test compiles every kernel for every architecture and compares.
 """

@@ -6,12 +6,14 @@ network launches many kernels that themselves take only microseconds.
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .source import Parameter
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
 
 _NUMPY_TYPE: dict[str, type[np.generic]] = {
     "float": np.float32,
@@ -31,19 +33,19 @@ class ArrayArgument:
         self.where = f"{kernel}: argument {parameter.name!r}"
         self.dtype = np.dtype(_NUMPY_TYPE[parameter.type])
 
-    def convert(self, value: Any, xp: ModuleType) -> Any:
+    def convert(self, value: Any, runtime: Runtime, device: int) -> Any:
         if value is None:
             return _NULL
+        xp = runtime.xp
         if not isinstance(value, xp.ndarray):
             raise TypeError(f"{self.where} must be an array of {xp.__name__} or None, got {type(value).__name__}")
         if value.dtype != self.dtype:
             raise TypeError(f"{self.where} must be {self.dtype.name}, got {value.dtype.name}")
         if not value.flags.c_contiguous:
             raise ValueError(f"{self.where} must be C-contiguous, got shape {value.shape} with strides {value.strides}")
-        if xp is not np and value.device.id != xp.cuda.runtime.getDevice():
+        if (own := runtime.device_of(value)) != device:
             raise ValueError(
-                f"{self.where} is on GPU {value.device.id}, the current one is {xp.cuda.runtime.getDevice()}; "
-                f"work inside `with cupy.cuda.Device({value.device.id}):`"
+                f"{self.where} is on GPU {own}, the current one is {device}; use `with cupy.cuda.Device({own}):`"
             )
         return value
 
@@ -56,7 +58,7 @@ class IntegerArgument:
         self.type = _NUMPY_TYPE[parameter.type]
         self.lowest, self.highest = int(np.iinfo(self.type).min), int(np.iinfo(self.type).max)
 
-    def convert(self, value: Any, xp: ModuleType) -> Any:
+    def convert(self, value: Any, runtime: Runtime, device: int) -> Any:
         if type(value) is not int and not isinstance(value, (int, np.integer, np.bool_)):
             raise TypeError(f"{self.where} must be an integer ({self.c_type}), got {type(value).__name__}")
         if not self.lowest <= value <= self.highest:
@@ -71,7 +73,7 @@ class FloatArgument:
         self.where, self.c_type = f"{kernel}: argument {parameter.name!r}", parameter.type
         self.type = _NUMPY_TYPE[parameter.type]
 
-    def convert(self, value: Any, xp: ModuleType) -> Any:
+    def convert(self, value: Any, runtime: Runtime, device: int) -> Any:
         if not isinstance(value, (int, float, np.integer, np.floating)):
             raise TypeError(f"{self.where} must be a number ({self.c_type}), got {type(value).__name__}")
         return self.type(value)

@@ -5,11 +5,13 @@
 // PTX ISA, "cp.async"; compute capability 8.0 and newer.
 #pragma once
 
+using SharedAddress = unsigned;  // in bytes: a pointer into shared memory takes half of one that may point anywhere
+__device__ __forceinline__ SharedAddress shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
+
 // Copies 4, 8 or 16 bytes, or writes as many zeros where `valid` is false (`from` is not read then).
 template <int bytes>
-__device__ __forceinline__ void copy_async(void* to, const void* from, bool valid = true) {
-  const unsigned shared_address = (unsigned)__cvta_generic_to_shared(to);
-  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;\n" ::"r"(shared_address), "l"(from), "n"(bytes),
+__device__ __forceinline__ void copy_async(SharedAddress to, const void* from, bool valid = true) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;\n" ::"r"(to), "l"(from), "n"(bytes),
                "r"(valid ? bytes : 0));
 }
 

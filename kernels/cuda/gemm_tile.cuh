@@ -5,7 +5,8 @@
 // Who computes what. The block's tile is cut into warp tiles of 4 x 8 lanes; each lane owns THREAD_M x THREAD_N results
 // in registers, in vectors of 16 bytes that lie 4 (or 8) vectors apart. For one l a lane then reads THREAD_M + THREAD_N
 // numbers from shared memory, in vectors and without bank conflicts, and does THREAD_M * THREAD_N multiply-adds with
-// them: 64 for 16 numbers with 8 x 8, which is what keeps the arithmetic units busy.
+// them: 64 for 16 numbers with 8 x 8, which is what keeps the arithmetic units busy. A multiprocessor starts one
+// instruction of a warp for each multiply-add that it can finish, so every other instruction costs one.
 //
 // Who fetches what. A slice of BLOCK_K values of l, tile[l][m] of A and tile[l][n] of B, is copied into shared memory
 // asynchronously, STAGES - 1 slices ahead of the arithmetic, so that the trip to memory (hundreds of cycles) passes
@@ -13,20 +14,22 @@
 // finished with the one before, whose place the next copies take.
 //
 // An operand says where its elements are, so that a matrix that exists only as a rule (the patches of an image) is as
-// good as one in memory:
+// good as one in memory. For rows beyond its end it names any other: what comes of them is not stored.
 //
 //     struct Operand {
-//       static constexpr bool ALONG_L;              // do neighbouring l lie next to each other, or neighbouring m (n)?
-//       const scalar* base;                         // any valid address
-//       Row row(int m) const;                       // what can be said of m alone: computed once for the whole loop
-//       Column column(int l) const;                 // what can be said of l alone: once a slice
-//       const scalar* at(Row, Column) const;        // the element, or nullptr for a zero
+//       static constexpr bool ALONG_L;               // do neighbouring l lie next to each other, or neighbouring m (n)?
+//       bool in_vectors() const;                     // if m (n): may they be copied VECTOR at a time?
+//       Row row(int m) const;                        // what can be said of m alone: computed once for the whole loop
+//       Column column(int l) const;                  // what can be said of l alone: once a slice
+//       bool inside(Row, Column) const;              // false for a zero
+//       const scalar* at(Row, Column) const;         // the element, looked at only where inside
 //     };
 //
 // Read for the shape of these tiles: the CUTLASS project's "Efficient GEMM in CUDA".
 #pragma once
 #include "async_copy.cuh"
 #include "common.cuh"
+#include "keep.cuh"
 
 #ifndef BLOCK_M
 #define BLOCK_M 64
@@ -43,6 +46,11 @@ constexpr int THREADS = (BLOCK_M / THREAD_M) * (BLOCK_N / THREAD_N);
 static_assert(BLOCK_M % WARP_M == 0 && BLOCK_N % WARP_N == 0, "warps must tile the block");
 static_assert(THREAD_M % VECTOR == 0 && THREAD_N % VECTOR == 0, "a thread reads whole vectors");
 
+// Blocks that a multiprocessor should hold, by the registers that the results of one thread take: it has 65536. Without
+// this hint an operand of many numbers costs a few registers too many for a second block of the largest tile.
+constexpr int RESULT_REGISTERS = THREAD_M * THREAD_N * sizeof(scalar) / 4;
+constexpr int BLOCKS_AT_ONCE = RESULT_REGISTERS >= 64 && THREADS >= 256 ? 2 : RESULT_REGISTERS >= 32 ? 3 : 4;
+
 // Unused numbers at the end of a row of a slice: with one vector, copies that step through l fall into different banks.
 #ifndef PAD
 #define PAD VECTOR
@@ -57,48 +65,77 @@ static_assert(THREAD_M % VECTOR == 0 && THREAD_N % VECTOR == 0, "a thread reads 
 template <bool along_l>
 struct Matrix {
   static constexpr bool ALONG_L = along_l;
-  using Row = int;
-  using Column = int;
+  using Row = const scalar*;  // its element at l = 0
+  struct Column {
+    long long offset;
+    bool inside;
+  };
   const scalar* base;
   int rows, k, stride;
-  __device__ Row row(int i) const { return i; }
-  __device__ Column column(int l) const { return l; }
-  __device__ const scalar* at(Row i, Column l) const {
-    if (i >= rows || l >= k) return nullptr;
-    return base + (along_l ? (size_t)i * stride + l : (size_t)l * stride + i);
+  __device__ bool in_vectors() const { return is_aligned(base) && stride % VECTOR == 0 && rows % VECTOR == 0; }
+  __device__ Row row(int i) const {
+    Row first = base + (long long)(i < rows ? i : 0) * (along_l ? stride : 1);
+    keep(first);
+    return first;
   }
+  __device__ Column column(int l) const { return {(long long)l * (along_l ? 1 : stride), l < k}; }
+  __device__ bool inside(Row, Column column) const { return column.inside; }
+  __device__ const scalar* at(Row row, Column column) const { return row + column.offset; }
 };
 
-// Copies slices of one operand; neighbouring threads take elements that are neighbours in memory.
+// Copies slices of one operand; neighbouring threads take elements that are neighbours in memory. What stays the same
+// from slice to slice is kept in registers: an instruction saved here is a multiply-add won.
 template <int BLOCK, class Operand>
 struct SliceCopy {
   static constexpr bool ALONG_L = Operand::ALONG_L;
-  static constexpr int COPIES = BLOCK * BLOCK_K / THREADS;  // by each thread
-  static constexpr int ROW_STEP = ALONG_L ? THREADS / BLOCK_K : 0;
-  static constexpr int L_STEP = ALONG_L ? 0 : THREADS / BLOCK;
-  static_assert(COPIES >= 1 && COPIES * THREADS == BLOCK * BLOCK_K, "threads must share a slice evenly");
+  static constexpr int ROW_STEP = THREADS / BLOCK_K;  // between a thread's copies along l, which lie in several rows
+  static constexpr int ROWS = ALONG_L ? BLOCK / ROW_STEP : 1;
+  static constexpr int ROW_BYTES = (BLOCK + PAD) * sizeof(scalar);
+  static_assert(BLOCK % ROW_STEP == 0 && THREADS % BLOCK == 0, "threads must share a slice evenly");
 
   const Operand& operand;
-  const int row, l;  // of this thread's first element, within the slice
-  typename Operand::Row rows[ALONG_L ? COPIES : 1];
+  int in_vectors, l;
+  SharedAddress to;  // of this thread's first element in the first slice
+  typename Operand::Row rows[ROWS];
 
-  __device__ SliceCopy(const Operand& operand, int first_row)
-      : operand(operand),
-        row(ALONG_L ? threadIdx.x / BLOCK_K : threadIdx.x % BLOCK),
-        l(ALONG_L ? threadIdx.x % BLOCK_K : threadIdx.x / BLOCK) {
+  __device__ SliceCopy(const Operand& operand, const scalar* slices, int first_row)
+      : operand(operand), in_vectors(!ALONG_L && operand.in_vectors()) {
+    const int side_by_side = ALONG_L ? BLOCK_K : in_vectors ? BLOCK / VECTOR : BLOCK;  // threads, in memory
+    const int across = threadIdx.x % side_by_side, along = threadIdx.x / side_by_side;
+    const int row = ALONG_L ? along : in_vectors ? across * VECTOR : across;
+    l = ALONG_L ? across : along;
+    to = shared_address(slices) + (l * (BLOCK + PAD) + row) * sizeof(scalar);
+    keep(in_vectors), keep(l), keep(to);
 #pragma unroll
-    for (int i = 0; i < (ALONG_L ? COPIES : 1); i++) rows[i] = operand.row(first_row + row + i * ROW_STEP);
+    for (int i = 0; i < ROWS; i++) rows[i] = operand.row(first_row + row + i * ROW_STEP);
   }
 
-  __device__ __forceinline__ void issue(scalar (*slice)[BLOCK + PAD], int first_l) const {
-    typename Operand::Column column = operand.column(first_l + l);
+  __device__ __forceinline__ void issue(int stage, int first_l) const {
+    const SharedAddress here = to + stage * (BLOCK_K * ROW_BYTES);
+    if (ALONG_L) {
+      const typename Operand::Column column = operand.column(first_l + l);
 #pragma unroll
-    for (int i = 0; i < COPIES; i++) {
-      if (!ALONG_L && i > 0) column = operand.column(first_l + l + i * L_STEP);
-      const scalar* const element = operand.at(rows[ALONG_L ? i : 0], column);
-      copy_async<sizeof(scalar)>(&slice[l + i * L_STEP][row + i * ROW_STEP], element ? element : operand.base,
-                                 element != nullptr);
+      for (int i = 0; i < ROWS; i++) copy<1>(here + i * ROW_STEP * (int)sizeof(scalar), rows[i], column);
+    } else if (in_vectors) {
+      copy_across<VECTOR>(here, first_l + l);
+    } else {
+      copy_across<1>(here, first_l + l);
     }
+  }
+
+  template <int WIDTH>
+  __device__ __forceinline__ void copy_across(SharedAddress here, int first_l) const {
+    constexpr int L_STEP = THREADS * WIDTH / BLOCK;
+#pragma unroll
+    for (int step = 0; step < BLOCK_K; step += L_STEP)
+      if (L_STEP <= BLOCK_K || l < BLOCK_K)  // vectors of a small tile are fewer than threads
+        copy<WIDTH>(here + step * ROW_BYTES, rows[0], operand.column(first_l + step));
+  }
+
+  template <int WIDTH>
+  __device__ __forceinline__ void copy(SharedAddress here, const typename Operand::Row& row,
+                                       const typename Operand::Column& column) const {
+    copy_async<WIDTH * sizeof(scalar)>(here, operand.at(row, column), operand.inside(row, column));
   }
 };
 
@@ -109,16 +146,16 @@ __device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first
                                                Multiply multiply) {
   __shared__ __align__(16) scalar a_slices[STAGES][BLOCK_K][BLOCK_M + PAD];
   __shared__ __align__(16) scalar b_slices[STAGES][BLOCK_K][BLOCK_N + PAD];
-  const SliceCopy<BLOCK_M, A> copy_a(a, first_m);
-  const SliceCopy<BLOCK_N, B> copy_b(b, first_n);
+  const SliceCopy<BLOCK_M, A> copy_a(a, &a_slices[0][0][0], first_m);
+  const SliceCopy<BLOCK_N, B> copy_b(b, &b_slices[0][0][0], first_n);
   const int slices = (end_l - first_l + BLOCK_K - 1) / BLOCK_K;
 
   // Each turn closes one group of copies, be it empty, so that "all but the last STAGES - 2" always means this slice.
 #pragma unroll
   for (int s = 0; s < STAGES - 1; s++) {
     if (s < slices) {
-      copy_a.issue(a_slices[s], first_l + s * BLOCK_K);
-      copy_b.issue(b_slices[s], first_l + s * BLOCK_K);
+      copy_a.issue(s, first_l + s * BLOCK_K);
+      copy_b.issue(s, first_l + s * BLOCK_K);
     }
     copy_async_commit();
   }
@@ -127,8 +164,8 @@ __device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first
     __syncthreads();  // slice s has arrived for all, and all have finished with slice s - 1, which is replaced now
     const int ahead = s + STAGES - 1;
     if (ahead < slices) {
-      copy_a.issue(a_slices[ahead % STAGES], first_l + ahead * BLOCK_K);
-      copy_b.issue(b_slices[ahead % STAGES], first_l + ahead * BLOCK_K);
+      copy_a.issue(ahead % STAGES, first_l + ahead * BLOCK_K);
+      copy_b.issue(ahead % STAGES, first_l + ahead * BLOCK_K);
     }
     copy_async_commit();
     multiply(a_slices[s % STAGES], b_slices[s % STAGES]);
@@ -136,13 +173,29 @@ __device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first
 }
 
 // Where this thread's vectors are in the block's tile: vector v of m starts at thread_m() + v * LANES_M * VECTOR.
+//
+// Lanes are numbered in pairs: lane = 16 * (m / 2) + 2 * n + m % 2. Reading B, neighbouring lanes (bit 0) share a vector,
+// reading A those two apart (bit 1) do; either lets shared memory serve half a warp at once, which otherwise takes two
+// turns for vectors of 16 bytes. CUTLASS calls this order RowMajorInterleaved<2>.
 __device__ __forceinline__ int thread_m() {
   const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  return warp / (BLOCK_N / WARP_N) * WARP_M + lane / LANES_N * VECTOR;
+  return warp / (BLOCK_N / WARP_N) * WARP_M + (lane / (2 * LANES_N) * 2 + lane % 2) * VECTOR;
 }
 __device__ __forceinline__ int thread_n() {
   const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  return warp % (BLOCK_N / WARP_N) * WARP_N + lane % LANES_N * VECTOR;
+  return warp % (BLOCK_N / WARP_N) * WARP_N + lane / 2 % LANES_N * VECTOR;
+}
+
+// The tile of this block. Blocks start in the order of their number, those that run together should need the same rows
+// and columns, so that the second-level cache serves most of them: they go through strips of ROWS_OF_TILES tiles.
+struct Position {
+  int m, n;  // of the tile's first element
+};
+__device__ __forceinline__ Position tile_position() {
+  constexpr int ROWS_OF_TILES = 16;
+  const int number = blockIdx.y * gridDim.x + blockIdx.x, a_strip = ROWS_OF_TILES * gridDim.y;
+  const int first = number / a_strip * ROWS_OF_TILES, height = min((int)gridDim.x - first, ROWS_OF_TILES);
+  return {(first + number % a_strip % height) * BLOCK_M, number % a_strip / height * BLOCK_N};
 }
 
 template <class A, class B>

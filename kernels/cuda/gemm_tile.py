@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 
@@ -22,18 +23,29 @@ class Tile(NamedTuple):
         return -(-m // self.BLOCK_M), -(-n // self.BLOCK_N), batches
 
 
-LARGE, MEDIUM, NARROW = Tile(128, 128, 8, 8), Tile(64, 64, 4, 4), Tile(128, 32, 8, 4)
+LARGE, HALF, NARROW, MEDIUM = Tile(128, 128, 8, 8), Tile(128, 64, 8, 8), Tile(128, 32, 8, 4), Tile(64, 64, 4, 4)
 BLOCK_K = 8
+MAX_GRID_Y = 65535
+
+# How much of the peak a tile can reach: about the multiply-adds among the instructions of its loop, see
+# `python -m tests.cuda.instructions`. The more results a thread has, the more often it uses what it reads.
+SPEED = {LARGE: 0.80, HALF: 0.78, NARROW: 0.65, MEDIUM: 0.55}
 
 
 def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) -> Tile:
-    """The largest tile that still gives every multiprocessor a block; narrow where the result is."""
+    """The tile with which the busiest multiprocessor has done its blocks first.
+
+    Large ones compute faster, but a result that does not fill them, or not as many as there are multiprocessors, leaves
+    part of the GPU idle.
+    """
     if dtype.itemsize > 4:
         return MEDIUM
-    if n <= NARROW.BLOCK_N:
-        return NARROW
-    large_blocks = -(-m // LARGE.BLOCK_M) * -(-n // LARGE.BLOCK_N) * batches
-    return LARGE if large_blocks >= multiprocessors else MEDIUM
+
+    def time(tile: Tile) -> float:
+        blocks_of_the_busiest = -(-math.prod(tile.grid(m, n, batches)) // multiprocessors)
+        return blocks_of_the_busiest * tile.BLOCK_M * tile.BLOCK_N / SPEED[tile]
+
+    return min((tile for tile in SPEED if tile is LARGE or -(-n // tile.BLOCK_N) <= MAX_GRID_Y), key=time)
 
 
 def choose_splits(blocks: int, k: int, multiprocessors: int, most: int, least_k: int = 128) -> tuple[int, int]:
@@ -41,7 +53,7 @@ def choose_splits(blocks: int, k: int, multiprocessors: int, most: int, least_k:
 
     Returns the number of stretches, 1 to `most`, and the length of one, a multiple of `BLOCK_K`.
     """
-    wanted = min(-(-2 * multiprocessors // blocks), k // least_k, most)
+    wanted = min(2 * multiprocessors // blocks, k // least_k, most)  # more blocks than it holds at once would wait
     length = -(-k // max(1, wanted))
     length = -(-length // BLOCK_K) * BLOCK_K
     return -(-k // length), length

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .arguments import argument
 from .runtime import RawModule, Runtime, current_runtime
 from .source import Parameter, inline_headers, signatures
@@ -102,8 +104,8 @@ class CudaFunction:
         if len(args) != len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(args)}")
-        xp = runtime.xp
-        converted = tuple([known.convert(value, xp) for known, value in zip(self._arguments, args, strict=True)])
+        device = runtime.device()
+        converted = tuple([known.convert(x, runtime, device) for known, x in zip(self._arguments, args, strict=True)])
         if math.prod(grid) == 0:
             return
         function = self._raw_function(runtime)
@@ -122,6 +124,6 @@ def _compile(runtime: Runtime, code: str, options: tuple[str, ...]) -> RawModule
 
 
 @functools.cache
-def load(path: Path, dtype_name: str, **defines: int | str) -> CudaModule:
+def load(path: Path, dtype: np.dtype, **defines: int | str) -> CudaModule:
     """Return the module of `path` for arrays of this dtype, read once in a process: `scalar` in it is that type."""
-    return CudaModule(path, scalar=_C_TYPE[dtype_name], **defines)
+    return CudaModule(path, scalar=_C_TYPE[dtype.name], **defines)

@@ -42,6 +42,10 @@ class Runtime(Protocol):
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> Any: ...
 
+    def device(self) -> int: ...  # the number of the current GPU
+
+    def device_of(self, array: Any) -> int: ...
+
     def address(self, array: Any) -> int: ...  # for tables of arrays that the next launch reads
 
 
@@ -57,7 +61,17 @@ class CupyRuntime:
 
     @property
     def multiprocessors(self) -> int:
-        return self.xp.cuda.Device().attributes["MultiProcessorCount"]
+        return self._multiprocessors_of(self.device())
+
+    @functools.cache  # noqa: B019 - one runtime a process; CuPy asks the driver for all attributes of a device
+    def _multiprocessors_of(self, device: int) -> int:
+        return self.xp.cuda.Device(device).attributes["MultiProcessorCount"]
+
+    def device(self) -> int:
+        return self.xp.cuda.runtime.getDevice()
+
+    def device_of(self, array: Any) -> int:
+        return array.data.device_id
 
     def compile(self, code: str, options: tuple[str, ...]) -> RawModule:
         return self.xp.RawModule(code=code, options=options)

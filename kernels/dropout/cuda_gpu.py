@@ -13,7 +13,7 @@ BLOCK, NUMBERS_A_THREAD = 256, 4
 
 
 def forward(x, p, key):
-    runtime, module = current_runtime(), load(SOURCE, x.dtype.name)
+    runtime, module = current_runtime(), load(SOURCE, x.dtype)
     random = (int(p * 2**32), 1 / (1 - p), key & 0xFFFFFFFF, key >> 32)
     nhwc = x.transpose(0, 2, 3, 1) if x.ndim == 4 and not x.flags.c_contiguous else None
     if nhwc is not None and nhwc.flags.c_contiguous:

@@ -119,17 +119,19 @@ matmul_registers(const scalar* a, const scalar* b, scalar* c, int m, int n, int 
 // ---- 4. Warp tiles and asynchronous copies -------------------------------------------------------------------------
 // New: gemm_tile.cuh, where the main loop is. Tiles arrive while others are multiplied, no register holds them on their
 // way, a slice costs one barrier instead of two, and the lanes of a warp form a tile of their own, so that their vector
-// reads from shared memory meet in few addresses and in different banks.
+// reads from shared memory meet in few addresses and in different banks. A matrix that is not contiguous along l is
+// copied in vectors. Of the main loop's instructions 84 in 100 are then multiply-adds (sm_90, 128 x 128), of kernel 3's
+// 40 (`python -m tests.cuda.instructions`).
 //
 // blockIdx.z = batch * splits + split. With several splits each sums l over its own stretch of l_per_split (a multiple
 // of 8) into a matrix of its own, parts[split][batch], and add_parts adds them up.
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 matmul_async(const scalar* a, const scalar* b, scalar* parts, int m, int n, int k, int splits, int l_per_split,
              long long a_batch_stride, long long b_batch_stride) {
   const int batch = blockIdx.z / splits, split = blockIdx.z % splits, batches = gridDim.z / splits;
   const Matrix<A_ALONG_L> left = {a + batch * a_batch_stride, m, k, A_ALONG_L ? k : m};
   const Matrix<B_ALONG_L> right = {b + batch * b_batch_stride, n, k, B_ALONG_L ? k : n};
-  const int first_m = blockIdx.x * BLOCK_M, first_n = blockIdx.y * BLOCK_N;
+  const auto [first_m, first_n] = tile_position();
   const int first_l = split * l_per_split, end_l = min(k, first_l + l_per_split);
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, first_l, end_l, acc);

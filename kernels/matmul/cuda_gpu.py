@@ -39,7 +39,8 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
     rows = m
     if batches > 1 and b_stride == 0 and a_stride and not a_transposed:
         rows, batches = m * batches, 1  # one tall matrix times b
-    c = runtime.empty((batches, rows, n), a.dtype)
+    result = runtime.empty((*batch_shape, m, n), a.dtype)  # an array of its own, that needs no copy as a gradient
+    c = result.reshape(batches, rows, n)
     for first in range(0, batches, MAX_GRID_Z):
         here = slice(first, first + MAX_GRID_Z)
         part_a, part_b = a[here] if a_stride else a, b[here] if b_stride else b
@@ -48,14 +49,14 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
             _launch(step, *operands)
         else:
             _launch_async(runtime, step, *operands)
-    return c.reshape(*batch_shape, m, n)
+    return result
 
 
 def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
     (batches, m, n), ((tile_m, tile_n), block) = c.shape, _BLOCKS[step]
     a_strides = (1, m) if a_transposed else (k, 1)
     b_strides = (1, k) if b_transposed else (n, 1)
-    kernel = load(SOURCE, a.dtype.name).get_function(f"matmul_{step}")
+    kernel = load(SOURCE, a.dtype).get_function(f"matmul_{step}")
     grid = (-(-m // tile_m), -(-n // tile_n), batches)
     kernel(grid, block, (a, b, c, m, n, k, *a_strides, *b_strides, a_stride, b_stride))
 
@@ -66,7 +67,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
     grid = tile.grid(m, n, batches)
     splits, l_per_split = choose_splits(math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches)
     along_l = {"A_ALONG_L": int(not a_transposed), "B_ALONG_L": int(b_transposed)}
-    module = load(TF32_SOURCE if step == TF32 else SOURCE, a.dtype.name, **tile._asdict(), **along_l)
+    module = load(TF32_SOURCE if step == TF32 else SOURCE, a.dtype, **tile._asdict(), **along_l)
     parts = c if splits == 1 else runtime.empty((splits, *c.shape), c.dtype)
     module.get_function(f"matmul_{step}")(
         (*grid[:2], batches * splits),

@@ -17,13 +17,13 @@ constexpr int PIECES_M = WARP_M / PIECE_M, PIECES_N = WARP_N / PIECE_N;
 static_assert(BLOCK_K == 8, "a slice is one step of the tensor core");
 
 // The arguments are matmul_async's.
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 matmul_tf32(const scalar* a, const scalar* b, scalar* parts, int m, int n, int k, int splits, int l_per_split,
             long long a_batch_stride, long long b_batch_stride) {
   const int batch = blockIdx.z / splits, split = blockIdx.z % splits, batches = gridDim.z / splits;
   const Matrix<A_ALONG_L> left = {a + batch * a_batch_stride, m, k, A_ALONG_L ? k : m};
   const Matrix<B_ALONG_L> right = {b + batch * b_batch_stride, n, k, B_ALONG_L ? k : n};
-  const int first_m = blockIdx.x * BLOCK_M, first_n = blockIdx.y * BLOCK_N;
+  const auto [first_m, first_n] = tile_position();
   const int first_l = split * l_per_split, end_l = min(k, first_l + l_per_split);
   const int warp = threadIdx.x / WARP, g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
   const int warp_m = warp / (BLOCK_N / WARP_N) * WARP_M, warp_n = warp % (BLOCK_N / WARP_N) * WARP_N;

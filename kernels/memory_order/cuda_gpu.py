@@ -35,7 +35,7 @@ def channels_last(x):
 def _transposed(x, images, rows, columns):
     """Each image of x, (rows, columns) numbers, turned."""
     y = current_runtime().empty((images, columns, rows), x.dtype)
-    kernel = load(SOURCE, x.dtype.name).get_function("transpose_images")
+    kernel = load(SOURCE, x.dtype).get_function("transpose_images")
     tiles = -(-rows // TILE) * -(-columns // TILE)
     x = x.reshape(images, rows, columns)
     for first in range(0, images, MAX_GRID_Y):

@@ -16,7 +16,7 @@ LEAST_PER_PART = 128  # rows that are worth a block
 
 def channel_forward(x, w, b, eps):
     runtime = current_runtime()
-    xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype.name)
+    xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype)
     m, v = runtime.empty(channels, x.dtype), runtime.empty(channels, x.dtype)
     last = xp.ascontiguousarray(xp.moveaxis(x, 1, -1))  # (N, ..., C)
     y = runtime.empty(last.shape, x.dtype)
@@ -40,7 +40,7 @@ def channel_forward(x, w, b, eps):
 
 def channel_backward(dy, x, m, v, w, eps):
     runtime = current_runtime()
-    xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype.name)
+    xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype)
     dw, db = runtime.empty(channels, x.dtype), runtime.empty(channels, x.dtype)
     x, dy = (xp.ascontiguousarray(xp.moveaxis(array, 1, -1)) for array in (x, dy))
     m, v, w = (_contiguous(array, xp) for array in (m, v, w))

@@ -52,7 +52,7 @@ def _launch(name, ws, dws, states, factors, options):
     xp = runtime.xp
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
     # What is changed in place must be C-contiguous for the kernel; parameters and their state are, but for odd users.
-    copies = {id(array): xp.ascontiguousarray(array) for array in changed}
+    copies = {id(x): x if x.flags.c_contiguous else xp.ascontiguousarray(x) for x in changed}
     gradients = [xp.ascontiguousarray(dw) for dw in dws]
     rows = np.zeros(len(ws), ROW)
     rows["addresses"][:, 0] = [runtime.address(copies[id(w)]) for w in ws]
@@ -65,7 +65,7 @@ def _launch(name, ws, dws, states, factors, options):
         rows["factors"] = factors
     largest = max(w.size for w in ws)
     blocks = min(-(-largest // BLOCK), BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors)
-    kernel = load(SOURCE, ws[0].dtype.name).get_function(name)
+    kernel = load(SOURCE, ws[0].dtype).get_function(name)
     kernel((blocks, len(ws)), (BLOCK,), (xp.asarray(rows.view("i8")), *options))
     for array in changed:
         if copies[id(array)] is not array:

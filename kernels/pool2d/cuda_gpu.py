@@ -56,7 +56,7 @@ def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, coun
 def _launch(name, result, arrays, geometry, tap_dtype="uint8"):
     """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
     position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
-    kernel = load(SOURCE, result.dtype.name, position=position).get_function(name)
+    kernel = load(SOURCE, result.dtype, position=position).get_function(name)
     images, *rest = result.shape
     at_once = max(1, MAX_ELEMENTS // max(1, math.prod(rest)))
     for first in range(0, images, at_once):

@@ -100,7 +100,7 @@ class _State:
     """What all steps of one walk have in common: the size of the state, and the source for its dtype."""
 
     def __init__(self, h0):
-        self.elements, self.module = h0.size, load(SOURCE, h0.dtype.name)
+        self.elements, self.module = h0.size, load(SOURCE, h0.dtype)
         self.sizes = h0.size, h0.shape[1]
 
     def launch(self, name, *arguments):

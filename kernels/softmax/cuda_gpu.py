@@ -33,7 +33,7 @@ def _launch(name, logarithm, *inputs):
     columns = first.shape[-1]
     rows = first.size // columns
     result = runtime.empty(first.shape, first.dtype)
-    kernel = load(SOURCE, first.dtype.name, WARPS_A_ROW=warps_a_row(columns)).get_function(name)
+    kernel = load(SOURCE, first.dtype, WARPS_A_ROW=warps_a_row(columns)).get_function(name)
     arrays = [runtime.xp.ascontiguousarray(x) for x in inputs]
     kernel(*grid_of_rows(rows, columns), (*arrays, result, rows, columns, logarithm))
     return result

@@ -158,7 +158,9 @@ class LogSumExp(Function):
 
     def forward(self, x):
         xp = namespace(x)
-        highest = x.max(self.axes, keepdims=True, initial=-np.inf)  # -inf of no values
+        if x.size == 0:
+            return xp.log(xp.exp(x).sum(self.axes))  # -inf of no values
+        highest = x.max(self.axes, keepdims=True)
         highest = xp.where(xp.isfinite(highest), highest, x.dtype.type(0))
         return xp.log(xp.exp(x - highest).sum(self.axes)) + highest.reshape(xp.sum(x, self.axes).shape)
 

@@ -2,7 +2,8 @@
 
 The budget lists, for every source and the constants it is compiled with, each kernel's registers a thread, bytes of
 static shared memory a block and bytes of spilled registers, per architecture. `python -m tests.cuda.compile_gate`
-shows what they are now; with `--write` that becomes the budget, to be looked at before it is committed.
+shows what they are now, `--budget` what is written there; with `--write` that becomes the budget, to be looked at
+before it is committed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minidl.kernels import cuda
-from minidl.kernels.cuda.gemm_tile import LARGE, MEDIUM, NARROW
+from minidl.kernels.cuda.gemm_tile import HALF, LARGE, MEDIUM, NARROW
 from tests.cuda import nvrtc
 
 KERNELS = Path(cuda.__file__).parents[1]
@@ -35,7 +36,7 @@ class Variant(NamedTuple):
         return nvrtc.compile_for(module.code(()), module.options, architecture)
 
 
-TILES = (("float", LARGE), ("float", MEDIUM), ("float", NARROW), ("double", MEDIUM))
+TILES = (("float", LARGE), ("float", HALF), ("float", NARROW), ("float", MEDIUM), ("double", MEDIUM))
 VARIANTS = [
     *(Variant("matmul/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
     Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
@@ -44,6 +45,7 @@ VARIANTS = [
     *(Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar}) for scalar in ("float", "double")),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
+    *(Variant("conv2d_relu_pool/cuda_gpu.cu", {"scalar": scalar}) for scalar in ("float", "double")),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "float"}),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "double"}),
     Variant("softmax/cuda_gpu.cu", {"scalar": "float", "WARPS_A_ROW": 8}),
@@ -100,7 +102,7 @@ def _write(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
 def _print(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
     """A table: a row a kernel, a column an architecture."""
     columns = "".join(f"{'sm_' + architecture:>18}" for architecture in nvrtc.ARCHITECTURES)
-    print(f"registers a thread / bytes of shared memory a block / bytes spilled, NVRTC {nvrtc.version()}")
+    print("registers a thread / bytes of shared memory a block / bytes spilled")
     for variant, kernels in found.items():
         print(f"\n{variant}\n  {'':24}{columns}")
         for kernel, architectures in kernels.items():
@@ -111,10 +113,11 @@ def _print(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="make what is measured the budget")
-    write = parser.parse_args().write
-    found = measure()
+    parser.add_argument("--budget", action="store_true", help="show the budget, which takes no compiler")
+    options = parser.parse_args()
+    found = read_budget() if options.budget else measure()
     _print(found)
-    if write:
+    if options.write:
         _write(found)
 
 

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,21 +53,32 @@ def version() -> str:
     return f"{major.value}.{minor.value}"
 
 
-def compile_for(code: str, options: tuple[str, ...], architecture: str) -> dict[str, Usage]:
-    """Compile to machine code and return what each kernel uses; RuntimeError with the compiler's log if it refuses."""
+def machine_code(code: str, options: tuple[str, ...], architecture: str) -> tuple[bytes, str]:
+    """Compile and return the cubin, an ELF file, and the log; RuntimeError with the log if the compiler refuses."""
     library, program = _library(), ctypes.c_void_p()
     library.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernel.cu", 0, None, None)
     arguments = [f"--gpu-architecture=sm_{architecture}", "--ptxas-options=-v", "-ftz=true", *options]
     encoded = (ctypes.c_char_p * len(arguments))(*(argument.encode() for argument in arguments))
     failed = library.nvrtcCompileProgram(program, len(arguments), encoded)
-    size = ctypes.c_size_t()
-    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    buffer = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetProgramLog(program, buffer)
+    log = _bytes(library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog, program).rstrip(b"\0").decode()
+    cubin = b"" if failed else _bytes(library.nvrtcGetCUBINSize, library.nvrtcGetCUBIN, program)
     library.nvrtcDestroyProgram(ctypes.byref(program))
-    log = buffer.value.decode()
     if failed:
         raise RuntimeError(f"NVRTC {version()} refused the code for sm_{architecture}:\n{log}")
+    return cubin, log
+
+
+def _bytes(get_size: Callable, get: Callable, program: ctypes.c_void_p) -> bytes:
+    size = ctypes.c_size_t()
+    get_size(program, ctypes.byref(size))
+    buffer = ctypes.create_string_buffer(size.value)
+    get(program, buffer)
+    return buffer.raw
+
+
+def compile_for(code: str, options: tuple[str, ...], architecture: str) -> dict[str, Usage]:
+    """Compile to machine code and return what each kernel uses."""
+    _, log = machine_code(code, options, architecture)
     usage = {}
     for report in _KERNEL_REPORT.finditer(log):
         shared = re.search(r"(\d+) bytes smem", report["rest"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from minidl.kernels import cuda
-from tests.cuda import compile_gate, nvrtc
+from tests.cuda import compile_gate, instructions, nvrtc
 
 pytestmark = pytest.mark.cuda
 needs_nvrtc = pytest.mark.skipif(
@@ -46,6 +48,33 @@ def test_large_tiles_leave_room_for_two_blocks_and_hardly_anything_spills():
                 if "BLOCK_M=128 BLOCK_N=128" in name and kernel.startswith(("conv2d", "matmul_async", "matmul_tf32")):
                     assert usage.registers <= 128, (name, kernel)
                 assert usage.spills <= MAY_SPILL.get(kernel, 0), (name, kernel)
+
+
+# The least share of multiply-adds in the main loop of the largest tile on sm_90.
+SHARES = {
+    "matmul_naive": 0.1, "matmul_tiled": 0.2, "matmul_registers": 0.35, "matmul_async": 0.83,
+    "conv2d_forward": 0.77, "conv2d_input_grad_stride_1": 0.77, "conv2d_input_grad": 0.68, "conv2d_weight_grad": 0.6,
+}  # fmt: skip
+
+
+def shares(path):
+    variant = compile_gate.Variant(path, {"scalar": "float", **compile_gate.LARGE._asdict()})
+    return {kernel: loop["FFMA"] / loop.total() for kernel, loop in instructions.main_loops(variant).items()}
+
+
+@needs_nvrtc
+def test_main_loops_multiply_most_of_the_time():
+    found = shares("matmul/cuda_gpu.cu") | shares("conv2d/cuda_gpu.cu")
+    for kernel, least in SHARES.items():
+        assert found[kernel] >= least, f"{kernel}: {found[kernel]:.1%} multiply-adds"
+
+
+@needs_nvrtc
+def test_addresses_computed_in_every_slice_are_noticed(monkeypatch):
+    """Planted: what keep() is for."""
+    code = cuda.CudaModule.code
+    monkeypatch.setattr(cuda.CudaModule, "code", lambda *args: re.sub(r'asm volatile\(""[^;]*', "", code(*args)))
+    assert shares("matmul/cuda_gpu.cu")["matmul_async"] < SHARES["matmul_async"]
 
 
 @needs_nvrtc

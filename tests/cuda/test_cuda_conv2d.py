@@ -106,6 +106,15 @@ def test_an_empty_batch(runtime, to_device, to_host):
     assert dw.shape == w.shape and not dw.any()
 
 
+@pytest.mark.parametrize("shape, message", [((2**16, 1, 200, 200), "pixels"), ((1, 64, 40000, 1000), "numbers an")])
+def test_too_large_for_32_bits(shape, message):
+    n, _, height, width = shape
+    x = np.broadcast_to(np.float32(0), shape)
+    dy = np.broadcast_to(np.float32(0), (n, 1, height - 2, width - 2))
+    with cuda.use_runtime(EmulatedRuntime()), pytest.raises(ValueError, match=f"takes at most [0-9]+ {message}"):
+        cuda_gpu.weight_grad(x, dy, (3, 3), (1, 1), (0, 0), (1, 1), 1)
+
+
 def test_the_weight_gradient_has_the_same_bits_every_time(runtime, to_device, to_host):
     rng = np.random.default_rng(1)
     x, dy = rng.standard_normal((4, 2, 20, 20)).astype("float32"), rng.standard_normal((4, 3, 18, 18)).astype("float32")
@@ -115,11 +124,21 @@ def test_the_weight_gradient_has_the_same_bits_every_time(runtime, to_device, to
     np.testing.assert_array_equal(first, second)
 
 
+class AlignedRuntime(EmulatedRuntime):
+    """Allocates where CuPy does: at multiples of 512 bytes."""
+
+    def empty(self, shape, dtype):
+        size = np.empty(shape, dtype).nbytes
+        memory = np.full(size + 512, 0xFF, np.uint8)
+        first = -memory.ctypes.data % 512
+        return memory[first : first + size].view(dtype).reshape(shape)
+
+
 def test_memory_is_used_well():
     """Neighbouring lanes read neighbouring channels: whole sectors, and no bank conflicts on the way."""
     rng = np.random.default_rng(2)
     x, w = rng.standard_normal((2, 32, 8, 8)).astype("float32"), rng.standard_normal((32, 32, 3, 3)).astype("float32")
-    with cuda.use_runtime(EmulatedRuntime(profile=True)):
+    with cuda.use_runtime(AlignedRuntime(profile=True)):
         memory_profile()
         y = cuda_gpu.forward(x, w, None, (1, 1), (1, 1), (1, 1), 1)
         cuda_gpu.weight_grad(x, y, (3, 3), (1, 1), (1, 1), (1, 1), 1)

@@ -218,7 +218,7 @@ def test_finds(name):
 
 COPY = """
   __shared__ __align__(16) float s[64];
-  copy_async<4>(&s[threadIdx.x], x + threadIdx.x, threadIdx.x < 60);
+  copy_async<4>(shared_address(&s[threadIdx.x]), x + threadIdx.x, threadIdx.x < 60);
   copy_async_commit();
   {wait}
   {barrier}

@@ -66,6 +66,28 @@ def test_a_wrong_result_ends_the_benchmark():
                 benchmark.run([case], SmallDevice(wrong=1.01), rounds=1)
 
 
+def test_a_case_that_fails_ends_no_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "matmul_cases", lambda: SMALL[:1])
+    monkeypatch.setattr(benchmark, "conv2d_cases", lambda: SMALL[-1:])
+    device, path = SmallDevice(), tmp_path / "gpu.json"
+    monkeypatch.setattr(device, "peers", lambda case, arrays: {} if case is SMALL[-1] else 1 / 0)
+    with emulated_gpu(check=False):
+        assert benchmark.main(["--rounds", "1", "--json", str(path)], device) == 1
+    report = json.loads(path.read_text())
+    assert [row["name"] for row in report["rows"]] == [SMALL[-1].name]
+    assert report["failed"] == {SMALL[0].name: "ZeroDivisionError: division by zero"}
+
+
+def test_tf32_is_no_peer_of_float32():
+    device = SmallDevice()
+    device.peers = lambda case, arrays: {"cudnn": lambda: case.run(*arrays), "cudnn-tf32": lambda: case.run(*arrays)}
+    times = iter([3.0, 2.0, 1.0])
+    device.milliseconds = lambda run: next(times)
+    with emulated_gpu(check=False):
+        (row,) = benchmark.run(SMALL[-1:], device, rounds=1)
+    assert row["best_peer"] == "cudnn" and row["ratio"] == 1.5 and row["peers_ms"]["cudnn-tf32"] == 1.0
+
+
 def test_the_operations_are_counted_right():
     """Against the products that the formulas name: one multiplication and one addition each."""
     m, k, n = 32, 32, 32

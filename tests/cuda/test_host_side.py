@@ -255,8 +255,10 @@ def test_without_a_gpu_the_error_gives_the_reason(scale):
     assert cuda.unavailable() == cuda.gpu_status().reason and cuda.unavailable() in str(error.value)
 
 
-class FakeArray(np.ndarray):
-    device = SimpleNamespace(id=0)
+class FakeArray:
+    """As much of a CuPy array as a launch looks at."""
+
+    dtype, flags, data = np.dtype("float32"), SimpleNamespace(c_contiguous=True), SimpleNamespace(device_id=1)
 
 
 def fake_cupy(count=1, capability=(9, 0), fails=None, where=""):
@@ -277,7 +279,7 @@ def fake_cupy(count=1, capability=(9, 0), fails=None, where=""):
         ones=answer("allocation", np.ones(1)),
         RawModule=lambda *, code, options: ("compiled", code, options),
         cuda=SimpleNamespace(
-            Device=lambda: SimpleNamespace(id=0, attributes={"MultiProcessorCount": 132}),
+            Device=lambda number=0: SimpleNamespace(id=number, attributes={"MultiProcessorCount": 132}),
             nvrtc=SimpleNamespace(getVersion=answer("nvrtc", (13, 0))),
             runtime=SimpleNamespace(
                 getDevice=lambda: 0,
@@ -319,8 +321,7 @@ def test_the_runtime_of_cupy(monkeypatch, source):
     kind, code, options = module.compiled(runtime)
     assert kind == "compiled" and options == ("--std=c++17", "-Dscalar=float") and "__shfl_xor_sync" in code
     assert runtime.multiprocessors == 132
-    x = np.zeros(3, "float32").view(FakeArray)
-    x.device = SimpleNamespace(id=1)
+    x = FakeArray()
     with cuda.use_runtime(runtime), pytest.raises(ValueError, match="'x' is on GPU 1, the current one is 0"):
         module.get_function("scale")((1,), (1,), (x, x, 3, 1.0, None))
 

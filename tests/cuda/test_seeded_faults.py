@@ -19,6 +19,8 @@ from minidl.kernels.activations import reference as activations_reference
 from minidl.kernels.channel_sums import cuda_gpu as channel_sums
 from minidl.kernels.conv2d import cuda_gpu as conv2d
 from minidl.kernels.conv2d import reference as conv2d_reference
+from minidl.kernels.conv2d_relu_pool import cuda_gpu as relu_pool
+from minidl.kernels.conv2d_relu_pool import reference as relu_pool_reference
 from minidl.kernels.cross_entropy import cuda_gpu as cross_entropy
 from minidl.kernels.cross_entropy import reference as cross_entropy_reference
 from minidl.kernels.dropout import cuda_gpu as dropout
@@ -93,6 +95,20 @@ def run_async():
     run_matmul("async", (65, 33, 67), (64, 64, 64))
 
 
+def run_async_across():
+    """Operands that are not contiguous along the sum: whole tiles in vectors, odd ones one by one."""
+    for m, k, n in ((65, 33, 67), (64, 64, 64)):
+        a, b = normal(k, m).T, normal(k, n)
+        assert_close(matmul.forward(a, b), a.astype("float64") @ b, np.abs(a) @ np.abs(b))
+    a, b = normal(64, 64).T, unaligned(normal(64, 64), np)
+    assert_close(matmul.forward(a, b), a.astype("float64") @ b, np.abs(a) @ np.abs(b))
+
+
+def run_many_tiles():
+    """More tiles than a strip has, and the last strip not full."""
+    run_matmul("async", (64 * 18, 8, 130))
+
+
 def run_split():
     run_matmul("async", (5, 1000, 7), (16, 512, 16))
 
@@ -101,6 +117,7 @@ def run_conv2d():
     for n, c, size, k, kernel, stride, padding, dilation, groups in (
         (2, 4, (8, 8), 8, (3, 3), (1, 1), (1, 1), (1, 1), 1),
         (1, 4, (9, 11), 12, (2, 3), (2, 3), (1, 2), (2, 1), 2),
+        (1, 6, (5, 4), 6, (2, 2), (1, 1), (1, 1), (1, 1), 1),
     ):
         geometry = (stride, padding, dilation, groups)
         x, w = normal(n, c, *size), normal(k, c // groups, *kernel)
@@ -142,6 +159,20 @@ def run_pool2d():
         rest = (*window[:3], False, False)
         assert_close(pool2d.avg_forward(x, *rest), pool2d_reference.avg_forward(x, *rest))
         assert_close(pool2d.avg_input_grad(dy, size, *rest), pool2d_reference.avg_input_grad(dy, size, *rest))
+
+
+def run_relu_pool():
+    geometry = ((1, 1), (0, 0), (1, 1), 1)
+    for size, pool_size in (((9, 8), (2, 3)), ((8, 8), (2, 2)), ((5, 7), (1, 1))):
+        x, w, b = normal(2, 3, *size), normal(8, 3, 1, 1), normal(8)
+        y, taps = relu_pool.forward(x, w, b, pool_size, *geometry)
+        expected, expected_taps = relu_pool_reference.forward(x, w, b, pool_size, *geometry)
+        assert_close(y, expected)
+        np.testing.assert_array_equal(taps, expected_taps)
+        arguments = (normal(*y.shape), taps, x, w, pool_size, True, *geometry)
+        wanted = relu_pool_reference.backward(*arguments)
+        for got, gradient in zip(relu_pool.backward(*arguments), wanted, strict=True):
+            assert_close(got, gradient)
 
 
 def run_softmax():
@@ -271,25 +302,33 @@ FAULTS = [
     Fault("async: groups not closed", run_async, "copy_async_commit();", "", after="const int ahead"),
     Fault("async: one slice too many", run_async, "if (ahead < slices)", "if (ahead <= slices)"),
     Fault("async: no last slice", run_async, "+ BLOCK_K - 1) / BLOCK_K", ") / BLOCK_K"),
-    Fault("async: slice into the wrong place", run_async, "b_slices[ahead % STAGES]", "b_slices[(ahead + 1) % STAGES]"),
-    Fault("async: copies garbage for zeros", run_async, "element != nullptr);", "true);"),
+    Fault("async: slice into the wrong place", run_async, "copy_b.issue(ahead % STAGES", "copy_b.issue(s % STAGES"),
+    Fault("async: copies garbage for zeros", run_async, "operand.inside(row, column));", "true);"),
     Fault("async: slices not whole vectors", run_async, "#define PAD VECTOR", "#define PAD 1"),
-    Fault("async: one row too many", run_async, "if (i >= rows || l >= k)", "if (i > rows || l >= k)"),
-    Fault("async: one number too many", run_async, "if (i >= rows || l >= k)", "if (i >= rows || l > k)"),
+    Fault("async: one row too many", run_async_across, "i < rows ? i : 0", "i <= rows ? i : 0"),
+    Fault("async: one number too many", run_async, "l < k};", "l <= k};"),
+    Fault("async: vectors of any address", run_async_across, "is_aligned(base) && stride", "stride"),
+    Fault("async: vectors of odd rows", run_async_across, "stride % VECTOR == 0 && rows % VECTOR == 0", "true"),
+    Fault("async: vectors over each other", run_async_across, "across * VECTOR : across", "across : across"),
+    Fault("async: vectors leave out rows", run_async_across, "= THREADS * WIDTH / B", "= 2 * THREADS * WIDTH / B"),
+    Fault("async: more vectors than a slice has", run_async_across, "L_STEP <= BLOCK_K || l < BLOCK_K", "true"),
+    Fault("async: a strip too high", run_many_tiles, "min((int)gridDim.x - first, ROWS_OF_TILES)", "ROWS_OF_TILES"),
     Fault("async: stores one row too many", run_async, "if (m >= m_end) continue;", "if (m > m_end) continue;"),
     Fault("async: stores one column too many", run_async, "if (n + j < n_end) to[j]", "if (n + j <= n_end) to[j]"),
     Fault("async: vector store in odd rows", run_async, "is_aligned(c) && row_stride % VECTOR == 0", "is_aligned(c)"),
-    Fault("async: wrong lane", run_async, "lane % LANES_N * VECTOR", "lane % LANES_M * VECTOR"),
+    Fault("async: wrong lane", run_async, "lane / 2 % LANES_N * VECTOR", "lane % LANES_N * VECTOR"),
     Fault("split: all splits write one result", run_split, "(size_t)split * batches + batch", "(size_t)batch"),
     Fault("split: sums one element too many", run_split, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("split: leaves out a split", run_split, "s < splits; s++", "s + 1 < splits; s++"),
     Fault("conv2d: vector store between groups", run_conv2d, "is_aligned(c) && row_stride", "row_stride"),
     Fault("conv2d: vector store over the end of a group", run_conv2d, "n + VECTOR <= n_end", "n < n_end"),
     Fault("conv2d: one pixel too many", run_conv2d, "pixel >= pixels", "pixel > pixels"),
-    Fault("conv2d: one pixel beside the image", run_conv2d, "x >= (unsigned)width", "x > (unsigned)width"),
-    Fault("conv2d: reads between strides", run_conv2d, "|| by_stride_x.remainder(x, j)", ""),
+    Fault("conv2d: one pixel beside the image", run_conv2d, "x < (unsigned)width", "x <= (unsigned)width"),
+    Fault("conv2d: reads between strides", run_conv2d, " && !by_stride_x.remainder(x, j)", ""),
     Fault("conv2d: forgets dilation", run_conv2d, "return {r * dilation_y,", "return {r,"),
     Fault("conv2d: wrong group of weights", run_conv2d, "w + (size_t)group * out_channels * taps.count", "w"),
+    Fault("conv2d: backwards to the right", run_conv2d, "-dilation_y, -dilation_x", "-dilation_y, dilation_x"),
+    Fault("conv2d: vectors over several taps", run_conv2d, " && patches.taps.channels % VECTOR == 0", ""),
     Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("depthwise: one number too many", run_depthwise, "if (e >= size) return;", "if (e > size) return;"),
     Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
@@ -327,6 +366,11 @@ FAULTS = [
     Fault("activations: no test of alignment", run_activations_unaligned, "&& is_aligned(x) && is_aligned(y)", ""),
     Fault("activations: the other branch", run_activations, "y <= 0 ? (scalar)0 : dy", "y < 0 ? dy : (scalar)0"),
     Fault("dropout: one number too many", run_dropout, "if (i < n) y[i]", "if (i <= n) y[i]"),
+    Fault("relu_pool: one thread too many", run_relu_pool, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("relu_pool: no ReLU", run_relu_pool, "best <= 0 ? (scalar)0 : best", "best"),
+    Fault("relu_pool: a tap where nothing passes", run_relu_pool, "(best <= 0 ? pool_height * pool_width : b", "(b"),
+    Fault("relu_pool: gradient beside the windows", run_relu_pool, "i < out_height && j < out_width", "i < out_height"),
+    Fault("relu_pool: the last of several", run_relu_pool, "value > best ||", "value >= 0 ||"),
     Fault("dropout: one thread too many", run_dropout, "if (e >= n) return;", "if (e > n) return;"),
     Fault("dropout: one round too few", run_dropout, "ROUNDS = 10", "ROUNDS = 9"),
     Fault("dropout: numbers in the order of memory", run_dropout, "image * channels + channel", "image * channels"),

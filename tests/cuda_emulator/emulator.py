@@ -221,6 +221,12 @@ class EmulatedRuntime:
         module.in_tables = self.in_tables
         return module
 
+    def device(self) -> int:
+        return 0
+
+    def device_of(self, array: np.ndarray) -> int:
+        return 0
+
     def address(self, array: np.ndarray) -> int:
         """Where the array lies; the checker lets the next launch use it, as if it were one of its arguments."""
         self.in_tables.append(array)

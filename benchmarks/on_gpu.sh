@@ -1,0 +1,44 @@
+#!/bin/sh
+# benchmarks/on_gpu.sh [FOLDER]: everything that needs a GPU, in one go and in less than nine minutes.
+#
+# Builds in a copy (build/gpu), so that nothing is installed, and needs no network where PYTHON has CuPy, PyTorch with
+# CUDA, Cython, pytest and hypothesis. Each part has its own limit of time and leaves its figures and its log in FOLDER
+# (benchmarks/results); a part that fails ends none of the others. The exit status is the number of those that failed.
+root=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "${1:-$root/benchmarks/results}"
+results=$(cd "${1:-$root/benchmarks/results}" && pwd)
+python=${PYTHON:-python3}
+failed=0
+
+part() { # name, seconds, command
+  name=$1 limit=$2
+  shift 2
+  start=$(date +%s)
+  timeout "$limit" "$@" >"$results/gpu-$name.log" 2>&1
+  status=$?
+  [ $status -eq 0 ] || failed=$((failed + 1))
+  tail -n 12 "$results/gpu-$name.log"
+  echo "== $name: status $status after $(($(date +%s) - start)) s"
+}
+
+work=$root/build/gpu
+mkdir -p "$work"
+for entry in minidl kernels tests benchmarks setup.py pyproject.toml README.md LICENSE; do
+  rm -rf "${work:?}/$entry"
+  cp -r "$root/$entry" "$work"
+done
+ln -s ../kernels "$work/minidl/kernels"
+cd "$work" || exit 99
+export PYTHONPATH="$work" MINIDL_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
+
+part packages 60 sh -c "$python -c 'import cupy' || $python -m pip install -q 'cupy-cuda13x[ctk]>=14'
+  $python -c 'import torch; print(torch.__version__, torch.cuda.get_device_name())'
+  $python -c 'import cupy; print(cupy.__version__); cupy.show_config()'"
+part build 120 "$python" setup.py --quiet build_ext --inplace
+part matmul 90 "$python" -m benchmarks.gpu matmul --rounds 10 --json "$results/gpu-matmul.json" \
+  --plot "$results/gpu-matmul.png"
+part conv2d 80 "$python" -m benchmarks.gpu conv2d --rounds 10 --json "$results/gpu-conv2d.json"
+part training 60 "$python" -m benchmarks.gpu --training M1 M2 --json "$results/gpu-training.json"
+"$python" -c 'import xdist' 2>/dev/null && workers="-n 4" # most of the time goes into compiling
+part tests 120 "$python" -m pytest -q -m gpu -p no:cacheprovider $workers --durations=5 tests
+exit $failed

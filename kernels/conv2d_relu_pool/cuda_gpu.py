@@ -1,0 +1,52 @@
+"""Convolution, ReLU and pooling in CUDA: the convolution's own kernels, and `cuda_gpu.cu` for the rest in one pass."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from .. import channel_sums, conv2d
+from ..arrays import channels_last
+from ..cuda import DTYPES, current_runtime, load, unavailable
+from . import pooled_size
+
+__all__ = ["DTYPES", "backward", "forward", "unavailable"]
+
+SOURCE = Path(__file__).with_suffix(".cu")
+BLOCK = 256
+MAX_ELEMENTS = 2**31 - BLOCK
+
+
+def forward(x, w, b, pool_size, stride, padding, dilation, groups):
+    runtime = current_runtime()
+    z = conv2d.forward(x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    size, out_size = z.shape[2:], pooled_size(z.shape[2:], pool_size)
+    shape = (z.shape[0], *out_size, z.shape[1])
+    y, taps = runtime.empty(shape, z.dtype), runtime.empty(shape, "uint8")
+    _launch("relu_pool_forward", y, (_nhwc(z), y, taps), (*size, *out_size, *pool_size))
+    return y.transpose(0, 3, 1, 2), taps.transpose(0, 3, 1, 2)
+
+
+def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups):
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    size = conv2d.output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    dz = current_runtime().empty((dy.shape[0], *size, dy.shape[1]), dy.dtype)
+    _launch("relu_pool_backward", dz, (_nhwc(dy), _nhwc(taps), dz), (*size, *dy.shape[2:], *pool_size))
+    dz = dz.transpose(0, 3, 1, 2)
+    dx = conv2d.input_grad(dz, w, x.shape[2:], **geometry) if needs_dx else None
+    return dx, conv2d.weight_grad(x, dz, w.shape[2:], **geometry), channel_sums.forward(dz)
+
+
+def _launch(name, result, arrays, geometry):
+    """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
+    kernel = load(SOURCE, result.dtype).get_function(name)
+    images, *rest = result.shape
+    at_once = max(1, MAX_ELEMENTS // max(1, math.prod(rest)))
+    for first in range(0, images, at_once):
+        part = [array[first : first + at_once] for array in arrays]
+        elements = result[first : first + at_once].size
+        kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
+
+
+def _nhwc(x):
+    return channels_last(x).transpose(0, 2, 3, 1)
