@@ -11,6 +11,7 @@ import minidl
 from minidl import data, models, optim, random, recipes, training
 from minidl import functional as F
 from minidl.recipes import adversarial, fashion_inpaint, mnist_gan
+from tests.test_recipe_systems import assert_resumes
 
 
 def two_patterns(root):
@@ -128,6 +129,9 @@ def test_a_gan_leaves_pictures_of_every_epoch_and_its_history(gan_run):
     folder, _ = gan_run
     history = json.loads((folder / "result.json").read_text())["history"]
     assert len(history["train_generator_loss"]) == len(history["train_discriminator_loss"]) == 6
+    # lr = 0.001 * (1 + cos(pi * epoch / 6)) / 2 at the end of an epoch
+    halves = [1 + np.cos(np.pi * epoch / 6) for epoch in range(1, 7)]
+    assert history["learning_rate"] == pytest.approx([0.0005 * half for half in halves], abs=1e-9)
     assert {path.name for path in folder.iterdir()} == {
         "checkpoint.safetensors", "result.json", "curves.png", "samples.png", "samples",
     }  # fmt: skip
@@ -154,15 +158,7 @@ def test_the_judge_draws_from_streams_of_its_own():
 
 @pytest.mark.parametrize("recipe", [GAN, INPAINT], ids=["gan", "inpaint"])
 def test_a_resumed_run_is_the_run(recipe, tmp_path):
-    whole = recipes.train(recipe, epochs=2, batch_size=128, output=tmp_path / "whole")
-    recipes.train(recipe, epochs=1, batch_size=128, output=tmp_path / "parts")
-    minidl.manual_seed(99)
-    resumed = recipes.train(recipe, epochs=2, output=tmp_path / "parts", resume=True)
-    expected, found = (training.load_checkpoint(tmp_path / run / recipes.CHECKPOINT) for run in ("whole", "parts"))
-    for name, tensor in expected.model.items():
-        assert tensor.data.tobytes() == found.model[name].data.tobytes(), name
-    assert found.random == expected.random
-    assert [whole[name] for name in whole["measures"]] == [resumed[name] for name in resumed["measures"]]
+    assert_resumes(recipe, tmp_path, epochs=2, batch_size=128)
 
 
 def damaged_digits(seed=None):
