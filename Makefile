@@ -14,7 +14,7 @@ help:
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
 	@echo "make bench   measure kernels and training steps beside their peers; figures in benchmarks/results (25 minutes)"
 	@echo "make bench-quick   the same with very short turns, into build/bench: whether all runs, not how fast"
-	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (8 minutes)"
+	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (9 minutes)"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"
 	@echo "make clean   remove what was built"
