@@ -8,8 +8,9 @@ from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.gemm_tile import LARGE, choose_splits, choose_tile
+from .reference import linear  # the composition: the product, the bias, ReLU
 
-__all__ = ["DTYPES", "STEPS", "TF32", "forward", "unavailable"]
+__all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 TF32_SOURCE = SOURCE.with_name("cuda_gpu_tf32.cu")

@@ -137,8 +137,11 @@ class AlignedRuntime(EmulatedRuntime):
 def test_memory_is_used_well():
     """Neighbouring lanes read neighbouring channels: whole sectors, and no bank conflicts on the way."""
     rng = np.random.default_rng(2)
-    x, w = rng.standard_normal((2, 32, 8, 8)).astype("float32"), rng.standard_normal((32, 32, 3, 3)).astype("float32")
-    with cuda.use_runtime(AlignedRuntime(profile=True)):
+    runtime = AlignedRuntime(profile=True)
+    x, w = runtime.empty((2, 8, 8, 32), "float32"), rng.standard_normal((32, 32, 3, 3)).astype("float32")
+    x[...] = rng.standard_normal(x.shape)
+    x = x.transpose(0, 3, 1, 2)  # channels last: read where it lies, which begins at a sector
+    with cuda.use_runtime(runtime):
         memory_profile()
         y = cuda_gpu.forward(x, w, None, (1, 1), (1, 1), (1, 1), 1)
         cuda_gpu.weight_grad(x, y, (3, 3), (1, 1), (1, 1), (1, 1), 1)
