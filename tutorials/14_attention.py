@@ -210,7 +210,7 @@ reader = PictureReader()
 history = training.fit(
     reader,
     (patches(x_train), y_train),
-    optimizer=optim.Adam(reader.parameters(), lr=0.002),
+    optimizer=optim.Adam(reader.parameters(), lr=0.001),
     epochs=epochs,
     validation_data=(patches(x_test), y_test),
     metrics=["accuracy"],
