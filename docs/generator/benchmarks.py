@@ -21,9 +21,9 @@ OTHER_NAMES = {
     "optimizer": "optimizers",
 }  # fmt: skip
 HEADINGS = {
-    "training": "Training steps", "kernels": "Kernels", "matmul-one-thread": "Matrix products on one thread",
-    "sizes": "As the data grow", "engine": "What recording costs", "busy": "On a busy machine",
-    "clustering": "Clustering, beside scikit-learn",
+    "training": "Training steps", "training-xeon": "Training steps, on another processor", "kernels": "Kernels",
+    "matmul-one-thread": "Matrix products on one thread", "sizes": "As the data grow", "engine": "What recording costs",
+    "busy": "On a busy machine", "clustering": "Clustering, beside scikit-learn",
 }  # fmt: skip
 
 
