@@ -145,7 +145,7 @@ RECIPE = CharacterModel(
     network_options={"hidden_size": 384, "dropout": 0.5},
     lr=0.005,
     batch_size=50,
-    epochs=16,
+    epochs=10,
     expected="loss 1.51 nats a character (one seed)",
     minutes=4,
 )
