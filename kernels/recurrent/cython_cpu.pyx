@@ -18,7 +18,7 @@ Backward is the same walk from the end:
     last          dw_ih, dw_hh and db from the chunks' sums, added up in order
 
 Why it is fast: one call a walk instead of several a step; weights stay in the cache from step to step, and a block's da
-until its products are done; x and h are never copied; no thread waits for another before the end.
+until its products are done; rows of x and h are read where they lie; no thread waits for another before the end.
 
 The chunks are cut by the shape alone, so the number of threads does not change a bit of the result.
 """
@@ -206,7 +206,7 @@ ctypedef struct panel:
 
 
 cdef int panels_of(const walk* w, panel* panels) noexcept nogil:
-    """All columns of an rnn and an lstm are sums of both products; of a gru, a_n comes from x alone, q_n from h alone."""
+    """Columns of an rnn and an lstm are sums of both products; of a gru, a_n comes from x alone, q_n from h alone."""
     cdef long hidden = w.hidden
     if w.kind != GRU:
         panels[0] = panel(False, 0, 0, w.kind * hidden, tiles.TILE_STORE)
@@ -328,7 +328,8 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
         dy = np.zeros((1, *y.shape[1:]), y.dtype)
     elif dy.strides[2] != dy.itemsize:
         dy = np.ascontiguousarray(dy)
-    x, h0, c0, w_ih, w_hh = view_of(_rows_of_numbers(x), &vx), view_of(h0, &vh), view_of(c0, &vc), view_of(w_ih, &vw), view_of(w_hh, &vu)
+    x, h0, c0 = view_of(_rows_of_numbers(x), &vx), view_of(h0, &vh), view_of(c0, &vc)
+    w_ih, w_hh = view_of(w_ih, &vw), view_of(w_hh, &vu)
     y, gates, dy, dh = view_of(y, &vy), view_of(gates, &vg), view_of(dy, &vd), view_of(dh, &v_dh)
     begin(&w, kind, relu, reverse, &vy)
     w.inputs = vx.shape[2]
@@ -439,7 +440,8 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
                     const real* dq) noexcept nogil:
     """Add the products of a block, whose last step in this walk was number s, to the sums of its chunk."""
     cdef long hidden = w.hidden, parts = w.kind * hidden, width = w.inputs + hidden
-    cdef long way = -1 if w.reverse else 1, t = w.steps - 1 - s if w.reverse else s  # from a step to the next; of step s
+    cdef long way = -1 if w.reverse else 1  # from the time of a step to that of the next
+    cdef long t = w.steps - 1 - s if w.reverse else s
     cdef long newest = t + way * (steps - 1)  # the block's first row is of this step
     cdef long from_y = steps - 1 if s == 0 else steps  # at step 0 the state before is h0
     cdef real* dw = <real*>w.dw_of_chunks + chunk * parts * width

@@ -21,7 +21,7 @@ class _InOrder(Module):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end; returns this one."""
-        for module in modules:
+        for module in list(modules):  # which may be this one
             self.append(module)
         return self
 
@@ -167,7 +167,7 @@ class ParameterList(Module):
 
     def extend(self, parameters: Iterable[Tensor]) -> ParameterList:
         """Add parameters at the end; returns this list."""
-        for parameter in parameters:
+        for parameter in list(parameters):  # which may be this one
             self.append(parameter)
         return self
 

@@ -315,3 +315,9 @@ def late_init():
 def test_wrong_calls(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_list_extended_by_itself():
+    modules, parameters = nn.ModuleList([nn.ReLU(), nn.Tanh()]), nn.ParameterList([minidl.ones(2)])
+    assert [type(module) for module in modules.extend(modules)] == [nn.ReLU, nn.Tanh] * 2
+    assert len(parameters.extend(parameters)) == 2
