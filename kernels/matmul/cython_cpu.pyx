@@ -7,18 +7,19 @@
 Loop order, from the outside:
 
     block         BLOCK_DEPTH steps of l
-      chunk       a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS: the unit of work of a thread; its part of a, 384 KB, stays
-                  in the L2 cache while all strips pass
+      chunk       a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS: the unit of work of a thread; its part of a, 384 KB,
+                  stays in the L2 cache while all strips pass
         strip     as many columns as the widest tile has: its part of b, 128 KB, stays close while all rows pass
           tile    6 x 64 numbers of y (AVX-512) in registers while l runs over the block    -> cpu/tile.h
 
 Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 10 loads, so the multipliers never wait;
 and y, the one matrix that is read and written again for every block, is asked for ahead of time.
 
-Packing. A tile wants b's strip in consecutive memory. Where b is row-major and small, or there are few rows to pay for
-the copy, it is read where it lies; otherwise all threads copy a block of b, strip by strip, before they multiply. a is
-copied to where its numbers lie close where they are pages apart. For a small y of a very long sum there is another
-way: deep.pxi.
+Packing. A tile wants b's strip in consecutive memory, and a's rows along l. With few rows to pay for a copy, a
+row-major b is read where it lies. Where b is small, or not many chunks need the same strip, each chunk copies its own,
+one strip at a time, into memory that no other core touches. Otherwise all threads pack a block of b together before
+they multiply. a is copied where its numbers lie pages apart, so that they lie along l. For a small y of a very long
+sum there is another way: deep.pxi.
 
 Every number of y is summed in the order of l, in blocks of fixed length, whatever the chunks are: the result does not
 depend on the number of threads.
@@ -43,8 +44,8 @@ cdef enum:
     BLOCK_COLUMNS = 512
     BLOCK_DEPTH = 512
     FAR = 4096  # bytes between two rows of a from which on they are copied: they would share few sets of the cache
-    DIRECT_ROWS = 64  # with so few rows, packing b costs more than it brings
-    DIRECT_BYTES = 2 << 20  # a row-major b up to this size stays in the L2 cache as it is
+    DIRECT_ROWS = 64  # with so few rows, copying b costs more than it brings
+    DIRECT_BYTES = 2 << 20  # a row-major b up to this size stays in the L2 cache: each chunk may copy from it
     SERIAL_WORK = 30000  # multiply-adds that are done before another thread has woken up
 
 ctypedef struct product:
@@ -59,7 +60,8 @@ ctypedef struct product:
     long y_row
     const void* bias  # (n,), or NULL
     bint relu
-    void* packed_b  # strips of a block of b, one after the other; NULL: b is read where it lies
+    void* packed_b  # strips of a block of b, one after the other, or NULL
+    bint copy_b  # each chunk copies its strips; with neither, b is read where it lies
     bint pack_a
     long depth  # of a block: k in equal parts of at most BLOCK_DEPTH
     long first, end  # the steps of l that are being summed
@@ -161,9 +163,7 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     cdef long strip = p.tiles.vectors * p.tiles.lanes
     cdef long blocks = max(1, rounded_up(p.k, BLOCK_DEPTH))
     cdef long strips = rounded_up(p.n, strip)
-    cdef bint direct = p.b_column == 1 and (
-        p.m <= DIRECT_ROWS or p.n % p.tiles.lanes == 0 and p.k * p.n * <long>sizeof(real) <= DIRECT_BYTES
-    )
+    cdef bint direct = p.b_column == 1 and (p.m <= DIRECT_ROWS or p.k * p.n * <long>sizeof(real) <= DIRECT_BYTES)
     if not direct and is_deep(p):
         multiply_deep(tag, p)
         return
@@ -173,9 +173,10 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
     p.packed_b = NULL
     cut_into_chunks(p, strip)
+    p.copy_b = p.chunk_rows > DIRECT_ROWS if direct else 2 * p.chunk_rows >= p.m
     cdef long chunks = rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns)
     p.first, p.end = 0, p.k
-    if direct:
+    if direct or p.copy_b:
         pool.run(chunks, multiply_chunk_of, p)
         return
     p.packed_b = pool.scratch(0, strips * strip * p.depth * sizeof(real) + 64)
@@ -196,17 +197,26 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
-    """Large chunks keep the caches warm; halve them until there are some for every thread."""
-    cdef long tallest = p.tiles.rows[p.tiles.vectors], wanted = 3 * pool.num_threads()
+    """Large chunks keep the caches warm; halve them until there are some for every thread.
+
+    Each chunk may have to copy its rows of a or its columns of b: where a is copied, rows are halved first, otherwise
+    columns.
+    """
+    cdef long tallest = p.tiles.rows[p.tiles.vectors], threads = pool.num_threads(), chunks
     cdef long parts = rounded_up(p.m, BLOCK_ROWS)
+    cdef bint rows_first
     p.chunk_rows, p.chunk_columns = equal_part(p.m, parts, tallest), BLOCK_COLUMNS
     if p.m * p.n * p.k <= SERIAL_WORK:
         p.chunk_rows, p.chunk_columns = p.m, p.n
         return
-    while wanted > 3 and rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns) < wanted:
-        if p.chunk_columns > strip and p.n > strip:
+    while threads > 1:
+        chunks = rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns)
+        if chunks >= (2 if p.pack_a else 3) * threads:
+            return
+        rows_first = p.pack_a and p.chunk_rows > DIRECT_ROWS
+        if p.chunk_columns > strip and p.n > strip and not rows_first:
             p.chunk_columns //= 2
-        elif p.chunk_rows > tallest:
+        elif p.chunk_rows > tallest and (p.pack_a or chunks < threads):
             parts *= 2
             p.chunk_rows = equal_part(p.m, parts, tallest)
         else:
@@ -243,22 +253,20 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
     cdef const real* a
     cdef const real* b
     cdef real* packed_a = NULL
+    cdef real* strip_b = NULL
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef tiles.tile_sum sum
     cdef tiles.tile_function tile
     sum.outer, sum.a_offsets, sum.a_inner, sum.b_outer = 1, &no_offset, p.a_column, 0
     if p.pack_a:
-        if p.a_row == 1:
-            a_row, sum.a_inner = 1, odd_lines(end_row - first_row, sizeof(real))
-            columns = sum.a_inner * p.depth
-        else:
-            a_row, sum.a_inner = odd_lines(p.depth, sizeof(real)), 1
-            columns = (end_row - first_row) * a_row
-        packed_a = <real*>pool.scratch(1, columns * sizeof(real))
-        if packed_a == NULL:
-            p.out_of_memory = True
-            return
+        a_row, sum.a_inner = odd_lines(p.depth, sizeof(real)), 1
+        packed_a = <real*>pool.scratch(1, (end_row - first_row) * a_row * sizeof(real))
+    if p.copy_b:
+        strip_b = <real*>pool.scratch(2, p.depth * strip * sizeof(real))
+    if p.pack_a and packed_a == NULL or p.copy_b and strip_b == NULL:
+        p.out_of_memory = True
+        return
     while True:
         sum.inner = min(p.depth, p.end - l)
         mode = tiles.TILE_ADD if l > 0 else tiles.TILE_STORE
@@ -266,20 +274,24 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
             mode |= tiles.TILE_RELU
         a = <const real*>p.a + first_row * p.a_row + l * p.a_column
         if p.pack_a:
-            pack_a(a, p, end_row - first_row, sum.inner, packed_a, a_row, sum.a_inner)
+            pack_a(a, p, end_row - first_row, sum.inner, packed_a, a_row)
             a = packed_a
         j = first_column
         while j < end_column:
             columns = min(strip, end_column - j)
             vectors = <int>rounded_up(columns, lanes)
+            sum.b_inner, tile = vectors * lanes, p.tiles.tile[vectors]
             if p.packed_b != NULL:
-                sum.b_inner = vectors * lanes
                 b = <const real*>p.packed_b + j * p.depth
-                tile = p.tiles.tile[vectors]
             else:
-                sum.b_inner = p.b_row
-                b = <const real*>p.b + l * p.b_row + j
-                tile = p.tiles.tile[vectors] if columns % lanes == 0 else p.tiles.tile_exact[vectors]
+                b = <const real*>p.b + l * p.b_row + j * p.b_column
+                if p.copy_b:
+                    pack_strip(b, p, sum.inner, columns, strip_b, sum.b_inner)
+                    b = strip_b
+                else:
+                    sum.b_inner = p.b_row
+                    if columns % lanes != 0:
+                        tile = p.tiles.tile_exact[vectors]
             bias = <const real*>p.bias + j if p.bias != NULL and l == 0 else NULL
             i = first_row
             while i < end_row:
@@ -301,12 +313,11 @@ cdef inline long odd_lines(long n, size_t itemsize) noexcept nogil:
     return (rounded_up(n, line) | 1) * line
 
 
-cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed, long row, long column) noexcept nogil:
+cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed, long row) noexcept nogil:
     """packed[i, l] = a[i, l]: the rows of a chunk, for one block."""
     cdef long i, l
     if p.a_row == 1:
-        for l in range(depth):
-            memcpy(packed + l * column, a + l * p.a_column, rows * sizeof(real))
+        p.tiles.transpose(depth, rows, a, p.a_column, packed, row)
     elif p.a_column == 1:
         for i in range(rows):
             memcpy(packed + i * row, a + i * p.a_row, depth * sizeof(real))
@@ -325,28 +336,30 @@ cdef void pack_b_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip) noexcept nogil:
-    """packed[strip][l][j] = b[first + l, strip*width + j], with zeros behind the last column, for one block."""
-    cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes
-    cdef long s, j, l, columns, step, depth = p.end - p.first
-    cdef const real* b
-    cdef real* packed
+    """Some strips of a block of b."""
+    cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, s, j, columns
     for s in range(first_strip, end_strip):
-        columns = min(width, p.n - s * width)
-        step = rounded_up(columns, lanes) * lanes  # the last strip may be narrower
-        packed = <real*>p.packed_b + s * width * p.depth
-        b = <const real*>p.b + p.first * p.b_row + s * width * p.b_column
+        j = s * width
+        columns = min(width, p.n - j)
+        pack_strip(<const real*>p.b + p.first * p.b_row + j * p.b_column, p, p.end - p.first, columns,
+                   <real*>p.packed_b + j * p.depth, rounded_up(columns, lanes) * lanes)  # the last one may be narrower
+
+
+cdef void pack_strip(const real* b, const product* p, long depth, long columns, real* packed, long step) noexcept nogil:
+    """packed[l][j] = b[l, j], with zeros behind the last column."""
+    cdef long j, l
+    for l in range(depth):
+        for j in range(columns, step):
+            packed[l * step + j] = 0
+    if p.b_column == 1:
         for l in range(depth):
-            for j in range(columns, step):
-                packed[l * step + j] = 0
-        if p.b_column == 1:
-            for l in range(depth):
-                memcpy(packed + l * step, b + l * p.b_row, columns * sizeof(real))
-        elif p.b_row == 1:
-            p.tiles.transpose(columns, depth, b, p.b_column, packed, step)
-        else:
-            for l in range(depth):
-                for j in range(columns):
-                    packed[l * step + j] = b[l * p.b_row + j * p.b_column]
+            memcpy(packed + l * step, b + l * p.b_row, columns * sizeof(real))
+    elif p.b_row == 1:
+        p.tiles.transpose(columns, depth, b, p.b_column, packed, step)
+    else:
+        for l in range(depth):
+            for j in range(columns):
+                packed[l * step + j] = b[l * p.b_row + j * p.b_column]
 
 
 include "deep.pxi"
