@@ -14,8 +14,8 @@ constexpr int ROWS_A_BLOCK = WARPS_A_BLOCK / WARPS_A_ROW;
 constexpr int ROW_THREADS = WARPS_A_ROW * WARP;
 
 // Combines one value a thread over all threads of the row; `shared` has room for one value a warp of the block.
-template <class Combine>
-__device__ __forceinline__ scalar over_row(scalar value, scalar* shared, Combine combine) {
+template <class T, class Combine>
+__device__ __forceinline__ T over_row(T value, T* shared, Combine combine) {
 #pragma unroll
   for (int bit = WARP / 2; bit > 0; bit /= 2) value = combine(value, __shfl_xor_sync(ALL_LANES, value, bit));
   if (WARPS_A_ROW == 1) return value;
@@ -31,5 +31,8 @@ struct Maximum {
   __device__ scalar operator()(scalar a, scalar b) const { return a < b || b != b ? b : a; }  // NaN stays visible
 };
 struct Sum {
-  __device__ scalar operator()(scalar a, scalar b) const { return a + b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
 };

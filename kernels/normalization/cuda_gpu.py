@@ -1,14 +1,16 @@
-"""Normalization in CUDA: the host side of `cuda_gpu.cu`."""
+"""Normalization in CUDA: the host side of `cuda_gpu.cu` (channels) and of `cuda_gpu_rows.cu`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.rows import grid_of_rows, warps_a_row
 
-__all__ = ["DTYPES", "channel_backward", "channel_forward", "unavailable"]
+__all__ = ["DTYPES", "channel_backward", "channel_forward", "row_backward", "row_forward", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
+ROWS_SOURCE = SOURCE.with_name("cuda_gpu_rows.cu")
 ROWS_OF_THREADS, LANES, BLOCK = 8, 32, 256
 BLOCKS_A_MULTIPROCESSOR = 4
 LEAST_PER_PART = 128  # rows that are worth a block
@@ -61,6 +63,41 @@ def channel_backward(dy, x, m, v, w, eps):
             (dy, x, m, statistics, w, dx, x.size, channels),
         )  # fmt: skip
     return xp.moveaxis(dx, -1, 1), dw, db
+
+
+def row_forward(x, w, b, eps):
+    runtime = current_runtime()
+    rows, columns = x.shape
+    y, (m, v) = runtime.empty(x.shape, x.dtype), (runtime.empty(rows, x.dtype) for _ in range(2))
+    if columns == 0:  # the mean of nothing
+        m[...] = v[...] = float("nan")
+    elif rows:
+        x, w, b = (_contiguous(array, runtime.xp) for array in (x, w, b))
+        kernel = _load_rows(x).get_function("row_forward")
+        kernel(*grid_of_rows(rows, columns), (x, w, b, y, m, v, rows, columns, eps))
+    return y, m, v
+
+
+def row_backward(dy, x, m, v, w, eps):
+    runtime = current_runtime()
+    rows, columns = x.shape
+    dx, (dw, db) = runtime.empty(x.shape, x.dtype), (runtime.xp.zeros(columns, x.dtype) for _ in range(2))
+    if x.size:
+        dy, x, m, v, w = (_contiguous(array, runtime.xp) for array in (dy, x, m, v, w))
+        module = _load_rows(x)
+        module.get_function("row_input_grad")(*grid_of_rows(rows, columns), (dy, x, m, v, w, dx, rows, columns, eps))
+        parts, per_part, grid = _parts(rows, columns, runtime)
+        module.get_function("column_gradients")(
+            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, v, parts, rows, columns, per_part, eps)
+        )
+        module.get_function("join_column_gradients")(
+            (-(-columns // BLOCK),), (BLOCK,), (parts, dw, db, columns, parts.shape[1])
+        )  # fmt: skip
+    return dx, dw, db
+
+
+def _load_rows(x):
+    return load(ROWS_SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(x.shape[1]))
 
 
 def _parts(rows, channels, runtime):

@@ -52,6 +52,8 @@ VARIANTS = [
     Variant("softmax/cuda_gpu.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
     Variant("cross_entropy/cuda_gpu.cu", {"scalar": "float", "WARPS_A_ROW": 8}),
     Variant("cross_entropy/cuda_gpu.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
+    Variant("normalization/cuda_gpu_rows.cu", {"scalar": "float", "WARPS_A_ROW": 8}),
+    Variant("normalization/cuda_gpu_rows.cu", {"scalar": "double", "WARPS_A_ROW": 1}),
     *(
         Variant(f"{kernel}/cuda_gpu.cu", {"scalar": scalar})
         for kernel in ("activations", "dropout", "memory_order", "normalization", "optimizers", "recurrent")

@@ -1,4 +1,4 @@
-"""Batch normalization and cross-entropy against their references."""
+"""Normalization and cross-entropy against their references."""
 
 from __future__ import annotations
 
@@ -46,6 +46,30 @@ def test_the_variance_of_numbers_far_from_zero(runtime, to_device, to_host):
     x = np.where(np.arange(1000) % 2, 10000, 10001).astype("float32").reshape(500, 1, 2)
     _, m, v = normalization.channel_forward(to_device(x), None, None, 0.0)
     assert to_host(m)[0] == np.float32(10000.5) and to_host(v)[0] == 0.25
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 10), (9, 33), (3, 1025), (2, 2048), (700, 3), (0, 4), (3, 0)])
+@pytest.mark.filterwarnings("ignore:Mean of empty", "ignore:invalid value")  # of the reference
+def test_normalization_of_rows(runtime, to_device, to_host, shape, dtype):
+    set_multiprocessors(runtime, 132 if shape[0] == 700 else 1)
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    far = 100 if dtype == "float32" else 1
+    x = (x + rng.standard_normal((shape[0], 1)) * far).astype(dtype)
+    w, b = (rng.standard_normal(shape[1]).astype(dtype) for _ in range(2))
+    for scale, shift in ((w, b), (None, None), (w, None)):
+        move = [None if array is None else to_device(array) for array in (scale, shift)]
+        expected = reference.row_forward(x, scale, shift, 1e-5)
+        got = normalization.row_forward(to_device(x), *move, 1e-5)
+        saved = (dy, x, *expected[1:])
+        wanted = reference.row_backward(*saved, scale, 1e-5)
+        ours = normalization.row_backward(*map(to_device, saved), move[0], 1e-5)
+        if shape[1] == 0:
+            assert np.isnan(to_host(got[1])).all() and np.isnan(to_host(got[2])).all()
+            got, expected = got[:1], expected[:1]
+        for a, c in zip((*got, *ours), (*expected, *wanted), strict=True):
+            assert_close(to_host(a), c, scale=np.maximum(1, np.abs(c).max(initial=0)))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

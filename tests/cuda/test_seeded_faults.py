@@ -228,6 +228,17 @@ def run_normalization():
             assert_close(got, gradient)
 
 
+def run_normalization_of_rows():
+    for shape in ((300, 33), (9, 1030)):
+        x, dy, w, b = normal(*shape) + 100, normal(*shape), normal(shape[1]), normal(shape[1] + 1)[1:]
+        expected = normalization_reference.row_forward(x, w, b, 1e-5)
+        wanted = normalization_reference.row_backward(dy, x, *expected[1:], w, 1e-5)
+        got = normalization.row_forward(x, w, b, 1e-5)
+        gradients = normalization.row_backward(dy, x, *expected[1:], w, 1e-5)
+        for ours, theirs in zip((*got, *gradients), (*expected, *wanted), strict=True):
+            assert_close(ours, theirs)
+
+
 def run_optimizers():
     shapes = [(700,), (3,), (256,), (5000,)]
     for step, states, rest in (
@@ -383,6 +394,12 @@ FAULTS = [
     Fault("normalization: a last stretch too long", run_normalization, "min(rows_per_part, ", "max(rows_per_part, "),
     Fault("normalization: one number too many", run_normalization, "if (e >= size) return;", "if (e > size) return;"),
     Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
+    Fault("rows: no barrier", run_normalization_of_rows, BARRIER, "", after="= sum;"),
+    Fault("rows: one array for both results", run_normalization_of_rows, "(square, squares,", "(square, sums,"),
+    Fault("rows: one number too many", run_normalization_of_rows, "k < columns; k", "k <= columns; k"),
+    Fault("rows: forgets the scale", run_normalization_of_rows, "(w ? w[k] : (scalar)1), z", "(scalar)1, z"),
+    Fault("rows: one row too many", run_normalization_of_rows, "row < end; row += ROWS", "row <= end; row += ROWS"),
+    Fault("rows: the mean of another row", run_normalization_of_rows, "x[e] - m[row]", "x[e] - m[first]"),
     Fault("optimizers: one number too many", run_optimizers, "e < row.size;", "e <= row.size;"),
     Fault("optimizers: steps of a block", run_optimizers, "(long long)gridDim.x * BLOCK)", "BLOCK)"),
     Fault("optimizers: the first array only", run_optimizers, "table)[blockIdx.y]", "table)[0]"),

@@ -1,0 +1,109 @@
+// Normalization of rows, x and y (rows, columns), where w and b belong to the columns:
+//
+//     m[i] = mean of x[i]        v[i] = mean of (x[i] - m[i])^2        r[i] = 1 / sqrt(v[i] + eps)
+//     y[i, k]  = (x[i, k] - m[i]) * r[i] * w[k] + b[k]
+//
+//     dx[i, k] = r[i] * (g[i, k] - mean of g[i] - z[i, k] * mean of (g[i] * z[i]))        z = (x - m) * r,  g = dy * w
+//     db[k]    = sum over i of dy[i, k]        dw[k] = sum over i of dy[i, k] * z[i, k]
+//
+// Thread mapping. y and dx: WARPS_A_ROW warps share a row, as in softmax (rows.cuh), neighbouring lanes on neighbouring
+// columns. A row is read two or three times, but from memory only once: the next times it is in the cache, so the mean
+// comes first and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32
+// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds up the stretches, always in the same order.
+// All sums are in double precision.
+#include "rows.cuh"
+
+constexpr int BLOCK = 256;
+
+extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
+row_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, scalar* m, scalar* v, int rows, int columns,
+            double eps) {
+  __shared__ double sums[WARPS_A_BLOCK];
+  __shared__ double squares[WARPS_A_BLOCK];
+  const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
+  if (row >= rows) return;  // a whole warp at once, and never one of a row that has several
+  x += (size_t)row * columns;
+  y += (size_t)row * columns;
+  double sum = 0, square = 0;
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) sum += x[k];
+  const double mean = over_row(sum, sums, Sum()) / columns;
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) square += (x[k] - mean) * (x[k] - mean);
+  const double variance = over_row(square, squares, Sum()) / columns, r = 1 / sqrt(variance + eps);
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {
+    const scalar z = (scalar)((x[k] - mean) * r);
+    y[k] = z * (w ? w[k] : (scalar)1) + (b ? b[k] : (scalar)0);
+  }
+  if (threadIdx.x > 0) return;
+  m[row] = (scalar)mean;
+  v[row] = (scalar)variance;
+}
+
+extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
+row_input_grad(const scalar* dy, const scalar* x, const scalar* m, const scalar* v, const scalar* w, scalar* dx,
+               int rows, int columns, double eps) {
+  __shared__ double sums[WARPS_A_BLOCK];
+  __shared__ double products[WARPS_A_BLOCK];
+  const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
+  if (row >= rows) return;
+  dy += (size_t)row * columns;
+  x += (size_t)row * columns;
+  dx += (size_t)row * columns;
+  const double mean = m[row], r = 1 / sqrt(v[row] + eps);
+  double sum = 0, product = 0;
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {
+    const double g = (double)dy[k] * (w ? w[k] : (scalar)1);
+    sum += g;
+    product += g * (x[k] - mean) * r;
+  }
+  const double mean_of_g = over_row(sum, sums, Sum()) / columns;
+  const double mean_of_gz = over_row(product, products, Sum()) / columns;
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {
+    const double g = (double)dy[k] * (w ? w[k] : (scalar)1), z = (x[k] - mean) * r;
+    dx[k] = (scalar)(r * (g - mean_of_g - z * mean_of_gz));
+  }
+}
+
+constexpr int ROWS = 8;  // of threads in a block of the sums
+
+// parts (2, stretches, columns): the sums of dy * z and of dy
+extern "C" __global__ void __launch_bounds__(WARP * ROWS)
+column_gradients(const scalar* dy, const scalar* x, const scalar* m, const scalar* v, double* parts, int rows,
+                 int columns, int rows_per_part, double eps) {
+  __shared__ double products[ROWS][WARP];
+  __shared__ double sums[ROWS][WARP];
+  const int column = blockIdx.x * WARP + threadIdx.x;
+  const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
+  double product = 0, sum = 0;
+  if (column < columns)
+    for (int row = first + threadIdx.y; row < end; row += ROWS) {
+      const size_t e = (size_t)row * columns + column;
+      product += dy[e] * ((double)x[e] - m[row]) / sqrt(v[row] + eps);
+      sum += dy[e];
+    }
+  products[threadIdx.y][threadIdx.x] = product;
+  sums[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y > 0 || column >= columns) return;
+  for (int i = 1; i < ROWS; i++) {
+    product += products[i][threadIdx.x];
+    sum += sums[i][threadIdx.x];
+  }
+  const size_t part = (size_t)blockIdx.y * columns + column, parts_size = (size_t)gridDim.y * columns;
+  parts[part] = product;
+  parts[parts_size + part] = sum;
+}
+
+// One thread a column: dw and db.
+extern "C" __global__ void __launch_bounds__(BLOCK)
+join_column_gradients(const double* parts, scalar* dw, scalar* db, int columns, int part_count) {
+  const int column = blockIdx.x * BLOCK + threadIdx.x;
+  if (column >= columns) return;
+  double product = 0, sum = 0;
+  for (int i = 0; i < part_count; i++) {
+    const size_t part = (size_t)i * columns + column;
+    product += parts[part];
+    sum += parts[(size_t)part_count * columns + part];
+  }
+  dw[column] = (scalar)product;
+  db[column] = (scalar)sum;
+}
