@@ -20,9 +20,14 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
     """The output of a Tensor operation with NumPy's promotion undone: float64 and float16 come from their like alone.
 
     Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32. And one
-    number without axes promotes no array of floats.
+    number without axes promotes no array of its kind: int32 with an int64 of no axes stays int32.
     """
     dtype = output.dtype
+    if dtype.kind in "iu":
+        integers = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind in "iu"]
+        dtypes = {x.dtype for x in integers if x.ndim}
+        if dtypes and len(dtypes) < len(integers) and dtype == np.result_type(*[x.dtype for x in integers]):
+            return output.astype(np.result_type(*dtypes), copy=False)
     if dtype not in OTHER_FLOATS:
         return output
     for x in arrays:

@@ -83,6 +83,9 @@ def test_operators_promote_as_pytorch_does():
     assert (x * 2).dtype == (x / 3).dtype == (2**x).dtype == (x + True).dtype == np.float32
     assert (i * 2).dtype == np.int64 and (i * 0.5).dtype == (i / 2).dtype == (i**0.5).dtype == np.float32
     assert (x * tensor(np.ones(1))).dtype == np.float64
+    short, long = tensor(np.ones(1, np.int32)), tensor(np.int64(2))
+    assert (short * long).dtype == (long - short).dtype == np.int32 and (i * tensor(np.int32(2))).dtype == np.int64
+    assert (short * i).dtype == short.sum().dtype == np.int64  # both have axes; a sum has room for more
     assert (tensor([True]) + tensor([True])).dtype == np.bool_ and tensor([True, True]).sum().item() == 2
 
 
