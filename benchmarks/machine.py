@@ -40,14 +40,14 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str:
-    """The commit, with a + where files differ from it."""
+    """The commit, with a + where files differ from it, but for results that were read on it."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
         return git("rev-parse", "--short", "HEAD") + (
-            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+            "+" if git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results") else ""
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
