@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,6 +43,23 @@ def test_larger_than_one_block(backend, dtype, transposed, shape):
     m, k, n = shape
     a, b = arrays_of((m, k), dtype, 1), arrays_of((k, n), dtype, 2)
     check(backend, np.asfortranarray(a) if "a" in transposed else a, np.asfortranarray(b) if "b" in transposed else b)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("m", [3, 100])
+def test_a_sum_of_nothing_in_a_new_thread(backend, m):
+    """Its scratch memory has never been used: it must not count as missing where none is needed."""
+    results = []
+
+    def multiply():
+        with kernels.use_backend(backend, strict=True):
+            for b in (np.ones((0, 50)), np.ones((50, 0)).T):
+                results.append(kernels.matmul.forward(np.ones((m, 0)), b))
+
+    thread = threading.Thread(target=multiply)
+    thread.start()
+    thread.join()
+    assert len(results) == 2 and all(y.shape == (m, 50) and not y.any() for y in results)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
