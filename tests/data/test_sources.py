@@ -97,7 +97,8 @@ def test_lookup_order(no_data_elsewhere, tmp_path, monkeypatch):
     assert len(mnist(folders["given"])[0]) == 3
     assert len(mnist(folders["given"] / "mnist")[0]) == 3  # the folder itself
     assert len(mnist()[0]) == 6
-    assert len(mnist(tmp_path)[0]) == 6  # not in the given folder
+    with pytest.raises(FileNotFoundError, match="MNIST was not found"):
+        mnist(tmp_path)  # where a folder is given, no other is taken in its place
     monkeypatch.delenv("MINIDL_DATA")
     assert len(mnist()[0]) == 9
 
@@ -114,14 +115,19 @@ def test_not_found_lists_every_place_and_what_to_type(no_data_elsewhere, tmp_pat
     write_idx_set(given / "mnist")
     (given / "mnist" / f"{LABELS}.gz").unlink()
     monkeypatch.setenv("MINIDL_DATA", str(environment))
-    with pytest.raises(FileNotFoundError) as caught:
-        mnist(given)
-    message = str(caught.value)
-    assert f"{given / 'mnist'}: lacks {LABELS}" in message
-    for place in (given, environment / "mnist", environment, no_data_elsewhere / "mnist"):
-        assert f"  {place}: " in message
-    for advice in ("--data DIR", "MINIDL_DATA", "download=True"):
-        assert advice in message
+    places = {
+        given: (given / "mnist", given),
+        None: (environment / "mnist", environment, no_data_elsewhere / "mnist"),
+    }
+    for root, searched in places.items():
+        with pytest.raises(FileNotFoundError) as caught:
+            mnist(root)
+        message = str(caught.value)
+        assert all((f"  {place}: " in message) == (place in searched) for looked in places.values() for place in looked)
+        assert ("lacks " + LABELS in message) == (root is not None)
+        call = "data.mnist(download=True)" if root is None else f"data.mnist('{given}', download=True)"
+        for advice in ("--data DIR", "MINIDL_DATA", call):
+            assert advice in message
 
 
 def test_a_given_folder_that_is_not_there(tmp_path):
