@@ -43,6 +43,14 @@ def ask(classifier):
     thread.join(5)
 
 
+def test_a_port_that_cannot_be_used_is_named(classifier):
+    with make_server(classifier) as server:
+        with pytest.raises(ValueError, match=f"port {server.server_port} cannot be used: .*in use; 0 takes a free one"):
+            make_server(classifier, server.server_port)
+    with pytest.raises(ValueError, match="port 99999 cannot be used: .*0-65535"):
+        make_server(classifier, 99999)
+
+
 def question(pixels):
     """A picture (H, W) in 0..1 as the page asks about it."""
     stream = io.BytesIO()
