@@ -6,6 +6,7 @@ test. Files that cannot be read are left out, with a warning that names them.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,12 @@ def load(root: Path | None) -> tuple[data.Dataset, data.Dataset]:
     """The training and the test pictures of a folder, as Pillow images."""
     if root is None:
         raise ValueError("photo-cnn needs a folder of pictures, with a subfolder for each class: --data FOLDER")
-    return data.image_folder(root, on_error="skip")
+    train, test = data.image_folder(root, on_error="skip")
+    if len(train.classes) < 2:
+        raise ValueError(
+            f"{root} has pictures of one class alone, {train.classes[0]!r}; expected subfolders of two or more"
+        )
+    return train, test
 
 
 def labels_of(pictures: data.Dataset) -> np.ndarray:
@@ -70,6 +76,18 @@ class PhotoClassifier(ImageClassifier):
     def info(self, test_data: data.Dataset) -> dict[str, Any]:
         shape = {"shape": [3, SIZE, SIZE], "mean": self.mean, "std": self.std, "bright_on_dark": self.bright_on_dark}
         return {"classes": list(test_data.classes), "input": shape}
+
+    def trained_with(self, info: dict[str, Any]) -> PhotoClassifier:
+        def load_same_classes(root: Path | None) -> tuple[data.Dataset, data.Dataset]:
+            train, test = self.load(root)
+            if list(train.classes) != info["classes"]:
+                raise ValueError(
+                    f"{root} has the classes {', '.join(train.classes)}; the network was trained on "
+                    f"{', '.join(info['classes'])}"
+                )
+            return train, test
+
+        return dataclasses.replace(self, load=load_same_classes)
 
     def figures(self, model: nn.Module, test_data: data.Dataset, history: dict[str, list]) -> dict[str, Any]:
         logits = training.predict(model, test_data).numpy()
