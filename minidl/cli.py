@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -42,6 +43,7 @@ def message_of(error: Exception) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     warnings.showwarning = lambda message, *_, **__: print(f"minidl: warning: {message}", file=sys.stderr)
     try:
@@ -52,8 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USER_ERRORS as error:
         fail(message_of(error))
     except KeyboardInterrupt:
-        print("minidl: interrupted; `minidl train --resume` goes on from the last checkpoint", file=sys.stderr)
+        print(f"minidl: interrupted{how_to_go_on(options, arguments)}", file=sys.stderr)
         return 130
+
+
+def how_to_go_on(options: argparse.Namespace, arguments: Sequence[str]) -> str:
+    """What to type after a training that was interrupted; nothing for other commands."""
+    if options.run is not train:
+        return ""
+    from minidl import recipes
+
+    checkpoint = (options.output or Path("runs", options.recipe or recipes.DEFAULT)) / recipes.CHECKPOINT
+    if not checkpoint.exists():
+        return "; no epoch was done, so nothing is kept"
+    command = shlex.join(["minidl", *(word for word in arguments if word != "--resume"), "--resume"])
+    return f"; to go on from {checkpoint}: {command}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -153,7 +168,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from minidl import recipes
 
     model, saved = recipes.load_trained(options.checkpoint)
-    recipe = recipes.find(saved.info["recipe"])
+    recipe = recipes.find(saved.info["recipe"]).trained_with(saved.info)
     print(f"{recipe.name}, {saved.epochs} epochs of training on {recipe.dataset}")
     measured = recipe.evaluate(model, options.data)
     print_measures(measured)

@@ -175,7 +175,7 @@ def nothing_here(tmp_path, monkeypatch):
         ("train --set hidden_size", "NAME=VALUE"),
         ("train --output file/run", "output folder file/run cannot be written: Not a directory"),
         ("train --output file", "output folder file cannot be written"),
-        ("train --resume", "runs/digits-cnn/checkpoint.safetensors does not exist"),
+        ("train --resume", "runs/digits-cnn/checkpoint.safetensors does not exist, .*: start a new one"),
         ("train mnist-cnn", "MNIST was not found. Looked in"),
         ("train mnist-cnn --data nowhere", "the data folder nowhere does not exist"),
         ("train mnist-cnn --data file", "the data folder file is a file, expected a folder"),
@@ -215,9 +215,13 @@ def test_a_truncated_data_file_is_named(nothing_here, capsys):
 
 
 def test_a_diverged_training_is_an_error_and_keeps_the_last_good_checkpoint(nothing_here, capsys):
+    assert run(capsys, "train", "--epochs", "1", "--output", "run")[0] == 0
+    checkpoint = nothing_here / "run" / "checkpoint.safetensors"
+    before = checkpoint.read_bytes()
     with np.errstate(all="ignore"):
         status, _, err = run(capsys, "train", "--lr", "1e30", "--epochs", "3", "--output", "run")
     assert status == 2 and "smaller learning rate" in err.splitlines()[-1]
+    assert checkpoint.read_bytes() == before
 
 
 def test_an_unbuilt_tree_says_what_to_type(capsys, monkeypatch):
@@ -244,9 +248,23 @@ def test_ctrl_c_ends_cleanly_with_the_last_checkpoint(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in err and err.splitlines()[-1].startswith("minidl: interrupted")
+    command = f"minidl train --epochs 500 --output {tmp_path} --resume"
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == f"minidl: interrupted; to go on from {path}: {command}"
     assert training.load_checkpoint(path).epochs >= 1
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+@pytest.mark.parametrize("command", ["train --output run", "gradcheck tanh"])
+def test_ctrl_c_promises_nothing_that_is_not_there(nothing_here, capsys, monkeypatch, command):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "train", interrupted)
+    monkeypatch.setattr(checks, "check_gradients", interrupted)
+    status, _, err = run(capsys, *command.split())
+    assert status == 130 and "--resume" not in err
+    assert err.startswith("minidl: interrupted") and len(err.splitlines()) == 1
 
 
 def test_help_is_quick_and_needs_no_plots_or_progress_bars():
