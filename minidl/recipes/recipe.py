@@ -25,7 +25,7 @@ class Recipe(ABC):
     lr: float
     batch_size: int
     epochs: int
-    expected: str  # the measure of its run that is to be expected, over several seeds
+    expected: str  # what it reaches: the range over seeds 0 to 2, or the seed
     minutes: float  # of training on two cores
     network_options: dict[str, Any] = field(default_factory=dict)
 
