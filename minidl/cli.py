@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    command(info, "show the version, the machine, and which kernels serve on it")
+    command(info, "show the version, the machine, and which kernels work on it")
 
     made = command(train, "train a recipe; its checkpoint and pictures go to a folder")
     made.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list; digits-cnn unless given")
@@ -91,13 +91,19 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--epochs", type=int, metavar="N", help="times through the data")
     made.add_argument("--batch-size", type=int, metavar="N", help="samples for each step of the optimizer")
     made.add_argument("--lr", type=float, metavar="X", help="learning rate")
-    made.add_argument("--seed", type=int, metavar="N", help="of all random numbers; 0 unless given")
+    made.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers; 0 unless given")
     made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    made.add_argument("--backend", metavar="NAME", help="code of the kernels: auto, reference, cython, numba, cuda")
+    made.add_argument("--backend", metavar="NAME", help="kernels to use: auto, reference, cython, numba, cuda")
     made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
     made.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights; the last layer is new")
     made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the network: hidden_size=32")
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the network, such as hidden_size=32",
+    )
 
     made = command(evaluate, "test a checkpoint on the test set of its recipe")
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
@@ -105,16 +111,17 @@ def parser() -> argparse.ArgumentParser:
 
     made = command(predict, "classify pictures (PNG, JPEG)")
     made.description += (
-        ". A picture is made what the network saw in training: grey where it takes grey, light on dark for digits and "
-        "clothes (a picture with a light border is inverted), square (padded, but photographs are cut), resized."
+        ". A picture is first made like those that the network was trained on: grey if it takes grey, light on dark "
+        "for digits and clothes (a picture with a light border is inverted), square (padded; photographs are cut), "
+        "and resized."
     )
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
 
     made = command(play, "draw in a browser, and watch the layers of a trained classifier")
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    made.add_argument("--port", type=int, default=0, metavar="N", help="of this machine alone; a free one unless given")
-    made.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    made.add_argument("--port", type=int, default=0, metavar="N", help="port on this machine; a free one unless given")
+    made.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
 
     made = command(gradcheck, "check gradients of the operations, first and second order, against measured slopes")
     made.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
@@ -149,19 +156,20 @@ def train(options: argparse.Namespace) -> Any:
         )  # fmt: skip
     print_measures({name: result[name] for name in result["measures"]})
     speed = f"{result['images_per_second']:,.0f} samples/s"
-    print(f"{'training':<24} {result['seconds']:.1f} s for {result['epochs']} epochs, {speed}")
+    print(f"{'training':<24} {result['seconds']:.1f} s for {epochs_text(result['epochs'])}, {speed}")
     print(f"{'checkpoint':<24} {result['checkpoint']}")
     print(f"{'pictures':<24} {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
     return result
 
 
 def warn_if_missing(backend: str) -> None:
-    """Say so where no kernel can be computed by the backend that was asked for, so that others serve."""
+    """Say so where no kernel can be computed by the backend that was asked for, so that others are used."""
     from minidl import kernels
 
     rows = [row for row in kernels.table() if row.backend == backend]
     if rows and not any(row.available for row in rows):
-        print(f"warning: no kernel has the backend {backend} here ({rows[0].reason}); others serve", file=sys.stderr)
+        reason = f"no kernel has the backend {backend} here ({rows[0].reason}); others are used"
+        print(f"minidl: warning: {reason}", file=sys.stderr)
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
@@ -169,7 +177,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
     model, saved = recipes.load_trained(options.checkpoint)
     recipe = recipes.find(saved.info["recipe"]).trained_with(saved.info)
-    print(f"{recipe.name}, {saved.epochs} epochs of training on {recipe.dataset}")
+    print(f"{recipe.name}, trained for {epochs_text(saved.epochs)} on {recipe.dataset}")
     measured = recipe.evaluate(model, options.data)
     print_measures(measured)
     return {"checkpoint": str(options.checkpoint), "recipe": recipe.name, "dataset": recipe.dataset} | measured
@@ -230,6 +238,10 @@ def gradcheck(options: argparse.Namespace) -> dict[str, Any]:
         fail(f"{len(failed)} of {len(rows)} operations have a wrong gradient: {', '.join(failed)}")
     errors = {row.name: {"first_order": row.first_order, "second_order": row.second_order} for row in rows}
     return {"operations": errors}
+
+
+def epochs_text(count: int) -> str:
+    return f"{count} epoch" if count == 1 else f"{count} epochs"
 
 
 def named_value(text: str) -> tuple[str, int | float | str]:
