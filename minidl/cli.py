@@ -97,13 +97,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
     made.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights; the last layer is new")
     made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    made.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the network, such as hidden_size=32",
-    )
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the network: hidden_size=32")
 
     made = command(evaluate, "test a checkpoint on the test set of its recipe")
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
