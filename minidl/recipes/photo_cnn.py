@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl import data, metrics, nn, optim, training, visualize
+from minidl import data, nn, optim, training
 from minidl.data.transforms import (
     CenterCrop,
     ColorJitter,
@@ -89,18 +89,10 @@ class PhotoClassifier(ImageClassifier):
 
         return dataclasses.replace(self, load=load_same_classes)
 
-    def figures(self, model: nn.Module, test_data: data.Dataset, history: dict[str, list]) -> dict[str, Any]:
-        logits = training.predict(model, test_data).numpy()
-        labels, classes = labels_of(test_data), test_data.classes
-        counts = metrics.confusion_matrix(labels, logits.argmax(1), labels=range(len(classes)))
+    def pictures(self, test_data: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
         thumbnails = seen_through(test_data, Resize(THUMBNAIL), CenterCrop(THUMBNAIL), ToTensor())
-        pictures = np.stack([np.uint8(thumbnails[index][0].numpy() * 255) for index in range(len(thumbnails))])
-        title = f"{self.name}: test accuracy {history['test_accuracy'][-1]:.4f}"
-        return {
-            "curves.png": visualize.learning_curves(history, title=title),
-            "confusion_matrix.png": visualize.confusion_matrix(counts, classes, title=title),
-            "misclassified.png": visualize.misclassified(pictures, labels, logits, classes),
-        }
+        pictures = [np.uint8(thumbnails[index][0].numpy() * 255) for index in range(len(thumbnails))]
+        return np.stack(pictures), labels_of(test_data)
 
 
 RECIPE = PhotoClassifier(
