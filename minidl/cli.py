@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import warnings
@@ -50,7 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = options.run(options)
         if options.json:
             print(json.dumps(result))
+        sys.stdout.flush()
         return 0
+    except BrokenPipeError:  # whoever reads has seen enough, as in `minidl info | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 141
     except USER_ERRORS as error:
         fail(message_of(error))
     except KeyboardInterrupt:

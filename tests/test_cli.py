@@ -267,6 +267,18 @@ def test_ctrl_c_promises_nothing_that_is_not_there(nothing_here, capsys, monkeyp
     assert err.startswith("minidl: interrupted") and len(err.splitlines()) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_reader_who_has_seen_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "minidl", "train", "--list"]
+        found = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (found.returncode, found.stderr) == (141, "")
+
+
 def test_help_is_quick_and_needs_no_plots_or_progress_bars():
     program = (
         "import sys, minidl.cli\n"
