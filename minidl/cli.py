@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import minidl
 
 DATA_HELP = "folder with the data sets; else MINIDL_DATA, else the cache folder"
-USER_ERRORS = (ValueError, OSError, ImportError, FloatingPointError)
+USER_ERRORS = (ValueError, IndexError, OSError, ImportError, FloatingPointError)
 
 
 class Parser(argparse.ArgumentParser):

@@ -173,6 +173,7 @@ def nothing_here(tmp_path, monkeypatch):
         ("train --backend fast", "unknown backend 'fast'; expected one of auto, reference"),
         ("train --set hidden_size=3", "digits_cnn has no option 'hidden_size'"),
         ("train --set hidden_size", "NAME=VALUE"),
+        ("train --set classes=ten", "classes of the network digits_cnn must be of type int, got 'ten'"),
         ("train --output file/run", "output folder file/run cannot be written: Not a directory"),
         ("train --output file", "output folder file cannot be written"),
         ("train --resume", "runs/digits-cnn/checkpoint.safetensors does not exist, .*: start a new one"),
@@ -201,6 +202,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(nothing_here, trained, capsys,
     assert len(err.splitlines()) == 1 and err.startswith("minidl: error: ")
     assert re.search(message, err), err
     assert sorted(nothing_here.rglob("*")) == before
+
+
+def test_a_network_of_too_few_classes_is_refused_in_one_line(nothing_here, capsys):
+    status, _, err = run(capsys, "train", "--set", "classes=5", "--output", "run")
+    assert status == 2 and err == "minidl: error: target must be class numbers from 0 to 4, got 9\n"
 
 
 def test_a_truncated_data_file_is_named(nothing_here, capsys):

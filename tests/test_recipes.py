@@ -44,6 +44,12 @@ def test_an_unknown_network_or_option_is_named():
         models.build("resnet")
     with pytest.raises(ValueError, match="row_rnn has no option 'hidden'; it has hidden_size"):
         models.build("row_rnn", hidden=3)
+    with pytest.raises(ValueError, match="width of the network cifar_resnet must be of type int, got 'wide'"):
+        models.build("cifar_resnet", width="wide")
+    with pytest.raises(ValueError, match="blocks of the network cifar_resnet must be at least 1, got 0"):
+        models.build("cifar_resnet", blocks=0)
+    with pytest.raises(ValueError, match="hidden_sizes .* must be of type Sequence.int., got 5"):
+        models.build("autoencoder", hidden_sizes=5)
     assert models.build("row_rnn", hidden_size=32).rnn.hidden_size == 32
 
 
