@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -117,6 +118,22 @@ def test_a_resumed_run_may_be_given_its_network_options_again(tmp_path):
     assert resumed["epochs"] == 2
     with pytest.raises(ValueError, match="network_options is .*'hidden_size': 8.*got .*'hidden_size': 9"):
         recipes.train(recipe, network_options={"hidden_size": 9}, output=tmp_path, resume=True)
+
+
+def test_a_new_run_warns_of_the_unfinished_one_that_it_replaces(tmp_path):
+    class Killed(training.Callback):
+        def on_epoch_start(self, run):
+            if run.epoch == 2:
+                raise KeyboardInterrupt
+
+    recipe = recipes.find("digits-cnn")
+    with pytest.raises(KeyboardInterrupt):
+        recipes.train(recipe, epochs=3, output=tmp_path, callbacks=[Killed()])
+    with pytest.warns(UserWarning, match="holds 1 of 3 epochs, which the first epoch of this new run replaces"):
+        recipes.train(recipe, epochs=1, output=tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recipes.train(recipe, epochs=1, output=tmp_path)  # over a finished one
 
 
 def test_two_runs_do_not_write_to_one_folder(tmp_path):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,7 @@ def train(
     info = {"recipe": recipe.name, "options": options, "network": recipe.network, "network_options": network_options}
     with _only_run_in(output):
         if saved is None:
+            _warn_of_unfinished(output)
             recipe.start(model, weights, root, output)
         optimizer = recipe.make_optimizer(model, options["lr"])
         if saved is not None:
@@ -146,6 +148,21 @@ def _saved_run(output: Path) -> training.SavedRun:
     if not (output / CHECKPOINT).exists():
         raise FileNotFoundError(f"{output / CHECKPOINT} does not exist, so there is no run to resume: start a new one")
     return training.load_checkpoint(output / CHECKPOINT)
+
+
+def _warn_of_unfinished(output: Path) -> None:
+    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
+    try:
+        old = training.load_checkpoint(output / CHECKPOINT)
+        planned = old.info["options"]["epochs"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return  # nothing there that a run could go on from
+    if old.epochs < planned:
+        warnings.warn(
+            f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
+            "to go on from there instead, stop and resume it",
+            stacklevel=3,
+        )
 
 
 def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
