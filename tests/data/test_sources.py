@@ -17,6 +17,7 @@ from minidl.data import (
     fashion_mnist,
     image_folder,
     mnist,
+    read_picture,
     shakespeare,
     text,
     transforms,
@@ -326,6 +327,30 @@ def test_a_file_that_is_no_picture(tmp_path, content):
         ImageFolder(tmp_path)
     with pytest.warns(UserWarning, match="bad.png"):
         assert len(ImageFolder(tmp_path, on_error="skip")) == 12
+
+
+def test_pictures_are_read_as_people_see_them(tmp_path):
+    path = tmp_path / "picture.png"
+    stroke = np.zeros((8, 8, 4), np.uint8)
+    stroke[2:6, 3:5, 3] = 255  # black on nothing
+    expected = np.where(stroke[..., 3:] > 0, 0, 255).repeat(3, 2)
+    for picture in (Image.fromarray(stroke), Image.fromarray(stroke).quantize(4)):
+        picture.save(path)
+        np.testing.assert_array_equal(read_picture(path), expected)
+
+    grey = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(grey).save(path)
+    np.testing.assert_array_equal(np.asarray(read_picture(path))[..., 1], np.arange(256).reshape(16, 16))
+
+    wide = Image.fromarray(np.full((10, 20, 3), 40, np.uint8))
+    exif = wide.getexif()
+    exif[0x0112] = 6  # the camera was held upright
+    wide.save(tmp_path / "photo.jpg", exif=exif)
+    assert read_picture(tmp_path / "photo.jpg").size == (10, 20)
+
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "measured.tiff")
+    with pytest.raises(ValueError, match="measured.tiff: a picture of float32 from 0.5 to 0.5, expected 8 or 16 bits"):
+        read_picture(tmp_path / "measured.tiff")
 
 
 def test_empty_folders(tmp_path):
