@@ -13,7 +13,7 @@ help:
 	@echo "make test-site   the same, opened in a headless Chromium; screenshots in build/site/screenshots"
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
 	@echo "make bench   measure kernels and training steps beside their peers; figures in benchmarks/results (25 minutes)"
-	@echo "make bench-quick   the same with very short turns, into build/bench: whether all runs, not how fast"
+	@echo "make bench-quick   the same with very short turns, into build/bench, to see that all of it runs"
 	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (9 minutes)"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from typing import Any, NoReturn
 import minidl
 
 DATA_HELP = "folder with the data sets; else MINIDL_DATA, else the cache folder"
-USER_ERRORS = (ValueError, OSError, ImportError, FloatingPointError)
+USER_ERRORS = (ValueError, IndexError, OSError, ImportError, FloatingPointError)
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,18 +44,36 @@ def message_of(error: Exception) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     warnings.showwarning = lambda message, *_, **__: print(f"minidl: warning: {message}", file=sys.stderr)
     try:
         result = options.run(options)
         if options.json:
             print(json.dumps(result))
+        sys.stdout.flush()
         return 0
+    except BrokenPipeError:  # whoever reads has seen enough, as in `minidl info | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 141
     except USER_ERRORS as error:
         fail(message_of(error))
     except KeyboardInterrupt:
-        print("minidl: interrupted; `minidl train --resume` goes on from the last checkpoint", file=sys.stderr)
+        print(f"minidl: interrupted{how_to_go_on(options, arguments)}", file=sys.stderr)
         return 130
+
+
+def how_to_go_on(options: argparse.Namespace, arguments: Sequence[str]) -> str:
+    """What to type after a training that was interrupted; nothing for other commands."""
+    if options.run is not train:
+        return ""
+    from minidl import recipes
+
+    checkpoint = (options.output or Path("runs", options.recipe or recipes.DEFAULT)) / recipes.CHECKPOINT
+    if not checkpoint.exists():
+        return "; no epoch was done, so nothing is kept"
+    command = shlex.join(["minidl", *(word for word in arguments if word != "--resume"), "--resume"])
+    return f"; to go on from {checkpoint}: {command}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    command(info, "show the version, the machine, and which kernels serve on it")
+    command(info, "show the version, the machine, and which kernels work on it")
 
     made = command(train, "train a recipe; its checkpoint and pictures go to a folder")
     made.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list; digits-cnn unless given")
@@ -76,9 +96,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--epochs", type=int, metavar="N", help="times through the data")
     made.add_argument("--batch-size", type=int, metavar="N", help="samples for each step of the optimizer")
     made.add_argument("--lr", type=float, metavar="X", help="learning rate")
-    made.add_argument("--seed", type=int, metavar="N", help="of all random numbers; 0 unless given")
+    made.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers; 0 unless given")
     made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    made.add_argument("--backend", metavar="NAME", help="code of the kernels: auto, reference, cython, numba, cuda")
+    made.add_argument("--backend", metavar="NAME", help="kernels to use: auto, reference, cython, numba, cuda")
     made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
     made.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights; the last layer is new")
     made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
@@ -90,16 +110,17 @@ def parser() -> argparse.ArgumentParser:
 
     made = command(predict, "classify pictures (PNG, JPEG)")
     made.description += (
-        ". A picture is made what the network saw in training: grey where it takes grey, light on dark for digits and "
-        "clothes (a picture with a light border is inverted), square (padded, but photographs are cut), resized."
+        ". A picture is first made like those that the network was trained on: grey if it takes grey, light on dark "
+        "for digits and clothes (a picture with a light border is inverted), square (padded; photographs are cut), "
+        "and resized."
     )
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
 
     made = command(play, "draw in a browser, and watch the layers of a trained classifier")
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    made.add_argument("--port", type=int, default=0, metavar="N", help="of this machine alone; a free one unless given")
-    made.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    made.add_argument("--port", type=int, default=0, metavar="N", help="port on this machine; a free one unless given")
+    made.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
 
     made = command(gradcheck, "check gradients of the operations, first and second order, against measured slopes")
     made.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
@@ -134,27 +155,28 @@ def train(options: argparse.Namespace) -> Any:
         )  # fmt: skip
     print_measures({name: result[name] for name in result["measures"]})
     speed = f"{result['images_per_second']:,.0f} samples/s"
-    print(f"{'training':<24} {result['seconds']:.1f} s for {result['epochs']} epochs, {speed}")
+    print(f"{'training':<24} {result['seconds']:.1f} s for {epochs_text(result['epochs'])}, {speed}")
     print(f"{'checkpoint':<24} {result['checkpoint']}")
     print(f"{'pictures':<24} {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
     return result
 
 
 def warn_if_missing(backend: str) -> None:
-    """Say so where no kernel can be computed by the backend that was asked for, so that others serve."""
+    """Say so where no kernel can be computed by the backend that was asked for, so that others are used."""
     from minidl import kernels
 
     rows = [row for row in kernels.table() if row.backend == backend]
     if rows and not any(row.available for row in rows):
-        print(f"warning: no kernel has the backend {backend} here ({rows[0].reason}); others serve", file=sys.stderr)
+        reason = f"no kernel has the backend {backend} here ({rows[0].reason}); others are used"
+        print(f"minidl: warning: {reason}", file=sys.stderr)
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from minidl import recipes
 
     model, saved = recipes.load_trained(options.checkpoint)
-    recipe = recipes.find(saved.info["recipe"])
-    print(f"{recipe.name}, {saved.epochs} epochs of training on {recipe.dataset}")
+    recipe = recipes.find(saved.info["recipe"]).trained_with(saved.info)
+    print(f"{recipe.name}, trained for {epochs_text(saved.epochs)} on {recipe.dataset}")
     measured = recipe.evaluate(model, options.data)
     print_measures(measured)
     return {"checkpoint": str(options.checkpoint), "recipe": recipe.name, "dataset": recipe.dataset} | measured
@@ -215,6 +237,10 @@ def gradcheck(options: argparse.Namespace) -> dict[str, Any]:
         fail(f"{len(failed)} of {len(rows)} operations have a wrong gradient: {', '.join(failed)}")
     errors = {row.name: {"first_order": row.first_order, "second_order": row.second_order} for row in rows}
     return {"operations": errors}
+
+
+def epochs_text(count: int) -> str:
+    return f"{count} epoch" if count == 1 else f"{count} epochs"
 
 
 def named_value(text: str) -> tuple[str, int | float | str]:

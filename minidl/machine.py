@@ -72,7 +72,7 @@ def describe_text(found: dict[str, Any]) -> str:
 
 
 def _kernel_lines(rows: list[dict[str, Any]]) -> list[str]:
-    """One line for each kernel with the backends that can serve; then why the others cannot."""
+    """One line for each kernel with the backends that work; then why the others cannot."""
     available: dict[str, list[str]] = {}
     reasons: dict[str, list[str]] = {}
     for row in rows:
@@ -83,10 +83,10 @@ def _kernel_lines(rows: list[dict[str, Any]]) -> list[str]:
             reasons.setdefault(f"{row['backend']}: {row['reason']}", []).append(row["kernel"])
     width = max(map(len, available), default=0) + 2
     lines = [
-        "kernel".ljust(width) + "backends that can serve",
+        "kernel".ljust(width) + "backends that work here",
         *(kernel.ljust(width) + ", ".join(backends) for kernel, backends in available.items()),
     ]
-    return lines + [f"\nnot {reason}\n    for {', '.join(names)}" for reason, names in reasons.items()]
+    return lines + [f"\nno {reason}\n    for {', '.join(names)}" for reason, names in reasons.items()]
 
 
 def _cpu_name() -> str:

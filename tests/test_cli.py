@@ -173,9 +173,10 @@ def nothing_here(tmp_path, monkeypatch):
         ("train --backend fast", "unknown backend 'fast'; expected one of auto, reference"),
         ("train --set hidden_size=3", "digits_cnn has no option 'hidden_size'"),
         ("train --set hidden_size", "NAME=VALUE"),
+        ("train --set classes=ten", "classes of the network digits_cnn must be of type int, got 'ten'"),
         ("train --output file/run", "output folder file/run cannot be written: Not a directory"),
         ("train --output file", "output folder file cannot be written"),
-        ("train --resume", "runs/digits-cnn/checkpoint.safetensors does not exist"),
+        ("train --resume", "runs/digits-cnn/checkpoint.safetensors does not exist, .*: start a new one"),
         ("train mnist-cnn", "MNIST was not found. Looked in"),
         ("train mnist-cnn --data nowhere", "the data folder nowhere does not exist"),
         ("train mnist-cnn --data file", "the data folder file is a file, expected a folder"),
@@ -203,6 +204,11 @@ def test_bad_input_is_one_line_and_leaves_nothing(nothing_here, trained, capsys,
     assert sorted(nothing_here.rglob("*")) == before
 
 
+def test_a_network_of_too_few_classes_is_refused_in_one_line(nothing_here, capsys):
+    status, _, err = run(capsys, "train", "--set", "classes=5", "--output", "run")
+    assert status == 2 and err == "minidl: error: target must be class numbers from 0 to 4, got 9\n"
+
+
 def test_a_truncated_data_file_is_named(nothing_here, capsys):
     folder = nothing_here / "mnist"
     folder.mkdir()
@@ -215,9 +221,13 @@ def test_a_truncated_data_file_is_named(nothing_here, capsys):
 
 
 def test_a_diverged_training_is_an_error_and_keeps_the_last_good_checkpoint(nothing_here, capsys):
+    assert run(capsys, "train", "--epochs", "1", "--output", "run")[0] == 0
+    checkpoint = nothing_here / "run" / "checkpoint.safetensors"
+    before = checkpoint.read_bytes()
     with np.errstate(all="ignore"):
         status, _, err = run(capsys, "train", "--lr", "1e30", "--epochs", "3", "--output", "run")
     assert status == 2 and "smaller learning rate" in err.splitlines()[-1]
+    assert checkpoint.read_bytes() == before
 
 
 def test_an_unbuilt_tree_says_what_to_type(capsys, monkeypatch):
@@ -244,9 +254,35 @@ def test_ctrl_c_ends_cleanly_with_the_last_checkpoint(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in err and err.splitlines()[-1].startswith("minidl: interrupted")
+    command = f"minidl train --epochs 500 --output {tmp_path} --resume"
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == f"minidl: interrupted; to go on from {path}: {command}"
     assert training.load_checkpoint(path).epochs >= 1
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+@pytest.mark.parametrize("command", ["train --output run", "gradcheck tanh"])
+def test_ctrl_c_promises_nothing_that_is_not_there(nothing_here, capsys, monkeypatch, command):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "train", interrupted)
+    monkeypatch.setattr(checks, "check_gradients", interrupted)
+    status, _, err = run(capsys, *command.split())
+    assert status == 130 and "--resume" not in err
+    assert err.startswith("minidl: interrupted") and len(err.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_reader_who_has_seen_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "minidl", "train", "--list"]
+        found = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writing)
+    assert (found.returncode, found.stderr) == (141, "")
 
 
 def test_help_is_quick_and_needs_no_plots_or_progress_bars():

@@ -81,6 +81,14 @@ def test_each_network_learns_alone():
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_a_step_that_is_interrupted_leaves_a_discriminator_that_learns():
+    model = models.GAN(latent=8, image_size=8)
+    optimizer = adversarial.make_optimizer(model, 0.001)
+    with pytest.raises(ValueError, match="channels"):
+        adversarial.generator_step(model, optimizer, minidl.rand(4, 3, 8, 8))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
 def test_a_step_is_that_of_two_optimizers():
     """Goodfellow's algorithm, written out: log D(x) + log(1 - D(G(z))) for the one, log D(G(z)) for the other."""
     real = minidl.tensor(np.random.default_rng(0).uniform(-1, 1, (6, 1, 8, 8)).astype(np.float32))

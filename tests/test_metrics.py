@@ -126,6 +126,10 @@ def test_undefined_precision_warns():
         ),
         (lambda: metrics.accuracy_score([0, 1], ["0", "1"]), "labels of one kind"),
         (
+            lambda: metrics.accuracy_score([0, 1], [0, 1], sample_weight=[0, 0]),
+            "sample_weight must hold at least one number that is not 0",
+        ),
+        (
             lambda: metrics.accuracy_score([0, 1], [0, 1], sample_weight=[1]),
             r"sample_weight must have the shape \(2,\), got \(1,\)",
         ),

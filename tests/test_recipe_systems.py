@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -132,6 +133,21 @@ def test_photo_classes_count_alike(pictures):
         train, _ = small_photos().datasets(pictures)
     loss = small_photos().fit_options_of_data(train)["loss"]
     np.testing.assert_allclose(loss.weight.data, [32 / (2 * 8), 32 / (2 * 24)], rtol=1e-6)
+
+
+def test_other_classes_than_those_of_the_checkpoint_are_refused(pictures, tmp_path):
+    recipe = small_photos().trained_with({"classes": ["green", "violet"]})
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="classes green, red; .*trained on green, violet"):
+        recipe.evaluate(None, pictures)
+    saved = small_photos().trained_with({"classes": ["green", "red"]})
+    with pytest.warns(UserWarning):
+        assert saved.datasets(pictures)[0].classes == ("green", "red")
+
+
+def test_one_class_alone_is_refused(pictures, tmp_path):
+    shutil.copytree(pictures, tmp_path / "all")
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="pictures of one class alone, 'all'"):
+        small_photos().datasets(tmp_path)
 
 
 def test_photo_cnn_asks_for_its_folder(tmp_path):

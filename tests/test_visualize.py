@@ -188,6 +188,13 @@ def test_dendrogram_of_many_samples_ends_in_clusters_with_their_size():
         visualize.dendrogram(found, ["a", "b"])
 
 
+def test_a_confusion_matrix_of_many_classes_stays_a_picture():
+    names = [f"class {number}" for number in range(300)]
+    figure = visualize.confusion_matrix(np.eye(300, dtype=int), names)
+    assert max(figure.get_size_inches()) < 25
+    assert len(figure.axes[0].get_yticklabels()) == 300 and not figure.axes[0].texts
+
+
 def test_confusion_matrix_of_clusters_names_its_columns():
     figure = visualize.confusion_matrix(
         np.array([[5, 2, 1], [0, 3, 0]]), ["cat", "dog"], ["0", "1", "2"], columns_are="cluster"

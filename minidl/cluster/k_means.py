@@ -127,10 +127,6 @@ class KMeans:
         """Find the clusters of X and return the label of each sample, (N,)."""
         return self.fit(X).labels_
 
-    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
-        """Find the clusters of X and return the distance of each sample to each centre, (N, K)."""
-        return self.fit(X).transform(X)
-
     def predict(self, X: Any) -> np.ndarray:
         """The nearest centre of each sample, (N,)."""
         X, centers = self._as_fitted(X)

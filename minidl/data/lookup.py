@@ -29,11 +29,12 @@ def find_folder(
     folders: Sequence[str],
     files: Sequence[str | tuple[str, ...]],
     root: Path | str | None,
+    function: str,
 ) -> Path:
     """The folder that holds a data set.
 
-    Looked for in `root`, then in the folder that MINIDL_DATA names, then in the user's cache folder; in each of them
-    as a subfolder of one of the names `folders`, and in the first two as that folder itself.
+    Looked for in `root` alone where it is given; else in the folder that MINIDL_DATA names, then in the user's cache
+    folder. In each of them as a subfolder of one of the names `folders`, and in the first two as that folder itself.
 
     Parameters
     ----------
@@ -45,22 +46,24 @@ def find_folder(
         The files it must hold, plain or with .gz added; of a tuple, any one.
     root : path, optional
         The folder the user gave.
+    function : str
+        Of minidl.data, which reads the set: for the message.
 
     Raises
     ------
     FileNotFoundError
-        If it is nowhere: lists every place, what it lacks, and what to type. If `root` is no folder.
+        If it is not there: lists every place, what it lacks, and what to type. If `root` is no folder.
     """
     if root is not None and not Path(root).is_dir():
         raise FileNotFoundError(
             f"the data folder {root} " + ("is a file, expected a folder" if Path(root).exists() else "does not exist")
         )
-    bases = [(Path(given), True) for given in (root, os.environ.get("MINIDL_DATA")) if given]
-    places = []
-    for base, itself in [*bases, (cache_folder(), False)]:
-        places += [base / folder for folder in folders] + [base] * itself
+    base = os.environ.get("MINIDL_DATA") if root is None else root
+    places = [*(Path(base, folder) for folder in folders), Path(base)] if base else []
+    if root is None:
+        places += [cache_folder() / folder for folder in folders]
     report = []
-    for place in dict.fromkeys(places):
+    for place in places:
         if not place.is_dir():
             report.append(f"  {place}: no such folder")
             continue
@@ -68,9 +71,11 @@ def find_folder(
         if not missing:
             return place
         report.append(f"  {place}: lacks {', '.join(missing)}")
+    to_root = "" if root is None else f"{str(root)!r}, "
     advice = (
         "give the folder with --data DIR (root=DIR in Python) or in the environment variable MINIDL_DATA, "
-        f"as DIR/{folders[0]}, or pass download=True to fetch it"
+        f"as DIR/{folders[0]}, or fetch it once: "
+        f'python -c "from minidl import data; data.{function}({to_root}download=True)"'
     )
     raise FileNotFoundError(f"{title} was not found. Looked in\n" + "\n".join(report) + f"\n{advice}")
 
@@ -81,18 +86,17 @@ def find_or_download(
     files: Sequence[str | tuple[str, ...]],
     root: Path | str | None,
     fetch: Callable[[Path], None] | None,
+    function: str,
 ) -> Path:
-    """The folder that holds a data set; where it is nowhere and `fetch` is given, `fetch(folder)` puts it there.
+    """The folder that holds a data set; where it is not found and `fetch` is given, `fetch(folder)` puts it there.
 
     That folder is a subfolder of `root`, or of the user's cache folder.
     """
-    if fetch is None:
-        return find_folder(title, folders, files, root)
-    if root is None or Path(root).is_dir():
-        try:
-            return find_folder(title, folders, files, root)
-        except FileNotFoundError:
-            pass
+    try:
+        return find_folder(title, folders, files, root, function)
+    except FileNotFoundError:
+        if fetch is None:
+            raise
     folder = (cache_folder() if root is None else Path(root)) / folders[0]
     fetch(folder)
     return folder

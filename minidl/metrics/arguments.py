@@ -50,6 +50,8 @@ def as_weights(sample_weight: Any, count: int) -> np.ndarray:
     weights = as_array(sample_weight).astype(np.float64)
     if weights.shape != (count,):
         raise ValueError(f"sample_weight must have the shape ({count},), got {weights.shape}")
+    if not weights.any():
+        raise ValueError("sample_weight must hold at least one number that is not 0")
     return weights
 
 

@@ -38,6 +38,9 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
+TYPES = {"int": int, "float": (int, float), "str": str, "Sequence[int]": (list, tuple)}  # of options, by annotation
+
+
 def build(name: str, **options: Any) -> nn.Module:
     """A new network of that name, with weights from the stream "initialization".
 
@@ -50,7 +53,12 @@ def build(name: str, **options: Any) -> nn.Module:
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; expected one of {', '.join(NETWORKS)}")
     known = inspect.signature(NETWORKS[name]).parameters
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise ValueError(f"the network {name} has no option {option!r}; it has {', '.join(known)}")
+        annotation = known[option].annotation
+        if not isinstance(value, TYPES[annotation]):
+            raise ValueError(f"{option} of the network {name} must be of type {annotation}, got {value!r}")
+        if annotation == "int" and value < 1:
+            raise ValueError(f"{option} of the network {name} must be at least 1, got {value}")
     return NETWORKS[name](**options)

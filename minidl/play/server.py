@@ -34,8 +34,8 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
 
     Raises
     ------
-    OSError
-        Where the port is taken.
+    ValueError
+        Where it is no port, or is taken.
     """
     page = files("minidl.play").joinpath("page.html").read_text(encoding="utf-8")
     facts = {"recipe": classifier.recipe, "classes": classifier.classes, **classifier.saved.info["input"]}
@@ -95,7 +95,11 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
         def log_message(self, format: str, *arguments: Any) -> None:
             """Say nothing of every stroke."""
 
-    return ThreadingHTTPServer((LOOPBACK, port), Handler)
+    try:
+        return ThreadingHTTPServer((LOOPBACK, port), Handler)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"port {port} cannot be used: {reason}; 0 takes a free one") from error
 
 
 def read_question(body: bytes) -> np.ndarray:

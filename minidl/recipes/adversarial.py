@@ -34,9 +34,11 @@ def generator_step(
     """The generator learns by  weight * (loss of being found out) + other;  returns the loss of being found out."""
     optimizer.zero_grad()
     model.discriminator.requires_grad_(False)  # it only passes the slope on
-    loss = verdict(model, made, 1.0)
-    (weight * loss + other).backward()
-    model.discriminator.requires_grad_(True)
+    try:
+        loss = verdict(model, made, 1.0)
+        (weight * loss + other).backward()
+    finally:  # Ctrl-C in a notebook shall not leave a discriminator that cannot learn
+        model.discriminator.requires_grad_(True)
     optimizer.step()
     return loss.detach()
 

@@ -13,7 +13,7 @@ RECIPE = ImageClassifier(
     lr=0.001,
     batch_size=32,
     epochs=30,
-    expected="accuracy 0.93-0.96",
+    expected="accuracy 0.93 to 0.96",
     minutes=0.1,
     bright_on_dark=True,
 )

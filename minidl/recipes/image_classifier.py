@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minidl import data, metrics, nn, training, visualize
 from minidl.optim import Optimizer
 from minidl.optim.lr_scheduler import LRScheduler
@@ -70,13 +72,18 @@ class ImageClassifier(Recipe):
         measured = training.evaluate(model, test)
         return {"test_images": len(test), "test_accuracy": measured["accuracy"], "test_loss": measured["loss"]}
 
+    def pictures(self, test_data: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """The test images (N, C, H, W) as people see them, and their labels."""
+        return test_data.images, test_data.labels
+
     def figures(self, model: nn.Module, test_data: data.Dataset, history: dict[str, list]) -> dict[str, Any]:
         logits = training.predict(model, test_data).numpy()
-        labels, classes = test_data.labels, test_data.classes
+        pictures, labels = self.pictures(test_data)
+        classes = test_data.classes
         counts = metrics.confusion_matrix(labels, logits.argmax(1), labels=range(len(classes)))
         title = f"{self.name}: {self.dataset}, test accuracy {history['test_accuracy'][-1]:.4f}"
         return {
             "curves.png": visualize.learning_curves(history, title=title),
             "confusion_matrix.png": visualize.confusion_matrix(counts, classes, title=title),
-            "misclassified.png": visualize.misclassified(test_data.images, labels, logits, classes),
+            "misclassified.png": visualize.misclassified(pictures, labels, logits, classes),
         }

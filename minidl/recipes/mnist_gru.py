@@ -8,6 +8,6 @@ RECIPE = dataclasses.replace(
     mnist_rnn.RECIPE,
     name="mnist-gru",
     network_options={"hidden_size": 128, "cell": "gru"},
-    expected="accuracy 0.983-0.985",
+    expected="accuracy 0.983 to 0.985",
     minutes=1.0,
 )

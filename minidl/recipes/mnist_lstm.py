@@ -8,6 +8,6 @@ RECIPE = dataclasses.replace(
     mnist_rnn.RECIPE,
     name="mnist-lstm",
     network_options={"hidden_size": 128, "cell": "lstm"},
-    expected="accuracy 0.984-0.985",
+    expected="accuracy 0.984 to 0.985",
     minutes=1.0,
 )

@@ -25,7 +25,7 @@ class Recipe(ABC):
     lr: float
     batch_size: int
     epochs: int
-    expected: str  # the measure of its run that is to be expected, over several seeds
+    expected: str  # what it reaches: the range over seeds 0 to 2, or the seed
     minutes: float  # of training on two cores
     network_options: dict[str, Any] = field(default_factory=dict)
 
@@ -68,6 +68,10 @@ class Recipe(ABC):
     def info(self, test_data: Any) -> dict[str, Any]:
         """What the checkpoint must say besides, for others to use the network."""
         return {}
+
+    def trained_with(self, info: dict[str, Any]) -> Recipe:
+        """The recipe for a network whose checkpoint says `info`: the same, where its data are always the same."""
+        return self
 
     @abstractmethod
     def results(self, model: nn.Module, test_data: Any, history: dict[str, list]) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tempfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +68,9 @@ def train(
     asked = dict(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, network_options=network_options)
     asked["weights"] = None if weights is None else str(weights)
     output = Path("runs", recipe.name) if output is None else Path(output)
-    saved = training.load_checkpoint(output / CHECKPOINT) if resume else None
+    saved = _saved_run(output) if resume else None
     options = _options(recipe, asked) if saved is None else _resumed_options(recipe, asked, saved)
+    recipe = recipe if saved is None else recipe.trained_with(saved.info)
     _check_device(device)
 
     minidl.manual_seed(options["seed"])
@@ -77,66 +81,88 @@ def train(
         )
     network_options = recipe.options_of_data(train_data) | options["network_options"]
     model = recipe.build(network_options).to(device)
-    _make_writable_folder(output)
-    if saved is None:
-        recipe.start(model, weights, root, output)
-    optimizer = recipe.make_optimizer(model, options["lr"])
-    if saved is not None:
-        saved.restore(model, optimizer)
-    steps = options["epochs"] * (len(train_data) // options["batch_size"])
-    schedule = recipe.make_schedule(optimizer, steps)
-
     info = {"recipe": recipe.name, "options": options, "network": recipe.network, "network_options": network_options}
-    history = training.fit(
-        model,
-        recipe.training_batches(train_data, options["batch_size"]),
-        optimizer=optimizer,
-        epochs=options["epochs"],
-        batch_size=options["batch_size"],
-        drop_last=True,
-        callbacks=[
-            *([] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]),
-            *recipe.callbacks(test_data, output),
-            training.Checkpoint(output / CHECKPOINT, info | recipe.info(test_data)),
-            *callbacks,
-        ],
-        history=None if saved is None else saved.history,
-        **(recipe.fit_options() | recipe.fit_options_of_data(train_data)),
-    )
-    measures = recipe.results(model, test_data, history)
-    seconds = sum(history["seconds"])
-    samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
-    result = {
-        "recipe": recipe.name,
-        "dataset": recipe.dataset,
-        "seed": options["seed"],
-        "batch_size": options["batch_size"],
-        "lr": options["lr"],
-        "epochs": len(history["epoch"]),
-        "measures": list(measures),
-        **measures,
-        "seconds": seconds,
-        "images_per_second": samples / seconds,
-        "train_images": len(train_data),
-        "test_images": len(test_data),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": device,
-        "backend": kernels.current_backend(),
-        "threads": kernels.get_num_threads(),
-        "checkpoint": str(output / CHECKPOINT),
-        "pictures": [],
-    }
-    _write_result(output, result, history)  # before what may fail
-    if visualize.available():
-        for name, figure in recipe.figures(model, test_data, history).items():
-            visualize.save(figure, output / name)
-            result["pictures"].append(str(output / name))
-        _write_result(output, result, history)
+    with _only_run_in(output):
+        if saved is None:
+            _warn_of_unfinished(output)
+            recipe.start(model, weights, root, output)
+        optimizer = recipe.make_optimizer(model, options["lr"])
+        if saved is not None:
+            saved.restore(model, optimizer)
+        steps = options["epochs"] * (len(train_data) // options["batch_size"])
+        schedule = recipe.make_schedule(optimizer, steps)
+
+        history = training.fit(
+            model,
+            recipe.training_batches(train_data, options["batch_size"]),
+            optimizer=optimizer,
+            epochs=options["epochs"],
+            batch_size=options["batch_size"],
+            drop_last=True,
+            callbacks=[
+                *([] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]),
+                *recipe.callbacks(test_data, output),
+                training.Checkpoint(output / CHECKPOINT, info | recipe.info(test_data)),
+                *callbacks,
+            ],
+            history=None if saved is None else saved.history,
+            **(recipe.fit_options() | recipe.fit_options_of_data(train_data)),
+        )
+        measures = recipe.results(model, test_data, history)
+        seconds = sum(history["seconds"])
+        samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
+        result = {
+            "recipe": recipe.name,
+            "dataset": recipe.dataset,
+            "seed": options["seed"],
+            "batch_size": options["batch_size"],
+            "lr": options["lr"],
+            "epochs": len(history["epoch"]),
+            "measures": list(measures),
+            **measures,
+            "seconds": seconds,
+            "images_per_second": samples / seconds,
+            "train_images": len(train_data),
+            "test_images": len(test_data),
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "device": device,
+            "backend": kernels.current_backend(),
+            "threads": kernels.get_num_threads(),
+            "checkpoint": str(output / CHECKPOINT),
+            "pictures": [],
+        }
+        _write_result(output, result, history)  # before what may fail
+        if visualize.available():
+            for name, figure in recipe.figures(model, test_data, history).items():
+                visualize.save(figure, output / name)
+                result["pictures"].append(str(output / name))
+            _write_result(output, result, history)
     return result
 
 
 def _write_result(output: Path, result: dict[str, Any], history: dict[str, list]) -> None:
     write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
+
+
+def _saved_run(output: Path) -> training.SavedRun:
+    if not (output / CHECKPOINT).exists():
+        raise FileNotFoundError(f"{output / CHECKPOINT} does not exist, so there is no run to resume: start a new one")
+    return training.load_checkpoint(output / CHECKPOINT)
+
+
+def _warn_of_unfinished(output: Path) -> None:
+    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
+    try:
+        old = training.load_checkpoint(output / CHECKPOINT)
+        planned = old.info["options"]["epochs"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return  # nothing there that a run could go on from
+    if old.epochs < planned:
+        warnings.warn(
+            f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
+            "to go on from there instead, stop and resume it",
+            stacklevel=3,
+        )
 
 
 def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +189,8 @@ def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.Save
                 f"epochs must be at least the {saved.epochs} that {saved.path} has done, got {asked['epochs']}"
             )
         options["epochs"] = asked["epochs"]
+    if asked["network_options"] is not None:
+        asked = asked | {"network_options": options["network_options"] | asked["network_options"]}
     for name, value in asked.items():
         if value is not None and value != options.get(name):
             raise ValueError(
@@ -180,10 +208,30 @@ def _check_device(device: str) -> None:
             raise ValueError(f"device cuda cannot be used here: {status.reason}")
 
 
-def _make_writable_folder(folder: Path) -> None:
-    """Fail now rather than after the first epoch."""
+@contextmanager
+def _only_run_in(folder: Path) -> Iterator[None]:
+    """Make the output folder, and keep other runs out of it; the system takes the lock of a killed process away.
+
+    A folder that cannot be written is an error now rather than after the first epoch.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ValueError(f"the output folder {folder} cannot be written: {error.strerror}") from error
+    if os.name != "posix":  # where a folder cannot be opened, nor locked
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"another run is writing to the output folder {folder}: wait until it has ended, or choose another"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)

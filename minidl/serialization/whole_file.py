@@ -22,8 +22,10 @@ def write_whole(path: Path | str, content: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:  # a full disk names no file, others the temporary one
+            error.filename = str(path)
         raise
     _sync_folder(path.parent)
 

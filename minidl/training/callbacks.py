@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -146,11 +147,12 @@ class EarlyStopping(Callback):
 
 
 def best_epoch(history: dict[str, list[float]], monitor: str) -> int:
-    """The number, from 1, of the first epoch with the best value of a measure."""
+    """The number, from 1, of the first epoch with the best value of a measure; NaN is worse than any."""
     if monitor not in history:
         raise ValueError(f"the history has no {monitor!r} to monitor; it has {', '.join(history)}")
-    values = history[monitor]
-    return values.index(min(values) if monitor.endswith("loss") else max(values)) + 1
+    sign = -1 if monitor.endswith("loss") else 1
+    scores = [-math.inf if math.isnan(value) else sign * value for value in history[monitor]]
+    return scores.index(max(scores)) + 1
 
 
 class CSVLogger(Callback):

@@ -96,7 +96,7 @@ class SavedRun:
         try:
             optimizer.load_state_dict(self.optimizer)
             random.set_state(self.random)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path}: damaged checkpoint ({type(error).__name__}: {error})") from error
 
 

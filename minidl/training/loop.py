@@ -132,7 +132,8 @@ def fit(
     -------
     dict of list
         ``epoch train_loss train_<metric> validation_loss validation_<metric> seconds samples_per_second``, one value an
-        epoch. Training values are means over the epoch, while the model still changes; seconds are those of training.
+        epoch, NaN where it was not measured. Training values are means over the epoch, while the model still changes;
+        seconds are those of training.
 
     Raises
     ------
@@ -209,15 +210,17 @@ def fit(
                 if name.endswith("loss") and not math.isfinite(value):
                     said = name.removeprefix("train_").replace("_", " ")
                     raise FloatingPointError(
-                        f"the {said} became {value} in epoch {run.epoch}: try a smaller learning rate"
+                        f"the {said} became {value} in epoch {run.epoch}: try a smaller learning rate, and see that "
+                        "the data hold no NaN"
                     )
             if validation_data is not None:
                 measured = evaluate(model, validation_data, loss=loss, metrics=metrics)
                 run.values |= {f"validation_{name}": value for name, value in measured.items()}
             run.values |= {"seconds": seconds, "samples_per_second": run.samples_done / seconds}
             tell("on_validation_end")
-            for name, value in ({"epoch": run.epoch} | run.values).items():
-                run.history.setdefault(name, []).append(value)
+            values = {"epoch": run.epoch} | run.values
+            for name in run.history | values:
+                run.history.setdefault(name, [math.nan] * (run.epoch - 1)).append(values.get(name, math.nan))
             tell("on_epoch_end")
     finally:
         tell("on_fit_end")

@@ -22,6 +22,8 @@ def confusion_matrix(
 ) -> Figure:
     """Which class (row) was taken for which (column): the counts, shaded by their share of the row.
 
+    With more than 53 classes only the shades are drawn, without numbers.
+
     Parameters
     ----------
     counts : array (K, K)
@@ -42,17 +44,20 @@ def confusion_matrix(
             + f", got {counts.shape}"
         )
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    side = 1.8 + 0.46 * len(classes)
+    cell = min(0.46, 16 / len(classes))  # inches; of very many classes the figure would not fit into memory
+    side = 1.8 + cell * len(classes)
     figure, [axes] = make_panels(1, 1, (side + 0.9, side), title)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts > 0):
+    for row, column in np.argwhere(counts > 0) if cell > 0.3 else ():
         color = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=8)
     long_names = max(map(len, [*classes, *columns])) > 2
+    fontsize = min(10, 60 * cell)  # points: a name is to fit beside its row
     axes.set_xticks(
-        range(len(columns)), columns, rotation=45 if long_names else 0, ha="right" if long_names else "center"
-    )
-    axes.set_yticks(range(len(classes)), classes)
+        range(len(columns)), columns, fontsize=fontsize,
+        rotation=45 if long_names else 0, ha="right" if long_names else "center",
+    )  # fmt: skip
+    axes.set_yticks(range(len(classes)), classes, fontsize=fontsize)
     axes.set_xlabel(columns_are)
     axes.set_ylabel("true class")
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)

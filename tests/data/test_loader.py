@@ -376,7 +376,10 @@ for batch in DataLoader(Slow(), 1, num_workers=3):
     pids.add(batch.item())
     if len(pids) == 3:
         print(*pids, flush=True)
-        time.sleep(60)
+        try:
+            time.sleep(60)
+        finally:
+            time.sleep(0.5)  # in which the workers could say something
 """
 
 
@@ -386,6 +389,20 @@ def test_workers_end_when_the_program_is_killed():
         program.kill()
     assert len(pids) == 3
     assert wait_for(lambda: not any(process_runs(pid) for pid in pids))
+
+
+def test_ctrl_c_reaches_the_loop_alone():
+    """All processes of a terminal get the signal: the workers end without a word, the program by its own error."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM_KILLED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # one in the background ignores it
+    )  # fmt: skip
+    pids = [int(pid) for pid in program.stdout.readline().split()]
+    os.killpg(program.pid, signal.SIGINT)
+    _, error = program.communicate(timeout=60)
+    assert error.count("Traceback") == 1 and error.splitlines()[-1] == "KeyboardInterrupt"
+    assert len(pids) == 3 and not any(process_runs(pid) for pid in pids)
 
 
 def process_runs(pid):

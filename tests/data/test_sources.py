@@ -17,6 +17,7 @@ from minidl.data import (
     fashion_mnist,
     image_folder,
     mnist,
+    read_picture,
     shakespeare,
     text,
     transforms,
@@ -97,7 +98,8 @@ def test_lookup_order(no_data_elsewhere, tmp_path, monkeypatch):
     assert len(mnist(folders["given"])[0]) == 3
     assert len(mnist(folders["given"] / "mnist")[0]) == 3  # the folder itself
     assert len(mnist()[0]) == 6
-    assert len(mnist(tmp_path)[0]) == 6  # not in the given folder
+    with pytest.raises(FileNotFoundError, match="MNIST was not found"):
+        mnist(tmp_path)  # where a folder is given, no other is taken in its place
     monkeypatch.delenv("MINIDL_DATA")
     assert len(mnist()[0]) == 9
 
@@ -114,14 +116,19 @@ def test_not_found_lists_every_place_and_what_to_type(no_data_elsewhere, tmp_pat
     write_idx_set(given / "mnist")
     (given / "mnist" / f"{LABELS}.gz").unlink()
     monkeypatch.setenv("MINIDL_DATA", str(environment))
-    with pytest.raises(FileNotFoundError) as caught:
-        mnist(given)
-    message = str(caught.value)
-    assert f"{given / 'mnist'}: lacks {LABELS}" in message
-    for place in (given, environment / "mnist", environment, no_data_elsewhere / "mnist"):
-        assert f"  {place}: " in message
-    for advice in ("--data DIR", "MINIDL_DATA", "download=True"):
-        assert advice in message
+    places = {
+        given: (given / "mnist", given),
+        None: (environment / "mnist", environment, no_data_elsewhere / "mnist"),
+    }
+    for root, searched in places.items():
+        with pytest.raises(FileNotFoundError) as caught:
+            mnist(root)
+        message = str(caught.value)
+        assert all((f"  {place}: " in message) == (place in searched) for looked in places.values() for place in looked)
+        assert ("lacks " + LABELS in message) == (root is not None)
+        call = "data.mnist(download=True)" if root is None else f"data.mnist('{given}', download=True)"
+        for advice in ("--data DIR", "MINIDL_DATA", call):
+            assert advice in message
 
 
 def test_a_given_folder_that_is_not_there(tmp_path):
@@ -320,6 +327,30 @@ def test_a_file_that_is_no_picture(tmp_path, content):
         ImageFolder(tmp_path)
     with pytest.warns(UserWarning, match="bad.png"):
         assert len(ImageFolder(tmp_path, on_error="skip")) == 12
+
+
+def test_pictures_are_read_as_people_see_them(tmp_path):
+    path = tmp_path / "picture.png"
+    stroke = np.zeros((8, 8, 4), np.uint8)
+    stroke[2:6, 3:5, 3] = 255  # black on nothing
+    expected = np.where(stroke[..., 3:] > 0, 0, 255).repeat(3, 2)
+    for picture in (Image.fromarray(stroke), Image.fromarray(stroke).quantize(4)):
+        picture.save(path)
+        np.testing.assert_array_equal(read_picture(path), expected)
+
+    grey = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(grey).save(path)
+    np.testing.assert_array_equal(np.asarray(read_picture(path))[..., 1], np.arange(256).reshape(16, 16))
+
+    wide = Image.fromarray(np.full((10, 20, 3), 40, np.uint8))
+    exif = wide.getexif()
+    exif[0x0112] = 6  # the camera was held upright
+    wide.save(tmp_path / "photo.jpg", exif=exif)
+    assert read_picture(tmp_path / "photo.jpg").size == (10, 20)
+
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "measured.tiff")
+    with pytest.raises(ValueError, match="measured.tiff: a picture of float32 from 0.5 to 0.5, expected 8 or 16 bits"):
+        read_picture(tmp_path / "measured.tiff")
 
 
 def test_empty_folders(tmp_path):

@@ -161,9 +161,10 @@ def test_two_questions_at_once_have_their_own_answers(ask):
     assert together == alone
 
 
-def test_it_listens_on_this_machine_alone(classifier):
-    server = make_server(classifier)
-    assert server.server_address[0] == "127.0.0.1"
-    with pytest.raises(OSError):
-        make_server(classifier, server.server_port)
-    server.server_close()
+def test_it_listens_on_this_machine_alone_and_names_a_port_that_cannot_be_used(classifier):
+    with make_server(classifier) as server:
+        assert server.server_address[0] == "127.0.0.1"
+        with pytest.raises(ValueError, match=f"port {server.server_port} cannot be used: .*in use; 0 takes a free one"):
+            make_server(classifier, server.server_port)
+    with pytest.raises(ValueError, match="port 99999 cannot be used: .*0-65535"):
+        make_server(classifier, 99999)

@@ -8,6 +8,7 @@ import pytest
 
 import minidl
 from minidl import nn, optim, training
+from minidl.training.callbacks import best_epoch
 
 X = np.linspace(-1, 1, 48, dtype=np.float32)[:, None]
 Y = (X[:, 0] > 0).astype(np.int64)
@@ -96,6 +97,27 @@ def test_best_checkpoint_is_that_of_the_best_epoch(tmp_path):
 
     fit(Scripted(), training.Checkpoint(tmp_path / "best.safetensors", best="validation_accuracy"))
     assert training.load_checkpoint(tmp_path / "best.safetensors").epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("monitor", "values", "best"),
+    [
+        ("validation_loss", [np.nan, 3.0, 2.0, np.nan, 2.0], 3),
+        ("validation_accuracy", [np.nan, 0.5, 0.9, np.nan, 0.7], 3),
+        ("validation_loss", [np.nan, np.nan], 1),
+    ],
+)
+def test_nan_is_never_best(monitor, values, best):
+    assert best_epoch({monitor: values}, monitor) == best
+
+
+def test_a_measure_that_begins_or_ends_later_stays_at_its_epochs(tmp_path):
+    first, _ = fit(epochs=2)
+    second, _ = fit(training.Evaluation("test", (X, Y)), epochs=3, history=first)
+    third, _ = fit(training.CSVLogger(tmp_path / "log.csv"), epochs=4, history=second)
+    assert np.isnan(third["test_loss"]).tolist() == [True, True, False, True]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
+    assert best_epoch(third, "test_loss") == 3
 
 
 def test_evaluation_adds_its_measures():

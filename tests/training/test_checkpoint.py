@@ -127,6 +127,14 @@ def test_a_truncated_file_is_named(trained, kept):
         training.load_checkpoint(path)
 
 
+def test_damaged_contents_are_told_with_the_name_of_the_file(trained):
+    model, optimizer, path = trained
+    saved = training.load_checkpoint(path)
+    del saved.random["dropout"]
+    with pytest.raises(ValueError, match=f"{path.name}: damaged checkpoint .*state must hold the streams"):
+        saved.restore(model, optimizer)
+
+
 def test_other_files_are_refused(trained, tmp_path):
     with pytest.raises(FileNotFoundError, match="no.safetensors does not exist"):
         training.load_checkpoint(tmp_path / "no.safetensors")
@@ -147,7 +155,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(trained, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
         training.save_checkpoint(path, model, optimizer, {})
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]

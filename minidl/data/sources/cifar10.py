@@ -42,10 +42,10 @@ def cifar10(
     Parameters
     ----------
     root : path, optional
-        A folder that holds `cifar-10-batches-bin/` (or is that folder), its `.bin` files plain or gzipped. Where it is
-        not there, MINIDL_DATA and then the user's cache folder are searched.
+        A folder that holds `cifar-10-batches-bin/` (or is that folder), its `.bin` files plain or gzipped. Unless
+        given, MINIDL_DATA and then the user's cache folder are searched.
     download : bool
-        Fetch what is found nowhere (170 MB), into `root` or else the cache folder.
+        Fetch what is not found (170 MB), into `root` or else the cache folder.
     mirrors : sequence of str
         Addresses to download from, tried in turn.
 
@@ -63,9 +63,8 @@ def cifar10(
     -----
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
-    folder = find_or_download(
-        "CIFAR-10", FOLDERS, (TRAIN_FILES, TEST_FILES), root, (lambda to: _fetch(to, mirrors)) if download else None
-    )
+    fetch = (lambda to: _fetch(to, mirrors)) if download else None
+    folder = find_or_download("CIFAR-10", FOLDERS, (TRAIN_FILES, TEST_FILES), root, fetch, "cifar10")
     train_paths = [path for name in TRAIN_FILES if (path := find_file(folder, name))]
     test_path = next(path for name in TEST_FILES if (path := find_file(folder, name)))
     train, test = _dataset(train_paths), _dataset([test_path])

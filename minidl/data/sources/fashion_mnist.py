@@ -13,6 +13,7 @@ MIRRORS = (
 
 FASHION_MNIST = IdxSet(
     title="Fashion-MNIST",
+    function="fashion_mnist",
     folders=("fashion-mnist", "FashionMNIST/raw"),
     classes=("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     files=remote_files(
@@ -32,10 +33,10 @@ def fashion_mnist(
     Parameters
     ----------
     root : path, optional
-        A folder that holds `fashion-mnist/` (or is that folder), with the four IDX files, plain or gzipped. Where it
-        is not there, MINIDL_DATA and then the user's cache folder are searched.
+        A folder that holds `fashion-mnist/` (or is that folder), with the four IDX files, plain or gzipped. Unless
+        given, MINIDL_DATA and then the user's cache folder are searched.
     download : bool
-        Fetch what is found nowhere, into `root` or else the cache folder.
+        Fetch what is not found, into `root` or else the cache folder.
     mirrors : sequence of str
         Addresses to download from, tried in turn.
 

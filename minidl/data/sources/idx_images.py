@@ -27,9 +27,10 @@ FILES = (
 
 @dataclass(frozen=True)
 class IdxSet:
-    """A data set in MNIST's files: its name, the names its folder may have, its classes, and its files."""
+    """A data set in MNIST's files: its name, who reads it, the names its folder may have, its classes, its files."""
 
     title: str
+    function: str  # of minidl.data
     folders: tuple[str, ...]
     classes: tuple[str, ...]
     files: tuple[RemoteFile, ...]
@@ -51,7 +52,8 @@ def load_idx_set(
                 download(file, folder, mirrors)
 
     names = [file.name.removesuffix(".gz") for file in idx_set.files]
-    folder = find_or_download(idx_set.title, idx_set.folders, names, root, fetch_missing if fetch else None)
+    fetch_all = fetch_missing if fetch else None
+    folder = find_or_download(idx_set.title, idx_set.folders, names, root, fetch_all, idx_set.function)
     return _read_part(idx_set, folder, "train"), _read_part(idx_set, folder, "t10k")
 
 

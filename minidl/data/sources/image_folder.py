@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from minidl.data.dataset import Dataset, Subset
 
@@ -19,7 +19,7 @@ UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.De
 class ImageFolder(Dataset):
     """Pictures in folders that are named like their classes: root/cat/1.jpg, root/dog/2.png.
 
-    Sample i is (transform(picture), label), the picture an RGB Pillow image.
+    Sample i is (transform(picture), label), the picture an RGB Pillow image, as `read_picture` gives it.
 
     Parameters
     ----------
@@ -173,12 +173,33 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path | str) -> Image.Image:
-    """The picture in a file as an RGB Pillow image, in memory; a ValueError that names a file that cannot be read."""
+    """The picture in a file as people see it: upright as its camera was held, on white where it is transparent.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB, in memory; of grey in 16 bits, the upper 8.
+
+    Raises
+    ------
+    ValueError
+        For a file that cannot be read, or holds numbers that are no 8 or 16 bits; names it.
+    """
     with _open(Path(path)) as picture:
         try:
-            return picture.convert("RGB")
+            picture = ImageOps.exif_transpose(picture)
+            grey = np.asarray(picture) if picture.mode[0] in "IF" else None  # of more than 8 bits
         except UNREADABLE as error:
             raise ValueError(f"{path}: this picture is damaged ({error})") from error
+    if grey is not None:
+        if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
+            values = f"{grey.dtype} from {grey.min()} to {grey.max()}"
+            raise ValueError(f"{path}: a picture of {values}, expected 8 or 16 bits")
+        picture = Image.fromarray(np.uint8(grey // 257))  # 65535 = 257 * 255
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 def _open(path: Path) -> Image.Image:

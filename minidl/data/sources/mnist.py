@@ -10,6 +10,7 @@ MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.goo
 
 MNIST = IdxSet(
     title="MNIST",
+    function="mnist",
     folders=("mnist", "MNIST/raw"),
     classes=tuple("0123456789"),
     files=remote_files(
@@ -29,10 +30,10 @@ def mnist(
     Parameters
     ----------
     root : path, optional
-        A folder that holds `mnist/` (or is that folder), with the four IDX files, plain or gzipped. Where it is not
-        there, MINIDL_DATA and then the user's cache folder are searched.
+        A folder that holds `mnist/` (or is that folder), with the four IDX files, plain or gzipped. Unless given,
+        MINIDL_DATA and then the user's cache folder are searched.
     download : bool
-        Fetch what is found nowhere, into `root` or else the cache folder.
+        Fetch what is not found, into `root` or else the cache folder.
     mirrors : sequence of str
         Addresses to download from, tried in turn.
 

@@ -154,12 +154,12 @@ def shakespeare(
     Parameters
     ----------
     root : path, optional
-        A folder that holds `tinyshakespeare/input.txt` (or is that folder). Where it is not there, MINIDL_DATA and
-        then the user's cache folder are searched.
+        A folder that holds `tinyshakespeare/input.txt` (or is that folder). Unless given, MINIDL_DATA and then the
+        user's cache folder are searched.
     sequence_length, test_fraction
         See `text`.
     download : bool
-        Fetch what is found nowhere, into `root` or else the cache folder.
+        Fetch what is not found, into `root` or else the cache folder.
     mirrors : sequence of str
         Addresses to download from, tried in turn.
 
@@ -172,5 +172,5 @@ def shakespeare(
     Source: A. Karpathy, "The unreasonable effectiveness of recurrent neural networks", 2015.
     """
     fetch = (lambda folder: download_file(SHAKESPEARE, folder, mirrors)) if download else None
-    folder = find_or_download("tiny Shakespeare", ("tinyshakespeare",), (SHAKESPEARE.name,), root, fetch)
+    folder = find_or_download("tiny Shakespeare", ("tinyshakespeare",), (SHAKESPEARE.name,), root, fetch, "shakespeare")
     return text(find_file(folder, SHAKESPEARE.name), sequence_length, test_fraction)
