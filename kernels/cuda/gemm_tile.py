@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ MAX_GRID_Y = 65535
 SPEED = {LARGE: 0.80, HALF: 0.78, NARROW: 0.65, MEDIUM: 0.55}
 
 
+@functools.lru_cache(1024)  # a small product's launch takes little longer than the choice
 def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) -> Tile:
     """The tile with which the busiest multiprocessor has done its blocks first.
 
@@ -55,5 +57,5 @@ def choose_splits(blocks: int, k: int, multiprocessors: int, most: int, least_k:
     """
     wanted = min(2 * multiprocessors // blocks, k // least_k, most)  # more blocks than it holds at once would wait
     length = -(-k // max(1, wanted))
-    length = -(-length // BLOCK_K) * BLOCK_K
-    return -(-k // length), length
+    length = max(1, -(-length // BLOCK_K)) * BLOCK_K
+    return max(1, -(-k // length)), length

@@ -18,12 +18,12 @@ static_assert(BLOCK_K == 8, "a slice is one step of the tensor core");
 
 // The arguments are matmul_async's.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
-matmul_tf32(const scalar* a, const scalar* b, scalar* parts, int m, int n, int k, int splits, int l_per_split,
-            long long a_batch_stride, long long b_batch_stride) {
+matmul_tf32(const scalar* a, const scalar* b, const scalar* bias, scalar* parts, int relu, int m, int n, int k,
+            int splits, int l_per_split, long long a_batch_stride, long long b_batch_stride) {
   const int batch = blockIdx.z / splits, split = blockIdx.z % splits, batches = gridDim.z / splits;
   const Matrix<A_ALONG_L> left = {a + batch * a_batch_stride, m, k, A_ALONG_L ? k : m};
   const Matrix<B_ALONG_L> right = {b + batch * b_batch_stride, n, k, B_ALONG_L ? k : n};
-  const auto [first_m, first_n] = tile_position();
+  const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int first_l = split * l_per_split, end_l = min(k, first_l + l_per_split);
   const int warp = threadIdx.x / WARP, g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
   const int warp_m = warp / (BLOCK_N / WARP_N) * WARP_M, warp_n = warp % (BLOCK_N / WARP_N) * WARP_N;
@@ -47,6 +47,7 @@ matmul_tf32(const scalar* a, const scalar* b, scalar* parts, int m, int n, int k
   });
 
   scalar* const c = parts + ((size_t)split * batches + batch) * m * n;
+  const Epilogue epilogue = {bias, relu != 0};
 #pragma unroll
   for (int i = 0; i < PIECES_M; i++)
 #pragma unroll
@@ -55,6 +56,7 @@ matmul_tf32(const scalar* a, const scalar* b, scalar* parts, int m, int n, int k
       for (int e = 0; e < 4; e++) {
         const int row = first_m + warp_m + i * PIECE_M + g + 8 * (e / 2);
         const int column = first_n + warp_n + j * PIECE_N + 2 * t + e % 2;
-        if (row < m && column < n) c[(size_t)row * n + column] = acc[i][j][e];
+        if (row < m && column < n)
+          c[(size_t)row * n + column] = epilogue(acc[i][j][e], epilogue.bias_of(column, n));
       }
 }

@@ -81,6 +81,81 @@ def test_empty(runtime, to_host, shape):
     assert c.shape == (2, m, n) and not c.any()
 
 
+def linear_and_expected(rng, shape, x_transposed, w_transposed, with_bias, relu, dtype, to_device, step):
+    rows, columns, k = shape
+    x, w = operand(rng, (rows, columns), x_transposed, dtype), operand(rng, (k, columns), w_transposed, dtype)
+    b = rng.standard_normal(k).astype(dtype) if with_bias else None
+    y = cuda_gpu.linear(to_device(x), to_device(w), None if b is None else to_device(b), relu, step)
+    x, w = x.astype("float64"), w.astype("float64")
+    z = x @ w.T + (0 if b is None else b)
+    scale = np.abs(x) @ np.abs(w.T) + (0 if b is None else np.abs(b))
+    return y, np.maximum(z, 0) if relu else z, scale
+
+
+@few_examples
+@given(
+    rows=sizes, columns=sizes, k=sizes, dtype=dtypes, transposed=st.tuples(st.booleans(), st.booleans()),
+    with_bias=st.booleans(), relu=st.booleans(), multiprocessors=st.sampled_from([1, 4, 200]), seed=st.integers(0, 9),
+)  # fmt: skip
+@example(rows=64, columns=64, k=64, dtype="float32", transposed=(False, False), with_bias=True, relu=True,
+         multiprocessors=1, seed=0)  # fmt: skip
+@example(rows=129, columns=33, k=130, dtype="float32", transposed=(True, True), with_bias=True, relu=True,
+         multiprocessors=1, seed=0)  # fmt: skip
+@example(rows=3, columns=1000, k=5, dtype="float64", transposed=(False, False), with_bias=True, relu=True,
+         multiprocessors=200, seed=0)  # fmt: skip
+def test_linear(
+    runtime, to_device, to_host, rows, columns, k, dtype, transposed, with_bias, relu, multiprocessors, seed
+):
+    set_multiprocessors(runtime, multiprocessors)
+    y, expected, scale = linear_and_expected(
+        np.random.default_rng(seed), (rows, columns, k), *transposed, with_bias, relu, dtype, to_device, "async"
+    )
+    assert_close(to_host(y), expected, scale)
+
+
+def test_linear_in_tf32(runtime, to_device, to_host):
+    for shape in ((130, 41, 129), (7, 600, 9)):
+        arguments = (False, False, True, True, "float32", to_device, cuda_gpu.TF32)
+        y, expected, scale = linear_and_expected(np.random.default_rng(1), shape, *arguments)
+        assert_close(to_host(y), expected, scale * 2**-10 / 3e-6)
+
+
+def test_linear_is_one_launch_where_the_sum_is_not_cut(runtime, to_device):
+    if runtime.xp is not np:
+        pytest.skip("launches are counted on the emulator")
+    rng = np.random.default_rng(2)
+    for columns, launches in ((20, {"matmul_async": 1}), (1000, {"matmul_async": 1, "add_parts": 1})):
+        before = runtime.launches
+        linear_and_expected(rng, (30, columns, 40), False, False, True, True, "float32", to_device, "async")
+        assert runtime.launches - before == launches
+
+
+@pytest.mark.parametrize("columns", [5, 1000])
+@pytest.mark.parametrize("step", ["async", cuda_gpu.TF32])
+def test_nan_stays_nan_in_relu(runtime, to_device, to_host, columns, step):
+    x, w, b = np.ones((3, columns), "float32"), -np.ones((8, columns), "float32"), np.zeros(8, "float32")
+    x[1, 2], b[3] = np.nan, np.nan
+    y = to_host(cuda_gpu.linear(to_device(x), to_device(w), to_device(b), True, step))
+    expected = np.zeros((3, 8))
+    expected[1], expected[:, 3] = np.nan, np.nan
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_linear_of_nothing(runtime, to_device, to_host):
+    b = np.array([-1, 2], "float32")
+    for with_relu, expected in ((False, b), (True, np.maximum(b, 0))):
+        y = cuda_gpu.linear(runtime.empty((3, 0), "float32"), runtime.empty((2, 0), "float32"), to_device(b), with_relu)
+        np.testing.assert_array_equal(to_host(y), np.broadcast_to(expected, (3, 2)))
+    x, w = runtime.empty((0, 4), "float32"), runtime.empty((2, 4), "float32")
+    assert cuda_gpu.linear(x, w, None, True).shape == (0, 2)
+
+
+def test_linear_takes_a_step_with_an_epilogue(runtime):
+    x = runtime.empty((2, 2), "float32")
+    with pytest.raises(ValueError, match="step must be one of async, tf32, got 'tiled'"):
+        cuda_gpu.linear(x, x, None, False, "tiled")
+
+
 def test_tf32(runtime, to_device, to_host):
     rng = np.random.default_rng(4)
     for m, k, n, a_transposed, b_transposed in ((130, 41, 129, 0, 1), (128, 8, 128, 1, 0), (7, 600, 9, 0, 0)):
@@ -117,6 +192,7 @@ def test_choice_of_tiles_and_splits():
     splits, length = choose_splits(blocks=1, k=100_000, multiprocessors=132, most=65535)
     assert splits <= 264 and length % 8 == 0 and (splits - 1) * length < 100_000 <= splits * length
     assert choose_splits(blocks=1, k=100_000, multiprocessors=132, most=1)[0] == 1
+    assert choose_splits(blocks=1, k=0, multiprocessors=132, most=65535) == (1, 8), "a sum of nothing is stored too"
 
 
 def traffic(step, a, b):

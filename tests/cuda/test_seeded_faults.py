@@ -113,6 +113,19 @@ def run_split():
     run_matmul("async", (5, 1000, 7), (16, 512, 16))
 
 
+def run_linear():
+    """Bias and ReLU where the sum is stored: by the product itself, and behind the parts of a long sum."""
+    for rows, columns, k in ((65, 33, 67), (64, 64, 64), (5, 1000, 7), (16, 512, 16)):
+        x, w, b = normal(rows, columns), normal(k, columns), normal(k + 1)[1:] * columns
+        x[1, 2] = np.nan
+        z = x.astype("float64") @ w.T + b
+        y = matmul.linear(x, w, b, True)
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(z))
+        x[1, 2] = 0
+        scale = np.abs(x) @ np.abs(w.T) + np.abs(b)
+        assert_close(matmul.linear(x, w, b, True), np.maximum(x.astype("float64") @ w.T + b, 0), scale)
+
+
 def run_conv2d():
     for n, c, size, k, kernel, stride, padding, dilation, groups in (
         (2, 4, (8, 8), 8, (3, 3), (1, 1), (1, 1), (1, 1), 1),
@@ -314,14 +327,20 @@ FAULTS = [
     Fault("async: more vectors than a slice has", run_async_across, "L_STEP <= BLOCK_K || l < BLOCK_K", "true"),
     Fault("async: a strip too high", run_many_tiles, "min((int)gridDim.x - first, ROWS_OF_TILES)", "ROWS_OF_TILES"),
     Fault("async: stores one row too many", run_async, "if (m >= m_end) continue;", "if (m > m_end) continue;"),
-    Fault("async: stores one column too many", run_async, "if (n + j < n_end) to[j]", "if (n + j <= n_end) to[j]"),
+    Fault("async: stores one column too many", run_async, "if (n + c < n_end) to[c]", "if (n + c <= n_end) to[c]"),
     Fault("async: vector store in odd rows", run_async, "is_aligned(c) && row_stride % VECTOR == 0", "is_aligned(c)"),
     Fault("async: wrong lane", run_async, "lane / 2 % LANES_N * VECTOR", "lane % LANES_N * VECTOR"),
     Fault("split: all splits write one result", run_split, "(size_t)split * batches + batch", "(size_t)batch"),
     Fault("split: sums one element too many", run_split, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("linear: one bias too many", run_linear, "bias && n < n_end", "bias && n <= n_end"),
+    Fault("linear: the bias of another column", run_linear, "first_n + thread_n() + j / V", "first_n + j / V"),
+    Fault("linear: no ReLU", run_linear, "relu && z <= 0", "relu && z < -1e9"),
+    Fault("linear: ReLU of NaN is 0", run_linear, "relu && z <= 0", "relu && !(z > 0)"),
+    Fault("linear: bias by rows in the second pass", run_linear, "(int)(e % n), n)", "(int)(e / n), n)"),
+    Fault("linear: no ReLU in the second pass", run_linear, "{bias, relu != 0};", "{bias, false};"),
     Fault("split: leaves out a split", run_split, "s < splits; s++", "s + 1 < splits; s++"),
     Fault("conv2d: vector store between groups", run_conv2d, "is_aligned(c) && row_stride", "row_stride"),
-    Fault("conv2d: vector store over the end of a group", run_conv2d, "n + VECTOR <= n_end", "n < n_end"),
+    Fault("conv2d: vector store over the end of a group", run_conv2d, "n + COUNT <= n_end", "n < n_end"),
     Fault("conv2d: one pixel too many", run_conv2d, "pixel >= pixels", "pixel > pixels"),
     Fault("conv2d: one pixel beside the image", run_conv2d, "x < (unsigned)width", "x <= (unsigned)width"),
     Fault("conv2d: reads between strides", run_conv2d, " && !by_stride_x.remainder(x, j)", ""),
