@@ -8,9 +8,9 @@ constexpr int WARP = 32;                    // threads that run in step
 constexpr unsigned ALL_LANES = 0xffffffffu;  // of a warp
 
 // Numbers that one thread moves with one instruction. It moves at most 16 bytes: a vector of 4 floats or 2 doubles.
-template <int COUNT>
-struct __align__(COUNT * sizeof(scalar)) Numbers {
-  scalar value[COUNT];
+template <int COUNT, class T = scalar>
+struct __align__(COUNT * sizeof(T)) Numbers {
+  T value[COUNT];
 };
 constexpr int VECTOR = 16 / sizeof(scalar);
 using vector = Numbers<VECTOR>;

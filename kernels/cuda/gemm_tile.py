@@ -50,12 +50,14 @@ def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) 
     return min((tile for tile in SPEED if tile is LARGE or -(-n // tile.BLOCK_N) <= MAX_GRID_Y), key=time)
 
 
-def choose_splits(blocks: int, k: int, multiprocessors: int, most: int, least_k: int = 128) -> tuple[int, int]:
+def choose_splits(
+    blocks: int, k: int, multiprocessors: int, most: int, least_k: int = 128, block_k: int = BLOCK_K
+) -> tuple[int, int]:
     """Into how many stretches, each of at least `least_k`, to cut a sum over k so that the whole GPU has work.
 
-    Returns the number of stretches, 1 to `most`, and the length of one, a multiple of `BLOCK_K`.
+    Returns the number of stretches, 1 to `most`, and the length of one, a multiple of `block_k`, a slice.
     """
     wanted = min(2 * multiprocessors // blocks, k // least_k, most)  # more blocks than it holds at once would wait
     length = -(-k // max(1, wanted))
-    length = max(1, -(-length // BLOCK_K)) * BLOCK_K
+    length = max(1, -(-length // block_k)) * block_k
     return max(1, -(-k // length)), length

@@ -1,5 +1,5 @@
-// What every product's kernel does around its main loop: which tile of the result is this block's, and what becomes of a
-// finished sum on its way to memory.
+// What the kernel of a product does around its main loop: which tile of the result is this block's, and what becomes of
+// a finished sum on its way to memory.
 #pragma once
 #include "common.cuh"
 

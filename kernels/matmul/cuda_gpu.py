@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.gemm_tile import LARGE, choose_splits, choose_tile
+from ..cuda.gemm_tile import BLOCK_K, Tile, choose_splits, choose_tile
 
 __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 
@@ -15,6 +15,7 @@ SOURCE = Path(__file__).with_suffix(".cu")
 TF32_SOURCE = SOURCE.with_name("cuda_gpu_tf32.cu")
 STEPS = ("naive", "tiled", "registers", "async")  # the ladder, slowest first
 TF32 = "tf32"  # one more step, faster and with 10 bits of mantissa: for those who ask for it
+TF32_TILE, TF32_BLOCK_K = Tile(128, 128, 8, 16), 16  # the constants of its source
 MAX_GRID_Z = 65535
 
 # step: (rows and columns of c that one block computes, threads of a block)
@@ -83,11 +84,16 @@ def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
 
 def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride, bias=None, relu=False):
     batches, m, n = c.shape
-    tile = LARGE if step == TF32 else choose_tile(m, n, batches, c.dtype, runtime.multiprocessors)
-    grid = tile.grid(m, n, batches)
-    splits, l_per_split = choose_splits(math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches)
     along_l = {"A_ALONG_L": int(not a_transposed), "B_ALONG_L": int(b_transposed)}
-    module = load(TF32_SOURCE if step == TF32 else SOURCE, a.dtype, **tile._asdict(), **along_l)
+    if step == TF32:
+        tile, block_k, module = TF32_TILE, TF32_BLOCK_K, load(TF32_SOURCE, a.dtype, **along_l)
+    else:
+        tile, block_k = choose_tile(m, n, batches, c.dtype, runtime.multiprocessors), BLOCK_K
+        module = load(SOURCE, a.dtype, **tile._asdict(), **along_l)
+    grid = tile.grid(m, n, batches)
+    splits, l_per_split = choose_splits(
+        math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches, block_k=block_k
+    )
     parts = c if splits == 1 else runtime.empty((splits, *c.shape), c.dtype)
     own_bias, own_relu = (bias, int(relu)) if splits == 1 else (None, 0)  # a part of a sum has no epilogue
     module.get_function(f"matmul_{step}")(

@@ -73,6 +73,10 @@ def normal(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape).astype("float32")
 
 
+def integers(*shape):
+    return np.round(5 * normal(*shape))
+
+
 def run_matmul(step, *shapes):
     for m, k, n in shapes:
         a, b = normal(m, k), normal(k, n)
@@ -102,6 +106,22 @@ def run_async_across():
         assert_close(matmul.forward(a, b), a.astype("float64") @ b, np.abs(a) @ np.abs(b))
     a, b = normal(64, 64).T, unaligned(normal(64, 64), np)
     assert_close(matmul.forward(a, b), a.astype("float64") @ b, np.abs(a) @ np.abs(b))
+
+
+def run_tf32():
+    """Every order of the operands; whole slices in vectors, odd ones one by one; splits. Integers need no rounding."""
+    for m, k, n in ((128, 32, 128), (67, 41, 129), (4, 20, 8), (5, 1003, 7)):
+        for a_transposed, b_transposed in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            a = integers(k, m).T if a_transposed else integers(m, k)
+            b = integers(n, k).T if b_transposed else integers(k, n)
+            np.testing.assert_array_equal(matmul.forward(a, b, "tf32"), a @ b)
+    a, b = integers(64, 64), unaligned(integers(64, 64), np)
+    np.testing.assert_array_equal(matmul.forward(a, b, "tf32"), a @ b)
+
+
+def run_tf32_rounding():
+    a, b = np.full((3, 40), 1 + 0.6 * 2.0**-10, "float32"), np.ones((40, 5), "float32")
+    np.testing.assert_array_equal(matmul.forward(a, b, "tf32"), 40 * (1 + 2.0**-10))
 
 
 def run_many_tiles():
@@ -330,6 +350,23 @@ FAULTS = [
     Fault("async: stores one column too many", run_async, "if (n + c < n_end) to[c]", "if (n + c <= n_end) to[c]"),
     Fault("async: vector store in odd rows", run_async, "is_aligned(c) && row_stride % VECTOR == 0", "is_aligned(c)"),
     Fault("async: wrong lane", run_async, "lane / 2 % LANES_N * VECTOR", "lane % LANES_N * VECTOR"),
+    Fault("tf32: no barrier before the first slice", run_tf32, BARRIER, "", after="next_b.store(b_slices[0]);"),
+    Fault("tf32: no barrier between slices", run_tf32, BARRIER, "", after="next_b.store(b_slices[stage ^ 1]);"),
+    Fault("tf32: one place for both slices", run_tf32, "b.store(b_slices[stage ^ 1]", "b.store(b_slices[stage]"),
+    Fault("tf32: a first slice too long", run_tf32, "next_a.fetch(shorter)", "next_a.fetch()"),
+    Fault("tf32: no last slice", run_tf32, "if (!left) break;", "if (left <= BLOCK_K) break;"),
+    Fault("tf32: one row too many", run_tf32, "i) < operand.rows;", "i) <= operand.rows;"),
+    Fault("tf32: one value of l too many", run_tf32, "(along_l ? c : i) < count", "(along_l ? c : i) <= count"),
+    Fault("tf32: vectors of any address", run_tf32, "is_aligned(base) && stride", "stride"),
+    Fault("tf32: vectors of odd lines", run_tf32, "stride % VECTOR == 0 && (a", "(a"),
+    Fault("tf32: square not turned", run_tf32, "numbers[i][c] : numbers[c][i]", "numbers[i][c] : numbers[i][c]"),
+    Fault("tf32: halves of a piece exchanged", run_tf32, "lane % 16, lane / 16 * 4", "lane / 2 % 16, lane % 2 * 4"),
+    Fault("tf32: the same 8 values of l twice", run_tf32, "lines.b ^ step", "lines.b"),
+    Fault("tf32: places trade in one slice alone", run_tf32, "i * ROWS_APART * BLOCK_K : place(row + i, l)",
+          "i * ROWS_APART * BLOCK_K : (row + i) * BLOCK_K + l"),
+    Fault("tf32: stores one row too many", run_tf32, "if (m < m_end) store(", "if (m <= m_end) store("),
+    Fault("tf32: vector store in odd rows", run_tf32, "is_aligned(c) && n_end % VECTOR == 0", "is_aligned(c)"),
+    Fault("tf32: not rounded", run_tf32_rounding, "= to_tf32(", "= __float_as_uint("),
     Fault("split: all splits write one result", run_split, "(size_t)split * batches + batch", "(size_t)batch"),
     Fault("split: sums one element too many", run_split, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("linear: one bias too many", run_linear, "bias && n < n_end", "bias && n <= n_end"),
