@@ -243,7 +243,7 @@ def run_activations_unaligned():
 
 def run_dropout():
     nhwc = normal(2, 5, 7, 3)
-    for x in (normal(1024), normal(1027), nhwc.transpose(0, 3, 1, 2)):
+    for x in (normal(1024), normal(1027), unaligned(normal(1024), np), nhwc.transpose(0, 3, 1, 2)):
         np.testing.assert_allclose(
             dropout.forward(x, 0.3, 2**40 + 5), dropout_reference.forward(x, 0.3, 2**40 + 5), 1e-6
         )
@@ -421,7 +421,9 @@ FAULTS = [
     Fault("activations: vectors that overlap", run_activations, "threadIdx.x) * VECTOR", "threadIdx.x) * (VECTOR - 1)"),
     Fault("activations: no test of alignment", run_activations_unaligned, "&& is_aligned(x) && is_aligned(y)", ""),
     Fault("activations: the other branch", run_activations, "y <= 0 ? (scalar)0 : dy", "y < 0 ? dy : (scalar)0"),
-    Fault("dropout: one number too many", run_dropout, "if (i < n) y[i]", "if (i <= n) y[i]"),
+    Fault("dropout: one number too many", run_dropout, "if (first + w < n) y", "if (first + w <= n) y"),
+    Fault("dropout: one vector too many", run_dropout, "first + WORDS <= n &&", "first < n &&"),
+    Fault("dropout: vectors of any address", run_dropout, "&& is_aligned(x) && is_aligned(y)", ""),
     Fault("relu_pool: one thread too many", run_relu_pool, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("relu_pool: no ReLU", run_relu_pool, "best <= 0 ? (scalar)0 : best", "best"),
     Fault("relu_pool: a tap where nothing passes", run_relu_pool, "(best <= 0 ? pool_height * pool_width : b", "(b"),
@@ -437,7 +439,8 @@ FAULTS = [
     Fault("normalization: one row too many", run_normalization, "row < end; row += ROWS", "row <= end; row += ROWS"),
     Fault("normalization: joins without the distance", run_normalization, "+ d * d * a.count * share", ""),
     Fault("normalization: a last stretch too long", run_normalization, "min(rows_per_part, ", "max(rows_per_part, "),
-    Fault("normalization: one number too many", run_normalization, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("normalization: one number too many", run_normalization, "e < size; e += (l", "e <= size; e += (l"),
+    Fault("normalization: steps of a block", run_normalization, "(long long)gridDim.x * BLOCK) step", "BLOCK) step"),
     Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
     Fault("optimizers: one number too many", run_optimizers, "e < row.size;", "e <= row.size;"),
     Fault("optimizers: steps of a block", run_optimizers, "(long long)gridDim.x * BLOCK)", "BLOCK)"),
