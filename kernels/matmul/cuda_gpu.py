@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.gemm_tile import BLOCK_K, Tile, choose_splits, choose_tile
+from ..cuda.gemm_tile import BLOCK_K, MAX_GRID_Y, Tile, choose_splits, choose_tile
 
 __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 
@@ -78,7 +78,7 @@ def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
     a_strides = (1, m) if a_transposed else (k, 1)
     b_strides = (1, k) if b_transposed else (n, 1)
     kernel = load(SOURCE, a.dtype).get_function(f"matmul_{step}")
-    grid = (-(-m // tile_m), -(-n // tile_n), batches)
+    grid = _checked((-(-m // tile_m), -(-n // tile_n), batches), n)
     kernel(grid, block, (a, b, c, m, n, k, *a_strides, *b_strides, a_stride, b_stride))
 
 
@@ -90,7 +90,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
     else:
         tile, block_k = choose_tile(m, n, batches, c.dtype, runtime.multiprocessors), BLOCK_K
         module = load(SOURCE, a.dtype, **tile._asdict(), **along_l)
-    grid = tile.grid(m, n, batches)
+    grid = _checked(tile.grid(m, n, batches), n)
     splits, l_per_split = choose_splits(
         math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches, block_k=block_k
     )
@@ -103,6 +103,12 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
     )
     if splits > 1:
         module.get_function("add_parts")((-(-c.size // 256),), (256,), (parts, bias, c, int(relu), c.size, n, splits))
+
+
+def _checked(grid, n):
+    if grid[1] > MAX_GRID_Y:
+        raise ValueError(f"b has {n} columns, more than {MAX_GRID_Y} tiles of this step cover; cut b")
+    return grid
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

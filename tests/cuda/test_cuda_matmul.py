@@ -207,6 +207,13 @@ def test_tf32_has_no_bias(runtime, to_device, to_host):
     assert np.abs(error).max() < 0.1 / 1024
 
 
+@pytest.mark.parametrize("step", ["naive", "tiled"])
+def test_more_columns_than_a_grid_has(runtime, step):
+    a, b = runtime.empty((1, 1), "float32"), runtime.empty((1, 32 * 65535 + 1), "float32")
+    with pytest.raises(ValueError, match="b has 2097121 columns, more than 65535 tiles of this step cover; cut b"):
+        cuda_gpu.forward(a, b, step)
+
+
 def test_tf32_is_for_float32(runtime):
     with pytest.raises(ValueError, match="step 'tf32' takes float32 arrays, got float64"):
         cuda_gpu.forward(runtime.empty((2, 2), "float64"), runtime.empty((2, 2), "float64"), "tf32")
