@@ -32,12 +32,12 @@ sums_of_columns(const scalar* x, const scalar* y, double* parts, int rows, int c
 }
 
 // Channels first, x (images, channels, pixels). Block (256): all threads share part blockIdx.y of channel blockIdx.x, a
-// stretch of its images * pixels numbers; each warp adds with shuffles, then warp 0 adds the warps.
+// stretch of its count = images * pixels numbers; each warp adds with shuffles, then warp 0 adds the warps.
 extern "C" __global__ void __launch_bounds__(BLOCK)
-sums_of_planes(const scalar* x, const scalar* y, double* parts, int images, int channels, int pixels, int per_part) {
+sums_of_planes(const scalar* x, const scalar* y, double* parts, int count, int channels, int pixels, int per_part) {
   __shared__ double sums[BLOCK / WARP];
   const int channel = blockIdx.x, lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
-  const int first = blockIdx.y * per_part, end = min(images * pixels, first + per_part);
+  const int first = blockIdx.y * per_part, end = min(count, first + per_part);
   double sum = 0;
   for (int i = first + threadIdx.x; i < end; i += BLOCK) {
     const size_t e = ((size_t)(i / pixels) * channels + channel) * pixels + i % pixels;

@@ -35,10 +35,11 @@ def forward(x: Any, y: Any) -> Any:
         first = xp.ascontiguousarray(x)
         other = None if y is None else xp.ascontiguousarray(y)
         pixels = math.prod(x.shape[2:])
-        part_count, per_part = _parts(x.shape[0] * pixels, channels, runtime)
+        count = x.shape[0] * pixels
+        part_count, per_part = _parts(count, channels, runtime)
         parts = runtime.empty((part_count, channels), "float64")
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
-        kernel(grid, (BLOCK,), (first, other, parts, x.shape[0], channels, pixels, per_part))
+        kernel(grid, (BLOCK,), (first, other, parts, count, channels, pixels, per_part))
     s = runtime.empty(channels, x.dtype)
     module.get_function("add_channel_parts")((-(-channels // BLOCK),), (BLOCK,), (parts, s, channels, part_count))
     return s

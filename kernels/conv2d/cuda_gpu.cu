@@ -196,7 +196,7 @@ conv2d_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, int
                int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
                int kernel_width, int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y,
                int dilation_x) {
-  const auto [first_m, first_n] = tile_position();
+  const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z;
   const Image image = {x + group * channels, height, width, groups * channels};
   const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x);
@@ -207,7 +207,7 @@ conv2d_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, int
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
   store_tile(acc, y + group * out_channels, (size_t)groups * out_channels, first_m, first_n, pixels, out_channels,
-             b ? b + group * out_channels : nullptr);
+             {b ? b + group * out_channels : nullptr});
 }
 
 // dy (N, OH, OW, groups*K), w (groups, R, S, K, C), dx (N, H, W, groups*C)
@@ -215,7 +215,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_input_grad(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels, int height,
                   int width, int out_channels, int out_height, int out_width, int kernel_height, int kernel_width,
                   int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x) {
-  const auto [first_m, first_n] = tile_position();
+  const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z;
   const Image image = {dy + group * out_channels, out_height, out_width, groups * out_channels};
   const Taps taps(kernel_height, kernel_width, out_channels, dilation_y, dilation_x);
@@ -233,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_input_grad_stride_1(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels,
                            int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
                            int kernel_width, int padding_y, int padding_x, int dilation_y, int dilation_x) {
-  const auto [first_m, first_n] = tile_position();
+  const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z;
   const Image image = {dy + group * out_channels, out_height, out_width, groups * out_channels};
   const Taps taps(kernel_height, kernel_width, out_channels, -dilation_y, -dilation_x);
@@ -251,7 +251,7 @@ conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images,
                    int width, int out_channels, int out_height, int out_width, int kernel_height, int kernel_width,
                    int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x, int splits,
                    int pixels_per_split) {
-  const auto [first_m, first_n] = tile_position();
+  const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z / splits, split = blockIdx.z % splits;
   const int pixels = images * out_height * out_width;
   const int first_pixel = split * pixels_per_split, end_pixel = min(pixels, first_pixel + pixels_per_split);

@@ -8,6 +8,7 @@ The headers of this folder:
 
 * `common.cuh`: the small words of all kernels;
 * `gemm_tile.cuh`: the main loop of a fast matrix product, which matmul and conv2d share (`gemm_tile.py`: which tile);
+* `result_tile.cuh`: which tile of a product is a block's, and the epilogue, bias and ReLU, of what it stores;
 * `rows.cuh`: one value over all threads of a row, for softmax and cross-entropy (`rows.py`: how many threads);
 * `add_parts.cuh`: the second pass of a sum that was cut into parts;
 * `async_copy.cuh`, `tensor_core.cuh`, `keep.cuh`: the only places with PTX, the GPU's assembly language.

@@ -7,11 +7,13 @@
 constexpr int WARP = 32;                    // threads that run in step
 constexpr unsigned ALL_LANES = 0xffffffffu;  // of a warp
 
-// 16 bytes, the most that one thread moves with one instruction: 4 floats or 2 doubles.
-constexpr int VECTOR = 16 / sizeof(scalar);
-struct __align__(16) vector {
-  scalar value[VECTOR];
+// Numbers that one thread moves with one instruction. It moves at most 16 bytes: a vector of 4 floats or 2 doubles.
+template <int COUNT, class T = scalar>
+struct __align__(COUNT * sizeof(T)) Numbers {
+  T value[COUNT];
 };
+constexpr int VECTOR = 16 / sizeof(scalar);
+using vector = Numbers<VECTOR>;
 
 __device__ __forceinline__ bool is_aligned(const void* address) { return (size_t)address % sizeof(vector) == 0; }
 

@@ -30,6 +30,7 @@
 #include "async_copy.cuh"
 #include "common.cuh"
 #include "keep.cuh"
+#include "result_tile.cuh"
 
 #ifndef BLOCK_M
 #define BLOCK_M 64
@@ -186,18 +187,6 @@ __device__ __forceinline__ int thread_n() {
   return warp % (BLOCK_N / WARP_N) * WARP_N + lane / 2 % LANES_N * VECTOR;
 }
 
-// The tile of this block. Blocks start in the order of their number, those that run together should need the same rows
-// and columns, so that the second-level cache serves most of them: they go through strips of ROWS_OF_TILES tiles.
-struct Position {
-  int m, n;  // of the tile's first element
-};
-__device__ __forceinline__ Position tile_position() {
-  constexpr int ROWS_OF_TILES = 16;
-  const int number = blockIdx.y * gridDim.x + blockIdx.x, a_strip = ROWS_OF_TILES * gridDim.y;
-  const int first = number / a_strip * ROWS_OF_TILES, height = min((int)gridDim.x - first, ROWS_OF_TILES);
-  return {(first + number % a_strip % height) * BLOCK_M, number % a_strip / height * BLOCK_N};
-}
-
 template <class A, class B>
 __device__ __forceinline__ void multiply_tiles(const A& a, const B& b, int first_m, int first_n, int first_l, int end_l,
                                                scalar (&acc)[THREAD_M][THREAD_N]) {
@@ -220,11 +209,15 @@ __device__ __forceinline__ void multiply_tiles(const A& a, const B& b, int first
   });
 }
 
-// c[m][n] = acc (+ bias[n]) for the part of the tile that lies inside the matrix, whose rows are row_stride apart.
+// c[m][n] = epilogue(acc) for the part of the tile that lies inside the matrix, whose rows are row_stride apart.
 __device__ __forceinline__ void store_tile(const scalar (&acc)[THREAD_M][THREAD_N], scalar* c, size_t row_stride,
                                            int first_m, int first_n, int m_end, int n_end,
-                                           const scalar* bias = nullptr) {
-  const bool whole_vectors = is_aligned(c) && row_stride % VECTOR == 0;
+                                           const Epilogue& epilogue = {}) {
+  const bool aligned = is_aligned(c) && row_stride % VECTOR == 0;
+  scalar bias[THREAD_N];  // read once for all rows
+#pragma unroll
+  for (int j = 0; j < THREAD_N; j++)
+    bias[j] = epilogue.bias_of(first_n + thread_n() + j / VECTOR * LANES_N * VECTOR + j % VECTOR, n_end);
 #pragma unroll
   for (int i = 0; i < THREAD_M; i++) {
     const int m = first_m + thread_m() + i / VECTOR * LANES_M * VECTOR + i % VECTOR;
@@ -232,18 +225,10 @@ __device__ __forceinline__ void store_tile(const scalar (&acc)[THREAD_M][THREAD_
 #pragma unroll
     for (int v = 0; v < THREAD_N / VECTOR; v++) {
       const int n = first_n + thread_n() + v * LANES_N * VECTOR;
-      scalar* const to = c + m * row_stride + n;
-      vector values;
+      vector y;
 #pragma unroll
-      for (int j = 0; j < VECTOR; j++)
-        values.value[j] = acc[i][v * VECTOR + j] + (bias && n + j < n_end ? bias[n + j] : (scalar)0);
-      if (whole_vectors && n + VECTOR <= n_end) {
-        *(vector*)to = values;
-      } else {
-#pragma unroll
-        for (int j = 0; j < VECTOR; j++)
-          if (n + j < n_end) to[j] = values.value[j];
-      }
+      for (int j = 0; j < VECTOR; j++) y.value[j] = epilogue(acc[i][v * VECTOR + j], bias[v * VECTOR + j]);
+      store(c + m * row_stride + n, y, n, n_end, aligned);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ MAX_GRID_Y = 65535
 SPEED = {LARGE: 0.80, HALF: 0.78, NARROW: 0.65, MEDIUM: 0.55}
 
 
+@functools.lru_cache(1024)  # a small product's launch takes little longer than the choice
 def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) -> Tile:
     """The tile with which the busiest multiprocessor has done its blocks first.
 
@@ -48,12 +50,14 @@ def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) 
     return min((tile for tile in SPEED if tile is LARGE or -(-n // tile.BLOCK_N) <= MAX_GRID_Y), key=time)
 
 
-def choose_splits(blocks: int, k: int, multiprocessors: int, most: int, least_k: int = 128) -> tuple[int, int]:
+def choose_splits(
+    blocks: int, k: int, multiprocessors: int, most: int, least_k: int = 128, block_k: int = BLOCK_K
+) -> tuple[int, int]:
     """Into how many stretches, each of at least `least_k`, to cut a sum over k so that the whole GPU has work.
 
-    Returns the number of stretches, 1 to `most`, and the length of one, a multiple of `BLOCK_K`.
+    Returns the number of stretches, 1 to `most`, and the length of one, a multiple of `block_k`, a slice.
     """
     wanted = min(2 * multiprocessors // blocks, k // least_k, most)  # more blocks than it holds at once would wait
     length = -(-k // max(1, wanted))
-    length = -(-length // BLOCK_K) * BLOCK_K
-    return -(-k // length), length
+    length = max(1, -(-length // block_k)) * block_k
+    return max(1, -(-k // length)), length

@@ -124,16 +124,18 @@ matmul_registers(const scalar* a, const scalar* b, scalar* c, int m, int n, int 
 // 40 (`python -m tests.cuda.instructions`).
 //
 // blockIdx.z = batch * splits + split. With several splits each sums l over its own stretch of l_per_split (a multiple
-// of 8) into a matrix of its own, parts[split][batch], and add_parts adds them up.
+// of 8) into a matrix of its own, parts[split][batch], and add_parts adds them up. The dense layer's bias and ReLU
+// belong to whoever has the whole sum: this kernel where nothing was cut, else add_parts.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
-matmul_async(const scalar* a, const scalar* b, scalar* parts, int m, int n, int k, int splits, int l_per_split,
-             long long a_batch_stride, long long b_batch_stride) {
+matmul_async(const scalar* a, const scalar* b, const scalar* bias, scalar* parts, int relu, int m, int n, int k,
+             int splits, int l_per_split, long long a_batch_stride, long long b_batch_stride) {
   const int batch = blockIdx.z / splits, split = blockIdx.z % splits, batches = gridDim.z / splits;
   const Matrix<A_ALONG_L> left = {a + batch * a_batch_stride, m, k, A_ALONG_L ? k : m};
   const Matrix<B_ALONG_L> right = {b + batch * b_batch_stride, n, k, B_ALONG_L ? k : n};
-  const auto [first_m, first_n] = tile_position();
+  const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int first_l = split * l_per_split, end_l = min(k, first_l + l_per_split);
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, first_l, end_l, acc);
-  store_tile(acc, parts + ((size_t)split * batches + batch) * m * n, n, first_m, first_n, m, n);
+  store_tile(acc, parts + ((size_t)split * batches + batch) * m * n, n, first_m, first_n, m, n,
+             {bias, relu != 0});
 }

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.gemm_tile import LARGE, choose_splits, choose_tile
-from .reference import linear  # the composition: the product, the bias, ReLU
+from ..cuda.gemm_tile import BLOCK_K, MAX_GRID_Y, Tile, choose_splits, choose_tile
 
 __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 
@@ -16,6 +15,7 @@ SOURCE = Path(__file__).with_suffix(".cu")
 TF32_SOURCE = SOURCE.with_name("cuda_gpu_tf32.cu")
 STEPS = ("naive", "tiled", "registers", "async")  # the ladder, slowest first
 TF32 = "tf32"  # one more step, faster and with 10 bits of mantissa: for those who ask for it
+TF32_TILE, TF32_BLOCK_K = Tile(128, 128, 8, 16), 16  # the constants of its source
 MAX_GRID_Z = 65535
 
 # step: (rows and columns of c that one block computes, threads of a block)
@@ -24,10 +24,7 @@ _BLOCKS = {"naive": ((8, 32), (32, 8)), "tiled": ((32, 32), (32, 32)), "register
 
 def forward(a: Any, b: Any, step: str = "async") -> Any:
     """a (..., m, k) @ b (..., k, n), by one step of the ladder."""
-    if step not in (*STEPS, TF32):
-        raise ValueError(f"step must be one of {', '.join((*STEPS, TF32))}, got {step!r}")
-    if step == TF32 and a.dtype != "float32":
-        raise ValueError(f"step {TF32!r} takes float32 arrays, got {a.dtype.name}")
+    _check_step(step, (*STEPS, TF32), a)
     runtime = current_runtime()
     xp = runtime.xp
     m, k, n = *a.shape[-2:], b.shape[-1]
@@ -53,30 +50,65 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
     return result
 
 
+def linear(x: Any, w: Any, b: Any, relu: bool, step: str = "async") -> Any:
+    """x (N, C) @ w (K, C) transposed, its bias and ReLU where the sums are stored: by one of the steps that can."""
+    _check_step(step, (STEPS[-1], TF32), x)
+    runtime = current_runtime()
+    xp = runtime.xp
+    rows, columns, k = *x.shape, w.shape[0]
+    y = runtime.empty((rows, k), x.dtype)
+    if y.size:
+        bias = None if b is None else xp.ascontiguousarray(b)
+        x, x_transposed, _ = _operand(x, (), xp)
+        w, w_transposed, _ = _operand(w, (), xp)
+        operands = (x, w, y.reshape(1, rows, k), columns, x_transposed, not w_transposed, 0, 0)
+        _launch_async(runtime, step, *operands, bias, relu)
+    return y
+
+
+def _check_step(step, steps, x):
+    if step not in steps:
+        raise ValueError(f"step must be one of {', '.join(steps)}, got {step!r}")
+    if step == TF32 and x.dtype != "float32":
+        raise ValueError(f"step {TF32!r} takes float32 arrays, got {x.dtype.name}")
+
+
 def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
     (batches, m, n), ((tile_m, tile_n), block) = c.shape, _BLOCKS[step]
     a_strides = (1, m) if a_transposed else (k, 1)
     b_strides = (1, k) if b_transposed else (n, 1)
     kernel = load(SOURCE, a.dtype).get_function(f"matmul_{step}")
-    grid = (-(-m // tile_m), -(-n // tile_n), batches)
+    grid = _checked((-(-m // tile_m), -(-n // tile_n), batches), n)
     kernel(grid, block, (a, b, c, m, n, k, *a_strides, *b_strides, a_stride, b_stride))
 
 
-def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
+def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride, bias=None, relu=False):
     batches, m, n = c.shape
-    tile = LARGE if step == TF32 else choose_tile(m, n, batches, c.dtype, runtime.multiprocessors)
-    grid = tile.grid(m, n, batches)
-    splits, l_per_split = choose_splits(math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches)
     along_l = {"A_ALONG_L": int(not a_transposed), "B_ALONG_L": int(b_transposed)}
-    module = load(TF32_SOURCE if step == TF32 else SOURCE, a.dtype, **tile._asdict(), **along_l)
+    if step == TF32:
+        tile, block_k, module = TF32_TILE, TF32_BLOCK_K, load(TF32_SOURCE, a.dtype, **along_l)
+    else:
+        tile, block_k = choose_tile(m, n, batches, c.dtype, runtime.multiprocessors), BLOCK_K
+        module = load(SOURCE, a.dtype, **tile._asdict(), **along_l)
+    grid = _checked(tile.grid(m, n, batches), n)
+    splits, l_per_split = choose_splits(
+        math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches, block_k=block_k
+    )
     parts = c if splits == 1 else runtime.empty((splits, *c.shape), c.dtype)
+    own_bias, own_relu = (bias, int(relu)) if splits == 1 else (None, 0)  # a part of a sum has no epilogue
     module.get_function(f"matmul_{step}")(
         (*grid[:2], batches * splits),
         (tile.threads,),
-        (a, b, parts, m, n, k, splits, l_per_split, a_stride, b_stride),
+        (a, b, own_bias, parts, own_relu, m, n, k, splits, l_per_split, a_stride, b_stride),
     )
     if splits > 1:
-        module.get_function("add_parts")((-(-c.size // 256),), (256,), (parts, c, c.size, splits))
+        module.get_function("add_parts")((-(-c.size // 256),), (256,), (parts, bias, c, int(relu), c.size, n, splits))
+
+
+def _checked(grid, n):
+    if grid[1] > MAX_GRID_Y:
+        raise ValueError(f"b has {n} columns, more than {MAX_GRID_Y} tiles of this step cover; cut b")
+    return grid
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -97,4 +129,4 @@ def _operand(x, batch_shape, xp):
     turned = x.swapaxes(-1, -2)
     transposed = turned.flags.c_contiguous and not x.flags.c_contiguous
     x = turned if transposed else xp.ascontiguousarray(x)
-    return x.reshape(-1, *x.shape[-2:]), transposed, stride
+    return x.reshape(-1 if stride else 1, *x.shape[-2:]), transposed, stride

@@ -9,7 +9,8 @@
 // Thread mapping. The sums: a block of 32 x 8 threads takes 32 channels and a stretch of the rows; neighbouring lanes
 // read neighbouring channels, the 8 rows of threads take every 8th row, and thread row 0 joins what the 8 have found. A
 // second kernel joins the stretches of a channel, always in the same order, so the bits are the same every time. The
-// results: one thread a number.
+// results: the threads of the whole grid are a multiple of the channels, and a thread goes on in steps of the grid. So it
+// stays in one channel, which it works out once: a division in 64 bits costs more than all else that is done to a number.
 //
 // The mean and the variance come from one pass over x, where two passes (first the mean, then the squares around it)
 // read it twice. To lose no digits, a thread adds up x - s and (x - s)^2 in double precision, s being the first number
@@ -87,15 +88,26 @@ join_moments(const double* parts, double* statistics, scalar* m, scalar* v, int 
   statistics[channels + channel] = 1 / sqrt(variance + eps);
 }
 
+// Calls step(e) for every number e that is this thread's; all are in the channel of the first one.
+template <class Step>
+__device__ __forceinline__ void for_each_number(long long size, Step step) {
+  for (long long e = (long long)blockIdx.x * BLOCK + threadIdx.x; e < size; e += (long long)gridDim.x * BLOCK) step(e);
+}
+__device__ __forceinline__ int own_channel(int channels) {
+  return (int)(((long long)blockIdx.x * BLOCK + threadIdx.x) % channels);
+}
+
 // y = (x - m) * r * w + b
 extern "C" __global__ void __launch_bounds__(BLOCK)
 normalize(const scalar* x, const double* statistics, const scalar* w, const scalar* b, scalar* y, long long size,
           int channels) {
-  const long long e = (long long)blockIdx.x * BLOCK + threadIdx.x;
-  if (e >= size) return;
-  const int c = e % channels;
-  const scalar z = (scalar)((x[e] - statistics[c]) * statistics[channels + c]);
-  y[e] = z * (w ? w[c] : (scalar)1) + (b ? b[c] : (scalar)0);
+  const int c = own_channel(channels);
+  const double mean = statistics[c], r = statistics[channels + c];
+  const scalar scale = w ? w[c] : (scalar)1, shift = b ? b[c] : (scalar)0;
+  for_each_number(size, [=](long long e) {
+    const scalar z = (scalar)((x[e] - mean) * r);
+    y[e] = z * scale + shift;
+  });
 }
 
 // parts (2, stretches, channels): the sums of dy and of dy * (x - m)
@@ -152,10 +164,12 @@ join_gradients(const double* parts, const scalar* v, double* statistics, scalar*
 extern "C" __global__ void __launch_bounds__(BLOCK)
 normalize_gradient(const scalar* dy, const scalar* x, const scalar* m, const double* statistics, const scalar* w,
                    scalar* dx, long long size, int channels) {
-  const long long e = (long long)blockIdx.x * BLOCK + threadIdx.x;
-  if (e >= size) return;
-  const int c = e % channels;
-  const double r = statistics[2 * channels + c], z = ((double)x[e] - m[c]) * r;
-  const double centred = dy[e] - statistics[c] - z * statistics[channels + c];
-  dx[e] = (scalar)(centred * r) * (w ? w[c] : (scalar)1);
+  const int c = own_channel(channels);
+  const double mean = m[c], r = statistics[2 * channels + c];
+  const double mean_dy = statistics[c], mean_dy_z = statistics[channels + c];
+  const scalar scale = w ? w[c] : (scalar)1;
+  for_each_number(size, [=](long long e) {
+    const double z = (x[e] - mean) * r;
+    dx[e] = (scalar)((dy[e] - mean_dy - z * mean_dy_z) * r) * scale;
+  });
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
@@ -13,6 +14,7 @@ SOURCE = Path(__file__).with_suffix(".cu")
 ROWS_SOURCE = SOURCE.with_name("cuda_gpu_rows.cu")
 ROWS_OF_THREADS, LANES, BLOCK = 8, 32, 256
 BLOCKS_A_MULTIPROCESSOR = 4
+FULL_OF_BLOCKS = 8  # of 256 threads: all that a multiprocessor holds at once
 LEAST_PER_PART = 128  # rows that are worth a block
 
 
@@ -34,7 +36,7 @@ def channel_forward(x, w, b, eps):
             (parts, statistics, m, v, rows, channels, per_part, parts.shape[1], eps),
         )  # fmt: skip
         module.get_function("normalize")(
-            (-(-x.size // BLOCK),), (BLOCK,),
+            _grid(x.size, channels, runtime), (BLOCK,),
             (last, statistics, _contiguous(w, xp), _contiguous(b, xp), y, x.size, channels),
         )  # fmt: skip
     return xp.moveaxis(y, -1, 1), m, v
@@ -59,7 +61,7 @@ def channel_backward(dy, x, m, v, w, eps):
             (parts, v, statistics, dw, db, rows, channels, parts.shape[1], eps),
         )  # fmt: skip
         module.get_function("normalize_gradient")(
-            (-(-x.size // BLOCK),), (BLOCK,),
+            _grid(x.size, channels, runtime), (BLOCK,),
             (dy, x, m, statistics, w, dx, x.size, channels),
         )  # fmt: skip
     return xp.moveaxis(dx, -1, 1), dw, db
@@ -107,6 +109,13 @@ def _parts(rows, channels, runtime):
     per_part = -(-rows // max(1, min(wanted, rows // LEAST_PER_PART)))
     part_count = -(-rows // per_part)
     return runtime.empty((2, part_count, channels), "float64"), per_part, (columns_of_blocks, part_count)
+
+
+def _grid(size, channels, runtime):
+    """As many blocks as the GPU holds at once, or fewer, in which the threads are a multiple of the channels."""
+    multiple = channels // math.gcd(channels, BLOCK)
+    wanted = min(-(-size // BLOCK), FULL_OF_BLOCKS * runtime.multiprocessors)
+    return (-(-wanted // multiple) * multiple,)
 
 
 def _contiguous(array, xp):

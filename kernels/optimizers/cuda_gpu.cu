@@ -1,11 +1,11 @@
 // Optimizer steps: all parameters of a network, however many arrays, in one launch. The formulas stand in __init__.py
 // of this folder, and again over the lines that do them.
 //
-// Thread mapping: blockIdx.y is the array; the blocks along x share it, in steps of the whole grid, and those for which
-// nothing is left return at once. Which arrays there are, the blocks read in a table in memory, a row an array. What
-// this changes on one launch for each array: a small network has dozens of arrays of a few hundred numbers, and a
-// launch costs more than such an array. What it changes on array expressions: w, dw and the state are read once and
-// written once, where every operation of an expression would read and write them again.
+// Thread mapping: a block takes a share of one array, `share` numbers; a large array has many blocks, a small one has
+// one. Which arrays there are, and with which block each begins, the blocks read in a table in memory, a row an array;
+// a block finds its row by halving. What this changes on one launch for each array: a small network has dozens of
+// arrays of a few hundred numbers, and a launch costs more than such an array. What it changes on array expressions: w,
+// dw and the state are read once and written once, where every operation of an expression would do so again.
 #include "common.cuh"
 
 constexpr int BLOCK = 256;
@@ -14,23 +14,31 @@ struct Row {
   scalar* w;
   const scalar* dw;
   scalar* state[3];  // null where the step has none
-  long long size;
+  long long size, first_block;
   double first, second;  // factors that depend on the number of the step, which each array counts for itself
 };
-static_assert(sizeof(Row) == 8 * 8, "the host writes rows of 8 numbers of 64 bits");
+static_assert(sizeof(Row) == 9 * 8, "the host writes rows of 9 numbers of 64 bits");
 
 template <class Step>
-__device__ __forceinline__ void for_each_number(const long long* table, Step step) {
-  const Row row = ((const Row*)table)[blockIdx.y];
+__device__ __forceinline__ void for_each_number(const long long* table, int arrays, int share, Step step) {
+  const Row* const rows = (const Row*)table;
+  int own = 0, end = arrays;  // the last row that begins at this block or before: an empty array begins with the next
+  while (end - own > 1) {
+    const int middle = (own + end) / 2;
+    (rows[middle].first_block <= blockIdx.x ? own : end) = middle;
+  }
+  const Row row = rows[own];
   const scalar first = (scalar)row.first, second = (scalar)row.second;
-  for (long long e = (long long)blockIdx.x * BLOCK + threadIdx.x; e < row.size; e += (long long)gridDim.x * BLOCK)
+  const long long begin = (blockIdx.x - row.first_block) * share, behind = min(row.size, begin + share);
+  for (long long e = begin + threadIdx.x; e < behind; e += BLOCK)
     row.w[e] = step(row, e, row.w[e], row.dw[e], first, second);
 }
 
 // state: v. undamped = 1 - dampening
 extern "C" __global__ void __launch_bounds__(BLOCK)
-sgd_step(const long long* table, scalar lr, scalar momentum, scalar undamped, scalar weight_decay, int nesterov) {
-  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
+sgd_step(const long long* table, int arrays, int share, scalar lr, scalar momentum, scalar undamped,
+         scalar weight_decay, int nesterov) {
+  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
     // dw = dw + weight_decay * w
     dw += weight_decay * w;
     if (row.state[0]) {
@@ -47,9 +55,10 @@ sgd_step(const long long* table, scalar lr, scalar momentum, scalar undamped, sc
 // state: m, v. first = lr / (1 - beta1^t), second = sqrt(1 - beta2^t); rest1 = 1 - beta1, rest2 = 1 - beta2;
 // kept = 1 - lr * weight_decay of the decoupled decay (AdamW), else 1
 extern "C" __global__ void __launch_bounds__(BLOCK)
-adam_step(const long long* table, scalar beta1, scalar rest1, scalar beta2, scalar rest2, scalar eps,
-          scalar weight_decay, scalar kept) {
-  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar second) {
+adam_step(const long long* table, int arrays, int share, scalar beta1, scalar rest1, scalar beta2, scalar rest2,
+          scalar eps, scalar weight_decay, scalar kept) {
+  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar first,
+                                            scalar second) {
     // w = w - lr * weight_decay * w, or dw = dw + weight_decay * w
     w *= kept;
     dw += weight_decay * w;
@@ -66,9 +75,9 @@ adam_step(const long long* table, scalar beta1, scalar rest1, scalar beta2, scal
 
 // state: v, g, b. rest = 1 - alpha
 extern "C" __global__ void __launch_bounds__(BLOCK)
-rmsprop_step(const long long* table, scalar lr, scalar alpha, scalar rest, scalar eps, scalar weight_decay,
-             scalar momentum) {
-  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
+rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar alpha, scalar rest, scalar eps,
+             scalar weight_decay, scalar momentum) {
+  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
     // dw = dw + weight_decay * w
     dw += weight_decay * w;
     // v = alpha * v + (1 - alpha) * dw^2
@@ -94,8 +103,8 @@ rmsprop_step(const long long* table, scalar lr, scalar alpha, scalar rest, scala
 
 // state: s. first = lr / (1 + (t - 1) * lr_decay)
 extern "C" __global__ void __launch_bounds__(BLOCK)
-adagrad_step(const long long* table, scalar eps, scalar weight_decay) {
-  for_each_number(table, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar) {
+adagrad_step(const long long* table, int arrays, int share, scalar eps, scalar weight_decay) {
+  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar) {
     // dw = dw + weight_decay * w
     dw += weight_decay * w;
     // s = s + dw^2

@@ -17,8 +17,8 @@ __all__ = ["DTYPES", "adagrad_step", "adam_step", "rmsprop_step", "sgd_step", "u
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 8  # as many as it can hold at once: more would only wait
-MAX_GRID_Y = 65535
-ROW = np.dtype([("addresses", "u8", 5), ("size", "i8"), ("factors", "f8", 2)])  # struct Row of cuda_gpu.cu
+# struct Row of cuda_gpu.cu
+ROW = np.dtype([("addresses", "u8", 5), ("size", "i8"), ("first_block", "i8"), ("factors", "f8", 2)])
 
 
 def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
@@ -41,13 +41,8 @@ def adagrad_step(ws, dws, ss, steps, lr, lr_decay, eps, weight_decay):
 
 
 def _step(name, ws, dws, states, factors, *options):
-    for first in range(0, len(ws), MAX_GRID_Y):
-        here = slice(first, first + MAX_GRID_Y)
-        part_states = [state and state[here] for state in states]
-        _launch(name, ws[here], dws[here], part_states, factors and factors[here], options)
-
-
-def _launch(name, ws, dws, states, factors, options):
+    if not ws:
+        return
     runtime = current_runtime()
     xp = runtime.xp
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
@@ -61,12 +56,23 @@ def _launch(name, ws, dws, states, factors, options):
         if arrays is not None:
             rows["addresses"][:, i] = [runtime.address(copies[id(array)]) for array in arrays]
     rows["size"] = [w.size for w in ws]
+    share, rows["first_block"], blocks = _blocks(rows["size"], runtime.multiprocessors)
     if factors is not None:
         rows["factors"] = factors
-    largest = max(w.size for w in ws)
-    blocks = min(-(-largest // BLOCK), BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors)
     kernel = load(SOURCE, ws[0].dtype).get_function(name)
-    kernel((blocks, len(ws)), (BLOCK,), (xp.asarray(rows.view("i8")), *options))
+    kernel((blocks,), (BLOCK,), (xp.asarray(rows.view("i8")), len(ws), share, *options))
     for array in changed:
         if copies[id(array)] is not array:
             array[...] = copies[id(array)]
+
+
+def _blocks(sizes, multiprocessors):
+    """How many numbers a block takes, the first block of each array, and how many blocks there are.
+
+    As many as the GPU holds at once if all arrays were one, and at most one more for each array.
+    """
+    turns = -(-int(sizes.sum()) // (BLOCK * BLOCKS_A_MULTIPROCESSOR * multiprocessors))
+    share = BLOCK * max(1, turns)
+    blocks = -(-sizes // share)
+    behind = np.cumsum(blocks)
+    return share, behind - blocks, int(behind[-1])

@@ -40,7 +40,11 @@ TILES = (("float", LARGE), ("float", HALF), ("float", NARROW), ("float", MEDIUM)
 VARIANTS = [
     *(Variant("matmul/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
     Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
-    Variant("matmul/cuda_gpu_tf32.cu", {"scalar": "float", **LARGE._asdict()}),
+    *(
+        Variant("matmul/cuda_gpu_tf32.cu", {"scalar": "float", "A_ALONG_L": a, "B_ALONG_L": b})
+        for a in (1, 0)
+        for b in (0, 1)
+    ),
     *(Variant("conv2d/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
     *(Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar}) for scalar in ("float", "double")),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),

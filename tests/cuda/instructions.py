@@ -17,7 +17,10 @@ from collections import Counter
 from tests.cuda import nvrtc
 from tests.cuda.compile_gate import KERNELS, VARIANTS, Variant, cuda
 
-NAMES = {0x223: "FFMA", 0x22B: "DFMA", 0x23C: "HMMA", 0x984: "LDS", 0xFAE: "LDGSTS", 0x947: "BRA", 0xB1D: "BAR"}
+NAMES = {
+    0x223: "FFMA", 0x22B: "DFMA", 0x23C: "HMMA", 0x23E: "F2FP", 0x984: "LDS", 0x83B: "LDSM", 0x388: "STS",
+    0x981: "LDG", 0xFAE: "LDGSTS", 0x947: "BRA", 0xB1D: "BAR",
+}  # fmt: skip
 MULTIPLY_ADDS = ("FFMA", "DFMA", "HMMA")
 
 
@@ -31,11 +34,11 @@ def main_loops(variant: Variant, architecture: str = "90") -> dict[str, Counter[
         names = [NAMES.get(low & 0xFFF, "other") for low, _ in words]
         found = [Counter(names[first : i + 1]) for i, first in _backward_branches(words)]
         if found:
-            loops[kernel] = max(found, key=_share)
+            loops[kernel] = max(found, key=share)
     return loops
 
 
-def _share(loop: Counter[str]) -> float:
+def share(loop: Counter[str]) -> float:
     return sum(loop[name] for name in MULTIPLY_ADDS) / loop.total()
 
 
@@ -70,9 +73,9 @@ def main() -> None:
         if variant.source.startswith(("matmul", "conv2d/cuda_gpu.cu")):
             print(f"\n{variant.name}")
             for kernel, loop in sorted(main_loops(variant).items()):
-                if _share(loop):
+                if share(loop):
                     counts = ", ".join(f"{name} {n}" for name, n in loop.most_common())
-                    print(f"  {kernel:28}{_share(loop):7.1%}   {counts}")
+                    print(f"  {kernel:28}{share(loop):7.1%}   {counts}")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minidl.kernels import cuda
 from minidl.kernels.activations import cuda_gpu as activations
 from minidl.kernels.activations import reference
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
 from minidl.kernels.memory_order import cuda_gpu as memory_order
 from tests.cuda.helpers import unaligned
+from tests.cuda_emulator import EmulatedRuntime, memory_profile
 
 pytestmark = pytest.mark.cuda
 
@@ -79,6 +81,24 @@ def test_dropout_draws_the_numbers_of_the_cpu(runtime, to_device, to_host, shape
         np.testing.assert_allclose(y, dropout_reference.forward(x, p, key), rtol=2e-7)
         if len(shape) == 4:
             assert y.strides == x.strides
+
+
+def test_dropout_of_unaligned_memory(runtime, to_host):
+    x = np.random.default_rng(0).standard_normal(1024).astype("float32")
+    y = to_host(dropout.forward(unaligned(x, runtime.xp), 0.5, 3))
+    np.testing.assert_array_equal(y, dropout_reference.forward(x, 0.5, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_moves_whole_vectors(dtype):
+    """16 bytes a lane: as many requests as there are vectors of a warp."""
+    x = np.ones(4096, dtype)
+    with cuda.use_runtime(EmulatedRuntime(profile=True)):
+        memory_profile()
+        dropout.forward(x, 0.5, 3)
+        rows = memory_profile()
+    assert {row.operation for row in rows} == {"load", "store"}
+    assert all(row.bytes == 16 and row.requests == x.nbytes / (32 * 16) for row in rows)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -41,6 +41,21 @@ def test_normalization(runtime, to_device, to_host, shape, dtype, channels_last)
             assert_close(to_host(a), c, scale=max(1.0, np.abs(c).max(initial=0)))
 
 
+def test_a_thread_stays_in_its_channel(runtime, to_device, to_host):
+    """More numbers than threads, with channels that divide no block: 96 = 3 * 32 and the odd 35."""
+    set_multiprocessors(runtime, 1)
+    rng = np.random.default_rng(1)
+    for channels in (96, 35, 1):
+        x, dy = (rng.standard_normal((2, channels, 9000 // channels)).astype("float32") for _ in range(2))
+        w, b = (rng.standard_normal(channels).astype("float32") for _ in range(2))
+        expected = reference.channel_forward(x, w, b, 1e-5)
+        got = normalization.channel_forward(*map(to_device, (x, w, b)), 1e-5)[0]
+        assert_close(to_host(got), expected[0], scale=10.0)
+        wanted = reference.channel_backward(dy, x, *expected[1:], w, 1e-5)[0]
+        got = normalization.channel_backward(*map(to_device, (dy, x, *expected[1:], w)), 1e-5)[0]
+        assert_close(to_host(got), wanted, scale=10.0)
+
+
 def test_the_variance_of_numbers_far_from_zero(runtime, to_device, to_host):
     """10,000 and 10,001: their squares differ by what float32 cannot hold."""
     x = np.where(np.arange(1000) % 2, 10000, 10001).astype("float32").reshape(500, 1, 2)

@@ -50,11 +50,25 @@ def test_steps(runtime, to_device, to_host, which, dtype, multiprocessors):
     assert all(np.abs(now - before).max() > 1e-3 for now, before in zip(lists[0], start) if now.size)
 
 
+def test_blocks_are_shared_out_by_size():
+    for sizes in ([10] * 100 + [10_000_000], [0, 5, 0], [257], [0, 0], [256] * 70_000):
+        share, first, blocks = optimizers._blocks(np.array(sizes), 132)
+        assert blocks <= 8 * 132 + len(sizes), "a block that finds nothing to do costs its start"
+        own = np.diff([*first, blocks])
+        assert share % 256 == 0 and all(own * share >= sizes) and all((own - 1) * share < np.maximum(sizes, 1))
+
+
 def test_one_launch_for_all_arrays(runtime, to_device):
     ws = [to_device(np.ones(shape, "float32")) for shape in SHAPES]
     optimizers.sgd_step(ws, ws, None, 0.5, 0.0, 0.0, 0.0, False)
     if runtime.xp is np:
         assert runtime.launches == {"sgd_step": 1}
+
+
+def test_no_arrays_are_no_launch(runtime):
+    optimizers.adam_step([], [], [], [], [], 0.1, 0.9, 0.999, 1e-8, 0.0, False)
+    if runtime.xp is np:
+        assert not runtime.launches
 
 
 def test_gradients_and_parameters_in_other_memory_orders(runtime, to_device, to_host):

@@ -8,6 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from minidl.kernels.channel_sums import cuda_gpu as channel_sums
+from minidl.kernels.cuda import load
 from minidl.kernels.pool2d import cuda_gpu as pool2d
 from minidl.kernels.pool2d import output_size
 from minidl.kernels.pool2d import reference as pool2d_reference
@@ -97,6 +98,14 @@ def test_channel_sums(runtime, to_device, to_host, shape, channels_last, multipr
         s = to_host(channel_sums.forward(to_device(x), None if other is None else to_device(other)))
         assert s.dtype == "float32"
         np.testing.assert_allclose(s, product.sum(axes), rtol=1e-7)  # half a unit in the last place: nothing was lost
+
+
+def test_more_numbers_a_channel_than_fit_are_refused(runtime):
+    """A product of images and pixels worked out on the GPU would wrap around, and leave all of them out."""
+    x, parts = runtime.empty((1, 1, 8), "float32"), runtime.empty((1, 1), "float64")
+    kernel = load(channel_sums.SOURCE, x.dtype).get_function("sums_of_planes")
+    with pytest.raises(ValueError, match="'count' does not fit int: 4294967296"):
+        kernel((1, 1), (256,), (x, None, parts, 2**16 * 2**16, 1, 2**16, 2**30))
 
 
 def test_channel_sums_of_doubles(runtime, to_device, to_host):

@@ -129,6 +129,29 @@ def test_tensor_core(runtime, to_device, to_host, tmp_path):
     assert 1e-5 < error < 1e-2, "TF32 has 10 bits of mantissa: neither fewer nor those of a float"
 
 
+LOAD_MATRICES = """
+#include "tensor_core.cuh"
+extern "C" __global__ void load(const unsigned* x, unsigned* y) {
+  __shared__ __align__(16) unsigned lines[32 * 4];
+  for (int i = 0; i < 4; i++) lines[threadIdx.x * 4 + i] = x[threadIdx.x * 4 + i];
+  __syncthreads();
+  unsigned d[4];
+  load_matrices(d, &lines[threadIdx.x * 4]);
+  for (int i = 0; i < 4; i++) y[i * 32 + threadIdx.x] = d[i];
+}
+"""
+
+
+def test_load_matrices(runtime, to_device, to_host, tmp_path):
+    """Lane l gets element [l / 4][l % 4] of each matrix of 8 x 4: the lines in their order, if all are side by side."""
+    from minidl.kernels.cuda import CudaModule
+
+    (tmp_path / "load.cu").write_text(LOAD_MATRICES)
+    x, y = np.arange(128, dtype="uint32"), runtime.empty(128, "uint32")
+    CudaModule(tmp_path / "load.cu").get_function("load")((1,), (32,), (to_device(x), y))
+    np.testing.assert_array_equal(to_host(y), x)
+
+
 # ---- the faults it finds ----
 
 FAULTS = {

@@ -73,6 +73,10 @@ def normal(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape).astype("float32")
 
 
+def integers(*shape):
+    return np.round(5 * normal(*shape))
+
+
 def run_matmul(step, *shapes):
     for m, k, n in shapes:
         a, b = normal(m, k), normal(k, n)
@@ -104,6 +108,22 @@ def run_async_across():
     assert_close(matmul.forward(a, b), a.astype("float64") @ b, np.abs(a) @ np.abs(b))
 
 
+def run_tf32():
+    """Every order of the operands; whole slices in vectors, odd ones one by one; splits. Integers need no rounding."""
+    for m, k, n in ((128, 32, 128), (67, 41, 129), (4, 20, 8), (5, 1003, 7)):
+        for a_transposed, b_transposed in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            a = integers(k, m).T if a_transposed else integers(m, k)
+            b = integers(n, k).T if b_transposed else integers(k, n)
+            np.testing.assert_array_equal(matmul.forward(a, b, "tf32"), a @ b)
+    a, b = integers(64, 64), unaligned(integers(64, 64), np)
+    np.testing.assert_array_equal(matmul.forward(a, b, "tf32"), a @ b)
+
+
+def run_tf32_rounding():
+    a, b = np.full((3, 40), 1 + 0.6 * 2.0**-10, "float32"), np.ones((40, 5), "float32")
+    np.testing.assert_array_equal(matmul.forward(a, b, "tf32"), 40 * (1 + 2.0**-10))
+
+
 def run_many_tiles():
     """More tiles than a strip has, and the last strip not full."""
     run_matmul("async", (64 * 18, 8, 130))
@@ -111,6 +131,19 @@ def run_many_tiles():
 
 def run_split():
     run_matmul("async", (5, 1000, 7), (16, 512, 16))
+
+
+def run_linear():
+    """Bias and ReLU where the sum is stored: by the product itself, and behind the parts of a long sum."""
+    for rows, columns, k in ((65, 33, 67), (64, 64, 64), (5, 1000, 7), (16, 512, 16)):
+        x, w, b = normal(rows, columns), normal(k, columns), normal(k + 1)[1:] * columns
+        x[1, 2] = np.nan
+        z = x.astype("float64") @ w.T + b
+        y = matmul.linear(x, w, b, True)
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(z))
+        x[1, 2] = 0
+        scale = np.abs(x) @ np.abs(w.T) + np.abs(b)
+        assert_close(matmul.linear(x, w, b, True), np.maximum(x.astype("float64") @ w.T + b, 0), scale)
 
 
 def run_conv2d():
@@ -210,7 +243,7 @@ def run_activations_unaligned():
 
 def run_dropout():
     nhwc = normal(2, 5, 7, 3)
-    for x in (normal(1024), normal(1027), nhwc.transpose(0, 3, 1, 2)):
+    for x in (normal(1024), normal(1027), unaligned(normal(1024), np), nhwc.transpose(0, 3, 1, 2)):
         np.testing.assert_allclose(
             dropout.forward(x, 0.3, 2**40 + 5), dropout_reference.forward(x, 0.3, 2**40 + 5), 1e-6
         )
@@ -325,14 +358,37 @@ FAULTS = [
     Fault("async: more vectors than a slice has", run_async_across, "L_STEP <= BLOCK_K || l < BLOCK_K", "true"),
     Fault("async: a strip too high", run_many_tiles, "min((int)gridDim.x - first, ROWS_OF_TILES)", "ROWS_OF_TILES"),
     Fault("async: stores one row too many", run_async, "if (m >= m_end) continue;", "if (m > m_end) continue;"),
-    Fault("async: stores one column too many", run_async, "if (n + j < n_end) to[j]", "if (n + j <= n_end) to[j]"),
+    Fault("async: stores one column too many", run_async, "if (n + c < n_end) to[c]", "if (n + c <= n_end) to[c]"),
     Fault("async: vector store in odd rows", run_async, "is_aligned(c) && row_stride % VECTOR == 0", "is_aligned(c)"),
     Fault("async: wrong lane", run_async, "lane / 2 % LANES_N * VECTOR", "lane % LANES_N * VECTOR"),
+    Fault("tf32: no barrier before the first slice", run_tf32, BARRIER, "", after="next_b.store(b_slices[0]);"),
+    Fault("tf32: no barrier between slices", run_tf32, BARRIER, "", after="next_b.store(b_slices[stage ^ 1]);"),
+    Fault("tf32: one place for both slices", run_tf32, "b.store(b_slices[stage ^ 1]", "b.store(b_slices[stage]"),
+    Fault("tf32: a first slice too long", run_tf32, "next_a.fetch(shorter)", "next_a.fetch()"),
+    Fault("tf32: no last slice", run_tf32, "if (!left) break;", "if (left <= BLOCK_K) break;"),
+    Fault("tf32: one row too many", run_tf32, "i) < operand.rows;", "i) <= operand.rows;"),
+    Fault("tf32: one value of l too many", run_tf32, "(along_l ? c : i) < count", "(along_l ? c : i) <= count"),
+    Fault("tf32: vectors of any address", run_tf32, "is_aligned(base) && stride", "stride"),
+    Fault("tf32: vectors of odd lines", run_tf32, "stride % VECTOR == 0 && (a", "(a"),
+    Fault("tf32: square not turned", run_tf32, "numbers[i][c] : numbers[c][i]", "numbers[i][c] : numbers[i][c]"),
+    Fault("tf32: halves of a piece exchanged", run_tf32, "lane % 16, lane / 16 * 4", "lane / 2 % 16, lane % 2 * 4"),
+    Fault("tf32: the same 8 values of l twice", run_tf32, "lines.b ^ step", "lines.b"),
+    Fault("tf32: places trade in one slice alone", run_tf32, "i * ROWS_APART * BLOCK_K : place(row + i, l)",
+          "i * ROWS_APART * BLOCK_K : (row + i) * BLOCK_K + l"),
+    Fault("tf32: stores one row too many", run_tf32, "if (m < m_end) store(", "if (m <= m_end) store("),
+    Fault("tf32: vector store in odd rows", run_tf32, "is_aligned(c) && n_end % VECTOR == 0", "is_aligned(c)"),
+    Fault("tf32: not rounded", run_tf32_rounding, "= to_tf32(", "= __float_as_uint("),
     Fault("split: all splits write one result", run_split, "(size_t)split * batches + batch", "(size_t)batch"),
     Fault("split: sums one element too many", run_split, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("linear: one bias too many", run_linear, "bias && n < n_end", "bias && n <= n_end"),
+    Fault("linear: the bias of another column", run_linear, "first_n + thread_n() + j / V", "first_n + j / V"),
+    Fault("linear: no ReLU", run_linear, "relu && z <= 0", "relu && z < -1e9"),
+    Fault("linear: ReLU of NaN is 0", run_linear, "relu && z <= 0", "relu && !(z > 0)"),
+    Fault("linear: bias by rows in the second pass", run_linear, "(int)(e % n), n)", "(int)(e / n), n)"),
+    Fault("linear: no ReLU in the second pass", run_linear, "{bias, relu != 0};", "{bias, false};"),
     Fault("split: leaves out a split", run_split, "s < splits; s++", "s + 1 < splits; s++"),
     Fault("conv2d: vector store between groups", run_conv2d, "is_aligned(c) && row_stride", "row_stride"),
-    Fault("conv2d: vector store over the end of a group", run_conv2d, "n + VECTOR <= n_end", "n < n_end"),
+    Fault("conv2d: vector store over the end of a group", run_conv2d, "n + COUNT <= n_end", "n < n_end"),
     Fault("conv2d: one pixel too many", run_conv2d, "pixel >= pixels", "pixel > pixels"),
     Fault("conv2d: one pixel beside the image", run_conv2d, "x < (unsigned)width", "x <= (unsigned)width"),
     Fault("conv2d: reads between strides", run_conv2d, " && !by_stride_x.remainder(x, j)", ""),
@@ -376,7 +432,9 @@ FAULTS = [
     Fault("activations: vectors that overlap", run_activations, "threadIdx.x) * VECTOR", "threadIdx.x) * (VECTOR - 1)"),
     Fault("activations: no test of alignment", run_activations_unaligned, "&& is_aligned(x) && is_aligned(y)", ""),
     Fault("activations: the other branch", run_activations, "y <= 0 ? (scalar)0 : dy", "y < 0 ? dy : (scalar)0"),
-    Fault("dropout: one number too many", run_dropout, "if (i < n) y[i]", "if (i <= n) y[i]"),
+    Fault("dropout: one number too many", run_dropout, "if (first + w < n) y", "if (first + w <= n) y"),
+    Fault("dropout: one vector too many", run_dropout, "first + WORDS <= n &&", "first < n &&"),
+    Fault("dropout: vectors of any address", run_dropout, "&& is_aligned(x) && is_aligned(y)", ""),
     Fault("relu_pool: one thread too many", run_relu_pool, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("relu_pool: no ReLU", run_relu_pool, "best <= 0 ? (scalar)0 : best", "best"),
     Fault("relu_pool: a tap where nothing passes", run_relu_pool, "(best <= 0 ? pool_height * pool_width : b", "(b"),
@@ -392,7 +450,8 @@ FAULTS = [
     Fault("normalization: one row too many", run_normalization, "row < end; row += ROWS", "row <= end; row += ROWS"),
     Fault("normalization: joins without the distance", run_normalization, "+ d * d * a.count * share", ""),
     Fault("normalization: a last stretch too long", run_normalization, "min(rows_per_part, ", "max(rows_per_part, "),
-    Fault("normalization: one number too many", run_normalization, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("normalization: one number too many", run_normalization, "e < size; e += (l", "e <= size; e += (l"),
+    Fault("normalization: steps of a block", run_normalization, "(long long)gridDim.x * BLOCK) step", "BLOCK) step"),
     Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
     Fault("rows: no barrier", run_normalization_of_rows, BARRIER, "", after="= sum;"),
     Fault("rows: one array for both results", run_normalization_of_rows, "(square, squares,", "(square, sums,"),
@@ -400,9 +459,10 @@ FAULTS = [
     Fault("rows: forgets the scale", run_normalization_of_rows, "(w ? w[k] : (scalar)1), z", "(scalar)1, z"),
     Fault("rows: one row too many", run_normalization_of_rows, "row < end; row += ROWS", "row <= end; row += ROWS"),
     Fault("rows: the mean of another row", run_normalization_of_rows, "x[e] - m[row]", "x[e] - m[first]"),
-    Fault("optimizers: one number too many", run_optimizers, "e < row.size;", "e <= row.size;"),
-    Fault("optimizers: steps of a block", run_optimizers, "(long long)gridDim.x * BLOCK)", "BLOCK)"),
-    Fault("optimizers: the first array only", run_optimizers, "table)[blockIdx.y]", "table)[0]"),
+    Fault("optimizers: one number too many", run_optimizers, "e < behind;", "e <= behind;"),
+    Fault("optimizers: a share too long", run_optimizers, "min(row.size, begin + share)", "row.size"),
+    Fault("optimizers: the first array only", run_optimizers, "rows[own];", "rows[0];"),
+    Fault("optimizers: an array one block late", run_optimizers, "first_block <= blockIdx", "first_block < blockIdx"),
     Fault("optimizers: another order in the table", run_optimizers, "double first, second;", "double second, first;"),
     Fault("optimizers: no correction of the mean", run_optimizers, "sqrt(v) / second", "sqrt(v)"),
     Fault("optimizers: velocity not kept", run_optimizers, "row.state[2][e] = u;", ""),

@@ -46,6 +46,9 @@ void emulator_copy_async(void* to, const void* from, int bytes, int valid);
 void emulator_copy_commit();
 void emulator_copy_wait(int groups_left);
 
+// ldmatrix.sync.aligned.m8n8.x4: lane 8 i + r names line r of matrix i, 16 bytes; d[i] = matrix i [lane / 4][lane % 4].
+void emulator_load_matrices(uint32_t* d, const uint32_t* line_of_matrix, int line);
+
 // d = a b + c on one warp: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32, in its register layout.
 void emulator_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], const float c[4], int line);
 }

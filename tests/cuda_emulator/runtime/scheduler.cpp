@@ -17,7 +17,7 @@ bool checking, profiling;
 namespace {
 
 enum Order { forward, reverse, shuffled };
-const char* const operation_names[] = {"__syncwarp", "a shuffle", "a vote", "mma.sync"};
+const char* const operation_names[] = {"__syncwarp", "a shuffle", "a vote", "mma.sync", "ldmatrix"};
 
 const EmulatedKernel* kernel;
 void** kernel_arguments;
@@ -240,6 +240,17 @@ void emulator_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], con
   }
   meet_warp(~0u, Operation::mma, line, CALLER);
   memcpy(d, result, sizeof result);
+}
+
+void emulator_load_matrices(uint32_t* d, const uint32_t* line_of_matrix, int line) {
+  Warp& warp = block.warp[self().warp];
+  const int lane = self().lane;
+  if (reinterpret_cast<uintptr_t>(line_of_matrix) % 16) fail(CALLER, "ldmatrix from an address that is no multiple of 16");
+  check_access(const_cast<uint32_t*>(line_of_matrix), 16, Access::read, CALLER);
+  memcpy(warp.fragment[lane], line_of_matrix, 16);
+  meet_warp(~0u, Operation::load_matrices, line, CALLER);
+  for (int i = 0; i < 4; i++) d[i] = warp.fragment[8 * i + lane / 4][lane % 4];
+  meet_warp(~0u, Operation::load_matrices, line, CALLER);
 }
 
 void emulator_copy_async(void* to, const void* from, int bytes, int valid) {

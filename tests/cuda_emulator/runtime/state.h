@@ -28,7 +28,7 @@ struct Thread {
   std::vector<PendingCopy> copies;  // issued, not waited for
 };
 
-enum class Operation { sync, shuffle, vote, mma };
+enum class Operation { sync, shuffle, vote, mma, load_matrices };
 
 struct Warp {
   unsigned alive, arrived;  // lanes that have not returned; lanes at a warp barrier
@@ -37,7 +37,7 @@ struct Warp {
   Operation operation[warp_size];
   int line[warp_size];
   uint64_t value[warp_size];          // what a shuffle or a vote exchanges
-  uint32_t fragment[warp_size][6];    // what mma exchanges
+  uint32_t fragment[warp_size][6];    // what mma and ldmatrix exchange
 };
 
 struct Block {
