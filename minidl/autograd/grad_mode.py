@@ -24,6 +24,9 @@ class GradModeBlock(ContextDecorator):
         self.enabled = bool(enabled)
         self._outer: list[bool] = []
 
+    def _recreate_cm(self) -> GradModeBlock:
+        return GradModeBlock(self.enabled)  # of each call its own: a function may run in two threads at once
+
     def __call__(self, function: Callable) -> Callable:
         if not inspect.isgeneratorfunction(function):
             return super().__call__(function)
@@ -32,7 +35,7 @@ class GradModeBlock(ContextDecorator):
         def generator(*arguments: Any, **options: Any) -> Iterator[Any]:
             values = function(*arguments, **options)
             while True:  # the mode holds inside the generator only, not where its values are used
-                with self:
+                with self._recreate_cm():
                     try:
                         value = next(values)
                     except StopIteration as end:
