@@ -236,8 +236,9 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Behave as in training (dropout drops, batch norm uses the batch) or in evaluation; returns this module."""
-        for module in self.modules():
-            object.__setattr__(module, "training", bool(mode))
+        object.__setattr__(self, "training", bool(mode))
+        for child in self.children():
+            child.train(mode)
         return self
 
     def eval(self) -> Module:
@@ -271,8 +272,10 @@ class Module:
             converts = dtype if tensor.is_floating_point() else None
             for part in (tensor, tensor.grad):
                 if part is not None:
-                    part.data = part.detach().to(device=device, dtype=converts).data
-                    part.changed()
+                    converted = part.detach().to(device=device, dtype=converts).data
+                    if converted is not part.data:
+                        part.data = converted
+                        part.changed()
         return self
 
     def cpu(self) -> Module:
@@ -303,10 +306,10 @@ class Module:
         """Parameters and persistent buffers by name: detached tensors that share the memory of this module's."""
         state: dict[str, Tensor] = {}
         for name, module in _named_with_duplicates(self, prefix):
-            for table in (module._parameters, module._buffers):
-                for key, value in table.items():
-                    if value is not None and key not in module._transient:
-                        state[f"{name}{key}"] = value.detach()
+            saved = {key: value for key, value in module._buffers.items() if key not in module._transient}
+            for key, value in (*module._parameters.items(), *saved.items()):
+                if value is not None:
+                    state[f"{name}{key}"] = value.detach()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> LoadResult:
