@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, to_device
+from minidl.autograd import Tensor, enable_grad, to_device
 from minidl.kernels import array_module
 
 
@@ -89,7 +89,8 @@ class Optimizer:
 
     def step(self, closure: Any = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss again first."""
-        loss = closure() if closure is not None else None
+        with enable_grad():
+            loss = closure() if closure is not None else None
         for group in self.param_groups:
             for parameters in _alike(group["params"]):
                 self.update(group, parameters)

@@ -145,6 +145,8 @@ def test_closure():
 
     first = optimizer.step(closure)
     assert optimizer.step(closure) < first
+    with minidl.no_grad():
+        assert optimizer.step(closure) < first
 
 
 def test_zero_grad():
