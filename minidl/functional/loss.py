@@ -93,7 +93,8 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     if beta == 0:
         return l1_loss(input, target, reduction)
     d = abs(input - target)
-    return _reduce(where(d < beta, square(d) / (2 * beta), d - beta / 2), reduction)
+    small = where(d >= beta, 0, d)  # a square of inf, though not chosen, would make the gradient 0 * inf
+    return _reduce(where(d >= beta, d - beta / 2, square(small) / (2 * beta)), reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -101,8 +102,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     _check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"delta must be positive, got {delta}")
-    d = abs(input - target)
-    return _reduce(where(d < delta, square(d) / 2, delta * (d - delta / 2)), reduction)
+    return smooth_l1_loss(input, target, reduction, beta=delta) * delta
 
 
 def cross_entropy(

@@ -365,7 +365,11 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
         return sum(abs(sign(x)), dim, keepdim)
     if p == 1:
         return sum(size, dim, keepdim)
-    return sum(size**p, dim, keepdim) ** (1 / p)
+    if p < 0:
+        return sum(size**p, dim, keepdim) ** (1 / p)
+    # at 0, where the powers have no slope, or an endless one, the gradient is 0
+    total = sum(where(size == 0, 0, where(size == 0, 1, size) ** p), dim, keepdim)
+    return where(total == 0, 0, where(total == 0, 1, total) ** (1 / p))
 
 
 class Norm2(Function):
