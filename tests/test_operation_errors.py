@@ -91,6 +91,13 @@ CALLS = [
     (lambda: F.mse_loss([1.0], x(1)), TypeError, "mse_loss: input must be a Tensor or an array, got list"),
     (lambda: minidl.nonsense, AttributeError, r"no attribute 'nonsense'$"),
     (lambda: x(2).clip(), ValueError, "min, max or both"),
+    (lambda: F.softmax([1.0, 2.0], 0), TypeError, "softmax: x must be a Tensor or an array, got list"),
+    (lambda: F.kl_div(x(2), 1.0), TypeError, "kl_div: target must be a Tensor or an array, got float"),
+    (lambda: F.kl_div(x(), x(), reduction="batchmean"), ValueError, "kl_div: .*axis of samples"),
+    (lambda: F.nll_loss(x(), Tensor(1)), ValueError, r"nll_loss: input must be \(C,\).*got a number"),
+    (lambda: F.adaptive_avg_pool2d(x(1, 1, 4, 4), (2, 2, 2)), ValueError, r"one size or two.*\(2, 2, 2\)"),
+    (lambda: F.adaptive_avg_pool2d(x(4, 4), 1), ValueError, r"\(C, H, W\).*\(4, 4\)"),
+    (lambda: Tensor([1.0], requires_grad=True).register_hook(3), TypeError, "hook must be a function.*int"),
     (lambda: F.gelu(x(2), "sigmoid"), ValueError, "'none' or 'tanh', got 'sigmoid'"),
 ]
 

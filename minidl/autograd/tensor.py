@@ -259,6 +259,8 @@ class Tensor:
     def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
         """This tensor on another device (``"cpu"``, ``"cuda"``), of another dtype, or both."""
         for target in targets:
+            if target is None:
+                continue  # np.dtype(None) is float64
             if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
                 device = target
             elif isinstance(target, Tensor):
@@ -273,7 +275,7 @@ class Tensor:
         result = self
         if dtype is not None and np.dtype(dtype) != self.dtype:
             result = result.astype(dtype)
-        if device is not None and device.partition(":")[0] != result.device.partition(":")[0]:
+        if device is not None and device not in (result.device, result.device.partition(":")[0]):
             result = result.move(device)
         return result
 

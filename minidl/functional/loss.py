@@ -261,6 +261,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     """
     _check_arrays("nll_loss", input, target)
     _check_float("nll_loss", input)
+    if not input.ndim:
+        raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)
     labels = target.data if isinstance(target, Tensor) else target
@@ -373,6 +375,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
     ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
     """
+    _check_arrays("kl_div", input, target)
     _check_same_float("kl_div", input, target)
     if log_target:
         losses = exp(target) * (target - input)
@@ -380,6 +383,8 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         zero = target == 0  # 0 * log(0) is 0 here
         losses = where(zero, 0, target * log(where(zero, 1, target))) - target * input
     if reduction == "batchmean":
+        if not input.ndim:
+            raise ValueError("kl_div: reduction 'batchmean' needs an input with an axis of samples, got a number")
         return sum(losses) / input.shape[0]
     return _reduce(losses, reduction)
 

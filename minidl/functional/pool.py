@@ -208,6 +208,11 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     (N, C, OH, OW) or (C, OH, OW)
     """
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if len(sizes) != 2 or x.ndim not in (3, 4):
+        raise ValueError(
+            "adaptive_avg_pool2d: x must be (N, C, H, W) or (C, H, W) and output_size one size or two, "
+            f"got x {tuple(x.shape)} and {output_size}"
+        )
     height, width = x.shape[-2:]
     rows, columns = (n if size is None else size for size, n in zip(sizes, (height, width)))
     if rows < 1 or columns < 1:

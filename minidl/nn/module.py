@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -320,6 +320,8 @@ class Module:
         RuntimeError
             Names every key that is missing, unexpected (with `strict`), or of another shape. Nothing is changed then.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a dict of Tensors or arrays by name, got {type(state_dict).__name__}")
         own = self.state_dict()
         # files older than this counter lack it; it serves batch norm without momentum only
         missing = [key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")]

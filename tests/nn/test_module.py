@@ -339,6 +339,7 @@ def late_init():
         (lambda: nn.Dropout(1.5), ValueError, "1.5"),
         (lambda: nn.Embedding(5, 3, padding_idx=5), ValueError, "row number below 5, got 5"),
         (lambda: nn.MultiheadAttention(8, 3), ValueError, "num_heads must divide embed_dim, got 3 and 8"),
+        (lambda: nn.Linear(2, 2).load_state_dict([1]), TypeError, "dict of Tensors or arrays by name, got list"),
         (lambda: nn.MSELoss("median"), ValueError, "'median'"),
     ],
 )
