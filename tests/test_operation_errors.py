@@ -42,6 +42,8 @@ CALLS = [
     (lambda: x(2, 3)[5], IndexError, "5 .*size 2"),
     (lambda: x(2, 3)[x(2)], IndexError, "integers or booleans, got float32"),
     (lambda: x(2, 3).gather(1, Tensor(np.array([[3]]))), IndexError, "from 0 to 2 .*3"),
+    (lambda: F.index_add(x(1), Tensor(np.array([7])), (5,)), IndexError, "key must be from -5 to 4, got 7 to 7"),
+    (lambda: F.index_add(x(1), Tensor(np.array([-6])), (5,)), IndexError, "key must be from -5 to 4, got -6 to -6"),
     (lambda: F.one_hot(LABELS, 1), ValueError, "from 0 to 0"),
     (lambda: x(3).topk(4), ValueError, "from 0 to 3.*4"),
     (lambda: x(2, 3) @ x(2, 3), ValueError, r"\(2, 3\).*\(2, 3\)"),

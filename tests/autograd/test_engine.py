@@ -323,6 +323,16 @@ def test_a_decorated_function_called_in_two_threads_keeps_their_modes_apart():
     assert minidl.is_grad_enabled()
 
 
+def test_debug_ends_with_a_decorated_function_that_calls_itself():
+    @minidl.debug()
+    def countdown(n):
+        assert minidl.debug.active
+        return countdown(n - 1) if n else None
+
+    countdown(2)
+    assert not minidl.debug.active
+
+
 def test_backward_works_under_no_grad():
     x = leaf([1.0, 2.0])
     y = (x * x).sum()
