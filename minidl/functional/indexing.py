@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
+from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
@@ -87,14 +87,14 @@ def _plain_key(key: Any, x: Any) -> Any:
 def _plain(part: Any, x: Any) -> Any:
     if part is None or isinstance(part, (slice, int)) or part is Ellipsis:
         return part
-    if isinstance(part, Tensor):
-        part = part.data.copy()  # so that it may be changed before backward comes
-    elif isinstance(part, list):
+    if isinstance(part, list):
         part = np.asarray(part) if part else np.zeros(0, np.int64)
+    part = data_of(part)
     if hasattr(part, "dtype") and part.dtype.kind not in "iub":
         raise IndexError(f"an index must hold integers or booleans, got {part.dtype}")
     if hasattr(part, "dtype") and part.ndim == 0 and part.dtype.kind in "iu":
         return int(part)
+    part = part.copy() if is_array(part) else part  # so that it may be changed before backward comes
     return namespace(x).asarray(part) if isinstance(part, np.ndarray) else part
 
 

@@ -17,7 +17,7 @@ from minidl.functional.arithmetic import maximum
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, log, log1p, sqrt, square
 from minidl.functional.indexing import Index
-from minidl.functional.operands import namespace
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import broadcast_to, mean, sum
 from minidl.functional.shape import movedim, reshape, unsqueeze
 
@@ -191,7 +191,7 @@ def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index
     _check_class_numbers(input, target, axis)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    weight = weight.data if isinstance(weight, Tensor) else weight
+    weight = None if weight is None else data_of(weight).copy()  # so that it may be changed before backward comes
     rows, row_target = input, target  # (N, C), (N,)
     if input.ndim != 2:
         last = input if axis == 0 else movedim(input, 1, -1)
@@ -265,7 +265,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)
-    labels = target.data if isinstance(target, Tensor) else target
+    labels = data_of(target)
     ignored = labels == ignore_index
     _check_labels(labels, input.shape[axis], ignored)
     # losses[n, ...] = -input[n, label[n, ...], ...]
@@ -304,15 +304,13 @@ def _check_labels(labels: Any, classes: int, ignored: Any) -> None:
 
 def _kept(target: Any, ignore_index: int, dtype: Any) -> Any:
     """1 for the samples that count, 0 for those to ignore."""
-    labels = target.data if isinstance(target, Tensor) else target
-    return (labels != ignore_index).astype(dtype)
+    return (data_of(target) != ignore_index).astype(dtype)
 
 
 def _class_weights(weight: Any, target: Any, ignore_index: int) -> Any:
     """The weight of each sample's class."""
-    labels = target.data if isinstance(target, Tensor) else target
-    weight = weight.data if isinstance(weight, Tensor) else weight
-    return weight[namespace(labels).where(labels == ignore_index, 0, labels)]
+    labels = data_of(target)
+    return data_of(weight)[namespace(labels).where(labels == ignore_index, 0, labels)]
 
 
 def _along(weight: Any, axis: int, ndim: int) -> Any:
@@ -323,7 +321,7 @@ def _along(weight: Any, axis: int, ndim: int) -> Any:
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """-(target * log(input) + (1 - target) * log(1 - input)), for probabilities; a log is at least -100."""
     _check_same_shape("binary_cross_entropy", input, target)
-    data = input.data if isinstance(input, Tensor) else input
+    data = data_of(input)
     if isinstance(data, np.ndarray) and ((data < 0) | (data > 1)).any():
         raise ValueError(
             "binary_cross_entropy: input must hold probabilities from 0 to 1; "
