@@ -55,6 +55,8 @@ class Tensor:
         self.requires_grad = False
         self.origin = None
         self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
+        if isinstance(data, Tensor):
+            _share_memory(data, self)
         if requires_grad:
             self.requires_grad_()
 

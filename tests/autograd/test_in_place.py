@@ -322,6 +322,18 @@ def test_alpha_of_add_and_sub():
     np.testing.assert_array_equal(x.numpy(), [-1.5, -0.5])
 
 
+@pytest.mark.parametrize("wrap", [nn.Parameter, minidl.Tensor, minidl.as_tensor])
+def test_a_tensor_made_of_another_shares_its_memory_and_its_version(wrap):
+    x = tensor([1.0, 2.0])
+    y = wrap(x).requires_grad_()
+    loss = (y * y).sum()
+    with minidl.no_grad():
+        x.fill_(5)
+    assert y.tolist() == [5, 5]
+    with pytest.raises(RuntimeError, match=CHANGED):
+        loss.backward()
+
+
 def sorted_values(x, places):
     values, order = x.sort(1)
     places.append(order)
