@@ -24,6 +24,14 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
     Returns
     -------
     (..., D)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.embedding(minidl.tensor([1, 0, 1]), minidl.tensor([[0.1, 0.2], [0.3, 0.4]]))
+    tensor([[0.3, 0.4],
+            [0.1, 0.2],
+            [0.3, 0.4]])
     """
     positions = data_of(indices)
     if weight.ndim != 2:

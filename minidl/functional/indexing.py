@@ -147,7 +147,14 @@ def _steps(key: Any, ndim: int) -> tuple:
 
 
 def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape`, with x added at `key`; positions that occur several times add up."""
+    """Zeros of `shape`, with x added at `key`; positions that occur several times add up.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.index_add(minidl.tensor([1.0, 10.0, 100.0]), minidl.tensor([0, 2, 0]), (4,))
+    tensor([101.,   0.,  10.,   0.])
+    """
     return IndexAdd(_plain_key(key, x), tuple(shape))(x)
 
 
@@ -226,6 +233,14 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes.
 
     Along the other axes `index` may be shorter than x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.gather(1, minidl.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
     """
     positions = data_of(index)
     if x.ndim == 0 or positions.ndim == 0:
@@ -248,7 +263,15 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
-    """The entries `index` (one axis of integers) of x along `dim`."""
+    """The entries `index` (one axis of integers) of x along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).index_select(1, minidl.tensor([1, 1]))
+    tensor([[2., 2.],
+            [4., 4.]])
+    """
     (axis,) = one_axis(dim, x.ndim) or (0,)
     positions = data_of(index)
     if positions.ndim > 1:
@@ -260,7 +283,15 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
-    """`value` where `mask` is true, x elsewhere, in the dtype of x."""
+    """`value` where `mask` is true, x elsewhere, in the dtype of x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, -2.0])
+    >>> x.masked_fill(x < 0, 0.0)
+    tensor([1., 0.])
+    """
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
     y = where(mask, value, x)
@@ -297,7 +328,15 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 
 @tensor_method()
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
-    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not."""
+    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).sort()
+    >>> values, indices
+    (tensor([1., 2., 3.]), tensor([1, 2, 0]))
+    """
     data, xp = data_of(x), namespace(x)
     (axis,) = one_axis(dim, x.ndim) or (None,)
     if axis is None:
@@ -313,7 +352,15 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
 
 @tensor_method()
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not."""
+    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).topk(2)
+    >>> values, indices
+    (tensor([3., 2.]), tensor([0, 2]))
+    """
     (axis,) = one_axis(dim, x.ndim) or (0,)
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:

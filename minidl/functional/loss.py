@@ -98,7 +98,14 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    """d^2 / 2 where d = |input - target| < delta, delta * (d - delta/2) elsewhere (Huber, 1964)."""
+    """d^2 / 2 where d = |input - target| < delta, delta * (d - delta/2) elsewhere (Huber, 1964).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.huber_loss(minidl.tensor([0.5, 3.0]), minidl.tensor([0.0, 0.0]), reduction="none")
+    tensor([0.125, 2.5  ])
+    """
     _check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"delta must be positive, got {delta}")
@@ -258,6 +265,12 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         Class numbers from 0 to C - 1.
     weight, ignore_index, reduction
         As in :func:`cross_entropy`.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.nll_loss(minidl.tensor([[0.25, 0.75]]).log(), minidl.tensor([1]))
+    tensor(0.2877)
     """
     _check_arrays("nll_loss", input, target)
     _check_float("nll_loss", input)
@@ -359,7 +372,14 @@ def _bounded_log_of_rest(x: Any) -> Any:
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Any:
-    """binary_cross_entropy(sigmoid(input), target), exact for large logits; `pos_weight` multiplies the first term."""
+    """binary_cross_entropy(sigmoid(input), target), exact for large logits; `pos_weight` multiplies the first term.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.binary_cross_entropy_with_logits(minidl.tensor([0.0, 100.0]), minidl.tensor([1.0, 0.0]), reduction="none")
+    tensor([  0.6931, 100.    ])
+    """
     _check_same_shape("binary_cross_entropy_with_logits", input, target)
     positive = target if pos_weight is None else target * pos_weight
     losses = -(positive * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
@@ -372,6 +392,12 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     0 * log(0) is 0, and so is its derivative by the target (in PyTorch -inf); a negative target gives NaN.
 
     ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.kl_div(minidl.tensor([0.5, 0.5]).log(), minidl.tensor([0.25, 0.75]), reduction="sum")
+    tensor(0.1308)
     """
     _check_arrays("kl_div", input, target)
     _check_same_float("kl_div", input, target)
@@ -388,7 +414,14 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps."""
+    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.cosine_similarity(minidl.tensor([[1.0, 0.0]]), minidl.tensor([[3.0, 4.0]]))
+    tensor([0.6])
+    """
     shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
     x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
     length1 = sqrt(maximum(sum(x1 * x1, dim), eps * eps))

@@ -184,6 +184,12 @@ def avg_pool2d(
     Returns
     -------
     (N, C, OH, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.avg_pool2d(minidl.tensor([[[[1.0, 3.0], [2.0, 0.0]]]]), 2)
+    tensor([[[[1.5]]]])
     """
     if x.ndim == 3:
         return squeeze(avg_pool2d(unsqueeze(x, 0), kernel_size, stride, padding, ceil_mode, count_include_pad), 0)
@@ -206,6 +212,12 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     Returns
     -------
     (N, C, OH, OW) or (C, OH, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.adaptive_avg_pool2d(minidl.tensor([[[1.0, 2.0, 3.0, 6.0]]]), (1, 2))
+    tensor([[[1.5, 4.5]]])
     """
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
     if len(sizes) != 2 or x.ndim not in (3, 4):

@@ -63,7 +63,14 @@ class Cumsum(Function):
 @tensor_method()
 @takes_numpys_names
 def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The product along `dim`; of integers and booleans in int64."""
+    """The product along `dim`; of integers and booleans in int64.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([2.0, 3.0, 4.0]).prod()
+    tensor(24.)
+    """
     axes = normalize_axes(dim, x.ndim)
     y = _in_int64(x)
     for axis in sorted(axes, reverse=True):
@@ -74,7 +81,14 @@ def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 @tensor_method()
 @takes_numpys_names
 def cumsum(x: Any, dim: int) -> Any:
-    """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64."""
+    """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0, 3.0]).cumsum(0)
+    tensor([1., 3., 6.])
+    """
     axes, x = one_axis(dim, x.ndim), _in_int64(x)
     return Cumsum(axes[0])(x) if axes else x * 1
 

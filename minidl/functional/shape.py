@@ -184,7 +184,15 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 @tensor_method()
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
-    """x with axis `dim` made several, of the given `sizes`."""
+    """x with axis `dim` made several, of the given `sizes`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(6).unflatten(0, (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     (axis,) = one_axis(dim, x.ndim)
     sizes = tuple(x.shape[axis] // _known(sizes) if n == -1 else n for n in sizes)
     return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
@@ -215,7 +223,14 @@ swapaxes = transpose
 
 @tensor_method()
 def movedim(x: Any, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Any:
-    """x with one axis moved, or several, the others in their order."""
+    """x with one axis moved, or several, the others in their order.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(2, 3, 4).movedim(0, -1).shape
+    (3, 4, 2)
+    """
     starts, ends = normalize_axes(source, x.ndim), normalize_axes(destination, x.ndim)
     if len(starts) != len(ends):
         raise ValueError(f"source and destination must name as many axes, got {source} and {destination}")
@@ -253,7 +268,15 @@ def unsqueeze(x: Any, dim: int) -> Any:
 
 @tensor_method()
 def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
-    """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size."""
+    """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     sizes = _sizes(sizes)
     added = len(sizes) - x.ndim
     if added < 0:
@@ -265,7 +288,15 @@ def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
 
 @tensor_method()
 def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
-    """x tiled: `repeats` copies along each axis, new axes in front."""
+    """x tiled: `repeats` copies along each axis, new axes in front.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     repeats = _sizes(repeats)
     added = len(repeats) - x.ndim
     if added < 0:
@@ -324,7 +355,14 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 
 @tensor_method()
 def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
-    """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list."""
+    """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(5).split(2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     (axis,) = one_axis(dim, x.ndim)
     n = x.shape[axis]
     if isinstance(split_size, (int, np.integer)):
@@ -341,7 +379,14 @@ def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
 
 @tensor_method()
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
-    """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller)."""
+    """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(5).chunk(3)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     if chunks < 1:
         raise ValueError(f"chunks must be at least 1, got {chunks}")
     (axis,) = one_axis(dim, x.ndim)
@@ -364,7 +409,14 @@ def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> 
 
 @tensor_method()
 def roll(x: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
-    """x moved by `shifts` along `dims`, what falls off coming in at the other end; along the flattened x for None."""
+    """x moved by `shifts` along `dims`, what falls off coming in at the other end; along the flattened x for None.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(4).roll(1)
+    tensor([3, 0, 1, 2])
+    """
     if dims is None:
         return reshape(roll(flatten(x), shifts, 0), x.shape)
     shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)

@@ -24,6 +24,15 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     The norms of each gradient are put together by the same formula; that of order 0 counts gradients that are not 0.
 
     Source: Pascanu et al., On the difficulty of training recurrent neural networks, 2013.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = minidl.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> nn.utils.clip_grad_norm_(w, max_norm=5.0), w.grad
+    (tensor(10.), tensor([3., 4.]))
     """
     gradients = _gradients(parameters)
     if not gradients:
@@ -45,7 +54,18 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
-    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back."""
+    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back.
+
+    Examples
+    --------
+    >>> from minidl import nn
+    >>> model = nn.Dropout()
+    >>> with nn.utils.evaluation_mode(model):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
