@@ -18,7 +18,8 @@ from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
-from minidl.functional.shape import pad, reshape, squeeze, unsqueeze
+from minidl.functional.joining import pad
+from minidl.functional.shape import reshape, squeeze, unsqueeze
 from minidl.kernels import pair
 
 __all__ = ["conv1d", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]

@@ -12,9 +12,10 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.joining import stack
 from minidl.functional.operands import namespace
 from minidl.functional.reduce import mean
-from minidl.functional.shape import squeeze, stack, unsqueeze
+from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import pair
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d"]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.joining import stack
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
-from minidl.functional.shape import flip, stack
+from minidl.functional.shape import flip
 
 __all__ = ["cumsum", "prod"]
 
