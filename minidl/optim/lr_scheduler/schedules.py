@@ -34,7 +34,8 @@ class LRScheduler:
     Notes
     -----
     Where something else changed ``group["lr"]`` since the last step, a second schedule for example, the schedule
-    multiplies what it finds by the same factor by which its own value changes.
+    multiplies what it finds by the same factor by which its own value changes. (In PyTorch a LambdaLR overwrites what
+    the other left, and of a CosineAnnealingLR beside another schedule `eta_min` is not scaled.)
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
