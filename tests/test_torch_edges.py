@@ -216,6 +216,32 @@ def decorated(L):
     assert seen == [False, False, True, False, True]
 
 
+def a_decorated_generator_is_talked_to(L):
+    seen = []
+
+    @L.no_grad()
+    def generator():
+        try:
+            got = yield 1
+            seen.append((got, L.is_grad_enabled()))
+            try:
+                yield 2
+            except KeyError:
+                seen.append(("caught", L.is_grad_enabled()))
+            yield 3
+        finally:
+            seen.append(("closed", L.is_grad_enabled()))
+
+    inside = generator()
+    assert (next(inside), inside.send("hello"), inside.throw(KeyError())) == (1, 2, 3)
+    inside.close()
+    assert seen == [("hello", False), ("caught", False), ("closed", False)] and L.is_grad_enabled()
+    with pytest.raises(ZeroDivisionError):
+        inside = generator()
+        next(inside)
+        inside.throw(ZeroDivisionError())
+
+
 def gradients_seen_on_the_way(L):
     x = leaf(L)
     y = x * x
@@ -278,8 +304,8 @@ def dtypes_by_name(L):
 
 PROGRAMS = [
     rows_written, places_written, an_integer_beside_an_array, written_twice_differentiated, changed_by_operators,
-    a_leaf_is_protected, not_numbers, decorated, gradients_seen_on_the_way, old_weights, modules, containers,
-    dtypes_by_name,
+    a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to, gradients_seen_on_the_way,
+    old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 
 
