@@ -36,7 +36,7 @@ class Tensor:
     grad : Tensor or None
         d(what ``backward`` was called on) / d(self), added up over calls until it is set to None.
     requires_grad : bool
-        True where it was asked for and for every recorded result.
+        True where it was asked for and for every recorded result. Change it by ``requires_grad_``, which checks.
     origin : None, Function or (Function, int)
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """

@@ -341,6 +341,7 @@ def late_init():
         (lambda: nn.MultiheadAttention(8, 3), ValueError, "num_heads must divide embed_dim, got 3 and 8"),
         (lambda: nn.Linear(2, 2).load_state_dict([1]), TypeError, "dict of Tensors or arrays by name, got list"),
         (lambda: nn.MSELoss("median"), ValueError, "'median'"),
+        (lambda: nn.MSELoss("batchmean"), ValueError, "mean, sum, none, got 'batchmean'"),
     ],
 )
 def test_wrong_calls(call, error, text):
