@@ -50,7 +50,17 @@ def get_state() -> dict[str, Any]:
 
 
 def set_state(state: dict[str, Any]) -> None:
-    """Put every stream back to where :func:`get_state` found it."""
+    """Put every stream back to where :func:`get_state` found it.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> state = minidl.random.get_state()
+    >>> x = minidl.rand(3)
+    >>> minidl.random.set_state(state)
+    >>> bool((minidl.rand(3) == x).all())
+    True
+    """
     if set(state) != set(STREAMS):
         raise ValueError(f"state must hold the streams {', '.join(STREAMS)}, got {', '.join(state) or 'none'}")
     for name, stream_state in state.items():

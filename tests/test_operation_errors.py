@@ -42,6 +42,8 @@ CALLS = [
     (lambda: x(2, 3)[5], IndexError, "5 .*size 2"),
     (lambda: x(2, 3)[x(2)], IndexError, "integers or booleans, got float32"),
     (lambda: x(2, 3).gather(1, Tensor(np.array([[3]]))), IndexError, "from 0 to 2 .*3"),
+    (lambda: F.index_add(x(1), Tensor(np.array([7])), (5,)), IndexError, "key must be from -5 to 4, got 7 to 7"),
+    (lambda: F.index_add(x(1), Tensor(np.array([-6])), (5,)), IndexError, "key must be from -5 to 4, got -6 to -6"),
     (lambda: F.one_hot(LABELS, 1), ValueError, "from 0 to 0"),
     (lambda: x(3).topk(4), ValueError, "from 0 to 3.*4"),
     (lambda: x(2, 3) @ x(2, 3), ValueError, r"\(2, 3\).*\(2, 3\)"),
@@ -91,6 +93,13 @@ CALLS = [
     (lambda: F.mse_loss([1.0], x(1)), TypeError, "mse_loss: input must be a Tensor or an array, got list"),
     (lambda: minidl.nonsense, AttributeError, r"no attribute 'nonsense'$"),
     (lambda: x(2).clip(), ValueError, "min, max or both"),
+    (lambda: F.softmax([1.0, 2.0], 0), TypeError, "softmax: x must be a Tensor or an array, got list"),
+    (lambda: F.kl_div(x(2), 1.0), TypeError, "kl_div: target must be a Tensor or an array, got float"),
+    (lambda: F.kl_div(x(), x(), reduction="batchmean"), ValueError, "kl_div: .*axis of samples"),
+    (lambda: F.nll_loss(x(), Tensor(1)), ValueError, r"nll_loss: input must be \(C,\).*got a number"),
+    (lambda: F.adaptive_avg_pool2d(x(1, 1, 4, 4), (2, 2, 2)), ValueError, r"one size or two.*\(2, 2, 2\)"),
+    (lambda: F.adaptive_avg_pool2d(x(4, 4), 1), ValueError, r"\(C, H, W\).*\(4, 4\)"),
+    (lambda: Tensor([1.0], requires_grad=True).register_hook(3), TypeError, "hook must be a function.*int"),
     (lambda: F.gelu(x(2), "sigmoid"), ValueError, "'none' or 'tanh', got 'sigmoid'"),
 ]
 

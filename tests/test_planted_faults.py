@@ -15,7 +15,7 @@ import pytest
 import minidl.functional as F
 from minidl.autograd import Tensor, engine
 from minidl.checks import TABLE
-from minidl.functional import activation, arithmetic, conv, elementwise, indexing, pool, reduce, scan, shape
+from minidl.functional import activation, arithmetic, conv, elementwise, indexing, joining, pool, reduce, scan, shape
 from minidl.functional.linear import Linear, MatMul
 from minidl.functional.loss import CrossEntropy, CrossEntropyGrad
 from minidl.functional.norm import ChannelNorm, Normalize, RowNorm, axes_mean
@@ -148,7 +148,7 @@ FAULTS = [
     Fault("a permutation put back by its own order", shape.Permute, "backward", permuted_the_same_way, "permute"),
     Fault(
         "a concatenation with its pieces exchanged",
-        shape.Cat,
+        joining.Cat,
         "backward",
         lambda self, dy, inputs, output: tuple(reversed(F.split(dy, self.saved, self.axis))),
         "stack",

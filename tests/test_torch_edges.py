@@ -89,6 +89,15 @@ CASES = [
     case("uniform integers", lambda L, F, x: L.rand(2, dtype=L.int64), INTEGERS),
     case("probabilities, ignore_index", lambda L, F, x, t: F.cross_entropy(x, t, ignore_index=1), X, X),
     case("norm without p", lambda L, F, x: x.norm(p=None), X),
+    *(
+        case(f"norm {p} at 0", lambda L, F, x, p=p: (x.norm(p, dim=1), x.norm(p)), [[0.0, 0.0], [3.0, 0.0]])
+        for p in (0.5, 1, 1.5, 2, 3)
+    ),
+    case("norm -1", lambda L, F, x: x.norm(-1, dim=1), [[1.0, 2.0], [3.0, -4.0]]),
+    case("norm -1 at 0", lambda L, F, x: x.detach().norm(-1, dim=1), [[1.0, 0.0], [3.0, -4.0]]),
+    case("losses of endless errors", lambda L, F, x, t: (
+        F.smooth_l1_loss(x, t, beta=0.5, reduction="none"), F.huber_loss(x, t, delta=2.0, reduction="none")
+    ), [np.inf, -np.inf, np.nan, 1.0, 0.25], [0.0, 1.0, 0.0, 3.0, 0.5]),
     case("unary plus", lambda L, F, x: +x, X),
     case("a matrix times a number", lambda L, F, x: x @ 2, X),
     case("dims=", lambda L, F, x: (x.flip(dims=(0, 1)), L.permute(x, dims=(1, 0))), X),
@@ -207,6 +216,32 @@ def decorated(L):
     assert seen == [False, False, True, False, True]
 
 
+def a_decorated_generator_is_talked_to(L):
+    seen = []
+
+    @L.no_grad()
+    def generator():
+        try:
+            got = yield 1
+            seen.append((got, L.is_grad_enabled()))
+            try:
+                yield 2
+            except KeyError:
+                seen.append(("caught", L.is_grad_enabled()))
+            yield 3
+        finally:
+            seen.append(("closed", L.is_grad_enabled()))
+
+    inside = generator()
+    assert (next(inside), inside.send("hello"), inside.throw(KeyError())) == (1, 2, 3)
+    inside.close()
+    assert seen == [("hello", False), ("caught", False), ("closed", False)] and L.is_grad_enabled()
+    with pytest.raises(ZeroDivisionError):
+        inside = generator()
+        next(inside)
+        inside.throw(ZeroDivisionError())
+
+
 def gradients_seen_on_the_way(L):
     x = leaf(L)
     y = x * x
@@ -269,8 +304,8 @@ def dtypes_by_name(L):
 
 PROGRAMS = [
     rows_written, places_written, an_integer_beside_an_array, written_twice_differentiated, changed_by_operators,
-    a_leaf_is_protected, not_numbers, decorated, gradients_seen_on_the_way, old_weights, modules, containers,
-    dtypes_by_name,
+    a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to, gradients_seen_on_the_way,
+    old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 
 

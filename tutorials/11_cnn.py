@@ -120,7 +120,7 @@ show_lines("kernels/pool2d/reference.py", "max_scatter")
 #
 # A **convolutional network** (CNN) alternates: convolve, bend, pool; and again. The pictures get smaller and their
 # channels more: from "where is ink" to "which strokes are where". At the end a linear layer reads off the digit. Ours
-# has about as many weights as the network with one hidden layer from tutorial 07, so that the comparison is fair.
+# has not many more weights than the network with one hidden layer from tutorial 07, so that the comparison is fair.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)

@@ -147,7 +147,8 @@ assert augment(patch).shape == patch.shape
 #
 # **LeNet** (LeCun and others, 1998) read the cheques of American banks: two convolutions of 5x5 with pooling, three
 # dense layers. The pictures shrink from 32 to 28 (a kernel of 5 fits in 28 places), pooled to 14, to 10, pooled to 5.
-# The second network is wider and has three convolutions of 3x3, which see as far with fewer weights.
+# The second network is wider, and its three convolutions are of 3x3: two of those, one after the other, see 5x5 pixels
+# too, with 18 weights for each pair of channels in place of 25.
 
 # %%
 show_lines("minidl/models/classifiers.py", "LeNet")

@@ -260,7 +260,6 @@ assert judged[epochs].max(1).mean() > judged[1].max(1).mean() and judged[epochs]
 # of the two terms: 0.69. Look at the curve above.)
 #
 # ```python
-# N = 1000
 # at_half = -2 * np.log(sigmoid(0.0))
 # assert np.isclose(at_half, np.log(4))
 # same = 1 + 0.5 * random.standard_normal((2, 200_000))

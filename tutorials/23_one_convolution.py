@@ -216,7 +216,8 @@ assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 #
 # <details><summary>Answer</summary>
 #
-# Every output pixel gets its own copy of $R\cdot S\cdot C$ numbers: almost nine times as many as pixels come out.
+# Every output pixel gets its own copy of $R\cdot S\cdot C$ numbers, nine for each channel. As fewer pixels come out
+# than go in, that is $9\cdot 121/169$, more than six times $x$.
 #
 # ```python
 # columns = 4 * N * OH * OW * R * S * C

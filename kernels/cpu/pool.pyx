@@ -61,6 +61,7 @@ cdef void* scratch(int slot, size_t nbytes) noexcept nogil:
             free(buffers)
             return NULL
     cdef buffer* b = &buffers[slot]
+    nbytes = max(nbytes, <size_t>CACHE_LINE)  # of no bytes too there is memory: NULL says that there is none left
     if b.nbytes < nbytes:
         free(b.memory)
         b.memory, b.nbytes = NULL, 0

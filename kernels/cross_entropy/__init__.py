@@ -43,7 +43,7 @@ def forward(x: Any, target: Any, weight: Any = None, ignore_index: int = -100) -
     IndexError
         A label out of range (on the CPU; on a GPU the look would wait for all that was started before it).
     ValueError, TypeError
-        Shapes that do not fit, target that are no integers, mixed dtypes.
+        Shapes that do not fit, no classes, target that are no integers, mixed dtypes.
 
     Examples
     --------
@@ -89,6 +89,8 @@ def backward(dlosses: Any, x: Any, target: Any, weight: Any = None, ignore_index
 def _check(x: Any, target: Any, weight: Any) -> None:
     check_array(x, "x", 2)
     check_array(target, "target", 1)
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have scores of at least one class, got shape {x.shape}")
     if x.dtype.kind != "f":
         raise TypeError(f"x must be floating point, got {x.dtype.name}")
     if target.dtype.kind not in "iu":

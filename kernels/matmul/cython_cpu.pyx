@@ -263,7 +263,7 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
         a_row, sum.a_inner = odd_lines(p.depth, sizeof(real)), 1
         packed_a = <real*>pool.scratch(1, (end_row - first_row) * a_row * sizeof(real))
     if p.copy_b:
-        strip_b = <real*>pool.scratch(2, p.depth * strip * sizeof(real) + 64)
+        strip_b = <real*>pool.scratch(2, p.depth * strip * sizeof(real))
     if p.pack_a and packed_a == NULL or p.copy_b and strip_b == NULL:
         p.out_of_memory = True
         return

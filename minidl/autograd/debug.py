@@ -30,6 +30,9 @@ class debug(ContextDecorator):
 
     active = False  # for all threads: a step recorded in one may be differentiated in another
 
+    def _recreate_cm(self) -> debug:
+        return debug()  # for each call of a decorated function its own
+
     def __enter__(self) -> None:
         self.outer, debug.active = debug.active, True
 

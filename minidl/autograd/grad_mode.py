@@ -24,6 +24,9 @@ class GradModeBlock(ContextDecorator):
         self.enabled = bool(enabled)
         self._outer: list[bool] = []
 
+    def _recreate_cm(self) -> GradModeBlock:
+        return GradModeBlock(self.enabled)  # of each call its own: a function may run in two threads at once
+
     def __call__(self, function: Callable) -> Callable:
         if not inspect.isgeneratorfunction(function):
             return super().__call__(function)
@@ -31,13 +34,21 @@ class GradModeBlock(ContextDecorator):
         @functools.wraps(function)
         def generator(*arguments: Any, **options: Any) -> Iterator[Any]:
             values = function(*arguments, **options)
+            go_on = functools.partial(next, values)
             while True:  # the mode holds inside the generator only, not where its values are used
-                with self:
+                with self._recreate_cm():
                     try:
-                        value = next(values)
+                        value = go_on()
                     except StopIteration as end:
                         return end.value
-                yield value
+                try:
+                    go_on = functools.partial(values.send, (yield value))
+                except GeneratorExit:
+                    with self._recreate_cm():
+                        values.close()
+                    raise
+                except BaseException as error:
+                    go_on = functools.partial(values.throw, error)
 
         return generator
 

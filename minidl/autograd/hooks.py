@@ -53,6 +53,8 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Ho
     >>> x.grad
     tensor([2., 3.])
     """
+    if not callable(hook):
+        raise TypeError(f"register_hook: hook must be a function of the gradient, got {type(hook).__name__}")
     holder, output = _place("register_hook", tensor)
     return HookHandle(_hooks_of(holder), (output, hook), (0, next(_numbers)))
 

@@ -36,7 +36,7 @@ class Tensor:
     grad : Tensor or None
         d(what ``backward`` was called on) / d(self), added up over calls until it is set to None.
     requires_grad : bool
-        True where it was asked for and for every recorded result.
+        True where it was asked for and for every recorded result. Change it by ``requires_grad_``, which checks.
     origin : None, Function or (Function, int)
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
@@ -55,6 +55,8 @@ class Tensor:
         self.requires_grad = False
         self.origin = None
         self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
+        if isinstance(data, Tensor):
+            _share_memory(data, self)
         if requires_grad:
             self.requires_grad_()
 
@@ -259,6 +261,8 @@ class Tensor:
     def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
         """This tensor on another device (``"cpu"``, ``"cuda"``), of another dtype, or both."""
         for target in targets:
+            if target is None:
+                continue  # np.dtype(None) is float64
             if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
                 device = target
             elif isinstance(target, Tensor):
@@ -273,7 +277,7 @@ class Tensor:
         result = self
         if dtype is not None and np.dtype(dtype) != self.dtype:
             result = result.astype(dtype)
-        if device is not None and device.partition(":")[0] != result.device.partition(":")[0]:
+        if device is not None and device not in (result.device, result.device.partition(":")[0]):
             result = result.move(device)
         return result
 

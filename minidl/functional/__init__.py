@@ -19,6 +19,7 @@ from minidl.functional.elementwise import *
 from minidl.functional.embedding import *
 from minidl.functional.fused import *
 from minidl.functional.indexing import *
+from minidl.functional.joining import *
 from minidl.functional.linear import *
 from minidl.functional.loss import *
 from minidl.functional.norm import *

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from minidl import kernels
-from minidl.autograd import Function, tensor_method
+from minidl.autograd import Function, Tensor, is_array, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.elementwise import erf, exp, floating
 from minidl.functional.operands import as_array, namespace
@@ -360,5 +362,7 @@ def _axis(name: str, x: Any, dim: int) -> tuple[int, ...]:
 
 
 def _check_float(name: str, x: Any) -> None:
+    if not isinstance(x, (Tensor, np.generic)) and not is_array(x):
+        raise TypeError(f"{name}: x must be a Tensor or an array, got {type(x).__name__}")
     if x.dtype.kind != "f":
         raise TypeError(f"{name}: x must be floating point, got {x.dtype}; convert with x.float()")

@@ -84,6 +84,14 @@ def attention_weights(
     Returns
     -------
     (..., L, S)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x = minidl.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> F.attention_weights(x, x, is_causal=True)
+    tensor([[1.    , 0.    ],
+            [0.3302, 0.6698]])
     """
     if query.ndim < 2 or key.ndim < 2 or query.shape[-1] != key.shape[-1]:
         shapes = f"{tuple(query.shape)} and {tuple(key.shape)}"

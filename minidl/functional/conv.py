@@ -18,7 +18,8 @@ from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
-from minidl.functional.shape import pad, reshape, squeeze, unsqueeze
+from minidl.functional.joining import pad
+from minidl.functional.shape import reshape, squeeze, unsqueeze
 from minidl.kernels import pair
 
 __all__ = ["conv1d", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
@@ -206,6 +207,12 @@ def conv1d(
     Returns
     -------
     (N, K, OW) or (K, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.conv1d(minidl.tensor([[[1.0, 2.0, 4.0]]]), minidl.tensor([[[-1.0, 1.0]]]))
+    tensor([[[1., 2.]]])
     """
     if weight.ndim != 3 or x.ndim not in (2, 3):
         raise ValueError(
@@ -255,6 +262,12 @@ def conv_transpose2d(
     -------
     (N, K, OH, OW)
         OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1, and OW likewise.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.conv_transpose2d(minidl.tensor([[[[1.0, 2.0]]]]), minidl.tensor([[[[1.0, 10.0]]]]), stride=2)
+    tensor([[[[ 1., 10.,  2., 20.]]]])
     """
     w, b = weight, bias
     if x.ndim == 3:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels, random
-from minidl.autograd import Function, Tensor
+from minidl.autograd import Function
 from minidl.functional.arithmetic import mul
-from minidl.functional.operands import as_array, namespace
+from minidl.functional.operands import as_array, data_of, namespace
 
 __all__ = ["dropout", "dropout2d"]
 
@@ -36,7 +36,7 @@ def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = Fal
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
     if not training or p in (0, 1):
         return _drop(x, p, training)
-    data = x.data if isinstance(x, Tensor) else x
+    data = data_of(x)
     factors = _drop(namespace(data).ones((*x.shape[:-2], 1, 1), data.dtype), p, training)
     return mul(x, factors)
 

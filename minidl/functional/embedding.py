@@ -7,6 +7,7 @@ from typing import Any
 from minidl.autograd import Tensor
 from minidl.functional.choice import where
 from minidl.functional.indexing import index
+from minidl.functional.operands import data_of
 
 __all__ = ["embedding"]
 
@@ -23,8 +24,16 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
     Returns
     -------
     (..., D)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.embedding(minidl.tensor([1, 0, 1]), minidl.tensor([[0.1, 0.2], [0.3, 0.4]]))
+    tensor([[0.3, 0.4],
+            [0.1, 0.2],
+            [0.3, 0.4]])
     """
-    positions = indices.data if isinstance(indices, Tensor) else indices
+    positions = data_of(indices)
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must be (V, D), got shape {tuple(weight.shape)}")
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:

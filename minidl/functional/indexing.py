@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
+from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
@@ -65,6 +65,8 @@ class IndexAdd(Function):
 
 def _add_rows(y: np.ndarray, rows: np.ndarray, x: np.ndarray) -> None:
     """y[rows[i]] += x[i] where y is 0: sorted, equal rows are one sum each (six times faster than ``add.at``)."""
+    if rows.min() < -len(y) or rows.max() >= len(y):
+        raise IndexError(f"key must be from {-len(y)} to {len(y) - 1}, got {rows.min()} to {rows.max()}")
     rows = rows % len(y)  # negative ones count from the end
     order = np.argsort(rows, kind="stable")
     rows = rows[order]
@@ -85,14 +87,14 @@ def _plain_key(key: Any, x: Any) -> Any:
 def _plain(part: Any, x: Any) -> Any:
     if part is None or isinstance(part, (slice, int)) or part is Ellipsis:
         return part
-    if isinstance(part, Tensor):
-        part = part.data.copy()  # so that it may be changed before backward comes
-    elif isinstance(part, list):
+    if isinstance(part, list):
         part = np.asarray(part) if part else np.zeros(0, np.int64)
+    part = data_of(part)
     if hasattr(part, "dtype") and part.dtype.kind not in "iub":
         raise IndexError(f"an index must hold integers or booleans, got {part.dtype}")
     if hasattr(part, "dtype") and part.ndim == 0 and part.dtype.kind in "iu":
         return int(part)
+    part = part.copy() if is_array(part) else part  # so that it may be changed before backward comes
     return namespace(x).asarray(part) if isinstance(part, np.ndarray) else part
 
 
@@ -145,7 +147,14 @@ def _steps(key: Any, ndim: int) -> tuple:
 
 
 def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape`, with x added at `key`; positions that occur several times add up."""
+    """Zeros of `shape`, with x added at `key`; positions that occur several times add up.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.index_add(minidl.tensor([1.0, 10.0, 100.0]), minidl.tensor([0, 2, 0]), (4,))
+    tensor([101.,   0.,  10.,   0.])
+    """
     return IndexAdd(_plain_key(key, x), tuple(shape))(x)
 
 
@@ -224,6 +233,14 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes.
 
     Along the other axes `index` may be shorter than x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.gather(1, minidl.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
     """
     positions = data_of(index)
     if x.ndim == 0 or positions.ndim == 0:
@@ -246,7 +263,15 @@ def gather(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
-    """The entries `index` (one axis of integers) of x along `dim`."""
+    """The entries `index` (one axis of integers) of x along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).index_select(1, minidl.tensor([1, 1]))
+    tensor([[2., 2.],
+            [4., 4.]])
+    """
     (axis,) = one_axis(dim, x.ndim) or (0,)
     positions = data_of(index)
     if positions.ndim > 1:
@@ -258,7 +283,15 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
-    """`value` where `mask` is true, x elsewhere, in the dtype of x."""
+    """`value` where `mask` is true, x elsewhere, in the dtype of x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, -2.0])
+    >>> x.masked_fill(x < 0, 0.0)
+    tensor([1., 0.])
+    """
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
     y = where(mask, value, x)
@@ -295,7 +328,15 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 
 @tensor_method()
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
-    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not."""
+    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).sort()
+    >>> values, indices
+    (tensor([1., 2., 3.]), tensor([1, 2, 0]))
+    """
     data, xp = data_of(x), namespace(x)
     (axis,) = one_axis(dim, x.ndim) or (None,)
     if axis is None:
@@ -311,7 +352,15 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
 
 @tensor_method()
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not."""
+    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).topk(2)
+    >>> values, indices
+    (tensor([3., 2.]), tensor([0, 2]))
+    """
     (axis,) = one_axis(dim, x.ndim) or (0,)
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:

@@ -17,7 +17,7 @@ from minidl.functional.arithmetic import maximum
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, log, log1p, sqrt, square
 from minidl.functional.indexing import Index
-from minidl.functional.operands import namespace
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import broadcast_to, mean, sum
 from minidl.functional.shape import movedim, reshape, unsqueeze
 
@@ -93,16 +93,23 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     if beta == 0:
         return l1_loss(input, target, reduction)
     d = abs(input - target)
-    return _reduce(where(d < beta, square(d) / (2 * beta), d - beta / 2), reduction)
+    small = where(d >= beta, 0, d)  # a square of inf, though not chosen, would make the gradient 0 * inf
+    return _reduce(where(d >= beta, d - beta / 2, square(small) / (2 * beta)), reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    """d^2 / 2 where d = |input - target| < delta, delta * (d - delta/2) elsewhere (Huber, 1964)."""
+    """d^2 / 2 where d = |input - target| < delta, delta * (d - delta/2) elsewhere (Huber, 1964).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.huber_loss(minidl.tensor([0.5, 3.0]), minidl.tensor([0.0, 0.0]), reduction="none")
+    tensor([0.125, 2.5  ])
+    """
     _check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"delta must be positive, got {delta}")
-    d = abs(input - target)
-    return _reduce(where(d < delta, square(d) / 2, delta * (d - delta / 2)), reduction)
+    return smooth_l1_loss(input, target, reduction, beta=delta) * delta
 
 
 def cross_entropy(
@@ -191,7 +198,7 @@ def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index
     _check_class_numbers(input, target, axis)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    weight = weight.data if isinstance(weight, Tensor) else weight
+    weight = None if weight is None else data_of(weight).copy()  # so that it may be changed before backward comes
     rows, row_target = input, target  # (N, C), (N,)
     if input.ndim != 2:
         last = input if axis == 0 else movedim(input, 1, -1)
@@ -258,12 +265,20 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         Class numbers from 0 to C - 1.
     weight, ignore_index, reduction
         As in :func:`cross_entropy`.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.nll_loss(minidl.tensor([[0.25, 0.75]]).log(), minidl.tensor([1]))
+    tensor(0.2877)
     """
     _check_arrays("nll_loss", input, target)
     _check_float("nll_loss", input)
+    if not input.ndim:
+        raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)
-    labels = target.data if isinstance(target, Tensor) else target
+    labels = data_of(target)
     ignored = labels == ignore_index
     _check_labels(labels, input.shape[axis], ignored)
     # losses[n, ...] = -input[n, label[n, ...], ...]
@@ -302,15 +317,13 @@ def _check_labels(labels: Any, classes: int, ignored: Any) -> None:
 
 def _kept(target: Any, ignore_index: int, dtype: Any) -> Any:
     """1 for the samples that count, 0 for those to ignore."""
-    labels = target.data if isinstance(target, Tensor) else target
-    return (labels != ignore_index).astype(dtype)
+    return (data_of(target) != ignore_index).astype(dtype)
 
 
 def _class_weights(weight: Any, target: Any, ignore_index: int) -> Any:
     """The weight of each sample's class."""
-    labels = target.data if isinstance(target, Tensor) else target
-    weight = weight.data if isinstance(weight, Tensor) else weight
-    return weight[namespace(labels).where(labels == ignore_index, 0, labels)]
+    labels = data_of(target)
+    return data_of(weight)[namespace(labels).where(labels == ignore_index, 0, labels)]
 
 
 def _along(weight: Any, axis: int, ndim: int) -> Any:
@@ -321,7 +334,7 @@ def _along(weight: Any, axis: int, ndim: int) -> Any:
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """-(target * log(input) + (1 - target) * log(1 - input)), for probabilities; a log is at least -100."""
     _check_same_shape("binary_cross_entropy", input, target)
-    data = input.data if isinstance(input, Tensor) else input
+    data = data_of(input)
     if isinstance(data, np.ndarray) and ((data < 0) | (data > 1)).any():
         raise ValueError(
             "binary_cross_entropy: input must hold probabilities from 0 to 1; "
@@ -359,7 +372,14 @@ def _bounded_log_of_rest(x: Any) -> Any:
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Any:
-    """binary_cross_entropy(sigmoid(input), target), exact for large logits; `pos_weight` multiplies the first term."""
+    """binary_cross_entropy(sigmoid(input), target), exact for large logits; `pos_weight` multiplies the first term.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.binary_cross_entropy_with_logits(minidl.tensor([0.0, 100.0]), minidl.tensor([1.0, 0.0]), reduction="none")
+    tensor([  0.6931, 100.    ])
+    """
     _check_same_shape("binary_cross_entropy_with_logits", input, target)
     positive = target if pos_weight is None else target * pos_weight
     losses = -(positive * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
@@ -372,7 +392,14 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     0 * log(0) is 0, and so is its derivative by the target (in PyTorch -inf); a negative target gives NaN.
 
     ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.kl_div(minidl.tensor([0.5, 0.5]).log(), minidl.tensor([0.25, 0.75]), reduction="sum")
+    tensor(0.1308)
     """
+    _check_arrays("kl_div", input, target)
     _check_same_float("kl_div", input, target)
     if log_target:
         losses = exp(target) * (target - input)
@@ -380,12 +407,21 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         zero = target == 0  # 0 * log(0) is 0 here
         losses = where(zero, 0, target * log(where(zero, 1, target))) - target * input
     if reduction == "batchmean":
+        if not input.ndim:
+            raise ValueError("kl_div: reduction 'batchmean' needs an input with an axis of samples, got a number")
         return sum(losses) / input.shape[0]
     return _reduce(losses, reduction)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps."""
+    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.cosine_similarity(minidl.tensor([[1.0, 0.0]]), minidl.tensor([[3.0, 4.0]]))
+    tensor([0.6])
+    """
     shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
     x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
     length1 = sqrt(maximum(sum(x1 * x1, dim), eps * eps))

@@ -131,6 +131,16 @@ def batch_norm(
     running_mean, running_var : (C,), optional
         Without them the batch's statistics are used in evaluation too.
     weight, bias : (C,), optional
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> mean, var = minidl.zeros(1), minidl.ones(1)
+    >>> F.batch_norm(minidl.tensor([[1.0], [3.0]]), mean, var, training=True)
+    tensor([[-1.],
+            [ 1.]])
+    >>> mean, var
+    (tensor([0.2]), tensor([1.1]))
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x must be (N, C) or (N, C, ...), got shape {tuple(x.shape)}")
@@ -185,6 +195,13 @@ def layer_norm(
     normalized_shape : int or sequence of int
         Sizes of the axes that share a mean.
     weight, bias : normalized_shape, optional
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.layer_norm(minidl.tensor([[1.0, 3.0], [10.0, 30.0]]), 2)
+    tensor([[-1.,  1.],
+            [-1.,  1.]])
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape:
@@ -207,6 +224,12 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     num_groups : int
         Divides C; 1 is a layer norm over C and all pixels, C an instance norm.
     weight, bias : (C,), optional
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.group_norm(minidl.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+    tensor([[-1.,  1., -1.,  1.]])
     """
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")

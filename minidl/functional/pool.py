@@ -12,9 +12,10 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.joining import stack
 from minidl.functional.operands import namespace
 from minidl.functional.reduce import mean
-from minidl.functional.shape import squeeze, stack, unsqueeze
+from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import pair
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d"]
@@ -184,6 +185,12 @@ def avg_pool2d(
     Returns
     -------
     (N, C, OH, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.avg_pool2d(minidl.tensor([[[[1.0, 3.0], [2.0, 0.0]]]]), 2)
+    tensor([[[[1.5]]]])
     """
     if x.ndim == 3:
         return squeeze(avg_pool2d(unsqueeze(x, 0), kernel_size, stride, padding, ceil_mode, count_include_pad), 0)
@@ -206,8 +213,19 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     Returns
     -------
     (N, C, OH, OW) or (C, OH, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.adaptive_avg_pool2d(minidl.tensor([[[1.0, 2.0, 3.0, 6.0]]]), (1, 2))
+    tensor([[[1.5, 4.5]]])
     """
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if len(sizes) != 2 or x.ndim not in (3, 4):
+        raise ValueError(
+            "adaptive_avg_pool2d: x must be (N, C, H, W) or (C, H, W) and output_size one size or two, "
+            f"got x {tuple(x.shape)} and {output_size}"
+        )
     height, width = x.shape[-2:]
     rows, columns = (n if size is None else size for size, n in zip(sizes, (height, width)))
     if rows < 1 or columns < 1:

@@ -13,9 +13,9 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import relu, sigmoid
 from minidl.functional.elementwise import tanh
+from minidl.functional.joining import chunk
 from minidl.functional.linear import linear
 from minidl.functional.operands import namespace
-from minidl.functional.shape import chunk
 
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]
 

@@ -322,7 +322,15 @@ class Var(Function):
 @tensor_method()
 @takes_numpys_names
 def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
-    """sum((x - mean)^2) / (n - correction) along `dim`: ``correction=1`` estimates the variance of what x samples."""
+    """sum((x - mean)^2) / (n - correction) along `dim`: ``correction=1`` estimates the variance of what x samples.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, 3.0])
+    >>> x.var(), x.var(correction=0)
+    (tensor(2.), tensor(1.))
+    """
     if isinstance(dim, bool):  # var(x, unbiased), the older call
         dim, unbiased = None, dim
     axes = reduced_axes(dim, x.ndim)
@@ -342,7 +350,14 @@ def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, 
 @tensor_method()
 @takes_numpys_names
 def logsumexp(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """log(sum of e^x) along `dim`, without overflow."""
+    """log(sum of e^x) along `dim`, without overflow.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1000.0, 1000.0]).logsumexp(0)
+    tensor(1000.6932)
+    """
     axes = reduced_axes(dim, x.ndim)
     y = LogSumExp(axes)(floating(x))
     return with_reduced_axes(y, axes, x.ndim) if keepdim else y
@@ -351,7 +366,15 @@ def logsumexp(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 @tensor_method()
 @takes_numpys_names
 def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = False) -> Any:
-    """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
+    """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([3.0, -4.0])
+    >>> x.norm(), x.norm(1), x.norm(float("inf"))
+    (tensor(5.), tensor(7.), tensor(4.))
+    """
     if p in (None, "fro", 2):
         return Norm2(reduced_axes(dim, x.ndim), keepdim)(x)
     if not isinstance(p, (int, float)):
@@ -365,7 +388,11 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
         return sum(abs(sign(x)), dim, keepdim)
     if p == 1:
         return sum(size, dim, keepdim)
-    return sum(size**p, dim, keepdim) ** (1 / p)
+    if p < 0:
+        return sum(size**p, dim, keepdim) ** (1 / p)
+    # at 0, where the powers have no slope, or an endless one, the gradient is 0
+    total = sum(where(size == 0, 0, where(size == 0, 1, size) ** p), dim, keepdim)
+    return where(total == 0, 0, where(total == 0, 1, total) ** (1 / p))
 
 
 class Norm2(Function):

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.joining import stack
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
-from minidl.functional.shape import flip, stack
+from minidl.functional.shape import flip
 
 __all__ = ["cumsum", "prod"]
 
@@ -63,7 +64,14 @@ class Cumsum(Function):
 @tensor_method()
 @takes_numpys_names
 def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The product along `dim`; of integers and booleans in int64."""
+    """The product along `dim`; of integers and booleans in int64.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([2.0, 3.0, 4.0]).prod()
+    tensor(24.)
+    """
     axes = normalize_axes(dim, x.ndim)
     y = _in_int64(x)
     for axis in sorted(axes, reverse=True):
@@ -74,7 +82,14 @@ def prod(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 @tensor_method()
 @takes_numpys_names
 def cumsum(x: Any, dim: int) -> Any:
-    """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64."""
+    """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0, 3.0]).cumsum(0)
+    tensor([1., 3., 6.])
+    """
     axes, x = one_axis(dim, x.ndim), _in_int64(x)
     return Cumsum(axes[0])(x) if axes else x * 1
 

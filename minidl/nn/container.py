@@ -95,7 +95,15 @@ class Sequential(_InOrder):
 
 
 class ModuleList(_InOrder):
-    """A list of modules, whose parameters are found; it has no forward of its own."""
+    """A list of modules, whose parameters are found; it has no forward of its own.
+
+    Examples
+    --------
+    >>> from minidl import nn
+    >>> layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
@@ -106,7 +114,15 @@ class ModuleList(_InOrder):
 
 
 class ModuleDict(Module):
-    """Modules by name, whose parameters are found; it has no forward of its own."""
+    """Modules by name, whose parameters are found; it has no forward of its own.
+
+    Examples
+    --------
+    >>> from minidl import nn
+    >>> branches = nn.ModuleDict({"near": nn.Linear(2, 1), "far": nn.Linear(9, 1)})
+    >>> list(branches), [name for name, _ in branches.named_parameters()]
+    (['near', 'far'], ['near.weight', 'near.bias', 'far.weight', 'far.bias'])
+    """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):
         super().__init__()

@@ -97,6 +97,13 @@ class ConvTranspose2d(_Conv):
     kernel_size, stride, padding, output_padding, dilation : int or (int, int)
     groups : int
     bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ConvTranspose2d(2, 4, 2, stride=2)(minidl.zeros(1, 2, 5, 5)).shape
+    (1, 4, 10, 10)
     """
 
     def __init__(
@@ -131,6 +138,13 @@ class Conv1d(_Conv):
     in_channels, out_channels, kernel_size, stride, dilation, groups : int
     padding : int, "valid" or "same"
     bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Conv1d(2, 4, 3)(minidl.zeros(1, 2, 10)).shape
+    (1, 4, 8)
     """
 
     def __init__(

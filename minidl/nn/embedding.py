@@ -20,6 +20,13 @@ class Embedding(Module):
         V and D; indices (...) become vectors (..., D).
     padding_idx : int, optional
         A row that starts as zeros and gets no gradient.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Embedding(10, 3)(minidl.tensor([[1, 2], [0, 9]])).shape
+    (2, 2, 3)
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None):

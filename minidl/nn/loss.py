@@ -10,10 +10,12 @@ from minidl.nn.module import Module
 
 
 class _Loss(Module):
+    reductions: tuple[str, ...] = ("mean", "sum", "none")
+
     def __init__(self, reduction: str = "mean"):
         super().__init__()
-        if reduction not in ("mean", "sum", "none", "batchmean"):
-            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+        if reduction not in self.reductions:
+            raise ValueError(f"reduction must be one of {', '.join(self.reductions)}, got {reduction!r}")
         self.reduction = reduction
 
     def _keep(self, name: str, tensor: Any) -> None:
@@ -116,6 +118,8 @@ class BCEWithLogitsLoss(_Loss):
 
 class KLDivLoss(_Loss):
     """How far log-probabilities are from a target distribution; see :func:`minidl.functional.kl_div`."""
+
+    reductions = (*_Loss.reductions, "batchmean")
 
     def __init__(self, reduction: str = "mean", log_target: bool = False):
         super().__init__(reduction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -236,8 +236,9 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Behave as in training (dropout drops, batch norm uses the batch) or in evaluation; returns this module."""
-        for module in self.modules():
-            object.__setattr__(module, "training", bool(mode))
+        object.__setattr__(self, "training", bool(mode))
+        for child in self.children():
+            child.train(mode)
         return self
 
     def eval(self) -> Module:
@@ -271,8 +272,10 @@ class Module:
             converts = dtype if tensor.is_floating_point() else None
             for part in (tensor, tensor.grad):
                 if part is not None:
-                    part.data = part.detach().to(device=device, dtype=converts).data
-                    part.changed()
+                    converted = part.detach().to(device=device, dtype=converts).data
+                    if converted is not part.data:
+                        part.data = converted
+                        part.changed()
         return self
 
     def cpu(self) -> Module:
@@ -303,10 +306,10 @@ class Module:
         """Parameters and persistent buffers by name: detached tensors that share the memory of this module's."""
         state: dict[str, Tensor] = {}
         for name, module in _named_with_duplicates(self, prefix):
-            for table in (module._parameters, module._buffers):
-                for key, value in table.items():
-                    if value is not None and key not in module._transient:
-                        state[f"{name}{key}"] = value.detach()
+            saved = {key: value for key, value in module._buffers.items() if key not in module._transient}
+            for key, value in (*module._parameters.items(), *saved.items()):
+                if value is not None:
+                    state[f"{name}{key}"] = value.detach()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> LoadResult:
@@ -317,6 +320,8 @@ class Module:
         RuntimeError
             Names every key that is missing, unexpected (with `strict`), or of another shape. Nothing is changed then.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a dict of Tensors or arrays by name, got {type(state_dict).__name__}")
         own = self.state_dict()
         # files older than this counter lack it; it serves batch norm without momentum only
         missing = [key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")]

@@ -92,6 +92,13 @@ class LayerNorm(Module):
     elementwise_affine : bool
         Whether there are a weight and a bias.
     bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.LayerNorm(2, elementwise_affine=False)(minidl.tensor([[1.0, 3.0]]))
+    tensor([[-1.,  1.]])
     """
 
     def __init__(
@@ -126,6 +133,13 @@ class GroupNorm(Module):
     eps : float
     affine : bool
         Whether there are a weight and a bias.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.GroupNorm(2, 4)(minidl.zeros(1, 4, 5, 5)).shape
+    (1, 4, 5, 5)
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minidl import functional as F
+from minidl.autograd import Tensor, is_array
 from minidl.nn.linear import new_parameter
 from minidl.nn.module import Module
 from minidl.nn.recurrent_cell import check_nonlinearity, init_uniform
@@ -95,6 +96,8 @@ class _Recurrent(Module):
         if self.states > 1 and not (isinstance(hx, (tuple, list)) and len(hx) == self.states):
             raise TypeError(f"{type(self).__name__} needs the tuple (h0, c0) as hx, got {type(hx).__name__}")
         given = tuple(hx) if self.states > 1 else (hx,)
+        if not all(isinstance(state, Tensor) or is_array(state) for state in given):
+            raise TypeError(f"{type(self).__name__} needs Tensors as hx, got {type(hx).__name__}")
         count = self.num_layers * self.directions
         expected = (count, batch, self.hidden_size) if batched else (count, self.hidden_size)
         for name, state in zip(("h0", "c0"), given):

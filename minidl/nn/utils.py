@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from minidl.autograd import Tensor, no_grad
+from minidl.functional import stack
 from minidl.nn.module import Module
 
 
@@ -15,37 +15,57 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
+@no_grad
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> Tensor:
     """Scale all gradients together so that their common norm is at most `max_norm`; returns the norm before.
 
     norm = (sum over all numbers of |dw|^p)^(1/p);  dw *= min(1, max_norm / (norm + 1e-6))
 
+    The norms of each gradient are put together by the same formula; that of order 0 counts gradients that are not 0.
+
     Source: Pascanu et al., On the difficulty of training recurrent neural networks, 2013.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = minidl.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> nn.utils.clip_grad_norm_(w, max_norm=5.0), w.grad
+    (tensor(10.), tensor([3., 4.]))
     """
     gradients = _gradients(parameters)
     if not gradients:
         return Tensor(0.0)
-    norms = [grad.detach().norm(norm_type) for grad in gradients]
-    if math.isinf(norm_type):
-        total = max(norms, key=float)
-    else:
-        total = sum((norm**norm_type for norm in norms[1:]), norms[0] ** norm_type) ** (1 / norm_type)
+    total = stack([grad.norm(norm_type) for grad in gradients]).norm(norm_type)
     # a factor of the device it came from: nothing waits for its value
     factor = (max_norm / (total + 1e-6)).clip(max=1.0)
     for grad in gradients:
-        grad.assign_(grad.detach() * factor)
+        grad.assign_(grad * factor)
     return total
 
 
+@no_grad
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every number of every gradient to +-clip_value."""
     for grad in _gradients(parameters):
-        grad.assign_(grad.detach().clip(-clip_value, clip_value))
+        grad.assign_(grad.clip(-clip_value, clip_value))
 
 
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
-    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back."""
+    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back.
+
+    Examples
+    --------
+    >>> from minidl import nn
+    >>> model = nn.Dropout()
+    >>> with nn.utils.evaluation_mode(model):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -63,8 +63,9 @@ class Adam(Optimizer):
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
-        if not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(f"betas must be from 0 up to 1, got {group['betas']}")
+        betas = group["betas"]
+        if not (isinstance(betas, (tuple, list)) and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
+            raise ValueError(f"betas must be two numbers from 0 up to 1, got {betas}")
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         steps = self.count_steps(parameters)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, to_device
+from minidl.autograd import Tensor, enable_grad, to_device
 from minidl.kernels import array_module
 
 
@@ -51,6 +51,8 @@ class Optimizer:
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Optimize more parameters, with options of their own."""
         group = {**self.defaults, **group}
+        if "params" not in group:
+            raise ValueError(f"a group of parameters must have 'params', got {', '.join(group)}")
         params = group["params"]
         group["params"] = [params] if isinstance(params, Tensor) else list(params)
         unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
@@ -89,7 +91,8 @@ class Optimizer:
 
     def step(self, closure: Any = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss again first."""
-        loss = closure() if closure is not None else None
+        with enable_grad():
+            loss = closure() if closure is not None else None
         for group in self.param_groups:
             for parameters in _alike(group["params"]):
                 self.update(group, parameters)
@@ -143,8 +146,9 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what :meth:`state_dict` gave, of this optimizer or of PyTorch's of the same name."""
-        if not {"state", "param_groups"} <= set(state_dict):
-            raise ValueError(f"the state of an optimizer has 'state' and 'param_groups', got {', '.join(state_dict)}")
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            got = ", ".join(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
+            raise ValueError(f"the state of an optimizer has 'state' and 'param_groups', got {got}")
         saved = state_dict["param_groups"]
         for group in saved:
             absent = set(self.defaults) - set(group)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -294,6 +296,41 @@ def test_no_grad_ends_with_an_error_and_decorates_functions():
 
     assert not double(x).requires_grad
     assert minidl.is_grad_enabled()
+
+
+def test_a_decorated_function_called_in_two_threads_keeps_their_modes_apart():
+    entered, may_leave, seen = threading.Event(), threading.Event(), []
+
+    @minidl.no_grad()
+    def inside(action):
+        action()
+
+    def first():
+        inside(lambda: (entered.set(), may_leave.wait(timeout=600)))
+        seen.append(minidl.is_grad_enabled())
+
+    def let_the_first_leave():
+        may_leave.set()
+        thread.join()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(timeout=600)
+    with minidl.no_grad():
+        inside(let_the_first_leave)
+        seen.append(minidl.is_grad_enabled())
+    assert seen == [True, False]
+    assert minidl.is_grad_enabled()
+
+
+def test_debug_ends_with_a_decorated_function_that_calls_itself():
+    @minidl.debug()
+    def countdown(n):
+        assert minidl.debug.active
+        return countdown(n - 1) if n else None
+
+    countdown(2)
+    assert not minidl.debug.active
 
 
 def test_backward_works_under_no_grad():

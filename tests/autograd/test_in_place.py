@@ -320,3 +320,67 @@ def test_alpha_of_add_and_sub():
     assert x.add_(tensor([1.0, 1.0]), alpha=-0.5) is x
     x.sub_(1, alpha=2)
     np.testing.assert_array_equal(x.numpy(), [-1.5, -0.5])
+
+
+@pytest.mark.parametrize("wrap", [nn.Parameter, minidl.Tensor, minidl.as_tensor])
+def test_a_tensor_made_of_another_shares_its_memory_and_its_version(wrap):
+    x = tensor([1.0, 2.0])
+    y = wrap(x).requires_grad_()
+    loss = (y * y).sum()
+    with minidl.no_grad():
+        x.fill_(5)
+    assert y.tolist() == [5, 5]
+    with pytest.raises(RuntimeError, match=CHANGED):
+        loss.backward()
+
+
+def sorted_values(x, places):
+    values, order = x.sort(1)
+    places.append(order)
+    return values
+
+
+def largest(x, places):
+    values, order = x.max(1, keepdim=True)
+    places.append(order)
+    return values
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda x, places: F.embedding(places[0], x),
+        lambda x, places: F.embedding(places[0], x, padding_idx=0),
+        lambda x, places: x[places[0]],
+        lambda x, places: x.index_select(0, places[0]),
+        lambda x, places: x.gather(1, places[0][:, None]),
+        lambda x, places: F.take_along_dim(x, places[0][:, None], 1),
+        lambda x, places: x.masked_select(places[0][:, None] > 0),
+        lambda x, places: F.cross_entropy(x, tensor([1, 0]), weight=places[1], reduction="none"),
+        lambda x, places: F.nll_loss(x, places[0], reduction="none"),
+        sorted_values,
+        largest,
+    ],
+)
+def test_positions_may_be_changed_after_they_were_used(pick):
+    """A batch of indices is often read into the same memory: the gradient is still that of the old ones."""
+    values = [[3.0, 1.0, 2.0], [4.0, 6.0, 5.0]]
+
+    def gradient(change):
+        x, places = leaf(values), [tensor([1, 0]), tensor(np.array([1.0, 2.0, 3.0]))]
+        y = pick(x, places)
+        if change:
+            for place in places:
+                place.zero_()
+        y.backward(np.arange(1.0, y.numel() + 1).reshape(y.shape))
+        return x.grad.tolist()
+
+    assert gradient(change=True) == gradient(change=False)
+
+
+def test_a_mask_may_be_changed_after_it_selected():
+    x, mask = leaf([1.0, 2.0, 3.0]), tensor([True, False, False])
+    y = x.masked_select(mask)
+    mask.copy_(tensor([False, False, True]))
+    y.sum().backward()
+    assert x.grad.tolist() == [1, 0, 0]

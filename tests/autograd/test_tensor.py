@@ -63,6 +63,7 @@ def test_conversions():
     assert x.double().dtype == np.float64 and x.long().tolist() == [1, -1] and x.bool().tolist() == [True, True]
     assert x.int().dtype == np.int32 and x.float() is x and x.to("cpu") is x
     assert x.to(tensor(np.ones(1))).dtype == np.float64
+    assert x.to(None) is x
     x.double().sum().backward()
     assert x.grad.dtype == np.float32
     with pytest.raises(ValueError, match=r"device must be 'cpu', 'cuda' or 'cuda:N', got 'tpu'"):

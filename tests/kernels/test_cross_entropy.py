@@ -86,6 +86,7 @@ def test_bad_arguments():
         ((np.ones(3), target), ValueError, "x must have 2 dimensions"),
         ((x.astype(int), target), TypeError, "x must be floating point"),
         ((x, target * 1.0), TypeError, "target must be integers, got float64"),
+        ((x[:, :0], target), ValueError, r"at least one class, got shape \(2, 0\)"),
         ((x, target[:1]), ValueError, "one number for each row of x"),
         ((x, target, np.ones(2)), ValueError, "one number for each of 3 classes"),
         ((x, target, np.ones(3, "f4")), TypeError, "x float64 and weight float32"),

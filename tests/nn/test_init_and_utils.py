@@ -71,7 +71,7 @@ def with_gradients():
     return ws, np.concatenate([w.grad.numpy().ravel() for w in ws[:2]])
 
 
-@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5, math.inf])
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5, math.inf, -math.inf])
 @pytest.mark.parametrize("part", [0.3, 1.0, 2.0])
 def test_clip_grad_norm(norm_type, part):
     ws, before = with_gradients()
@@ -81,6 +81,30 @@ def test_clip_grad_norm(norm_type, part):
     after = np.concatenate([w.grad.numpy().ravel() for w in ws[:2]])
     np.testing.assert_allclose(after, before * min(1, part), rtol=1e-5)
     assert ws[2].grad is None
+
+
+def test_norm_0_counts_the_gradients_that_are_not_0():
+    ws, before = with_gradients()
+    ws[1].grad = minidl.zeros(4).double()
+    assert float(nn.utils.clip_grad_norm_(ws, 0.5, 0)) == 1
+    np.testing.assert_allclose(ws[0].grad.numpy().ravel(), before[:6] / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 1])
+def test_no_norm_hides_a_nan(norm_type, place):
+    ws, _ = with_gradients()
+    ws[place].grad.data.flat[1] = np.nan
+    assert math.isnan(float(nn.utils.clip_grad_norm_(ws, 1.0, norm_type)))
+
+
+def test_recorded_gradients_are_clipped():
+    w = minidl.tensor([1.0, 2.0], requires_grad=True)
+    (w**3).sum().backward(create_graph=True)
+    nn.utils.clip_grad_norm_(w, 1.0)
+    assert float(w.grad.detach().norm()) == pytest.approx(1)
+    nn.utils.clip_grad_value_(w, 0.1)
+    assert w.grad.tolist() == pytest.approx([0.1, 0.1])
 
 
 def test_clip_grad_value():

@@ -77,6 +77,36 @@ def test_train_and_eval_reach_everything():
     assert (net(X) != net(X)).any()
 
 
+def test_a_module_that_sets_its_own_mode_is_asked():
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode=True):
+            return super().train(False)
+
+    net = nn.Sequential(Frozen(3), nn.Sequential(Frozen(3), nn.Dropout())).train()
+    assert [module.training for module in net.modules()] == [True, False, True, False, True]
+
+
+def test_a_parameter_in_the_place_of_a_buffer_that_was_not_saved_is_saved():
+    net = nn.Module()
+    net.register_buffer("weight", minidl.ones(2), persistent=False)
+    assert not net.state_dict()
+    net.weight = nn.Parameter(minidl.ones(2))
+    assert list(net.state_dict()) == ["weight"]
+    net.load_state_dict({"weight": minidl.zeros(2)})
+    assert not net.weight.numpy().any()
+
+
+def test_a_conversion_to_what_it_is_already_is_no_change():
+    layer = nn.Linear(2, 2)
+    loss = layer(minidl.ones(1, 2)).sum()
+    layer.float().cpu()
+    loss.backward()
+    loss = layer(minidl.ones(1, 2)).sum()
+    layer.double()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
 def test_state_dict_shares_memory_and_load_copies():
     a, b = Net().eval(), Net().eval()
     state = a.state_dict()
@@ -309,7 +339,9 @@ def late_init():
         (lambda: nn.Dropout(1.5), ValueError, "1.5"),
         (lambda: nn.Embedding(5, 3, padding_idx=5), ValueError, "row number below 5, got 5"),
         (lambda: nn.MultiheadAttention(8, 3), ValueError, "num_heads must divide embed_dim, got 3 and 8"),
+        (lambda: nn.Linear(2, 2).load_state_dict([1]), TypeError, "dict of Tensors or arrays by name, got list"),
         (lambda: nn.MSELoss("median"), ValueError, "'median'"),
+        (lambda: nn.MSELoss("batchmean"), ValueError, "mean, sum, none, got 'batchmean'"),
     ],
 )
 def test_wrong_calls(call, error, text):

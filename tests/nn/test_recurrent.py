@@ -172,6 +172,7 @@ def test_initial_values_are_uniform_in_one_over_the_root_of_hidden_size():
         (lambda: nn.GRU(3, 5)(np.zeros((0, 2, 3), "f4")), ValueError, "at least one step in time"),
         (lambda: nn.LSTM(3, 5)(np.zeros((4, 2, 3), "f4"), np.zeros((1, 2, 5), "f4")), TypeError, r"\(h0, c0\)"),
         (lambda: nn.RNN(3, 5)(np.zeros((4, 2, 3), "f4"), np.zeros((1, 3, 5), "f4")), ValueError, r"h0.*\(1, 2, 5\)"),
+        (lambda: nn.GRU(3, 5)(np.zeros((4, 2, 3), "f4"), (np.zeros((1, 2, 5), "f4"),)), TypeError, "Tensors.*tuple"),
         (lambda: nn.RNN(3, 5)(np.zeros((4, 2, 3))), TypeError, "float64"),
         (lambda: nn.RNN(3, 5, nonlinearity="sin"), ValueError, "'tanh' or 'relu', got 'sin'"),
         (lambda: nn.RNN(3, 5, dropout=1.5), ValueError, "dropout.*1.5"),

@@ -145,6 +145,8 @@ def test_closure():
 
     first = optimizer.step(closure)
     assert optimizer.step(closure) < first
+    with minidl.no_grad():
+        assert optimizer.step(closure) < first
 
 
 def test_zero_grad():
@@ -214,6 +216,9 @@ def test_penalties():
         (lambda w: optim.SGD([w], lr=-1.0), ValueError, "lr.*-1.0"),
         (lambda w: optim.SGD([w], nesterov=True), ValueError, "nesterov needs a momentum"),
         (lambda w: optim.Adam([w], betas=(1.0, 0.9)), ValueError, r"betas.*\(1.0, 0.9\)"),
+        (lambda w: optim.Adam([w], betas=0.9), ValueError, "two numbers.*got 0.9"),
+        (lambda w: optim.Adam([{"lr": 0.1}]), ValueError, "must have 'params', got lr"),
+        (lambda w: optim.Adam([w]).load_state_dict(None), ValueError, "'state' and 'param_groups', got NoneType"),
         (lambda w: optim.RMSprop([w], alpha=-1), ValueError, "alpha"),
         (lambda w: optim.Adagrad([w], lr_decay=-1), ValueError, "lr_decay"),
         (lambda w: optim.Adam([{"params": [w], "learning_rate": 1}]), ValueError, "no option learning_rate"),

@@ -34,7 +34,8 @@ class LRScheduler:
     Notes
     -----
     Where something else changed ``group["lr"]`` since the last step, a second schedule for example, the schedule
-    multiplies what it finds by the same factor by which its own value changes.
+    multiplies what it finds by the same factor by which its own value changes. (In PyTorch a LambdaLR overwrites what
+    the other left, and of a CosineAnnealingLR beside another schedule `eta_min` is not scaled.)
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
@@ -141,6 +142,15 @@ class MultiStepLR(LRScheduler):
         The epochs at which lr changes.
     gamma : float
     last_epoch : int
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=8.0)
+    >>> schedule = optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+    >>> [schedule.step() or schedule.get_last_lr()[0] for epoch in range(3)]
+    [4.0, 4.0, 2.0]
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
@@ -184,6 +194,15 @@ class CosineAnnealingLR(LRScheduler):
         The epochs from base_lr down to eta_min; after them lr rises again.
     eta_min : float
     last_epoch : int
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=1.0)
+    >>> schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    >>> [schedule.step() or round(schedule.get_last_lr()[0], 3) for epoch in range(4)]
+    [0.854, 0.5, 0.146, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
@@ -208,6 +227,15 @@ class LinearLR(LRScheduler):
     total_iters : int
         The epochs from one to the other.
     last_epoch : int
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=1.0)
+    >>> schedule = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> [schedule.get_last_lr()[0]] + [schedule.step() or schedule.get_last_lr()[0] for epoch in range(3)]
+    [0.5, 0.75, 1.0, 1.0]
     """
 
     def __init__(
@@ -239,6 +267,16 @@ class LambdaLR(LRScheduler):
     optimizer : Optimizer
     lr_lambda : function of int, or a list of them, one for each group
     last_epoch : int
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=1.0)
+    >>> schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + t))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable | list[Callable], last_epoch: int = -1):

@@ -1,0 +1,189 @@
+"""Joining and cutting: several arrays made one, one made several, and borders put around."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Function, tensor_method
+from minidl.functional.operands import namespace
+from minidl.functional.reduce import one_axis
+from minidl.functional.shape import unsqueeze
+
+__all__ = ["cat", "chunk", "concatenate", "pad", "split", "stack", "unbind"]
+
+
+class Cat(Function):
+    """y = several x, one after the other along an axis."""
+
+    saves_inputs = False
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        self.saved = [x.shape[self.axis] for x in xs]
+        return namespace(*xs).concatenate(xs, self.axis)
+
+    def backward(self, dy, inputs, output):
+        # each x gets its own piece of dy
+        return split(dy, self.saved, self.axis)
+
+
+class Pad(Function):
+    """y = x with a border of a constant."""
+
+    saves_inputs = False
+
+    def __init__(self, widths, value):
+        self.widths, self.value = widths, value
+
+    def forward(self, x):
+        self.saved = x.shape
+        return namespace(x).pad(x, self.widths, constant_values=self.value)
+
+    def backward(self, dy, inputs, output):
+        # what stands inside the border
+        return dy[tuple(slice(low, low + n) for (low, _), n in zip(self.widths, self.saved))]
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors joined end to end along `dim`; all other sizes must be equal.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.cat([minidl.tensor([1.0]), minidl.tensor([2.0, 3.0])])
+    tensor([1., 2., 3.])
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("cat needs at least one tensor")
+    if any(not hasattr(x, "shape") for x in tensors):
+        raise TypeError(f"cat needs tensors, got {[type(x).__name__ for x in tensors]}")
+    if any(x.ndim > 1 for x in tensors):  # shape (0,) is nothing beside any: what a loop that collects starts with
+        tensors = [x for x in tensors if tuple(x.shape) != (0,)]
+    first = tensors[0]
+    (axis,) = one_axis(dim, first.ndim) or (0,)
+    for i, x in enumerate(tensors):
+        fits = x.ndim == first.ndim > 0 and all(
+            a == b for j, (a, b) in enumerate(zip(x.shape, first.shape)) if j != axis
+        )
+        if not fits:
+            raise ValueError(
+                f"cat along dim {dim}: tensors[{i}] has shape {tuple(x.shape)}, tensors[0] {tuple(first.shape)}; "
+                "all sizes but that one must be equal"
+            )
+    return Cat(axis)(*tensors)
+
+
+concatenate = cat
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape joined along a new axis `dim`."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("stack needs at least one tensor")
+    for i, x in enumerate(tensors):
+        if x.shape != tensors[0].shape:
+            raise ValueError(
+                f"stack needs equal shapes: tensors[{i}] has {tuple(x.shape)}, tensors[0] {tuple(tensors[0].shape)}"
+            )
+    return cat([unsqueeze(x, dim) for x in tensors], dim)
+
+
+@tensor_method()
+def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
+    """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(5).split(2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    (axis,) = one_axis(dim, x.ndim)
+    n = x.shape[axis]
+    if isinstance(split_size, (int, np.integer)):
+        if split_size < 1:
+            raise ValueError(f"split_size must be at least 1, got {split_size}")
+        sizes = [min(split_size, n - start) for start in range(0, n, split_size)] or [0]
+    else:
+        sizes = list(split_size)
+        if sum(sizes) != n:
+            raise ValueError(f"split_size {sizes} adds up to {sum(sizes)}, the axis has {n}")
+    ends = itertools.accumulate(sizes)
+    return tuple(x[(slice(None),) * axis + (slice(end - size, end),)] for size, end in zip(sizes, ends))
+
+
+@tensor_method()
+def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
+    """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(5).chunk(3)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    if chunks < 1:
+        raise ValueError(f"chunks must be at least 1, got {chunks}")
+    (axis,) = one_axis(dim, x.ndim)
+    n = x.shape[axis]
+    return split(x, -(-n // chunks) if n else [0] * chunks, axis)
+
+
+@tensor_method()
+def unbind(x: Any, dim: int = 0) -> tuple:
+    """x cut along `dim` into pieces of size 1, without that axis."""
+    (axis,) = one_axis(dim, x.ndim)
+    return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
+
+
+def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+    """x with a border. `pad` is (before, after) of the last axis, then of the one before it, and so on, as in PyTorch.
+
+    Parameters
+    ----------
+    mode : {"constant", "reflect", "replicate"}
+        The border is `value`; x mirrored at its edge numbers; or its edge numbers repeated.
+
+    Examples
+    --------
+    >>> import minidl.functional as F, minidl
+    >>> F.pad(minidl.tensor([[1.0, 2.0]]), (1, 0))
+    tensor([[0., 1., 2.]])
+    """
+    if mode not in ("constant", "reflect", "replicate"):
+        raise ValueError(f"mode must be 'constant', 'reflect' or 'replicate', got {mode!r}")
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad needs two numbers for each of at most {x.ndim} axes, got {tuple(pad)}")
+    widths = [(0, 0)] * x.ndim
+    for i in range(len(pad) // 2):
+        widths[-1 - i] = (int(pad[2 * i]), int(pad[2 * i + 1]))
+    for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
+        if n + low + high < 0 or (mode != "constant" and (low or high) and n + low + high < 1):
+            raise ValueError(f"padding {(low, high)} leaves nothing of axis {axis}, whose size is {n}")
+        if mode == "reflect" and (low or high) and max(low, high) >= n:
+            raise ValueError(f"reflect can pad axis {axis} of size {n} by less than its size, got {(low, high)}")
+    if mode != "constant":
+        return _read_beyond(x, widths, mode)
+    if any(min(width) < 0 for width in widths):  # a negative border cuts
+        x = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
+        widths = [(max(0, low), max(0, high)) for low, high in widths]
+    return Pad(widths, value)(x)
+
+
+def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
+    """x read from -low to n + high along each axis: beyond its edges mirrored at them, or at the edge itself."""
+    for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
+        if low or high:
+            places = np.arange(-low, n + high)
+            mirrored = n - 1 - np.abs(n - 1 - np.abs(places))  # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
+            places = mirrored if mode == "reflect" else np.clip(places, 0, n - 1)
+            x = x[(slice(None),) * axis + (namespace(x).asarray(places),)]
+    return x
