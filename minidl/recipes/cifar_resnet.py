@@ -22,6 +22,6 @@ RECIPE = ImageClassifier(
     std=(0.2470, 0.2435, 0.2616),
     # zeros around a normalized image are its mean colour
     augment=(data.transforms.RandomCrop(32, padding=4), data.transforms.RandomHorizontalFlip()),
-    expected="accuracy 0.82 (20,000 images, seed 0)",
+    expected="accuracy 0.81 (20,000 images, seed 0)",
     minutes=5,
 )
