@@ -12,6 +12,7 @@ from pathlib import Path
 from ..arrays import channels_last
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.gemm_tile import choose_splits, choose_tile
+from ..cuda.images import MAX_NUMBERS, batches
 from . import output_size
 
 __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
@@ -20,8 +21,12 @@ SOURCE = Path(__file__).with_suffix(".cu")
 DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
 MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
 MAX_PIXELS = 2**31 - 2**16  # of a batch: the kernels count them in 32 bits, up to a whole tile beyond the last
-MAX_NUMBERS = 2**31 - 1  # of one image, or of the rows that a window spans: steps in it are counted in 32 bits
 MAX_GRID_Z = 65535
+LANES, ROWS_OF_THREADS, BLOCK = 32, 8, 256
+MAX_TAPS = 8  # of a row of the kernel for one thread: each takes registers
+PIECE = 64  # pixels of a row that a thread adds up in the dtype of x, before it goes on in double precision
+BLOCKS_A_MULTIPROCESSOR = 4
+LEAST_PER_PART = 4 * ROWS_OF_THREADS  # pieces that are worth a block
 
 
 def forward(x, w, b, stride, padding, dilation, groups):
@@ -37,7 +42,7 @@ def forward(x, w, b, stride, padding, dilation, groups):
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_forward", (_nhwc(x), _by_taps(w, runtime.xp), bias), y, geometry)
+            _depthwise("depthwise_forward", _nhwc(x), (_by_taps(w, runtime.xp), bias), y, geometry)
             return y.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, R, S, C, K)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 2, 1)
@@ -61,7 +66,7 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_input_grad", (_nhwc(dy), _by_taps(w, runtime.xp)), dx, geometry)
+            _depthwise("depthwise_input_grad", _nhwc(dy), (_by_taps(w, runtime.xp),), dx, geometry)
             return dx.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, R, S, K, C)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 1, 2)
@@ -84,6 +89,10 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
         dw[...] = 0
     elif dw.size:
         _check_sizes(kernel_size, dilation, x, dy)
+        if _is_depthwise(channels, k, groups):
+            geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+            _depthwise_weight_grad(_nhwc(x), _nhwc(dy), dw, geometry)
+            return dw
         pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
         tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # the splits give every multiprocessor its share
         grid = tile.grid(taps * channels, k, groups)
@@ -110,9 +119,33 @@ def _by_taps(w, xp):
     return xp.ascontiguousarray(w[:, 0].transpose(1, 2, 0))
 
 
-def _depthwise(name, inputs, result, geometry):
-    kernel = load(DEPTHWISE_SOURCE, result.dtype).get_function(name)
-    kernel((-(-result.size // 256),), (256,), (*inputs, result, result.size, *geometry))
+def _depthwise(name, images, weights, result, geometry):
+    kernel = load(DEPTHWISE_SOURCE, result.dtype, TAPS=_taps_a_thread(weights[0].shape[1])).get_function(name)
+    for here in batches(result):
+        part = result[here]
+        kernel((-(-part.size // BLOCK),), (BLOCK,), (images[here], *weights, part, part.size, *geometry))
+
+
+def _depthwise_weight_grad(x, dy, dw, geometry):
+    runtime, (images, out_height, out_width, out_channels) = current_runtime(), dy.shape
+    kernel_height, kernel_width = dw.shape[2:]
+    pieces_a_row, taps_a_thread = -(-out_width // PIECE), _taps_a_thread(kernel_width)
+    pieces, piece_width = images * out_height * pieces_a_row, -(-out_width // pieces_a_row)
+    blocks = -(-out_channels // LANES) * kernel_height * -(-kernel_width // taps_a_thread)
+    wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
+    per_part = -(-pieces // max(1, min(wanted, pieces // LEAST_PER_PART)))
+    parts = runtime.empty((-(-pieces // per_part), kernel_height, kernel_width, out_channels), "float64")
+    module, block = load(DEPTHWISE_SOURCE, dw.dtype, TAPS=taps_a_thread), (LANES, ROWS_OF_THREADS)
+    module.get_function("depthwise_weight_grad")(
+        (blocks, len(parts)), block, (x, dy, parts, pieces, per_part, pieces_a_row, piece_width, *geometry)
+    )
+    module.get_function("depthwise_add_weight_parts")(
+        (-(-dw.size // LANES),), block, (parts, dw, kernel_height * kernel_width, out_channels, len(parts))
+    )
+
+
+def _taps_a_thread(kernel_width):
+    return -(-kernel_width // -(-kernel_width // MAX_TAPS))
 
 
 def _nhwc(x):

@@ -171,6 +171,19 @@ def run_depthwise():
     assert_close(conv2d.input_grad(*arguments), conv2d_reference.input_grad(*arguments))
 
 
+def run_depthwise_dw():
+    """Rows that fill their pieces and not, taps that fill their threads and not, channels that fill a warp and not."""
+    for groups, size, kernel_size in ((35, (3, 131), (2, 9)), (64, (70, 5), (3, 3))):
+        geometry = ((1, 1), (1, 1), (1, 1), groups)
+        x = normal(2, groups, *size)
+        dy = normal(*conv2d_reference.forward(x, normal(groups, 1, *kernel_size), None, *geometry).shape)
+        dw, scale = (
+            conv2d_reference.weight_grad(*arrays, kernel_size, *geometry)
+            for arrays in ((x, dy), (np.abs(x), np.abs(dy)))
+        )
+        assert_close(conv2d.weight_grad(x, dy, kernel_size, *geometry), dw, scale)
+
+
 def run_channel_sums():
     for shape in ((33, 35), (64, 32), (2, 5, 9, 9), (3, 2, 256)):
         x = normal(*shape)
@@ -397,11 +410,28 @@ FAULTS = [
     Fault("conv2d: backwards to the right", run_conv2d, "-dilation_y, -dilation_x", "-dilation_y, dilation_x"),
     Fault("conv2d: vectors over several taps", run_conv2d, " && patches.taps.channels % VECTOR == 0", ""),
     Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
-    Fault("depthwise: one number too many", run_depthwise, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("depthwise: one number too many", run_depthwise, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
     Fault("depthwise: reads between strides", run_depthwise, "shifted == out * stride && ", ""),
     Fault("depthwise: one column too many", run_depthwise, "column >= width", "column > width"),
     Fault("depthwise: one output of a group", run_depthwise, "o < (g + 1) * multiplier", "o < g * multiplier + 1"),
+    Fault("depthwise: one pixel of a piece too many", run_depthwise_dw, "piece_width, out_width)",
+          "piece_width + 1, out_width)"),
+    Fault("depthwise: a piece beside its row", run_depthwise_dw, "min(first_j + piece_width, out_width)",
+          "first_j + piece_width"),
+    Fault("depthwise: one piece too many", run_depthwise_dw, "piece < end; piece", "piece <= end; piece"),
+    Fault("depthwise: a last stretch too long", run_depthwise_dw, "min(pieces - first, pieces_per_part)",
+          "pieces_per_part"),
+    Fault("depthwise: weights beside the image", run_depthwise_dw, "column >= 0 && column < width", "column < width"),
+    Fault("depthwise: a tap beside the kernel", run_depthwise_dw, " || first_s + s >= kernel_width", ""),
+    Fault("depthwise: channels that are not there", run_depthwise_dw, "if (o < out_channels)\n", ""),
+    Fault("depthwise: no barrier", run_depthwise_dw, BARRIER, "", after="[threadIdx.x] = value;"),
+    Fault("depthwise: no barrier before the next sum", run_depthwise_dw, BARRIER, "", after="double value, double (*"),
+    Fault("depthwise: every thread row writes", run_depthwise_dw, "threadIdx.y > 0 || o >= out", "o >= out"),
+    Fault("depthwise: leaves out a stretch", run_depthwise_dw, "part < part_count;", "part + 1 < part_count;"),
+    Fault("depthwise: one weight too many", run_depthwise_dw, "threadIdx.y == 0 && e < elements", "threadIdx.y == 0"),
+    Fault("depthwise: weights in the order of parts", run_depthwise_dw, "(e % out_channels) * taps + e / out_channels",
+          "e"),
     Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="sums[threadIdx.y][threadIdx.x] ="),
     Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
     Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
