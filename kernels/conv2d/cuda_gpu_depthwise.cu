@@ -105,7 +105,7 @@ depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int piec
   const int o = blockIdx.x % blocks_of_channels * WARP + threadIdx.x, tap_block = blockIdx.x / blocks_of_channels;
   const int tap_blocks_a_row = (kernel_width + TAPS - 1) / TAPS;
   const int r = tap_block / tap_blocks_a_row, first_s = tap_block % tap_blocks_a_row * TAPS;
-  const int first = blockIdx.y * pieces_per_part, end = first + min(pieces - first, pieces_per_part);
+  const int first = blockIdx.y * pieces_per_part, end = min(pieces, first + pieces_per_part);
   double totals[TAPS] = {};
   if (o < out_channels)
     for (int piece = first + threadIdx.y; piece < end; piece += ROWS) {

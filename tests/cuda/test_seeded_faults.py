@@ -185,7 +185,7 @@ def run_depthwise_dw():
 
 
 def run_channel_sums():
-    for shape in ((33, 35), (64, 32), (2, 5, 9, 9), (3, 2, 256)):
+    for shape in ((33, 35), (64, 32), (2100, 33), (2, 5, 9, 9), (3, 2, 256), (3, 2, 700)):
         x = normal(*shape)
         assert_close(channel_sums.forward(x, x), (x.astype("float64") ** 2).sum((0, *range(2, x.ndim))))
 
@@ -420,8 +420,8 @@ FAULTS = [
     Fault("depthwise: a piece beside its row", run_depthwise_dw, "min(first_j + piece_width, out_width)",
           "first_j + piece_width"),
     Fault("depthwise: one piece too many", run_depthwise_dw, "piece < end; piece", "piece <= end; piece"),
-    Fault("depthwise: a last stretch too long", run_depthwise_dw, "min(pieces - first, pieces_per_part)",
-          "pieces_per_part"),
+    Fault("depthwise: a last stretch too long", run_depthwise_dw, "min(pieces, first + pieces_per_part)",
+          "first + pieces_per_part"),
     Fault("depthwise: weights beside the image", run_depthwise_dw, "column >= 0 && column < width", "column < width"),
     Fault("depthwise: a tap beside the kernel", run_depthwise_dw, " || first_s + s >= kernel_width", ""),
     Fault("depthwise: channels that are not there", run_depthwise_dw, "if (o < out_channels)\n", ""),
@@ -438,6 +438,9 @@ FAULTS = [
     Fault("channel_sums: every row writes", run_channel_sums, "threadIdx.y == 0 && channel", "channel"),
     Fault("channel_sums: channels that are not there", run_channel_sums, "if (channel < channels) {", "{"),
     Fault("channel_sums: half a mask", run_channel_sums, "ALL_LANES = 0xffffffffu", "ALL_LANES = 0x0000ffffu"),
+    Fault("channel_sums: a part in the place of the sum", run_channel_sums, "if (parts) parts[", "if (!s) parts["),
+    Fault("channel_sums: one row too many", run_channel_sums, "row < end; row +=", "row <= end; row +="),
+    Fault("channel_sums: one number too many", run_channel_sums, "i < end; i +=", "i <= end; i +="),
     Fault("pool2d: one row too many", run_pool2d, "p >= height) continue;", "p > height) continue;"),
     Fault("pool2d: one window too many", run_pool2d, "i >= out_height) continue;", "i > out_height) continue;"),
     Fault("pool2d: one element too many", run_pool2d, "if (e >= elements) return;", "if (e > elements) return;"),
