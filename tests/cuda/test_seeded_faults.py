@@ -458,8 +458,6 @@ FAULTS = [
     Fault("cross_entropy: forgets the weight", run_cross_entropy, "weight ? weight[t] :", "0 ? weight[t] :"),
     Fault("cross_entropy: does not ignore", run_cross_entropy, "dx[c] = kept ?", "dx[c] = known ?"),
     Fault("cross_entropy: every thread writes", run_cross_entropy, "if (threadIdx.x != 0) return;", ""),
-    Fault("cross_entropy: total without a barrier", run_cross_entropy, BARRIER, "", after="= sum;\n"),
-    Fault("cross_entropy: total of one row too many", run_cross_entropy, "row < rows; row +=", "row <= rows; row +="),
     Fault("activations: one vector too many", run_activations, "first + VECTOR <= n", "first < n"),
     Fault("activations: one number too many", run_activations, "e < n && e < first", "e <= n && e < first"),
     Fault("activations: vectors that overlap", run_activations, "threadIdx.x) * VECTOR", "threadIdx.x) * (VECTOR - 1)"),
