@@ -50,7 +50,9 @@ def forward(x, w, b, stride, padding, dilation, groups):
         tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
         kernel = load(SOURCE, x.dtype, **tile._asdict()).get_function("conv2d_forward")
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-        kernel(_grid(tile, pixels, k, groups), (tile.threads,), (_nhwc(x), packed, bias, y, *geometry))
+        multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
+        grid = _grid(tile, pixels, k, groups)
+        kernel(grid, (tile.threads,), (_nhwc(x), packed, bias, y, *geometry, *multipliers))
     return y.transpose(0, 3, 1, 2)
 
 
@@ -75,7 +77,9 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         strides, name = ((), "conv2d_input_grad_stride_1") if stride == (1, 1) else (stride, "conv2d_input_grad")
         kernel = load(SOURCE, dy.dtype, **tile._asdict()).get_function(name)
         geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
-        kernel(_grid(tile, pixels, channels, groups), (tile.threads,), (_nhwc(dy), packed, dx, *geometry))
+        multipliers = map(multiplier, (k, kernel_size[1], *input_size, *strides))
+        grid = _grid(tile, pixels, channels, groups)
+        kernel(grid, (tile.threads,), (_nhwc(dy), packed, dx, *geometry, *multipliers))
     return dx.transpose(0, 3, 1, 2)
 
 
@@ -100,14 +104,21 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
         parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
         module = load(SOURCE, x.dtype, **tile._asdict())
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+        multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
         module.get_function("conv2d_weight_grad")(
             (*grid[:2], groups * splits),
             (tile.threads,),
-            (_nhwc(x), _nhwc(dy), parts, *geometry, splits, pixels_per_split),
+            (_nhwc(x), _nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
         )
         add = module.get_function("add_weight_parts")
         add((-(-dw.size // 256),), (256,), (parts, dw, groups, k, channels, taps, splits))
     return dw
+
+
+def multiplier(divisor):
+    """What `Divisor` in cuda_gpu.cu multiplies by."""
+    shift = (divisor - 1).bit_length()
+    return 2 ** (31 + shift) // divisor + 1
 
 
 def _is_depthwise(channels, k, groups):

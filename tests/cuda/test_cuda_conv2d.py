@@ -119,6 +119,18 @@ def test_input_pixels_that_no_window_reads_have_no_gradient(runtime, to_device, 
     np.testing.assert_array_equal(dx[0, 0], [[1, 0, 1, 0], [0] * 4, [1, 0, 1, 0], [0] * 4])
 
 
+@given(divisor=st.integers(1, 2**31 - 1), n=st.integers(0, 2**31 - 1), quotient=st.integers(0, 2**31 - 1))
+@example(1, 2**31 - 1, 0)
+@example(2**31 - 1, 2**31 - 1, 1)
+@example(2**30 + 1, 2**31 - 1, 1)
+def test_division_by_multiplication(divisor, n, quotient):
+    """`Divisor` in the integers of Python: exact for any number of 31 bits, also beside a multiple of the divisor."""
+    factor, shift = cuda_gpu.multiplier(divisor), (divisor - 1).bit_length()
+    beside = quotient % (2**31 // divisor) * divisor
+    for number in (n, beside, max(0, beside - 1)):
+        assert factor < 2**32 and 2 * number * factor >> 32 >> shift == number // divisor
+
+
 def test_an_empty_batch(runtime, to_device, to_host):
     rng = np.random.default_rng(0)
     x, w = np.zeros((0, 3, 5, 5), "float32"), rng.standard_normal((4, 3, 2, 2)).astype("float32")

@@ -409,6 +409,7 @@ FAULTS = [
     Fault("conv2d: wrong group of weights", run_conv2d, "w + (size_t)group * out_channels * taps.count", "w"),
     Fault("conv2d: backwards to the right", run_conv2d, "-dilation_y, -dilation_x", "-dilation_y, dilation_x"),
     Fault("conv2d: vectors over several taps", run_conv2d, " && patches.taps.channels % VECTOR == 0", ""),
+    Fault("conv2d: rows divided as columns", run_conv2d, "by_height(height, by_height)", "by_height(height, by_width)"),
     Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("depthwise: one number too many", run_depthwise, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
