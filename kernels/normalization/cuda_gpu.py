@@ -92,10 +92,11 @@ def row_backward(dy, x, m, v, w, eps):
     if x.size:
         dy, x, m, v, w = (_contiguous(array, runtime.xp) for array in (dy, x, m, v, w))
         module = _load_rows(x)
-        module.get_function("row_input_grad")(*grid, (dy, x, m, v, w, dx, rows, columns, eps))
+        r = runtime.empty(rows, x.dtype)
+        module.get_function("row_input_grad")(*grid, (dy, x, m, v, w, dx, r, rows, columns, eps))
         parts, per_part, grid = _parts(rows, columns, runtime)
         module.get_function("column_gradients")(
-            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, v, parts, rows, columns, per_part, eps)
+            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, r, parts, rows, columns, per_part)
         )
         module.get_function("join_column_gradients")(
             (-(-columns // BLOCK),), (BLOCK,), (parts, dw, db, columns, parts.shape[1])

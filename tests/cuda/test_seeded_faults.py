@@ -276,7 +276,7 @@ def run_normalization():
 
 def run_normalization_of_rows():
     for shape in ((300, 33), (9, 1030)):
-        x, dy, w, b = normal(*shape) + 100, normal(*shape), normal(shape[1]), normal(shape[1] + 1)[1:]
+        x, dy, w, b = normal(*shape) + 1000, normal(*shape), normal(shape[1]), normal(shape[1] + 1)[1:]
         expected = normalization_reference.row_forward(x, w, b, 1e-5)
         wanted = normalization_reference.row_backward(dy, x, *expected[1:], w, 1e-5)
         got = normalization.row_forward(x, w, b, 1e-5)
@@ -485,6 +485,9 @@ FAULTS = [
     Fault("normalization: one number too many", run_normalization, "e < size; e += (l", "e <= size; e += (l"),
     Fault("normalization: steps of a block", run_normalization, "(long long)gridDim.x * BLOCK) step", "BLOCK) step"),
     Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
+    Fault("normalization: a count too small", run_normalization, "(end - own + ROWS - 1) / ROWS", "(end - own) / ROWS"),
+    Fault("rows: half of the mean", run_normalization_of_rows, "x - high - low", "x - high"),
+    Fault("rows: r of another row", run_normalization_of_rows, "* r[row]", "* r[first]"),
     Fault("rows: no barrier", run_normalization_of_rows, BARRIER, "", after="= sum;"),
     Fault("rows: one array for both results", run_normalization_of_rows, "(square, squares,", "(square, sums,"),
     Fault("rows: one number too many", run_normalization_of_rows, "k < columns; k", "k <= columns; k"),
