@@ -2,8 +2,8 @@
 //
 // Two passes, so that many blocks can share one channel and the result is still the same bits every time: the first
 // writes a sum for each (part, channel), parts being stretches of what is summed over; the second adds the parts in
-// order. Few numbers are one part: the first pass writes s, and there is no second. Memory is all that counts here: each
-// number is read once, neighbouring threads read neighbouring numbers.
+// order. Few numbers are one part: the first pass writes s, and there is no second. Memory is all that counts here:
+// each number is read once, neighbouring threads read neighbouring numbers.
 #include "common.cuh"
 
 constexpr int ROWS = 8;  // of threads in a block of sums_of_columns

@@ -7,9 +7,9 @@
 //                                x[n, i*stride + r*dilation - padding, j*stride + ..., o/k] * dy[n,i,j,o]
 //
 // What this changes on the implicit GEMM of cuda_gpu.cu: there a group is a product of its own with k columns, in a
-// tile of 32 or more: with k = 1, at least 31 of 32 multiplications are with zeros, and a block's lanes read pixels that
-// are `groups` numbers apart. There is nothing to share between threads here, each number of x is used R * S times at
-// most, which the caches serve. In all three, neighbouring lanes take neighbouring channels.
+// tile of 32 or more: with k = 1, at least 31 of 32 multiplications are with zeros, and a block's lanes read pixels
+// that are `groups` numbers apart. There is nothing to share between threads here, each number of x is used R * S times
+// at most, which the caches serve. In all three, neighbouring lanes take neighbouring channels.
 //
 // Thread mapping of forward and input_grad: one thread a result. Results are counted in 32 bits, in which a division
 // costs a quarter of what it does in 64; the host cuts a larger batch into pieces.

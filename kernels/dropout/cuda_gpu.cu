@@ -4,10 +4,10 @@
 // computes it, so the numbers are the same as on the CPU, in any order of memory, and no mask is kept for the way back.
 // A generator with a state per thread, the simpler version, gives numbers that depend on the size of the grid.
 //
-// Thread mapping: in the order of the axes a thread takes four numbers, all that one counter gives, in vectors where the
-// arrays allow it: one by one, neighbouring threads would write numbers that are four apart. Channels last in memory, the
-// four are far apart: there a thread takes one number and forgets three words, so that neighbouring threads still read
-// neighbours. Philox is some 100 integer instructions, about what a number waits for memory anyway.
+// Thread mapping: in the order of the axes a thread takes four numbers, all that one counter gives, in vectors where
+// the arrays allow it: one by one, neighbouring threads would write numbers that are four apart. Channels last in
+// memory, the four are far apart: there a thread takes one number and forgets three words, so that neighbouring threads
+// still read neighbours. Philox is some 100 integer instructions, about what a number waits for memory anyway.
 //
 // Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011.
 #include "common.cuh"
@@ -59,8 +59,8 @@ extern "C" __global__ void dropout_in_order(const scalar* x, scalar* y, long lon
   }
 }
 
-// Channels last: element e in memory, (image, pixel, channel), is number first + i, i = (image, channel, pixel). The host
-// cuts a batch so that i fits 32 bits, in which a division costs a quarter of what it does in 64.
+// Channels last: element e in memory, (image, pixel, channel), is number first + i, i = (image, channel, pixel). The
+// host cuts a batch so that i fits 32 bits, in which a division costs a quarter of what it does in 64.
 extern "C" __global__ void dropout_channels_last(const scalar* x, scalar* y, int n, long long first, int channels,
                                                  int pixels, unsigned threshold, scalar scale, unsigned key_low,
                                                  unsigned key_high) {

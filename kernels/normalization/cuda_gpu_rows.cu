@@ -9,10 +9,11 @@
 // Thread mapping. y and dx: WARPS_A_ROW warps share a row, as in softmax (rows.cuh), neighbouring lanes on neighbouring
 // columns. A row is read two or three times, but from memory only once: the next times it is in the cache, so the mean
 // comes first and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32
-// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds up the stretches, always in the same order.
+// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds up the stretches, always in the same
+// order.
 //
-// All sums are in double precision, but their terms in that of x: most GPUs compute 64 times more numbers in float than in
-// double, and two operations in double a number, a conversion and an addition, take there as long as reading it.
+// All sums are in double precision, but their terms in that of x: most GPUs compute 64 times more numbers in float than
+// in double, and two operations in double a number, a conversion and an addition, take there as long as reading it.
 #include "rows.cuh"
 
 constexpr int BLOCK = 256;
