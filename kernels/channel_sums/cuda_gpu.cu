@@ -2,16 +2,24 @@
 //
 // Two passes, so that many blocks can share one channel and the result is still the same bits every time: the first
 // writes a sum for each (part, channel), parts being stretches of what is summed over; the second adds the parts in
-// order. Memory is all that counts here: each number is read once, neighbouring threads read neighbouring numbers.
+// order. Few numbers are one part: the first pass writes s, and there is no second. Memory is all that counts here:
+// each number is read once, neighbouring threads read neighbouring numbers.
 #include "common.cuh"
 
 constexpr int ROWS = 8;  // of threads in a block of sums_of_columns
 constexpr int BLOCK = 256;
 
+// The sum of this block's part of a channel: in `parts`, which is null where there is one part, then in s.
+__device__ __forceinline__ void store_sum(double sum, double* parts, scalar* s, int channels, int channel) {
+  if (parts) parts[(size_t)blockIdx.y * channels + channel] = sum;
+  else s[channel] = (scalar)sum;
+}
+
 // Channels last in memory, x (rows, channels). Block (32, 8): lane x takes channel 32 * blockIdx.x + x, and the 8 rows
 // of threads take every 8th row of part blockIdx.y; thread row 0 adds up what the 8 have found.
 extern "C" __global__ void __launch_bounds__(WARP * ROWS)
-sums_of_columns(const scalar* x, const scalar* y, double* parts, int rows, int channels, int rows_per_part) {
+sums_of_columns(const scalar* x, const scalar* y, double* parts, scalar* s, int rows, int channels,
+                int rows_per_part) {
   __shared__ double sums[ROWS][WARP];
   const int channel = blockIdx.x * WARP + threadIdx.x;
   const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
@@ -27,14 +35,15 @@ sums_of_columns(const scalar* x, const scalar* y, double* parts, int rows, int c
   if (threadIdx.y == 0 && channel < channels) {
 #pragma unroll
     for (int i = 1; i < ROWS; i++) sum += sums[i][threadIdx.x];
-    parts[(size_t)blockIdx.y * channels + channel] = sum;
+    store_sum(sum, parts, s, channels, channel);
   }
 }
 
 // Channels first, x (images, channels, pixels). Block (256): all threads share part blockIdx.y of channel blockIdx.x, a
 // stretch of its count = images * pixels numbers; each warp adds with shuffles, then warp 0 adds the warps.
 extern "C" __global__ void __launch_bounds__(BLOCK)
-sums_of_planes(const scalar* x, const scalar* y, double* parts, int count, int channels, int pixels, int per_part) {
+sums_of_planes(const scalar* x, const scalar* y, double* parts, scalar* s, int count, int channels, int pixels,
+               int per_part) {
   __shared__ double sums[BLOCK / WARP];
   const int channel = blockIdx.x, lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
   const int first = blockIdx.y * per_part, end = min(count, first + per_part);
@@ -48,7 +57,7 @@ sums_of_planes(const scalar* x, const scalar* y, double* parts, int count, int c
   __syncthreads();
   if (warp == 0) {
     sum = warp_sum(lane < BLOCK / WARP ? sums[lane] : 0.0);
-    if (lane == 0) parts[(size_t)blockIdx.y * channels + channel] = sum;
+    if (lane == 0) store_sum(sum, parts, s, channels, channel);
   }
 }
 

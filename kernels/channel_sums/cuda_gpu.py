@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import check_count
 
 __all__ = ["DTYPES", "forward", "unavailable"]
 
@@ -21,33 +22,31 @@ def forward(x: Any, y: Any) -> Any:
     xp, channels = runtime.xp, x.shape[1]
     if x.size == 0:
         return xp.zeros(channels, x.dtype)
-    module = load(SOURCE, x.dtype)
-    last = xp.moveaxis(x, 1, -1)
-    if last.flags.c_contiguous or x.ndim == 2:
+    module, count = load(SOURCE, x.dtype), x.size // channels
+    check_count("numbers of x a channel", count)
+    s, last = runtime.empty(channels, x.dtype), xp.moveaxis(x, 1, -1)
+    if channels > 1 and (last.flags.c_contiguous or x.ndim == 2):
         last = xp.ascontiguousarray(last)
         other = None if y is None else xp.ascontiguousarray(xp.moveaxis(y, 1, -1))
-        rows, columns_of_blocks = last.size // channels, -(-channels // LANES)
-        part_count, per_part = _parts(rows, columns_of_blocks, runtime)
-        parts = runtime.empty((part_count, channels), "float64")
+        columns_of_blocks = -(-channels // LANES)
+        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, runtime)
         kernel, grid = module.get_function("sums_of_columns"), (columns_of_blocks, part_count)
-        kernel(grid, (LANES, ROWS_OF_THREADS), (last, other, parts, rows, channels, per_part))
+        kernel(grid, (LANES, ROWS_OF_THREADS), (last, other, parts, s, count, channels, per_part))
     else:
         first = xp.ascontiguousarray(x)
         other = None if y is None else xp.ascontiguousarray(y)
-        pixels = math.prod(x.shape[2:])
-        count = x.shape[0] * pixels
-        part_count, per_part = _parts(count, channels, runtime)
-        parts = runtime.empty((part_count, channels), "float64")
+        parts, per_part, part_count = _parts(count, channels, channels, runtime)
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
-        kernel(grid, (BLOCK,), (first, other, parts, count, channels, pixels, per_part))
-    s = runtime.empty(channels, x.dtype)
-    module.get_function("add_channel_parts")((-(-channels // BLOCK),), (BLOCK,), (parts, s, channels, part_count))
+        kernel(grid, (BLOCK,), (first, other, parts, s, count, channels, math.prod(x.shape[2:]), per_part))
+    if parts is not None:
+        module.get_function("add_channel_parts")((-(-channels // BLOCK),), (BLOCK,), (parts, s, channels, part_count))
     return s
 
 
-def _parts(count, blocks_without, runtime):
-    """Cut `count` numbers a channel into parts so that the GPU is full; return how many, and the length of one."""
-    wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks_without)
-    part_count = max(1, min(wanted, count // LEAST_PER_PART))
-    per_part = -(-count // part_count)
-    return -(-count // per_part), per_part
+def _parts(count, channels, blocks, runtime):
+    """Cut `count` numbers a channel so that the GPU is full: room for the sums if several, their length and number."""
+    wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
+    per_part = -(-count // max(1, min(wanted, count // LEAST_PER_PART)))
+    part_count = -(-count // per_part)
+    parts = runtime.empty((part_count, channels), "float64") if part_count > 1 else None
+    return parts, per_part, part_count

@@ -21,14 +21,14 @@
 #include "gemm_tile.cuh"
 #include "keep.cuh"
 
-// n / divisor for 0 <= n < 2^31, by a multiplication and a shift: the loop divides often, always by the same numbers.
-// Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994, figure 4.1.
+// n / d = n * m / 2^(31 + shift) for 0 <= n < 2^31, with m = floor(2^(31 + shift) / d) + 1 and 2^shift >= d: the loop
+// divides often, always by the same numbers. The host computes m: a division in 64 bits, several in every thread.
+// Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994, theorem 4.2.
 struct Divisor {
   unsigned divisor, multiplier, shift;
-  __device__ explicit Divisor(int d) : divisor(d), shift(d > 1 ? 32 - __clz(d - 1) : 0) {
-    multiplier = (unsigned)(((((unsigned long long)1 << shift) - d) << 32) / d + 1);
-  }
-  __device__ __forceinline__ int quotient(int n) const { return (__umulhi(n, multiplier) + (unsigned)n) >> shift; }
+  __device__ Divisor(int d, unsigned multiplier)
+      : divisor(d), multiplier(multiplier), shift(d > 1 ? 32 - __clz(d - 1) : 0) {}
+  __device__ __forceinline__ int quotient(int n) const { return __umulhi(2u * n, multiplier) >> shift; }
   __device__ __forceinline__ int remainder(int n, int quotient) const { return n - quotient * (int)divisor; }
 };
 
@@ -41,9 +41,11 @@ struct Tap {
 struct Taps {
   int kernel_width, channels, count, dilation_y, dilation_x;  // count = R * S * channels
   Divisor by_channels, by_width;
-  __device__ Taps(int kernel_height, int kernel_width, int channels, int dilation_y, int dilation_x)
+  __device__ Taps(int kernel_height, int kernel_width, int channels, int dilation_y, int dilation_x,
+                  unsigned by_channels, unsigned by_width)
       : kernel_width(kernel_width), channels(channels), count(kernel_height * kernel_width * channels),
-        dilation_y(dilation_y), dilation_x(dilation_x), by_channels(channels), by_width(kernel_width) {}
+        dilation_y(dilation_y), dilation_x(dilation_x), by_channels(channels, by_channels),
+        by_width(kernel_width, by_width) {}
   __device__ __forceinline__ Tap tap(int index) const {  // (r, s, channel), channel fastest
     const int rs = by_channels.quotient(index), r = by_width.quotient(rs);
     return {r * dilation_y, by_width.remainder(rs, r) * dilation_x, by_channels.remainder(index, rs)};
@@ -64,7 +66,8 @@ struct Image {  // (N, H, W, pitch); `base` points at the group's first channel
 struct Grid {  // of pixels: (n, i, j) as one number
   int height, width;
   Divisor by_width, by_height;
-  __device__ Grid(int height, int width) : height(height), width(width), by_width(width), by_height(height) {}
+  __device__ Grid(int height, int width, unsigned by_height, unsigned by_width)
+      : height(height), width(width), by_width(width, by_width), by_height(height, by_height) {}
   __device__ __forceinline__ void split(int pixel, int& n, int& i, int& j) const {
     const int ni = by_width.quotient(pixel);
     j = by_width.remainder(pixel, ni);
@@ -195,14 +198,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, int images, int groups, int channels,
                int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
                int kernel_width, int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y,
-               int dilation_x) {
+               int dilation_x, unsigned by_channels, unsigned by_kernel_width, unsigned by_height, unsigned by_width) {
   const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z;
   const Image image = {x + group * channels, height, width, groups * channels};
-  const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x);
+  const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x, by_channels, by_kernel_width);
   const int pixels = images * out_height * out_width;
-  const PatchRows left = {
-      {image, Grid(out_height, out_width), taps, pixels, stride_y, stride_x, padding_y, padding_x}};
+  const Grid grid(out_height, out_width, by_height, by_width);
+  const PatchRows left = {{image, grid, taps, pixels, stride_y, stride_x, padding_y, padding_x}};
   const Matrix<false> right = {w + (size_t)group * out_channels * taps.count, out_channels, taps.count, out_channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
@@ -214,14 +217,17 @@ conv2d_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, int
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_input_grad(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels, int height,
                   int width, int out_channels, int out_height, int out_width, int kernel_height, int kernel_width,
-                  int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x) {
+                  int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x,
+                  unsigned by_channels, unsigned by_kernel_width, unsigned by_height, unsigned by_width,
+                  unsigned by_stride_y, unsigned by_stride_x) {
   const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z;
   const Image image = {dy + group * out_channels, out_height, out_width, groups * out_channels};
-  const Taps taps(kernel_height, kernel_width, out_channels, dilation_y, dilation_x);
+  const Taps taps(kernel_height, kernel_width, out_channels, dilation_y, dilation_x, by_channels, by_kernel_width);
   const int pixels = images * height * width;
-  const ReachRows left = {image,  Grid(height, width), taps,     Divisor(stride_y), Divisor(stride_x),
-                          pixels, padding_y,           padding_x};
+  const Grid grid(height, width, by_height, by_width);
+  const Divisor rows(stride_y, by_stride_y), columns(stride_x, by_stride_x);
+  const ReachRows left = {image, grid, taps, rows, columns, pixels, padding_y, padding_x};
   const Matrix<false> right = {w + (size_t)group * channels * taps.count, channels, taps.count, channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
@@ -232,13 +238,15 @@ conv2d_input_grad(const scalar* dy, const scalar* w, scalar* dx, int images, int
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_input_grad_stride_1(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels,
                            int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
-                           int kernel_width, int padding_y, int padding_x, int dilation_y, int dilation_x) {
+                           int kernel_width, int padding_y, int padding_x, int dilation_y, int dilation_x,
+                           unsigned by_channels, unsigned by_kernel_width, unsigned by_height, unsigned by_width) {
   const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z;
   const Image image = {dy + group * out_channels, out_height, out_width, groups * out_channels};
-  const Taps taps(kernel_height, kernel_width, out_channels, -dilation_y, -dilation_x);
+  const Taps taps(kernel_height, kernel_width, out_channels, -dilation_y, -dilation_x, by_channels, by_kernel_width);
   const int pixels = images * height * width;
-  const PatchRows left = {{image, Grid(height, width), taps, pixels, 1, 1, -padding_y, -padding_x}};
+  const Grid grid(height, width, by_height, by_width);
+  const PatchRows left = {{image, grid, taps, pixels, 1, 1, -padding_y, -padding_x}};
   const Matrix<false> right = {w + (size_t)group * channels * taps.count, channels, taps.count, channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, 0, taps.count, acc);
@@ -249,16 +257,17 @@ conv2d_input_grad_stride_1(const scalar* dy, const scalar* w, scalar* dx, int im
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images, int groups, int channels, int height,
                    int width, int out_channels, int out_height, int out_width, int kernel_height, int kernel_width,
-                   int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x, int splits,
+                   int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x,
+                   unsigned by_channels, unsigned by_kernel_width, unsigned by_height, unsigned by_width, int splits,
                    int pixels_per_split) {
   const auto [first_m, first_n] = tile_position<BLOCK_M, BLOCK_N>();
   const int group = blockIdx.z / splits, split = blockIdx.z % splits;
   const int pixels = images * out_height * out_width;
   const int first_pixel = split * pixels_per_split, end_pixel = min(pixels, first_pixel + pixels_per_split);
   const Image image = {x + group * channels, height, width, groups * channels};
-  const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x);
-  const PatchColumns left = {
-      {image, Grid(out_height, out_width), taps, pixels, stride_y, stride_x, padding_y, padding_x}};
+  const Taps taps(kernel_height, kernel_width, channels, dilation_y, dilation_x, by_channels, by_kernel_width);
+  const Grid grid(out_height, out_width, by_height, by_width);
+  const PatchColumns left = {{image, grid, taps, pixels, stride_y, stride_x, padding_y, padding_x}};
   const Matrix<false> right = {dy + group * out_channels, out_channels, pixels, groups * out_channels};
   scalar acc[THREAD_M][THREAD_N] = {};
   multiply_tiles(left, right, first_m, first_n, first_pixel, end_pixel, acc);

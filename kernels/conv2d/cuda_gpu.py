@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..arrays import channels_last
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.gemm_tile import choose_splits, choose_tile
+from ..cuda.counts import batches, check_count
+from ..cuda.gemm_tile import MAX_GRID_Y, choose_splits, choose_tile
 from . import output_size
 
 __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
@@ -19,25 +20,28 @@ __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
 SOURCE = Path(__file__).with_suffix(".cu")
 DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
 MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
-MAX_PIXELS = 2**31 - 2**16  # of a batch: the kernels count them in 32 bits, up to a whole tile beyond the last
-MAX_NUMBERS = 2**31 - 1  # of one image, or of the rows that a window spans: steps in it are counted in 32 bits
 MAX_GRID_Z = 65535
+LANES, ROWS_OF_THREADS, BLOCK = 32, 8, 256
+MAX_TAPS = 8  # of a row of the kernel for one thread: each takes registers
+PIECE = 64  # pixels of a row that a thread adds up in the dtype of x, before it goes on in double precision
+BLOCKS_A_MULTIPROCESSOR = 4
+LEAST_PER_PART = 4 * ROWS_OF_THREADS  # pieces that are worth a block
 
 
 def forward(x, w, b, stride, padding, dilation, groups):
     runtime = current_runtime()
     (images, _, *size), (out_channels, channels, *kernel_size) = x.shape, w.shape
     out_size = output_size(tuple(size), tuple(kernel_size), stride, padding, dilation)
+    _check_sizes(w.shape, dilation, x.shape, (images, out_channels, *out_size))
     y = runtime.empty((images, *out_size, out_channels), x.dtype)
     if y.size and not w.size:
         y[...] = 0 if b is None else b
     elif y.size:
-        _check_sizes(kernel_size, dilation, x, y.transpose(0, 3, 1, 2))
         bias = None if b is None else runtime.xp.ascontiguousarray(b)
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_forward", (_nhwc(x), _by_taps(w, runtime.xp), bias), y, geometry)
+            _depthwise("depthwise_forward", _nhwc(x), (_by_taps(w, runtime.xp), bias), y, geometry)
             return y.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, R, S, C, K)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 2, 1)
@@ -46,22 +50,24 @@ def forward(x, w, b, stride, padding, dilation, groups):
         tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
         kernel = load(SOURCE, x.dtype, **tile._asdict()).get_function("conv2d_forward")
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-        kernel(tile.grid(pixels, k, groups), (tile.threads,), (_nhwc(x), packed, bias, y, *geometry))
+        multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
+        grid = _grid(tile, pixels, k, groups)
+        kernel(grid, (tile.threads,), (_nhwc(x), packed, bias, y, *geometry, *multipliers))
     return y.transpose(0, 3, 1, 2)
 
 
 def input_grad(dy, w, input_size, stride, padding, dilation, groups):
     runtime = current_runtime()
     (images, _, *out_size), (out_channels, channels, *kernel_size) = dy.shape, w.shape
+    _check_sizes(w.shape, dilation, (images, groups * channels, *input_size), dy.shape)
     dx = runtime.empty((images, *input_size, groups * channels), dy.dtype)
     if dx.size and not (dy.size and w.size):
         dx[...] = 0
     elif dx.size:
-        _check_sizes(kernel_size, dilation, dx.transpose(0, 3, 1, 2), dy)
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_input_grad", (_nhwc(dy), _by_taps(w, runtime.xp)), dx, geometry)
+            _depthwise("depthwise_input_grad", _nhwc(dy), (_by_taps(w, runtime.xp),), dx, geometry)
             return dx.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, R, S, K, C)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 1, 2)
@@ -71,7 +77,9 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         strides, name = ((), "conv2d_input_grad_stride_1") if stride == (1, 1) else (stride, "conv2d_input_grad")
         kernel = load(SOURCE, dy.dtype, **tile._asdict()).get_function(name)
         geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
-        kernel(tile.grid(pixels, channels, groups), (tile.threads,), (_nhwc(dy), packed, dx, *geometry))
+        multipliers = map(multiplier, (k, kernel_size[1], *input_size, *strides))
+        grid = _grid(tile, pixels, channels, groups)
+        kernel(grid, (tile.threads,), (_nhwc(dy), packed, dx, *geometry, *multipliers))
     return dx.transpose(0, 3, 1, 2)
 
 
@@ -79,26 +87,38 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     runtime = current_runtime()
     (images, in_channels, *size), (_, out_channels, *out_size) = x.shape, dy.shape
     channels, k = in_channels // groups, out_channels // groups
-    dw = runtime.empty((out_channels, channels, *kernel_size), x.dtype)
+    w_shape = (out_channels, channels, *kernel_size)
+    _check_sizes(w_shape, dilation, x.shape, dy.shape)
+    dw = runtime.empty(w_shape, x.dtype)
     if dw.size and not (x.size and dy.size):
         dw[...] = 0
     elif dw.size:
-        _check_sizes(kernel_size, dilation, x, dy)
+        if _is_depthwise(channels, k, groups):
+            geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+            _depthwise_weight_grad(_nhwc(x), _nhwc(dy), dw, geometry)
+            return dw
         pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
         tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # the splits give every multiprocessor its share
-        grid = tile.grid(taps * channels, k, groups)
+        grid = _grid(tile, taps * channels, k, groups)
         splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID_Z // groups)
         parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
         module = load(SOURCE, x.dtype, **tile._asdict())
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+        multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
         module.get_function("conv2d_weight_grad")(
             (*grid[:2], groups * splits),
             (tile.threads,),
-            (_nhwc(x), _nhwc(dy), parts, *geometry, splits, pixels_per_split),
+            (_nhwc(x), _nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
         )
         add = module.get_function("add_weight_parts")
         add((-(-dw.size // 256),), (256,), (parts, dw, groups, k, channels, taps, splits))
     return dw
+
+
+def multiplier(divisor):
+    """What `Divisor` in cuda_gpu.cu multiplies by."""
+    shift = (divisor - 1).bit_length()
+    return 2 ** (31 + shift) // divisor + 1
 
 
 def _is_depthwise(channels, k, groups):
@@ -110,20 +130,54 @@ def _by_taps(w, xp):
     return xp.ascontiguousarray(w[:, 0].transpose(1, 2, 0))
 
 
-def _depthwise(name, inputs, result, geometry):
-    kernel = load(DEPTHWISE_SOURCE, result.dtype).get_function(name)
-    kernel((-(-result.size // 256),), (256,), (*inputs, result, result.size, *geometry))
+def _depthwise(name, images, weights, result, geometry):
+    kernel = load(DEPTHWISE_SOURCE, result.dtype, TAPS=_taps_a_thread(weights[0].shape[1])).get_function(name)
+    for here in batches(result):
+        part = result[here]
+        kernel((-(-part.size // BLOCK),), (BLOCK,), (images[here], *weights, part, part.size, *geometry))
+
+
+def _depthwise_weight_grad(x, dy, dw, geometry):
+    runtime, (images, out_height, out_width, out_channels) = current_runtime(), dy.shape
+    kernel_height, kernel_width = dw.shape[2:]
+    pieces_a_row, taps_a_thread = -(-out_width // PIECE), _taps_a_thread(kernel_width)
+    pieces, piece_width = images * out_height * pieces_a_row, -(-out_width // pieces_a_row)
+    blocks = -(-out_channels // LANES) * kernel_height * -(-kernel_width // taps_a_thread)
+    wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
+    per_part = -(-pieces // max(1, min(wanted, pieces // LEAST_PER_PART)))
+    parts = runtime.empty((-(-pieces // per_part), kernel_height, kernel_width, out_channels), "float64")
+    module, block = load(DEPTHWISE_SOURCE, dw.dtype, TAPS=taps_a_thread), (LANES, ROWS_OF_THREADS)
+    module.get_function("depthwise_weight_grad")(
+        (blocks, len(parts)), block, (x, dy, parts, pieces, per_part, pieces_a_row, piece_width, *geometry)
+    )
+    module.get_function("depthwise_add_weight_parts")(
+        (-(-dw.size // LANES),), block, (parts, dw, kernel_height * kernel_width, out_channels, len(parts))
+    )
+
+
+def _taps_a_thread(kernel_width):
+    return -(-kernel_width // -(-kernel_width // MAX_TAPS))
 
 
 def _nhwc(x):
     return channels_last(x).transpose(0, 2, 3, 1)
 
 
-def _check_sizes(kernel_size, dilation, *arrays):
-    window_height = dilation[0] * (kernel_size[0] - 1) + 1
-    for x in arrays:
-        n, channels, height, width = x.shape
-        if n * height * width > MAX_PIXELS:
-            raise ValueError(f"the CUDA convolution takes at most {MAX_PIXELS} pixels, got {x.shape}; split the batch")
-        if max(height, window_height) * width * channels > MAX_NUMBERS:
-            raise ValueError(f"the CUDA convolution takes at most {MAX_NUMBERS} numbers an image, got {x.shape}")
+def _grid(tile, rows, channels, groups):
+    grid = tile.grid(rows, channels, groups)
+    if grid[1] > MAX_GRID_Y or groups > MAX_GRID_Z:
+        raise ValueError(
+            f"the CUDA convolution takes at most {MAX_GRID_Z} groups of {MAX_GRID_Y * tile.BLOCK_N} channels, "
+            f"got {groups} groups of {channels}"
+        )
+    return grid
+
+
+def _check_sizes(w_shape, dilation, *shapes):
+    """Pixels of a batch, and steps in an image or in the rows that a window spans, are counted in 32 bits."""
+    window_height = dilation[0] * (w_shape[2] - 1) + 1
+    check_count(f"weights, {w_shape}", math.prod(w_shape))
+    for shape in shapes:
+        n, channels, height, width = shape
+        check_count(f"pixels of all images, {shape}: split the batch", n * height * width)
+        check_count(f"numbers an image, {shape}", max(height, window_height) * width * channels)

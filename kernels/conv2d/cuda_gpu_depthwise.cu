@@ -3,17 +3,31 @@
 //     forward      y[n,i,j,o]  = b[o] + sum over r,s of
 //                                x[n, i*stride + r*dilation - padding, j*stride + ..., o/k] * w[r,s,o]
 //     input_grad   dx[n,p,q,g] = sum over o of g, r,s of dy[n, (p + padding - r*dilation) / stride, ..., o] * w[r,s,o]
+//     weight_grad  dw[r,s,o]   = sum over n,i,j of
+//                                x[n, i*stride + r*dilation - padding, j*stride + ..., o/k] * dy[n,i,j,o]
 //
-// Thread mapping: one thread a result, channels fastest, so that neighbouring lanes read neighbouring channels of one
-// pixel and neighbouring weights. What this changes on the implicit GEMM of cuda_gpu.cu: there a group is a product of
-// its own with k columns, in a tile of 32 or more: with k = 1, at least 31 of 32 multiplications are with zeros, and a
-// block's lanes read pixels that are `groups` numbers apart. There is nothing to share between threads here, each
-// number of x is used R * S times at most, which the caches serve.
+// What this changes on the implicit GEMM of cuda_gpu.cu: there a group is a product of its own with k columns, in a
+// tile of 32 or more: with k = 1, at least 31 of 32 multiplications are with zeros, and a block's lanes read pixels
+// that are `groups` numbers apart. There is nothing to share between threads here, each number of x is used R * S times
+// at most, which the caches serve. In all three, neighbouring lanes take neighbouring channels.
 //
-// Images are (N, H, W, channels) in memory, the weights (R, S, channels).
+// Thread mapping of forward and input_grad: one thread a result. Results are counted in 32 bits, in which a division
+// costs a quarter of what it does in 64; the host cuts a larger batch into pieces.
+//
+// Thread mapping of weight_grad, few results that are long sums: a block of 32 x 8 threads takes 32 channels, up to
+// TAPS neighbouring taps of one row of the kernel, and a stretch of the pixels of y. That is cut into pieces, each some
+// 64 pixels of one row at most. A thread takes every 8th piece: it reads a dy once for all its taps, adds up the piece
+// in `scalar`, which loses little on so few numbers, and the pieces in double precision, which on most GPUs is too slow
+// for every product. A second kernel adds up the stretches, always in the same order: the same bits every time.
+//
+// Images are (N, H, W, channels) in memory, the weights (R, S, channels), their gradient (channels, 1, R, S).
 #include "common.cuh"
 
+#ifndef TAPS
+#define TAPS 3  // of a row of the kernel that a thread of weight_grad adds up
+#endif
 constexpr int BLOCK = 256;
+constexpr int ROWS = BLOCK / WARP;  // of threads in a block of weight_grad
 
 // The output whose tap reads this position of the input: false where there is none.
 __device__ __forceinline__ bool reach(int position, int tap, int stride, int padding, int dilation, int size,
@@ -24,11 +38,11 @@ __device__ __forceinline__ bool reach(int position, int tap, int stride, int pad
 }
 
 extern "C" __global__ void __launch_bounds__(BLOCK)
-depthwise_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, long long size, int groups, int height,
+depthwise_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, int elements, int groups, int height,
                   int width, int multiplier, int out_height, int out_width, int kernel_height, int kernel_width,
                   int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x) {
-  const long long e = (long long)blockIdx.x * BLOCK + threadIdx.x;
-  if (e >= size) return;
+  const int e = blockIdx.x * BLOCK + threadIdx.x;
+  if (e >= elements) return;
   const int out_channels = groups * multiplier;
   const int o = e % out_channels, pixel = e / out_channels;
   const int j = pixel % out_width, i = pixel / out_width % out_height, n = pixel / out_width / out_height;
@@ -47,11 +61,11 @@ depthwise_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, 
 }
 
 extern "C" __global__ void __launch_bounds__(BLOCK)
-depthwise_input_grad(const scalar* dy, const scalar* w, scalar* dx, long long size, int groups, int height, int width,
+depthwise_input_grad(const scalar* dy, const scalar* w, scalar* dx, int elements, int groups, int height, int width,
                      int multiplier, int out_height, int out_width, int kernel_height, int kernel_width, int stride_y,
                      int stride_x, int padding_y, int padding_x, int dilation_y, int dilation_x) {
-  const long long e = (long long)blockIdx.x * BLOCK + threadIdx.x;
-  if (e >= size) return;
+  const int e = blockIdx.x * BLOCK + threadIdx.x;
+  if (e >= elements) return;
   const int out_channels = groups * multiplier;
   const int g = e % groups, pixel = e / groups;
   const int q = pixel % width, p = pixel / width % height, n = pixel / width / height;
@@ -67,4 +81,70 @@ depthwise_input_grad(const scalar* dy, const scalar* w, scalar* dx, long long si
     }
   }
   dx[e] = sum;
+}
+
+// For thread row 0: the sum of `value` over the 8 threads of a lane.
+__device__ __forceinline__ double over_thread_rows(double value, double (*shared)[WARP]) {
+  __syncthreads();  // what is there has been read
+  shared[threadIdx.y][threadIdx.x] = value;
+  __syncthreads();
+  if (threadIdx.y > 0) return 0;
+#pragma unroll
+  for (int i = 1; i < ROWS; i++) value += shared[i][threadIdx.x];
+  return value;
+}
+
+// parts (stretches, R, S, groups*k); `pieces` of piece_width pixels of a row, which has pieces_a_row
+extern "C" __global__ void __launch_bounds__(BLOCK)
+depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int pieces, int pieces_per_part,
+                      int pieces_a_row, int piece_width, int groups, int height, int width, int multiplier,
+                      int out_height, int out_width, int kernel_height, int kernel_width, int stride_y, int stride_x,
+                      int padding_y, int padding_x, int dilation_y, int dilation_x) {
+  __shared__ double shared[ROWS][WARP];
+  const int out_channels = groups * multiplier, blocks_of_channels = (out_channels + WARP - 1) / WARP;
+  const int o = blockIdx.x % blocks_of_channels * WARP + threadIdx.x, tap_block = blockIdx.x / blocks_of_channels;
+  const int tap_blocks_a_row = (kernel_width + TAPS - 1) / TAPS;
+  const int r = tap_block / tap_blocks_a_row, first_s = tap_block % tap_blocks_a_row * TAPS;
+  const int first = blockIdx.y * pieces_per_part, end = min(pieces, first + pieces_per_part);
+  double totals[TAPS] = {};
+  if (o < out_channels)
+    for (int piece = first + threadIdx.y; piece < end; piece += ROWS) {
+      const int ni = piece / pieces_a_row, first_j = piece % pieces_a_row * piece_width;
+      const int n = ni / out_height, i = ni % out_height;
+      const int row = i * stride_y + r * dilation_y - padding_y;
+      if (row < 0 || row >= height) continue;
+      const scalar* const x_row = x + ((long long)n * height + row) * width * groups + o / multiplier;
+      const scalar* const dy_row = dy + (long long)ni * out_width * out_channels + o;
+      scalar sums[TAPS] = {};
+      for (int j = first_j; j < min(first_j + piece_width, out_width); j++) {
+        const scalar d = dy_row[j * out_channels];
+#pragma unroll
+        for (int s = 0; s < TAPS; s++) {
+          const int column = j * stride_x + (first_s + s) * dilation_x - padding_x;
+          if (column >= 0 && column < width) sums[s] += x_row[column * groups] * d;
+        }
+      }
+#pragma unroll
+      for (int s = 0; s < TAPS; s++) totals[s] += sums[s];
+    }
+#pragma unroll
+  for (int s = 0; s < TAPS; s++) {
+    const double total = over_thread_rows(totals[s], shared);
+    if (threadIdx.y > 0 || o >= out_channels || first_s + s >= kernel_width) continue;
+    const int rs = r * kernel_width + first_s + s;
+    parts[((size_t)blockIdx.y * kernel_height * kernel_width + rs) * out_channels + o] = total;
+  }
+}
+
+// dw[o][rs] = sum over stretches of parts[stretch][rs][o]. Block (32, 8): a lane a number, in the order of parts, and
+// the 8 rows of threads take every 8th stretch.
+extern "C" __global__ void __launch_bounds__(BLOCK)
+depthwise_add_weight_parts(const double* parts, scalar* dw, int taps, int out_channels, int part_count) {
+  __shared__ double shared[ROWS][WARP];
+  const int e = blockIdx.x * WARP + threadIdx.x, elements = taps * out_channels;
+  double sum = 0;
+  if (e < elements)
+    for (int part = threadIdx.y; part < part_count; part += ROWS) sum += parts[(size_t)part * elements + e];
+  sum = over_thread_rows(sum, shared);
+  if (threadIdx.y == 0 && e < elements) dw[(size_t)(e % out_channels) * taps + e / out_channels] = (scalar)sum;
 }

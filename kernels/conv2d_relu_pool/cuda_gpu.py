@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from .. import channel_sums, conv2d
 from ..arrays import channels_last
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import batches
 from . import pooled_size
 
 __all__ = ["DTYPES", "backward", "forward", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
-MAX_ELEMENTS = 2**31 - BLOCK
 
 
 def forward(x, w, b, pool_size, stride, padding, dilation, groups):
@@ -40,11 +39,9 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
 def _launch(name, result, arrays, geometry):
     """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
     kernel = load(SOURCE, result.dtype).get_function(name)
-    images, *rest = result.shape
-    at_once = max(1, MAX_ELEMENTS // max(1, math.prod(rest)))
-    for first in range(0, images, at_once):
-        part = [array[first : first + at_once] for array in arrays]
-        elements = result[first : first + at_once].size
+    for here in batches(result):
+        part = [array[here] for array in arrays]
+        elements = result[here].size
         kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
 
 

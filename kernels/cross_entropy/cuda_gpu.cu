@@ -61,18 +61,3 @@ cross_entropy_backward(const scalar* dlosses, const scalar* x, const long long* 
   for (int c = threadIdx.x; c < columns; c += ROW_THREADS)
     dx[c] = kept ? scale * (exp(x[c] - largest) / sum - (c == t ? (scalar)1 : (scalar)0)) : (scalar)0;
 }
-
-// total = sum over all rows of kept_weights, in double precision and always in the same order. One block: each thread
-// takes every 256th number, then warps shuffle and the first warp adds up what the warps have found.
-extern "C" __global__ void __launch_bounds__(256)
-add_kept_weights(const scalar* kept_weights, scalar* total, int rows) {
-  __shared__ double sums[WARPS_A_BLOCK];
-  double sum = 0;
-  for (int row = threadIdx.x; row < rows; row += 256) sum += kept_weights[row];
-  sum = warp_sum(sum);
-  if (threadIdx.x % WARP == 0) sums[threadIdx.x / WARP] = sum;
-  __syncthreads();
-  if (threadIdx.x >= WARP) return;
-  sum = warp_sum(threadIdx.x < WARPS_A_BLOCK ? sums[threadIdx.x] : 0.0);
-  if (threadIdx.x == 0) *total = (scalar)sum;
-}

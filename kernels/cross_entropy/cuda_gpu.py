@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..channel_sums import cuda_gpu as channel_sums
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.rows import grid_of_rows, warps_a_row
 
@@ -16,12 +17,11 @@ def forward(x, target, weight, ignore_index):
     runtime, (rows, columns) = current_runtime(), x.shape
     module = load(SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(columns))
     losses, kept_weights = runtime.empty(rows, x.dtype), runtime.empty(rows, x.dtype)
-    total = runtime.empty((), x.dtype)
     x, target, weight = _arrays(runtime.xp, x, target, weight)
     arguments = (x, target, weight, losses, kept_weights, rows, columns, ignore_index)
     module.get_function("cross_entropy_forward")(*grid_of_rows(rows, columns), arguments)
-    module.get_function("add_kept_weights")((1,), (256,), (kept_weights, total, rows))
-    return losses, total
+    total = channel_sums.forward(kept_weights.reshape(rows, 1), None)
+    return losses, total.reshape(())
 
 
 def backward(dlosses, x, target, weight, ignore_index):

@@ -13,7 +13,8 @@ The headers of this folder:
 * `add_parts.cuh`: the second pass of a sum that was cut into parts;
 * `async_copy.cuh`, `tensor_core.cuh`, `keep.cuh`: the only places with PTX, the GPU's assembly language.
 
-`budget.json` is what each kernel may take of a GPU; a test compiles every kernel for every architecture and compares.
+`counts.py` says how much a launch can count, and cuts batches of images into what it can. `budget.json` is what each
+kernel may take of a GPU; a test compiles every kernel for every architecture and compares.
 """
 
 from .detection import GpuStatus, gpu_status

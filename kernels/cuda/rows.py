@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .counts import check_count
+
 LANES, WARPS_A_BLOCK = 32, 8
 LONG_ROW = 1024  # columns from which a whole block takes one row
 
@@ -14,6 +16,8 @@ def warps_a_row(columns: int) -> int:
 
 def grid_of_rows(rows: int, columns: int) -> tuple[Grid, Grid]:
     """Return grid and block for a launch over the rows."""
+    check_count("rows", rows)
+    check_count("columns", columns)
     warps = warps_a_row(columns)
     rows_a_block = WARPS_A_BLOCK // warps
     return (-(-rows // rows_a_block),), (LANES * warps, rows_a_block)

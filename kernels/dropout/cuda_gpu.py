@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import batches
 
 __all__ = ["DTYPES", "forward", "unavailable"]
 
@@ -18,8 +19,11 @@ def forward(x, p, key):
     nhwc = x.transpose(0, 2, 3, 1) if x.ndim == 4 and not x.flags.c_contiguous else None
     if nhwc is not None and nhwc.flags.c_contiguous:
         y = runtime.empty(nhwc.shape, x.dtype)
-        kernel, grid = module.get_function("dropout_channels_last"), (-(-x.size // BLOCK),)
-        kernel(grid, (BLOCK,), (nhwc, y, x.size, x.shape[1], x.shape[2] * x.shape[3], *random))
+        kernel, (_, channels, height, width) = module.get_function("dropout_channels_last"), x.shape
+        for here in batches(y):
+            part, first = y[here], here.start * channels * height * width
+            grid = (-(-part.size // BLOCK),)
+            kernel(grid, (BLOCK,), (nhwc[here], part, part.size, first, channels, height * width, *random))
         return y.transpose(0, 3, 1, 2)
     y = runtime.empty(x.shape, x.dtype)
     kernel, grid = module.get_function("dropout_in_order"), (-(-x.size // (BLOCK * NUMBERS_A_THREAD)),)

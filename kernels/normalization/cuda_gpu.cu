@@ -51,8 +51,8 @@ moments_of_columns(const scalar* x, double* parts, int rows, int channels, int r
       const double value = x[(size_t)row * channels + channel] - shift;
       sum += value;
       sum_of_squares += value * value;
-      moments.count += 1;
     }
+    moments.count = (end - own + ROWS - 1) / ROWS;
     moments.mean = shift + sum / moments.count;
     moments.squares = sum_of_squares - sum * sum / moments.count;
   }

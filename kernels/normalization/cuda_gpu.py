@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import check_count
 from ..cuda.rows import grid_of_rows, warps_a_row
 
 __all__ = ["DTYPES", "channel_backward", "channel_forward", "row_backward", "row_forward", "unavailable"]
@@ -21,11 +22,12 @@ LEAST_PER_PART = 128  # rows that are worth a block
 def channel_forward(x, w, b, eps):
     runtime = current_runtime()
     xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype)
+    rows = x.size // max(1, channels)
+    check_count("numbers of x a channel", rows)
     m, v = runtime.empty(channels, x.dtype), runtime.empty(channels, x.dtype)
     last = xp.ascontiguousarray(xp.moveaxis(x, 1, -1))  # (N, ..., C)
     y = runtime.empty(last.shape, x.dtype)
     if x.size:
-        rows = x.size // channels
         parts, per_part, grid = _parts(rows, channels, runtime)
         module.get_function("moments_of_columns")(
             grid, (LANES, ROWS_OF_THREADS), (last, parts, rows, channels, per_part)
@@ -45,12 +47,13 @@ def channel_forward(x, w, b, eps):
 def channel_backward(dy, x, m, v, w, eps):
     runtime = current_runtime()
     xp, channels, module = runtime.xp, x.shape[1], load(SOURCE, x.dtype)
+    rows = x.size // max(1, channels)
+    check_count("numbers of x a channel", rows)
     dw, db = runtime.empty(channels, x.dtype), runtime.empty(channels, x.dtype)
     x, dy = (xp.ascontiguousarray(xp.moveaxis(array, 1, -1)) for array in (x, dy))
     m, v, w = (_contiguous(array, xp) for array in (m, v, w))
     dx = runtime.empty(x.shape, x.dtype)
     if x.size:
-        rows = x.size // channels
         parts, per_part, grid = _parts(rows, channels, runtime)
         module.get_function("gradients_of_columns")(
             grid, (LANES, ROWS_OF_THREADS), (dy, x, m, parts, rows, channels, per_part)
@@ -70,27 +73,30 @@ def channel_backward(dy, x, m, v, w, eps):
 def row_forward(x, w, b, eps):
     runtime = current_runtime()
     rows, columns = x.shape
+    grid = grid_of_rows(rows, columns)
     y, (m, v) = runtime.empty(x.shape, x.dtype), (runtime.empty(rows, x.dtype) for _ in range(2))
     if columns == 0:  # the mean of nothing
         m[...] = v[...] = float("nan")
     elif rows:
         x, w, b = (_contiguous(array, runtime.xp) for array in (x, w, b))
         kernel = _load_rows(x).get_function("row_forward")
-        kernel(*grid_of_rows(rows, columns), (x, w, b, y, m, v, rows, columns, eps))
+        kernel(*grid, (x, w, b, y, m, v, rows, columns, eps))
     return y, m, v
 
 
 def row_backward(dy, x, m, v, w, eps):
     runtime = current_runtime()
     rows, columns = x.shape
+    grid = grid_of_rows(rows, columns)
     dx, (dw, db) = runtime.empty(x.shape, x.dtype), (runtime.xp.zeros(columns, x.dtype) for _ in range(2))
     if x.size:
         dy, x, m, v, w = (_contiguous(array, runtime.xp) for array in (dy, x, m, v, w))
         module = _load_rows(x)
-        module.get_function("row_input_grad")(*grid_of_rows(rows, columns), (dy, x, m, v, w, dx, rows, columns, eps))
+        r = runtime.empty(rows, x.dtype)
+        module.get_function("row_input_grad")(*grid, (dy, x, m, v, w, dx, r, rows, columns, eps))
         parts, per_part, grid = _parts(rows, columns, runtime)
         module.get_function("column_gradients")(
-            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, v, parts, rows, columns, per_part, eps)
+            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, r, parts, rows, columns, per_part)
         )
         module.get_function("join_column_gradients")(
             (-(-columns // BLOCK),), (BLOCK,), (parts, dw, db, columns, parts.shape[1])

@@ -9,11 +9,22 @@
 // Thread mapping. y and dx: WARPS_A_ROW warps share a row, as in softmax (rows.cuh), neighbouring lanes on neighbouring
 // columns. A row is read two or three times, but from memory only once: the next times it is in the cache, so the mean
 // comes first and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32
-// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds up the stretches, always in the same order.
-// All sums are in double precision.
+// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds up the stretches, always in the same
+// order.
+//
+// All sums are in double precision, but their terms in that of x: most GPUs compute 64 times more numbers in float than
+// in double, and two operations in double a number, a conversion and an addition, take there as long as reading it.
 #include "rows.cuh"
 
 constexpr int BLOCK = 256;
+
+// mean = high + low: x - high is exact to its own last digit, and what `high` lacks comes after. So a difference is as
+// good as one in double precision, but for that digit.
+struct Mean {
+  scalar high, low;
+  __device__ __forceinline__ explicit Mean(double mean) : high((scalar)mean), low((scalar)(mean - high)) {}
+  __device__ __forceinline__ scalar to(scalar x) const { return x - high - low; }
+};
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
 row_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, scalar* m, scalar* v, int rows, int columns,
@@ -26,21 +37,24 @@ row_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, scalar
   y += (size_t)row * columns;
   double sum = 0, square = 0;
   for (int k = threadIdx.x; k < columns; k += ROW_THREADS) sum += x[k];
-  const double mean = over_row(sum, sums, Sum()) / columns;
-  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) square += (x[k] - mean) * (x[k] - mean);
-  const double variance = over_row(square, squares, Sum()) / columns, r = 1 / sqrt(variance + eps);
+  const Mean mean(over_row(sum, sums, Sum()) / columns);
   for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {
-    const scalar z = (scalar)((x[k] - mean) * r);
-    y[k] = z * (w ? w[k] : (scalar)1) + (b ? b[k] : (scalar)0);
+    const double d = mean.to(x[k]);
+    square += d * d;
   }
+  const double variance = over_row(square, squares, Sum()) / columns;
+  const scalar r = (scalar)(1 / sqrt(variance + eps));
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS)
+    y[k] = mean.to(x[k]) * r * (w ? w[k] : (scalar)1) + (b ? b[k] : (scalar)0);
   if (threadIdx.x > 0) return;
-  m[row] = (scalar)mean;
+  m[row] = mean.high;
   v[row] = (scalar)variance;
 }
 
+// dx, and r (rows,) for the sums over columns
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
 row_input_grad(const scalar* dy, const scalar* x, const scalar* m, const scalar* v, const scalar* w, scalar* dx,
-               int rows, int columns, double eps) {
+               scalar* r, int rows, int columns, double eps) {
   __shared__ double sums[WARPS_A_BLOCK];
   __shared__ double products[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
@@ -48,27 +62,29 @@ row_input_grad(const scalar* dy, const scalar* x, const scalar* m, const scalar*
   dy += (size_t)row * columns;
   x += (size_t)row * columns;
   dx += (size_t)row * columns;
-  const double mean = m[row], r = 1 / sqrt(v[row] + eps);
+  const double exact_r = 1 / sqrt(v[row] + eps);
+  const scalar mean = m[row], own_r = (scalar)exact_r;
   double sum = 0, product = 0;
   for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {
-    const double g = (double)dy[k] * (w ? w[k] : (scalar)1);
+    const scalar g = dy[k] * (w ? w[k] : (scalar)1), z = (x[k] - mean) * own_r;
     sum += g;
-    product += g * (x[k] - mean) * r;
+    product += g * z;
   }
   const double mean_of_g = over_row(sum, sums, Sum()) / columns;
-  const double mean_of_gz = over_row(product, products, Sum()) / columns;
-  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {
-    const double g = (double)dy[k] * (w ? w[k] : (scalar)1), z = (x[k] - mean) * r;
-    dx[k] = (scalar)(r * (g - mean_of_g - z * mean_of_gz));
+  const double mean_of_gz_r = over_row(product, products, Sum()) / columns * exact_r;
+  for (int k = threadIdx.x; k < columns; k += ROW_THREADS) {  // in double precision: the three may be nearly 0 together
+    const scalar g = dy[k] * (w ? w[k] : (scalar)1);
+    dx[k] = (scalar)(g - mean_of_g - ((double)x[k] - mean) * mean_of_gz_r) * own_r;
   }
+  if (threadIdx.x == 0) r[row] = own_r;
 }
 
 constexpr int ROWS = 8;  // of threads in a block of the sums
 
 // parts (2, stretches, columns): the sums of dy * z and of dy
 extern "C" __global__ void __launch_bounds__(WARP * ROWS)
-column_gradients(const scalar* dy, const scalar* x, const scalar* m, const scalar* v, double* parts, int rows,
-                 int columns, int rows_per_part, double eps) {
+column_gradients(const scalar* dy, const scalar* x, const scalar* m, const scalar* r, double* parts, int rows,
+                 int columns, int rows_per_part) {
   __shared__ double products[ROWS][WARP];
   __shared__ double sums[ROWS][WARP];
   const int column = blockIdx.x * WARP + threadIdx.x;
@@ -77,7 +93,7 @@ column_gradients(const scalar* dy, const scalar* x, const scalar* m, const scala
   if (column < columns)
     for (int row = first + threadIdx.y; row < end; row += ROWS) {
       const size_t e = (size_t)row * columns + column;
-      product += dy[e] * ((double)x[e] - m[row]) / sqrt(v[row] + eps);
+      product += dy[e] * ((x[e] - m[row]) * r[row]);
       sum += dy[e];
     }
   products[threadIdx.y][threadIdx.x] = product;

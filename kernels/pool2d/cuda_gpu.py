@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from ..arrays import channels_last
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import batches
 from . import output_size, taps_dtype
 
 __all__ = ["DTYPES", "avg_forward", "avg_input_grad", "max_forward", "max_gather", "max_scatter", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
-MAX_ELEMENTS = 2**31 - BLOCK
 
 
 def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
@@ -57,11 +56,9 @@ def _launch(name, result, arrays, geometry, tap_dtype="uint8"):
     """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
     position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
     kernel = load(SOURCE, result.dtype, position=position).get_function(name)
-    images, *rest = result.shape
-    at_once = max(1, MAX_ELEMENTS // max(1, math.prod(rest)))
-    for first in range(0, images, at_once):
-        part = [array[first : first + at_once] for array in arrays]
-        elements = result[first : first + at_once].size
+    for here in batches(result):
+        part = [array[here] for array in arrays]
+        elements = result[here].size
         kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
 
 

@@ -46,7 +46,10 @@ VARIANTS = [
         for b in (0, 1)
     ),
     *(Variant("conv2d/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
-    *(Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar}) for scalar in ("float", "double")),
+    *(
+        Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar, "TAPS": taps})
+        for scalar, taps in (("float", 3), ("float", 8), ("double", 3))
+    ),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
     *(Variant("conv2d_relu_pool/cuda_gpu.cu", {"scalar": scalar}) for scalar in ("float", "double")),

@@ -79,9 +79,33 @@ def test_depthwise(runtime, to_device, to_host, stride, padding, dilation, multi
     case = (2, 1, (9, 8), multiplier, (3, 2), stride, padding, dilation, 33)
     check_all(case, dtype, runtime, to_device, to_host, channels_last=True)
     if runtime.xp is np:
-        assert (
-            ("depthwise_forward" in runtime.launches) == (multiplier < 5) == ("conv2d_forward" not in runtime.launches)
-        )
+        for name in ("forward", "input_grad", "weight_grad"):
+            launched = [kernel for kernel in runtime.launches if name in kernel]
+            assert [kernel.startswith("depthwise") for kernel in launched] == [multiplier < 5]
+
+
+@pytest.mark.parametrize("multiprocessors", [1, 132])
+@pytest.mark.parametrize(
+    "size, kernel_size, padding",
+    [
+        ((3, 150), (1, 9), (0, 4)),  # a row in pieces, its taps in two blocks
+        ((1, 129), (1, 8), (0, 0)),
+        ((7, 7), (7, 7), (3, 3)),
+        ((40, 2), (3, 3), (1, 1)),  # more pieces than a block takes
+    ],
+)
+def test_depthwise_weight_gradient(runtime, to_device, to_host, size, kernel_size, padding, multiprocessors):
+    set_multiprocessors(runtime, multiprocessors)
+    case = (3, 1, size, 1, kernel_size, (1, 1), padding, (1, 1), 32)
+    check_all(case, "float32", runtime, to_device, to_host, channels_last=True)
+
+
+def test_a_long_depthwise_sum_keeps_its_digits(runtime, to_device, to_host):
+    """10,000 products near 1, of which a sum in float32 would lose two digits."""
+    rng = np.random.default_rng(3)
+    x, dy = (1 + rng.random((4, 2, 50, 50), "float32") for _ in range(2))
+    got = to_host(cuda_gpu.weight_grad(to_device(x), to_device(dy), (1, 1), (1, 1), (0, 0), (1, 1), 2))
+    np.testing.assert_allclose(got.ravel(), (x.astype("float64") * dy).sum((0, 2, 3)), rtol=5e-7)
 
 
 @pytest.mark.parametrize("kernel_size, stride", [((1, 1), (1, 1)), ((1, 1), (2, 2)), ((4, 4), (4, 4))])
@@ -95,6 +119,18 @@ def test_input_pixels_that_no_window_reads_have_no_gradient(runtime, to_device, 
     np.testing.assert_array_equal(dx[0, 0], [[1, 0, 1, 0], [0] * 4, [1, 0, 1, 0], [0] * 4])
 
 
+@given(divisor=st.integers(1, 2**31 - 1), n=st.integers(0, 2**31 - 1), quotient=st.integers(0, 2**31 - 1))
+@example(1, 2**31 - 1, 0)
+@example(2**31 - 1, 2**31 - 1, 1)
+@example(2**30 + 1, 2**31 - 1, 1)
+def test_division_by_multiplication(divisor, n, quotient):
+    """`Divisor` in the integers of Python: exact for any number of 31 bits, also beside a multiple of the divisor."""
+    factor, shift = cuda_gpu.multiplier(divisor), (divisor - 1).bit_length()
+    beside = quotient % (2**31 // divisor) * divisor
+    for number in (n, beside, max(0, beside - 1)):
+        assert factor < 2**32 and 2 * number * factor >> 32 >> shift == number // divisor
+
+
 def test_an_empty_batch(runtime, to_device, to_host):
     rng = np.random.default_rng(0)
     x, w = np.zeros((0, 3, 5, 5), "float32"), rng.standard_normal((4, 3, 2, 2)).astype("float32")
@@ -106,20 +142,13 @@ def test_an_empty_batch(runtime, to_device, to_host):
     assert dw.shape == w.shape and not dw.any()
 
 
-@pytest.mark.parametrize("shape, message", [((2**16, 1, 200, 200), "pixels"), ((1, 64, 40000, 1000), "numbers an")])
-def test_too_large_for_32_bits(shape, message):
-    n, _, height, width = shape
-    x = np.broadcast_to(np.float32(0), shape)
-    dy = np.broadcast_to(np.float32(0), (n, 1, height - 2, width - 2))
-    with cuda.use_runtime(EmulatedRuntime()), pytest.raises(ValueError, match=f"takes at most [0-9]+ {message}"):
-        cuda_gpu.weight_grad(x, dy, (3, 3), (1, 1), (0, 0), (1, 1), 1)
-
-
-def test_the_weight_gradient_has_the_same_bits_every_time(runtime, to_device, to_host):
+@pytest.mark.parametrize("outputs, groups", [(3, 1), (2, 2)])
+def test_the_weight_gradient_has_the_same_bits_every_time(runtime, to_device, to_host, outputs, groups):
     rng = np.random.default_rng(1)
-    x, dy = rng.standard_normal((4, 2, 20, 20)).astype("float32"), rng.standard_normal((4, 3, 18, 18)).astype("float32")
+    x, dy = (rng.standard_normal((4, c, *size)).astype("float32") for c, size in ((2, (20, 20)), (outputs, (18, 18))))
     first, second = (
-        to_host(cuda_gpu.weight_grad(to_device(x), to_device(dy), (3, 3), (1, 1), (0, 0), (1, 1), 1)) for _ in range(2)
+        to_host(cuda_gpu.weight_grad(to_device(x), to_device(dy), (3, 3), (1, 1), (0, 0), (1, 1), groups))
+        for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
 
@@ -146,6 +175,26 @@ def test_memory_is_used_well():
         y = cuda_gpu.forward(x, w, None, (1, 1), (1, 1), (1, 1), 1)
         cuda_gpu.weight_grad(x, y, (3, 3), (1, 1), (1, 1), (1, 1), 1)
         rows = [row for row in memory_profile() if row.line.startswith(("gemm_tile", "result_tile"))]
+    _check_profile(rows)
+
+
+def test_depthwise_memory_is_used_well():
+    rng = np.random.default_rng(2)
+    runtime = AlignedRuntime(profile=True)
+    x, w = runtime.empty((2, 8, 8, 64), "float32"), rng.standard_normal((64, 1, 3, 3)).astype("float32")
+    x[...] = rng.standard_normal(x.shape)
+    x = x.transpose(0, 3, 1, 2)
+    with cuda.use_runtime(runtime):
+        memory_profile()
+        y = cuda_gpu.forward(x, w, None, (1, 1), (1, 1), (1, 1), 64)
+        cuda_gpu.weight_grad(x, y, (3, 3), (1, 1), (1, 1), (1, 1), 64)
+        lines = cuda_gpu.DEPTHWISE_SOURCE.read_text().splitlines()
+        turned = next(i for i, line in enumerate(lines, 1) if " dw[" in line and "elements" in line)  # few, and last
+        rows = [row for row in memory_profile() if row.line.startswith("cuda_gpu_depthwise")]
+    _check_profile([row for row in rows if not row.line.endswith(f":{turned}")])
+
+
+def _check_profile(rows):
     assert {(row.space, row.operation) for row in rows} == {
         (s, o) for s in ("global", "shared") for o in ("load", "store")
     }

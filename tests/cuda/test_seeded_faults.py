@@ -171,8 +171,21 @@ def run_depthwise():
     assert_close(conv2d.input_grad(*arguments), conv2d_reference.input_grad(*arguments))
 
 
+def run_depthwise_dw():
+    """Rows that fill their pieces and not, taps that fill their threads and not, channels that fill a warp and not."""
+    for groups, size, kernel_size in ((35, (3, 131), (2, 9)), (64, (70, 5), (3, 3))):
+        geometry = ((1, 1), (1, 1), (1, 1), groups)
+        x = normal(2, groups, *size)
+        dy = normal(*conv2d_reference.forward(x, normal(groups, 1, *kernel_size), None, *geometry).shape)
+        dw, scale = (
+            conv2d_reference.weight_grad(*arrays, kernel_size, *geometry)
+            for arrays in ((x, dy), (np.abs(x), np.abs(dy)))
+        )
+        assert_close(conv2d.weight_grad(x, dy, kernel_size, *geometry), dw, scale)
+
+
 def run_channel_sums():
-    for shape in ((33, 35), (64, 32), (2, 5, 9, 9), (3, 2, 256)):
+    for shape in ((33, 35), (64, 32), (2100, 33), (2, 5, 9, 9), (3, 2, 256), (3, 2, 700)):
         x = normal(*shape)
         assert_close(channel_sums.forward(x, x), (x.astype("float64") ** 2).sum((0, *range(2, x.ndim))))
 
@@ -263,7 +276,7 @@ def run_normalization():
 
 def run_normalization_of_rows():
     for shape in ((300, 33), (9, 1030)):
-        x, dy, w, b = normal(*shape) + 100, normal(*shape), normal(shape[1]), normal(shape[1] + 1)[1:]
+        x, dy, w, b = normal(*shape) + 1000, normal(*shape), normal(shape[1]), normal(shape[1] + 1)[1:]
         expected = normalization_reference.row_forward(x, w, b, 1e-5)
         wanted = normalization_reference.row_backward(dy, x, *expected[1:], w, 1e-5)
         got = normalization.row_forward(x, w, b, 1e-5)
@@ -396,18 +409,39 @@ FAULTS = [
     Fault("conv2d: wrong group of weights", run_conv2d, "w + (size_t)group * out_channels * taps.count", "w"),
     Fault("conv2d: backwards to the right", run_conv2d, "-dilation_y, -dilation_x", "-dilation_y, dilation_x"),
     Fault("conv2d: vectors over several taps", run_conv2d, " && patches.taps.channels % VECTOR == 0", ""),
+    Fault("conv2d: rows divided as columns", run_conv2d, "by_height(height, by_height)", "by_height(height, by_width)"),
     Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
-    Fault("depthwise: one number too many", run_depthwise, "if (e >= size) return;", "if (e > size) return;"),
+    Fault("depthwise: one number too many", run_depthwise, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
     Fault("depthwise: reads between strides", run_depthwise, "shifted == out * stride && ", ""),
     Fault("depthwise: one column too many", run_depthwise, "column >= width", "column > width"),
     Fault("depthwise: one output of a group", run_depthwise, "o < (g + 1) * multiplier", "o < g * multiplier + 1"),
+    Fault("depthwise: one pixel of a piece too many", run_depthwise_dw, "piece_width, out_width)",
+          "piece_width + 1, out_width)"),
+    Fault("depthwise: a piece beside its row", run_depthwise_dw, "min(first_j + piece_width, out_width)",
+          "first_j + piece_width"),
+    Fault("depthwise: one piece too many", run_depthwise_dw, "piece < end; piece", "piece <= end; piece"),
+    Fault("depthwise: a last stretch too long", run_depthwise_dw, "min(pieces, first + pieces_per_part)",
+          "first + pieces_per_part"),
+    Fault("depthwise: weights beside the image", run_depthwise_dw, "column >= 0 && column < width", "column < width"),
+    Fault("depthwise: a tap beside the kernel", run_depthwise_dw, " || first_s + s >= kernel_width", ""),
+    Fault("depthwise: channels that are not there", run_depthwise_dw, "if (o < out_channels)\n", ""),
+    Fault("depthwise: no barrier", run_depthwise_dw, BARRIER, "", after="[threadIdx.x] = value;"),
+    Fault("depthwise: no barrier before the next sum", run_depthwise_dw, BARRIER, "", after="double value, double (*"),
+    Fault("depthwise: every thread row writes", run_depthwise_dw, "threadIdx.y > 0 || o >= out", "o >= out"),
+    Fault("depthwise: leaves out a stretch", run_depthwise_dw, "part < part_count;", "part + 1 < part_count;"),
+    Fault("depthwise: one weight too many", run_depthwise_dw, "threadIdx.y == 0 && e < elements", "threadIdx.y == 0"),
+    Fault("depthwise: weights in the order of parts", run_depthwise_dw, "(e % out_channels) * taps + e / out_channels",
+          "e"),
     Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="sums[threadIdx.y][threadIdx.x] ="),
     Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
     Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
     Fault("channel_sums: every row writes", run_channel_sums, "threadIdx.y == 0 && channel", "channel"),
     Fault("channel_sums: channels that are not there", run_channel_sums, "if (channel < channels) {", "{"),
     Fault("channel_sums: half a mask", run_channel_sums, "ALL_LANES = 0xffffffffu", "ALL_LANES = 0x0000ffffu"),
+    Fault("channel_sums: a part in the place of the sum", run_channel_sums, "if (parts) parts[", "if (!s) parts["),
+    Fault("channel_sums: one row too many", run_channel_sums, "row < end; row +=", "row <= end; row +="),
+    Fault("channel_sums: one number too many", run_channel_sums, "i < end; i +=", "i <= end; i +="),
     Fault("pool2d: one row too many", run_pool2d, "p >= height) continue;", "p > height) continue;"),
     Fault("pool2d: one window too many", run_pool2d, "i >= out_height) continue;", "i > out_height) continue;"),
     Fault("pool2d: one element too many", run_pool2d, "if (e >= elements) return;", "if (e > elements) return;"),
@@ -425,8 +459,6 @@ FAULTS = [
     Fault("cross_entropy: forgets the weight", run_cross_entropy, "weight ? weight[t] :", "0 ? weight[t] :"),
     Fault("cross_entropy: does not ignore", run_cross_entropy, "dx[c] = kept ?", "dx[c] = known ?"),
     Fault("cross_entropy: every thread writes", run_cross_entropy, "if (threadIdx.x != 0) return;", ""),
-    Fault("cross_entropy: total without a barrier", run_cross_entropy, BARRIER, "", after="= sum;\n"),
-    Fault("cross_entropy: total of one row too many", run_cross_entropy, "row < rows; row +=", "row <= rows; row +="),
     Fault("activations: one vector too many", run_activations, "first + VECTOR <= n", "first < n"),
     Fault("activations: one number too many", run_activations, "e < n && e < first", "e <= n && e < first"),
     Fault("activations: vectors that overlap", run_activations, "threadIdx.x) * VECTOR", "threadIdx.x) * (VECTOR - 1)"),
@@ -453,6 +485,9 @@ FAULTS = [
     Fault("normalization: one number too many", run_normalization, "e < size; e += (l", "e <= size; e += (l"),
     Fault("normalization: steps of a block", run_normalization, "(long long)gridDim.x * BLOCK) step", "BLOCK) step"),
     Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
+    Fault("normalization: a count too small", run_normalization, "(end - own + ROWS - 1) / ROWS", "(end - own) / ROWS"),
+    Fault("rows: half of the mean", run_normalization_of_rows, "x - high - low", "x - high"),
+    Fault("rows: r of another row", run_normalization_of_rows, "* r[row]", "* r[first]"),
     Fault("rows: no barrier", run_normalization_of_rows, BARRIER, "", after="= sum;"),
     Fault("rows: one array for both results", run_normalization_of_rows, "(square, squares,", "(square, sums,"),
     Fault("rows: one number too many", run_normalization_of_rows, "k < columns; k", "k <= columns; k"),

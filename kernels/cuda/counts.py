@@ -1,0 +1,35 @@
+"""What kernels count in 32 bits, in which a division costs a quarter of what it does in 64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+MAX_COUNT = 2**31 - 2**16  # of one launch: its last threads count up to a block, or a tile, beyond the last number
+
+
+def check_count(what: str, count: int) -> None:
+    """Refuse what a launch cannot count.
+
+    >>> check_count("rows of x", 2**31)
+    Traceback (most recent call last):
+    ValueError: the CUDA kernel takes at most 2147418112 rows of x, got 2147483648
+    """
+    if count > MAX_COUNT:
+        raise ValueError(f"the CUDA kernel takes at most {MAX_COUNT} {what}, got {count}")
+
+
+def batches(result: Any) -> Iterator[slice]:
+    """Yield which images of `result`, (N, H, W, C), one launch can compute at once.
+
+    >>> import numpy as np
+    >>> list(batches(np.broadcast_to(np.float32(0), (5, 2**15, 2**14, 1))))
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    images, *image = result.shape
+    numbers = math.prod(image)
+    check_count(f"numbers an image of the result, (H, W, C) = {tuple(image)}", numbers)
+    at_once = MAX_COUNT // max(1, numbers)
+    for first in range(0, images, at_once):
+        yield slice(first, min(first + at_once, images))
