@@ -2,7 +2,7 @@
 
 For recipes whose accuracy nobody has written down. PyTorch trains the same network on the same images with the recipe's
 settings, from its own initial values and in its own order; the accuracy of each seed is added to
-``results/torch-accuracy.json``.
+``results/systems-in-torch/accuracy.json``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from benchmarks import machine
 from minidl import kernels, recipes
 from minidl.recipes.recipe import Recipe
 
-RESULTS = Path(__file__).parent / "results" / "torch-accuracy.json"
+RESULTS = Path(__file__).parent / "results" / "systems-in-torch" / "accuracy.json"
 
 
 def cifar_cnn() -> nn.Module:
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="as for minidl train")
     options = parser.parse_args()
     kept: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    RESULTS.parent.mkdir(exist_ok=True)
     for name in options.recipes:
         for seed in options.seeds:
             reached = accuracy(recipes.find(name), seed, options.data)

@@ -22,7 +22,9 @@ OTHER_NAMES = {
 }  # fmt: skip
 HEADINGS = {
     "training": "Training steps", "training-xeon": "Training steps, on another processor", "kernels": "Kernels",
-    "matmul-one-thread": "Matrix products on one thread", "sizes": "As the data grow", "engine": "What recording costs",
+    "kernels-xeon": "Kernels, on another processor", "matmul-one-thread": "Matrix products on one thread",
+    "matmul-one-thread-xeon": "Matrix products on one thread, on another processor", "sizes": "As the data grow",
+    "engine": "What recording costs", "engine-xeon": "What recording costs, on another processor",
     "busy": "On a busy machine", "clustering": "Clustering, beside scikit-learn",
 }  # fmt: skip
 
