@@ -21,12 +21,20 @@ OTHER_NAMES = {
     "optimizer": "optimizers",
 }  # fmt: skip
 HEADINGS = {
-    "training": "Training steps", "training-xeon": "Training steps, on another processor", "kernels": "Kernels",
-    "kernels-xeon": "Kernels, on another processor", "matmul-one-thread": "Matrix products on one thread",
-    "matmul-one-thread-xeon": "Matrix products on one thread, on another processor", "sizes": "As the data grow",
-    "engine": "What recording costs", "engine-xeon": "What recording costs, on another processor",
-    "busy": "On a busy machine", "clustering": "Clustering, beside scikit-learn",
-}  # fmt: skip
+    "training": "Training steps",
+    "training-xeon": "Training steps, on another processor",
+    "kernels": "Kernels",
+    "kernels-xeon": "Kernels, on another processor",
+    "matmul-one-thread": "Matrix products on one thread",
+    "matmul-one-thread-xeon": "Matrix products on one thread, on another processor",
+    "sizes": "As the data grow",
+    "sizes-xeon": "As the data grow, on another processor",
+    "engine": "What recording costs",
+    "engine-xeon": "What recording costs, on another processor",
+    "busy": "On a busy machine",
+    "busy-xeon": "On a busy machine, another processor",
+    "clustering": "Clustering, beside scikit-learn",
+}
 
 
 def reports() -> dict[str, dict[str, Any]]:
