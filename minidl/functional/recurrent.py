@@ -31,14 +31,14 @@ class Rnn(Function):
         self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y = kernels.recurrent.rnn_forward(self.turn(x), h0, w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
+        y = kernels.recurrent.rnn_forward(self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
         return self.turn(y), _last(y, self.options["reverse"])
 
     def backward(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
-        given = self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), dy[1]
+        given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), _of_one_layer(dy[1])
         dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
-        return self.turn(dx), dh0, dw_ih, dw_hh, *[db] * len(biases)
+        return self.turn(dx), dh0[None], dw_ih, dw_hh, *[db] * len(biases)
 
 
 class Lstm(Function):
@@ -52,17 +52,19 @@ class Lstm(Function):
         self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y, c, gates = kernels.recurrent.lstm_forward(self.turn(x), h0, c0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
+        given = self.turn(x), h0[0], c0[0], w_ih, w_hh, b_ih, b_hh
+        y, c, gates = kernels.recurrent.lstm_forward(*given, reverse=self.reverse)  # (T, N, H)
         self.saved = c, gates
         return self.turn(y), _last(y, self.reverse), _last(c, self.reverse)
 
     def backward(self, dy, inputs, output):
         x, h0, c0, w_ih, w_hh, *biases = inputs
-        given = self.turn(x), h0, c0, w_ih, w_hh, self.turn(output[0]), *self.saved, self.turn(dy[0]), *dy[1:]
+        given = self.turn(x), h0[0], c0[0], w_ih, w_hh, self.turn(output[0]), *self.saved
+        dys = self.turn(dy[0]), _of_one_layer(dy[1]), _of_one_layer(dy[2])
         dx, dh0, dc0, dw_ih, dw_hh, db = kernels.recurrent.lstm_backward(
-            *given, reverse=self.reverse, needs_dx=self.needs(0)
+            *given, *dys, reverse=self.reverse, needs_dx=self.needs(0)
         )
-        return self.turn(dx), dh0, dc0, dw_ih, dw_hh, *[db] * len(biases)
+        return self.turn(dx), dh0[None], dc0[None], dw_ih, dw_hh, *[db] * len(biases)
 
 
 class Gru(Function):
@@ -76,14 +78,16 @@ class Gru(Function):
         self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y, self.saved = kernels.recurrent.gru_forward(self.turn(x), h0, w_ih, w_hh, b_ih, b_hh, reverse=self.reverse)
+        given = self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh
+        y, self.saved = kernels.recurrent.gru_forward(*given, reverse=self.reverse)  # (T, N, H)
         return self.turn(y), _last(y, self.reverse)
 
     def backward(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
-        given = self.turn(x), h0, w_ih, w_hh, self.turn(output[0]), self.saved, self.turn(dy[0]), dy[1]
-        dx, *gradients = kernels.recurrent.gru_backward(*given, reverse=self.reverse, needs_dx=self.needs(0))
-        return self.turn(dx), *gradients[: 3 + len(biases)]
+        given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.saved
+        dys = self.turn(dy[0]), _of_one_layer(dy[1])
+        dx, dh0, *gradients = kernels.recurrent.gru_backward(*given, *dys, reverse=self.reverse, needs_dx=self.needs(0))
+        return self.turn(dx), dh0[None], *gradients[: 2 + len(biases)]
 
 
 def _turn(x: Any) -> Any:
@@ -96,14 +100,24 @@ def _as_it_is(x: Any) -> Any:
 
 
 def _last(y: Any, reverse: bool) -> Any:
-    """The state after the walk, in memory of its own."""
-    return y[0 if reverse else -1].copy()
+    """The state (1, N, H) after the walk, in memory of its own."""
+    return (y[:1] if reverse else y[-1:]).copy()
 
 
-def _zeros(x: Any, w_hh: Any, batch_first: bool) -> Any:
-    """The state (N, H) that a walk starts from if none is given."""
-    data = x.data if isinstance(x, Tensor) else x
-    return namespace(data).zeros((data.shape[0 if batch_first else 1], w_hh.shape[1]), data.dtype)
+def _of_one_layer(dh: Any) -> Any:
+    """(1, N, H) as the kernels' (N, H)."""
+    return None if dh is None else dh[0]
+
+
+def _start(state: Any, name: str, x: Any, w_hh: Any, batch_first: bool) -> Any:
+    """The state (1, N, H) that a walk starts from; zeros if none is given."""
+    if state is None:
+        data = x.data if isinstance(x, Tensor) else x
+        return namespace(data).zeros((1, data.shape[0 if batch_first else 1], w_hh.shape[1]), data.dtype)
+    shape = tuple(getattr(state, "shape", ()))
+    if len(shape) != 3 or shape[0] != 1:
+        raise ValueError(f"{name} must be (1, N, H), got {type(state).__name__} of shape {shape}")
+    return state
 
 
 def rnn(
@@ -125,8 +139,9 @@ def rnn(
     ----------
     x : (T, N, C)
         T steps of N sequences.
-    h0 : (N, H) or None
-        The state before the first step; None for zeros.
+    h0 : (1, N, H) or None
+        The state before the first step; None for zeros. The first axis is that of :class:`~minidl.nn.RNN`, whose
+        states have an entry for each layer and direction: this is one.
     w_ih, w_hh : (H, C) and (H, H)
     b_ih, b_hh : (H,), optional
         Both or neither.
@@ -140,7 +155,7 @@ def rnn(
     -------
     y : (T, N, H)
         The state after every step.
-    h_n : (N, H)
+    h_n : (1, N, H)
         The state after the last step of the walk.
 
     Raises
@@ -156,9 +171,9 @@ def rnn(
     >>> x, one = minidl.tensor([[[1.0]], [[1.0]], [[1.0]]]), minidl.tensor([[1.0]])
     >>> y, h_n = F.rnn(x, None, one, one, nonlinearity="relu")
     >>> y.flatten(), h_n
-    (tensor([1., 2., 3.]), tensor([[3.]]))
+    (tensor([1., 2., 3.]), tensor([[[3.]]]))
     """
-    h0 = _zeros(x, w_hh, batch_first) if h0 is None else h0
+    h0 = _start(h0, "h0", x, w_hh, batch_first)
     return Rnn(nonlinearity, reverse, batch_first)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
 
 
@@ -177,7 +192,7 @@ def lstm(
     Parameters
     ----------
     x : (T, N, C)
-    state : (h0, c0), each (N, H), or None
+    state : (h0, c0), each (1, N, H), or None
         None for zeros.
     w_ih, w_hh : (4*H, C) and (4*H, H)
         In four parts: i, f, g, o.
@@ -188,7 +203,7 @@ def lstm(
     Returns
     -------
     y : (T, N, H)
-    h_n, c_n : (N, H)
+    h_n, c_n : (1, N, H)
         The state and the cell after the last step of the walk.
 
     Raises
@@ -196,7 +211,8 @@ def lstm(
     ValueError, TypeError, RuntimeError
         As :func:`rnn`.
     """
-    h0, c0 = (_zeros(x, w_hh, batch_first), _zeros(x, w_hh, batch_first)) if state is None else state
+    h0, c0 = (None, None) if state is None else state
+    h0, c0 = _start(h0, "h0", x, w_hh, batch_first), _start(c0, "c0", x, w_hh, batch_first)
     return Lstm(reverse, batch_first)(x, h0, c0, w_ih, w_hh, *_biases(b_ih, b_hh))
 
 
@@ -215,7 +231,7 @@ def gru(
     Parameters
     ----------
     x : (T, N, C)
-    h0 : (N, H) or None
+    h0 : (1, N, H) or None
         None for zeros.
     w_ih, w_hh : (3*H, C) and (3*H, H)
         In three parts: r, z, n.
@@ -226,14 +242,14 @@ def gru(
     Returns
     -------
     y : (T, N, H)
-    h_n : (N, H)
+    h_n : (1, N, H)
 
     Raises
     ------
     ValueError, TypeError, RuntimeError
         As :func:`rnn`.
     """
-    h0 = _zeros(x, w_hh, batch_first) if h0 is None else h0
+    h0 = _start(h0, "h0", x, w_hh, batch_first)
     return Gru(reverse, batch_first)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
 
 

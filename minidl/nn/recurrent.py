@@ -78,7 +78,7 @@ class _Recurrent(Module):
             outputs = []
             for reverse in (False, True)[: self.directions]:
                 k = len(last)
-                start = None if given is None else tuple(state[k] for state in given)
+                start = None if given is None else tuple(state[k : k + 1] for state in given)
                 weights = [self._parameters[name] for name in self._names[k]]
                 y, *states = self.walk(x, start, weights, reverse, batch_first)
                 outputs.append(y)
@@ -86,9 +86,9 @@ class _Recurrent(Module):
             x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)  # (T, N, D*H) or (N, T, D*H)
             if self.dropout and layer + 1 < self.num_layers:
                 x = F.dropout(x, self.dropout, self.training)
+        final = tuple(states[0] if len(states) == 1 else F.cat(states) for states in zip(*last))  # (L*D, N, H)
         if not batched:
-            x = F.squeeze(x, 1)
-        final = tuple(_stack(states, batched) for states in zip(*last))  # (L*D, N, H)
+            x, final = F.squeeze(x, 1), tuple(F.squeeze(state, 1) for state in final)
         return x, final if self.states > 1 else final[0]
 
     def _given_states(self, hx: Any, batch: int, batched: bool) -> tuple[Any, ...]:
@@ -239,10 +239,3 @@ class GRU(_Recurrent):
     def walk(self, x: Any, states: Any, weights: list, reverse: bool, batch_first: bool) -> tuple[Any, ...]:
         h0 = None if states is None else states[0]
         return F.gru(x, h0, *weights, reverse=reverse, batch_first=batch_first)
-
-
-def _stack(states: tuple[Any, ...], batched: bool) -> Any:
-    """The last states (N, H) of all layers and directions in one."""
-    if not batched:
-        return F.cat(states)
-    return F.unsqueeze(states[0], 0) if len(states) == 1 else F.stack(states)

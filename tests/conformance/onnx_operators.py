@@ -396,13 +396,13 @@ def recurrent(parts, layer):
             w_d, r_d = (F.cat([F.chunk(m[d], len(order))[i] for i in order]) for m in (w, r))
             biases = [F.zeros(len(order) * hidden_size)] * 2 if b is None else F.chunk(b[d], 2)
             biases = [F.cat([F.chunk(part, len(order))[i] for i in order]) for part in biases]
-            state = [None if part is None else (part[:, d] if layout else part[d]) for part in (h0, c0)]
+            state = [None if part is None else (part[:, d][None] if layout else part[d : d + 1]) for part in (h0, c0)]
             y, *last = layer(x, state, w_d, r_d, *biases, reverse)
             ys.append(y)
             states.append(last)
         stacked = F.stack(ys, 1)
-        axis = 1 if layout else 0
-        last = [F.stack(parts, axis) for parts in zip(*states)]
+        last = [F.cat(parts) for parts in zip(*states)]
+        last = [F.transpose(state, 0, 1) for state in last] if layout else last
         return (F.permute(stacked, 2, 0, 1, 3) if layout else stacked, *last)
 
     return run

@@ -14,6 +14,8 @@ from minidl import kernels, nn
 KINDS = ["rnn", "lstm", "gru"]
 PARTS = {"rnn": 1, "lstm": 4, "gru": 3}
 
+WEIGHTS = np.zeros((15, 3)), np.zeros((15, 5))
+
 
 def layer(kind, random, steps=4, batch=3, inputs=2, hidden=3, bias=True):
     """x, the list of states, and the weights of one layer, as float64 Tensors that ask for gradients."""
@@ -23,7 +25,7 @@ def layer(kind, random, steps=4, batch=3, inputs=2, hidden=3, bias=True):
         return minidl.Tensor(random.normal(size=shape), requires_grad=True)
 
     weights = [new(rows, inputs), new(rows, hidden)] + ([new(rows), new(rows)] if bias else [])
-    return new(steps, batch, inputs), [new(batch, hidden) for _ in range(2 if kind == "lstm" else 1)], weights
+    return new(steps, batch, inputs), [new(1, batch, hidden) for _ in range(2 if kind == "lstm" else 1)], weights
 
 
 def fused(kind, x, states, weights, reverse=False):
@@ -31,14 +33,14 @@ def fused(kind, x, states, weights, reverse=False):
 
 
 def loop_of_cells(kind, x, states, weights, reverse=False):
-    outputs = [None] * len(x)
+    outputs, states = [None] * len(x), [state[0] for state in states]
     for t in reversed(range(len(x))) if reverse else range(len(x)):
         if kind == "lstm":
             states = F.lstm_cell(x[t], states, *weights)
         else:
             states = [getattr(F, kind + "_cell")(x[t], states[0], *weights)]
         outputs[t] = states[0]
-    return F.stack(outputs), *states
+    return F.stack(outputs), *[state.unsqueeze(0) for state in states]
 
 
 @settings(max_examples=30, deadline=None)
@@ -174,6 +176,8 @@ def test_initial_values_are_uniform_in_one_over_the_root_of_hidden_size():
         (lambda: nn.RNN(3, 5)(np.zeros((4, 2, 3), "f4"), np.zeros((1, 3, 5), "f4")), ValueError, r"h0.*\(1, 2, 5\)"),
         (lambda: nn.GRU(3, 5)(np.zeros((4, 2, 3), "f4"), (np.zeros((1, 2, 5), "f4"),)), TypeError, "Tensors.*tuple"),
         (lambda: nn.RNN(3, 5)(np.zeros((4, 2, 3))), TypeError, "float64"),
+        (lambda: F.gru(np.zeros((4, 2, 3)), np.zeros((2, 5)), *WEIGHTS), ValueError, r"h0.*\(1, N, H\).*\(2, 5\)"),
+        (lambda: F.lstm(np.zeros((4, 2, 3)), (None, [0.0]), *WEIGHTS), ValueError, r"c0.*\(1, N, H\).*list"),
         (lambda: nn.RNN(3, 5, nonlinearity="sin"), ValueError, "'tanh' or 'relu', got 'sin'"),
         (lambda: nn.RNN(3, 5, dropout=1.5), ValueError, "dropout.*1.5"),
         (lambda: nn.LSTM(0, 5), ValueError, "input_size.*0"),

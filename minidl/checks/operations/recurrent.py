@@ -16,15 +16,19 @@ def weights(parts: int, inputs: int = 2, hidden: int = 3) -> list[Recipe]:
 
 
 def layer(name: str, cell: Callable, parts: int, states: int, reverse: bool) -> Operation:
-    """Over 4 steps of 2 sequences; the states of a layer of several come as a tuple."""
+    """Over 4 steps of 2 sequences; the states (1, N, H) of a layer of several come as a tuple."""
 
     def call(f: Callable, x: Any, *rest: Any) -> Any:
         return f(x, rest[0] if states == 1 else rest[:states], *rest[states:], reverse=reverse)
 
+    def one_by_one(x: Any, *rest: Any) -> tuple:
+        y, *last = naive.recurrent(cell, x, *[state[0] for state in rest[:states]], *rest[states:], reverse=reverse)
+        return y, *[state[None] for state in last]
+
     return Operation(
         name,
-        [normal(4, 2, 2), *[normal(2, 3)] * states, *weights(parts)],
-        lambda *arrays: naive.recurrent(cell, *arrays, reverse=reverse),
+        [normal(4, 2, 2), *[normal(1, 2, 3)] * states, *weights(parts)],
+        one_by_one,
         call=call,
         torch=None,
         second=False,
