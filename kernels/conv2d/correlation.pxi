@@ -3,6 +3,7 @@
 cdef enum:
     MAX_SLOTS = 16
     ADDED_CHANNELS = 16  # a cache line
+    PIECE_BYTES = 24 << 10  # of dy: it stays in the L1 cache while all tiles of dw pass
 
 ctypedef struct correlation:
     const tiles.tile_table* tiles
@@ -50,9 +51,9 @@ cdef void correlate(correlation* q) noexcept nogil:
     if q.bands == 1 and images_can_join(q):
         q.unit_images = max(1, min(cached_rows // max(1, q.dy.h), q.x.n // SLOTS))
     q.units = rounded_up(q.x.n, q.unit_images) * q.bands
-    q.slots = max(1, min(SLOTS, q.units))
+    q.slots = slots_that_pay(q, 1, max(1, min(SLOTS, q.units)), q.dy.n * q.dy.h * q.dy.w * q.dy.c)
     q.parts = 1
-    if q.slots < 2 * threads and not q.channelwise:  # whole rows r of the kernel, or whole tiles
+    if threads > 1 and q.slots < 2 * threads and not q.channelwise:  # whole rows r of the kernel, or whole tiles
         rows = q.taps[0] if q.exchanged else q.rows // TILE_MAX_ROWS
         q.parts = max(1, min(rounded_up(2 * threads, q.slots), rows))
     q.partial = pool.scratch(0, q.slots * slot_numbers(q) * q.itemsize)
@@ -62,6 +63,14 @@ cdef void correlate(correlation* q) noexcept nogil:
     pool.run(q.slots * q.parts, correlate_chunk_of, q)
     add_all_slots(q)
     pool.scratch_done(0)
+
+
+cdef long slots_that_pay(const correlation* q, long least, long most, long dy_numbers) noexcept nogil:
+    """So many that together they take no more memory than x and dy: these are read once, but a dw again and again."""
+    cdef long slots = most
+    while slots > least and slots * slot_numbers(q) > q.x.n * q.x.h * q.x.w * q.x.c + dy_numbers:
+        slots = max(least, slots // 2)
+    return slots
 
 
 cdef void lay_out_partial(correlation* q) noexcept nogil:
@@ -134,7 +143,7 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
     """Some rows of dw from one band of image n, or from `count` whole images."""
     cdef long rows = min(q.band_rows, q.dy.h - row)
     cdef long top = row * q.step[0] - q.padding[0], left = -q.padding[1]
-    cdef long height, width, i, g, k, channels, lanes = q.tiles.lanes, vectors, x_image = q.x.n_stride
+    cdef long height, width, i, g, k, piece, channels, lanes = q.tiles.lanes, vectors, x_image = q.x.n_stride
     cdef long x_row = q.x.h_stride, x_column = q.x.w_stride, dy_row = q.dy.h_stride, dy_column = q.dy.w_stride
     cdef const real* x
     cdef const real* dy
@@ -208,8 +217,14 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
             if pack_dy:
                 pack_channels(dy_block, count * rows, dy_row, q.dy.w, dy_column, channels, packed_dy)
                 dy_block, sum.b_outer, sum.b_inner = packed_dy, q.dy.w * channels, channels
-            correlate_block(q, &sum, tile, q.tiles.rows[vectors], x + g * q.group_in, x_row, x_column, dy_block,
-                            dw + g * q.rows * q.padded_out + k, channels, first_row, end_row)
+            piece = max(1, PIECE_BYTES // (q.dy.w * channels * <long>sizeof(real)))
+            i = 0
+            while i < count * rows:
+                sum.outer, sum.a_offsets = min(piece, count * rows - i), offsets + i
+                correlate_block(q, &sum, tile, q.tiles.rows[vectors], x + g * q.group_in, x_row, x_column,
+                                dy_block + i * sum.b_outer, dw + g * q.rows * q.padded_out + k, channels, first_row,
+                                end_row)
+                i += piece
             k += channels
 
 
@@ -223,23 +238,29 @@ cdef void pack_channels(const real* dy, long rows, long dy_row, long columns, lo
             packed += channels
 
 
+cdef inline long tap_offset(const correlation* q, long tap, long x_row, long x_column) noexcept nogil:
+    return tap // q.taps[1] * q.dilation[0] * x_row + tap % q.taps[1] * q.dilation[1] * x_column
+
+
 cdef void correlate_block(const correlation* q, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest,
                           const real* x, long x_row, long x_column, const real* dy, real* dw, long channels,
                           long first_row, long end_row) noexcept nogil:
     """dw[(r, s, c), k] += sum over the pixels of a band of x[pixel + (r, s), c] * dy[pixel, k], for one block of k."""
     cdef const void* from_rows[TILE_MAX_ROWS]
     cdef void* to_rows[TILE_MAX_ROWS]
-    cdef long row = first_row, c, tap, index
+    cdef long row = first_row, c = first_row % q.group_in, tap = first_row // q.group_in
+    cdef const real* of_tap = x + tap_offset(q, tap, x_row, x_column)
     cdef int rows, m
     while row < end_row:
         rows = <int>min(<long>tallest, end_row - row)
         for m in range(rows):
-            index = row + m
-            c = index % q.group_in
-            tap = index // q.group_in
-            from_rows[m] = (x + tap // q.taps[1] * q.dilation[0] * x_row + tap % q.taps[1] * q.dilation[1] * x_column
-                            + c)
-            to_rows[m] = dw + index * q.padded_out
+            from_rows[m] = of_tap + c
+            to_rows[m] = dw + (row + m) * q.padded_out
+            c += 1
+            if c == q.group_in:
+                c = 0
+                tap += 1
+                of_tap = x + tap_offset(q, tap, x_row, x_column)
         tile(sum, rows, from_rows, dy, to_rows, channels, NULL, tiles.TILE_ADD)
         row += rows
 

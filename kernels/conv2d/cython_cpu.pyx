@@ -27,13 +27,16 @@ the pixels:
 
     slot            a fixed share of the images, with a dw of its own: unit of work of a thread
       band          rows of an image whose x and dy fit into the L2 cache
-        block, tile
-          i, j      pixels of the band
+        block       64 channels k
+          piece     rows of the band of whose dy these channels fit into the L1 cache
+            tile
+              i, j  pixels of the piece
 
 (with few channels k, a tile is 6 channels k x 64 numbers (s, c) of one row r).
 
 At the end the slots are added up in order. How many there are depends on shapes alone, so the number of threads does
-not change a bit of the result; nor does the batch that an image comes in change its y or dx.
+not change a bit of the result; nor does the batch that an image comes in change its y or dx. Where dw is large beside x
+and dy there is one slot, and the threads share its rows.
 
 Why it is fast: the same multiply-adds as a matrix product, but each input pixel comes into the cache once. Only where
 there is padding, or where x is not in channels-last memory, a chunk is first copied, with its zeros, to a scratch that

@@ -54,6 +54,7 @@ include "../conv2d/correlation.pxi"
 cdef enum:
     MAX_TAPS = 255
     BACKWARD_SLOTS = 8
+    LEAST_BACKWARD_SLOTS = 4  # each is the work of one thread, dx included
 
 ctypedef struct windows:
     const tiles.tile_table* tiles
@@ -253,20 +254,21 @@ cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx
 cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogil:
     cdef windows* p = &f.pool
     cdef correlation* q = &f.dw
-    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slot, k, row_bytes, share, cached
+    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slots, slot, k, row_bytes, share, cached
     cdef int phase
     cdef char* memory
     cdef double total
     lay_out_partial(q)
     row_bytes = (p.z_row + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
-    cut_into_bands(p, row_bytes, BACKWARD_SLOTS)
+    slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS, p.images * p.count[0] * p.size[0] * p.z_row)
+    cut_into_bands(p, row_bytes, slots)
     p.unit_images = 1
     if p.bands == 1 and not q.exchanged:  # as many as the cache holds, in equal parts of a slot's share
-        share = rounded_up(p.images, BACKWARD_SLOTS)
+        share = rounded_up(p.images, slots)
         cached = max(1, CACHE_BYTES // (p.count[0] * p.size[0] * row_bytes + 1))
         p.unit_images = rounded_up(share, rounded_up(share, cached))
     p.units = rounded_up(p.images, p.unit_images) * p.bands
-    q.slots = min(BACKWARD_SLOTS, p.units)
+    q.slots = min(slots, p.units)
     if f.scatters:
         weights = packed_size_for_scattering(&f.scatter)
     for phase in range(f.phase_count):
