@@ -76,8 +76,8 @@ struct Grid {  // of pixels: (n, i, j) as one number
   }
 };
 
-// patch[pixel][tap]. Its address is a sum, one part of the pixel alone and one of the tap alone: what remains to be done
-// for each element is an addition and the question whether it is inside the image.
+// patch[pixel][tap]. Its address is a sum, one part of the pixel alone and one of the tap alone: what remains to be
+// done for each element is an addition and the question whether it is inside the image.
 struct Patches {
   struct Corner {  // of a pixel's patch: its address in the image, which it may lie beside, and where that is
     const scalar* at;

@@ -4,8 +4,8 @@
 //     dz[n, i*ph + u, j*pw + v, k] = dy[n,i,j,k] where taps[n,i,j,k] == u*pw + v, else 0
 //
 // Thread mapping: one thread computes one element of the result, neighbouring threads take neighbouring channels of one
-// pixel. What this changes on ReLU and pooling one after the other: z is read once, and the way back needs neither z nor
-// a mask, but one byte for each y.
+// pixel. What this changes on ReLU and pooling one after the other: z is read once, and the way back needs neither z
+// nor a mask, but one byte for each y.
 //
 // Images are (N, H, W, K) in memory. Elements are counted in 32 bits; the host cuts a larger batch into pieces.
 #include "common.cuh"

@@ -1,7 +1,7 @@
 /* The most that a core can compute: multiply-adds on registers alone, y[i] = y[i] * a + b.
  *
  * Twelve sums do not wait for each other, which is enough to fill two multiply-add units of four cycles each (and, with
- * SSE2, whose multiplication and addition are two instructions, both units); with a and b they fit into 16 registers. */
+ * SSE2, whose multiplication and addition are two instructions, both units); with a and b they fill 14 registers. */
 
 enum { NAME(PEAK_SUMS) = 12 };
 

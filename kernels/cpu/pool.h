@@ -67,8 +67,8 @@ static int64_t pool_nanoseconds(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* Workers sleep here. Whoever goes to sleep is counted first and looks at the job afterwards; whoever starts a job looks
- * at the count afterwards: one of the two sees the other, so no wake-up is lost. */
+/* Workers sleep here. Whoever goes to sleep is counted first and looks at the job afterwards; whoever starts a job
+ * looks at the count afterwards: one of the two sees the other, so no wake-up is lost. */
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pool_condition = PTHREAD_COND_INITIALIZER;
 
@@ -116,7 +116,7 @@ static void *pool_worker(void *thread) {
     uint32_t seen = 0;
     while (!atomic_load(&pool.stop)) {
         uint32_t job;
-        int64_t end = pool_nanoseconds() + SPIN_NANOSECONDS; /* a pause lasts from 10 to 150 cycles: no measure of time */
+        int64_t end = pool_nanoseconds() + SPIN_NANOSECONDS; /* a pause, of 10 to 150 cycles, is no measure of time */
         for (long spins = 1; (job = atomic_load_explicit(&pool.job, memory_order_acquire)) == seen; spins++) {
             if (spins % 64 == 0 && pool_nanoseconds() > end) pool_sleep(seen);
             else pool_pause();

@@ -24,8 +24,8 @@ typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *
                               long columns, const void *bias, int mode);
 
 /* For each window w < windows and channel j < channels, over the listed pixels t < count at x + w*step + offsets[t]:
- * y = their maximum (the first one; NaN counts as the largest) and taps = the tap of that pixel. With none >= 0, 0 takes
- * part, before the pixels and with `none` for a tap: ReLU in the same pass. */
+ * y = their maximum (the first one; NaN counts as the largest) and taps = the tap of that pixel. With none >= 0, 0
+ * takes part, before the pixels and with `none` for a tap: ReLU in the same pass. */
 typedef void (*max_function)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
                              int none, long channels, void *y, uint8_t *taps_of_y);
 

@@ -1,5 +1,5 @@
-# What the vector loops offer to the Cython files: one table of functions for each instruction set. The formulas stand in
-# vector_loops_*.pxi. Arrays are runs of n numbers of `itemsize` bytes, 4 (float) or 8 (double); rows follow one another.
+# What the vector loops offer to the Cython files: one table of functions for each instruction set. The formulas stand
+# in vector_loops_*.pxi. Arrays are runs of n numbers of `itemsize` bytes, 4 (float) or 8 (double); rows are contiguous.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 

@@ -1,4 +1,4 @@
-# The vector loops, for other extensions: the table for the instruction set in use. What each does: vector_loop_table.pxd.
+# The vector loops, for other extensions: the table for the instruction set in use (vector_loop_table.pxd).
 
 from .vector_loop_table cimport loop_table
 

@@ -1,5 +1,5 @@
-# The loops of kernels/normalization: tables of rows and columns, with numbers of their own for each column, and below for
-# each row. Sums are in double; a column's sum stays in the L1 cache while the rows pass.
+# The loops of kernels/normalization: tables of rows and columns, with numbers of their own for each column, and below
+# for each row. Sums are in double; a column's sum stays in the L1 cache while the rows pass.
 
 from libc.math cimport sqrt
 

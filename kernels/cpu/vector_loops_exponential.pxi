@@ -47,7 +47,7 @@ cdef inline real reduced(real x, real n) noexcept nogil:
 
 
 cdef inline real expm1_of_small(real r) noexcept nogil:
-    """e^r - 1 = r + r^2/2! + r^3/3! + ... for |r| <= log(2)/2: what is left out is below a tenth of a rounding error."""
+    """e^r - 1 = r + r^2/2! + ... for |r| <= log(2)/2: what is left out is below a tenth of a rounding error."""
     cdef real sum
     if real is float:
         sum = <float>(1.0 / 40320)

@@ -1,5 +1,5 @@
-# The loops of kernels/recurrent: what a step does to a sequence between two matrix products. `n` is the size of the state;
-# the parts of `gates`, `da` and `dq` (i, f, g, o of an lstm; r, z, n and q_n of a gru) stand one after the other.
+# The loops of kernels/recurrent: what a step does to a sequence between two matrix products. `n` is the size of the
+# state; the parts of `gates`, `da` and `dq` (i, f, g, o of an lstm; r, z, n and q_n of a gru) follow one another.
 
 from libc.string cimport memcpy
 
@@ -95,7 +95,7 @@ cdef void lstm_backward_of(long n, const real* i, const real* c_before, const re
     cdef real* da_o = da_g + n
     cdef real tanh_c, dy_and_dh
     cdef long j
-    # do = dy * tanh(c),  dc = dc + dy * o * (1 - tanh(c)^2), where dy comes from the step's output and from the next step
+    # do = dy * tanh(c),  dc = dc + dy * o * (1 - tanh(c)^2), with dy of the step's output and of the next step
     for j in range(n):
         dy_and_dh = dy[j] + dh[j]
         tanh_c = tanh_of(c[j])

@@ -1,5 +1,5 @@
-# The loop of kernels/dropout: Philox4x32-10, a generator without a state. Number i of a key is a function of both alone, so
-# numbers can be made in any order, by any thread, and again in the backward pass.
+# The loop of kernels/dropout: Philox4x32-10, a generator without a state. Number i of a key is a function of both
+# alone, so numbers can be made in any order, by any thread, and again in the backward pass.
 
 cdef enum:
     COUNTERS = 32  # of a block; each gives four numbers
@@ -10,7 +10,8 @@ cdef inline uint32_t high(uint32_t a, uint32_t b) noexcept nogil:
     return <uint32_t>((<uint64_t>a * b) >> 32)
 
 
-cdef inline void philox(uint64_t counter, uint64_t key, uint32_t* a, uint32_t* b, uint32_t* c, uint32_t* d) noexcept nogil:
+cdef inline void philox(uint64_t counter, uint64_t key, uint32_t* a, uint32_t* b, uint32_t* c,
+                        uint32_t* d) noexcept nogil:
     """Four random numbers of 32 bits, for one counter: ten rounds of two multiplications."""
     cdef uint32_t x0 = <uint32_t>counter, x1 = <uint32_t>(counter >> 32), x2 = 0, x3 = 0, y0, y2
     cdef uint32_t k0 = <uint32_t>key, k1 = <uint32_t>(key >> 32)

@@ -1,4 +1,4 @@
-# The loops of kernels/softmax and kernels/cross_entropy: rows of scores x, one after the other, of `columns` numbers each.
+# The loops of kernels/softmax and kernels/cross_entropy: rows of scores x, one after the other, of `columns` numbers.
 #
 #     m = max_k x[k],  s = sum_k e^(x[k] - m)             p[c] = e^(x[c] - m) / s,  log p[c] = x[c] - m - log(s)
 #

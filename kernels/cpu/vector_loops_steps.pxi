@@ -1,5 +1,5 @@
-# The loops of kernels/optimizers: one step of one parameter, or a part of it, of n numbers. What is read and written once
-# need not stay in a cache. An option is the same for all numbers, so the compiler makes a loop of each case.
+# The loops of kernels/optimizers: one step of one parameter, or a part of it, of n numbers. What is read and written
+# once need not stay in a cache. An option is the same for all numbers, so the compiler makes a loop of each case.
 
 from libc.math cimport sqrt, sqrtf
 

@@ -60,7 +60,8 @@ cdef void multiply_slot_of(void* argument, long slot) noexcept nogil:
 cdef void multiply_slot(const real* tag, product* p, long slot) noexcept nogil:
     """partial[slot][j, i] = the part of y[i, j] that is due to the slot's steps of l."""
     cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, step = rounded_up(p.m, lanes) * lanes
-    cdef long l = p.k * slot // DEEP_SLOTS, end = p.k * (slot + 1) // DEEP_SLOTS, first = l, i, j, columns, no_offset = 0
+    cdef long l = p.k * slot // DEEP_SLOTS, end = p.k * (slot + 1) // DEEP_SLOTS, first = l
+    cdef long i, j, columns, no_offset = 0
     cdef int m, rows, vectors
     cdef real* partial = <real*>p.packed_b + slot * p.m * p.n
     cdef real* packed = <real*>pool.scratch(1, BLOCK_DEPTH * step * sizeof(real))

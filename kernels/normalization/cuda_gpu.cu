@@ -9,8 +9,9 @@
 // Thread mapping. The sums: a block of 32 x 8 threads takes 32 channels and a stretch of the rows; neighbouring lanes
 // read neighbouring channels, the 8 rows of threads take every 8th row, and thread row 0 joins what the 8 have found. A
 // second kernel joins the stretches of a channel, always in the same order, so the bits are the same every time. The
-// results: the threads of the whole grid are a multiple of the channels, and a thread goes on in steps of the grid. So it
-// stays in one channel, which it works out once: a division in 64 bits costs more than all else that is done to a number.
+// results: the threads of the whole grid are a multiple of the channels, and a thread goes on in steps of the grid. So
+// it stays in one channel, which it works out once: a division in 64 bits costs more than all else that is done to a
+// number.
 //
 // The mean and the variance come from one pass over x, where two passes (first the mean, then the squares around it)
 // read it twice. To lose no digits, a thread adds up x - s and (x - s)^2 in double precision, s being the first number

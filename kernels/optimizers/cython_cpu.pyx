@@ -2,14 +2,14 @@
 """Optimizer steps on the CPU: one pass over each parameter and what belongs to it, all parameters in one call.
 
     piece         up to BLOCK numbers of one parameter: the unit of work of a thread
-      number      the formula, with w, dw and the memory read once and written once          -> cpu/vector_loops_steps.pxi
+      number      the formula, with w, dw and the memory read once and written once -> cpu/vector_loops_steps.pxi
 
 Why it is fast: written with array operations, Adam goes over memory twelve times and makes seven arrays; this goes once
 and makes none. All parameters are one job, because most are too small to be worth a job of their own.
 
 Denormal numbers, those below 1.2e-38 in float32, count as 0 here. Memory that fades, momentum * v of a weight whose
-gradient has become 0, ends among them, where a processor takes a hundred times as long for each; and what w would get of
-them is lost in rounding.
+gradient has become 0, ends among them, where a processor takes a hundred times as long for each; and what w would get
+of them is lost in rounding.
 
 Pieces are cut by the shapes alone, so the number of threads does not change a bit of the result.
 """
@@ -92,7 +92,8 @@ def adam_step(ws, dws, ms, vs, steps, lr, beta1, beta2, eps, weight_decay, decou
 
 def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
     cdef step_options options
-    options.lr, options.beta2, options.eps, options.weight_decay, options.momentum = lr, alpha, eps, weight_decay, momentum
+    options.lr, options.beta2, options.eps, options.weight_decay = lr, alpha, eps, weight_decay
+    options.momentum = momentum
     _step(RMSPROP, &options, (ws, dws, vs, gs, bs), None)
 
 
