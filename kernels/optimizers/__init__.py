@@ -26,7 +26,6 @@ The lists hold one array a parameter, all of one dtype and on one device. Source
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any
 
 from ..arrays import check_array, check_same_kind
@@ -35,24 +34,30 @@ from ..registry import kernel
 Arrays = list[Any]
 
 
-_kind_of = attrgetter("dtype", "__class__")
-_kind_and_shape_of = attrgetter("dtype", "__class__", "shape")
-
-
 def _check_lists(ws: Arrays, **lists: Arrays | None) -> None:
     """Raise unless every list has, for each array of `ws`, one of its shape, dtype and device."""
     if not ws:
         raise ValueError("ws is empty: there is nothing to change")
-    # Compared as whole lists, since this runs at every step; only where something is wrong, one by one.
     try:
-        expected = list(map(_kind_and_shape_of, ws))
-        if list(map(_kind_of, ws)) == [_kind_of(ws[0])] * len(ws) and all(
-            arrays is None or list(map(_kind_and_shape_of, arrays)) == expected for arrays in lists.values()
-        ):
+        if _plainly_alike(ws, lists):
             return
     except AttributeError:
         pass
     _explain(ws, lists)
+
+
+def _plainly_alike(ws: Arrays, lists: dict[str, Arrays | None]) -> bool:
+    """Whether all is as it nearly always is, at each of many steps: one type, one dtype and the same shapes."""
+    kind, dtype, shapes = type(ws[0]), ws[0].dtype, [w.shape for w in ws]
+    for arrays in (ws, *lists.values()):
+        if arrays is None:
+            continue
+        if [x.shape for x in arrays] != shapes:
+            return False
+        for x in arrays:
+            if type(x) is not kind or x.dtype is not dtype:
+                return False
+    return True
 
 
 def _explain(ws: Arrays, lists: dict[str, Arrays | None]) -> None:

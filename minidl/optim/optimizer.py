@@ -91,8 +91,10 @@ class Optimizer:
 
     def step(self, closure: Any = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss again first."""
-        with enable_grad():
-            loss = closure() if closure is not None else None
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         for group in self.param_groups:
             for parameters in _alike(group["params"]):
                 self.update(group, parameters)
