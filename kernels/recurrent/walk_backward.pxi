@@ -1,0 +1,241 @@
+# The walk from the last step to the first: the chain rule at every step, the weights' gradients once a block of steps.
+#
+#     da         = (dy[t] + dh) * the gates' derivatives                              row by row
+#     dh         = da w_hh,  dx[t] = da w_ih                                          of some sequences
+#     dw_ih, dw_hh = sums over all steps and sequences of da^T x[t] and da^T h        over the rows of a block
+
+
+cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh, dc):
+    """dx, dw_ih, dw_hh, db_ih and db_hh; `dh` and `dc` become the gradients of h0 and c0."""
+    cdef walk w
+    cdef view vx, vh, vc, vw, vu, vy, vs, vg, vd, v_dh, v_dc
+    cdef view[7] v_out
+    h0, w_ih, w_hh = np.ascontiguousarray(h0), np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh)
+    c0 = h0 if c0 is None else np.ascontiguousarray(c0)
+    if dy is None:
+        dy = np.zeros((1, *y.shape[1:]), y.dtype)
+    elif dy.strides[2] != dy.itemsize:
+        dy = np.ascontiguousarray(dy)
+    x, h0, c0 = view_of(_rows_of_numbers(x), &vx), view_of(h0, &vh), view_of(c0, &vc)
+    w_ih, w_hh = view_of(w_ih, &vw), view_of(w_hh, &vu)
+    y, gates, dy, dh = view_of(y, &vy), view_of(gates, &vg), view_of(dy, &vd), view_of(dh, &v_dh)
+    begin(&w, kind, relu, reverse, &vy)
+    w.inputs = vx.shape[2]
+    w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
+    w.h0, w.c0, w.w_ih, w.w_hh, w.y, w.gates = vh.data, vc.data, vw.data, vu.data, vy.data, vg.data
+    w.dy, w.dy_step, w.dy_row = vd.data, vd.strides[0] if vd.shape[0] == w.steps else 0, vd.strides[1]
+    w.dh = v_dh.data
+    w.c = w.dc = w.dx = w.db_hh = NULL
+    if c is not None:
+        c, dc = view_of(c, &vs), view_of(dc, &v_dc)
+        w.c, w.dc = vs.data, v_dc.data
+    cdef long parts = kind * w.hidden, chunks = rounded_up(w.batch, w.chunk_rows)
+    dtype = y.dtype
+    dx = dw_ih = dw_hh = db_ih = db_hh = None
+    if needs_dx:
+        dx = np.empty((w.steps, w.batch, w.inputs), dtype)
+        view_of(dx, &v_out[0])
+        w.dx = v_out[0].data
+    dw = np.empty((chunks, parts, w.inputs + w.hidden), dtype)
+    db = np.empty((chunks, 2, parts))
+    dw_ih, dw_hh = np.empty((parts, w.inputs), dtype), np.empty((parts, w.hidden), dtype)
+    db_ih = np.empty(parts, dtype)
+    view_of(dw, &v_out[1]), view_of(dw_ih, &v_out[2]), view_of(dw_hh, &v_out[3]), view_of(db_ih, &v_out[4])
+    w.dw_of_chunks, w.dw_ih, w.dw_hh, w.db_ih = v_out[1].data, v_out[2].data, v_out[3].data, v_out[4].data
+    view_of(db, &v_out[6])
+    w.db_of_chunks = <double*>v_out[6].data
+    if kind == GRU:
+        db_hh = np.empty(parts, dtype)
+        view_of(db_hh, &v_out[5])
+        w.db_hh = v_out[5].data
+    with nogil:
+        pool.run(chunks, backward_chunk_of, &w)
+        if not w.out_of_memory:
+            pool.run(rounded_up(parts, SUM_ROWS), add_up_rows_of, &w)
+    if w.out_of_memory:
+        raise MemoryError(f"no memory for a block of steps of x {x.shape}")
+    return dx, dw_ih, dw_hh, db_ih, db_hh
+
+
+cdef void backward_chunk_of(void* argument, long chunk) noexcept nogil:
+    cdef walk* w = <walk*>argument
+    if w.itemsize == sizeof(float):
+        backward_chunk(<float*>NULL, w, chunk)
+    else:
+        backward_chunk(<double*>NULL, w, chunk)
+
+
+cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
+    """Some sequences, through all of time, from the end of the walk to its beginning."""
+    cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), count = end - first
+    cdef long hidden = w.hidden, across = (4 if w.kind == GRU else w.kind) * hidden, parts = w.kind * hidden
+    cdef long capacity = max(1, min(w.steps, BLOCK_ROWS // count)), in_block = 0
+    cdef long s, t, before, n, at
+    cdef const real* h
+    cdef const real* c
+    cdef const real* dy
+    cdef real* dh = <real*>w.dh
+    cdef real* da = <real*>pool.scratch(1, capacity * count * parts * sizeof(real))
+    cdef real* dq = <real*>pool.scratch(2, capacity * count * parts * sizeof(real)) if w.kind == GRU else da
+    cdef long row  # of da and dq
+    if da == NULL or dq == NULL:
+        w.out_of_memory = True
+        return
+    memset(<real*>w.dw_of_chunks + chunk * parts * (w.inputs + hidden), 0, parts * (w.inputs + hidden) * sizeof(real))
+    memset(w.db_of_chunks + chunk * 2 * parts, 0, 2 * parts * sizeof(double))
+    for s in range(w.steps - 1, -1, -1):
+        t = w.steps - 1 - s if w.reverse else s
+        before = t + 1 if w.reverse else t - 1
+        h = <const real*>w.h0 if s == 0 else <const real*>w.y + before * w.batch * hidden
+        c = <const real*>w.c0 if s == 0 else <const real*>w.c + before * w.batch * hidden
+        dy = <const real*>w.dy + t * w.dy_step
+        row = in_block * count
+        if w.kind == RNN and w.dy_row == hidden:  # the rows follow one another in all four arrays
+            w.loops.rnn_backward(w.itemsize, count * hidden, w.relu, <real*>w.y + (t * w.batch + first) * hidden,
+                                 dy + first * hidden, dh + first * hidden, da + row * parts)
+        else:
+            for n in range(first, end):
+                at = t * w.batch + n
+                backward_row(w, at, h + n * hidden, c + n * hidden, dy + n * w.dy_row, n,
+                             da + (row + n - first) * parts, dq + (row + n - first) * parts)
+        # dh = dq w_hh, and of a gru what has passed the gates besides; dx[t] = da w_ih
+        multiply_back(w, dq + row * parts, <const real*>w.w_hh, hidden, dh + first * hidden, count,
+                      tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
+        if w.dx != NULL:
+            multiply_back(w, da + row * parts, <const real*>w.w_ih, w.inputs,
+                          <real*>w.dx + (t * w.batch + first) * w.inputs, count, tiles.TILE_STORE)
+        in_block += 1
+        if in_block == capacity or s == 0:
+            add_block(w, chunk, s, in_block, first, count, da, dq)
+            in_block = 0
+
+
+cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, long n, real* da,
+                              real* dq) noexcept nogil:
+    """da (and dq) of sequence n at one step, number `at` of all T*N rows."""
+    cdef long hidden = w.hidden
+    cdef real* dh = <real*>w.dh + n * hidden
+    if w.kind == RNN:
+        w.loops.rnn_backward(w.itemsize, hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da)
+    elif w.kind == LSTM:
+        w.loops.lstm_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, c, <real*>w.c + at * hidden, dy, dh,
+                              <real*>w.dc + n * hidden, da)
+    else:
+        w.loops.gru_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, h, dy, dh, da, dq)
+
+
+cdef void add_block(const walk* w, long chunk, long s, long steps, long first, long count, const real* da,
+                    const real* dq) noexcept nogil:
+    """Add the products of a block, whose last step in this walk was number s, to the sums of its chunk."""
+    cdef long hidden = w.hidden, parts = w.kind * hidden, width = w.inputs + hidden
+    cdef long way = -1 if w.reverse else 1  # from the time of a step to that of the next
+    cdef long t = w.steps - 1 - s if w.reverse else s
+    cdef long newest = t + way * (steps - 1)  # the block's first row is of this step
+    cdef long from_y = steps - 1 if s == 0 else steps  # at step 0 the state before is h0
+    cdef real* dw = <real*>w.dw_of_chunks + chunk * parts * width
+    cdef double* db = w.db_of_chunks + chunk * 2 * parts
+    # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
+    add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
+                 w.inputs, dw)
+    # dw_hh = dw_hh + sum over steps t of dq[t]^T h,  h = y of the step before
+    add_products(w, from_y, count, dq, <const real*>w.y + ((newest - way) * w.batch + first) * hidden,
+                 -way * w.batch * hidden, hidden, hidden, dw + w.inputs)
+    if s == 0:
+        add_products(w, 1, count, dq + from_y * count * parts, <const real*>w.h0 + first * hidden, 0, hidden, hidden,
+                     dw + w.inputs)
+    # db_ih = db_ih + sum over rows of da, and db_hh of dq
+    w.tiles.column_sums(steps * count, parts, da, NULL, parts, db)
+    if w.db_hh != NULL:
+        w.tiles.column_sums(steps * count, parts, dq, NULL, parts, db + parts)
+
+
+cdef void multiply_back(const walk* w, const real* dq, const real* weight, long columns, real* dh, long count,
+                        int mode) noexcept nogil:
+    """dh = dq weight for `count` rows; the weight is read where it lies."""
+    cdef long lanes = w.tiles.lanes, wide = w.tiles.vectors * lanes, parts = w.kind * w.hidden
+    cdef long j = 0, i, some_columns, no_offset = 0
+    cdef int vectors, some, m
+    cdef const void* a_rows[TILE_MAX_ROWS]
+    cdef void* y_rows[TILE_MAX_ROWS]
+    cdef tiles.tile_sum sum
+    cdef tiles.tile_function tile
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = 1, parts, &no_offset, 1
+    sum.b_outer, sum.b_inner = 0, columns
+    while j < columns:
+        some_columns = min(wide, columns - j)
+        vectors = <int>rounded_up(some_columns, lanes)
+        tile = w.tiles.tile[vectors] if some_columns % lanes == 0 else w.tiles.tile_exact[vectors]
+        i = 0
+        while i < count:
+            some = <int>min(<long>w.tiles.rows[vectors], count - i)
+            for m in range(some):
+                a_rows[m] = dq + (i + m) * parts
+                y_rows[m] = dh + (i + m) * columns + j
+            tile(&sum, some, a_rows, weight + j, y_rows, some_columns, NULL, mode)
+            i += some
+        j += wide
+
+
+cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,
+                       long columns, real* dw) noexcept nogil:
+    """dw = dw + sum over `steps` of da^T x, each of `count` rows; x is read where it lies."""
+    cdef long lanes = w.tiles.lanes, wide = w.tiles.vectors * lanes, parts = w.kind * w.hidden
+    cdef long width = w.inputs + w.hidden, j = 0, i, o, some_columns
+    cdef long[BLOCK_ROWS] offsets
+    cdef int vectors, some, m
+    cdef const void* a_rows[TILE_MAX_ROWS]
+    cdef void* y_rows[TILE_MAX_ROWS]
+    cdef tiles.tile_sum sum
+    cdef tiles.tile_function tile
+    for o in range(steps):
+        offsets[o] = o * count * parts
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = steps, count, offsets, parts
+    sum.b_outer, sum.b_inner = x_step, x_row
+    while j < columns:
+        some_columns = min(wide, columns - j)
+        vectors = <int>rounded_up(some_columns, lanes)
+        tile = w.tiles.tile[vectors] if some_columns % lanes == 0 else w.tiles.tile_exact[vectors]
+        i = 0
+        while i < parts:
+            some = <int>min(<long>w.tiles.rows[vectors], parts - i)
+            for m in range(some):
+                a_rows[m] = da + i + m
+                y_rows[m] = dw + (i + m) * width + j
+            tile(&sum, some, a_rows, x + j, y_rows, some_columns, NULL, tiles.TILE_ADD)
+            i += some
+        j += wide
+
+
+cdef void add_up_rows_of(void* argument, long index) noexcept nogil:
+    cdef walk* w = <walk*>argument
+    if w.itemsize == sizeof(float):
+        add_up_rows(<float*>NULL, w, index)
+    else:
+        add_up_rows(<double*>NULL, w, index)
+
+
+cdef void add_up_rows(const real* tag, const walk* w, long index) noexcept nogil:
+    """Some rows of dw_ih, dw_hh and the biases' gradients: the sums of all chunks, in their order."""
+    cdef long parts = w.kind * w.hidden, inputs = w.inputs, hidden = w.hidden
+    cdef long chunks = rounded_up(w.batch, w.chunk_rows), chunk, i
+    cdef double db_ih, db_hh
+    cdef const real* dw
+    for i in range(index * SUM_ROWS, min(parts, (index + 1) * SUM_ROWS)):
+        memset(<real*>w.dw_ih + i * inputs, 0, inputs * sizeof(real))
+        memset(<real*>w.dw_hh + i * hidden, 0, hidden * sizeof(real))
+        db_ih = db_hh = 0
+        for chunk in range(chunks):
+            dw = <const real*>w.dw_of_chunks + (chunk * parts + i) * (inputs + hidden)
+            add(<real*>w.dw_ih + i * inputs, dw, inputs)
+            add(<real*>w.dw_hh + i * hidden, dw + inputs, hidden)
+            db_ih += w.db_of_chunks[chunk * 2 * parts + i]
+            db_hh += w.db_of_chunks[(chunk * 2 + 1) * parts + i]
+        (<real*>w.db_ih)[i] = <real>db_ih
+        if w.db_hh != NULL:
+            (<real*>w.db_hh)[i] = <real>db_hh
+
+
+cdef inline void add(real* sum, const real* x, long count) noexcept nogil:
+    cdef long j
+    for j in range(count):
+        sum[j] += x[j]
