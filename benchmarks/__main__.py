@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--json", metavar="FILE", help="write the machine and all rows")
         command.add_argument("--plot", metavar="FILE", help="draw them as PNG or SVG")
         command.set_defaults(run=partial(measure, name, command))
-    command = commands.add_parser("all", help="everything, into FOLDER; about 20 minutes on two cores")
+    command = commands.add_parser("all", help="everything, into FOLDER; about 25 minutes on two cores")
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument("--quick", action="store_true", help="one short turn each: whether it runs, not how fast")
     command.set_defaults(run=measure_all)

@@ -9,18 +9,20 @@ from math import exp, log
 from pathlib import Path
 from typing import Any
 
+from benchmarks import systems
 from benchmarks.turns import OWN
 
-# In a page: from the line that names a report to the one that ends the table.
+# In a page: from the line that names a report, or the folder of the systems, to the one that ends the table.
 PLACE = re.compile(r"(<!-- table of (?P<file>\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def fill(page: str, folder: Path) -> str:
-    """The page with each table made anew from the report that its marks name, a path below `folder`."""
+    """The page with each table made anew from what its marks name, a path below `folder`."""
 
     def replace(match: re.Match[str]) -> str:
-        report = json.loads((folder / match["file"]).read_text(encoding="utf-8"))
-        return f"{match[1]}\n{markdown(report)}\n{match[3]}"
+        path = folder / match["file"]
+        made = systems.table(path) + "\n" if path.is_dir() else markdown(json.loads(path.read_text(encoding="utf-8")))
+        return f"{match[1]}\n{made}\n{match[3]}"
 
     return PLACE.sub(replace, page)
 

@@ -274,6 +274,12 @@ def test_a_page_is_filled(tmp_path):
     assert filled.startswith("before\n<!-- table") and filled.endswith("<!-- end of table -->\nafter\n")
     assert table.fill(filled, tmp_path) == filled
 
+    (tmp_path / "systems").mkdir()
+    result = {"recipe": "r", "seed": 0, "epochs": 2, "seconds": 3.0, "measures": ["test_loss"], "test_loss": 0.25}
+    (tmp_path / "systems" / "r-seed0.json").write_text(json.dumps({"commit": "c", "result": result}))
+    page = "<!-- table of systems -->\n<!-- end of table -->\n"
+    assert "\n| r | test loss | 0.2500 | - | 0 | 2 | 3 | c |\n" in table.fill(page, tmp_path)
+
 
 def test_the_pages_tell_what_was_measured():
     pages = [machine.ROOT / "README.md", *(machine.ROOT / "benchmarks").rglob("*.md")]

@@ -69,8 +69,8 @@ def _answers(path: Path) -> list[str]:
 
 def _run_as_script(path: Path, **environment: str) -> str:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore:FigureCanvasAgg", path.name],
-        cwd=path.parent,
+        [sys.executable, "-W", "error", "-W", "ignore:FigureCanvasAgg", str(path.relative_to(REPOSITORY))],
+        cwd=REPOSITORY,  # as tutorials/README.md says
         env=_environment(MPLBACKEND="agg", **environment),
         capture_output=True,
         text=True,
@@ -104,7 +104,7 @@ def test_runs_as_a_notebook_with_the_answers_to_its_exercises(path: Path, monkey
 
 
 @runs
-@pytest.mark.parametrize("stem", ["01_slope", "07_layers"])
+@pytest.mark.parametrize("stem", ["01_slope", "07_layers", "13_sequences"])
 def test_runs_as_a_script(stem: str):
     assert "scikit-learn's digits" in _run_as_script(FOLDER / f"{stem}.py")
 
@@ -125,8 +125,10 @@ def test_says_in_one_sentence_that_there_is_no_compiler(stem: str, says: str):
 @runs
 @pytest.mark.data
 @pytest.mark.slow
-def test_reads_mnist_where_minidl_data_names_it(data_folder: Path):
-    assert "MNIST: 1500 training" in _run_as_script(FOLDER / "06_softmax.py", MINIDL_DATA=str(data_folder))
+@pytest.mark.parametrize(("stem", "images"), [("06_softmax", 1500), ("18_looking_inside", 3000)])
+def test_reads_mnist_where_minidl_data_names_it(stem: str, images: int, data_folder: Path):
+    printed = _run_as_script(FOLDER / f"{stem}.py", MINIDL_DATA=str(data_folder))
+    assert f"MNIST: {images} training" in printed
 
 
 @every_tutorial

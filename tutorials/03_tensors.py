@@ -184,7 +184,7 @@ show_lines("minidl/functional/linear.py", "MatMul")
 tensors = [minidl.tensor(array, requires_grad=True) for array in arrays]
 expression(*tensors).backward()
 for mine, library in zip(inputs, tensors):
-    assert np.allclose(mine.grad, library.grad.numpy(), rtol=1e-12)
+    assert np.allclose(mine.grad, library.grad.numpy(), rtol=1e-12, atol=0)
 print("your gradients and minidl's agree to 12 digits")
 
 # %% [markdown]

@@ -97,6 +97,9 @@ assert right[-1] < wrong[-1]
 #
 # $$|\text{slope} - dx| \le 10^{-7} + 10^{-5}\,|\text{slope}| .$$
 #
+# Divided by $10^{-2} + |\text{slope}|$, that is a relative error of at most $10^{-5}$, in which slopes far below 0.01
+# count as 0.01.
+#
 # ## By hand
 
 

@@ -175,7 +175,8 @@ assert max(forgetful[10:]) > 3 * losses[-1], "it never settles"
 #
 # All ten measurements. The features are related to each other, so the valley is long and narrow, and more steps are
 # needed (tutorial 08 will do better). How good is it on the patients it has not seen? Compare with the simplest
-# answer, which is to predict the mean for everyone. The share of its squared error that we remove is called $R^2$:
+# answer, which is to predict the same for everyone: the mean $\bar t$ of the training patients. The share of its
+# squared error that we remove is called $R^2$:
 #
 # $$R^2 = 1 - \frac{\sum_n (y_n - t_n)^2}{\sum_n (\bar t - t_n)^2}$$
 

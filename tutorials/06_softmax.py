@@ -99,7 +99,8 @@ assert np.abs(dz - measured).max() < 1e-9
 # rounded to 0 has no logarithm. The formula and its rule are
 # [kernels/cross_entropy/reference.py](../kernels/cross_entropy/reference.py) `forward` and
 # [kernels/cross_entropy/reference.py](../kernels/cross_entropy/reference.py) `backward`, for logits `x` of shape
-# $(N, K)$. (`scale` holds the weight of each class, where one is given; `kept` says which rows count.)
+# $(N, C)$, with $C$ classes. (`scale` holds the weight of each row's class, where weights are given; `kept` says
+# which rows count. `forward` gives the loss of each row, and the sum of the weights, by which the mean divides.)
 
 # %%
 show_lines("kernels/cross_entropy/reference.py", "forward")

@@ -168,7 +168,8 @@ plt.show()
 # %% [markdown]
 # Gradient descent zigzags. Momentum swings far across at first, and is home soonest; Nesterov hardly swings. Adam
 # takes a curved way of its own, and then strolls about near the bottom: its steps have a length that the slope does
-# not set. SGD gets near and then dances: its last steps are all noise, and would shrink only with the learning rate.
+# not set. SGD, here with half the learning rate of gradient descent, gets near and then dances: its last steps are all
+# noise, and would shrink only with the learning rate.
 # So why does everyone use it? Because on this picture each of its steps cost a twentieth of the others.
 #
 # ## Check
@@ -268,11 +269,11 @@ def train(make_optimizer, batch_size):
 
 
 methods = {
-    "full batch": (lambda w, lr: optim.SGD(w, lr), len(x_train), (0.5, 1.0, 2.0)),
-    "SGD": (lambda w, lr: optim.SGD(w, lr), 32, (0.1, 0.3, 1.0)),
-    "momentum 0.9": (lambda w, lr: optim.SGD(w, lr, momentum=0.9), 32, (0.03, 0.1, 0.3)),
-    "Nesterov 0.9": (lambda w, lr: optim.SGD(w, lr, momentum=0.9, nesterov=True), 32, (0.03, 0.1, 0.3)),
-    "Adam": (lambda w, lr: optim.Adam(w, lr), 32, (0.001, 0.003, 0.01)),
+    "full batch": (lambda w, lr: optim.SGD(w, lr), len(x_train), (0.2, 0.5, 1.0, 2.0)),
+    "SGD": (lambda w, lr: optim.SGD(w, lr), 32, (0.1, 0.3, 1.0, 3.0)),
+    "momentum 0.9": (lambda w, lr: optim.SGD(w, lr, momentum=0.9), 32, (0.01, 0.03, 0.1, 0.3)),
+    "Nesterov 0.9": (lambda w, lr: optim.SGD(w, lr, momentum=0.9, nesterov=True), 32, (0.01, 0.03, 0.1, 0.3)),
+    "Adam": (lambda w, lr: optim.Adam(w, lr), 32, (0.001, 0.003, 0.01, 0.03)),
 }
 curves = {}
 for name, (make, batch_size, rates) in methods.items():

@@ -167,7 +167,8 @@ def conv_taps(x, w, stride=1, padding=0):
 # ## The gradients
 #
 # The formula has one product in it: $x\cdot w$. So each weight's slope is the pixel it was multiplied with, and each
-# pixel's slope is the weight. All that is left is to ask *where*.
+# pixel's slope is the weight. All that is left is to ask *where*. ($x$ and $dx$ stand here for the picture with its
+# frame, so that padding need not be written.)
 #
 # **The weight** $w_{kcrs}$ is used for every picture and every output pixel. Its shares add up:
 #

@@ -10,12 +10,11 @@
 # %%
 import re
 import textwrap
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from course import FAST, load_images
-from library_lines import show_lines
+from library_lines import REPOSITORY, show_lines
 
 import minidl
 import minidl.functional as F
@@ -35,7 +34,7 @@ from minidl import data, nn, optim, training
 # from the loss that looks at $h_t$ itself ($dy_t$), and from the next step ($W_h^T\,da_{t+1}$). With
 # $\tanh'(a) = 1 - \tanh^2 a$:
 #
-# $$dh_t = dy_t + W_h^T\,da_{t+1}, \qquad da_t = dh_t \cdot (1 - h_t^2)$$
+# $$dh_t = dy_t + W_h^T\,da_{t+1}, \qquad da_t = dh_t \cdot (1 - h_t^2), \qquad dx_t = W_x^T\,da_t$$
 #
 # And as the weights are used in every step, their gradients are sums over all steps (tutorial 03):
 #
@@ -240,13 +239,16 @@ assert after_row[-1] == by_rows and after_row[0] < 0.4
 # **Text, character by character.** Give a network a text and let it guess each next character. The loss is the
 # cross-entropy of tutorial 06, per character; guessing blindly among $K$ characters costs $\log K$. (The unit of a
 # natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. To a network of this
-# size it is a foreign language that it reads a few times.
+# size it is a foreign language that it reads a few times. Characters have no size, so each gets a vector of its own: an
+# **embedding** is a table with one row of weights for each character, and the gradient of a row is the sum of the
+# gradients wherever that character stood.
 
 # %%
-pages = sorted(Path().resolve().glob("[01]*_*.py"))[:11]
+pages = sorted((REPOSITORY / "tutorials").glob("[01]*_*.py"))[:11]
 cells = [cell for page in pages for cell in re.findall(r"^# %% \[markdown\]\n((?:#.*\n?)*)", page.read_text(), re.M)]
 words = re.sub(r"^# ?", "", "\n".join(cells), flags=re.M)
-words = re.sub(r"```.*?```|\$[^$]*\$+|<[^>]*>|\]\([^)]*\)|[`*#\[\]]", "", words, flags=re.S)  # the prose alone
+noise = r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|<[^>]*>|\]\([^)]*\)|[`*#\[\]]"  # code, formulas, marks: the prose alone stays
+words = re.sub(noise, "", words, flags=re.S)
 words = re.sub(r"\s+", " ", words).encode("ascii", "ignore").decode()
 vocabulary = sorted(set(words))
 ids = np.array([vocabulary.index(character) for character in words])

@@ -8,6 +8,7 @@
 
 # %%
 import math
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -162,7 +163,8 @@ assert np.allclose(same, y)
 # embedding, tutorial 13).
 #
 # **Heads.** One softmax looks at one thing. **Multi-head attention** cuts the vectors into parts, say 4, and attends
-# with each part by itself: [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
+# with each part by itself, after a linear layer each for queries, keys and values, and before one for the result:
+# [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
 #
 # **Blocks.** A **transformer** (Vaswani and others, 2017) stacks blocks of two halves: *look around* (attention, where
 # queries, keys and values all come from the sequence itself), then *think it over* (two dense layers, for each piece
@@ -252,10 +254,17 @@ plt.show()
 # the other; attention computes all at once, as matrix products, which is what fast kernels are made for.
 
 # %%
-lengths = np.array([64, 128, 256, 512, 1024])
-scores = lengths**2
-assert (scores[1:] == 4 * scores[:-1]).all()
-print("\n".join(f"{length:5} pieces, {count:9,} scores a head" for length, count in zip(lengths, scores)))
+times = {}
+for length in (256, 1024, 4096):
+    pieces = random.standard_normal((length, 32), np.float32)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        F.scaled_dot_product_attention(pieces, pieces, pieces)
+        seconds.append(time.perf_counter() - start)
+    times[length] = 1e3 * min(seconds)
+    print(f"{length:5} pieces, {length**2:11,} scores, {times[length]:8.2f} ms")
+assert times[4096] > 16 * times[256], "sixteen times the pieces cost more than sixteen times the time"
 
 # %% [markdown]
 # ## Exercises

@@ -100,10 +100,10 @@ def score(x):
 
 
 made = a_tensor * z + c_tensor
-as_real = F.binary_cross_entropy_with_logits(score(minidl.tensor(real)), minidl.ones(64).double())
-as_made = F.binary_cross_entropy_with_logits(score(made.detach()), minidl.zeros(64).double())
+as_real = F.binary_cross_entropy_with_logits(score(minidl.tensor(real)), minidl.ones(64, dtype="float64"))
+as_made = F.binary_cross_entropy_with_logits(score(made.detach()), minidl.zeros(64, dtype="float64"))
 (dw,) = minidl.grad(as_real + as_made, w_tensor)
-fooled = F.binary_cross_entropy_with_logits(score(made), minidl.ones(64).double())
+fooled = F.binary_cross_entropy_with_logits(score(made), minidl.ones(64, dtype="float64"))
 da, dc = minidl.grad(fooled, [a_tensor, c_tensor])
 assert np.allclose(dw.numpy(), discriminator_gradient(w, real, a * z + c))
 assert np.allclose([da.item(), dc.item()], generator_gradient(w, z, a, c))
@@ -159,7 +159,10 @@ show_lines("minidl/recipes/adversarial.py", "verdict")
 # ## Something real
 #
 # Digits. Dense networks will do for small pictures. The generator makes 16 random numbers into a picture with values
-# from -1 to 1 (tanh), so the real ones are brought to -1..1 too.
+# from -1 to 1 (tanh), so the real ones are brought to -1..1 too. Two layers are new. **Batch norm** brings each hidden
+# unit to mean 0 and spread 1 over the batch, and then scales and shifts it by two weights of its own; networks with it
+# can be trained with larger steps. **Leaky ReLU** passes on a fifth of what is negative, so that its slope is never 0,
+# and something always flows back to the generator.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)

@@ -85,10 +85,7 @@ def make_network():
 
 minidl.manual_seed(0)
 lender = make_network()
-training.fit(
-    lender, (x_known, y_known), optimizer=optim.Adam(lender.parameters(), lr=0.005), epochs=4 if FAST else 8,
-    metrics=["accuracy"], callbacks=[],
-)  # fmt: skip
+training.fit(lender, (x_known, y_known), optimizer=optim.Adam(lender.parameters(), lr=0.005), epochs=4 if FAST else 8)
 weights = Path(tempfile.mkdtemp(prefix="minidl-transfer-")) / "lender.safetensors"
 minidl.save(weights, lender.state_dict())
 

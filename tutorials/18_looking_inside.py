@@ -30,7 +30,7 @@ from minidl import nn, optim, training, visualize
 # much does the score rise with map $m$, on average over its places? Weight the maps by that, and keep what speaks *for*
 # the class:
 #
-# $$\alpha_m = \frac{1}{|ij|}\sum_{ij}\frac{\partial z_k}{\partial A_{mij}}, \qquad
+# $$\alpha_m = \frac{1}{HW}\sum_{ij}\frac{\partial z_k}{\partial A_{mij}}, \qquad
 # \text{map} = \max\Big(0,\ \sum_m \alpha_m A_m\Big)$$
 #
 # **Occlusion** (Zeiler and Fergus, 2014): cover a patch, and see how far the probability falls. No derivative at all,
@@ -72,8 +72,9 @@ def occlusion(model, x, k, size=2):
 
 # %% [markdown]
 # We need a network to look into: three convolutions, then the mean of each map over the picture, and one dense layer.
-# (A network that ends in a mean is kind to Grad-CAM: what a map says, it says for the whole picture.) **Batch norm**
-# shifts and scales the maps of a batch to mean 0 and spread 1, which lets the network learn in few epochs.
+# (A network that ends in a mean is kind to Grad-CAM: what a map says, it says for the whole picture.) Batch norm
+# (tutorial 15) lets it learn in few epochs. Where the pictures are larger than 8x8, one pooling lets the convolutions
+# see whole strokes.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
@@ -84,7 +85,7 @@ epochs = 8 if FAST else 20
 def train(images, labels):
     minidl.manual_seed(0)
     features = nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2 if side > 8 else 1),
         nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
         nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
     )  # fmt: skip
@@ -109,7 +110,8 @@ x, k = x_test[0], int(y_test[0])
 features, head = model
 mine = saliency(model, x, k), grad_cam(features, head, x, k), occlusion(model, x, k)
 assert np.allclose(mine[0], visualize.saliency_map(model, x, k), atol=1e-5)
-assert np.allclose(mine[1], visualize.grad_cam_map(model, "0", x, k), atol=1e-4)
+enlarged = F.interpolate(mine[1][None, None], size=(side, side), mode="bilinear")[0, 0]  # where the maps were pooled
+assert np.allclose(enlarged, visualize.grad_cam_map(model, "0", x, k), atol=1e-4)
 assert np.allclose(mine[2], visualize.occlusion_map(model, x, k, size=2, stride=1), atol=1e-5)
 
 exact = train(x_train[:64], y_train[:64]).double()  # in float64, for the small differences

@@ -141,7 +141,8 @@ print(f"naive: {speeds['naive']:.2f} GFLOP/s")
 # %% [markdown]
 # Better by far, and still poor. Two things hold it up. The sum: each addition must wait for the one before it, some
 # four cycles. And $b$ is read *down a column*: from one number to the next it is $4n$ bytes, so each comes from
-# another cache line, and 15 of the 16 numbers in that line are fetched for nothing.
+# another cache line, a run of 16 numbers. The other 15 are wanted only for the next columns; if the cache cannot hold
+# the lines until then, they were fetched for nothing.
 #
 # **Step 2: another order.** Exchange the loops: for each $i$ and $l$, add $a_{il}$ times *row* $l$ of $b$ to *row*
 # $i$ of $y$. The same products and sums, but the innermost loop runs along consecutive numbers, and its additions do
@@ -306,7 +307,8 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # <details><summary>Answer</summary>
 #
-# The cache lines are used whole, but each addition still waits for the one before.
+# Not much: the cache lines are used whole, but each addition still waits for the one before. The larger the matrices,
+# the more it gains.
 #
 # ```python
 # across = build(NAIVE.replace("b[l, j]", "b[j, l]"))

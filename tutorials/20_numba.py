@@ -25,7 +25,7 @@ import numba  # noqa: E402
 # %% [markdown]
 # ## The formula
 #
-# This time the convolution of tutorial 10, for one step and no padding:
+# This time the convolution of tutorial 10, for stride 1 and no padding:
 #
 # $$y_{n,k,i,j} = \sum_{c,r,s} x_{n,\,c,\,i+r,\,j+s}\; w_{k,c,r,s}$$
 #

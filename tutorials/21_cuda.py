@@ -55,8 +55,8 @@ assert np.allclose(y, expected)
 print(f"{blocks} blocks of 128 threads did {n} numbers")
 
 # %% [markdown]
-# What if we forget the `if`? On a GPU, often nothing: 24 threads write behind the array, into whatever lies there. The
-# emulator looks at every access.
+# What if we forget the `if`? On a GPU, often nothing: 24 threads read and write behind the arrays, whatever lies
+# there. The emulator looks at every access.
 
 # %%
 try:
@@ -123,9 +123,9 @@ print(f"fetched with i along the warp: {kilobytes_fetched(swapped):.0f} kB")
 assert kilobytes_fetched(swapped) > 3 * kilobytes_fetched(naive)
 
 # %% [markdown]
-# **Tile.** Still, every number is fetched again and again: 64 times, once for each row or column that needs it. A block
-# has a small, fast memory of its own, **shared memory**. So let the threads of a block fetch a tile of `a` and a tile
-# of `b` *together*, wait for each other (`__syncthreads`), and multiply out of it.
+# **Tile.** Still, every number is fetched again and again, those of `b` 64 times, once for each row that needs them.
+# A block has a small, fast memory of its own, **shared memory**. So let the threads of a block fetch a tile of `a`
+# and a tile of `b` *together*, wait for each other (`__syncthreads`), and multiply out of it.
 
 # %%
 TILED = """
@@ -184,8 +184,9 @@ print(source[start : source.index("// ---- 3.")])
 # %% [markdown]
 # ## Something real
 #
-# The whole ladder on one product, and what each step fetches from the two memories. The fewer bytes for the same work,
-# the less it waits.
+# The whole ladder on one product, and what each step fetches from the two memories. The fewer bytes for the same
+# work, the less it waits. (For a product as small as this one the last step chooses other tiles, and may fetch a
+# little more.)
 
 # %%
 from minidl.kernels.matmul import cuda_gpu  # noqa: E402

@@ -10,6 +10,9 @@ n image, k output channel, c input channel, i j output pixel, r s tap of the ker
 x is 0 outside its borders. With groups, channels fall into as many equal parts, and part g of the output sees part g
 of the input only. The three are linear in each argument, and each one's gradients are the other two.
 
+The functions below check their arguments and return them, complete; `kernel` hands these to an implementation, whose
+result the caller gets.
+
 Shapes: x (N, C, H, W), w (K, C/groups, R, S), b (K,), y (N, K, OH, OW) with
 OH = (H + 2*padding - dilation*(R-1) - 1) // stride + 1, and likewise OW.
 

@@ -230,7 +230,7 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
 
 cdef void pack_channels(const real* dy, long rows, long dy_row, long columns, long dy_column, long channels,
                         real* packed) noexcept nogil:
-    """packed[i, j, k] = dy[i, j, k] of one block of channels: all others lie between two pixels of dy."""
+    """packed[i, j, k] = dy[i, j, k] of a block of channels: the channels of all others lie between two pixels of dy."""
     cdef long i, j
     for i in range(rows):
         for j in range(columns):

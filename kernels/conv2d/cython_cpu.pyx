@@ -54,7 +54,7 @@ from . import output_size as _output_size
 
 DTYPES = ("float32", "float64")
 
-ctypedef fused real:
+ctypedef fused real:  # a function whose other arguments do not tell which gets a `tag`, a null pointer of that type
     float
     double
 

@@ -2,7 +2,7 @@
 
 cdef enum:
     CACHE_BYTES = 256 << 10  # what a chunk may take of the L2 cache for its images
-    CHUNKS_PER_THREAD = 4
+    CHUNKS_PER_THREAD = 4  # at least: what a late thread has not begun, others take
     SLOTS = 4  # partial weight gradients
 
 # An image batch in any memory order, and the window of it that a chunk reads.

@@ -67,7 +67,7 @@ cdef void see_phases(sweep* s, long phase_h, long phase_w, const view* dx, const
 
 
 cdef void see_phase(sweep* s, int axis, long phase, long taps, long stride, long padding, long dilation):
-    """Along one axis, which taps r the pixels p = phase + t*stride of dx see: stride divides p + padding - r*dilation.
+    """Along one axis, which taps r the pixels p = phase + t*stride of dx see: (p + padding - r*dilation) % stride = 0.
 
     They are `period` apart. From the last to the first, the row of dy that they meet at t = 0 ascends.
     """
@@ -136,7 +136,7 @@ cdef bint can_stay_in_place(const sweep* s) noexcept nogil:
 
 
 cdef void find_runs(sweep* s, bint in_place) noexcept nogil:
-    """One step of the sum's outer loop is a run of x: a row of the kernel if its columns are neighbours, else a tap."""
+    """One step of the outer loop is a run of x: a row of the kernel where its columns are neighbours, else a tap."""
     s.in_place = in_place
     s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
     if s.groups == 1 and reach(s, 1) == s.taps[1] and (not in_place or s.x.w_stride == s.x.c):

@@ -16,28 +16,6 @@ FLOAT32 = np.dtype(np.float32)
 OTHER_FLOATS = np.dtype(np.float64), np.dtype(np.float16)
 
 
-def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
-    """The output of a Tensor operation with NumPy's promotion undone: float64 and float16 come from their like alone.
-
-    Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32. And one
-    number without axes promotes no array of its kind: int32 with an int64 of no axes stays int32.
-    """
-    dtype = output.dtype
-    if dtype.kind in "iu":
-        integers = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind in "iu"]
-        dtypes = {x.dtype for x in integers if x.ndim}
-        if dtypes and len(dtypes) < len(integers) and dtype == np.result_type(*[x.dtype for x in integers]):
-            return output.astype(np.result_type(*dtypes), copy=False)
-    if dtype not in OTHER_FLOATS:
-        return output
-    for x in arrays:
-        if hasattr(x, "dtype") and x.dtype == dtype and x.ndim:
-            return output  # mostly
-    floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
-    dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats} or {FLOAT32}
-    return output.astype(np.result_type(*dtypes), copy=False)
-
-
 class Function:
     """An operation: called with arrays it computes, called with any Tensor it computes, wraps and records.
 
@@ -173,6 +151,28 @@ class Function:
         if self.saves_inputs or self.saves_output or self.saved is not None:
             self.inputs = self.output = self.saved = None
             self.freed = True
+
+
+def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
+    """The output of a Tensor operation with NumPy's promotion undone: float64 and float16 come from their like alone.
+
+    Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32. And one
+    number without axes promotes no array of its kind: int32 with an int64 of no axes stays int32.
+    """
+    dtype = output.dtype
+    if dtype.kind in "iu":
+        integers = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind in "iu"]
+        dtypes = {x.dtype for x in integers if x.ndim}
+        if dtypes and len(dtypes) < len(integers) and dtype == np.result_type(*[x.dtype for x in integers]):
+            return output.astype(np.result_type(*dtypes), copy=False)
+    if dtype not in OTHER_FLOATS:
+        return output
+    for x in arrays:
+        if hasattr(x, "dtype") and x.dtype == dtype and x.ndim:
+            return output  # mostly
+    floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
+    dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats} or {FLOAT32}
+    return output.astype(np.result_type(*dtypes), copy=False)
 
 
 def _is_view(y: Any, x: Any) -> bool:

@@ -64,26 +64,28 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
         return self.data.shape
 
     @property
     def dtype(self) -> np.dtype:
+        """NumPy's name of the kind of number."""
         return self.data.dtype
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self.data.ndim
 
     @property
     def device(self) -> str:
         """``"cpu"``, or ``"cuda:0"`` and so on."""
-        device = getattr(self.data, "device", "cpu")
-        return (
-            f"cuda:{device.id}" if hasattr(device, "id") else "cpu"
-        )  # NumPy's arrays say "cpu", CuPy's give an object
+        device = getattr(self.data, "device", "cpu")  # NumPy's arrays say "cpu", CuPy's give an object
+        return f"cuda:{device.id}" if hasattr(device, "id") else "cpu"
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no recorded operation computed it: a gradient may stay here."""
         return self.origin is None
 
     def size(self, dim: int | None = None):
@@ -91,9 +93,11 @@ class Tensor:
         return self.data.shape if dim is None else self.data.shape[dim]
 
     def dim(self) -> int:
+        """The number of axes."""
         return self.data.ndim
 
     def numel(self) -> int:
+        """The number of elements."""
         return self.data.size
 
     def element_size(self) -> int:
@@ -101,6 +105,7 @@ class Tensor:
         return self.data.itemsize
 
     def is_floating_point(self) -> bool:
+        """Whether the dtype is one of floats: only those have gradients."""
         return self.data.dtype.kind == "f"
 
     def __len__(self) -> int:
@@ -136,6 +141,7 @@ class Tensor:
         return self.data.item()
 
     def tolist(self) -> Any:
+        """The values as Python numbers in nested lists."""
         return self.data.tolist()
 
     def numpy(self) -> np.ndarray:
@@ -248,12 +254,15 @@ class Tensor:
         return self
 
     def copy_(self, source: Any) -> Tensor:
+        """Write the values of `source`, see :meth:`assign_`."""
         return self.assign_(source)
 
     def fill_(self, value: float) -> Tensor:
+        """Write one value everywhere, see :meth:`assign_`."""
         return self.assign_(value)
 
     def zero_(self) -> Tensor:
+        """Write 0 everywhere, see :meth:`assign_`."""
         return self.assign_(0)
 
     # Where it lives, and its type
@@ -282,24 +291,31 @@ class Tensor:
         return result
 
     def cpu(self) -> Tensor:
+        """``to("cpu")``."""
         return self.to("cpu")
 
     def cuda(self) -> Tensor:
+        """``to("cuda")``."""
         return self.to("cuda")
 
     def float(self) -> Tensor:
+        """In float32."""
         return self.to(np.float32)
 
     def double(self) -> Tensor:
+        """In float64."""
         return self.to(np.float64)
 
     def int(self) -> Tensor:
+        """In int32."""
         return self.to(np.int32)
 
     def long(self) -> Tensor:
+        """In int64."""
         return self.to(np.int64)
 
     def bool(self) -> Tensor:
+        """True where it is not 0."""
         return self.to(np.bool_)
 
     # Copies and other processes get the values, never the history

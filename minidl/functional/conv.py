@@ -96,7 +96,9 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> Any:
-    """Slide windows of weights over images; the formula stands at the top of this file.
+    """Slide windows of weights over images.
+
+    y[n,k,i,j] = b[k] + sum_c,r,s x[n, c, i*stride + r*dilation - padding, j*stride + s*dilation - padding] * w[k,c,r,s]
 
     Parameters
     ----------
@@ -157,6 +159,8 @@ def conv2d_input_grad(
     w : (K, C/groups, R, S)
     input_size : (H, W)
         Of the x that gave y.
+    stride, padding, dilation, groups
+        As in :func:`conv2d`; the padding in numbers.
 
     Returns
     -------
@@ -181,6 +185,8 @@ def conv2d_weight_grad(
     x : (N, C, H, W)
     dy : (N, K, OH, OW)
     kernel_size : (R, S)
+    stride, padding, dilation, groups
+        As in :func:`conv2d`; the padding in numbers.
 
     Returns
     -------
@@ -203,6 +209,8 @@ def conv1d(
         w.
     bias : (K,), optional
         b.
+    stride, padding, dilation, groups
+        As in :func:`conv2d`, along the one axis.
 
     Returns
     -------
@@ -254,6 +262,8 @@ def conv_transpose2d(
         w.
     bias : (K,), optional
         b.
+    stride, padding, dilation, groups
+        Those of the conv2d whose input gradient this is; the padding in numbers.
     output_padding : int or (int, int)
         Rows and columns more at the end, below stride or dilation: conv2d with a stride above 1 has several input sizes
         of the same output size.

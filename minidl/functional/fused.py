@@ -207,8 +207,8 @@ class FoldTaps(Function):
 def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
     """conv2d(interpolate(x, scale_factor=2), w, b, padding=1) of 3 x 3 windows, for 4/9 of the multiplications.
 
-    The formula stands at the top of this file. Some taps are added up before they are multiplied, so that the result
-    agrees up to rounding.
+    Of the 9 pixels of the larger image that a window sees, only 4 are different pixels of x. The taps that meet the
+    same one are added up before they are multiplied, so that the result agrees up to rounding.
 
     Parameters
     ----------

@@ -1,6 +1,8 @@
 """Losses: one number that says how wrong a prediction is, small when it is right.
 
 Every loss gives one value for each sample (or number); `reduction` is ``"mean"`` of them, ``"sum"``, or ``"none"``.
+Where `input` and `target` are numbers of one kind, shapes that differ are a ValueError and float types that differ a
+TypeError: nothing is broadcast or converted.
 """
 
 from __future__ import annotations
@@ -140,12 +142,12 @@ def cross_entropy(
 
     Returns
     -------
-    A number, or with ``reduction="none"`` an array of the shape of class-number targets.
+    A number; with ``reduction="none"`` an array of the shape of class numbers: that of `input` without C.
 
     Raises
     ------
     ValueError, TypeError, IndexError
-        Shapes that do not fit, an input that is not floating point, a class number out of range.
+        Shapes that do not fit, also that of `weight`; an input that is not floating point; a class number out of range.
 
     Examples
     --------
@@ -162,8 +164,9 @@ def cross_entropy(
         raise ValueError("cross_entropy: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
     if target.dtype.kind != "f" and label_smoothing == 0:
         return _cross_entropy_of_classes(input, target, weight, ignore_index, reduction)
-    log_p = log_softmax(input, axis)
     classes = input.shape[axis]
+    _check_class_weights(weight, classes)
+    log_p = log_softmax(input, axis)
     if target.dtype.kind == "f":
         if target.ndim < input.ndim:
             raise TypeError(
@@ -264,7 +267,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     target : integers (), (N,) or (N, d1, ...)
         Class numbers from 0 to C - 1.
     weight, ignore_index, reduction
-        As in :func:`cross_entropy`.
+        As in :func:`cross_entropy`, errors likewise.
 
     Examples
     --------
@@ -278,6 +281,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)
+    _check_class_weights(weight, input.shape[axis])
     labels = data_of(target)
     ignored = labels == ignore_index
     _check_labels(labels, input.shape[axis], ignored)
@@ -305,6 +309,11 @@ def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
         raise ValueError(
             f"target must have shape {expected} for an input of shape {tuple(input.shape)}, got {tuple(target.shape)}"
         )
+
+
+def _check_class_weights(weight: Any, classes: int) -> None:
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise ValueError(f"weight must have one number for each of {classes} classes, got shape {tuple(weight.shape)}")
 
 
 def _check_labels(labels: Any, classes: int, ignored: Any) -> None:

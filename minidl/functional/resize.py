@@ -45,7 +45,8 @@ def interpolate(
     mode : {"nearest", "linear", "bilinear"}
         "linear" is "bilinear" for (N, C, W).
     align_corners : bool
-        See the top of this file.
+        Pixels are points, and the first and the last stay where they are: output pixel i lies at
+        i * (H - 1) / (OH - 1). Otherwise they are areas, whose centres are mapped: at (i + 1/2) * H / OH - 1/2.
     recompute_scale_factor : bool
         Read as for `size` = the output's, where `scale_factor` does not lead to a whole number of pixels.
 

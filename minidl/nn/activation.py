@@ -48,7 +48,7 @@ class ELU(Module):
 
 
 class GELU(Module):
-    """x * P(a standard normal number is below x)."""
+    """x * P(a standard normal number is below x), or its approximation by tanh; see :func:`minidl.functional.gelu`."""
 
     def __init__(self, approximate: str = "none"):
         super().__init__()

@@ -279,15 +279,19 @@ class Module:
         return self
 
     def cpu(self) -> Module:
+        """``to("cpu")``."""
         return self.to("cpu")
 
     def cuda(self) -> Module:
+        """``to("cuda")``."""
         return self.to("cuda")
 
     def float(self) -> Module:
+        """Floating-point parameters and buffers in float32."""
         return self.to(np.float32)
 
     def double(self) -> Module:
+        """Floating-point parameters and buffers in float64."""
         return self.to(np.float64)
 
     # Hooks

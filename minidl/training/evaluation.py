@@ -25,6 +25,7 @@ def evaluate(
     Parameters
     ----------
     model : Module
+        It gives one Tensor, as for :func:`fit`.
     data : Dataset, DataLoader or tuple of arrays
         Samples (x, ..., target): the model is called with all but the last.
     loss : callable, optional
@@ -63,6 +64,7 @@ def predict(model: Module, data: Any, *, batch_size: int = 256) -> Tensor:
     Parameters
     ----------
     model : Module
+        It gives one Tensor, whose first axis counts the samples.
     data : array or Tensor, or a Dataset or DataLoader
         The inputs; a dataset's last part is taken for the target and left out.
     batch_size : int

@@ -92,7 +92,8 @@ def fit(
     Parameters
     ----------
     model : Module
-        Changed in place; batches are moved to where its parameters are.
+        Changed in place; batches are moved to where its parameters are. It gives one Tensor: wrap one that gives more,
+        such as an ``nn.LSTM``, in a module that returns what the loss looks at.
     data : Dataset, DataLoader or tuple of arrays
         Samples (x, ..., target): the model is called with all but the last. A DataLoader is used as it is;
         `batch_size`, `shuffle` and `drop_last` are for the others.
