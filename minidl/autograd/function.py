@@ -115,7 +115,7 @@ class Function:
             edge = None
             if isinstance(x, Tensor):
                 versions.append(x.version)
-                if x.requires_grad:
+                if x._requires_grad:
                     recorded = True
                     edge = x if x.origin is None else x.origin
                 x = x.data

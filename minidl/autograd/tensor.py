@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -36,29 +37,25 @@ class Tensor:
     grad : Tensor or None
         d(what ``backward`` was called on) / d(self), added up over calls until it is set to None.
     requires_grad : bool
-        True where it was asked for and for every recorded result. Change it by ``requires_grad_``, which checks.
+        True where it was asked for and for every recorded result. Setting it is ``requires_grad_``, with its checks.
     origin : None, Function or (Function, int)
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
 
     # `hooks` is there only where register_hook was called on a leaf
-    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "hooks", "__weakref__")
+    __slots__ = ("data", "grad", "_requires_grad", "origin", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        if not isinstance(requires_grad, (bool, np.bool_)):
-            raise TypeError(
-                f"requires_grad must be True or False, got {requires_grad!r}; for a shape write minidl.empty(2, 3)"
-            )
         self.data = _as_array(data)
         self.grad = None
-        self.requires_grad = False
+        self._requires_grad = False
         self.origin = None
         self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
         if isinstance(data, Tensor):
             _share_memory(data, self)
-        if requires_grad:
-            self.requires_grad_()
+        if requires_grad is not False:
+            self.requires_grad_(requires_grad)
 
     # What it is
 
@@ -179,7 +176,19 @@ class Tensor:
     # Its gradient
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for a gradient here (or no longer); returns the tensor itself."""
+        """Ask for a gradient here (or no longer); returns the tensor itself. ``x.requires_grad = True`` does the same.
+
+        Raises
+        ------
+        TypeError
+            Where `requires_grad` is no boolean, or the data are no floating-point numbers.
+        ValueError
+            Where it would be turned off on a tensor that was computed.
+        """
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise TypeError(
+                f"requires_grad must be True or False, got {requires_grad!r}; for a shape write minidl.empty(2, 3)"
+            )
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(
                 f"requires_grad needs floating-point data, got dtype {self.data.dtype}; convert with x.float()"
@@ -188,8 +197,11 @@ class Tensor:
             raise ValueError(
                 "requires_grad can be turned off for leaves only; use x.detach() for a tensor that was computed"
             )
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         return self
+
+    # read by attrgetter, without a Python call: it is asked for at every operation
+    requires_grad = property(attrgetter("_requires_grad"), requires_grad_)
 
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""
@@ -244,7 +256,7 @@ class Tensor:
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)
         self.data, self.origin, self.version = result.data, result.origin, result.version
-        self.requires_grad = True
+        self._requires_grad = True
         return self
 
     def copy_(self, source: Any) -> Tensor:
@@ -350,7 +362,7 @@ def _wrap(data: Any, origin: Any = None) -> Tensor:
     result = Tensor.__new__(Tensor)
     result.data = data
     result.grad = None
-    result.requires_grad = origin is not None
+    result._requires_grad = origin is not None
     result.origin = origin
     result.version = [0]
     return result

@@ -207,6 +207,28 @@ def test_what_is_no_number_is_refused():
         minidl.Tensor(2, 3)
 
 
+def test_requires_grad_is_checked_when_it_is_set():
+    """`x.requires_grad = value` as `x.requires_grad_(value)`; what was refused has changed nothing."""
+    for ask in (lambda x, value: x.requires_grad_(value), lambda x, value: setattr(x, "requires_grad", value)):
+        x, n = tensor([1.0, 2.0]), tensor([1, 2])
+        for value in (1, 0, None, "yes", 1.0):
+            with pytest.raises(TypeError, match=f"requires_grad must be True or False, got {value!r}"):
+                ask(x, value)
+        with pytest.raises(TypeError, match="floating-point data, got dtype int64"):
+            ask(n, True)
+        ask(n, False)
+        ask(x, np.True_)
+        assert x.requires_grad is True and n.requires_grad is False
+        y = x * 2
+        with pytest.raises(ValueError, match=r"leaves only; use x\.detach\(\)"):
+            ask(y, False)
+        assert y.requires_grad
+        ask(x, False)
+        assert not x.requires_grad and not (x * 2).requires_grad
+    with pytest.raises(TypeError, match="requires_grad must be True or False, got None"):
+        Tensor([1.0], None)
+
+
 def test_view_as():
     assert tensor([1, 2]).view_as(tensor([[0.0], [0.0]])).tolist() == [[1], [2]]
 
