@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import count
 from operator import attrgetter
 from typing import Any
@@ -320,9 +321,12 @@ class Tensor:
         if self.origin is not None:
             raise ValueError("only leaves can be copied deeply; use x.detach() for a tensor that was computed")
         copy = type(self)(self.data.copy(), self.requires_grad)
-        copy.grad = None if self.grad is None else self.grad.detach().clone()
         memo[id(self)] = copy
+        copy.grad = deepcopy(self.grad, memo)
         return copy
+
+    def __copy__(self) -> Tensor:
+        return type(self)(self, self.requires_grad and self.origin is None)
 
     def __reduce__(self):
         return type(self), (self.data, self.requires_grad and self.origin is None)

@@ -194,10 +194,20 @@ def test_copies_and_pickles_hold_values_and_no_history():
     twin = copy.deepcopy(x)
     np.testing.assert_array_equal(twin.grad.numpy(), x.grad.numpy())
     assert not np.shares_memory(twin.grad.data, x.grad.data)
-    shared = copy.deepcopy([x, x])
-    assert shared[0] is shared[1]
+    shared = copy.deepcopy([x, x, x.grad])
+    assert shared[0] is shared[1] and shared[0].grad is shared[2]
     with pytest.raises(ValueError, match=r"only leaves.*detach"):
         copy.deepcopy(x * 2)
+
+
+def test_a_shallow_copy_is_in_the_same_memory_and_says_so():
+    x, w = tensor(np.array([1.0, 2.0])), leaf([3.0, 4.0])
+    y = (x * w).sum()
+    twin = copy.copy(x)
+    assert np.shares_memory(twin.data, x.data) and copy.copy(w).requires_grad and copy.copy(w).grad is None
+    twin.zero_()
+    with pytest.raises(RuntimeError, match=CHANGED):
+        y.backward()
 
 
 def test_numpy_gives_a_read_only_view():
