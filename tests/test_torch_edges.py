@@ -66,6 +66,7 @@ CASES = [
     case("integers over 0", lambda L, F, x: x // 0, INTEGERS),
     case("the rest of integers over 0", lambda L, F, x, y: x % y, INTEGERS, INTEGERS),
     case("x.where", lambda L, F, x, y: (x.where(x > 0, y), x.where(x > 0, 7.0)), X, -X),
+    case("where of bytes", lambda L, F, x: L.where(x, 1.0, 2.0), BYTES),
     case("a mask fills integers", lambda L, F, x: x.masked_fill(x > 1, 2.5), INTEGERS),
     case("a mask fills flags", lambda L, F, x: x.masked_fill(x, 0), FLAGS),
     *(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
-from minidl.functional.choice import where
+from minidl.functional.choice import check_mask, where
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
 from minidl.functional.shape import reshape
@@ -283,7 +283,7 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
-    """`value` where `mask` is true, x elsewhere, in the dtype of x.
+    """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x.
 
     Examples
     --------
@@ -294,13 +294,15 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
     """
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
+    check_mask(mask, "mask")
     y = where(mask, value, x)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
 @tensor_method()
 def masked_select(x: Any, mask: Any) -> Any:
-    """The values of x where `mask` is true, in one axis."""
+    """The values of x where `mask` (bool) is true, in one axis."""
+    check_mask(mask, "mask")
     shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
     return index(broadcast_to(x, shape), namespace(mask).broadcast_to(data_of(mask), shape))
 
