@@ -385,13 +385,16 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
     if p == float("-inf"):
         return amin(size, dim, keepdim)
     if p == 0:
-        return sum(abs(sign(x)), dim, keepdim)
+        return sum(where(x == x, abs(sign(x)), 1), dim, keepdim)  # NaN is not 0
     if p == 1:
         return sum(size, dim, keepdim)
-    if p < 0:
-        return sum(size**p, dim, keepdim) ** (1 / p)
     # at 0, where the powers have no slope, or an endless one, the gradient is 0
-    total = sum(where(size == 0, 0, where(size == 0, 1, size) ** p), dim, keepdim)
+    zero, powers = size == 0, where(size == 0, 1, size) ** p
+    if p < 0:  # one 0 makes it 0
+        if any_empty(x.shape, reduced_axes(dim, x.ndim)):
+            raise ValueError(f"norm with p = {p} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
+        return where(sum(zero, dim, keepdim) > 0, 0, sum(powers, dim, keepdim) ** (1 / p))
+    total = sum(where(zero, 0, powers), dim, keepdim)
     return where(total == 0, 0, where(total == 0, 1, total) ** (1 / p))
 
 
