@@ -213,6 +213,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
     gradient faster.
     """
     positions = data_of(indices)
+    _check_integers(positions, "indices")
     if x.ndim == 0:
         return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
     if dim is None:
@@ -243,7 +244,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
             [3.]])
     """
     positions = data_of(index)
-    if x.ndim == 0 or positions.ndim == 0:
+    if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
         shape = tuple(positions.shape)
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
     if positions.ndim != x.ndim:
@@ -252,18 +253,28 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
-    size = x.shape[axis]
-    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
-        raise IndexError(
-            f"index must be from 0 to {size - 1} along dim {dim}, got {positions.min()} to {positions.max()}"
-        )
+    _check_positions(positions, x.shape[axis], dim)
     part = tuple(slice(n) if i != axis else slice(None) for i, n in enumerate(positions.shape))
     return take_along_dim(x[part], positions, axis)
 
 
+def _check_integers(positions: Any, name: str) -> None:
+    if positions.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {positions.dtype}")
+
+
+def _check_positions(positions: Any, size: int, dim: int) -> None:
+    """Raise unless the positions are integers from 0 to size - 1."""
+    _check_integers(positions, "index")
+    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
+        raise IndexError(
+            f"index must be from 0 to {size - 1} along dim {dim}, got {positions.min()} to {positions.max()}"
+        )
+
+
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
-    """The entries `index` (one axis of integers) of x along `dim`.
+    """The entries `index` (one axis of integers from 0) of x along `dim`.
 
     Examples
     --------
@@ -273,12 +284,14 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
             [4., 4.]])
     """
     (axis,) = one_axis(dim, x.ndim) or (0,)
-    positions = data_of(index)
+    positions = namespace(x).asarray(data_of(index))
     if positions.ndim > 1:
         raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
     if x.ndim == 0:
         return reshape(index_select(reshape(x, -1), 0, positions), ())
-    return Index((slice(None),) * axis + (_plain(index, x),))(x)
+    _check_positions(positions, x.shape[axis], dim)
+    # one number is an axis of one; a copy, so that it may be changed before backward comes
+    return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
 
 
 @tensor_method()
