@@ -136,6 +136,21 @@ def test_random_tensors_follow_the_seed():
     assert F.randn(2, requires_grad=True).requires_grad
 
 
+def test_random_numbers_have_the_bits_of_their_dtype():
+    """float32 draws 24 bits, the same as ever; float64 draws 53; no uniform number is rounded up to 1."""
+    for draw, name in ((F.rand, "random"), (F.randn, "standard_normal")):
+        for dtype in (np.float32, np.float64):
+            minidl.manual_seed(5)
+            stream = np.random.Generator(np.random.Philox(key=np.array([5, 0], np.uint64)))
+            np.testing.assert_array_equal(draw(3, 2, dtype=dtype).numpy(), getattr(stream, name)((3, 2), dtype=dtype))
+    minidl.manual_seed(5)
+    assert (F.rand(1000, dtype=np.float64).numpy() * 2**24 % 1 != 0).mean() > 0.99
+    for dtype in (np.float16, np.float32, np.float64):
+        x = F.rand(100_000, dtype=dtype)
+        assert x.dtype == dtype and 0.999 < x.max().item() < 1
+    assert F.rand().shape == F.randn().shape == ()
+
+
 # The public check
 
 
