@@ -236,7 +236,7 @@ class Tensor:
             if values.requires_grad and grad_mode.enabled:
                 raise RuntimeError(
                     "the values require grad, and writing them into another tensor's memory is not recorded; "
-                    "write values.detach(), or use the values themselves"
+                    "write x[...] = values, which is, or values.detach(), or use the values themselves"
                 )
             values = values.data
         self.data[...] = values
@@ -250,9 +250,9 @@ class Tensor:
         """
         if self.shares_memory():
             raise RuntimeError(
-                "a recorded change in place would be lost on the tensors that this one is a view of, or that are "
-                "views of it; write x = x + y or x[i] = x[i] + y, or change x inside "
-                "`with minidl.no_grad():`"
+                "a recorded change in place would not reach the tensors that share this memory: what this one is a "
+                "view of, and its views; instead of x[i] += y write x[i] = x[i] + y, instead of x += y write "
+                "x = x + y, or change it inside `with minidl.no_grad():`"
             )
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)

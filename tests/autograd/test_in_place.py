@@ -111,8 +111,13 @@ def test_leaves_and_results_are_protected_while_recording():
     y = tensor(np.zeros(2))
     v = y[:1]
     for changed in (v, y):  # the other would not see it
-        with pytest.raises(RuntimeError, match="lost on the tensors"):
+        with pytest.raises(RuntimeError, match="would not reach the tensors that share this memory"):
             changed[0] = x[0]
+    with pytest.raises(RuntimeError, match=r"instead of x\[i\] \+= y write x\[i\] = x\[i\] \+ y"):
+        y[0] += x[0]
+    del v, changed
+    y[0] = y[0] + x[0]  # what the message says
+    assert y.requires_grad and y[0].item() == 1
     with pytest.raises(TypeError, match="floating-point x, got int64"):
         tensor([1, 2])[0] = x[0]
     np.testing.assert_array_equal(x.numpy(), [1.0, 2.0])
