@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,10 @@ def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
 
 class SetItem(Function):
-    """y = x; y[key] = value. Several keys pick one after the other (see `_steps`)."""
+    """y = x; y[key] = value. Several keys pick one after the other (see `_steps`).
+
+    Of the values written to one place only the last one stands there, and has the gradient; PyTorch gives it to all.
+    """
 
     saves_inputs, sets_dtype = False, True
 
@@ -173,13 +177,34 @@ class SetItem(Function):
         return y
 
     def backward(self, dy, inputs, output):
-        # dx = dy but where it was written over; dvalue = dy[key], summed by the engine where value was broadcast
+        # dx = dy but where it was written over; dvalue = dy[key] but where that was written over, summed by the engine
+        # where value was broadcast
         dx = SetItem(self.steps)(dy, 0) if self.needs(0) else None
         if not self.needs(1):
             return dx, None
+        dvalue = dy
         for step in self.steps:
-            dy = Index(step)(dy)
-        return dx, reshape(dy, (1,) * (len(self.saved) - dy.ndim) + tuple(dy.shape))
+            dvalue = Index(step)(dvalue)
+        if not _writes_once(self.steps):
+            dvalue = where(_last_written(self.steps, dy, dvalue.shape), dvalue, 0)
+        return dx, reshape(dvalue, (1,) * (len(self.saved) - dvalue.ndim) + tuple(dvalue.shape))
+
+
+def _writes_once(steps: tuple) -> bool:
+    """Whether the keys name no place twice: there are no arrays of positions in them."""
+    parts = [part for step in steps for part in (step if isinstance(step, tuple) else (step,))]
+    return not any(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in parts)
+
+
+def _last_written(steps: tuple, dy: Any, shape: tuple[int, ...]) -> Any:
+    """For each number written at the keys, whether it is the one that stands there in the end: write their numbers."""
+    xp = namespace(dy)
+    numbers = xp.arange(math.prod(shape)).reshape(shape)
+    written = xp.zeros(dy.shape, np.int64)
+    _write(written, steps, numbers)
+    for step in steps:
+        written = written[step]
+    return written == numbers
 
 
 def _write(memory: Any, steps: tuple, value: Any) -> None:

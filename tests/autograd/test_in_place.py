@@ -215,6 +215,20 @@ def test_a_shallow_copy_is_in_the_same_memory_and_says_so():
         y.backward()
 
 
+def test_of_several_values_written_to_one_place_the_last_has_the_gradient():
+    def function(x, v, s):
+        y = x * x
+        y[[2, 0, 2]] = v * v
+        y[0, [1, 1]] = s * s  # one number, written twice
+        return y * y
+
+    inputs = [leaf([[1.0, 0.2], [0.4, -0.3], [0.6, 0.9]]), leaf([[0.5, -1.5], [0.9, 2.0], [1.2, 0.7]]), leaf(0.8)]
+    minidl.gradcheck(function, inputs)
+    minidl.gradgradcheck(function, inputs)
+    function(*inputs).sum().backward()
+    assert not inputs[1].grad.numpy()[0].any()
+
+
 def test_numpy_gives_a_read_only_view():
     x = tensor([1.0, 2.0])
     view = x.numpy()
