@@ -9,13 +9,13 @@ import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.choice import check_mask, where
-from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
+from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.reduce import broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [
-    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "one_hot", "sort",
-    "take_along_dim", "topk",
+    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "scatter",
+    "scatter_add", "take_along_dim",
 ]  # fmt: skip
 
 
@@ -246,12 +246,14 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
     (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    # one array of positions for each axis, all of them broadcast against each other
-    grids = [np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-    xp = namespace(positions)
-    positions = _plain(positions, x)
-    key = tuple(positions if i == axis else xp.asarray(grid) for i, grid in enumerate(grids))
-    return Index(key, distinct)(x)
+    return Index(_places(positions, axis, x.shape, x), distinct)(x)
+
+
+def _places(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:
+    """The key with `positions` along an axis, and 0, 1, ... to each of the `sizes` along the others: all broadcast."""
+    grids = [np.arange(n).reshape((n,) + (1,) * (len(sizes) - 1 - i)) for i, n in enumerate(sizes)]
+    xp = namespace(x)
+    return tuple(_plain(positions, x) if i == axis else xp.asarray(grid) for i, grid in enumerate(grids))
 
 
 @tensor_method()
@@ -272,6 +274,11 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
         shape = tuple(positions.shape)
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
+    return Index(_places_along(dim, positions, x))(x)
+
+
+def _places_along(dim: int, positions: Any, x: Any) -> tuple:
+    """The key of x that `gather` and `scatter` mean."""
     if positions.ndim != x.ndim:
         raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
     (axis,) = one_axis(dim, x.ndim)
@@ -279,8 +286,66 @@ def gather(x: Any, dim: int, index: Any) -> Any:
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
     _check_positions(positions, x.shape[axis], dim)
-    part = tuple(slice(n) if i != axis else slice(None) for i, n in enumerate(positions.shape))
-    return take_along_dim(x[part], positions, axis)
+    return _places(positions, axis, positions.shape, x)
+
+
+@tensor_method()
+def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on.
+
+    Of several numbers for one place the last one stays, and only it has a gradient (on a GPU any of them may stay).
+
+    Parameters
+    ----------
+    x : (..., N, ...)
+    dim : int
+        The axis that `index` counts along.
+    index : integers from 0 to N - 1
+        Of as many axes as x; along the others it may be shorter than x.
+    src : array or number
+        At least as long as `index` along every axis, in the dtype of x; what is beyond `index` is not read.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(2, 3).scatter(1, minidl.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    positions = data_of(index)
+    if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
+        y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
+        return reshape(y, tuple(x.shape))
+    key = _places_along(dim, positions, x)
+    return SetItem((key,))(x, _source(src, positions, x) if hasattr(src, "ndim") else src)
+
+
+@tensor_method()
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ...
+
+    The adjoint of :func:`gather`; sizes as in :func:`scatter`. Numbers for one place add up.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(3).scatter_add(0, minidl.tensor([0, 2, 0]), minidl.tensor([1.0, 10.0, 100.0]))
+    tensor([101.,   0.,  10.])
+    """
+    positions = data_of(index)
+    if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
+        return reshape(scatter_add(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1)), tuple(x.shape))
+    key = _places_along(dim, positions, x)
+    return x + IndexAdd(key, tuple(x.shape))(_source(src, positions, x))
+
+
+def _source(src: Any, positions: Any, x: Any) -> Any:
+    """The part of `src` that is as long as the positions."""
+    if src.dtype != x.dtype:
+        raise TypeError(f"src must be {x.dtype} like x, got {src.dtype}")
+    if src.ndim != x.ndim or any(n > size for n, size in zip(positions.shape, src.shape)):
+        raise ValueError(f"src must be as long as index {positions.shape} along all axes, got {tuple(src.shape)}")
+    return src[tuple(slice(n) for n in positions.shape)]
 
 
 def _check_integers(positions: Any, name: str) -> None:
@@ -367,44 +432,20 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 
 
 @tensor_method()
-def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
-    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not.
+def nonzero(x: Any, as_tuple: bool = False) -> Any:
+    """Where x is not 0 (NaN is not): one row of positions for each such number; `as_tuple`, one array for each axis.
 
     Examples
     --------
     >>> import minidl
-    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).sort()
-    >>> values, indices
-    (tensor([1., 2., 3.]), tensor([1, 2, 0]))
+    >>> x = minidl.tensor([[0.0, 5.0], [7.0, 0.0]])
+    >>> x.nonzero()
+    tensor([[0, 1],
+            [1, 0]])
+    >>> x[x.nonzero(as_tuple=True)]
+    tensor([5., 7.])
     """
-    data, xp = data_of(x), namespace(x)
-    (axis,) = one_axis(dim, x.ndim) or (None,)
-    if axis is None:
-        order = xp.zeros((), np.int64)
-    elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
-        order = data.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(data, axis), axis, kind="stable"), axis)
-    else:
-        order = xp.argsort(data, axis, kind="stable")
-    return ValuesAndIndices(
-        take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order
-    )
-
-
-@tensor_method()
-def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).topk(2)
-    >>> values, indices
-    (tensor([3., 2.]), tensor([0, 2]))
-    """
-    (axis,) = one_axis(dim, x.ndim) or (0,)
-    size = x.shape[axis] if x.ndim else 1
-    if not 0 <= k <= size:
-        raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")
-    values, indices = sort(x, dim, descending=largest)
-    front = (slice(None),) * axis + (slice(0, k),) if x.ndim else ()
-    return ValuesAndIndices(values[front], indices[front])
+    if not as_tuple:
+        return unrecorded(lambda x: namespace(x).argwhere(x), x)
+    rows = nonzero(reshape(x, -1) if x.ndim == 0 else x)
+    return tuple(rows[:, i] for i in range(rows.shape[1]))

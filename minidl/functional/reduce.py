@@ -229,19 +229,23 @@ def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     return _extreme("min", x, dim, keepdim)
 
 
-def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+def values_at(x: Any, indices: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    """What is found at one index a slice; `indices` have the axis `dim`, of size 1."""
     from minidl.functional.indexing import take_along_dim
 
-    if isinstance(dim, (tuple, list)):
-        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
-    find = argmax if name == "max" else argmin
-    indices = find(x, dim, keepdim=True)
-    values = take_along_dim(x, indices, dim, distinct=True)  # the gradient goes to the first of several ties
+    values = take_along_dim(x, indices, dim, distinct=True)
     if not keepdim:
         axis = normalize_axes(dim, x.ndim)
         shape = tuple(n for i, n in enumerate(values.shape) if i not in axis)
         values, indices = values.reshape(shape), indices.reshape(shape)
     return ValuesAndIndices(values, indices)
+
+
+def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
+    find = argmax if name == "max" else argmin
+    return values_at(x, find(x, dim, keepdim=True), dim, keepdim)  # the gradient goes to the first of several ties
 
 
 @tensor_method()
