@@ -88,7 +88,8 @@ class Pow(Function):
         if self.needs(1):
             # dy/dx2 = x1^x2 * log(x1), and 0 at x1 = 0 where x2 >= 0
             zero = (x1 == 0) & (x2 >= 0)
-            dx2 = dy * where(zero, 0, x1**x2 * log(where(zero, 1, x1)))
+            base = where(zero, 1, x1).astype(dy.dtype)  # NumPy's log of bytes is float16
+            dx2 = dy * where(zero, 0, x1**x2 * log(base))
         return dx1, dx2
 
 
