@@ -160,6 +160,14 @@ def places_written(L):
     return y, x.grad
 
 
+def a_number_written_over(L):
+    x = L.tensor(2.0, requires_grad=True)
+    y = x * 3
+    y[...] = x * x
+    (y * x).backward()
+    return y, x.grad
+
+
 def an_integer_beside_an_array(L):
     x, v = leaf(L), L.tensor([2.0, 3.0], requires_grad=True)
     y = L.stack([x, x])
@@ -308,9 +316,9 @@ def dtypes_by_name(L):
 
 
 PROGRAMS = [
-    rows_written, places_written, an_integer_beside_an_array, written_twice_differentiated, changed_by_operators,
-    a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to, gradients_seen_on_the_way,
-    old_weights, modules, containers, dtypes_by_name,
+    rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
+    changed_by_operators, a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to,
+    gradients_seen_on_the_way, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.choice import check_mask, where
-from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.operands import as_array, data_of, namespace, unrecorded
 from minidl.functional.reduce import broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
@@ -54,7 +54,7 @@ class IndexAdd(Function):
         y = xp.zeros(self.new_shape, x.dtype)
         if self.distinct:
             y[self.key] = x
-        elif isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu" and self.key.size:
+        elif isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu" and x.size:
             _add_rows(y, self.key.reshape(-1), x.reshape(-1, *y.shape[1:]))
         else:
             xp.add.at(y, self.key, x)
@@ -171,7 +171,7 @@ class SetItem(Function):
         self.steps = steps
 
     def forward(self, x, value):
-        y = x.copy()
+        y = as_array(x).copy()  # NumPy gives a number for a sum of no axes, and a number can't be written to
         _write(y, self.steps, value)
         self.saved = getattr(value, "shape", ())
         return y

@@ -48,6 +48,7 @@ OPERATIONS = [
     indexed([normal(3, 4), booleans(4)], lambda mask: (ALL, mask)),
     indexed([normal(3, 4)], lambda: [2, 0, 2]),
     indexed([normal(3, 4), integers(1, 0)], lambda i: i),
+    indexed([normal(3, 0), integers(3, 5)], lambda i: i),
     indexed([normal(4)], lambda: None),
     Operation(
         "index_add",
