@@ -265,6 +265,21 @@ def gradients_seen_on_the_way(L):
     return x.grad, y.grad
 
 
+def values_and_gradients_that_are_set(L):
+    x, number = leaf(L), L.tensor(2.0, requires_grad=True)
+    (x * x * number).sum().backward()
+    x.data = x.data - 0.1 * x.grad
+    number.data = number.data - 1
+    x.grad = L.ones(2, 3)
+    (x * number).sum().backward()
+    for grad in (L.ones(3), L.ones(2, 3, dtype=L.float64), 1.0):
+        with pytest.raises((RuntimeError, ValueError, TypeError)):
+            x.grad = grad
+    with pytest.raises(TypeError):
+        x.data = [1.0, 2.0]
+    return x, x.grad, number, number.grad
+
+
 def old_weights(L):
     model = L.nn.BatchNorm1d(3)
     assert not any(model.load_state_dict({"weight": L.ones(3)}, strict=False).unexpected_keys)
@@ -318,7 +333,7 @@ def dtypes_by_name(L):
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
     changed_by_operators, a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to,
-    gradients_seen_on_the_way, old_weights, modules, containers, dtypes_by_name,
+    gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 
 

@@ -118,7 +118,7 @@ class Function:
                 if x._requires_grad:
                     recorded = True
                     edge = x if x.origin is None else x.origin
-                x = x.data
+                x = x._data
             elif isinstance(x, np.generic):
                 x = x.item()  # a NumPy scalar promotes no tensor
             arrays.append(x)

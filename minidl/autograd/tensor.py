@@ -34,9 +34,11 @@ class Tensor:
     Attributes
     ----------
     data : ndarray
-        The values, 0-d arrays included. Read it; writing through it hides a change from the engine.
+        The values, 0-d arrays included. Read it; writing through it hides a change from the engine. Set to another
+        array, or to a Tensor for its array, it is the values from then on.
     grad : Tensor or None
-        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None.
+        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None, or to a Tensor of
+        the same shape and dtype.
     requires_grad : bool
         True where it was asked for and for every recorded result. Setting it is ``requires_grad_``, with its checks.
     origin : None, Function or (Function, int)
@@ -44,12 +46,12 @@ class Tensor:
     """
 
     # `hooks` is there only where register_hook was called on a leaf
-    __slots__ = ("data", "grad", "_requires_grad", "origin", "version", "hooks", "__weakref__")
+    __slots__ = ("_data", "_grad", "_requires_grad", "origin", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        self.data = _as_array(data)
-        self.grad = None
+        self._data = _as_array(data)
+        self._grad = None
         self._requires_grad = False
         self.origin = None
         self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
@@ -58,19 +60,43 @@ class Tensor:
         if requires_grad is not False:
             self.requires_grad_(requires_grad)
 
-    # What it is
+    # What it is. The attributes that have checks are read by attrgetter, without a Python call: that happens at every
+    # operation.
+
+    def _set_data(self, data: Any) -> None:
+        if isinstance(data, Tensor):
+            data = data._data
+        elif isinstance(data, np.generic):  # what NumPy computes from an array without axes
+            data = np.asarray(data)
+        elif not is_array(data):
+            raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
+        self._data = data
+
+    data = property(attrgetter("_data"), _set_data)
+
+    def _set_grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(grad).__name__}")
+            if grad.shape != self.shape or grad.dtype != self.dtype:
+                raise ValueError(
+                    f"grad must be {self.dtype} of shape {self.shape} like its tensor, got {grad.dtype} of {grad.shape}"
+                )
+        self._grad = grad
+
+    grad = property(attrgetter("_grad"), _set_grad)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self._data.shape
 
     @property
     def dtype(self) -> np.dtype:
-        return self.data.dtype
+        return self._data.dtype
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self._data.ndim
 
     @property
     def device(self) -> str:
@@ -201,7 +227,6 @@ class Tensor:
         self._requires_grad = bool(requires_grad)
         return self
 
-    # read by attrgetter, without a Python call: it is asked for at every operation
     requires_grad = property(attrgetter("_requires_grad"), requires_grad_)
 
     def detach(self) -> Tensor:
@@ -256,7 +281,7 @@ class Tensor:
             )
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)
-        self.data, self.origin, self.version = result.data, result.origin, result.version
+        self._data, self.origin, self.version = result._data, result.origin, result.version
         self._requires_grad = True
         return self
 
@@ -322,7 +347,7 @@ class Tensor:
             raise ValueError("only leaves can be copied deeply; use x.detach() for a tensor that was computed")
         copy = type(self)(self.data.copy(), self.requires_grad)
         memo[id(self)] = copy
-        copy.grad = deepcopy(self.grad, memo)
+        copy._grad = deepcopy(self._grad, memo)
         return copy
 
     def __copy__(self) -> Tensor:
@@ -364,8 +389,8 @@ def _as_array(data: Any, dtype: Any = None) -> Any:
 def _wrap(data: Any, origin: Any = None) -> Tensor:
     """A Tensor around an array with none of the constructor's checks: the engine makes one per operation."""
     result = Tensor.__new__(Tensor)
-    result.data = data
-    result.grad = None
+    result._data = data
+    result._grad = None
     result._requires_grad = origin is not None
     result.origin = origin
     result.version = [0]
