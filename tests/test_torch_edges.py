@@ -64,6 +64,8 @@ CASES = [
     case("where beside a number of float64", lambda L, F, x, y: L.where(x > 0, x, y), SINGLE, NUMBER64,
          tolerance=1e-6),
     case("bytes to a power", lambda L, F, x, y: x**y, BYTES[1:], np.array([1.5, -2.0, 0.3])),
+    case("over numbers whose squares float32 lacks", lambda L, F, x, y: x / y, np.float32([1e30, 1e-23, 3.0]),
+         np.float32([1e20, 1e-23, -1e-20]), tolerance=1e-6),
     case("integers over 0", lambda L, F, x: x // 0, INTEGERS),
     case("the rest of integers over 0", lambda L, F, x, y: x % y, INTEGERS, INTEGERS),
     case("x.where", lambda L, F, x, y: (x.where(x > 0, y), x.where(x > 0, 7.0)), X, -X),

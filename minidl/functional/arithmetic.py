@@ -67,8 +67,8 @@ class Div(Function):
 
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
-        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2
-        return dy / x2 if self.needs(0) else None, -dy * x1 / (x2 * x2) if self.needs(1) else None
+        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2, without x2^2, which is 0 or inf in float32 where the quotient is neither
+        return dy / x2 if self.needs(0) else None, -dy * (x1 / x2 / x2) if self.needs(1) else None
 
 
 class Pow(Function):
