@@ -61,7 +61,7 @@ class Tensor:
             self.requires_grad_(requires_grad)
 
     # What it is. The attributes that have checks are read by attrgetter, without a Python call: that happens at every
-    # operation.
+    # operation. They are described at the class, hence doc="": else attrgetter's own text would be theirs.
 
     def _set_data(self, data: Any) -> None:
         if isinstance(data, Tensor):
@@ -72,7 +72,7 @@ class Tensor:
             raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
         self._data = data
 
-    data = property(attrgetter("_data"), _set_data)
+    data = property(attrgetter("_data"), _set_data, doc="")
 
     def _set_grad(self, grad: Tensor | None) -> None:
         if grad is not None:
@@ -84,7 +84,7 @@ class Tensor:
                 )
         self._grad = grad
 
-    grad = property(attrgetter("_grad"), _set_grad)
+    grad = property(attrgetter("_grad"), _set_grad, doc="")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -227,7 +227,7 @@ class Tensor:
         self._requires_grad = bool(requires_grad)
         return self
 
-    requires_grad = property(attrgetter("_requires_grad"), requires_grad_)
+    requires_grad = property(attrgetter("_requires_grad"), requires_grad_, doc="")
 
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""

@@ -244,6 +244,11 @@ def test_requires_grad_is_checked_when_it_is_set():
         Tensor([1.0], None)
 
 
+def test_the_attributes_are_described_at_the_class_alone():
+    for name in ("data", "grad", "requires_grad"):
+        assert getattr(Tensor, name).__doc__ == "" and f"    {name} :" in Tensor.__doc__
+
+
 def test_view_as():
     assert tensor([1, 2]).view_as(tensor([[0.0], [0.0]])).tolist() == [[1], [2]]
 
