@@ -73,6 +73,8 @@ CALLS = [
     (lambda: x(2, 3) @ x(3, 2, dtype=np.float64), TypeError, "float32.*float64"),
     (lambda: x(3) @ x(2), ValueError, r"\(3,\).*\(2,\)"),
     (lambda: x(2, 3) @ x(), ValueError, r"\(2, 3\) and \(\)"),
+    (lambda: F.dot(x(3), 2), TypeError, "dot needs two Tensors or arrays, got Tensor and int"),
+    (lambda: x(3).outer([1.0]), TypeError, "outer needs two Tensors or arrays, got Tensor and list"),
     (lambda: F.linear(x(2, 3), x(4, 2)), ValueError, r"\(2, 3\).*\(4, 2\)"),
     (lambda: F.linear(x(2, 3), x(4, 3), x(3)), ValueError, r"b must be \(4,\)"),
     (lambda: F.einsum("ij,jk", x(2, 3)), ValueError, "2 operands, 1 were given"),
