@@ -204,8 +204,17 @@ def changed_by_operators(L):
     return y, x.grad, z
 
 
+def changed_by_masks_and_positions(L):
+    x, index = leaf(L), L.tensor([[0, 2], [1, 0]])
+    y = x * 2
+    y.masked_fill_(y > 2, 0.0)
+    y.scatter_(1, index, x[:, :2] * 3).scatter_add_(1, index, x[:, 1:])
+    (y * y).sum().backward()
+    return y, x.grad, L.zeros(2, 3).scatter_(1, index, 1.0), L.tensor([1, 2]).masked_fill_(L.tensor([True, False]), 7)
+
+
 def a_leaf_is_protected(L):
-    for change in ("x **= 2", "x //= 2", "x %= 2", "x[0] = 1.0"):
+    for change in ("x.masked_fill_(x > 0, 0.0)", "x **= 2", "x //= 2", "x %= 2", "x[0] = 1.0"):
         with pytest.raises(RuntimeError):
             exec(change, {"x": leaf(L)})
 
@@ -334,7 +343,8 @@ def dtypes_by_name(L):
 
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
-    changed_by_operators, a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to,
+    changed_by_operators, changed_by_masks_and_positions, a_leaf_is_protected, not_numbers, decorated,
+    a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 

@@ -218,7 +218,7 @@ tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed in place may not need a higher one
 
 
-def _in_place(operation: Any, *names: str) -> None:
+def in_place(operation: Any, *names: str) -> None:
     """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
 
     def method(self: Tensor, *arguments: Any, alpha: float = 1, **options: Any) -> Tensor:
@@ -238,11 +238,11 @@ def _in_place(operation: Any, *names: str) -> None:
     tensor_method(*names)(method)
 
 
-_in_place(add, "__iadd__", "add_")
-_in_place(sub, "__isub__", "sub_")
-_in_place(mul, "__imul__", "mul_")
-_in_place(div, "__itruediv__", "div_")
-_in_place(pow, "__ipow__", "pow_")
-_in_place(floor_divide, "__ifloordiv__", "floor_divide_")
-_in_place(remainder, "__imod__", "remainder_")
-_in_place(clip, "clip_", "clamp_")
+in_place(add, "__iadd__", "add_")
+in_place(sub, "__isub__", "sub_")
+in_place(mul, "__imul__", "mul_")
+in_place(div, "__itruediv__", "div_")
+in_place(pow, "__ipow__", "pow_")
+in_place(floor_divide, "__ifloordiv__", "floor_divide_")
+in_place(remainder, "__imod__", "remainder_")
+in_place(clip, "clip_", "clamp_")

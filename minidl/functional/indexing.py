@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
+from minidl.functional.arithmetic import in_place
 from minidl.functional.choice import check_mask, where
 from minidl.functional.operands import as_array, data_of, namespace, unrecorded
 from minidl.functional.reduce import broadcast_to, one_axis
@@ -449,3 +450,8 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
         return unrecorded(lambda x: namespace(x).argwhere(x), x)
     rows = nonzero(reshape(x, -1) if x.ndim == 0 else x)
     return tuple(rows[:, i] for i in range(rows.shape[1]))
+
+
+in_place(masked_fill, "masked_fill_")
+in_place(scatter, "scatter_")
+in_place(scatter_add, "scatter_add_")
