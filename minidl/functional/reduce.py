@@ -262,9 +262,9 @@ def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """
     if isinstance(dim, Tensor) or is_array(dim):  # max(x1, x2)
         return maximum(x, dim)
-    return (
-        _extreme("max", x, None, False, nan_ties=True) if dim is None else _extreme_with_indices("max", x, dim, keepdim)
-    )
+    if dim is None:
+        return _extreme("max", x, None, keepdim, nan_ties=True)
+    return _extreme_with_indices("max", x, dim, keepdim)
 
 
 @tensor_method()
@@ -273,9 +273,9 @@ def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
     if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
         return minimum(x, dim)
-    return (
-        _extreme("min", x, None, False, nan_ties=True) if dim is None else _extreme_with_indices("min", x, dim, keepdim)
-    )
+    if dim is None:
+        return _extreme("min", x, None, keepdim, nan_ties=True)
+    return _extreme_with_indices("min", x, dim, keepdim)
 
 
 def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:

@@ -9,7 +9,15 @@ import numpy as np
 from minidl.autograd import Tensor, tensor_method
 from minidl.functional.indexing import take_along_dim
 from minidl.functional.operands import data_of, namespace, unrecorded
-from minidl.functional.reduce import Extreme, ValuesAndIndices, any_empty, one_axis, takes_numpys_names, values_at
+from minidl.functional.reduce import (
+    Extreme,
+    ValuesAndIndices,
+    any_empty,
+    one_axis,
+    takes_numpys_names,
+    values_at,
+    with_reduced_axes,
+)
 from minidl.functional.shape import reshape
 
 __all__ = ["median", "sort", "topk"]
@@ -93,7 +101,8 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     if any_empty(x.shape, axes):
         raise ValueError(f"median of no values: x has shape {tuple(x.shape)} and dim is {dim}")
     if dim is None:
-        return Median(x.ndim)(x)
+        y = Median(x.ndim)(x)
+        return with_reduced_axes(y, axes, x.ndim) if keepdim else y
     if x.ndim == 0:
         return median(reshape(x, -1), 0)
     return values_at(x, unrecorded(lambda x: _middle(x, axes[0]), x), dim, keepdim)

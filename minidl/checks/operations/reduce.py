@@ -69,6 +69,8 @@ OPERATIONS = [
     Operation("amax", [distinct(2, 3)], np.max, torch="max"),
     Operation("amin", [distinct(2, 3)], np.min, torch="min"),
     Operation("max", [distinct(2, 3)], np.max),
+    Operation("max", [distinct(2, 3)], lambda x: x.max(keepdims=True), {"keepdims": True}, torch=None),
+    Operation("min", [distinct(2, 3)], lambda x: x.min(keepdims=True), {"keepdim": True}, torch=None),
     Operation("max", [distinct(2, 3), off_grid(3)], np.maximum),
     Operation("min", [distinct(2, 3), off_grid(3)], np.minimum),
     Operation("min", [distinct(2, 3)], np.min),

@@ -27,6 +27,7 @@ OPERATIONS = [
     ),
     Operation("median", [distinct(3, 4)], lambda x: median(x.reshape(-1), 0)[0]),
     Operation("median", [distinct(1)], lambda x: x[0]),
+    Operation("median", [distinct(3, 3)], lambda x: np.median(x, keepdims=True), {"keepdims": True}, torch=None),
     Operation("median", [distinct(3, 5), 1], median),
     Operation("median", [distinct(4, 2), 0, True], median),
     Operation("median", [distinct(2, 3, 4), -1], median),
