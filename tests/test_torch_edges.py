@@ -72,6 +72,8 @@ CASES = [
     case("the count of what is not 0", lambda L, F, x: x.norm(0, 1), np.array([[np.nan, 0.0], [0.0, 2.0]])),
     case("a norm with p below 0", lambda L, F, x: x.norm(-1, 0), np.array([[1.0, 0.0, np.nan], [-2.0, 3.0, 1.0]])),
     case("a norm with p below 0 of no values", lambda L, F, x: x.norm(-1), X[:0]),
+    case("median of no values", lambda L, F, x: x.median(), X[:0]),
+    case("median along no values", lambda L, F, x: x.median(0), X[:0]),
     case("where of bytes", lambda L, F, x: L.where(x, 1.0, 2.0), BYTES),
     case("a mask fills integers", lambda L, F, x: x.masked_fill(x > 1, 2.5), INTEGERS),
     case("a mask fills flags", lambda L, F, x: x.masked_fill(x, 0), FLAGS),

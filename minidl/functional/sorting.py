@@ -13,6 +13,7 @@ from minidl.functional.reduce import (
     Extreme,
     ValuesAndIndices,
     any_empty,
+    mean,
     one_axis,
     takes_numpys_names,
     values_at,
@@ -84,7 +85,8 @@ class Median(Extreme):
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The middle one of the values in order, the lower of two; along `dim`, the values and where they are.
 
-    NaN if there is one. Without `dim` equal values share the gradient; along `dim` it goes to the one at the index.
+    NaN if there is one, or no value at all. Without `dim` equal values share the gradient; along `dim` it goes to the
+    one at the index.
 
     Examples
     --------
@@ -99,6 +101,8 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         raise TypeError("median needs numbers, got bool")
     axes = tuple(range(x.ndim)) if dim is None else one_axis(dim, x.ndim)
     if any_empty(x.shape, axes):
+        if dim is None and x.dtype.kind == "f":
+            return mean(x, None, keepdim)  # NaN, as in PyTorch
         raise ValueError(f"median of no values: x has shape {tuple(x.shape)} and dim is {dim}")
     if dim is None:
         y = Median(x.ndim)(x)
