@@ -169,17 +169,17 @@ def reduction(draw) -> Call:
 
 @st.composite
 def whole_reduction(draw) -> Call:
-    return Call(*same(draw(st.sampled_from("sum mean max min prod var std norm".split()))), [draw(numbers())])
+    return Call(*same(draw(st.sampled_from("sum mean max min median prod var std norm".split()))), [draw(numbers())])
 
 
 @st.composite
 def along_an_axis(draw) -> Call:
-    name = draw(st.sampled_from("prod cumsum max min argmax argmin softmax log_softmax all any".split()))
+    name = draw(st.sampled_from("prod cumprod cumsum max min median argmax argmin softmax log_softmax all any".split()))
     x = draw(numbers(draw(shapes(1))))
-    if name in ("max", "min", "argmax", "argmin"):
+    if name in ("max", "min", "median", "argmax", "argmin"):
         x = x + np.arange(x.size).reshape(x.shape) * 1e-3  # which of several equal ones PyTorch takes is not defined
     options = {"dim": draw(axis_of(x.shape))}
-    if name not in ("cumsum", "softmax", "log_softmax"):
+    if name not in ("cumprod", "cumsum", "softmax", "log_softmax"):
         options["keepdim"] = draw(st.booleans())
     return Call(*same(name, **options), [x])
 
@@ -315,6 +315,22 @@ def gathered(draw) -> Call:
             ]
         )
     )
+
+
+@st.composite
+def scattered(draw) -> Call:
+    x = draw(numbers(draw(shapes(1, 3, positive_small))))
+    dim, name = draw(axis_of(x.shape)), draw(st.sampled_from(["scatter", "scatter_add"]))
+    shape = [draw(st.integers(0, n)) for n in x.shape]
+    shape[dim] = draw(st.integers(0, 3 if name == "scatter_add" else x.shape[dim]))
+    index = draw(integers(x.shape[dim], tuple(shape)))
+    if name == "scatter":  # of several numbers for one place PyTorch gives all the gradient
+        index = (np.arange(shape[dim]).reshape([-1] + [1] * (x.ndim - 1 - dim % x.ndim)) + index * 0 + 1) % x.shape[dim]
+    src = draw(numbers(tuple(shape)))
+    return Call(
+        lambda x, i, src: getattr(F, name)(x, dim, i, src), lambda x, i, src: getattr(torch, name)(x, dim, i, src),
+        [x, index, src],
+    )  # fmt: skip
 
 
 @st.composite
@@ -520,6 +536,7 @@ STRATEGIES = [
     padded,
     indexed,
     gathered,
+    scattered,
     products,
     dense,
     sums_of_products,

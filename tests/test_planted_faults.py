@@ -74,6 +74,12 @@ def normalization_that_forgets_the_mean(self, dy, inputs, output):
     return dx, None if w is None else (dy * y).sum(0), None if b is None else dy.sum(0)
 
 
+def products_by_division(self, dy, inputs, output):
+    """Right where no x is 0."""
+    x, axis = inputs[0], self.axis
+    return F.flip(F.cumsum(F.flip(dy * F.cumprod(x, axis), axis), axis), axis) / x
+
+
 def transposed_product(self, dy, inputs, output):
     a, b = inputs
     return F.matmul(dy, b), F.matmul(a.swapaxes(-2, -1), dy)
@@ -144,6 +150,14 @@ FAULTS = [
         "backward",
         lambda self, dy, inputs, output: F.cumsum(dy, self.axis),
         "cumsum",
+    ),
+    Fault("a cumulative product that is divided by x", scan.Cumprod, "backward", products_by_division, "cumprod"),
+    Fault(
+        "a value that was written over keeps its gradient",
+        indexing,
+        "_last_written",
+        lambda steps, dy, shape: np.ones(shape, bool),
+        "scatter",
     ),
     Fault("a permutation put back by its own order", shape.Permute, "backward", permuted_the_same_way, "permute"),
     Fault(

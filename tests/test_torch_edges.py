@@ -63,9 +63,18 @@ CASES = [
     ),
     case("where beside a number of float64", lambda L, F, x, y: L.where(x > 0, x, y), SINGLE, NUMBER64,
          tolerance=1e-6),
+    case("bytes to a power", lambda L, F, x, y: x**y, BYTES[1:], np.array([1.5, -2.0, 0.3])),
+    case("over numbers whose squares float32 lacks", lambda L, F, x, y: x / y, np.float32([1e30, 1e-23, 3.0]),
+         np.float32([1e20, 1e-23, -1e-20]), tolerance=1e-6),
     case("integers over 0", lambda L, F, x: x // 0, INTEGERS),
     case("the rest of integers over 0", lambda L, F, x, y: x % y, INTEGERS, INTEGERS),
     case("x.where", lambda L, F, x, y: (x.where(x > 0, y), x.where(x > 0, 7.0)), X, -X),
+    case("the count of what is not 0", lambda L, F, x: x.norm(0, 1), np.array([[np.nan, 0.0], [0.0, 2.0]])),
+    case("a norm with p below 0", lambda L, F, x: x.norm(-1, 0), np.array([[1.0, 0.0, np.nan], [-2.0, 3.0, 1.0]])),
+    case("a norm with p below 0 of no values", lambda L, F, x: x.norm(-1), X[:0]),
+    case("median of no values", lambda L, F, x: x.median(), X[:0]),
+    case("median along no values", lambda L, F, x: x.median(0), X[:0]),
+    case("where of bytes", lambda L, F, x: L.where(x, 1.0, 2.0), BYTES),
     case("a mask fills integers", lambda L, F, x: x.masked_fill(x > 1, 2.5), INTEGERS),
     case("a mask fills flags", lambda L, F, x: x.masked_fill(x, 0), FLAGS),
     *(
@@ -155,6 +164,14 @@ def places_written(L):
     return y, x.grad
 
 
+def a_number_written_over(L):
+    x = L.tensor(2.0, requires_grad=True)
+    y = x * 3
+    y[...] = x * x
+    (y * x).backward()
+    return y, x.grad
+
+
 def an_integer_beside_an_array(L):
     x, v = leaf(L), L.tensor([2.0, 3.0], requires_grad=True)
     y = L.stack([x, x])
@@ -189,8 +206,17 @@ def changed_by_operators(L):
     return y, x.grad, z
 
 
+def changed_by_masks_and_positions(L):
+    x, index = leaf(L), L.tensor([[0, 2], [1, 0]])
+    y = x * 2
+    y.masked_fill_(y > 2, 0.0)
+    y.scatter_(1, index, x[:, :2] * 3).scatter_add_(1, index, x[:, 1:])
+    (y * y).sum().backward()
+    return y, x.grad, L.zeros(2, 3).scatter_(1, index, 1.0), L.tensor([1, 2]).masked_fill_(L.tensor([True, False]), 7)
+
+
 def a_leaf_is_protected(L):
-    for change in ("x **= 2", "x //= 2", "x %= 2", "x[0] = 1.0"):
+    for change in ("x.masked_fill_(x > 0, 0.0)", "x **= 2", "x //= 2", "x %= 2", "x[0] = 1.0"):
         with pytest.raises(RuntimeError):
             exec(change, {"x": leaf(L)})
 
@@ -252,6 +278,21 @@ def gradients_seen_on_the_way(L):
     return x.grad, y.grad
 
 
+def values_and_gradients_that_are_set(L):
+    x, number = leaf(L), L.tensor(2.0, requires_grad=True)
+    (x * x * number).sum().backward()
+    x.data = x.data - 0.1 * x.grad
+    number.data = number.data - 1
+    x.grad = L.ones(2, 3)
+    (x * number).sum().backward()
+    for grad in (L.ones(3), L.ones(2, 3, dtype=L.float64), 1.0):
+        with pytest.raises((RuntimeError, ValueError, TypeError)):
+            x.grad = grad
+    with pytest.raises(TypeError):
+        x.data = [1.0, 2.0]
+    return x, x.grad, number, number.grad
+
+
 def old_weights(L):
     model = L.nn.BatchNorm1d(3)
     assert not any(model.load_state_dict({"weight": L.ones(3)}, strict=False).unexpected_keys)
@@ -303,9 +344,10 @@ def dtypes_by_name(L):
 
 
 PROGRAMS = [
-    rows_written, places_written, an_integer_beside_an_array, written_twice_differentiated, changed_by_operators,
-    a_leaf_is_protected, not_numbers, decorated, a_decorated_generator_is_talked_to, gradients_seen_on_the_way,
-    old_weights, modules, containers, dtypes_by_name,
+    rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
+    changed_by_operators, changed_by_masks_and_positions, a_leaf_is_protected, not_numbers, decorated,
+    a_decorated_generator_is_talked_to,
+    gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 
 

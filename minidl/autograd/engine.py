@@ -56,9 +56,9 @@ def backward(
         for leaf, dx in gradients.items():
             before = leaf.grad
             if create_graph:
-                leaf.grad = _own_recorded(dx, given_out) if before is None else before + dx
+                leaf._grad = _own_recorded(dx, given_out) if before is None else before + dx
             else:
-                leaf.grad = _wrap(_own(dx if before is None else before.data + dx, given_out))
+                leaf._grad = _wrap(_own(dx if before is None else before.data + dx, given_out))
 
 
 def grad(

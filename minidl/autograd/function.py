@@ -93,10 +93,10 @@ class Function:
             edge = None
             if isinstance(x, Tensor):
                 versions.append(x.version)
-                if x.requires_grad:
+                if x._requires_grad:
                     recorded = True
                     edge = x if x.origin is None else x.origin
-                x = x.data
+                x = x._data
             elif isinstance(x, np.generic):
                 x = x.item()  # a NumPy scalar promotes no tensor
             arrays.append(x)

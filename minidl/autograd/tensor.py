@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -32,50 +34,72 @@ class Tensor:
     Attributes
     ----------
     data : ndarray
-        The values, 0-d arrays included. Read it; writing through it hides a change from the engine.
+        The values, 0-d arrays included. Read it; writing through it hides a change from the engine. Set to another
+        array, or to a Tensor for its array, it is the values from then on.
     grad : Tensor or None
-        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None.
+        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None, or to a Tensor of
+        the same shape and dtype.
     requires_grad : bool
-        True where it was asked for and for every recorded result. Change it by ``requires_grad_``, which checks.
+        True where it was asked for and for every recorded result. Setting it is ``requires_grad_``, with its checks.
     origin : None, Function or (Function, int)
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
 
     # `hooks` is there only where register_hook was called on a leaf
-    __slots__ = ("data", "grad", "requires_grad", "origin", "version", "hooks", "__weakref__")
+    __slots__ = ("_data", "_grad", "_requires_grad", "origin", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        if not isinstance(requires_grad, (bool, np.bool_)):
-            raise TypeError(
-                f"requires_grad must be True or False, got {requires_grad!r}; for a shape write minidl.empty(2, 3)"
-            )
-        self.data = _as_array(data)
-        self.grad = None
-        self.requires_grad = False
+        self._data = _as_array(data)
+        self._grad = None
+        self._requires_grad = False
         self.origin = None
         self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
         if isinstance(data, Tensor):
             _share_memory(data, self)
-        if requires_grad:
-            self.requires_grad_()
+        if requires_grad is not False:
+            self.requires_grad_(requires_grad)
 
-    # What it is
+    # What it is. The attributes that have checks are read by attrgetter, without a Python call: that happens at every
+    # operation. They are described at the class, hence doc="": else attrgetter's own text would be theirs.
+
+    def _set_data(self, data: Any) -> None:
+        if isinstance(data, Tensor):
+            data = data._data
+        elif isinstance(data, np.generic):  # what NumPy computes from an array without axes
+            data = np.asarray(data)
+        elif not is_array(data):
+            raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
+        self._data = data
+
+    data = property(attrgetter("_data"), _set_data, doc="")
+
+    def _set_grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                raise TypeError(f"grad must be a Tensor or None, got {type(grad).__name__}")
+            if grad.shape != self.shape or grad.dtype != self.dtype:
+                raise ValueError(
+                    f"grad must be {self.dtype} of shape {self.shape} like its tensor, got {grad.dtype} of {grad.shape}"
+                )
+        self._grad = grad
+
+    grad = property(attrgetter("_grad"), _set_grad, doc="")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
-        return self.data.shape
+        return self._data.shape
 
     @property
     def dtype(self) -> np.dtype:
         """NumPy's name of the kind of number."""
-        return self.data.dtype
+        return self._data.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.data.ndim
+        return self._data.ndim
 
     @property
     def device(self) -> str:
@@ -185,7 +209,19 @@ class Tensor:
     # Its gradient
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for a gradient here (or no longer); returns the tensor itself."""
+        """Ask for a gradient here (or no longer); returns the tensor itself. ``x.requires_grad = True`` does the same.
+
+        Raises
+        ------
+        TypeError
+            Where `requires_grad` is no boolean, or the data are no floating-point numbers.
+        ValueError
+            Where it would be turned off on a tensor that was computed.
+        """
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise TypeError(
+                f"requires_grad must be True or False, got {requires_grad!r}; for a shape write minidl.empty(2, 3)"
+            )
         if requires_grad and self.data.dtype.kind != "f":
             raise TypeError(
                 f"requires_grad needs floating-point data, got dtype {self.data.dtype}; convert with x.float()"
@@ -194,8 +230,10 @@ class Tensor:
             raise ValueError(
                 "requires_grad can be turned off for leaves only; use x.detach() for a tensor that was computed"
             )
-        self.requires_grad = requires_grad
+        self._requires_grad = bool(requires_grad)
         return self
+
+    requires_grad = property(attrgetter("_requires_grad"), requires_grad_, doc="")
 
     def detach(self) -> Tensor:
         """The same values in the same memory, as a leaf that gets no gradient."""
@@ -229,7 +267,7 @@ class Tensor:
             if values.requires_grad and grad_mode.enabled:
                 raise RuntimeError(
                     "the values require grad, and writing them into another tensor's memory is not recorded; "
-                    "write values.detach(), or use the values themselves"
+                    "write x[...] = values, which is, or values.detach(), or use the values themselves"
                 )
             values = values.data
         self.data[...] = values
@@ -243,14 +281,14 @@ class Tensor:
         """
         if self.shares_memory():
             raise RuntimeError(
-                "a recorded change in place would be lost on the tensors that this one is a view of, or that are "
-                "views of it; write x = x + y or x[i] = x[i] + y, or change x inside "
-                "`with minidl.no_grad():`"
+                "a recorded change in place would not reach the tensors that share this memory: what this one is a "
+                "view of, and its views; instead of x[i] += y write x[i] = x[i] + y, instead of x += y write "
+                "x = x + y, or change it inside `with minidl.no_grad():`"
             )
         if result.dtype != self.dtype:
             result = result.astype(self.dtype)
-        self.data, self.origin, self.version = result.data, result.origin, result.version
-        self.requires_grad = True
+        self._data, self.origin, self.version = result._data, result.origin, result.version
+        self._requires_grad = True
         return self
 
     def copy_(self, source: Any) -> Tensor:
@@ -324,9 +362,12 @@ class Tensor:
         if self.origin is not None:
             raise ValueError("only leaves can be copied deeply; use x.detach() for a tensor that was computed")
         copy = type(self)(self.data.copy(), self.requires_grad)
-        copy.grad = None if self.grad is None else self.grad.detach().clone()
         memo[id(self)] = copy
+        copy._grad = deepcopy(self._grad, memo)
         return copy
+
+    def __copy__(self) -> Tensor:
+        return type(self)(self, self.requires_grad and self.origin is None)
 
     def __reduce__(self):
         return type(self), (self.data, self.requires_grad and self.origin is None)
@@ -364,9 +405,9 @@ def _as_array(data: Any, dtype: Any = None) -> Any:
 def _wrap(data: Any, origin: Any = None) -> Tensor:
     """A Tensor around an array with none of the constructor's checks: the engine makes one per operation."""
     result = Tensor.__new__(Tensor)
-    result.data = data
-    result.grad = None
-    result.requires_grad = origin is not None
+    result._data = data
+    result._grad = None
+    result._requires_grad = origin is not None
     result.origin = origin
     result.version = [0]
     return result

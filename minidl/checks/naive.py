@@ -156,6 +156,19 @@ def gather(x, dim, index):
     return y
 
 
+def scatter(x, dim, index, src, add=False):
+    y = x.copy()
+    for place in np.ndindex(index.shape):
+        to = (*place[:dim], index[place], *place[dim + 1 :])
+        number = src if np.ndim(src) == 0 else src[place]
+        y[to] = y[to] + number if add else number
+    return y
+
+
+def scatter_add(x, dim, index, src):
+    return scatter(x, dim, index, src, add=True)
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 

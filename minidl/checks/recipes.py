@@ -48,6 +48,11 @@ def integers(high: int, *shape: int) -> Recipe:
     return lambda random: random.integers(0, high, shape)
 
 
+def different(high: int, *shape: int) -> Recipe:
+    """Integers below `high`, none of them twice along the last axis."""
+    return lambda random: random.permuted(np.tile(np.arange(high), (*shape[:-1], 1)), axis=-1)[..., : shape[-1]]
+
+
 def booleans(*shape: int) -> Recipe:
     return lambda random: random.integers(0, 2, shape).astype(bool)
 

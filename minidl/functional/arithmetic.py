@@ -67,8 +67,8 @@ class Div(Function):
 
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
-        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2
-        return dy / x2 if self.needs(0) else None, -dy * x1 / (x2 * x2) if self.needs(1) else None
+        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2, without x2^2, which is 0 or inf in float32 where the quotient is neither
+        return dy / x2 if self.needs(0) else None, -dy * (x1 / x2 / x2) if self.needs(1) else None
 
 
 class Pow(Function):
@@ -88,7 +88,8 @@ class Pow(Function):
         if self.needs(1):
             # dy/dx2 = x1^x2 * log(x1), and 0 at x1 = 0 where x2 >= 0
             zero = (x1 == 0) & (x2 >= 0)
-            dx2 = dy * where(zero, 0, x1**x2 * log(where(zero, 1, x1)))
+            base = where(zero, 1, x1).astype(dy.dtype)  # NumPy's log of bytes is float16
+            dx2 = dy * where(zero, 0, x1**x2 * log(base))
         return dx1, dx2
 
 
@@ -217,7 +218,7 @@ tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
 KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed in place may not need a higher one
 
 
-def _in_place(operation: Any, *names: str) -> None:
+def in_place(operation: Any, *names: str) -> None:
     """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
 
     def method(self: Tensor, *arguments: Any, alpha: float = 1, **options: Any) -> Tensor:
@@ -237,11 +238,11 @@ def _in_place(operation: Any, *names: str) -> None:
     tensor_method(*names)(method)
 
 
-_in_place(add, "__iadd__", "add_")
-_in_place(sub, "__isub__", "sub_")
-_in_place(mul, "__imul__", "mul_")
-_in_place(div, "__itruediv__", "div_")
-_in_place(pow, "__ipow__", "pow_")
-_in_place(floor_divide, "__ifloordiv__", "floor_divide_")
-_in_place(remainder, "__imod__", "remainder_")
-_in_place(clip, "clip_", "clamp_")
+in_place(add, "__iadd__", "add_")
+in_place(sub, "__isub__", "sub_")
+in_place(mul, "__imul__", "mul_")
+in_place(div, "__itruediv__", "div_")
+in_place(pow, "__ipow__", "pow_")
+in_place(floor_divide, "__ifloordiv__", "floor_divide_")
+in_place(remainder, "__imod__", "remainder_")
+in_place(clip, "clip_", "clamp_")

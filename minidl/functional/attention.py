@@ -105,7 +105,13 @@ def attention_weights(
         return softmax(scores, -1)
     if is_causal:
         attn_mask = namespace(scores).tri(*scores.shape[-2:], dtype=np.bool_)
-    if data_of(attn_mask).dtype == np.bool_:
+    kind = data_of(attn_mask).dtype.kind
+    if kind not in "bf":
+        raise TypeError(
+            "attn_mask must be bool, True where a query sees a key, or numbers of floating point, which are added to "
+            f"the scores; got {data_of(attn_mask).dtype}"
+        )
+    if kind == "b":
         scores = where(attn_mask, scores, -math.inf)
     else:
         scores = scores + astype(attn_mask, scores.dtype)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import namespace, recordable, unrecorded
 
@@ -44,8 +46,15 @@ class Clip(Function):
         return where(inside, dy, 0)
 
 
+def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> None:
+    """Raise a TypeError for a mask of numbers, which is mostly a weight, or a comparison forgotten."""
+    dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
+    if dtype.name not in allowed:
+        raise TypeError(f"{name} must be bool, got {dtype}; write {name} != 0 for a mask of what is not 0")
+
+
 def where(condition: Any, x1: Any, x2: Any) -> Any:
-    """x1 where `condition` is true, x2 elsewhere; all three broadcast.
+    """x1 where `condition` (bool, or uint8 for the sake of older programs) is true, x2 elsewhere; all three broadcast.
 
     Examples
     --------
@@ -54,6 +63,7 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     >>> minidl.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
+    check_mask(condition, "condition", ("bool", "uint8"))
     if not recordable(x1, x2):
         return unrecorded(namespace(condition, x1, x2).where, condition, x1, x2)
     return Where()(condition, x1, x2)

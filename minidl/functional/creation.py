@@ -29,9 +29,13 @@ def _shape(sizes: tuple) -> tuple[int, ...]:
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
 
 
-def _check_float(dtype: Any) -> None:
-    if np.dtype(dtype).kind != "f":
-        raise TypeError(f"random numbers need a floating-point dtype, got {np.dtype(dtype)}; use randint for integers")
+def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
+    """Random numbers for `dtype`: in float64 of 53 bits, else in float32, of 24 bits."""
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
+    draw = getattr(random.generator("initialization"), distribution)
+    return np.asarray(draw(_shape(sizes), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -125,19 +129,18 @@ def eye(
 def rand(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Numbers drawn evenly from 0 (included) to 1."""
-    _check_float(dtype)
-    drawn = random.generator("initialization").random(_shape(size), dtype=np.float32)
-    return _tensor(np.asarray(drawn, dtype), device, requires_grad)
+    """Numbers drawn evenly from 0 (included) to 1 (not included)."""
+    drawn = _drawn("random", size, dtype)
+    if np.dtype(dtype) == np.float16:
+        drawn -= drawn % 2**-11  # its bits, so that rounding makes no 1
+    return _tensor(drawn.astype(dtype, copy=False), device, requires_grad)
 
 
 def randn(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
-    _check_float(dtype)
-    drawn = random.generator("initialization").standard_normal(_shape(size), dtype=np.float32)
-    return _tensor(np.asarray(drawn, dtype), device, requires_grad)
+    return _tensor(_drawn("standard_normal", size, dtype).astype(dtype, copy=False), device, requires_grad)
 
 
 def randint(

@@ -208,7 +208,8 @@ def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
     """conv2d(interpolate(x, scale_factor=2), w, b, padding=1) of 3 x 3 windows, for 4/9 of the multiplications.
 
     Of the 9 pixels of the larger image that a window sees, only 4 are different pixels of x. The taps that meet the
-    same one are added up before they are multiplied, so that the result agrees up to rounding.
+    same one are added up before they are multiplied, so that the result agrees up to rounding, and may be inf for an
+    infinite x where single products give NaN (inf - inf, 0 * inf).
 
     Parameters
     ----------

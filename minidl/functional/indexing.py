@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
-from minidl.functional.choice import where
-from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import ValuesAndIndices, broadcast_to, one_axis
+from minidl.functional.arithmetic import in_place
+from minidl.functional.choice import check_mask, where
+from minidl.functional.operands import as_array, data_of, namespace, unrecorded
+from minidl.functional.reduce import broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [
-    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "one_hot", "sort",
-    "take_along_dim", "topk",
+    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "scatter",
+    "scatter_add", "take_along_dim",
 ]  # fmt: skip
 
 
@@ -53,7 +55,7 @@ class IndexAdd(Function):
         y = xp.zeros(self.new_shape, x.dtype)
         if self.distinct:
             y[self.key] = x
-        elif isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu" and self.key.size:
+        elif isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu" and x.size:
             _add_rows(y, self.key.reshape(-1), x.reshape(-1, *y.shape[1:]))
         else:
             xp.add.at(y, self.key, x)
@@ -159,7 +161,10 @@ def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
 
 class SetItem(Function):
-    """y = x; y[key] = value. Several keys pick one after the other (see `_steps`)."""
+    """y = x; y[key] = value. Several keys pick one after the other (see `_steps`).
+
+    Of the values written to one place only the last one stands there, and has the gradient; PyTorch gives it to all.
+    """
 
     saves_inputs, sets_dtype = False, True
 
@@ -167,19 +172,40 @@ class SetItem(Function):
         self.steps = steps
 
     def forward(self, x, value):
-        y = x.copy()
+        y = as_array(x).copy()  # NumPy gives a number for a sum of no axes, and a number can't be written to
         _write(y, self.steps, value)
         self.saved = getattr(value, "shape", ())
         return y
 
     def backward(self, dy, inputs, output):
-        # dx = dy but where it was written over; dvalue = dy[key], summed by the engine where value was broadcast
+        # dx = dy but where it was written over; dvalue = dy[key] but where that was written over, summed by the engine
+        # where value was broadcast
         dx = SetItem(self.steps)(dy, 0) if self.needs(0) else None
         if not self.needs(1):
             return dx, None
+        dvalue = dy
         for step in self.steps:
-            dy = Index(step)(dy)
-        return dx, reshape(dy, (1,) * (len(self.saved) - dy.ndim) + tuple(dy.shape))
+            dvalue = Index(step)(dvalue)
+        if not _writes_once(self.steps):
+            dvalue = where(_last_written(self.steps, dy, dvalue.shape), dvalue, 0)
+        return dx, reshape(dvalue, (1,) * (len(self.saved) - dvalue.ndim) + tuple(dvalue.shape))
+
+
+def _writes_once(steps: tuple) -> bool:
+    """Whether the keys name no place twice: there are no arrays of positions in them."""
+    parts = [part for step in steps for part in (step if isinstance(step, tuple) else (step,))]
+    return not any(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in parts)
+
+
+def _last_written(steps: tuple, dy: Any, shape: tuple[int, ...]) -> Any:
+    """For each number written at the keys, whether it is the one that stands there in the end: write their numbers."""
+    xp = namespace(dy)
+    numbers = xp.arange(math.prod(shape)).reshape(shape)
+    written = xp.zeros(dy.shape, np.int64)
+    _write(written, steps, numbers)
+    for step in steps:
+        written = written[step]
+    return written == numbers
 
 
 def _write(memory: Any, steps: tuple, value: Any) -> None:
@@ -213,6 +239,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
     gradient faster.
     """
     positions = data_of(indices)
+    _check_integers(positions, "indices")
     if x.ndim == 0:
         return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
     if dim is None:
@@ -220,12 +247,14 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
     (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    # one array of positions for each axis, all of them broadcast against each other
-    grids = [np.arange(n).reshape((n,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(x.shape)]
-    xp = namespace(positions)
-    positions = _plain(positions, x)
-    key = tuple(positions if i == axis else xp.asarray(grid) for i, grid in enumerate(grids))
-    return Index(key, distinct)(x)
+    return Index(_places(positions, axis, x.shape, x), distinct)(x)
+
+
+def _places(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:
+    """The key with `positions` along an axis, and 0, 1, ... to each of the `sizes` along the others: all broadcast."""
+    grids = [np.arange(n).reshape((n,) + (1,) * (len(sizes) - 1 - i)) for i, n in enumerate(sizes)]
+    xp = namespace(x)
+    return tuple(_plain(positions, x) if i == axis else xp.asarray(grid) for i, grid in enumerate(grids))
 
 
 @tensor_method()
@@ -243,27 +272,100 @@ def gather(x: Any, dim: int, index: Any) -> Any:
             [3.]])
     """
     positions = data_of(index)
-    if x.ndim == 0 or positions.ndim == 0:
+    if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
         shape = tuple(positions.shape)
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), shape)
+    return Index(_places_along(dim, positions, x))(x)
+
+
+def _places_along(dim: int, positions: Any, x: Any) -> tuple:
+    """The key of x that `gather` and `scatter` mean."""
     if positions.ndim != x.ndim:
         raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
     (axis,) = one_axis(dim, x.ndim)
     for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
-    size = x.shape[axis]
+    _check_positions(positions, x.shape[axis], dim)
+    return _places(positions, axis, positions.shape, x)
+
+
+@tensor_method()
+def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on.
+
+    Of several numbers for one place the last one stays, and only it has a gradient (on a GPU any of them may stay).
+
+    Parameters
+    ----------
+    x : (..., N, ...)
+    dim : int
+        The axis that `index` counts along.
+    index : integers from 0 to N - 1
+        Of as many axes as x; along the others it may be shorter than x.
+    src : array or number
+        At least as long as `index` along every axis, in the dtype of x; what is beyond `index` is not read.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(2, 3).scatter(1, minidl.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    positions = data_of(index)
+    if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
+        y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
+        return reshape(y, tuple(x.shape))
+    key = _places_along(dim, positions, x)
+    return SetItem((key,))(x, _source(src, positions, x) if hasattr(src, "ndim") else src)
+
+
+@tensor_method()
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ...
+
+    The adjoint of :func:`gather`; sizes as in :func:`scatter`. Numbers for one place add up.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(3).scatter_add(0, minidl.tensor([0, 2, 0]), minidl.tensor([1.0, 10.0, 100.0]))
+    tensor([101.,   0.,  10.])
+    """
+    positions = data_of(index)
+    if x.ndim < 2 and positions.ndim < 2 and (x.ndim == 0 or positions.ndim == 0):
+        return reshape(scatter_add(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1)), tuple(x.shape))
+    key = _places_along(dim, positions, x)
+    return x + IndexAdd(key, tuple(x.shape))(_source(src, positions, x))
+
+
+def _source(src: Any, positions: Any, x: Any) -> Any:
+    """The part of `src` that is as long as the positions."""
+    if src.dtype != x.dtype:
+        raise TypeError(f"src must be {x.dtype} like x, got {src.dtype}")
+    if src.ndim != x.ndim or any(n > size for n, size in zip(positions.shape, src.shape)):
+        raise ValueError(f"src must be as long as index {positions.shape} along all axes, got {tuple(src.shape)}")
+    return src[tuple(slice(n) for n in positions.shape)]
+
+
+def _check_integers(positions: Any, name: str) -> None:
+    if positions.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {positions.dtype}")
+
+
+def _check_positions(positions: Any, size: int, dim: int) -> None:
+    """Raise unless the positions are integers from 0 to size - 1."""
+    _check_integers(positions, "index")
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
         raise IndexError(
             f"index must be from 0 to {size - 1} along dim {dim}, got {positions.min()} to {positions.max()}"
         )
-    part = tuple(slice(n) if i != axis else slice(None) for i, n in enumerate(positions.shape))
-    return take_along_dim(x[part], positions, axis)
 
 
 @tensor_method()
 def index_select(x: Any, dim: int, index: Any) -> Any:
-    """The entries `index` (one axis of integers) of x along `dim`.
+    """The entries `index` (one axis of integers from 0) of x along `dim`.
 
     Examples
     --------
@@ -273,17 +375,19 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
             [4., 4.]])
     """
     (axis,) = one_axis(dim, x.ndim) or (0,)
-    positions = data_of(index)
+    positions = namespace(x).asarray(data_of(index))
     if positions.ndim > 1:
         raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
     if x.ndim == 0:
         return reshape(index_select(reshape(x, -1), 0, positions), ())
-    return Index((slice(None),) * axis + (_plain(index, x),))(x)
+    _check_positions(positions, x.shape[axis], dim)
+    # one number is an axis of one; a copy, so that it may be changed before backward comes
+    return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
 
 
 @tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
-    """`value` where `mask` is true, x elsewhere, in the dtype of x.
+    """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x.
 
     Examples
     --------
@@ -294,13 +398,15 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
     """
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
+    check_mask(mask, "mask")
     y = where(mask, value, x)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
 @tensor_method()
 def masked_select(x: Any, mask: Any) -> Any:
-    """The values of x where `mask` is true, in one axis."""
+    """The values of x where `mask` (bool) is true, in one axis."""
+    check_mask(mask, "mask")
     shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
     return index(broadcast_to(x, shape), namespace(mask).broadcast_to(data_of(mask), shape))
 
@@ -327,44 +433,25 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
 
 
 @tensor_method()
-def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
-    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not.
+def nonzero(x: Any, as_tuple: bool = False) -> Any:
+    """Where x is not 0 (NaN is not): one row of positions for each such number; `as_tuple`, one array for each axis.
 
     Examples
     --------
     >>> import minidl
-    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).sort()
-    >>> values, indices
-    (tensor([1., 2., 3.]), tensor([1, 2, 0]))
+    >>> x = minidl.tensor([[0.0, 5.0], [7.0, 0.0]])
+    >>> x.nonzero()
+    tensor([[0, 1],
+            [1, 0]])
+    >>> x[x.nonzero(as_tuple=True)]
+    tensor([5., 7.])
     """
-    data, xp = data_of(x), namespace(x)
-    (axis,) = one_axis(dim, x.ndim) or (None,)
-    if axis is None:
-        order = xp.zeros((), np.int64)
-    elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
-        order = data.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(data, axis), axis, kind="stable"), axis)
-    else:
-        order = xp.argsort(data, axis, kind="stable")
-    return ValuesAndIndices(
-        take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order
-    )
+    if not as_tuple:
+        return unrecorded(lambda x: namespace(x).argwhere(x), x)
+    rows = nonzero(reshape(x, -1) if x.ndim == 0 else x)
+    return tuple(rows[:, i] for i in range(rows.shape[1]))
 
 
-@tensor_method()
-def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).topk(2)
-    >>> values, indices
-    (tensor([3., 2.]), tensor([0, 2]))
-    """
-    (axis,) = one_axis(dim, x.ndim) or (0,)
-    size = x.shape[axis] if x.ndim else 1
-    if not 0 <= k <= size:
-        raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")
-    values, indices = sort(x, dim, descending=largest)
-    front = (slice(None),) * axis + (slice(0, k),) if x.ndim else ()
-    return ValuesAndIndices(values[front], indices[front])
+in_place(masked_fill, "masked_fill_")
+in_place(scatter, "scatter_")
+in_place(scatter_add, "scatter_add_")

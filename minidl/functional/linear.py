@@ -60,8 +60,7 @@ def matmul(a: Any, b: Any) -> Any:
     >>> minidl.tensor([[1.0, 2.0]]) @ minidl.tensor([[3.0], [4.0]])
     tensor([[11.]])
     """
-    if not hasattr(a, "ndim") or not hasattr(b, "ndim"):
-        raise TypeError(f"matmul needs two Tensors or arrays, got {type(a).__name__} and {type(b).__name__}")
+    _check_arrays(a, b, "matmul")
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"matmul needs at least one dimension each, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
     if a.ndim > 1 and b.ndim > 1:
@@ -76,6 +75,11 @@ def matmul(a: Any, b: Any) -> Any:
     rows = () if a.ndim == 1 else y.shape[-2:-1]
     columns = () if b.ndim == 1 else y.shape[-1:]
     return reshape(y, y.shape[:-2] + rows + columns)
+
+
+def _check_arrays(a: Any, b: Any, name: str) -> None:
+    if not hasattr(a, "ndim") or not hasattr(b, "ndim"):
+        raise TypeError(f"{name} needs two Tensors or arrays, got {type(a).__name__} and {type(b).__name__}")
 
 
 tensor_method("__rmatmul__")(lambda b, a: matmul(a, b))
@@ -106,6 +110,7 @@ def dot(a: Any, b: Any) -> Any:
 
 
 def _of_rank(a: Any, b: Any, a_rank: int, b_rank: int, name: str) -> Any:
+    _check_arrays(a, b, name)
     if (a.ndim, b.ndim) != (a_rank, b_rank):
         raise ValueError(
             f"{name} needs {a_rank} and {b_rank} dimensions, got shapes {tuple(a.shape)} and {tuple(b.shape)}"
@@ -116,6 +121,7 @@ def _of_rank(a: Any, b: Any, a_rank: int, b_rank: int, name: str) -> Any:
 @tensor_method("outer")
 def outer(a: Any, b: Any) -> Any:
     """y[i, j] = a[i] * b[j] of two vectors."""
+    _check_arrays(a, b, "outer")
     if a.ndim != 1 or b.ndim != 1:
         raise ValueError(f"outer needs two vectors, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
     return mul(unsqueeze(a, 1), unsqueeze(b, 0))

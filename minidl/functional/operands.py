@@ -12,7 +12,7 @@ from minidl.kernels import array_module
 
 def data_of(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
-    return x.data if isinstance(x, Tensor) else x
+    return x._data if isinstance(x, Tensor) else x
 
 
 def namespace(*values: Any) -> Any:

@@ -229,19 +229,23 @@ def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     return _extreme("min", x, dim, keepdim)
 
 
-def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+def values_at(x: Any, indices: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    """What is found at one index a slice; `indices` have the axis `dim`, of size 1."""
     from minidl.functional.indexing import take_along_dim
 
-    if isinstance(dim, (tuple, list)):
-        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
-    find = argmax if name == "max" else argmin
-    indices = find(x, dim, keepdim=True)
-    values = take_along_dim(x, indices, dim, distinct=True)  # the gradient goes to the first of several ties
+    values = take_along_dim(x, indices, dim, distinct=True)
     if not keepdim:
         axis = normalize_axes(dim, x.ndim)
         shape = tuple(n for i, n in enumerate(values.shape) if i not in axis)
         values, indices = values.reshape(shape), indices.reshape(shape)
     return ValuesAndIndices(values, indices)
+
+
+def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
+    find = argmax if name == "max" else argmin
+    return values_at(x, find(x, dim, keepdim=True), dim, keepdim)  # the gradient goes to the first of several ties
 
 
 @tensor_method()
@@ -258,9 +262,9 @@ def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """
     if isinstance(dim, Tensor) or is_array(dim):  # max(x1, x2)
         return maximum(x, dim)
-    return (
-        _extreme("max", x, None, False, nan_ties=True) if dim is None else _extreme_with_indices("max", x, dim, keepdim)
-    )
+    if dim is None:
+        return _extreme("max", x, None, keepdim, nan_ties=True)
+    return _extreme_with_indices("max", x, dim, keepdim)
 
 
 @tensor_method()
@@ -269,9 +273,9 @@ def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
     if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
         return minimum(x, dim)
-    return (
-        _extreme("min", x, None, False, nan_ties=True) if dim is None else _extreme_with_indices("min", x, dim, keepdim)
-    )
+    if dim is None:
+        return _extreme("min", x, None, keepdim, nan_ties=True)
+    return _extreme_with_indices("min", x, dim, keepdim)
 
 
 def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
@@ -385,13 +389,16 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
     if p == float("-inf"):
         return amin(size, dim, keepdim)
     if p == 0:
-        return sum(abs(sign(x)), dim, keepdim)
+        return sum(where(x == x, abs(sign(x)), 1), dim, keepdim)  # NaN is not 0
     if p == 1:
         return sum(size, dim, keepdim)
-    if p < 0:
-        return sum(size**p, dim, keepdim) ** (1 / p)
     # at 0, where the powers have no slope, or an endless one, the gradient is 0
-    total = sum(where(size == 0, 0, where(size == 0, 1, size) ** p), dim, keepdim)
+    zero, powers = size == 0, where(size == 0, 1, size) ** p
+    if p < 0:  # one 0 makes it 0
+        if any_empty(x.shape, reduced_axes(dim, x.ndim)):
+            raise ValueError(f"norm with p = {p} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
+        return where(sum(zero, dim, keepdim) > 0, 0, sum(powers, dim, keepdim) ** (1 / p))
+    total = sum(where(zero, 0, powers), dim, keepdim)
     return where(total == 0, 0, where(total == 0, 1, total) ** (1 / p))
 
 

@@ -1,4 +1,4 @@
-"""Products along an axis, and cumulative sums: reductions whose gradients need to know the order."""
+"""Products along an axis, cumulative products and sums: reductions whose gradients need to know the order."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.joining import stack
+from minidl.functional.joining import stack, unbind
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.shape import flip
 
-__all__ = ["cumsum", "prod"]
+__all__ = ["cumprod", "cumsum", "prod"]
 
 
 class Prod(Function):
@@ -29,20 +29,41 @@ class Prod(Function):
     def backward(self, dy, inputs, output):
         # dy/dx[i] = product of all x[j] but x[i]: those before times those after, so that a 0 is no trouble
         x = inputs[0]
-        size, axis = x.shape[self.axis], self.axis
-        parts = [x[(slice(None),) * axis + (i,)] for i in range(size)]
-        before = [ones_like(dy)]
-        for part in parts[:-1]:
-            before.append(before[-1] * part)
-        after = [ones_like(dy)]
-        for part in parts[:0:-1]:
-            after.append(after[-1] * part)
-        return stack([dy * b * a for b, a in zip(before, after[::-1])], axis) if size else x * 0
+        if x.shape[self.axis] == 0:
+            return x * 0
+        parts = unbind(x, self.axis)
+        before, after = products_before(parts), products_before(parts[::-1])
+        return stack([dy * b * a for b, a in zip(before, after[::-1])], self.axis)
 
 
-def ones_like(x: Any) -> Any:
-    """An array of ones in the shape of x."""
-    return namespace(x).ones_like(data_of(x))
+def products_before(parts: tuple) -> list[Any]:
+    """1, parts[0], parts[0] * parts[1], ...: for each part the product of those before it."""
+    products = [namespace(parts[0]).ones_like(data_of(parts[0]))]
+    for part in parts[:-1]:
+        products.append(products[-1] * part)
+    return products
+
+
+class Cumprod(Function):
+    """y[i] = x[0] * ... * x[i] along one axis."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        return x.cumprod(self.axis)
+
+    def backward(self, dy, inputs, output):
+        # dy[k]/dx[i] = product of x[0] ... x[k] but x[i], so dx[i] = x[0] * ... * x[i - 1] * r[i] with
+        # r[i] = dy[i] + x[i + 1] * dy[i + 1] + x[i + 1] * x[i + 2] * dy[i + 2] + ... = dy[i] + x[i + 1] * r[i + 1]
+        x = inputs[0]
+        if x.shape[self.axis] == 0:
+            return x * 0
+        parts, dparts = unbind(x, self.axis), unbind(dy, self.axis)
+        r = [dparts[-1]]
+        for dpart, following in zip(dparts[-2::-1], parts[:0:-1]):
+            r.append(dpart + following * r[-1])
+        return stack([b * later for b, later in zip(products_before(parts), r[::-1])], self.axis)
 
 
 class Cumsum(Function):
@@ -92,6 +113,21 @@ def cumsum(x: Any, dim: int) -> Any:
     """
     axes, x = one_axis(dim, x.ndim), _in_int64(x)
     return Cumsum(axes[0])(x) if axes else x * 1
+
+
+@tensor_method()
+@takes_numpys_names
+def cumprod(x: Any, dim: int) -> Any:
+    """y[i] = x[0] * ... * x[i] along `dim`; of integers and booleans in int64. A 0 is no trouble for its gradient.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([2.0, 3.0, 4.0]).cumprod(0)
+    tensor([ 2.,  6., 24.])
+    """
+    axes, x = one_axis(dim, x.ndim), _in_int64(x)
+    return Cumprod(axes[0])(x) if axes else x * 1
 
 
 def _in_int64(x: Any) -> Any:

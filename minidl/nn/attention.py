@@ -127,7 +127,9 @@ class MultiheadAttention(Module):
         same = query is key and key is value
         if not batched:
             query, key, value = (F.unsqueeze(x, 0) for x in (query, key, value))
-            key_padding_mask = None if key_padding_mask is None else F.unsqueeze(_tensor(key_padding_mask), 0)
+            key_padding_mask = (
+                None if key_padding_mask is None else F.unsqueeze(_mask(key_padding_mask, "key_padding_mask"), 0)
+            )
         elif not self.batch_first:
             query, key, value = (F.swapaxes(x, 0, 1) for x in (query, key, value))
         q, k, v = (self._split_heads(x) for x in self._project(query, key, value, same))  # (N, heads, L or S, E/heads)
@@ -174,12 +176,12 @@ class MultiheadAttention(Module):
         batch, heads, queries, keys = *q.shape[:3], k.shape[2]
         masks = []
         if key_padding_mask is not None:
-            mask = _tensor(key_padding_mask)
+            mask = _mask(key_padding_mask, "key_padding_mask")
             if mask.shape != (batch, keys):
                 raise ValueError(f"key_padding_mask must be (N, S) = {(batch, keys)}, got {mask.shape}")
             masks.append(F.reshape(mask, (batch, 1, 1, keys)))
         if attn_mask is not None:
-            mask = _tensor(attn_mask)
+            mask = _mask(attn_mask, "attn_mask")
             if mask.shape not in ((queries, keys), (batch * heads, queries, keys)):
                 raise ValueError(
                     f"attn_mask must be (L, S) = {(queries, keys)} or (N * num_heads, L, S), got {mask.shape}"
@@ -204,5 +206,11 @@ class MultiheadAttention(Module):
         return f"{self.embed_dim}, num_heads={self.num_heads}"
 
 
-def _tensor(mask: Any) -> Tensor:
-    return mask if isinstance(mask, Tensor) else Tensor(mask)
+def _mask(mask: Any, name: str) -> Tensor:
+    mask = mask if isinstance(mask, Tensor) else Tensor(mask)
+    if mask.dtype.kind not in "bf":
+        raise TypeError(
+            f"{name} must be bool, True where a key is hidden, or numbers of floating point, which are added to the "
+            f"scores; got {mask.dtype}"
+        )
+    return mask

@@ -11,10 +11,18 @@ from minidl.autograd import HookHandle, Tensor, no_grad
 
 
 class Parameter(Tensor):
-    """A Tensor that a Module trains: assigned to an attribute of a Module, it is found by ``parameters()``."""
+    """A Tensor that a Module trains: assigned to an attribute of a Module, it is found by ``parameters()``.
+
+    ``copy.deepcopy`` of a Parameter, and so of a model, has no gradient; that of any other leaf has a copy of it. Both
+    are as in PyTorch.
+    """
 
     def __init__(self, data: Any, requires_grad: bool = True):
         super().__init__(data, requires_grad)
+
+    def __deepcopy__(self, memo: dict) -> Parameter:
+        memo[id(self)] = copy = type(self)(self.data.copy(), self.requires_grad)
+        return copy
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

@@ -198,8 +198,8 @@ def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
     for parameter in parameters:
         gradient, data = parameter.grad, parameter.data
         if gradient is not None:
-            if not isinstance(gradient, Tensor) or gradient.data.shape != data.shape:
-                raise TypeError(f"a grad must be a Tensor of its parameter's shape, {data.shape}, or None")
+            if gradient.shape != data.shape:  # it was checked when it was set: the data are others since
+                raise ValueError(f"a grad of shape {gradient.shape} does not fit its parameter, of shape {data.shape}")
             lists.setdefault((data.dtype, type(data)), []).append(parameter)
     return list(lists.values())
 

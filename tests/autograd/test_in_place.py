@@ -111,8 +111,13 @@ def test_leaves_and_results_are_protected_while_recording():
     y = tensor(np.zeros(2))
     v = y[:1]
     for changed in (v, y):  # the other would not see it
-        with pytest.raises(RuntimeError, match="lost on the tensors"):
+        with pytest.raises(RuntimeError, match="would not reach the tensors that share this memory"):
             changed[0] = x[0]
+    with pytest.raises(RuntimeError, match=r"instead of x\[i\] \+= y write x\[i\] = x\[i\] \+ y"):
+        y[0] += x[0]
+    del v, changed
+    y[0] = y[0] + x[0]  # what the message says
+    assert y.requires_grad and y[0].item() == 1
     with pytest.raises(TypeError, match="floating-point x, got int64"):
         tensor([1, 2])[0] = x[0]
     np.testing.assert_array_equal(x.numpy(), [1.0, 2.0])
@@ -194,10 +199,34 @@ def test_copies_and_pickles_hold_values_and_no_history():
     twin = copy.deepcopy(x)
     np.testing.assert_array_equal(twin.grad.numpy(), x.grad.numpy())
     assert not np.shares_memory(twin.grad.data, x.grad.data)
-    shared = copy.deepcopy([x, x])
-    assert shared[0] is shared[1]
+    shared = copy.deepcopy([x, x, x.grad])
+    assert shared[0] is shared[1] and shared[0].grad is shared[2]
     with pytest.raises(ValueError, match=r"only leaves.*detach"):
         copy.deepcopy(x * 2)
+
+
+def test_a_shallow_copy_is_in_the_same_memory_and_says_so():
+    x, w = tensor(np.array([1.0, 2.0])), leaf([3.0, 4.0])
+    y = (x * w).sum()
+    twin = copy.copy(x)
+    assert np.shares_memory(twin.data, x.data) and copy.copy(w).requires_grad and copy.copy(w).grad is None
+    twin.zero_()
+    with pytest.raises(RuntimeError, match=CHANGED):
+        y.backward()
+
+
+def test_of_several_values_written_to_one_place_the_last_has_the_gradient():
+    def function(x, v, s):
+        y = x * x
+        y[[2, 0, 2]] = v * v
+        y[0, [1, 1]] = s * s  # one number, written twice
+        return y * y
+
+    inputs = [leaf([[1.0, 0.2], [0.4, -0.3], [0.6, 0.9]]), leaf([[0.5, -1.5], [0.9, 2.0], [1.2, 0.7]]), leaf(0.8)]
+    minidl.gradcheck(function, inputs)
+    minidl.gradgradcheck(function, inputs)
+    function(*inputs).sum().backward()
+    assert not inputs[1].grad.numpy()[0].any()
 
 
 def test_numpy_gives_a_read_only_view():

@@ -136,6 +136,21 @@ def test_random_tensors_follow_the_seed():
     assert F.randn(2, requires_grad=True).requires_grad
 
 
+def test_random_numbers_have_the_bits_of_their_dtype():
+    """float32 draws 24 bits, the same as ever; float64 draws 53; no uniform number is rounded up to 1."""
+    for draw, name in ((F.rand, "random"), (F.randn, "standard_normal")):
+        for dtype in (np.float32, np.float64):
+            minidl.manual_seed(5)
+            stream = np.random.Generator(np.random.Philox(key=np.array([5, 0], np.uint64)))
+            np.testing.assert_array_equal(draw(3, 2, dtype=dtype).numpy(), getattr(stream, name)((3, 2), dtype=dtype))
+    minidl.manual_seed(5)
+    assert (F.rand(1000, dtype=np.float64).numpy() * 2**24 % 1 != 0).mean() > 0.99
+    for dtype in (np.float16, np.float32, np.float64):
+        x = F.rand(100_000, dtype=dtype)
+        assert x.dtype == dtype and 0.999 < x.max().item() < 1
+    assert F.rand().shape == F.randn().shape == ()
+
+
 # The public check
 
 
@@ -205,6 +220,33 @@ def test_what_is_no_number_is_refused():
                 make(data)
     with pytest.raises(TypeError, match=r"requires_grad must be True or False, got 3.*minidl\.empty"):
         minidl.Tensor(2, 3)
+
+
+def test_requires_grad_is_checked_when_it_is_set():
+    """`x.requires_grad = value` as `x.requires_grad_(value)`; what was refused has changed nothing."""
+    for ask in (lambda x, value: x.requires_grad_(value), lambda x, value: setattr(x, "requires_grad", value)):
+        x, n = tensor([1.0, 2.0]), tensor([1, 2])
+        for value in (1, 0, None, "yes", 1.0):
+            with pytest.raises(TypeError, match=f"requires_grad must be True or False, got {value!r}"):
+                ask(x, value)
+        with pytest.raises(TypeError, match="floating-point data, got dtype int64"):
+            ask(n, True)
+        ask(n, False)
+        ask(x, np.True_)
+        assert x.requires_grad is True and n.requires_grad is False
+        y = x * 2
+        with pytest.raises(ValueError, match=r"leaves only; use x\.detach\(\)"):
+            ask(y, False)
+        assert y.requires_grad
+        ask(x, False)
+        assert not x.requires_grad and not (x * 2).requires_grad
+    with pytest.raises(TypeError, match="requires_grad must be True or False, got None"):
+        Tensor([1.0], None)
+
+
+def test_the_attributes_are_described_at_the_class_alone():
+    for name in ("data", "grad", "requires_grad"):
+        assert getattr(Tensor, name).__doc__ == "" and f"    {name} :" in Tensor.__doc__
 
 
 def test_view_as():

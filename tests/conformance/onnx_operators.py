@@ -251,6 +251,17 @@ def gather_elements(x, indices, *, axis=0):
     return F.gather(x, axis, indices % x.shape[axis])
 
 
+def scatter_elements(x, indices, updates, *, axis=0, reduction=b"none"):
+    require(reduction in (b"none", b"add"), f"scattered numbers combined by {reduction.decode()}")
+    return (F.scatter_add if reduction == b"add" else F.scatter)(x, axis, indices % x.shape[axis], updates)
+
+
+def cumprod(x, axis, *, exclusive=0, reverse=0):
+    require(not exclusive, "products of what comes before")
+    axis = int(axis.item())
+    return F.flip(F.cumprod(F.flip(x, axis), axis), axis) if reverse else F.cumprod(x, axis)
+
+
 def trilu(x, k=None, *, upper=1):
     return (F.triu if upper else F.tril)(x, 0 if k is None else k.item())
 
@@ -549,6 +560,7 @@ OPERATORS = {
     "IsNaN": F.isnan,
     "IsInf": is_inf,
     "Where": F.where,
+    "CumProd": cumprod,
     "CumSum": cumsum,
     "Cast": cast,
     "CastLike": cast_like,
@@ -582,6 +594,9 @@ OPERATORS = {
     "Size": lambda x: tensor(np.int64(x.numel())),
     "Gather": gather,
     "GatherElements": gather_elements,
+    "Scatter": scatter_elements,
+    "ScatterElements": scatter_elements,
+    "NonZero": lambda x: F.nonzero(x).T,
     "Compress": compress,
     "OneHot": one_hot_in_range,
     "Constant": constant,

@@ -143,3 +143,13 @@ def test_no_keys_give_the_output_of_a_sum_of_nothing():
     attention = nn.MultiheadAttention(8, 2, batch_first=True)
     y, _ = attention(minidl.ones(1, 3, 8), minidl.ones(1, 0, 8), minidl.ones(1, 0, 8))
     np.testing.assert_array_equal(y.numpy(), np.broadcast_to(attention.out_proj.bias.numpy(), (1, 3, 8)))
+
+
+@pytest.mark.parametrize("name, shape", [("key_padding_mask", (2, 3)), ("attn_mask", (3, 3))])
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_mask_of_integers_is_refused(name, shape, batched):
+    """Added to the scores, as numbers are, 0 and 1 would hide nothing."""
+    attention, x = nn.MultiheadAttention(4, 2), np.zeros((3, 2, 4) if batched else (3, 4), np.float32)
+    mask = np.ones(shape if batched else shape[-1:] if name == "key_padding_mask" else shape, np.int64)
+    with pytest.raises(TypeError, match=f"{name} must be bool, True where a key is hidden.*got int64"):
+        attention(x, x, x, **{name: mask})

@@ -191,6 +191,16 @@ def test_second_derivatives_of_upsampling():
     assert minidl.gradgradcheck(fused.upsample_conv2d, [x, w, b])
 
 
+def test_upsampling_hides_nothing_that_is_not_finite():
+    """inf and NaN may differ, for the taps are added up first; a finite number never stands where one of them was."""
+    x = minidl.Tensor(np.array([[[[1.0, np.inf, -np.inf], [np.nan, 2.0, 1.0]]]]))
+    for taps in ([1.0, 1.0, 1.0], [0.0, 1.0, -0.5], [0.5, 1.0, -1.0], [0.0, 0.0, 1.0]):
+        w = minidl.Tensor(np.outer([1.0, 0.5, -2.0], taps)[None, None])
+        fast = fused.upsample_conv2d(x, w).numpy()
+        slow = minidl.functional.conv2d(minidl.functional.interpolate(x, scale_factor=2), w, padding=1).numpy()
+        np.testing.assert_array_equal(np.isfinite(fast), np.isfinite(slow))
+
+
 def test_one_image_without_a_batch():
     model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2))
     x = minidl.Tensor(images(list(model)))

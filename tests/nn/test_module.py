@@ -155,6 +155,7 @@ def test_copies_compute_the_same_and_live_apart(duplicate):
     np.testing.assert_array_equal(twin(X).numpy(), net(X).numpy())
     assert [type(p) for p in twin.parameters()] == [nn.Parameter] * len(list(net.parameters()))
     assert not twin.training
+    assert any(p.grad is not None for p in net.parameters()) and all(p.grad is None for p in twin.parameters())
     optimizer = optim.SGD(twin.parameters(), lr=0.1)
     before = net(X).numpy().copy()
     optimizer.zero_grad()

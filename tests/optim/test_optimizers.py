@@ -282,12 +282,18 @@ def test_a_state_of_something_else_is_refused():
     assert sgd.param_groups[0]["lr"] == 0.5
 
 
-def test_a_gradient_that_is_no_tensor_is_refused_by_name():
+def test_a_gradient_that_does_not_fit_is_refused_by_name():
     (w,) = parameters((2,))
-    for grad in (np.ones(2, "f4"), 5, minidl.ones(3)):
-        w.grad = grad
-        with pytest.raises(TypeError, match=r"grad must be a Tensor of its parameter's shape, \(2,\)"):
-            optim.SGD([w]).step()
+    for grad in (np.ones(2, "f4"), 5):
+        with pytest.raises(TypeError, match="grad must be a Tensor or None, got (ndarray|int)"):
+            w.grad = grad
+    for grad in (minidl.ones(3), minidl.ones(2, dtype=np.float64)):
+        with pytest.raises(ValueError, match=r"grad must be float32 of shape \(2,\) like its tensor, got float"):
+            w.grad = grad
+    w.grad = minidl.ones(2)
+    w.data = minidl.ones(3)
+    with pytest.raises(ValueError, match=r"a grad of shape \(2,\) does not fit its parameter, of shape \(3,\)"):
+        optim.SGD([w]).step()
 
 
 def test_weight_decay_of_plain_sgd_is_that_of_the_l2_penalty():

@@ -28,11 +28,12 @@ from minidl.checks.operations import (
     reduce,
     resize,
     shape,
+    sorting,
 )
 
 FAMILIES = (
-    elementwise, activation, reduce, shape, indexing, linear, conv, pool, resize, norm, loss, recurrent, attention,
-    fused,
+    elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, resize, norm, loss, recurrent,
+    attention, fused,
 )  # fmt: skip
 
 TABLE: list[Operation] = [operation for family in FAMILIES for operation in family.OPERATIONS]

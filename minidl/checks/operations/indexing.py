@@ -1,4 +1,4 @@
-"""x[key], gather and scatter, masks, and what sorting picks."""
+"""x[key], gather and scatter, and masks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from minidl.checks import naive
 from minidl.checks.operation import Operation
-from minidl.checks.recipes import Recipe, booleans, distinct, integers, normal
+from minidl.checks.operations.common import SPECIAL
+from minidl.checks.recipes import Recipe, booleans, different, integers, normal
 
 ALL = slice(None)
 
@@ -47,6 +48,7 @@ OPERATIONS = [
     indexed([normal(3, 4), booleans(4)], lambda mask: (ALL, mask)),
     indexed([normal(3, 4)], lambda: [2, 0, 2]),
     indexed([normal(3, 4), integers(1, 0)], lambda i: i),
+    indexed([normal(3, 0), integers(3, 5)], lambda i: i),
     indexed([normal(4)], lambda: None),
     Operation(
         "index_add",
@@ -63,13 +65,16 @@ OPERATIONS = [
     Operation("masked_select", [normal(2, 3), booleans(2, 3)], pick),
     Operation("one_hot", [integers(3, 2, 4), 5], lambda i, n: np.eye(n, dtype=np.int64)[i], gradient=False),
     Operation("one_hot", [integers(4, 6)], lambda i: np.eye(i.max() + 1, dtype=np.int64)[i], gradient=False),
-    Operation("sort", [distinct(2, 4)], lambda x: (np.sort(x), np.argsort(x)), {"dim": -1}),
-    Operation("sort", [distinct(3, 2)], lambda x: (-np.sort(-x, 0), np.argsort(-x, 0)), {"dim": 0, "descending": True}),
-    Operation("topk", [distinct(2, 5), 3], lambda x, k: (-np.sort(-x)[:, :k], np.argsort(-x)[:, :k])),
-    Operation(
-        "topk",
-        [distinct(4, 2), 2, 0],
-        lambda x, k, dim: (np.sort(x, 0)[:k], np.argsort(x, 0)[:k]),
-        {"largest": False},
-    ),
+    Operation("scatter", [normal(3, 5), 1, different(5, 3, 4), normal(3, 4)], naive.scatter),
+    Operation("scatter", [normal(3, 5), 1, different(5, 2, 4), 0.7], naive.scatter),
+    Operation("scatter", [normal(2, 3, 4), 0, integers(2, 1, 2, 3), normal(2, 3, 4)], naive.scatter, torch=None),
+    Operation("scatter", [normal(3), 0, integers(3, 5), normal(6)], naive.scatter, torch=None),  # several for one place
+    Operation("scatter", [normal(4, 2), 0, integers(4, 6, 2), normal(6, 2)], naive.scatter, torch=None),
+    Operation("scatter_add", [normal(3, 5), 1, integers(5, 3, 7), normal(3, 7)], naive.scatter_add),
+    Operation("scatter_add", [normal(3, 5), 0, integers(3, 4, 2), normal(4, 2)], naive.scatter_add),
+    Operation("scatter_add", [normal(2, 3, 4), 1, integers(3, 2, 0, 4), normal(2, 0, 4)], naive.scatter_add),
+    Operation("scatter_add", [normal(), 0, integers(1, 3), normal(3)], lambda x, dim, i, src: x + src.sum()),
+    Operation("nonzero", [integers(2, 3, 4)], np.argwhere, gradient=False),
+    Operation("nonzero", [integers(2, 3, 4)], np.nonzero, {"as_tuple": True}, gradient=False),
+    Operation("nonzero", [SPECIAL], np.argwhere, gradient=False, same_dtype=False),
 ]

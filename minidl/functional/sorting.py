@@ -1,0 +1,120 @@
+"""What sorting picks: all values in order, the largest few, the middle one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor, tensor_method
+from minidl.functional.indexing import take_along_dim
+from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.reduce import (
+    Extreme,
+    ValuesAndIndices,
+    any_empty,
+    mean,
+    one_axis,
+    takes_numpys_names,
+    values_at,
+    with_reduced_axes,
+)
+from minidl.functional.shape import reshape
+
+__all__ = ["median", "sort", "topk"]
+
+
+@tensor_method()
+def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
+    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).sort()
+    >>> values, indices
+    (tensor([1., 2., 3.]), tensor([1, 2, 0]))
+    """
+    data, xp = data_of(x), namespace(x)
+    (axis,) = one_axis(dim, x.ndim) or (None,)
+    if axis is None:
+        order = xp.zeros((), np.int64)
+    elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
+        order = data.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(data, axis), axis, kind="stable"), axis)
+    else:
+        order = xp.argsort(data, axis, kind="stable")
+    return ValuesAndIndices(
+        take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order
+    )
+
+
+@tensor_method()
+def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
+    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([3.0, 1.0, 2.0]).topk(2)
+    >>> values, indices
+    (tensor([3., 2.]), tensor([0, 2]))
+    """
+    (axis,) = one_axis(dim, x.ndim) or (0,)
+    size = x.shape[axis] if x.ndim else 1
+    if not 0 <= k <= size:
+        raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")
+    values, indices = sort(x, dim, descending=largest)
+    front = (slice(None),) * axis + (slice(0, k),) if x.ndim else ()
+    return ValuesAndIndices(values[front], indices[front])
+
+
+class Median(Extreme):
+    """y = the middle one of all x in order, the lower of two; NaN if there is one. The gradient is shared as there."""
+
+    def __init__(self, ndim):
+        super().__init__("median", tuple(range(ndim)), nan_ties=True)
+
+    def forward(self, x):
+        ordered = namespace(x).sort(x.reshape(-1))  # NaN last
+        last = ordered[-1:]
+        return namespace(x).where(last == last, ordered[(x.size - 1) // 2], last).reshape(())
+
+
+@tensor_method()
+@takes_numpys_names
+def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The middle one of the values in order, the lower of two; along `dim`, the values and where they are.
+
+    NaN if there is one, or no value at all. Without `dim` equal values share the gradient; along `dim` it goes to the
+    one at the index.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([7.0, 1.0, 3.0, 5.0]).median()
+    tensor(3.)
+    >>> values, indices = minidl.tensor([[7.0, 1.0, 3.0], [2.0, 8.0, 4.0]]).median(1)
+    >>> values, indices
+    (tensor([3., 4.]), tensor([2, 2]))
+    """
+    if x.dtype == np.bool_:
+        raise TypeError("median needs numbers, got bool")
+    axes = tuple(range(x.ndim)) if dim is None else one_axis(dim, x.ndim)
+    if any_empty(x.shape, axes):
+        if dim is None and x.dtype.kind == "f":
+            return mean(x, None, keepdim)  # NaN, as in PyTorch
+        raise ValueError(f"median of no values: x has shape {tuple(x.shape)} and dim is {dim}")
+    if dim is None:
+        y = Median(x.ndim)(x)
+        return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+    if x.ndim == 0:
+        return median(reshape(x, -1), 0)
+    return values_at(x, unrecorded(lambda x: _middle(x, axes[0]), x), dim, keepdim)
+
+
+def _middle(x: Any, axis: int) -> Any:
+    """Where the median is along an axis, which stays with size 1: at the first NaN if there is one."""
+    before = (x.shape[axis] - 1) // 2  # numbers that are smaller
+    xp, broken = namespace(x), x != x
+    found = xp.argsort(x, axis, kind="stable")[(slice(None),) * axis + (slice(before, before + 1),)]
+    return xp.where(broken.any(axis, keepdims=True), broken.argmax(axis, keepdims=True), found)
