@@ -35,7 +35,7 @@ from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
 
-ctypedef fused real:
+ctypedef fused real:  # a function whose other arguments do not tell which gets a `tag`, a null pointer of that type
     float
     double
 

@@ -52,12 +52,15 @@ def lstm_backward(x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh_n, dc_n, reverse, n
         dh = dh if dy is None else dh + dy[t]
         (i, f, g, o), (da_i, da_f, da_g, da_o) = _parts(gates[t], 4), _parts(da[t], 4)
         tanh_c = xp.tanh(c[t])
-        # y = o * tanh(c), c = f * c_before + i * g, and s'(a) = s * (1 - s), tanh'(a) = 1 - tanh^2
+        # y = o * tanh(c):  do = dh * tanh(c),  dc = dc + dh * o * tanh'(c),  with tanh'(a) = 1 - tanh(a)^2
         dc = dc + dh * o * (1 - tanh_c * tanh_c)
+        # o = s(a_o):  da_o = do * s'(a_o),  with s'(a) = s * (1 - s)
+        da_o[...] = dh * tanh_c * o * (1 - o)
+        # c = f * c_before + i * g:  di = dc * g,  df = dc * c_before,  dg = dc * i, each times its gate's derivative
         da_i[...] = dc * g * i * (1 - i)
         da_f[...] = dc * c_before[t] * f * (1 - f)
         da_g[...] = dc * i * (1 - g * g)
-        da_o[...] = dh * tanh_c * o * (1 - o)
+        # on to the step before:  dc_before = dc * f,  dh_before = da w_hh
         dc = dc * f
         dh = da[t] @ w_hh
     dx, dh0, dw_ih, dw_hh = _weight_gradients(x, h0, y, w_ih, da, da, reverse, needs_dx, dh)
@@ -88,11 +91,13 @@ def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
     for t in _times(len(x), not reverse):
         dh = dh if dy is None else dh + dy[t]
         (r, z, n, q_n), (da_r, da_z, da_n), (dq_r, dq_z, dq_n) = _parts(gates[t], 4), _parts(da[t], 3), _parts(dq[t], 3)
-        # y = (1 - z) * n + z * h_before, n = tanh(a_n + r * q_n)
+        # y = (1 - z) * n + z * h_before:  dn = dh * (1 - z),  dz = dh * (h_before - n)
         da_n[...] = dh * (1 - z) * (1 - n * n)
         da_z[...] = dq_z[...] = dh * (h_before[t] - n) * z * (1 - z)
+        # n = tanh(a_n + r * q_n):  dr = da_n * q_n,  dq_n = da_n * r
         da_r[...] = dq_r[...] = da_n * q_n * r * (1 - r)
         dq_n[...] = da_n * r
+        # on to the step before:  dh_before = dh * z + dq w_hh
         dh = dh * z + dq[t] @ w_hh
     return *_weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh), _sum_steps(da), _sum_steps(dq)
 

@@ -259,7 +259,7 @@ def _fit(dx: Any, target: Target) -> Any:
 
 
 def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
-    """The adjoint of broadcasting `shape` to ``dx.shape``: sum over the axes that were added or stretched."""
+    """The gradient of what was broadcast from `shape` to ``dx.shape``: the sum over the axes added or stretched."""
     added = dx.ndim - len(shape)
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and dx.shape[added + i] != 1)
     dx = dx.sum(tuple(range(added)) + stretched)

@@ -111,8 +111,8 @@ class Function:
             return results
         if type(output) is not np.ndarray and not is_array(output):
             output = np.asarray(output)
-        if output.dtype is not FLOAT32 and not self.sets_dtype:
-            output = not_promoted(output, arrays)
+        if output.dtype is not FLOAT32:
+            output = _real(output) if self.sets_dtype else not_promoted(_real(output), arrays)
         result = _wrap(output, self if recorded else None)
         if self.is_view and isinstance(inputs[0], Tensor) and _is_view(output, arrays[0]):
             _share_memory(inputs[0], result)
@@ -173,6 +173,13 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
     floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
     dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats} or {FLOAT32}
     return output.astype(np.result_type(*dtypes), copy=False)
+
+
+def _real(output: Any) -> Any:
+    """`output`; an error if it is complex, whose gradient would need the conjugates that no rule here has."""
+    if output.dtype.kind == "c":
+        raise TypeError(f"Tensors hold real numbers, and this result is {output.dtype}; real and imaginary part go apart")
+    return output
 
 
 def _is_view(y: Any, x: Any) -> bool:

@@ -395,8 +395,8 @@ def _as_array(data: Any, dtype: Any = None) -> Any:
     if isinstance(data, Tensor):
         return data.data
     array = data if is_array(data) else np.asarray(data)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"data must be numbers in nested lists of equal lengths, or an array, got {array.dtype}")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
     if is_array(data) or isinstance(data, np.generic) or array.dtype != np.float64:
         return array
     return array.astype(dtype or np.float32)

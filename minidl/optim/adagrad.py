@@ -1,11 +1,4 @@
-"""Adagrad: the gradient, divided by the root of the sum of all its squares so far.
-
-    dw = dw + weight_decay * w
-    s  = s + dw^2                                  s starts at initial_accumulator_value
-    w  = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
-
-Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, 2011.
-"""
+"""Adagrad: adaptive gradients."""
 
 from __future__ import annotations
 
@@ -18,7 +11,13 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class Adagrad(Optimizer):
-    """Adagrad; the formula stands at the top of this file.
+    """Adagrad: the gradient, divided by the root of the sum of all its squares so far.
+
+        dw = dw + weight_decay * w
+        s  = s + dw^2                                  s starts at initial_accumulator_value
+        w  = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
+
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, 2011.
 
     Parameters
     ----------

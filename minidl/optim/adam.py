@@ -1,15 +1,4 @@
-"""Adam: steps of a size that each number's own gradients set.
-
-    dw = dw + weight_decay * w
-    m  = beta1 * m + (1 - beta1) * dw                 the mean of the gradients
-    v  = beta2 * v + (1 - beta2) * dw^2               the mean of their squares
-    w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
-
-The divisions by 1 - beta^t make up for m and v starting at 0. With weight decay inside dw, its effect is divided by
-sqrt(v) too; AdamW decays w itself instead.
-
-Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
-"""
+"""Adam: adaptive moment estimation."""
 
 from __future__ import annotations
 
@@ -22,7 +11,17 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class Adam(Optimizer):
-    """Adam; the formula stands at the top of this file.
+    """Adam: steps of a size that each number's own gradients set.
+
+        dw = dw + weight_decay * w
+        m  = beta1 * m + (1 - beta1) * dw                 the mean of the gradients
+        v  = beta2 * v + (1 - beta2) * dw^2               the mean of their squares
+        w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    The divisions by 1 - beta^t make up for m and v starting at 0. With weight decay inside dw, its effect is divided by
+    sqrt(v) too; AdamW decays w itself instead.
+
+    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
 
     Parameters
     ----------

@@ -1,15 +1,4 @@
-"""AdamW: Adam with weight decay apart from the gradient.
-
-    w  = w - lr * weight_decay * w
-    m  = beta1 * m + (1 - beta1) * dw
-    v  = beta2 * v + (1 - beta2) * dw^2
-    w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
-
-In Adam, a weight's decay is divided by the size of its gradients as the gradient is, so that weights with large
-gradients decay least; here all decay alike. It is not an L2 penalty, which is what Adam's own weight decay is.
-
-Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
-"""
+"""AdamW: Adam with decoupled weight decay."""
 
 from __future__ import annotations
 
@@ -20,7 +9,17 @@ from minidl.optim.adam import Adam
 
 
 class AdamW(Adam):
-    """AdamW; the formula stands at the top of this file.
+    """AdamW: Adam with weight decay apart from the gradient.
+
+        w  = w - lr * weight_decay * w
+        m  = beta1 * m + (1 - beta1) * dw
+        v  = beta2 * v + (1 - beta2) * dw^2
+        w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    In Adam, a weight's decay is divided by the size of its gradients as the gradient is, so that weights with large
+    gradients decay least; here all decay alike. It is not an L2 penalty, which is what Adam's own weight decay is.
+
+    Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
 
     Parameters
     ----------

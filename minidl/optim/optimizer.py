@@ -35,8 +35,11 @@ class Optimizer:
     not_negative: tuple[str, ...] = ("lr",)  # options
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
-        if isinstance(params, (Tensor, dict)):
-            raise TypeError(f"params must be an iterable of Tensors or of dicts, got one {type(params).__name__}")
+        if isinstance(params, (Tensor, dict)) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"params must be an iterable of Tensors or of dicts, got one {type(params).__name__}; "
+                "of a module write model.parameters(), of a tensor [x]"
+            )
         groups = list(params)
         if not groups:
             raise ValueError("params is empty: there is nothing to optimize (a generator can be used once only)")

@@ -1,15 +1,4 @@
-"""RMSprop: the gradient, divided by the root of the mean of its own squares.
-
-    dw = dw + weight_decay * w
-    v  = alpha * v + (1 - alpha) * dw^2
-    g  = alpha * g + (1 - alpha) * dw              if centered, and then v - g^2, the variance, stands for v below
-    u  = dw / (sqrt(v) + eps)
-    b  = momentum * b + u                          with momentum, and then b stands for u below
-    w  = w - lr * u
-
-Sources: Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012; centered: Graves, Generating
-sequences with recurrent neural networks, 2013, equations 38-41.
-"""
+"""RMSprop: root mean square propagation."""
 
 from __future__ import annotations
 
@@ -22,7 +11,17 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class RMSprop(Optimizer):
-    """RMSprop; the formula stands at the top of this file.
+    """RMSprop: the gradient, divided by the root of the mean of its own squares.
+
+        dw = dw + weight_decay * w
+        v  = alpha * v + (1 - alpha) * dw^2
+        g  = alpha * g + (1 - alpha) * dw              if centered, and then v - g^2, the variance, stands for v below
+        u  = dw / (sqrt(v) + eps)
+        b  = momentum * b + u                          with momentum, and then b stands for u below
+        w  = w - lr * u
+
+    Sources: Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012; centered: Graves,
+    Generating sequences with recurrent neural networks, 2013, equations 38-41.
 
     Parameters
     ----------

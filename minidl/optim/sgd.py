@@ -1,15 +1,4 @@
-"""Stochastic gradient descent.
-
-    dw = dw + weight_decay * w
-    v  = momentum * v + (1 - dampening) * dw          (v = dw at the first step)
-    w  = w - lr * v                                   with Nesterov: w - lr * (dw + momentum * v)
-
-Textbooks write the momentum as an average from v = 0, v = beta * v + (1 - beta) * dw: with lr / (1 - beta) for their
-lr, ``dampening=0`` takes the same steps. ``dampening=momentum`` differs from theirs in the first step, where v = dw.
-
-Sources: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al., On the
-importance of initialization and momentum in deep learning, 2013.
-"""
+"""Stochastic gradient descent with momentum."""
 
 from __future__ import annotations
 
@@ -22,7 +11,18 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum; the formula stands at the top of this file.
+    """Stochastic gradient descent.
+
+        dw = dw + weight_decay * w
+        v  = momentum * v + (1 - dampening) * dw          (v = dw at the first step)
+        w  = w - lr * v                                   with Nesterov: w - lr * (dw + momentum * v)
+
+    Textbooks write the momentum as an average from v = 0, v = beta * v + (1 - beta) * dw: with lr / (1 - beta) for
+    their lr, ``dampening=0`` takes the same steps. ``dampening=momentum`` differs from theirs in the first step, where
+    v = dw.
+
+    Sources: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al., On the
+    importance of initialization and momentum in deep learning, 2013.
 
     Parameters
     ----------

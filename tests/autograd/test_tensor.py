@@ -216,7 +216,7 @@ def test_lists_and_parameters_are_float32_unless_they_are_arrays():
 def test_what_is_no_number_is_refused():
     for data in ("abc", ["a"], None, np.array(["a"]), [None, 1.0]):
         for make in (tensor, minidl.Tensor):
-            with pytest.raises(TypeError, match="data must be numbers"):
+            with pytest.raises(TypeError, match="data must be real numbers"):
                 make(data)
     with pytest.raises(TypeError, match=r"requires_grad must be True or False, got 3.*minidl\.empty"):
         minidl.Tensor(2, 3)
@@ -255,3 +255,18 @@ def test_view_as():
 
 def test_randint_takes_pytorchs_two_forms():
     assert minidl.randint(10, (3,)).shape == minidl.randint(0, 10, (3,)).shape == minidl.randint(10, size=(3,)).shape
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: minidl.tensor([1j]),
+        lambda x: minidl.zeros(2, dtype="complex64"),
+        lambda x: x * 1j,
+        lambda x: np.array([1j]) * x,
+        lambda x: x.astype("complex64"),
+    ],
+)
+def test_complex_numbers_are_refused_where_they_arise(compute):
+    with pytest.raises(TypeError, match="real numbers.*complex"):
+        compute(minidl.tensor([1.0], requires_grad=True))

@@ -210,6 +210,7 @@ def test_penalties():
     [
         (lambda w: optim.SGD([], lr=0.1), ValueError, "nothing to optimize"),
         (lambda w: optim.SGD(w, lr=0.1), TypeError, "iterable of Tensors"),
+        (lambda w: optim.SGD(nn.Linear(2, 2)), TypeError, r"got one Linear; of a module write model.parameters\(\)"),
         (lambda w: optim.SGD([w, w], lr=0.1), ValueError, "twice"),
         (lambda w: optim.SGD([w * 2], lr=0.1), ValueError, "leaves"),
         (lambda w: optim.SGD([w.data], lr=0.1), TypeError, "must hold Tensors, got ndarray"),
