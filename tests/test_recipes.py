@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -199,6 +200,20 @@ def test_grey_is_inverted_where_its_border_is_bright_and_padded_to_a_square():
     inverted = trained.prepare(1 - picture, **GREY)
     np.testing.assert_allclose(x, inverted, atol=1e-6)
     assert x[0, :, 0].max() < 0.2 and x[0, 1:3, 1:3].min() > 0.4
+
+
+def test_a_long_strip_needs_no_more_memory_than_a_photograph(monkeypatch):
+    strip = np.zeros((1, 40, 160), np.float32)
+    strip[:, 10:30, 80:] = 1
+    expected = trained.prepare(strip, **GREY)  # (1, 4, 4)
+    monkeypatch.setattr(trained, "LONGEST", 32)
+    np.testing.assert_allclose(trained.prepare(strip, **GREY), expected, atol=0.02)
+    monkeypatch.undo()
+    tracemalloc.start()
+    trained.prepare(np.zeros((1, 2, 60_000), np.float32), **GREY)  # as a square: 14 GB
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500e6
 
 
 def test_photographs_are_cut_to_the_middle_and_normalized():
