@@ -138,7 +138,7 @@ def fit(
     Raises
     ------
     FloatingPointError
-        When the loss of an epoch is not finite.
+        When the loss of an epoch, or a weight after it, is not finite.
 
     Examples
     --------
@@ -206,13 +206,7 @@ def fit(
                 tell("on_batch_end")
             run.values = run.measures.values("train_")
             seconds = time.perf_counter() - start
-            for name, value in run.values.items():
-                if name.endswith("loss") and not math.isfinite(value):
-                    said = name.removeprefix("train_").replace("_", " ")
-                    raise FloatingPointError(
-                        f"the {said} became {value} in epoch {run.epoch}: try a smaller learning rate, and see that "
-                        "the data hold no NaN"
-                    )
+            check_finite(run)
             if validation_data is not None:
                 measured = evaluate(model, validation_data, loss=loss, metrics=metrics)
                 run.values |= {f"validation_{name}": value for name, value in measured.items()}
@@ -225,3 +219,14 @@ def fit(
     finally:
         tell("on_fit_end")
     return run.history
+
+
+def check_finite(run: Run) -> None:
+    """End a training that has diverged before anything of it is kept: its loss, or its weights after the last step."""
+    advice = f"in epoch {run.epoch}: try a smaller learning rate, and see that the data hold no NaN"
+    for name, value in run.values.items():
+        if name.endswith("loss") and not math.isfinite(value):
+            raise FloatingPointError(f"the {name.removeprefix('train_').replace('_', ' ')} became {value} {advice}")
+    for name, parameter in run.model.named_parameters():
+        if parameter.requires_grad and not F.isfinite(parameter.data).all():
+            raise FloatingPointError(f"{name} became infinite or NaN {advice}")

@@ -208,6 +208,20 @@ def test_a_diverged_training_is_an_error(points):
         )
 
 
+def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(points, tmp_path):
+    model = nn.Linear(2, 2)
+    checkpoint = training.Checkpoint(tmp_path / "run.safetensors")
+    with pytest.raises(FloatingPointError, match="^weight became infinite or NaN in epoch 1: try a smaller learning"):
+        training.fit(
+            model,
+            (1e3 * points[0], points[1]),  # whose loss is a number still
+            optimizer=optim.SGD(model.parameters(), lr=1e38),
+            batch_size=len(points[0]),
+            callbacks=[checkpoint],
+        )
+    assert not checkpoint.path.exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
