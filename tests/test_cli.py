@@ -164,6 +164,7 @@ def other_checkpoint(path):
     model = nn.Linear(1, 1)
     info = {
         "recipe": "digits-cnn",
+        "options": {},
         "network": "digits_cnn",
         "network_options": {},
         "classes": [],

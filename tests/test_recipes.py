@@ -184,9 +184,13 @@ def test_pictures_are_classified_like_the_images_they_show(short_run, tmp_path, 
 
 def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
     model = nn.Linear(1, 1)
-    training.save_checkpoint(tmp_path / "own.safetensors", model, optim.SGD(model.parameters(), lr=0.1), {})
-    with pytest.raises(ValueError, match="not written by minidl train: it does not say its network, "):
-        recipes.load_classifier(tmp_path / "own.safetensors")
+    path = tmp_path / recipes.CHECKPOINT
+    training.save_checkpoint(path, model, optim.SGD(model.parameters(), lr=0.1), {}, {"recipe": "digits-cnn"})
+    message = "not written by minidl train: it does not say its network, network_options, options"
+    with pytest.raises(ValueError, match=message):
+        recipes.load_classifier(path)
+    with pytest.raises(ValueError, match=message):
+        recipes.train(recipes.find("digits-cnn"), output=tmp_path, resume=True)
 
 
 GREY = {"shape": [1, 4, 4], "mean": None, "std": None, "bright_on_dark": True}

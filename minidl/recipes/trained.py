@@ -50,12 +50,18 @@ class TrainedClassifier:
         return prepare(pixels, **self.saved.info["input"])
 
 
-def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:
-    """The network that `minidl train` left in a checkpoint, in evaluation mode, and what the checkpoint says."""
+def load_run(path: Path | str) -> training.SavedRun:
+    """What `minidl train` left in a checkpoint."""
     saved = training.load_checkpoint(path)
-    missing = {"recipe", "network", "network_options"} - saved.info.keys()
+    missing = {"recipe", "options", "network", "network_options"} - saved.info.keys()
     if missing:
         raise ValueError(f"{path} was not written by minidl train: it does not say its {', '.join(sorted(missing))}")
+    return saved
+
+
+def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:
+    """The network that `minidl train` left in a checkpoint, in evaluation mode, and what the checkpoint says."""
+    saved = load_run(path)
     model = models.build(saved.info["network"], **saved.info["network_options"])
     saved.restore_model(model)
     return model.eval(), saved

@@ -15,6 +15,7 @@ from typing import Any
 import minidl
 from minidl import kernels, training, visualize
 from minidl.recipes.recipe import Recipe
+from minidl.recipes.trained import load_run
 from minidl.serialization import write_whole
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -147,16 +148,16 @@ def _write_result(output: Path, result: dict[str, Any], history: dict[str, list]
 def _saved_run(output: Path) -> training.SavedRun:
     if not (output / CHECKPOINT).exists():
         raise FileNotFoundError(f"{output / CHECKPOINT} does not exist, so there is no run to resume: start a new one")
-    return training.load_checkpoint(output / CHECKPOINT)
+    return load_run(output / CHECKPOINT)
 
 
 def _warn_of_unfinished(output: Path) -> None:
     """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
     try:
-        old = training.load_checkpoint(output / CHECKPOINT)
-        planned = old.info["options"]["epochs"]
-    except (FileNotFoundError, ValueError, KeyError):
+        old = load_run(output / CHECKPOINT)
+    except (FileNotFoundError, ValueError):
         return  # nothing there that a run could go on from
+    planned = old.info["options"]["epochs"]
     if old.epochs < planned:
         warnings.warn(
             f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
@@ -180,9 +181,9 @@ def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.SavedRun) -> dict[str, Any]:
     """The options of the run that is resumed; what was asked for must agree, but for more epochs."""
-    if saved.info.get("recipe") != recipe.name:
-        raise ValueError(f"{saved.path} is a checkpoint of {saved.info.get('recipe')}, not of {recipe.name}")
-    options = saved.info["options"]
+    if saved.info["recipe"] != recipe.name:
+        raise ValueError(f"{saved.path} is a checkpoint of {saved.info['recipe']}, not of {recipe.name}")
+    options = dict(saved.info["options"])
     if asked["epochs"] is not None:
         if asked["epochs"] < saved.epochs:
             raise ValueError(

@@ -131,5 +131,5 @@ def load_checkpoint(path: Path | str) -> SavedRun:
                 parameter, _, key = rest.partition(".")
                 optimizer["state"].setdefault(parameter, {})[key] = Tensor(array)
         return SavedRun(path, model, optimizer, entry["random"], entry["history"], entry["info"], entry["versions"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from error
