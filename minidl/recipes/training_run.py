@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import minidl
-from minidl import kernels, training, visualize
+from minidl import kernels, nn, optim, training, visualize
 from minidl.recipes.recipe import Recipe
 from minidl.recipes.trained import load_run
 from minidl.serialization import write_whole
@@ -66,23 +66,23 @@ def train(
         ``recipe dataset seed epochs seconds images_per_second checkpoint ...`` and the recipe's measures
         (``test_accuracy train_loss``); `result.json` in the folder holds it and the history.
     """
+    output = Path("runs", recipe.name) if output is None else Path(output)
     asked = dict(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, network_options=network_options)
     asked["weights"] = None if weights is None else str(weights)
-    output = Path("runs", recipe.name) if output is None else Path(output)
     saved = _saved_run(output) if resume else None
-    options = _options(recipe, asked) if saved is None else _resumed_options(recipe, asked, saved)
-    recipe = recipe if saved is None else recipe.trained_with(saved.info)
+    if saved is None:
+        options = _new_options(recipe, asked)
+    else:
+        options = _resumed_options(recipe, asked, saved)
+        recipe = recipe.trained_with(saved.info)
     _check_device(device)
 
     minidl.manual_seed(options["seed"])
-    train_data, test_data = recipe.datasets(root)
-    if options["batch_size"] > len(train_data):
-        raise ValueError(
-            f"batch_size must be at most the {len(train_data)} training samples, got {options['batch_size']}"
-        )
+    train_data, test_data = _datasets(recipe, root, options)
     network_options = recipe.options_of_data(train_data) | options["network_options"]
     model = recipe.build(network_options).to(device)
     info = {"recipe": recipe.name, "options": options, "network": recipe.network, "network_options": network_options}
+
     with _only_run_in(output):
         if saved is None:
             _warn_of_unfinished(output)
@@ -90,9 +90,6 @@ def train(
         optimizer = recipe.make_optimizer(model, options["lr"])
         if saved is not None:
             saved.restore(model, optimizer)
-        steps = options["epochs"] * (len(train_data) // options["batch_size"])
-        schedule = recipe.make_schedule(optimizer, steps)
-
         history = training.fit(
             model,
             recipe.training_batches(train_data, options["batch_size"]),
@@ -101,7 +98,7 @@ def train(
             batch_size=options["batch_size"],
             drop_last=True,
             callbacks=[
-                *([] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]),
+                *_schedule(recipe, optimizer, train_data, options),
                 *recipe.callbacks(test_data, output),
                 training.Checkpoint(output / CHECKPOINT, info | recipe.info(test_data)),
                 *callbacks,
@@ -109,40 +106,12 @@ def train(
             history=None if saved is None else saved.history,
             **(recipe.fit_options() | recipe.fit_options_of_data(train_data)),
         )
-        measures = recipe.results(model, test_data, history)
-        seconds = sum(history["seconds"])
-        samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
-        result = {
-            "recipe": recipe.name,
-            "dataset": recipe.dataset,
-            "seed": options["seed"],
-            "batch_size": options["batch_size"],
-            "lr": options["lr"],
-            "epochs": len(history["epoch"]),
-            "measures": list(measures),
-            **measures,
-            "seconds": seconds,
-            "images_per_second": samples / seconds,
-            "train_images": len(train_data),
-            "test_images": len(test_data),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "device": device,
-            "backend": kernels.current_backend(),
-            "threads": kernels.get_num_threads(),
-            "checkpoint": str(output / CHECKPOINT),
-            "pictures": [],
-        }
+        result = _result(recipe, model, device, train_data, test_data, options, history)
+        result |= {"checkpoint": str(output / CHECKPOINT), "pictures": []}
         _write_result(output, result, history)  # before what may fail
-        if visualize.available():
-            for name, figure in recipe.figures(model, test_data, history).items():
-                visualize.save(figure, output / name)
-                result["pictures"].append(str(output / name))
-            _write_result(output, result, history)
+        result["pictures"] = _draw(recipe, model, test_data, history, output)
+        _write_result(output, result, history)
     return result
-
-
-def _write_result(output: Path, result: dict[str, Any], history: dict[str, list]) -> None:
-    write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
 
 
 def _saved_run(output: Path) -> training.SavedRun:
@@ -151,23 +120,8 @@ def _saved_run(output: Path) -> training.SavedRun:
     return load_run(output / CHECKPOINT)
 
 
-def _warn_of_unfinished(output: Path) -> None:
-    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
-    try:
-        old = load_run(output / CHECKPOINT)
-    except (FileNotFoundError, ValueError):
-        return  # nothing there that a run could go on from
-    planned = old.info["options"]["epochs"]
-    if old.epochs < planned:
-        warnings.warn(
-            f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
-            "to go on from there instead, stop and resume it",
-            stacklevel=3,
-        )
-
-
-def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, and the recipe's options for the rest."""
+def _new_options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, and the recipe's own options for the rest."""
     options = dict(epochs=recipe.epochs, batch_size=recipe.batch_size, lr=recipe.lr, seed=0, weights=None)
     options |= {name: value for name, value in asked.items() if value is not None}
     options["network_options"] = recipe.network_options | (asked["network_options"] or {})
@@ -209,6 +163,16 @@ def _check_device(device: str) -> None:
             raise ValueError(f"device cuda cannot be used here: {status.reason}")
 
 
+def _datasets(recipe: Recipe, root: Path | None, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The training and the test data, of which the first fills a batch."""
+    train_data, test_data = recipe.datasets(root)
+    if options["batch_size"] > len(train_data):
+        raise ValueError(
+            f"batch_size must be at most the {len(train_data)} training samples, got {options['batch_size']}"
+        )
+    return train_data, test_data
+
+
 @contextmanager
 def _only_run_in(folder: Path) -> Iterator[None]:
     """Make the output folder, and keep other runs out of it; the system takes the lock of a killed process away.
@@ -236,3 +200,75 @@ def _only_run_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _warn_of_unfinished(output: Path) -> None:
+    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
+    try:
+        old = load_run(output / CHECKPOINT)
+    except (FileNotFoundError, ValueError):
+        return  # nothing there that a run could go on from
+    planned = old.info["options"]["epochs"]
+    if old.epochs < planned:
+        warnings.warn(
+            f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
+            "to go on from there instead, stop and resume it",
+            stacklevel=3,
+        )
+
+
+def _schedule(
+    recipe: Recipe, optimizer: optim.Optimizer, train_data: Any, options: dict[str, Any]
+) -> list[training.Callback]:
+    """The callback that changes the learning rate as the recipe wants it; none where it stays."""
+    steps = options["epochs"] * (len(train_data) // options["batch_size"])
+    schedule = recipe.make_schedule(optimizer, steps)
+    return [] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]
+
+
+def _result(
+    recipe: Recipe,
+    model: nn.Module,
+    device: str,
+    train_data: Any,
+    test_data: Any,
+    options: dict[str, Any],
+    history: dict[str, list[float]],
+) -> dict[str, Any]:
+    """What the run reached, and under which conditions."""
+    measures = recipe.results(model, test_data, history)
+    seconds = sum(history["seconds"])
+    samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
+    return {
+        "recipe": recipe.name,
+        "dataset": recipe.dataset,
+        "seed": options["seed"],
+        "batch_size": options["batch_size"],
+        "lr": options["lr"],
+        "epochs": len(history["epoch"]),
+        "measures": list(measures),
+        **measures,
+        "seconds": seconds,
+        "images_per_second": samples / seconds,
+        "train_images": len(train_data),
+        "test_images": len(test_data),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": device,
+        "backend": kernels.current_backend(),
+        "threads": kernels.get_num_threads(),
+    }
+
+
+def _write_result(output: Path, result: dict[str, Any], history: dict[str, list[float]]) -> None:
+    write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
+
+
+def _draw(recipe: Recipe, model: nn.Module, test_data: Any, history: dict[str, list[float]], output: Path) -> list[str]:
+    """Write the recipe's pictures; returns their paths, none without matplotlib."""
+    if not visualize.available():
+        return []
+    pictures = []
+    for name, figure in recipe.figures(model, test_data, history).items():
+        visualize.save(figure, output / name)
+        pictures.append(str(output / name))
+    return pictures
