@@ -117,6 +117,6 @@ def read_question(body: bytes) -> np.ndarray:
         pixels = np.asarray(image.convert("RGB"), np.float32) / 255  # (H, W, 3)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise ValueError(f'the question must be {{"picture": "data:image/png;base64,..."}} ({error})') from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"picture is no whole PNG ({error})") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise ValueError(f"picture cannot be read as a PNG ({error})") from error
     return pixels.transpose(2, 0, 1)
