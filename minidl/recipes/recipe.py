@@ -53,12 +53,8 @@ class Recipe(ABC):
         """What `training.fit` goes through: the data, or a DataLoader over them where their order matters."""
         return train_data
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: Any) -> dict[str, Any]:
         """What `training.fit` is given besides model, data, optimizer and numbers: loss, step, metrics, penalties."""
-        return {}
-
-    def fit_options_of_data(self, train_data: Any) -> dict[str, Any]:
-        """The same, where the data decide, such as the weights of classes."""
         return {}
 
     def callbacks(self, test_data: Any, output: Path) -> Sequence[training.Callback]:

@@ -104,7 +104,7 @@ def train(
                 *callbacks,
             ],
             history=None if saved is None else saved.history,
-            **(recipe.fit_options() | recipe.fit_options_of_data(train_data)),
+            **recipe.fit_options(train_data),
         )
         result = _result(recipe, model, device, train_data, test_data, options, history)
         result |= {"checkpoint": str(output / CHECKPOINT), "pictures": []}
