@@ -2,6 +2,9 @@
 
 import dataclasses
 import inspect
+import os
+import subprocess
+import sys
 import tracemalloc
 import warnings
 
@@ -146,6 +149,22 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
     result = recipes.train(recipes.find("digits-cnn"), epochs=1, output=tmp_path, callbacks=[Other()])
     assert result["epochs"] == 1
     assert recipes.train(recipes.find("digits-cnn"), epochs=2, output=tmp_path, resume=True)["epochs"] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_what_a_run_that_was_killed_left_half_written_is_removed(tmp_path):
+    class KilledWriting(training.Callback):
+        def on_epoch_end(self, run):
+            program = (
+                "import os; from minidl.serialization import written_whole\n"
+                f"with written_whole({str(tmp_path / recipes.CHECKPOINT)!r}) as file: os.kill(os.getpid(), 9)"
+            )
+            assert subprocess.run([sys.executable, "-c", program]).returncode == -9
+            assert len(list(tmp_path.glob(".*.partial"))) == 1
+
+    recipes.train(recipes.find("digits-cnn"), epochs=1, output=tmp_path, callbacks=[KilledWriting()])
+    recipes.train(recipes.find("digits-cnn"), epochs=1, output=tmp_path, resume=True)
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_a_checkpoint_of_another_recipe_is_not_resumed(short_run):

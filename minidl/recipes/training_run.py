@@ -16,7 +16,7 @@ import minidl
 from minidl import kernels, nn, optim, training, visualize
 from minidl.recipes.recipe import Recipe
 from minidl.recipes.trained import load_run
-from minidl.serialization import write_whole
+from minidl.serialization import PARTIAL, write_whole
 
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
@@ -197,6 +197,8 @@ def _only_run_in(folder: Path) -> Iterator[None]:
             raise ValueError(
                 f"another run is writing to the output folder {folder}: wait until it has ended, or choose another"
             ) from error
+        for left_over in folder.glob(f".*{PARTIAL}"):  # by a run that was killed while it wrote
+            left_over.unlink()
         yield
     finally:
         os.close(descriptor)

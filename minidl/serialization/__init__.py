@@ -12,9 +12,9 @@ from typing import Any
 from minidl.autograd import Tensor
 from minidl.serialization import npz_file, pytorch_file, safetensors_file
 from minidl.serialization.safetensors_file import read_safetensors, write_safetensors
-from minidl.serialization.whole_file import write_whole
+from minidl.serialization.whole_file import PARTIAL, write_whole, written_whole
 
-__all__ = ["load", "read_safetensors", "save", "write_safetensors", "write_whole"]
+__all__ = ["PARTIAL", "load", "read_safetensors", "save", "write_safetensors", "write_whole", "written_whole"]
 
 READERS = {
     ".safetensors": safetensors_file.load,
