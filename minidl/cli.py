@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import shlex
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import minidl
+from minidl.serialization import json_text
 
 DATA_HELP = "folder with the data sets; else MINIDL_DATA, else the cache folder"
 USER_ERRORS = (ValueError, IndexError, OSError, ImportError, FloatingPointError, MemoryError)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = options.run(options)
         if options.json:
-            print(json.dumps(result))
+            print(json_text(result))
         sys.stdout.flush()
         failures = result.get("failures", ())
         for failure in failures:

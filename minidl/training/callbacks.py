@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.serialization import write_whole
+from minidl.serialization import json_text, write_whole
 from minidl.training.checkpoint import save_checkpoint
 from minidl.training.evaluation import evaluate
 
@@ -170,10 +169,13 @@ class CSVLogger(Callback):
 
 
 class JSONLogger(Callback):
-    """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
+    """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``.
+
+    What is not finite, or was not measured in an epoch, is null.
+    """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
 
     def on_epoch_end(self, run: Run) -> None:
-        write_whole(self.path, (json.dumps(run.history, indent=2) + "\n").encode())
+        write_whole(self.path, (json_text(run.history, indent=2) + "\n").encode())

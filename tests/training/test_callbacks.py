@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import math
 import sys
 
 import numpy as np
@@ -88,6 +89,20 @@ def test_logs_hold_the_history(tmp_path):
     assert json.loads((tmp_path / "log.json").read_text()) == history
     rows = list(csv.DictReader((tmp_path / "log.csv").open()))
     assert [float(row["train_loss"]) for row in rows] == history["train_loss"]
+
+
+def test_what_was_not_measured_is_null_in_json(tmp_path):
+    class Late(training.Callback):
+        def on_validation_end(self, run):
+            if run.epoch == 2:
+                run.values["extra"] = math.inf
+
+    fit(Late(), training.JSONLogger(tmp_path / "log.json"), epochs=2)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads((tmp_path / "log.json").read_text(), parse_constant=refuse)["extra"] == [None, None]
 
 
 def test_best_checkpoint_is_that_of_the_best_epoch(tmp_path):
