@@ -12,6 +12,14 @@ from typing import BinaryIO
 PARTIAL = ".partial"  # how the name of a file ends while it is written
 
 
+def in_existing_folder(path: Path | str) -> Path:
+    """The path; a FileNotFoundError where its folder does not exist, so that it cannot be written."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist, so {path.name} cannot be written to it")
+    return path
+
+
 def write_whole(path: Path | str, content: bytes | memoryview) -> None:
     """Write `content` to a file that appears whole or not at all."""
     try:
@@ -30,9 +38,7 @@ def written_whole(path: Path | str) -> Iterator[BinaryIO]:
     It is renamed once it is on disk, so whoever reads `path` at any time, also after a crash, sees the old file or the
     new one. After an error it is removed.
     """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder {path.parent} does not exist, so {path.name} cannot be written to it")
+    path = in_existing_folder(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         with open(temporary, "xb") as file:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.serialization import json_text, write_whole
+from minidl.serialization import in_existing_folder, json_text, write_whole
 from minidl.training.checkpoint import save_checkpoint
 from minidl.training.evaluation import evaluate
 
@@ -105,7 +105,7 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path
-        Of one file, which is replaced whole.
+        Of one file, which is replaced whole; its folder must exist.
     info : dict, optional
         What else to keep in it: anything that JSON holds.
     best : str, optional
@@ -114,7 +114,7 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
-        self.path, self.info, self.best = Path(path), info or {}, best
+        self.path, self.info, self.best = in_existing_folder(path), info or {}, best
 
     def on_epoch_end(self, run: Run) -> None:
         if self.best is None or best_epoch(run.history, self.best) == run.epoch:
@@ -158,7 +158,7 @@ class CSVLogger(Callback):
     """Write the history to a CSV file, whole after every epoch: one row an epoch, a column for every measure."""
 
     def __init__(self, path: Path | str):
-        self.path = Path(path)
+        self.path = in_existing_folder(path)
 
     def on_epoch_end(self, run: Run) -> None:
         text = io.StringIO(newline="")
@@ -175,7 +175,7 @@ class JSONLogger(Callback):
     """
 
     def __init__(self, path: Path | str):
-        self.path = Path(path)
+        self.path = in_existing_folder(path)
 
     def on_epoch_end(self, run: Run) -> None:
         write_whole(self.path, (json_text(run.history, indent=2) + "\n").encode())

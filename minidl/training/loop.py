@@ -102,10 +102,10 @@ def fit(
         ``loss(output, target)``, a mean over the batch; cross-entropy unless given. For classes of unequal size,
         ``nn.CrossEntropyLoss(weight=training.balanced_class_weights(labels))``.
     step : callable, optional
-        What is done with a batch in place of `train_step`, `loss`, `penalties`, `clip_grad_norm` and `metrics`, as two
-        networks at play need it: ``step(model, optimizer, inputs, target)`` changes the weights and returns what it
-        measured, means over the batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``. One that is a
-        Callback too hears the events, before the others.
+        What is done with a batch in place of `train_step`, as two networks at play need it: ``step(model, optimizer,
+        inputs, target)`` changes the weights and returns what it measured, means over the batch by name:
+        ``{"generator_loss": ..., "discriminator_loss": ...}``. `loss` and `metrics` are then for validation alone. One
+        that is a Callback too hears the events, before the others.
     epochs : int
         How many in all, those of `history` included.
     batch_size : int
@@ -162,6 +162,9 @@ def fit(
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     if clip_grad_norm is not None and not clip_grad_norm > 0:
         raise ValueError(f"clip_grad_norm must be above 0, got {clip_grad_norm}")
+    penalties = list(penalties)
+    if step is not None and (penalties or clip_grad_norm is not None):
+        raise ValueError("step is done in place of penalties and clip_grad_norm: apply them in it, and give it alone")
     if validation_split:
         if validation_data is not None:
             raise ValueError("give validation_data or validation_split, not both")
@@ -172,7 +175,7 @@ def fit(
         raise ValueError(
             f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
         )
-    metrics, penalties, callbacks = named_metrics(metrics), list(penalties), list(callbacks)
+    metrics, callbacks = named_metrics(metrics), list(callbacks)
     if step is None:
 
         def step(model: Module, optimizer: Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Any]:

@@ -160,6 +160,12 @@ def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
     assert "epoch 1/1: " in shown and "32/48" in shown and "samples/s, loss 0." in shown and "accuracy 0." in shown
 
 
+@pytest.mark.parametrize("callback", [training.Checkpoint, training.CSVLogger, training.JSONLogger])
+def test_a_folder_that_is_not_there_is_told_before_the_first_epoch(tmp_path, callback):
+    with pytest.raises(FileNotFoundError, match=f"the folder {tmp_path / 'no'} does not exist, so run cannot be wri"):
+        callback(tmp_path / "no" / "run")
+
+
 @pytest.mark.parametrize("logger", [training.CSVLogger, training.JSONLogger])
 def test_a_log_that_cannot_be_written_leaves_the_one_before(tmp_path, logger, monkeypatch):
     path = tmp_path / "log"

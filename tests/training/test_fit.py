@@ -230,6 +230,8 @@ def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(poi
         ({"validation_split": 0.001}, "validation_split=0.001 of 150 samples leaves"),
         ({"validation_split": 0.1, "validation_data": (np.zeros((1, 2)),)}, "not both"),
         ({"metrics": ["accurracy"]}, "got 'accurracy'"),
+        ({"step": print, "clip_grad_norm": 1.0}, "step is done in place of penalties and clip_grad_norm"),
+        ({"step": print, "penalties": [optim.L2(0.1)]}, "step is done in place of penalties and clip_grad_norm"),
         (
             {"batch_size": 200, "drop_last": True},
             "drop_last leaves no batch: 150 samples are fewer than batch_size=200",
