@@ -24,9 +24,14 @@ def as_dataset(data: Any) -> Dataset:
 
 def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: bool = False) -> DataLoader:
     """A DataLoader over `data`; one that is given is used as it is, with its own batch size and order."""
-    if isinstance(data, DataLoader):
-        return data
-    return DataLoader(as_dataset(data), batch_size, shuffle=shuffle, drop_last=drop_last)
+    loader = data
+    if not isinstance(data, DataLoader):
+        loader = DataLoader(as_dataset(data), batch_size, shuffle=shuffle, drop_last=drop_last)
+    if len(loader) == 0:
+        raise ValueError(
+            f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
+        )
+    return loader
 
 
 def split_validation(data: Any, fraction: float, seed: int) -> tuple[Subset, Subset]:

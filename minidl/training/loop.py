@@ -171,10 +171,6 @@ def fit(
         data, validation_data = split_validation(data, validation_split, validation_seed)
     loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
     samples = min(len(loader) * loader.batch_size, len(loader.dataset))
-    if samples == 0:
-        raise ValueError(
-            f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
-        )
     metrics, callbacks = named_metrics(metrics), list(callbacks)
     if step is None:
 

@@ -246,6 +246,13 @@ def test_wrong_arguments_name_themselves(points, change, message):
     np.testing.assert_array_equal(weights(model), before)
 
 
+def test_a_loader_that_leaves_no_batch_measures_nothing_and_says_so(points):
+    loader = DataLoader(TensorDataset(*points), batch_size=200, drop_last=True)
+    for function in (training.evaluate, training.predict):
+        with pytest.raises(ValueError, match="drop_last leaves no batch: 150 samples are fewer than batch_size=200"):
+            function(classifier(), loader)
+
+
 def test_samples_without_a_target(points):
     x, _ = points
     model = classifier()
