@@ -118,11 +118,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
 
-    made = command(predict, "classify pictures (PNG, JPEG)")
+    made = command(predict, "classify pictures (PNG, JPEG and others)")
     made.description += (
-        ". A picture is first made like those that the network was trained on: grey if it takes grey, light on dark "
-        "for digits and clothes (a picture with a light border is inverted), square (padded; photographs are cut), "
-        "and resized."
+        ". Those that cannot be read are named on standard error, and the exit status is then 2. A picture is first "
+        "made like those that the network was trained on: grey if it takes grey, light on dark for digits and clothes "
+        "(a picture with a light border is inverted), square (padded; photographs are cut), and resized."
     )
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
