@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def as_dataset(data: Any) -> Dataset:
         return TensorDataset(*(part if hasattr(part, "dtype") else Tensor(part) for part in data))
     if isinstance(data, Tensor) or is_array(data):
         return TensorDataset(data)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, Mapping):
         return data
     raise TypeError(f"data must be a Dataset, a DataLoader or a tuple of arrays, got {type(data).__name__}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidl.serialization import in_existing_folder, json_text, write_whole
-from minidl.training.checkpoint import save_checkpoint
+from minidl.training.checkpoint import checkpoint_path, save_checkpoint
 from minidl.training.evaluation import evaluate
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path
-        Of one file, which is replaced whole; its folder must exist.
+        Of one file, which is replaced whole; ends in ``.safetensors``, and its folder must exist.
     info : dict, optional
         What else to keep in it: anything that JSON holds.
     best : str, optional
@@ -114,7 +115,11 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
-        self.path, self.info, self.best = in_existing_folder(path), info or {}, best
+        self.path, self.info, self.best = checkpoint_path(path), info or {}, best
+        try:
+            json.dumps(self.info)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"info must be what JSON holds: {error}") from error
 
     def on_epoch_end(self, run: Run) -> None:
         if self.best is None or best_epoch(run.history, self.best) == run.epoch:

@@ -158,6 +158,9 @@ def fit(
         raise TypeError(f"loss must be a function, such as F.mse_loss or nn.CrossEntropyLoss(), got {loss!r}")
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer must be one that was made, optim.SGD(model.parameters()) say, got {optimizer!r}")
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if not any(id(parameter) in held for parameter in model.parameters()):
+        raise ValueError("optimizer holds no parameter of the model: make it with model.parameters() of this model")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     if clip_grad_norm is not None and not clip_grad_norm > 0:
@@ -172,6 +175,9 @@ def fit(
     loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
     samples = min(len(loader) * loader.batch_size, len(loader.dataset))
     metrics, callbacks = named_metrics(metrics), list(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must hold Callbacks that were made, such as ProgressBar(), got {callback!r}")
     if step is None:
 
         def step(model: Module, optimizer: Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Any]:

@@ -166,6 +166,13 @@ def test_a_folder_that_is_not_there_is_told_before_the_first_epoch(tmp_path, cal
         callback(tmp_path / "no" / "run")
 
 
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.safetensors, got .*run\.pth"):
+        training.Checkpoint(tmp_path / "run.pth")
+    with pytest.raises(TypeError, match="info must be what JSON holds: Object of type ndarray"):
+        training.Checkpoint(tmp_path / "run.safetensors", {"mean": X})
+
+
 @pytest.mark.parametrize("logger", [training.CSVLogger, training.JSONLogger])
 def test_a_log_that_cannot_be_written_leaves_the_one_before(tmp_path, logger, monkeypatch):
     path = tmp_path / "log"

@@ -246,6 +246,19 @@ def test_wrong_arguments_name_themselves(points, change, message):
     np.testing.assert_array_equal(weights(model), before)
 
 
+def test_an_optimizer_of_another_model_is_refused(points):
+    with pytest.raises(ValueError, match="optimizer holds no parameter of the model"):
+        training.fit(classifier(), points, optimizer=sgd(classifier()))
+
+
+def test_what_is_no_data_and_no_callback_is_named(points):
+    model = classifier()
+    with pytest.raises(TypeError, match="data must be .*, got dict"):
+        training.fit(model, {"x": points[0]}, optimizer=sgd(model))
+    with pytest.raises(TypeError, match="callbacks must hold Callbacks that were made, .*, got <class .*ProgressBar"):
+        training.fit(model, points, optimizer=sgd(model), callbacks=[training.ProgressBar])
+
+
 def test_a_loader_that_leaves_no_batch_measures_nothing_and_says_so(points):
     loader = DataLoader(TensorDataset(*points), batch_size=200, drop_last=True)
     for function in (training.evaluate, training.predict):
