@@ -1,16 +1,18 @@
 """The command line: ``minidl info | train | evaluate | predict | gradcheck | play``.
 
 Each command imports what it needs when it runs. What a user can mend ends in one line on standard error and exit
-status 2; Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object.
+status 2; Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object. A command that could do a
+part of its work alone gives the result of that part, with ``failures``: a line for each of the others, and status 2.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import io
 import os
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -18,9 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import minidl
+from minidl.serialization import json_text
 
 DATA_HELP = "folder with the data sets; else MINIDL_DATA, else the cache folder"
-USER_ERRORS = (ValueError, IndexError, OSError, ImportError, FloatingPointError)
+USER_ERRORS = (ValueError, IndexError, OSError, ImportError, FloatingPointError, MemoryError)
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,16 +33,17 @@ class Parser(argparse.ArgumentParser):
 
 def fail(message: str) -> NoReturn:
     """End with exit status 2 and one line."""
-    first, *rest = [line.strip() for line in message.splitlines() if line.strip()]
-    print(f"minidl: error: {first} {'; '.join(rest)}".rstrip(), file=sys.stderr)
+    print(f"minidl: error: {message}", file=sys.stderr)
     raise SystemExit(2)
 
 
 def message_of(error: Exception) -> str:
-    """What an error says; of the system's errors, without their number."""
+    """What an error says, in one line; of the system's errors, without their number."""
+    text = str(error) or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    return str(error) or type(error).__name__
+        text = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    first, *rest = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"{first} {'; '.join(rest)}".rstrip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,31 +51,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     warnings.showwarning = lambda message, *_, **__: print(f"minidl: warning: {message}", file=sys.stderr)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
+    started = time.time()
     try:
         result = options.run(options)
         if options.json:
-            print(json.dumps(result))
+            print(json_text(result))
         sys.stdout.flush()
-        return 0
+        failures = result.get("failures", ())
+        for failure in failures:
+            print(f"minidl: error: {failure}", file=sys.stderr)
+        return 2 if failures else 0
     except BrokenPipeError:  # whoever reads has seen enough, as in `minidl info | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
         return 141
     except USER_ERRORS as error:
         fail(message_of(error))
     except KeyboardInterrupt:
-        print(f"minidl: interrupted{how_to_go_on(options, arguments)}", file=sys.stderr)
+        print(f"minidl: interrupted{how_to_go_on(options, arguments, started)}", file=sys.stderr)
         return 130
 
 
-def how_to_go_on(options: argparse.Namespace, arguments: Sequence[str]) -> str:
+def how_to_go_on(options: argparse.Namespace, arguments: Sequence[str], started: float) -> str:
     """What to type after a training that was interrupted; nothing for other commands."""
     if options.run is not train:
         return ""
     from minidl import recipes
 
     checkpoint = (options.output or Path("runs", options.recipe or recipes.DEFAULT)) / recipes.CHECKPOINT
-    if not checkpoint.exists():
-        return "; no epoch was done, so nothing is kept"
+    if not checkpoint.exists() or not options.resume and checkpoint.stat().st_mtime < started:
+        return "; no epoch was done, so nothing of this run is kept"
     command = shlex.join(["minidl", *(word for word in arguments if word != "--resume"), "--resume"])
     return f"; to go on from {checkpoint}: {command}"
 
@@ -108,11 +118,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
 
-    made = command(predict, "classify pictures (PNG, JPEG)")
+    made = command(predict, "classify pictures (PNG, JPEG and others)")
     made.description += (
-        ". A picture is first made like those that the network was trained on: grey if it takes grey, light on dark "
-        "for digits and clothes (a picture with a light border is inverted), square (padded; photographs are cut), "
-        "and resized."
+        ". Those that cannot be read are named on standard error, and the exit status is then 2. A picture is first "
+        "made like those that the network was trained on: grey if it takes grey, light on dark for digits and clothes "
+        "(a picture with a light border is inverted), square (padded; photographs are cut), and resized."
     )
     made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
@@ -136,14 +146,14 @@ def info(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def train(options: argparse.Namespace) -> Any:
+def train(options: argparse.Namespace) -> dict[str, Any]:
     from minidl import recipes, training, use_backend
 
     if options.list:
         rows = list(recipes.recipes().values())
         columns = ("name", "task", "dataset", "network", "epochs", "expected", "minutes")
         print_table(columns, [[str(getattr(recipe, column)) for column in columns] for recipe in rows])
-        return [{column: getattr(recipe, column) for column in columns} for recipe in rows]
+        return {"recipes": [{column: getattr(recipe, column) for column in columns} for recipe in rows]}
     if options.backend:
         warn_if_missing(options.backend)
     with use_backend(options.backend) if options.backend else nullcontext():
@@ -186,16 +196,19 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
     from minidl import recipes
 
     classifier = recipes.load_classifier(options.checkpoint)
-    predictions = [classifier.predict(image) for image in options.images]
-    for image, prediction in zip(options.images, predictions):
+    rows, failures = [], []
+    for image in options.images:
+        try:
+            pixels = recipes.read_pixels(image)
+        except (ValueError, OSError) as error:
+            failures.append(message_of(error))
+            continue
+        prediction = classifier.predict(pixels)
         best = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[:3]
         chances = "  ".join(f"{label} {probability:.3f}" for label, probability in best)
         print(f"{image}: {prediction.label}   {chances}")
-    rows = [
-        {"image": str(image), "class": prediction.label, "probabilities": prediction.probabilities}
-        for image, prediction in zip(options.images, predictions)
-    ]
-    return {"checkpoint": str(options.checkpoint), "predictions": rows}
+        rows.append({"image": str(image), "class": prediction.label, "probabilities": prediction.probabilities})
+    return {"checkpoint": str(options.checkpoint), "predictions": rows, "failures": failures}
 
 
 def play(options: argparse.Namespace) -> dict[str, Any]:
@@ -232,11 +245,10 @@ def gradcheck(options: argparse.Namespace) -> dict[str, Any]:
     for row in rows:
         for order, failure in row.failures.items():
             print(f"{row.name}, {order.replace('_', ' ')}: {failure}", file=sys.stderr)
-    failed = [row.name for row in rows if row.failures]
-    if failed:
-        fail(f"{len(failed)} of {len(rows)} operations have a wrong gradient: {', '.join(failed)}")
+    wrong = [row.name for row in rows if row.failures]
+    failures = [f"{len(wrong)} of {len(rows)} operations have a wrong gradient: {', '.join(wrong)}"] if wrong else []
     errors = {row.name: {"first_order": row.first_order, "second_order": row.second_order} for row in rows}
-    return {"operations": errors}
+    return {"operations": errors, "failures": failures}
 
 
 def epochs_text(count: int) -> str:

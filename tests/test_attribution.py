@@ -88,6 +88,8 @@ def test_each_is_drawn_beside_the_picture(draw):
         (lambda m, x: visualize.saliency_map(m, x, 3), "label must be from 0 to 2, got 3"),
         (lambda m, x: visualize.saliency_map(nn.Identity(), x), r"logits of shape \(1, K\)"),
         (lambda m, x: visualize.grad_cam_map(m, "1", x), "the layer 1 gives no images"),
+        (lambda m, x: visualize.occlusion_map(m, x, 3), "label must be from 0 to 2, got 3"),
+        (lambda m, x: visualize.occlusion_map(m, x, -1), "label must be from 0 to 2, got -1"),
         (lambda m, x: visualize.occlusion_map(m, x, size=9), "size must be from 1 to 4"),
     ],
 )

@@ -82,6 +82,32 @@ def test_predict_prints_class_and_probabilities(trained, capsys, tmp_path):
         assert line.startswith(f"{path}: {best}   {best} {row['probabilities'][best]:.3f}")
 
 
+def test_predict_answers_for_all_pictures_that_can_be_read(trained, capsys, tmp_path):
+    _, test = data.digits()
+    whole, cut_off, text, missing, last = (tmp_path / f"{name}.png" for name in ("whole", "cut_off", "text", "no", "é"))
+    for path in (whole, last):
+        Image.fromarray(np.uint8(test.images[0, 0] * 255)).resize((80, 80)).save(path)
+    cut_off.write_bytes(whole.read_bytes()[:200])
+    text.write_text("hello")
+    status, out, err = run(
+        capsys, "predict", trained[0] / "checkpoint.safetensors", cut_off, whole, text, missing, last, "--json"
+    )
+    *lines, result = out.splitlines()
+    assert status == 2 and [line.split(": ")[0] for line in lines] == [str(whole), str(last)]
+    assert [row["image"] for row in json.loads(result)["predictions"]] == [str(whole), str(last)]
+    errors = err.splitlines()
+    expected = f"{cut_off}: this picture is damaged", f"{text}: not a picture", f"{missing}: No such file or directory"
+    assert len(errors) == 3 and all(line.startswith(f"minidl: error: {start}") for line, start in zip(errors, expected))
+    assert [f"minidl: error: {line}" for line in json.loads(result)["failures"]] == errors
+
+
+def test_a_name_that_is_no_text_is_shown_all_the_same(trained, capsys, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")  # Latin-1
+    Image.new("L", (8, 8)).save(path)
+    status, out, err = run(capsys, "predict", trained[0] / "checkpoint.safetensors", path)
+    assert (status, err) == (0, "") and "caf\\udce9.png: " in out
+
+
 def test_list_shows_every_recipe(capsys):
     status, out, _ = run(capsys, "train", "--list")
     header, _, *rows = out.splitlines()
@@ -90,7 +116,7 @@ def test_list_shows_every_recipe(capsys):
         row.split()[0] for row in rows
     }
     status, out, _ = run(capsys, "train", "--list", "--json")
-    assert json.loads(out.splitlines()[-1])[0]["name"] == "digits-cnn"
+    assert json.loads(out.splitlines()[-1])["recipes"][0]["name"] == "digits-cnn"
 
 
 def test_info_says_what_serves_and_why_not(capsys):
@@ -138,6 +164,7 @@ def other_checkpoint(path):
     model = nn.Linear(1, 1)
     info = {
         "recipe": "digits-cnn",
+        "options": {},
         "network": "digits_cnn",
         "network_options": {},
         "classes": [],
@@ -173,6 +200,7 @@ def nothing_here(tmp_path, monkeypatch):
         ("train --backend fast", "unknown backend 'fast'; expected one of auto, reference"),
         ("train --set hidden_size=3", "digits_cnn has no option 'hidden_size'"),
         ("train --set hidden_size", "NAME=VALUE"),
+        ("train --set classes=1000000000000000", "Unable to allocate .* PiB"),
         ("train --set classes=ten", "classes of the network digits_cnn must be of type int, got 'ten'"),
         ("train --output file/run", "output folder file/run cannot be written: Not a directory"),
         ("train --output file", "output folder file cannot be written"),
@@ -271,6 +299,21 @@ def test_ctrl_c_promises_nothing_that_is_not_there(nothing_here, capsys, monkeyp
     status, _, err = run(capsys, *command.split())
     assert status == 130 and "--resume" not in err
     assert err.startswith("minidl: interrupted") and len(err.splitlines()) == 1
+
+
+def test_ctrl_c_before_the_first_epoch_does_not_offer_the_run_before(nothing_here, capsys, monkeypatch):
+    assert run(capsys, "train", "--epochs", "1", "--output", "run")[0] == 0
+    long_ago = time.time() - 3600
+    os.utime("run/checkpoint.safetensors", (long_ago, long_ago))
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipes, "train", interrupted)
+    _, _, err = run(capsys, "train", "--seed", "1", "--output", "run")
+    assert err == "minidl: interrupted; no epoch was done, so nothing of this run is kept\n"
+    _, _, err = run(capsys, "train", "--epochs", "2", "--output", "run", "--resume")
+    assert err.endswith("minidl train --epochs 2 --output run --resume\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes")

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "functional": ENGINE,
     "nn": ENGINE | {"functional"},
     "optim": ENGINE | {"functional"},
-    "data": ENGINE,
+    "data": ENGINE | {"serialization"},
     "metrics": ENGINE,
     "cluster": {"kernels", "metrics"},
     "serialization": {"autograd"},

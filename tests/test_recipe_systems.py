@@ -131,7 +131,7 @@ def test_training_on_pictures_resumes(pictures, tmp_path):
 def test_photo_classes_count_alike(pictures):
     with pytest.warns(UserWarning):
         train, _ = small_photos().datasets(pictures)
-    loss = small_photos().fit_options_of_data(train)["loss"]
+    loss = small_photos().fit_options(train)["loss"]
     np.testing.assert_allclose(loss.weight.data, [32 / (2 * 8), 32 / (2 * 24)], rtol=1e-6)
 
 

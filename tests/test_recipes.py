@@ -2,6 +2,10 @@
 
 import dataclasses
 import inspect
+import os
+import subprocess
+import sys
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -147,6 +151,22 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
     assert recipes.train(recipes.find("digits-cnn"), epochs=2, output=tmp_path, resume=True)["epochs"] == 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_what_a_run_that_was_killed_left_half_written_is_removed(tmp_path):
+    class KilledWriting(training.Callback):
+        def on_epoch_end(self, run):
+            program = (
+                "import os; from minidl.serialization import written_whole\n"
+                f"with written_whole({str(tmp_path / recipes.CHECKPOINT)!r}) as file: os.kill(os.getpid(), 9)"
+            )
+            assert subprocess.run([sys.executable, "-c", program]).returncode == -9
+            assert len(list(tmp_path.glob(".*.partial"))) == 1
+
+    recipes.train(recipes.find("digits-cnn"), epochs=1, output=tmp_path, callbacks=[KilledWriting()])
+    recipes.train(recipes.find("digits-cnn"), epochs=1, output=tmp_path, resume=True)
+    assert list(tmp_path.glob(".*")) == []
+
+
 def test_a_checkpoint_of_another_recipe_is_not_resumed(short_run):
     with pytest.raises(ValueError, match="is a checkpoint of digits-cnn, not of mnist-cnn"):
         recipes.train(recipes.find("mnist-cnn"), output=short_run[0], resume=True)
@@ -183,9 +203,13 @@ def test_pictures_are_classified_like_the_images_they_show(short_run, tmp_path, 
 
 def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
     model = nn.Linear(1, 1)
-    training.save_checkpoint(tmp_path / "own.safetensors", model, optim.SGD(model.parameters(), lr=0.1), {})
-    with pytest.raises(ValueError, match="not written by minidl train: it does not say its network, "):
-        recipes.load_classifier(tmp_path / "own.safetensors")
+    path = tmp_path / recipes.CHECKPOINT
+    training.save_checkpoint(path, model, optim.SGD(model.parameters(), lr=0.1), {}, {"recipe": "digits-cnn"})
+    message = "not written by minidl train: it does not say its network, network_options, options"
+    with pytest.raises(ValueError, match=message):
+        recipes.load_classifier(path)
+    with pytest.raises(ValueError, match=message):
+        recipes.train(recipes.find("digits-cnn"), output=tmp_path, resume=True)
 
 
 GREY = {"shape": [1, 4, 4], "mean": None, "std": None, "bright_on_dark": True}
@@ -199,6 +223,20 @@ def test_grey_is_inverted_where_its_border_is_bright_and_padded_to_a_square():
     inverted = trained.prepare(1 - picture, **GREY)
     np.testing.assert_allclose(x, inverted, atol=1e-6)
     assert x[0, :, 0].max() < 0.2 and x[0, 1:3, 1:3].min() > 0.4
+
+
+def test_a_long_strip_needs_no_more_memory_than_a_photograph(monkeypatch):
+    strip = np.zeros((1, 40, 160), np.float32)
+    strip[:, 10:30, 80:] = 1
+    expected = trained.prepare(strip, **GREY)  # (1, 4, 4)
+    monkeypatch.setattr(trained, "LONGEST", 32)
+    np.testing.assert_allclose(trained.prepare(strip, **GREY), expected, atol=0.02)
+    monkeypatch.undo()
+    tracemalloc.start()
+    trained.prepare(np.zeros((1, 2, 60_000), np.float32), **GREY)  # as a square: 14 GB
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500e6
 
 
 def test_photographs_are_cut_to_the_middle_and_normalized():

@@ -13,7 +13,7 @@ import safetensors.numpy
 
 import minidl
 from minidl import nn
-from minidl.serialization import read_safetensors, write_safetensors, write_whole
+from minidl.serialization import read_safetensors, write_safetensors, write_whole, written_whole
 
 STATE = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -144,6 +144,10 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write_whole(tmp_path / "a", b"new")
+    monkeypatch.undo()
+    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "a") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
     assert (tmp_path / "a").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
 
 

@@ -130,6 +130,8 @@ def test_images_of_bytes_and_colour(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["grid.png"]
     with pytest.raises(ValueError, match=r"\(N, 1 or 3, H, W\), got \(5, 6, 6\)"):
         visualize.images(PICTURES[:, 0])
+    with pytest.raises(ValueError, match="labels must be one for each of the 3 pictures, got 2"):
+        visualize.images(colour, ["a", "b"])
 
 
 def test_no_window_and_no_global_state():
@@ -156,6 +158,8 @@ def test_embedding_is_on_the_principal_components():
         visualize.embedding(x, [0, 1, 2])
     with pytest.raises(ValueError, match=r"at least 2, got \(40, 1\)"):
         visualize.embedding(x[:, :1], labels)
+    with pytest.raises(ValueError, match="labels must be below the 2 classes, got 2"):
+        visualize.embedding(x, labels, ["a", "b"])
 
 
 def test_dendrogram_draws_every_merger_at_its_distance():

@@ -91,10 +91,14 @@ class Subset(Dataset):
     """
 
     def __init__(self, dataset: Dataset, indices: Sequence[int] | np.ndarray):
+        indices = np.asarray(indices)
+        if indices.ndim != 1:
+            raise ValueError(f"indices must be one-dimensional, got shape {indices.shape}")
+        if indices.size and indices.dtype.kind not in "iu":
+            hint = "; of a mask, give np.flatnonzero(mask)" if indices.dtype.kind == "b" else ""
+            raise TypeError(f"indices must be integers, got {indices.dtype}{hint}")
         self.dataset = dataset
-        self.indices = np.asarray(indices, dtype=np.int64)
-        if self.indices.ndim != 1:
-            raise ValueError(f"indices must be one-dimensional, got shape {self.indices.shape}")
+        self.indices = indices.astype(np.int64)
         if self.indices.size and not (-len(dataset) <= self.indices.min() and self.indices.max() < len(dataset)):
             raise IndexError(
                 f"indices must lie in 0..{len(dataset) - 1}, got {self.indices.min()}..{self.indices.max()}"

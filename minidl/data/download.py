@@ -2,17 +2,15 @@
 
 import hashlib
 import http.client
-import os
-import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from minidl.data.files import CHUNK
+from minidl.serialization import written_whole
 
 TIMEOUT = 30  # seconds without a byte
 
@@ -24,23 +22,6 @@ class RemoteFile:
     name: str
     size: int
     sha256: str
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that gets its name `path` when the block ends without an error, and is removed otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
@@ -64,6 +45,7 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
     OSError
         When no mirror did: says for each what went wrong.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{file.name}"

@@ -16,6 +16,7 @@ import numpy as np
 
 from minidl.play.look import look
 from minidl.recipes import TrainedClassifier
+from minidl.serialization import json_text
 
 LARGEST = 4_000_000  # bytes of a question: a picture of some megapixels
 LOOPBACK = "127.0.0.1"
@@ -68,7 +69,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
                     result = look(classifier, pixels)
             except ValueError as error:
                 return self._refuse(HTTPStatus.BAD_REQUEST, str(error))
-            self._answer(HTTPStatus.OK, "application/json", json.dumps(result).encode())
+            self._answer(HTTPStatus.OK, "application/json", json_text(result).encode())
 
         def _addressed_here(self) -> bool:
             """Whether the browser asked this machine by its own name, not by one that a strange page made up."""
@@ -117,6 +118,6 @@ def read_question(body: bytes) -> np.ndarray:
         pixels = np.asarray(image.convert("RGB"), np.float32) / 255  # (H, W, 3)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise ValueError(f'the question must be {{"picture": "data:image/png;base64,..."}} ({error})') from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"picture is no whole PNG ({error})") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise ValueError(f"picture cannot be read as a PNG ({error})") from error
     return pixels.transpose(2, 0, 1)

@@ -12,7 +12,7 @@ from functools import cache
 
 from minidl.recipes.image_classifier import ImageClassifier
 from minidl.recipes.recipe import Recipe
-from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifier, load_trained
+from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifier, load_trained, read_pixels
 from minidl.recipes.training_run import CHECKPOINT, train
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "find",
     "load_classifier",
     "load_trained",
+    "read_pixels",
     "recipes",
     "train",
 ]

@@ -116,7 +116,7 @@ class CharacterModel(Recipe):
     def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> LRScheduler:
         return warm_up_and_cosine(optimizer, steps, warm_up=0.05)
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: data.TextDataset) -> dict[str, Any]:
         return {"step": TruncatedBackpropagation(clip_grad_norm=1.0)}
 
     def callbacks(self, test_data: data.TextDataset, output: Path) -> Sequence[training.Callback]:

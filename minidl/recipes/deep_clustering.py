@@ -165,7 +165,7 @@ class DeepClustering(Recipe):
         images, _ = self.load(root)
         return DistortedImages(images, self.distort), images
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: DistortedImages) -> dict[str, Any]:
         return {"step": step}
 
     def callbacks(self, test_data: data.ImageDataset, output: Path) -> Sequence[training.Callback]:

@@ -87,7 +87,7 @@ class Inpainting(Recipe):
     def make_optimizer(self, model: nn.Module, lr: float) -> optim.Optimizer:
         return adversarial.make_optimizer(model, lr)
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: DamagedImages) -> dict[str, Any]:
         return {"step": self.step}
 
     def step(

@@ -45,7 +45,7 @@ class ImageClassifier(Recipe):
     def make_schedule(self, optimizer: Optimizer, steps: int) -> LRScheduler | None:
         return None if self.schedule is None else self.schedule(optimizer, steps)
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: data.Dataset) -> dict[str, Any]:
         return {"metrics": ["accuracy"], "clip_grad_norm": self.clip_grad_norm}
 
     def callbacks(self, test_data: data.Dataset, output: Path) -> Sequence[training.Callback]:

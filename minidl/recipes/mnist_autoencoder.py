@@ -44,7 +44,7 @@ class ImageAutoencoder(Recipe):
         train, test = data.mnist(root)
         return Reconstruction(train), Reconstruction(test)
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: Reconstruction) -> dict[str, Any]:
         return {"loss": F.mse_loss}
 
     def callbacks(self, test_data: Reconstruction, output: Path) -> Sequence[training.Callback]:

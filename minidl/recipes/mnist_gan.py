@@ -60,7 +60,7 @@ class ImageGAN(Recipe):
         """Down to 0: with constant steps the two go round each other (tutorial 15), with shorter ones they settle."""
         return cosine(optimizer, steps)
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: data.ImageDataset) -> dict[str, Any]:
         return {"step": gan_step}
 
     def callbacks(self, test_data: RealImages, output: Path) -> Sequence[training.Callback]:

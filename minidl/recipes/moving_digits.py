@@ -43,7 +43,7 @@ class MotionClassifier(Recipe):
     def options_of_data(self, train_data: data.ImageDataset) -> dict[str, Any]:
         return {"classes": len(train_data.classes), "image_size": train_data.images.shape[-1]}
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: data.ImageDataset) -> dict[str, Any]:
         return {"metrics": ["accuracy"]}
 
     def callbacks(self, test_data: Films, output: Path) -> Sequence[training.Callback]:

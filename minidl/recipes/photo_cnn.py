@@ -68,10 +68,10 @@ class PhotoClassifier(ImageClassifier):
     def options_of_data(self, train_data: data.Dataset) -> dict[str, Any]:
         return {"classes": len(train_data.classes)}
 
-    def fit_options_of_data(self, train_data: data.Dataset) -> dict[str, Any]:
+    def fit_options(self, train_data: data.Dataset) -> dict[str, Any]:
         """Classes count alike, however many pictures they have."""
         weight = training.balanced_class_weights(labels_of(train_data), len(train_data.classes))
-        return {"loss": nn.CrossEntropyLoss(weight=weight)}
+        return super().fit_options(train_data) | {"loss": nn.CrossEntropyLoss(weight=weight)}
 
     def info(self, test_data: data.Dataset) -> dict[str, Any]:
         shape = {"shape": [3, SIZE, SIZE], "mean": self.mean, "std": self.std, "bright_on_dark": self.bright_on_dark}

@@ -1,6 +1,7 @@
-"""What every recipe says of itself, and how it differs from others: `training_run.py` calls these methods in order.
+"""What every recipe says of itself, and how it differs from others.
 
-A kind of recipe (`image_classifier.py`) or a single one (its own file) overrides those it needs.
+`training_run.py` calls these methods in order; the last two are for a network that comes from a checkpoint. A kind of
+recipe (`image_classifier.py`) or a single one (its own file) overrides those it needs.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Recipe(ABC):
         """Options of the network that its data decide, such as the number of classes."""
         return {}
 
+    def build(self, options: dict[str, Any]) -> nn.Module:
+        """A new network, with `options` of its own."""
+        return models.build(self.network, **options)
+
     def start(self, model: nn.Module, weights: Path | None, root: Path | None, output: Path) -> None:
         """Give a new network the weights to start from: those of the file of --weights, but for its last layer."""
         if weights is not None:
@@ -45,21 +50,13 @@ class Recipe(ABC):
     def make_optimizer(self, model: nn.Module, lr: float) -> optim.Optimizer:
         return optim.Adam(model.parameters(), lr)
 
-    def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> optim.lr_scheduler.LRScheduler | None:
-        """How the learning rate changes over all `steps` of the optimizer; not at all, unless overridden."""
-        return None
-
     def training_batches(self, train_data: Any, batch_size: int) -> Any:
         """What `training.fit` goes through: the data, or a DataLoader over them where their order matters."""
         return train_data
 
-    def fit_options(self) -> dict[str, Any]:
-        """What `training.fit` is given besides model, data, optimizer and numbers: loss, step, metrics, penalties."""
-        return {}
-
-    def fit_options_of_data(self, train_data: Any) -> dict[str, Any]:
-        """The same, where the data decide, such as the weights of classes."""
-        return {}
+    def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> optim.lr_scheduler.LRScheduler | None:
+        """How the learning rate changes over all `steps` of the optimizer; not at all, unless overridden."""
+        return None
 
     def callbacks(self, test_data: Any, output: Path) -> Sequence[training.Callback]:
         """Measures and pictures of every epoch."""
@@ -69,9 +66,9 @@ class Recipe(ABC):
         """What the checkpoint must say besides, for others to use the network."""
         return {}
 
-    def trained_with(self, info: dict[str, Any]) -> Recipe:
-        """The recipe for a network whose checkpoint says `info`: the same, where its data are always the same."""
-        return self
+    def fit_options(self, train_data: Any) -> dict[str, Any]:
+        """What `training.fit` is given besides model, data, optimizer and numbers: loss, step, metrics, penalties."""
+        return {}
 
     @abstractmethod
     def results(self, model: nn.Module, test_data: Any, history: dict[str, list]) -> dict[str, Any]:
@@ -81,10 +78,10 @@ class Recipe(ABC):
         """Pictures of the trained network: matplotlib figures by file name."""
         return {}
 
+    def trained_with(self, info: dict[str, Any]) -> Recipe:
+        """The recipe for a network whose checkpoint says `info`: the same, where its data are always the same."""
+        return self
+
     def evaluate(self, model: nn.Module, root: Path | None) -> dict[str, Any]:
         """The measures of a trained network on the test data, for `minidl evaluate`."""
         raise ValueError(f"minidl evaluate does not know {self.task}, the task of {self.name}")
-
-    def build(self, options: dict[str, Any]) -> nn.Module:
-        """A new network, with `options` of its own."""
-        return models.build(self.network, **options)

@@ -11,6 +11,8 @@ from minidl import data, models, nn, training
 from minidl import functional as F
 from minidl.data.transforms import Grayscale, Normalize, Resize
 
+LONGEST = 4096  # pixels: a long strip padded to a square needs the memory of the square
+
 
 @dataclass
 class Prediction:
@@ -48,12 +50,18 @@ class TrainedClassifier:
         return prepare(pixels, **self.saved.info["input"])
 
 
-def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:
-    """The network that `minidl train` left in a checkpoint, in evaluation mode, and what the checkpoint says."""
+def load_run(path: Path | str) -> training.SavedRun:
+    """What `minidl train` left in a checkpoint."""
     saved = training.load_checkpoint(path)
-    missing = {"recipe", "network", "network_options"} - saved.info.keys()
+    missing = {"recipe", "options", "network", "network_options"} - saved.info.keys()
     if missing:
         raise ValueError(f"{path} was not written by minidl train: it does not say its {', '.join(sorted(missing))}")
+    return saved
+
+
+def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:
+    """The network that `minidl train` left in a checkpoint, in evaluation mode, and what the checkpoint says."""
+    saved = load_run(path)
     model = models.build(saved.info["network"], **saved.info["network_options"])
     saved.restore_model(model)
     return model.eval(), saved
@@ -85,9 +93,12 @@ def prepare(
     Grey if the network takes one channel. For a network that was trained on bright things on a dark ground (MNIST), a
     picture with a bright border is inverted, and dark is added to make it square; of others the longer side is cut.
     With a `margin` what is bright is cut out first, and put in the middle with that share of the side around it. Then
-    the picture is resized with antialiasing.
+    the picture is resized with antialiasing. One with a side of more than LONGEST pixels is first resized to that.
     """
     channels, height, width = shape
+    longest = max(pixels.shape[1:])
+    if longest > LONGEST:
+        pixels = Resize(tuple(max(1, side * LONGEST // longest) for side in pixels.shape[1:]))(pixels)
     if channels == 1:
         pixels = Grayscale()(pixels)  # (1, H, W)
     if bright_on_dark:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import minidl
-from minidl import kernels, training, visualize
+from minidl import kernels, nn, optim, training, visualize
 from minidl.recipes.recipe import Recipe
-from minidl.serialization import write_whole
+from minidl.recipes.trained import load_run
+from minidl.serialization import PARTIAL, json_text, write_whole
 
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
@@ -65,23 +65,23 @@ def train(
         ``recipe dataset seed epochs seconds images_per_second checkpoint ...`` and the recipe's measures
         (``test_accuracy train_loss``); `result.json` in the folder holds it and the history.
     """
+    output = Path("runs", recipe.name) if output is None else Path(output)
     asked = dict(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, network_options=network_options)
     asked["weights"] = None if weights is None else str(weights)
-    output = Path("runs", recipe.name) if output is None else Path(output)
     saved = _saved_run(output) if resume else None
-    options = _options(recipe, asked) if saved is None else _resumed_options(recipe, asked, saved)
-    recipe = recipe if saved is None else recipe.trained_with(saved.info)
+    if saved is None:
+        options = _new_options(recipe, asked)
+    else:
+        options = _resumed_options(recipe, asked, saved)
+        recipe = recipe.trained_with(saved.info)
     _check_device(device)
 
     minidl.manual_seed(options["seed"])
-    train_data, test_data = recipe.datasets(root)
-    if options["batch_size"] > len(train_data):
-        raise ValueError(
-            f"batch_size must be at most the {len(train_data)} training samples, got {options['batch_size']}"
-        )
+    train_data, test_data = _datasets(recipe, root, options)
     network_options = recipe.options_of_data(train_data) | options["network_options"]
     model = recipe.build(network_options).to(device)
     info = {"recipe": recipe.name, "options": options, "network": recipe.network, "network_options": network_options}
+
     with _only_run_in(output):
         if saved is None:
             _warn_of_unfinished(output)
@@ -89,9 +89,6 @@ def train(
         optimizer = recipe.make_optimizer(model, options["lr"])
         if saved is not None:
             saved.restore(model, optimizer)
-        steps = options["epochs"] * (len(train_data) // options["batch_size"])
-        schedule = recipe.make_schedule(optimizer, steps)
-
         history = training.fit(
             model,
             recipe.training_batches(train_data, options["batch_size"]),
@@ -100,73 +97,30 @@ def train(
             batch_size=options["batch_size"],
             drop_last=True,
             callbacks=[
-                *([] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]),
+                *_schedule(recipe, optimizer, train_data, options),
                 *recipe.callbacks(test_data, output),
                 training.Checkpoint(output / CHECKPOINT, info | recipe.info(test_data)),
                 *callbacks,
             ],
             history=None if saved is None else saved.history,
-            **(recipe.fit_options() | recipe.fit_options_of_data(train_data)),
+            **recipe.fit_options(train_data),
         )
-        measures = recipe.results(model, test_data, history)
-        seconds = sum(history["seconds"])
-        samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
-        result = {
-            "recipe": recipe.name,
-            "dataset": recipe.dataset,
-            "seed": options["seed"],
-            "batch_size": options["batch_size"],
-            "lr": options["lr"],
-            "epochs": len(history["epoch"]),
-            "measures": list(measures),
-            **measures,
-            "seconds": seconds,
-            "images_per_second": samples / seconds,
-            "train_images": len(train_data),
-            "test_images": len(test_data),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "device": device,
-            "backend": kernels.current_backend(),
-            "threads": kernels.get_num_threads(),
-            "checkpoint": str(output / CHECKPOINT),
-            "pictures": [],
-        }
+        result = _result(recipe, model, device, train_data, test_data, options, history)
+        result |= {"checkpoint": str(output / CHECKPOINT), "pictures": []}
         _write_result(output, result, history)  # before what may fail
-        if visualize.available():
-            for name, figure in recipe.figures(model, test_data, history).items():
-                visualize.save(figure, output / name)
-                result["pictures"].append(str(output / name))
-            _write_result(output, result, history)
+        result["pictures"] = _draw(recipe, model, test_data, history, output)
+        _write_result(output, result, history)
     return result
-
-
-def _write_result(output: Path, result: dict[str, Any], history: dict[str, list]) -> None:
-    write_whole(output / RESULT, (json.dumps(result | {"history": history}, indent=2) + "\n").encode())
 
 
 def _saved_run(output: Path) -> training.SavedRun:
     if not (output / CHECKPOINT).exists():
         raise FileNotFoundError(f"{output / CHECKPOINT} does not exist, so there is no run to resume: start a new one")
-    return training.load_checkpoint(output / CHECKPOINT)
+    return load_run(output / CHECKPOINT)
 
 
-def _warn_of_unfinished(output: Path) -> None:
-    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
-    try:
-        old = training.load_checkpoint(output / CHECKPOINT)
-        planned = old.info["options"]["epochs"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return  # nothing there that a run could go on from
-    if old.epochs < planned:
-        warnings.warn(
-            f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
-            "to go on from there instead, stop and resume it",
-            stacklevel=3,
-        )
-
-
-def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, and the recipe's options for the rest."""
+def _new_options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, and the recipe's own options for the rest."""
     options = dict(epochs=recipe.epochs, batch_size=recipe.batch_size, lr=recipe.lr, seed=0, weights=None)
     options |= {name: value for name, value in asked.items() if value is not None}
     options["network_options"] = recipe.network_options | (asked["network_options"] or {})
@@ -180,9 +134,9 @@ def _options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.SavedRun) -> dict[str, Any]:
     """The options of the run that is resumed; what was asked for must agree, but for more epochs."""
-    if saved.info.get("recipe") != recipe.name:
-        raise ValueError(f"{saved.path} is a checkpoint of {saved.info.get('recipe')}, not of {recipe.name}")
-    options = saved.info["options"]
+    if saved.info["recipe"] != recipe.name:
+        raise ValueError(f"{saved.path} is a checkpoint of {saved.info['recipe']}, not of {recipe.name}")
+    options = dict(saved.info["options"])
     if asked["epochs"] is not None:
         if asked["epochs"] < saved.epochs:
             raise ValueError(
@@ -206,6 +160,16 @@ def _check_device(device: str) -> None:
         status = kernels.cuda.gpu_status()
         if not status.available:
             raise ValueError(f"device cuda cannot be used here: {status.reason}")
+
+
+def _datasets(recipe: Recipe, root: Path | None, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The training and the test data, of which the first fills a batch."""
+    train_data, test_data = recipe.datasets(root)
+    if options["batch_size"] > len(train_data):
+        raise ValueError(
+            f"batch_size must be at most the {len(train_data)} training samples, got {options['batch_size']}"
+        )
+    return train_data, test_data
 
 
 @contextmanager
@@ -232,6 +196,80 @@ def _only_run_in(folder: Path) -> Iterator[None]:
             raise ValueError(
                 f"another run is writing to the output folder {folder}: wait until it has ended, or choose another"
             ) from error
+        for left_over in folder.glob(f".*{PARTIAL}"):  # by a run that was killed while it wrote
+            left_over.unlink()
         yield
     finally:
         os.close(descriptor)
+
+
+def _warn_of_unfinished(output: Path) -> None:
+    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
+    try:
+        old = load_run(output / CHECKPOINT)
+    except (FileNotFoundError, ValueError):
+        return  # nothing there that a run could go on from
+    planned = old.info["options"]["epochs"]
+    if old.epochs < planned:
+        warnings.warn(
+            f"{old.path} holds {old.epochs} of {planned} epochs, which the first epoch of this new run replaces; "
+            "to go on from there instead, stop and resume it",
+            stacklevel=3,
+        )
+
+
+def _schedule(
+    recipe: Recipe, optimizer: optim.Optimizer, train_data: Any, options: dict[str, Any]
+) -> list[training.Callback]:
+    """The callback that changes the learning rate as the recipe wants it; none where it stays."""
+    steps = options["epochs"] * (len(train_data) // options["batch_size"])
+    schedule = recipe.make_schedule(optimizer, steps)
+    return [] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]
+
+
+def _result(
+    recipe: Recipe,
+    model: nn.Module,
+    device: str,
+    train_data: Any,
+    test_data: Any,
+    options: dict[str, Any],
+    history: dict[str, list[float]],
+) -> dict[str, Any]:
+    """What the run reached, and under which conditions."""
+    measures = recipe.results(model, test_data, history)
+    seconds = sum(history["seconds"])
+    samples = sum(s * rate for s, rate in zip(history["seconds"], history["samples_per_second"]))
+    return {
+        "recipe": recipe.name,
+        "dataset": recipe.dataset,
+        "seed": options["seed"],
+        "batch_size": options["batch_size"],
+        "lr": options["lr"],
+        "epochs": len(history["epoch"]),
+        "measures": list(measures),
+        **measures,
+        "seconds": seconds,
+        "images_per_second": samples / seconds,
+        "train_images": len(train_data),
+        "test_images": len(test_data),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": device,
+        "backend": kernels.current_backend(),
+        "threads": kernels.get_num_threads(),
+    }
+
+
+def _write_result(output: Path, result: dict[str, Any], history: dict[str, list[float]]) -> None:
+    write_whole(output / RESULT, (json_text(result | {"history": history}, indent=2) + "\n").encode())
+
+
+def _draw(recipe: Recipe, model: nn.Module, test_data: Any, history: dict[str, list[float]], output: Path) -> list[str]:
+    """Write the recipe's pictures; returns their paths, none without matplotlib."""
+    if not visualize.available():
+        return []
+    pictures = []
+    for name, figure in recipe.figures(model, test_data, history).items():
+        visualize.save(figure, output / name)
+        pictures.append(str(output / name))
+    return pictures

@@ -71,7 +71,7 @@ class Transfer(ImageClassifier):
             [{"params": others, "lr": lr}, {"params": model.fine_tuned[model.BODY].parameters(), "lr": lr / 10}]
         )
 
-    def fit_options(self) -> dict[str, Any]:
+    def fit_options(self, train_data: data.ImageDataset) -> dict[str, Any]:
         return {"step": step}
 
     def callbacks(self, test_data: data.ImageDataset, output: Path) -> Sequence[training.Callback]:

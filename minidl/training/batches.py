@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,21 @@ def as_dataset(data: Any) -> Dataset:
         return TensorDataset(*(part if hasattr(part, "dtype") else Tensor(part) for part in data))
     if isinstance(data, Tensor) or is_array(data):
         return TensorDataset(data)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, Mapping):
         return data
     raise TypeError(f"data must be a Dataset, a DataLoader or a tuple of arrays, got {type(data).__name__}")
 
 
 def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: bool = False) -> DataLoader:
     """A DataLoader over `data`; one that is given is used as it is, with its own batch size and order."""
-    if isinstance(data, DataLoader):
-        return data
-    return DataLoader(as_dataset(data), batch_size, shuffle=shuffle, drop_last=drop_last)
+    loader = data
+    if not isinstance(data, DataLoader):
+        loader = DataLoader(as_dataset(data), batch_size, shuffle=shuffle, drop_last=drop_last)
+    if len(loader) == 0:
+        raise ValueError(
+            f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
+        )
+    return loader
 
 
 def split_validation(data: Any, fraction: float, seed: int) -> tuple[Subset, Subset]:

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.serialization import write_whole
-from minidl.training.checkpoint import save_checkpoint
+from minidl.serialization import in_existing_folder, json_text, write_whole
+from minidl.training.checkpoint import checkpoint_path, save_checkpoint
 from minidl.training.evaluation import evaluate
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path
-        Of one file, which is replaced whole.
+        Of one file, which is replaced whole; ends in ``.safetensors``, and its folder must exist.
     info : dict, optional
         What else to keep in it: anything that JSON holds.
     best : str, optional
@@ -115,7 +115,11 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
-        self.path, self.info, self.best = Path(path), info or {}, best
+        self.path, self.info, self.best = checkpoint_path(path), info or {}, best
+        try:
+            json.dumps(self.info)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"info must be what JSON holds: {error}") from error
 
     def on_epoch_end(self, run: Run) -> None:
         if self.best is None or best_epoch(run.history, self.best) == run.epoch:
@@ -159,7 +163,7 @@ class CSVLogger(Callback):
     """Write the history to a CSV file, whole after every epoch: one row an epoch, a column for every measure."""
 
     def __init__(self, path: Path | str):
-        self.path = Path(path)
+        self.path = in_existing_folder(path)
 
     def on_epoch_end(self, run: Run) -> None:
         text = io.StringIO(newline="")
@@ -170,10 +174,13 @@ class CSVLogger(Callback):
 
 
 class JSONLogger(Callback):
-    """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``."""
+    """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``.
+
+    What is not finite, or was not measured in an epoch, is null.
+    """
 
     def __init__(self, path: Path | str):
-        self.path = Path(path)
+        self.path = in_existing_folder(path)
 
     def on_epoch_end(self, run: Run) -> None:
-        write_whole(self.path, (json.dumps(run.history, indent=2) + "\n").encode())
+        write_whole(self.path, (json_text(run.history, indent=2) + "\n").encode())

@@ -21,10 +21,18 @@ from minidl import random
 from minidl.autograd import Tensor
 from minidl.nn import Module
 from minidl.optim import Optimizer
-from minidl.serialization import read_safetensors, write_safetensors
+from minidl.serialization import in_existing_folder, read_safetensors, write_safetensors
 
 FORMAT = 1
 ENTRY = "minidl"
+
+
+def checkpoint_path(path: Path | str) -> Path:
+    """The path, if a checkpoint can be written there."""
+    path = in_existing_folder(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"the path of a checkpoint must end in .safetensors, got {path}")
+    return path
 
 
 def save_checkpoint(
@@ -41,6 +49,7 @@ def save_checkpoint(
     info : dict, optional
         What else to keep: anything that JSON holds.
     """
+    path = checkpoint_path(path)
     arrays = {f"model.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
     state = optimizer.state_dict()
     numbers: dict[str, dict[str, Any]] = {}
@@ -131,5 +140,5 @@ def load_checkpoint(path: Path | str) -> SavedRun:
                 parameter, _, key = rest.partition(".")
                 optimizer["state"].setdefault(parameter, {})[key] = Tensor(array)
         return SavedRun(path, model, optimizer, entry["random"], entry["history"], entry["info"], entry["versions"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from error

@@ -40,6 +40,8 @@ def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
     labels = labels.numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}")
+    if labels.min() < 0:
+        raise ValueError(f"labels must be at least 0, got {labels.min()}")
     count = np.bincount(labels, minlength=classes or 0)
     if classes is not None and len(count) > classes:
         raise ValueError(f"labels must be below classes={classes}, got {labels.max()}")

@@ -103,10 +103,10 @@ def fit(
         ``loss(output, target)``, a mean over the batch; cross-entropy unless given. For classes of unequal size,
         ``nn.CrossEntropyLoss(weight=training.balanced_class_weights(labels))``.
     step : callable, optional
-        What is done with a batch in place of `train_step`, `loss`, `penalties`, `clip_grad_norm` and `metrics`, as two
-        networks at play need it: ``step(model, optimizer, inputs, target)`` changes the weights and returns what it
-        measured, means over the batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``. One that is a
-        Callback too hears the events, before the others.
+        What is done with a batch in place of `train_step`, as two networks at play need it: ``step(model, optimizer,
+        inputs, target)`` changes the weights and returns what it measured, means over the batch by name:
+        ``{"generator_loss": ..., "discriminator_loss": ...}``. `loss` and `metrics` are then for validation alone. One
+        that is a Callback too hears the events, before the others.
     epochs : int
         How many in all, those of `history` included.
     batch_size : int
@@ -139,7 +139,7 @@ def fit(
     Raises
     ------
     FloatingPointError
-        When the loss of an epoch is not finite.
+        When the loss of an epoch, or a weight after it, is not finite.
 
     Examples
     --------
@@ -159,21 +159,26 @@ def fit(
         raise TypeError(f"loss must be a function, such as F.mse_loss or nn.CrossEntropyLoss(), got {loss!r}")
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer must be one that was made, optim.SGD(model.parameters()) say, got {optimizer!r}")
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if not any(id(parameter) in held for parameter in model.parameters()):
+        raise ValueError("optimizer holds no parameter of the model: make it with model.parameters() of this model")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
     if clip_grad_norm is not None and not clip_grad_norm > 0:
         raise ValueError(f"clip_grad_norm must be above 0, got {clip_grad_norm}")
+    penalties = list(penalties)
+    if step is not None and (penalties or clip_grad_norm is not None):
+        raise ValueError("step is done in place of penalties and clip_grad_norm: apply them in it, and give it alone")
     if validation_split:
         if validation_data is not None:
             raise ValueError("give validation_data or validation_split, not both")
         data, validation_data = split_validation(data, validation_split, validation_seed)
     loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
     samples = min(len(loader) * loader.batch_size, len(loader.dataset))
-    if samples == 0:
-        raise ValueError(
-            f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
-        )
-    metrics, penalties, callbacks = named_metrics(metrics), list(penalties), list(callbacks)
+    metrics, callbacks = named_metrics(metrics), list(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must hold Callbacks that were made, such as ProgressBar(), got {callback!r}")
     if step is None:
 
         def step(model: Module, optimizer: Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Any]:
@@ -207,13 +212,7 @@ def fit(
                 tell("on_batch_end")
             run.values = run.measures.values("train_")
             seconds = time.perf_counter() - start
-            for name, value in run.values.items():
-                if name.endswith("loss") and not math.isfinite(value):
-                    said = name.removeprefix("train_").replace("_", " ")
-                    raise FloatingPointError(
-                        f"the {said} became {value} in epoch {run.epoch}: try a smaller learning rate, and see that "
-                        "the data hold no NaN"
-                    )
+            check_finite(run)
             if validation_data is not None:
                 measured = evaluate(model, validation_data, loss=loss, metrics=metrics)
                 run.values |= {f"validation_{name}": value for name, value in measured.items()}
@@ -226,3 +225,14 @@ def fit(
     finally:
         tell("on_fit_end")
     return run.history
+
+
+def check_finite(run: Run) -> None:
+    """End a training that has diverged before anything of it is kept: its loss, or its weights after the last step."""
+    advice = f"in epoch {run.epoch}: try a smaller learning rate, and see that the data hold no NaN"
+    for name, value in run.values.items():
+        if name.endswith("loss") and not math.isfinite(value):
+            raise FloatingPointError(f"the {name.removeprefix('train_').replace('_', ' ')} became {value} {advice}")
+    for name, parameter in run.model.named_parameters():
+        if parameter.requires_grad and not F.isfinite(parameter.data).all():
+            raise FloatingPointError(f"{name} became infinite or NaN {advice}")

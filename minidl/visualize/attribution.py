@@ -127,7 +127,7 @@ def occlusion_map(
         image[:, *place] = fill
     with nn.utils.evaluation_mode(model):
         logits = as_array(F.cat([model(Tensor(part)) for part in np.array_split(covered, -(-len(covered) // 256))]))
-    label = int(logits[-1].argmax()) if label is None else label
+    label = _label(logits[-1:], label)
     p = F.softmax(logits.astype(np.float64), 1)[:, label]
     falls, times = np.zeros((2, height, width))
     for place, probability in zip(places, p):
@@ -162,13 +162,18 @@ def _picture(picture: Any) -> np.ndarray:
 
 def _score(logits: Tensor, label: int | None) -> Tensor:
     """The logit of the class, or of the largest one."""
+    return logits[0, _label(logits.data, label)]
+
+
+def _label(logits: np.ndarray, label: int | None) -> int:
+    """The class in question: that of the largest logit (1, K), unless given."""
     if logits.ndim != 2 or len(logits) != 1:
         raise ValueError(f"model must give logits of shape (1, K) for one picture, got {logits.shape}")
     classes = logits.shape[1]
-    label = int(logits.data.argmax()) if label is None else label
+    label = int(logits.argmax()) if label is None else label
     if not 0 <= label < classes:
         raise ValueError(f"label must be from 0 to {classes - 1}, got {label}")
-    return logits[0, label]
+    return label
 
 
 def _beside(picture: Any, values: np.ndarray, name: str, title: str) -> Figure:

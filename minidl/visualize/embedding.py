@@ -60,11 +60,18 @@ def embedding(x: Any, labels: Any, classes: Sequence[str] | None = None, *, titl
         Classes or clusters; -1, DBSCAN's noise, is drawn in light grey.
     classes : sequence of str, optional
         The name of label 0, 1, ...; the numbers unless given.
+
+    Raises
+    ------
+    ValueError
+        For labels of another shape, or without a name.
     """
     coordinates, shares = principal_components(x)
     labels = as_array(labels)
     if labels.shape != (len(coordinates),):
         raise ValueError(f"labels must have the shape ({len(coordinates)},), one for each sample, got {labels.shape}")
+    if classes is not None and labels.max() >= len(classes):
+        raise ValueError(f"labels must be below the {len(classes)} classes, got {labels.max()}")
     figure, [axes] = make_panels(1, 1, (6.4, 5.2), title)
     colors = COLORS + MORE_COLORS
     size = float(np.clip(4000 / len(labels), 2, 20))

@@ -24,6 +24,8 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
     pictures = as_array(pictures)
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
         raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), got {pictures.shape}")
+    if labels is not None and len(labels) != len(pictures):
+        raise ValueError(f"labels must be one for each of the {len(pictures)} pictures, got {len(labels)}")
     rows = max(1, math.ceil(len(pictures) / columns))
     size = (1.15, 1.15 if labels is None else 1.45)
     figure, panels = make_panels(rows, min(columns, max(len(pictures), 1)), size, title)
@@ -38,5 +40,10 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
 
 def draw_image(axes: Any, picture: np.ndarray) -> None:
     """One picture (1 or 3, H, W), bytes or floating in 0..1, in axes that are there."""
-    picture = picture / 255 if picture.dtype == np.uint8 else np.clip(picture, 0, 1)
-    axes.imshow(picture.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # (H, W, C)
+    shown = to_unit_range(picture).transpose(1, 2, 0)  # (H, W, C)
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def to_unit_range(pictures: np.ndarray) -> np.ndarray:
+    """Bytes divided by 255, other values cut to 0..1."""
+    return pictures / 255 if pictures.dtype == np.uint8 else np.clip(pictures, 0, 1)

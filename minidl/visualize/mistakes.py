@@ -26,8 +26,8 @@ def confusion_matrix(
 
     Parameters
     ----------
-    counts : array (K, K)
-        Of `metrics.confusion_matrix`.
+    counts : array (K, K), or (K, number of columns)
+        Of `metrics.confusion_matrix`, say.
     classes : sequence of str
         K names, of the rows.
     columns : sequence of str, optional

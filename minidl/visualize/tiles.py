@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.visualize.grid import draw_image, to_unit_range
 
 GAP = 2  # pixels between images
 TILE = 0.62  # inches that an image takes
@@ -35,7 +36,7 @@ def sample_grid(pictures: Any, *, columns: int = 8, title: str = "") -> Figure:
     tiled = _tile(pictures, columns)
     rows = math.ceil(len(pictures) / columns)
     figure, [axes] = make_panels(1, 1, (TILE * columns, TILE * rows), title)
-    _show(axes, tiled)
+    draw_image(axes, tiled)
     axes.axis("off")
     return figure
 
@@ -66,7 +67,7 @@ def image_rows(rows: Mapping[str, Any], *, title: str = "") -> Figure:
     tiled = _tile(np.concatenate(pictures), count)
     width = TILE * count + 0.075 * max(map(len, rows))  # a letter of 8 points takes some 0.075 inches
     figure, [axes] = make_panels(1, 1, (width, TILE * len(rows) + 0.1), title)
-    _show(axes, tiled)
+    draw_image(axes, tiled)
     axes.set_xticks([])
     axes.set_yticks([(height - 1) / 2 + row * (height + GAP) for row in range(len(rows))], rows, fontsize=8)
     axes.tick_params(length=0)
@@ -75,19 +76,15 @@ def image_rows(rows: Mapping[str, Any], *, title: str = "") -> Figure:
 
 
 def _tile(pictures: Any, columns: int) -> np.ndarray:
-    """One picture (height, width, C) in 0..1 of N images; white between them and where the last row ends early."""
+    """One picture (C, height, width) in 0..1 of N images; white between them and where the last row ends early."""
     pictures = as_array(pictures)
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3) or len(pictures) == 0:
         raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), N at least 1, got {pictures.shape}")
-    pictures = pictures / 255 if pictures.dtype == np.uint8 else np.clip(pictures, 0, 1)
+    pictures = to_unit_range(pictures)
     count, channels, height, width = pictures.shape
     rows = math.ceil(count / columns)
-    tiled = np.ones((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels))
+    tiled = np.ones((channels, rows * (height + GAP) - GAP, columns * (width + GAP) - GAP))
     for number, picture in enumerate(pictures):
         top, left = number // columns * (height + GAP), number % columns * (width + GAP)
-        tiled[top : top + height, left : left + width] = picture.transpose(1, 2, 0)
+        tiled[:, top : top + height, left : left + width] = picture
     return tiled
-
-
-def _show(axes: Any, tiled: np.ndarray) -> None:
-    axes.imshow(tiled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

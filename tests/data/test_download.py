@@ -13,7 +13,7 @@ import pytest
 
 from minidl.data import cifar10, mnist, shakespeare
 from minidl.data import download as download_module
-from minidl.data.download import RemoteFile, download, written_whole
+from minidl.data.download import RemoteFile, download
 from minidl.data.sources import cifar10 as cifar10_module
 from minidl.data.sources import mnist as mnist_module
 from minidl.data.sources import text as text_module
@@ -146,13 +146,6 @@ def test_a_folder_that_cannot_be_made(server, tmp_path):
     with pytest.raises(OSError, match="file"):
         download(remote("a.bin", CONTENT), tmp_path / "file", [server.address])
     assert server.requests == []
-
-
-def test_an_interrupt_leaves_nothing_behind(tmp_path):
-    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "a") as stream:
-        stream.write(b"half")
-        raise KeyboardInterrupt
-    assert os.listdir(tmp_path) == []
 
 
 @pytest.fixture

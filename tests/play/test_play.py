@@ -4,7 +4,9 @@ import base64
 import http.client
 import io
 import json
+import struct
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -43,11 +45,28 @@ def ask(classifier):
     thread.join(5)
 
 
-def question(pixels):
-    """A picture (H, W) in 0..1 as the page asks about it."""
+def png(pixels):
+    """A picture (H, W) in 0..1 as a file."""
     stream = io.BytesIO()
     Image.fromarray(np.uint8(pixels * 255)).save(stream, "PNG")
-    return json.dumps({"picture": "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()})
+    return stream.getvalue()
+
+
+def question(pixels):
+    """A picture (H, W) in 0..1 as the page asks about it."""
+    return asked(png(pixels))
+
+
+def asked(content):
+    return json.dumps({"picture": "data:image/png;base64," + base64.b64encode(content).decode()})
+
+
+def bomb():
+    """A picture of one pixel that claims to have 30,000 x 30,000."""
+    content = bytearray(png(np.zeros((1, 1))))
+    content[16:24] = struct.pack(">II", 30_000, 30_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return asked(content)
 
 
 def values(part):
@@ -128,7 +147,8 @@ def test_an_empty_page_has_an_answer_too(ask):
         ('{"picture": 3}', 400, "the question must be"),
         ('{"picture": "data:image/gif;base64,AAAA"}', 400, "must start with data:image/png"),
         ('{"picture": "data:image/png;base64,!!"}', 400, "the question must be"),
-        ('{"picture": "data:image/png;base64,AAAA"}', 400, "no whole PNG"),
+        ('{"picture": "data:image/png;base64,AAAA"}', 400, "cannot be read as a PNG"),
+        (bomb(), 400, "exceeds limit of"),
         (question(np.zeros((2001, 2000))), 400, "at most 4,000,000 pixels, got 2000x2001"),
         (question(np.eye(300))[:200] + '"}', 400, ""),
     ],

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import math
 import sys
 
 import numpy as np
@@ -90,6 +91,20 @@ def test_logs_hold_the_history(tmp_path):
     assert [float(row["train_loss"]) for row in rows] == history["train_loss"]
 
 
+def test_what_was_not_measured_is_null_in_json(tmp_path):
+    class Late(training.Callback):
+        def on_validation_end(self, run):
+            if run.epoch == 2:
+                run.values["extra"] = math.inf
+
+    fit(Late(), training.JSONLogger(tmp_path / "log.json"), epochs=2)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads((tmp_path / "log.json").read_text(), parse_constant=refuse)["extra"] == [None, None]
+
+
 def test_best_checkpoint_is_that_of_the_best_epoch(tmp_path):
     class Scripted(training.Callback):
         def on_validation_end(self, run):
@@ -143,6 +158,19 @@ def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
     fit(training.ProgressBar(interval=0), epochs=1)
     shown = terminal.getvalue()
     assert "epoch 1/1: " in shown and "32/48" in shown and "samples/s, loss 0." in shown and "accuracy 0." in shown
+
+
+@pytest.mark.parametrize("callback", [training.Checkpoint, training.CSVLogger, training.JSONLogger])
+def test_a_folder_that_is_not_there_is_told_before_the_first_epoch(tmp_path, callback):
+    with pytest.raises(FileNotFoundError, match=f"the folder {tmp_path / 'no'} does not exist, so run cannot be wri"):
+        callback(tmp_path / "no" / "run")
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.safetensors, got .*run\.pth"):
+        training.Checkpoint(tmp_path / "run.pth")
+    with pytest.raises(TypeError, match="info must be what JSON holds: Object of type ndarray"):
+        training.Checkpoint(tmp_path / "run.safetensors", {"mean": X})
 
 
 @pytest.mark.parametrize("logger", [training.CSVLogger, training.JSONLogger])

@@ -141,8 +141,8 @@ def test_other_files_are_refused(trained, tmp_path):
     minidl.save(tmp_path / "weights.safetensors", nn.Linear(1, 1).state_dict())
     with pytest.raises(ValueError, match="no checkpoint of minidl; read them with minidl.load"):
         training.load_checkpoint(tmp_path / "weights.safetensors")
-    for entry in ("not JSON", "[]", '{"format": 1}', '{"format": 99}'):
-        write_safetensors(tmp_path / "odd.safetensors", {}, {"minidl": entry})
+    for entry in ("not JSON", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "optimizer": {"state": []}}'):
+        write_safetensors(tmp_path / "odd.safetensors", {"optimizer.0.m": np.zeros(1)}, {"minidl": entry})
         with pytest.raises(ValueError, match="odd.safetensors"):
             training.load_checkpoint(tmp_path / "odd.safetensors")
 

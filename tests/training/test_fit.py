@@ -208,6 +208,20 @@ def test_a_diverged_training_is_an_error(points):
         )
 
 
+def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(points, tmp_path):
+    model = nn.Linear(2, 2)
+    checkpoint = training.Checkpoint(tmp_path / "run.safetensors")
+    with pytest.raises(FloatingPointError, match="^weight became infinite or NaN in epoch 1: try a smaller learning"):
+        training.fit(
+            model,
+            (1e3 * points[0], points[1]),  # whose loss is a number still
+            optimizer=optim.SGD(model.parameters(), lr=1e38),
+            batch_size=len(points[0]),
+            callbacks=[checkpoint],
+        )
+    assert not checkpoint.path.exists()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -216,6 +230,8 @@ def test_a_diverged_training_is_an_error(points):
         ({"validation_split": 0.001}, "validation_split=0.001 of 150 samples leaves"),
         ({"validation_split": 0.1, "validation_data": (np.zeros((1, 2)),)}, "not both"),
         ({"metrics": ["accurracy"]}, "got 'accurracy'"),
+        ({"step": print, "clip_grad_norm": 1.0}, "step is done in place of penalties and clip_grad_norm"),
+        ({"step": print, "penalties": [optim.L2(0.1)]}, "step is done in place of penalties and clip_grad_norm"),
         (
             {"batch_size": 200, "drop_last": True},
             "drop_last leaves no batch: 150 samples are fewer than batch_size=200",
@@ -228,6 +244,26 @@ def test_wrong_arguments_name_themselves(points, change, message):
     with pytest.raises(ValueError, match=message):
         training.fit(model, points, optimizer=sgd(model), **change)
     np.testing.assert_array_equal(weights(model), before)
+
+
+def test_an_optimizer_of_another_model_is_refused(points):
+    with pytest.raises(ValueError, match="optimizer holds no parameter of the model"):
+        training.fit(classifier(), points, optimizer=sgd(classifier()))
+
+
+def test_what_is_no_data_and_no_callback_is_named(points):
+    model = classifier()
+    with pytest.raises(TypeError, match="data must be .*, got dict"):
+        training.fit(model, {"x": points[0]}, optimizer=sgd(model))
+    with pytest.raises(TypeError, match="callbacks must hold Callbacks that were made, .*, got <class .*ProgressBar"):
+        training.fit(model, points, optimizer=sgd(model), callbacks=[training.ProgressBar])
+
+
+def test_a_loader_that_leaves_no_batch_measures_nothing_and_says_so(points):
+    loader = DataLoader(TensorDataset(*points), batch_size=200, drop_last=True)
+    for function in (training.evaluate, training.predict):
+        with pytest.raises(ValueError, match="drop_last leaves no batch: 150 samples are fewer than batch_size=200"):
+            function(classifier(), loader)
 
 
 def test_samples_without_a_target(points):

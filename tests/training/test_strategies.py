@@ -113,6 +113,8 @@ def test_balanced_class_weights_are_those_of_scikit_learn():
         training.balanced_class_weights(labels, 2)
     with pytest.raises(ValueError, match="labels must be integers of shape"):
         training.balanced_class_weights([0.5])
+    with pytest.raises(ValueError, match="labels must be at least 0, got -1"):
+        training.balanced_class_weights([0, -1])
 
 
 def test_with_balanced_weights_a_rare_class_counts():

@@ -1,0 +1,26 @@
+"""JSON that every program reads."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """A value as JSON, with null for infinities and NaN, which JSON does not have.
+
+    Examples
+    --------
+    >>> json_text({"loss": [0.5, float("nan")]})
+    '{"loss": [0.5, null]}'
+    """
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
