@@ -178,7 +178,7 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
 def _real(output: Any) -> Any:
     """`output`; an error if it is complex, whose gradient would need the conjugates that no rule here has."""
     if output.dtype.kind == "c":
-        raise TypeError(f"Tensors hold real numbers, and this result is {output.dtype}; real and imaginary part go apart")
+        raise TypeError(f"Tensors hold real numbers, this result would be {output.dtype}")
     return output
 
 

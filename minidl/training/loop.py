@@ -52,6 +52,11 @@ def train_step(
     """One step down the slope of the loss of one batch; returns the outputs and the loss (without penalties)."""
     optimizer.zero_grad()
     output = model(*inputs)
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"model must give one Tensor, got {type(output).__name__}; wrap it in a module that returns what the loss "
+            "looks at, or give fit a step of your own"
+        )
     cost = loss(output, target)
     objective = cost
     for penalty in penalties:

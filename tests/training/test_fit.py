@@ -259,6 +259,13 @@ def test_what_is_no_data_and_no_callback_is_named(points):
         training.fit(model, points, optimizer=sgd(model), callbacks=[training.ProgressBar])
 
 
+def test_a_model_that_gives_several_tensors_is_named():
+    model = nn.LSTM(2, 3)
+    x = np.zeros((4, 5, 2), np.float32)
+    with pytest.raises(TypeError, match="model must give one Tensor, got tuple; wrap it"):
+        training.fit(model, (x, x), optimizer=sgd(model), loss=lambda output, target: output[0].sum())
+
+
 def test_a_loader_that_leaves_no_batch_measures_nothing_and_says_so(points):
     loader = DataLoader(TensorDataset(*points), batch_size=200, drop_last=True)
     for function in (training.evaluate, training.predict):
