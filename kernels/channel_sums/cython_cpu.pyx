@@ -15,7 +15,7 @@ import numpy as np
 
 from libc.string cimport memset
 
-from ..cpu cimport pool, tiles
+from ..cpu cimport pool, vector_loops
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -45,7 +45,7 @@ def _is_channels_last(x):
 
 
 ctypedef struct summation:
-    const tiles.tile_table* tiles
+    const vector_loops.loop_table* loops
     size_t itemsize
     const char* x
     const char* y
@@ -60,7 +60,7 @@ cdef _sum_rows(x, y):
     cdef view vx, vy, v_total
     cdef summation s
     x = view_of(x, &vx)
-    s.x, s.y, s.itemsize, s.tiles = vx.data, NULL, vx.itemsize, tiles.table(vx.itemsize)
+    s.x, s.y, s.itemsize, s.loops = vx.data, NULL, vx.itemsize, vector_loops.table()
     if y is not None:
         y = view_of(y, &vy)
         s.y = vy.data
@@ -102,16 +102,16 @@ cdef void sum_block_of_rows(void* argument, long block) noexcept nogil:
     cdef long wide = (end - first) // s.widen, width = s.widen * s.channels
     cdef long start = first * s.channels * <long>s.itemsize, rest = start + wide * width * <long>s.itemsize
     cdef double* sums = s.sums + block * width
-    s.tiles.column_sums(wide, width, s.x + start, s.y + start if s.y != NULL else NULL, width, sums)
-    s.tiles.column_sums(end - first - wide * s.widen, s.channels, s.x + rest, s.y + rest if s.y != NULL else NULL,
-                        s.channels, sums)
+    s.loops.column_sums(s.itemsize, wide, width, s.x + start, s.y + start if s.y != NULL else NULL, sums)
+    s.loops.column_sums(s.itemsize, end - first - wide * s.widen, s.channels, s.x + rest,
+                        s.y + rest if s.y != NULL else NULL, sums)
 
 
 cdef _sum_runs(x, y):
     cdef view vx, vy
     cdef summation s
     x = view_of(x, &vx)
-    s.x, s.y, s.itemsize, s.tiles = vx.data, NULL, vx.itemsize, tiles.table(vx.itemsize)
+    s.x, s.y, s.itemsize, s.loops = vx.data, NULL, vx.itemsize, vector_loops.table()
     if y is not None:
         y = view_of(y, &vy)
         s.y = vy.data
@@ -135,5 +135,5 @@ cdef void sum_block_of_runs(void* argument, long chunk) noexcept nogil:
     for n in range(s.images * block // s.blocks, s.images * (block + 1) // s.blocks):
         start = (n * s.channels + c) * s.run * <long>s.itemsize
         rest = start + s.run // WIDTH * WIDTH * <long>s.itemsize
-        s.tiles.column_sums(s.run // WIDTH, WIDTH, s.x + start, s.y + start if s.y != NULL else NULL, WIDTH, sums)
-        s.tiles.column_sums(1, WIDTH, s.x + rest, s.y + rest if s.y != NULL else NULL, s.run % WIDTH, sums)
+        s.loops.column_sums(s.itemsize, s.run // WIDTH, WIDTH, s.x + start, s.y + start if s.y != NULL else NULL, sums)
+        s.loops.column_sums(s.itemsize, 1, s.run % WIDTH, s.x + rest, s.y + rest if s.y != NULL else NULL, sums)

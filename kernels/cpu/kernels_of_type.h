@@ -23,7 +23,6 @@ static const tile_table NAME(table) = {
     .spread_windows = NAME(spread_windows),
     .select_sums = NAME(select_sums),
     .weighted_sums = NAME(weighted_sums),
-    .column_sums = NAME(column_sums),
     .transpose = NAME(transpose),
     .peak = NAME(peak),
     .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,

@@ -44,9 +44,6 @@ typedef void (*select_function)(long windows, const void *x, long x_step, const 
 typedef void (*weigh_function)(long windows, const void *x, long x_step, const long *offsets, const double *weights,
                                int count, double divisor, long channels, void *y, long y_step);
 
-/* sums[j] += sum over rows i of x[i*step + j] (* y[i*step + j], unless y is NULL), in double */
-typedef void (*column_sums_function)(long rows, long step, const void *x, const void *y, long columns, double *sums);
-
 /* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns */
 typedef void (*transpose_function)(long rows, long columns, const void *x, long x_step, void *y, long y_step);
 
@@ -64,7 +61,6 @@ typedef struct {
     spread_function spread_windows;
     select_function select_sums;
     weigh_function weighted_sums;
-    column_sums_function column_sums;
     transpose_function transpose;
     peak_function peak;
     int peak_operations;                    /* of one turn */

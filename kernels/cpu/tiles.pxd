@@ -26,8 +26,6 @@ cdef extern from "tiles.h":
     ctypedef void (*weigh_function)(long windows, const void* x, long x_step, const long* offsets,
                                     const double* weights, int count, double divisor, long channels,
                                     void* y, long y_step) noexcept nogil
-    ctypedef void (*column_sums_function)(long rows, long step, const void* x, const void* y, long columns,
-                                          double* sums) noexcept nogil
     ctypedef void (*transpose_function)(long rows, long columns, const void* x, long x_step, void* y,
                                         long y_step) noexcept nogil
     ctypedef double (*peak_function)(long turns, double start) noexcept nogil
@@ -42,7 +40,6 @@ cdef extern from "tiles.h":
         spread_function spread_windows
         select_function select_sums
         weigh_function weighted_sums
-        column_sums_function column_sums
         transpose_function transpose
         peak_function peak
         int peak_operations

@@ -40,6 +40,9 @@ ctypedef struct loop_table:
                                    const int64_t* target, const void* weight, int64_t ignore_index,
                                    void* dx) noexcept nogil
 
+    # sums[j] += sum over rows of x (* y, unless that is NULL)
+    void (*column_sums)(size_t itemsize, long rows, long columns, const void* x, const void* y,
+                        double* sums) noexcept nogil
     # sums[j] += sum over rows of (x - center[j])^2
     void (*centered_squares)(size_t itemsize, long rows, long columns, const void* x, const double* center,
                              double* sums) noexcept nogil

@@ -19,6 +19,7 @@ _table.softmax_forward = softmax_forward
 _table.softmax_backward = softmax_backward
 _table.cross_entropy_forward = cross_entropy_forward
 _table.cross_entropy_backward = cross_entropy_backward
+_table.column_sums = column_sums
 _table.centered_squares = centered_squares
 _table.centered_products = centered_products
 _table.scaled_columns = scaled_columns

@@ -1,7 +1,54 @@
-# The loops of kernels/normalization: tables of rows and columns, with numbers of their own for each column, and below
-# for each row. Sums are in double; a column's sum stays in the L1 cache while the rows pass.
+# The loops of kernels/channel_sums and kernels/normalization: tables of rows and columns, with numbers of their own for
+# each column, and below for each row.
+#
+# Sums are in double. Their loops go down the rows of some columns at a time, so few that the sums stay in registers, and
+# so many that one addition need not wait for the one before: a function is written for any number of columns, and the
+# compiler makes a version for each number that is a constant where it is called.
 
 from libc.math cimport sqrt
+
+cdef enum:
+    WIDE = 64  # columns at a time
+    NARROW = 16
+
+
+cdef void column_sums(size_t itemsize, long rows, long columns, const void* x, const void* y,
+                      double* sums) noexcept nogil:
+    if itemsize == sizeof(float):
+        column_sums_of(rows, columns, <const float*>x, <const float*>y, sums)
+    else:
+        column_sums_of(rows, columns, <const double*>x, <const double*>y, sums)
+
+
+cdef void column_sums_of(long rows, long columns, const real* x, const real* y, double* sums) noexcept nogil:
+    cdef long j = 0
+    while j + WIDE <= columns:
+        sums_down(WIDE, rows, columns, x + j, y + j if y != NULL else NULL, sums + j)
+        j += WIDE
+    while j + NARROW <= columns:
+        sums_down(NARROW, rows, columns, x + j, y + j if y != NULL else NULL, sums + j)
+        j += NARROW
+    sums_down(<int>(columns - j), rows, columns, x + j, y + j if y != NULL else NULL, sums + j)
+
+
+cdef inline void sums_down(int count, long rows, long columns, const real* x, const real* y,
+                           double* sums) noexcept nogil:
+    """sums[k] += sum over rows i of x[i, k] (* y[i, k]) of the first `count` columns."""
+    cdef double[WIDE] sum
+    cdef long i
+    cdef int k
+    for k in range(count):
+        sum[k] = 0
+    if y == NULL:
+        for i in range(rows):
+            for k in range(count):
+                sum[k] += x[i * columns + k]
+    else:
+        for i in range(rows):
+            for k in range(count):
+                sum[k] += <double>x[i * columns + k] * <double>y[i * columns + k]
+    for k in range(count):
+        sums[k] += sum[k]
 
 
 cdef void centered_squares(size_t itemsize, long rows, long columns, const void* x, const double* center,
@@ -14,12 +61,31 @@ cdef void centered_squares(size_t itemsize, long rows, long columns, const void*
 
 cdef void centered_squares_of(long rows, long columns, const real* x, const double* center,
                               double* sums) noexcept nogil:
+    cdef long j = 0
+    while j + WIDE <= columns:
+        squares_down(WIDE, rows, columns, x + j, center + j, sums + j)
+        j += WIDE
+    while j + NARROW <= columns:
+        squares_down(NARROW, rows, columns, x + j, center + j, sums + j)
+        j += NARROW
+    squares_down(<int>(columns - j), rows, columns, x + j, center + j, sums + j)
+
+
+cdef inline void squares_down(int count, long rows, long columns, const real* x, const double* center,
+                              double* sums) noexcept nogil:
+    """sums[k] += sum over rows i of (x[i, k] - center[k])^2 of the first `count` columns."""
+    cdef double[WIDE] sum
     cdef double d
-    cdef long i, j
+    cdef long i
+    cdef int k
+    for k in range(count):
+        sum[k] = 0
     for i in range(rows):
-        for j in range(columns):
-            d = x[i * columns + j] - center[j]
-            sums[j] += d * d
+        for k in range(count):
+            d = x[i * columns + k] - center[k]
+            sum[k] += d * d
+    for k in range(count):
+        sums[k] += sum[k]
 
 
 cdef void centered_products(size_t itemsize, long rows, long columns, const void* dy, const void* x,
@@ -32,13 +98,34 @@ cdef void centered_products(size_t itemsize, long rows, long columns, const void
 
 cdef void centered_products_of(long rows, long columns, const real* dy, const real* x, const double* center,
                                double* sums, double* products) noexcept nogil:
+    cdef long j = 0
+    while j + WIDE // 2 <= columns:
+        products_down(WIDE // 2, rows, columns, dy + j, x + j, center + j, sums + j, products + j)
+        j += WIDE // 2
+    while j + NARROW <= columns:
+        products_down(NARROW, rows, columns, dy + j, x + j, center + j, sums + j, products + j)
+        j += NARROW
+    products_down(<int>(columns - j), rows, columns, dy + j, x + j, center + j, sums + j, products + j)
+
+
+cdef inline void products_down(int count, long rows, long columns, const real* dy, const real* x,
+                               const double* center, double* sums, double* products) noexcept nogil:
+    """sums[k] += sum over rows i of dy[i, k], products[k] += sum of dy[i, k] * (x[i, k] - center[k])."""
+    cdef double[WIDE] sum
+    cdef double[WIDE] product
     cdef double d
-    cdef long i, j
+    cdef long i
+    cdef int k
+    for k in range(count):
+        sum[k] = product[k] = 0
     for i in range(rows):
-        for j in range(columns):
-            d = dy[i * columns + j]
-            sums[j] += d
-            products[j] += d * (x[i * columns + j] - center[j])
+        for k in range(count):
+            d = dy[i * columns + k]
+            sum[k] += d
+            product[k] += d * (x[i * columns + k] - center[k])
+    for k in range(count):
+        sums[k] += sum[k]
+        products[k] += product[k]
 
 
 cdef void scaled_columns(size_t itemsize, long rows, long columns, const void* x, const void* center,

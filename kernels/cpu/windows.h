@@ -91,33 +91,3 @@ static void NAME(weighted_sums)(long windows, const void *x_, long x_step, const
             else NAME(store_first)(y + j, sum, n);
         }
 }
-
-/* Four vectors of columns at a time: one addition depends on the last, so it takes several to keep the adders busy. */
-static void NAME(column_sums)(long rows, long step, const void *x_, const void *y_, long columns, double *sums) {
-    const REAL *x = x_, *y = y_;
-    for (long j = 0; j < columns; j += 4 * LANES) {
-        doubles sum[4];
-        long n[4];
-        UNROLL for (int v = 0; v < 4; v++) {
-            n[v] = columns - j - v * LANES;
-            sum[v] = TO_DOUBLES(NAME(splat)(0));
-        }
-        for (long i = 0; i < rows; i++) {
-            const REAL *p = x + i * step + j;
-            UNROLL for (int v = 0; v < 4; v++) {
-                if (n[v] <= 0) break;
-                const REAL *q = p + v * LANES;
-                doubles term = TO_DOUBLES(n[v] >= LANES ? NAME(load)(q) : NAME(load_first)(q, n[v]));
-                if (y) {
-                    const REAL *r = y + (q - x);
-                    term *= TO_DOUBLES(n[v] >= LANES ? NAME(load)(r) : NAME(load_first)(r, n[v]));
-                }
-                sum[v] += term;
-            }
-        }
-        UNROLL for (int v = 0; v < 4; v++) {
-            const double *lane = (const double *)&sum[v];
-            for (int l = 0; l < LANES && l < n[v]; l++) sums[j + v * LANES + l] += lane[l];
-        }
-    }
-}

@@ -27,7 +27,7 @@ import numpy as np
 from libc.math cimport sqrt
 from libc.string cimport memset
 
-from ..cpu cimport buffers, pool, tiles, vector_loops
+from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.views cimport view, view_of
 from . import reference
 
@@ -43,7 +43,6 @@ cdef enum:
     WIDTH = 64  # columns of a wide row, at least
 
 ctypedef struct table:
-    const tiles.tile_table* tiles
     const vector_loops.loop_table* loops
     size_t itemsize
     long rows, channels
@@ -112,7 +111,7 @@ cdef list begin(table* t, dy, x, out):
     """Cut the table into blocks; return the arrays that `t` points into: of_columns, center, sums, products, x, dy."""
     cdef view v_x, v_out, v_dy
     x, out = view_of(x, &v_x), view_of(out, &v_out)
-    t.tiles, t.loops, t.itemsize = tiles.table(v_x.itemsize), vector_loops.table(), v_x.itemsize
+    t.loops, t.itemsize = vector_loops.table(), v_x.itemsize
     t.x, t.out, t.dy = v_x.data, v_out.data, NULL
     if dy is not None:
         dy = view_of(dy, &v_dy)
@@ -145,8 +144,8 @@ cdef void add_up_block(void* argument, long block) noexcept nogil:
     cdef const char* x = t.x + first * t.channels * <long>t.itemsize
     cdef const char* behind = x + wide * t.width * <long>t.itemsize
     cdef double* means = t.sums + block * t.width
-    t.tiles.column_sums(wide, t.width, x, NULL, t.width, means)
-    t.tiles.column_sums(1, rest, behind, NULL, rest, means)
+    t.loops.column_sums(t.itemsize, wide, t.width, x, NULL, means)
+    t.loops.column_sums(t.itemsize, 1, rest, behind, NULL, means)
     for j in range(t.width):
         means[j] /= max(1, wide + (j < rest))
     t.loops.centered_squares(t.itemsize, wide, t.width, x, means, t.products + block * t.width)

@@ -144,9 +144,9 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
         add_products(w, 1, count, dq + from_y * count * parts, <const real*>w.h0 + first * hidden, 0, hidden, hidden,
                      dw + w.inputs)
     # db_ih = db_ih + sum over rows of da, and db_hh of dq
-    w.tiles.column_sums(steps * count, parts, da, NULL, parts, db)
+    w.loops.column_sums(w.itemsize, steps * count, parts, da, NULL, db)
     if w.db_hh != NULL:
-        w.tiles.column_sums(steps * count, parts, dq, NULL, parts, db + parts)
+        w.loops.column_sums(w.itemsize, steps * count, parts, dq, NULL, db + parts)
 
 
 cdef void multiply_back(const walk* w, const real* dq, const real* weight, long columns, real* dh, long count,
