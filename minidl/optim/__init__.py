@@ -1,4 +1,4 @@
-"""Optimizers, one file each, its formula in the class docstring; schedules of the learning rate; penalties on weights."""
+"""Optimizers, one file each, with the formula in the class docstring; schedules of the learning rate; penalties."""
 
 from minidl.optim import lr_scheduler
 from minidl.optim.adagrad import Adagrad
