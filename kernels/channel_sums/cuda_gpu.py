@@ -8,11 +8,12 @@ from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, lane_each
 
 __all__ = ["DTYPES", "forward", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
-ROWS_OF_THREADS, LANES, BLOCK = 8, 32, 256
+BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 4
 LEAST_PER_PART = 1024  # numbers of one channel that are worth a block
 
@@ -31,7 +32,7 @@ def forward(x: Any, y: Any) -> Any:
         columns_of_blocks = -(-channels // LANES)
         parts, per_part, part_count = _parts(count, channels, columns_of_blocks, runtime)
         kernel, grid = module.get_function("sums_of_columns"), (columns_of_blocks, part_count)
-        kernel(grid, (LANES, ROWS_OF_THREADS), (last, other, parts, s, count, channels, per_part))
+        kernel(grid, LANES_AND_ROWS, (last, other, parts, s, count, channels, per_part))
     else:
         first = xp.ascontiguousarray(x)
         other = None if y is None else xp.ascontiguousarray(y)
@@ -39,7 +40,7 @@ def forward(x: Any, y: Any) -> Any:
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
         kernel(grid, (BLOCK,), (first, other, parts, s, count, channels, math.prod(x.shape[2:]), per_part))
     if parts is not None:
-        module.get_function("add_channel_parts")((-(-channels // BLOCK),), (BLOCK,), (parts, s, channels, part_count))
+        module.get_function("add_channel_parts")(*lane_each(channels), (parts, s, channels, part_count))
     return s
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.gemm_tile import BLOCK_K, MAX_GRID_Y, Tile, choose_splits, choose_tile
+from ..cuda.thread_rows import lane_each
 
 __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 
@@ -102,7 +103,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
         (a, b, own_bias, parts, own_relu, m, n, k, splits, l_per_split, a_stride, b_stride),
     )
     if splits > 1:
-        module.get_function("add_parts")((-(-c.size // 256),), (256,), (parts, bias, c, int(relu), c.size, n, splits))
+        module.get_function("add_parts")(*lane_each(c.size), (parts, bias, c, int(relu), c.size, n, splits))
 
 
 def _checked(grid, n):
