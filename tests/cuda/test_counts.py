@@ -17,6 +17,7 @@ from minidl.kernels.cuda import counts
 from minidl.kernels.cuda.rows import grid_of_rows
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
+from minidl.kernels.matmul import cuda_gpu as matmul
 from minidl.kernels.normalization import cuda_gpu as normalization
 from minidl.kernels.pool2d import cuda_gpu as pool2d
 from minidl.kernels.pool2d import reference as pool2d_reference
@@ -140,6 +141,19 @@ def test_more_rows_or_columns_than_are_counted(emulated):
             refused()
     with pytest.raises(ValueError, match="at most 2147418112 columns, got 2147483548"):
         grid_of_rows(1, 2**31 - 100)
+
+
+@pytest.mark.parametrize("step", [*matmul.STEPS, matmul.TF32])
+def test_a_product_of_more_rows_than_are_counted(emulated, monkeypatch, step):
+    """The last tile's rows would be counted beyond 2^31, to negative ones, which are before the end and were stored."""
+    monkeypatch.setattr(counts, "MAX_COUNT", 50)
+    for a, b, message in (
+        (normal(51, 2), normal(2, 3), "at most 50 rows of a, got 51"),
+        (normal(3, 17, 2), normal(2, 3), "at most 50 rows of a, got 51"),  # one tall matrix
+        (normal(3, 51), normal(51, 2), "at most 50 columns of a, got 51"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            matmul.forward(a, b, step)
 
 
 @pytest.mark.parametrize("count", [counts.MAX_COUNT, 2**30 + 1])
