@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..arrays import channels_last
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import batches, check_count
 from ..cuda.gemm_tile import MAX_GRID_Y, choose_splits, choose_tile
 from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
+from ..memory_order.cuda_gpu import channels_last
 from . import output_size
 
 __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]

@@ -200,3 +200,15 @@ def _check_profile(rows):
     }
     for row in rows:
         assert row.cost <= row.least * (1.0 if row.space == "shared" else 1.6), row
+
+
+def test_images_in_the_other_order_are_turned_by_the_kernel_for_that(runtime, to_device):
+    """A copy by the array library reads numbers that are H*W apart from lane to lane."""
+    if not isinstance(runtime, EmulatedRuntime):
+        pytest.skip("launches are counted on the emulator")
+    geometry = ((1, 1), (0, 0), (1, 1), 1)
+    x, w = to_device(np.ones((2, 5, 4, 4), "float32")), to_device(np.ones((3, 5, 1, 1), "float32"))
+    y = cuda_gpu.forward(x, w, None, *geometry)
+    assert runtime.launches["transpose_images"] == 1
+    cuda_gpu.weight_grad(x, y, (1, 1), *geometry)
+    assert runtime.launches["transpose_images"] == 2, "y has channels last in memory"
