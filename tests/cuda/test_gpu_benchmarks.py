@@ -53,6 +53,7 @@ def test_every_case_is_measured_and_checked(tmp_path):
         assert row["gflops"] > 0 and row["percent_of_peak"] == pytest.approx(row["gflops"])
     ladder = ("naive", "tiled", "registers", "async", "tf32")
     assert {f"matmul_{step}" for step in ladder} <= set(runtime.launches)
+    assert not runtime.launches["transpose_images"], "the time of a change of memory order is none of the convolution's"
     report = {"machine": {"peak_gflops": 100.0}, "rows": rows}
     json.dumps(report)
     benchmark.plot_ladder(report, tmp_path / "ladder.png")
