@@ -8,14 +8,14 @@ from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
-from ..cuda.thread_rows import LANES, LANES_AND_ROWS, lane_each
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
 
 __all__ = ["DTYPES", "forward", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 4
-LEAST_PER_PART = 1024  # numbers of one channel that are worth a block
+NUMBERS_A_THREAD = 16  # at least: a thread reads its numbers a few at once, a second pass waits for a launch
 
 
 def forward(x: Any, y: Any) -> Any:
@@ -30,13 +30,14 @@ def forward(x: Any, y: Any) -> Any:
         last = xp.ascontiguousarray(last)
         other = None if y is None else xp.ascontiguousarray(xp.moveaxis(y, 1, -1))
         columns_of_blocks = -(-channels // LANES)
-        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, runtime)
+        least = NUMBERS_A_THREAD * THREAD_ROWS
+        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, least, runtime)
         kernel, grid = module.get_function("sums_of_columns"), (columns_of_blocks, part_count)
         kernel(grid, LANES_AND_ROWS, (last, other, parts, s, count, channels, per_part))
     else:
         first = xp.ascontiguousarray(x)
         other = None if y is None else xp.ascontiguousarray(y)
-        parts, per_part, part_count = _parts(count, channels, channels, runtime)
+        parts, per_part, part_count = _parts(count, channels, channels, NUMBERS_A_THREAD * BLOCK, runtime)
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
         kernel(grid, (BLOCK,), (first, other, parts, s, count, channels, math.prod(x.shape[2:]), per_part))
     if parts is not None:
@@ -44,10 +45,13 @@ def forward(x: Any, y: Any) -> Any:
     return s
 
 
-def _parts(count, channels, blocks, runtime):
-    """Cut `count` numbers a channel so that the GPU is full: room for the sums if several, their length and number."""
+def _parts(count, channels, blocks, least, runtime):
+    """Cut `count` numbers a channel into parts of at least `least`, so that the GPU is full.
+
+    Returns room for their sums if they are several, the length of one, and their number.
+    """
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
-    per_part = -(-count // max(1, min(wanted, count // LEAST_PER_PART)))
+    per_part = -(-count // max(1, min(wanted, count // least)))
     part_count = -(-count // per_part)
     parts = runtime.empty((part_count, channels), "float64") if part_count > 1 else None
     return parts, per_part, part_count

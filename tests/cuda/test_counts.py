@@ -162,7 +162,7 @@ def test_the_last_part_ends_where_32_bits_do_not(monkeypatch, count, multiproces
     """`first + per_part` is computed on the GPU, beyond the last number by less than a number a part."""
     runtime = EmulatedRuntime()
     runtime.multiprocessors = multiprocessors
-    _, per_part, parts = channel_sums._parts(count, 1, 1, runtime)
+    _, per_part, parts = channel_sums._parts(count, 1, 1, 128, runtime)
     assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256
     _, per_part, (_, parts) = normalization._parts(count, 1, runtime)
     assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256
