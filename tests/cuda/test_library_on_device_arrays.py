@@ -5,6 +5,8 @@ Training, checkpoint and resumption go the way they go on a GPU, and the times w
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,16 @@ OPTIMIZERS = {
     "rmsprop": lambda parameters: optim.RMSprop(parameters, lr=0.01),
     "adagrad": lambda parameters: optim.Adagrad(parameters, lr=0.01),
 }
+
+
+def test_cuda_is_the_current_gpu(emulated, monkeypatch):
+    """In `with cupy.cuda.Device(1):` too: kernels refuse arrays of another GPU than that."""
+    entered = []
+    device = lambda *number: (entered.append(number), contextlib.nullcontext())[1]  # noqa: E731
+    monkeypatch.setattr(emulated.xp.cuda, "Device", device)
+    for name, expected in (("cuda", []), ("cuda:0", [(0,)]), ("cuda:1", [(0,), (1,)])):
+        assert is_on_gpu(minidl.ones(2).to(name).data)
+        assert entered == expected
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
