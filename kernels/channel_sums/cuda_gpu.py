@@ -15,7 +15,8 @@ __all__ = ["DTYPES", "forward", "unavailable"]
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 4
-NUMBERS_A_THREAD = 16  # at least: a thread reads its numbers a few at once, a second pass waits for a launch
+NUMBERS_A_THREAD = 16  # at least, where there are several parts: a thread reads them a few at once,
+PARTS_WORTH_A_PASS = 4  # and a second pass costs a launch
 
 
 def forward(x: Any, y: Any) -> Any:
@@ -51,7 +52,8 @@ def _parts(count, channels, blocks, least, runtime):
     Returns room for their sums if they are several, the length of one, and their number.
     """
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
-    per_part = -(-count // max(1, min(wanted, count // least)))
+    most = count // least
+    per_part = -(-count // (min(wanted, most) if most >= PARTS_WORTH_A_PASS else 1))
     part_count = -(-count // per_part)
     parts = runtime.empty((part_count, channels), "float64") if part_count > 1 else None
     return parts, per_part, part_count
