@@ -56,7 +56,7 @@ sums_of_planes(const scalar* x, const scalar* y, double* parts, scalar* s, int c
   }
 }
 
-// s[c] = sum of parts[part][c]. Block (32, 8): a lane a channel, and the 8 rows of threads share the parts.
+// s[c] = sum of parts[part][c]. Block (32, 1 to 8): a lane a channel, and the rows of threads share the parts.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 add_channel_parts(const double* parts, scalar* s, int channels, int part_count) {
   __shared__ double shared[THREAD_ROWS][WARP];

@@ -42,7 +42,7 @@ def forward(x: Any, y: Any) -> Any:
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
         kernel(grid, (BLOCK,), (first, other, parts, s, count, channels, math.prod(x.shape[2:]), per_part))
     if parts is not None:
-        module.get_function("add_channel_parts")(*lane_each(channels), (parts, s, channels, part_count))
+        module.get_function("add_channel_parts")(*lane_each(channels, part_count), (parts, s, channels, part_count))
     return s
 
 

@@ -276,8 +276,9 @@ conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images,
              taps.count, out_channels);
 }
 
-// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. Block (32, 8): a lane an element, in the order
-// of parts, of which there are many, so that neighbouring lanes read neighbours; the 8 rows of threads share the splits.
+// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. Block (32, 1 to 8): a lane an element, in the
+// order of parts, of which there are many, so that neighbouring lanes read neighbours; the rows of threads share the
+// splits.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 add_weight_parts(const scalar* parts, scalar* dw, int groups, int out_channels, int channels, int taps, int splits) {
   __shared__ scalar shared[THREAD_ROWS][WARP];

@@ -112,7 +112,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
             (_nhwc(x), _nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
         )
         add = module.get_function("add_weight_parts")
-        add(*lane_each(dw.size), (parts, dw, groups, k, channels, taps, splits))
+        add(*lane_each(dw.size, splits), (parts, dw, groups, k, channels, taps, splits))
     return dw
 
 
@@ -152,7 +152,7 @@ def _depthwise_weight_grad(x, dy, dw, geometry):
         (blocks, len(parts)), LANES_AND_ROWS, (x, dy, parts, pieces, per_part, pieces_a_row, piece_width, *geometry)
     )
     module.get_function("depthwise_add_weight_parts")(
-        *lane_each(dw.size), (parts, dw, kernel_height * kernel_width, out_channels, len(parts))
+        *lane_each(dw.size, len(parts)), (parts, dw, kernel_height * kernel_width, out_channels, len(parts))
     )
 
 

@@ -125,8 +125,8 @@ depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int piec
   }
 }
 
-// dw[o][rs] = sum over stretches of parts[stretch][rs][o]. Block (32, 8): a lane a number, in the order of parts, and
-// the 8 rows of threads take every 8th stretch.
+// dw[o][rs] = sum over stretches of parts[stretch][rs][o]. Block (32, 1 to 8): a lane a number, in the order of
+// parts, and the rows of threads share the stretches.
 extern "C" __global__ void __launch_bounds__(BLOCK)
 depthwise_add_weight_parts(const double* parts, scalar* dw, int taps, int out_channels, int part_count) {
   __shared__ double shared[THREAD_ROWS][WARP];

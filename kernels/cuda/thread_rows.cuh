@@ -1,6 +1,6 @@
-// Sums over the 8 threads of a lane, in a block of 32 x 8 threads, and sums over parts that other blocks have left.
+// Sums over the threads of a lane, in a block of 32 x up to 8 threads, and over parts that other blocks have left.
 //
-// Thread mapping: lanes take neighbouring numbers, as memory likes it, and the 8 rows of threads share what is summed
+// Thread mapping: lanes take neighbouring numbers, as memory likes it, and the rows of threads share what is summed
 // for each. With few numbers and many parts, one thread a number would read the parts one after the other, each read
 // waiting for memory, while most of the GPU has nothing to do.
 #pragma once
@@ -15,19 +15,19 @@ __device__ __forceinline__ T over_thread_rows(T value, T (*shared)[WARP]) {
   shared[threadIdx.y][threadIdx.x] = value;
   __syncthreads();
   value = shared[0][threadIdx.x];
-#pragma unroll
-  for (int i = 1; i < THREAD_ROWS; i++) value += shared[i][threadIdx.x];
+  for (int i = 1; i < (int)blockDim.y; i++) value += shared[i][threadIdx.x];
   return value;
 }
 
-// sum over parts of parts[part][e], of which each part has `elements`; thread row y takes every 8th part from y on.
+// sum over parts of parts[part][e], of which each part has `elements`. Of 8 thread rows, row y takes every 8th part from
+// y on; with few parts the host takes fewer, so that many numbers need no more threads than reads.
 template <class T>
 __device__ __forceinline__ T sum_of_parts(const T* parts, long long elements, long long e, int part_count,
                                           T (*shared)[WARP]) {
   T sum = 0;
   if (e < elements) {
 #pragma unroll 8  // as many reads on their way at once
-    for (int part = threadIdx.y; part < part_count; part += THREAD_ROWS) sum += parts[part * elements + e];
+    for (int part = threadIdx.y; part < part_count; part += blockDim.y) sum += parts[part * elements + e];
   }
   return over_thread_rows(sum, shared);
 }

@@ -104,7 +104,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
         (a, b, own_bias, parts, own_relu, m, n, k, splits, l_per_split, a_stride, b_stride),
     )
     if splits > 1:
-        module.get_function("add_parts")(*lane_each(c.size), (parts, bias, c, int(relu), c.size, n, splits))
+        module.get_function("add_parts")(*lane_each(c.size, splits), (parts, bias, c, int(relu), c.size, n, splits))
 
 
 def _checked(grid, m, n, k):

@@ -7,8 +7,8 @@
 //     dx[., c] = r[c] * w[c] * (dy[., c] - db[c] / rows - z[., c] * dw[c] / rows)
 //
 // Thread mapping. The sums: a block of 32 x 8 threads takes 32 channels and a stretch of the rows; neighbouring lanes
-// read neighbouring channels, and the 8 rows of threads take every 8th row. A second kernel of such blocks joins the
-// stretches, the 8 rows of threads taking every 8th, always in the same order, so the bits are the same every time. The
+// read neighbouring channels, and the 8 rows of threads take every 8th row. A second kernel joins the stretches,
+// which the 1 to 8 rows of threads of its blocks share, always in the same order: the same bits every time. The
 // results: the threads of the whole grid are a multiple of the channels, and a thread goes on in steps of the grid. So
 // it stays in one channel, which it works out once: a division in 64 bits costs more than all else that is done to a
 // number.
@@ -65,7 +65,7 @@ join_moments(const double* parts, double* statistics, scalar* m, scalar* v, int 
     double sum = 0;
     if (channel < channels) {
 #pragma unroll 4
-      for (int i = threadIdx.y; i < part_count; i += THREAD_ROWS)
+      for (int i = threadIdx.y; i < part_count; i += blockDim.y)
         sum += term((double)min(rows_per_part, rows - i * rows_per_part), (size_t)i * channels + channel);
     }
     return over_thread_rows(sum, shared);
@@ -137,11 +137,11 @@ join_gradients(const double* parts, const scalar* v, double* statistics, scalar*
   const double sum = sum_of_parts(parts, channels, channel, part_count, shared);
   const double product = sum_of_parts(parts + (size_t)part_count * channels, channels, channel, part_count, shared);
   if (threadIdx.y > 0 || channel >= channels) return;
-  const double r = 1 / sqrt(v[channel] + eps);
+  const double r = 1 / sqrt(v[channel] + eps), share = 1.0 / rows;
   dw[channel] = (scalar)(product * r);
   db[channel] = (scalar)sum;
-  statistics[channel] = sum / rows;
-  statistics[channels + channel] = product * r / rows;
+  statistics[channel] = sum * share;
+  statistics[channels + channel] = product * r * share;
   statistics[2 * channels + channel] = r;
 }
 

@@ -33,7 +33,7 @@ def channel_forward(x, w, b, eps):
         module.get_function("moments_of_columns")(grid, LANES_AND_ROWS, (last, parts, rows, channels, per_part))
         statistics = runtime.empty((2, channels), "float64")
         module.get_function("join_moments")(
-            *lane_each(channels),
+            *lane_each(channels, parts.shape[1]),
             (parts, statistics, m, v, rows, channels, per_part, parts.shape[1], eps),
         )  # fmt: skip
         module.get_function("normalize")(
@@ -57,7 +57,7 @@ def channel_backward(dy, x, m, v, w, eps):
         module.get_function("gradients_of_columns")(grid, LANES_AND_ROWS, (dy, x, m, parts, rows, channels, per_part))
         statistics = runtime.empty((3, channels), "float64")
         module.get_function("join_gradients")(
-            *lane_each(channels),
+            *lane_each(channels, parts.shape[1]),
             (parts, v, statistics, dw, db, rows, channels, parts.shape[1], eps),
         )  # fmt: skip
         module.get_function("normalize_gradient")(
@@ -94,7 +94,7 @@ def row_backward(dy, x, m, v, w, eps):
         parts, per_part, grid = _parts(rows, columns, runtime)
         module.get_function("column_gradients")(grid, LANES_AND_ROWS, (dy, x, m, r, parts, rows, columns, per_part))
         module.get_function("join_column_gradients")(
-            *lane_each(columns), (parts, dw, db, columns, parts.shape[1])
+            *lane_each(columns, parts.shape[1]), (parts, dw, db, columns, parts.shape[1])
         )  # fmt: skip
     return dx, dw, db
 

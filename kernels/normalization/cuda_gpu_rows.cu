@@ -100,7 +100,7 @@ column_gradients(const scalar* dy, const scalar* x, const scalar* m, const scala
   parts[parts_size + part] = sum;
 }
 
-// dw and db. Block (32, 8): a lane a column, and the 8 rows of threads share the stretches.
+// dw and db. Block (32, 1 to 8): a lane a column, and the rows of threads share the stretches.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 join_column_gradients(const double* parts, scalar* dw, scalar* db, int columns, int part_count) {
   __shared__ double shared[THREAD_ROWS][WARP];

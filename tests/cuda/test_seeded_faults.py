@@ -130,7 +130,7 @@ def run_many_tiles():
 
 
 def run_split():
-    run_matmul("async", (5, 1000, 7), (16, 512, 16))
+    run_matmul("async", (5, 1000, 7), (16, 512, 16), (5, 2500, 7))
 
 
 def run_linear():
@@ -439,7 +439,7 @@ FAULTS = [
     Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
     Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
     Fault("channel_sums: every row writes", run_channel_sums, "threadIdx.y == 0 && channel", "channel"),
-    Fault("channel_sums: every thread row adds all parts", run_channel_sums, "part += THREAD_ROWS", "part++"),
+    Fault("channel_sums: every thread row adds all parts", run_channel_sums, "part += blockDim.y", "part++"),
     Fault("channel_sums: channels that are not there", run_channel_sums, "if (channel < channels) {", "{"),
     Fault("channel_sums: half a mask", run_channel_sums, "ALL_LANES = 0xffffffffu", "ALL_LANES = 0x0000ffffu"),
     Fault("channel_sums: a part in the place of the sum", run_channel_sums, "if (parts) parts[", "if (!s) parts["),
