@@ -1,8 +1,8 @@
 #!/bin/sh
 # benchmarks/on_gpu.sh [FOLDER]: everything that needs a GPU, in one go and in less than nine minutes.
 #
-# Builds in a copy (build/gpu), so that nothing is installed, and needs no network where PYTHON has CuPy, PyTorch with
-# CUDA, Cython, pytest and hypothesis. Each part has its own limit of time and leaves its figures and its log in FOLDER
+# Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch with
+# CUDA and all that the part `packages` would install: the CuPy for the CUDA of PyTorch, and `needed`. Each part has its own limit of time and leaves its figures and its log in FOLDER
 # (benchmarks/results); a part that fails ends none of the others. The exit status is the number of those that failed.
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "${1:-$root/benchmarks/results}"
@@ -31,7 +31,11 @@ ln -s ../kernels "$work/minidl/kernels"
 cd "$work" || exit 99
 export PYTHONPATH="$work" MINIDL_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
 
-part packages 60 sh -c "$python -c 'import cupy' || $python -m pip install -q 'cupy-cuda13x[ctk]>=14'
+needed="Pillow safetensors tqdm matplotlib setuptools Cython pytest pytest-xdist hypothesis"
+imported="PIL, safetensors, tqdm, matplotlib, setuptools, Cython, pytest, xdist, hypothesis"
+cuda=$("$python" -c 'import torch; print(torch.version.cuda.split(".")[0])' 2>/dev/null || echo 13)
+part packages 60 sh -c "$python -c 'import cupy' || $python -m pip install -q 'cupy-cuda${cuda}x[ctk]>=14'
+  $python -c 'import $imported' || $python -m pip install -q $needed
   $python -c 'import torch; print(torch.__version__, torch.cuda.get_device_name())'
   $python -c 'import cupy; print(cupy.__version__); cupy.show_config()'"
 part build 120 "$python" setup.py --quiet build_ext --inplace
@@ -39,6 +43,6 @@ part matmul 90 "$python" -m benchmarks.gpu matmul --rounds 10 --json "$results/g
   --plot "$results/gpu-matmul.png"
 part conv2d 80 "$python" -m benchmarks.gpu conv2d --rounds 10 --json "$results/gpu-conv2d.json"
 part training 60 "$python" -m benchmarks.gpu --training M1 M2 --json "$results/gpu-training.json"
-"$python" -c 'import xdist' 2>/dev/null && workers="-n 4" # most of the time goes into compiling
-part tests 120 "$python" -m pytest -q -m gpu -p no:cacheprovider $workers --durations=5 tests
+# Most of the time goes into compiling. The other folders have no test for a GPU, and need more packages to be read.
+part tests 120 "$python" -m pytest -q -m gpu -p no:cacheprovider -n 4 --durations=5 tests/cuda
 exit $failed

@@ -8,13 +8,15 @@ from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
 
 __all__ = ["DTYPES", "forward", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
-ROWS_OF_THREADS, LANES, BLOCK = 8, 32, 256
+BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 4
-LEAST_PER_PART = 1024  # numbers of one channel that are worth a block
+NUMBERS_A_THREAD = 16  # at least, where there are several parts: a thread reads them a few at once,
+PARTS_WORTH_A_PASS = 4  # and a second pass costs a launch
 
 
 def forward(x: Any, y: Any) -> Any:
@@ -29,24 +31,29 @@ def forward(x: Any, y: Any) -> Any:
         last = xp.ascontiguousarray(last)
         other = None if y is None else xp.ascontiguousarray(xp.moveaxis(y, 1, -1))
         columns_of_blocks = -(-channels // LANES)
-        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, runtime)
+        least = NUMBERS_A_THREAD * THREAD_ROWS
+        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, least, runtime)
         kernel, grid = module.get_function("sums_of_columns"), (columns_of_blocks, part_count)
-        kernel(grid, (LANES, ROWS_OF_THREADS), (last, other, parts, s, count, channels, per_part))
+        kernel(grid, LANES_AND_ROWS, (last, other, parts, s, count, channels, per_part))
     else:
         first = xp.ascontiguousarray(x)
         other = None if y is None else xp.ascontiguousarray(y)
-        parts, per_part, part_count = _parts(count, channels, channels, runtime)
+        parts, per_part, part_count = _parts(count, channels, channels, NUMBERS_A_THREAD * BLOCK, runtime)
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
         kernel(grid, (BLOCK,), (first, other, parts, s, count, channels, math.prod(x.shape[2:]), per_part))
     if parts is not None:
-        module.get_function("add_channel_parts")((-(-channels // BLOCK),), (BLOCK,), (parts, s, channels, part_count))
+        module.get_function("add_channel_parts")(*lane_each(channels, part_count), (parts, s, channels, part_count))
     return s
 
 
-def _parts(count, channels, blocks, runtime):
-    """Cut `count` numbers a channel so that the GPU is full: room for the sums if several, their length and number."""
+def _parts(count, channels, blocks, least, runtime):
+    """Cut `count` numbers a channel into parts of at least `least`, so that the GPU is full.
+
+    Returns room for their sums if they are several, the length of one, and their number.
+    """
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
-    per_part = -(-count // max(1, min(wanted, count // LEAST_PER_PART)))
+    most = count // least
+    per_part = -(-count // (min(wanted, most) if most >= PARTS_WORTH_A_PASS else 1))
     part_count = -(-count // per_part)
     parts = runtime.empty((part_count, channels), "float64") if part_count > 1 else None
     return parts, per_part, part_count

@@ -20,6 +20,7 @@
 #include "common.cuh"
 #include "gemm_tile.cuh"
 #include "keep.cuh"
+#include "thread_rows.cuh"
 
 // n / d = n * m / 2^(31 + shift) for 0 <= n < 2^31, with m = floor(2^(31 + shift) / d) + 1 and 2^shift >= d: the loop
 // divides often, always by the same numbers. The host computes m: a division in 64 bits, several in every thread.
@@ -275,14 +276,15 @@ conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images,
              taps.count, out_channels);
 }
 
-// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. One thread an element, in the order of parts,
-// of which there are many, so that neighbouring lanes read neighbours.
-extern "C" __global__ void add_weight_parts(const scalar* parts, scalar* dw, int groups, int out_channels, int channels,
-                                            int taps, int splits) {
-  const int e = blockIdx.x * blockDim.x + threadIdx.x, elements = groups * taps * channels * out_channels;
-  if (e >= elements) return;
-  scalar sum = 0;
-  for (int split = 0; split < splits; split++) sum += parts[(size_t)split * elements + e];
+// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. Block (32, 1 to 8): a lane an element, in the
+// order of parts, of which there are many, so that neighbouring lanes read neighbours; the rows of threads share the
+// splits.
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
+add_weight_parts(const scalar* parts, scalar* dw, int groups, int out_channels, int channels, int taps, int splits) {
+  __shared__ scalar shared[THREAD_ROWS][WARP];
+  const int e = blockIdx.x * WARP + threadIdx.x, elements = groups * taps * channels * out_channels;
+  const scalar sum = sum_of_parts(parts, elements, e, splits, shared);
+  if (threadIdx.y > 0 || e >= elements) return;
   const int k = e % out_channels, c = e / out_channels % channels;
   const int rs = e / out_channels / channels % taps, group = e / out_channels / channels / taps;
   dw[(((size_t)group * out_channels + k) * channels + c) * taps + rs] = sum;

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..arrays import channels_last
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import batches, check_count
 from ..cuda.gemm_tile import MAX_GRID_Y, choose_splits, choose_tile
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
+from ..memory_order.cuda_gpu import channels_last
 from . import output_size
 
 __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
@@ -21,11 +22,11 @@ SOURCE = Path(__file__).with_suffix(".cu")
 DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
 MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
 MAX_GRID_Z = 65535
-LANES, ROWS_OF_THREADS, BLOCK = 32, 8, 256
+BLOCK = LANES * THREAD_ROWS
 MAX_TAPS = 8  # of a row of the kernel for one thread: each takes registers
 PIECE = 64  # pixels of a row that a thread adds up in the dtype of x, before it goes on in double precision
 BLOCKS_A_MULTIPROCESSOR = 4
-LEAST_PER_PART = 4 * ROWS_OF_THREADS  # pieces that are worth a block
+LEAST_PER_PART = 4 * THREAD_ROWS  # pieces that are worth a block
 
 
 def forward(x, w, b, stride, padding, dilation, groups):
@@ -111,7 +112,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
             (_nhwc(x), _nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
         )
         add = module.get_function("add_weight_parts")
-        add((-(-dw.size // 256),), (256,), (parts, dw, groups, k, channels, taps, splits))
+        add(*lane_each(dw.size, splits), (parts, dw, groups, k, channels, taps, splits))
     return dw
 
 
@@ -146,12 +147,12 @@ def _depthwise_weight_grad(x, dy, dw, geometry):
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
     per_part = -(-pieces // max(1, min(wanted, pieces // LEAST_PER_PART)))
     parts = runtime.empty((-(-pieces // per_part), kernel_height, kernel_width, out_channels), "float64")
-    module, block = load(DEPTHWISE_SOURCE, dw.dtype, TAPS=taps_a_thread), (LANES, ROWS_OF_THREADS)
+    module = load(DEPTHWISE_SOURCE, dw.dtype, TAPS=taps_a_thread)
     module.get_function("depthwise_weight_grad")(
-        (blocks, len(parts)), block, (x, dy, parts, pieces, per_part, pieces_a_row, piece_width, *geometry)
+        (blocks, len(parts)), LANES_AND_ROWS, (x, dy, parts, pieces, per_part, pieces_a_row, piece_width, *geometry)
     )
     module.get_function("depthwise_add_weight_parts")(
-        (-(-dw.size // LANES),), block, (parts, dw, kernel_height * kernel_width, out_channels, len(parts))
+        *lane_each(dw.size, len(parts)), (parts, dw, kernel_height * kernel_width, out_channels, len(parts))
     )
 
 

@@ -22,12 +22,12 @@
 //
 // Images are (N, H, W, channels) in memory, the weights (R, S, channels), their gradient (channels, 1, R, S).
 #include "common.cuh"
+#include "thread_rows.cuh"
 
 #ifndef TAPS
 #define TAPS 3  // of a row of the kernel that a thread of weight_grad adds up
 #endif
-constexpr int BLOCK = 256;
-constexpr int ROWS = BLOCK / WARP;  // of threads in a block of weight_grad
+constexpr int BLOCK = WARP * THREAD_ROWS;
 
 // The output whose tap reads this position of the input: false where there is none.
 __device__ __forceinline__ bool reach(int position, int tap, int stride, int padding, int dilation, int size,
@@ -83,24 +83,13 @@ depthwise_input_grad(const scalar* dy, const scalar* w, scalar* dx, int elements
   dx[e] = sum;
 }
 
-// For thread row 0: the sum of `value` over the 8 threads of a lane.
-__device__ __forceinline__ double over_thread_rows(double value, double (*shared)[WARP]) {
-  __syncthreads();  // what is there has been read
-  shared[threadIdx.y][threadIdx.x] = value;
-  __syncthreads();
-  if (threadIdx.y > 0) return 0;
-#pragma unroll
-  for (int i = 1; i < ROWS; i++) value += shared[i][threadIdx.x];
-  return value;
-}
-
 // parts (stretches, R, S, groups*k); `pieces` of piece_width pixels of a row, which has pieces_a_row
 extern "C" __global__ void __launch_bounds__(BLOCK)
 depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int pieces, int pieces_per_part,
                       int pieces_a_row, int piece_width, int groups, int height, int width, int multiplier,
                       int out_height, int out_width, int kernel_height, int kernel_width, int stride_y, int stride_x,
                       int padding_y, int padding_x, int dilation_y, int dilation_x) {
-  __shared__ double shared[ROWS][WARP];
+  __shared__ double shared[THREAD_ROWS][WARP];
   const int out_channels = groups * multiplier, blocks_of_channels = (out_channels + WARP - 1) / WARP;
   const int o = blockIdx.x % blocks_of_channels * WARP + threadIdx.x, tap_block = blockIdx.x / blocks_of_channels;
   const int tap_blocks_a_row = (kernel_width + TAPS - 1) / TAPS;
@@ -108,7 +97,7 @@ depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int piec
   const int first = blockIdx.y * pieces_per_part, end = min(pieces, first + pieces_per_part);
   double totals[TAPS] = {};
   if (o < out_channels)
-    for (int piece = first + threadIdx.y; piece < end; piece += ROWS) {
+    for (int piece = first + threadIdx.y; piece < end; piece += THREAD_ROWS) {
       const int ni = piece / pieces_a_row, first_j = piece % pieces_a_row * piece_width;
       const int n = ni / out_height, i = ni % out_height;
       const int row = i * stride_y + r * dilation_y - padding_y;
@@ -136,15 +125,12 @@ depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int piec
   }
 }
 
-// dw[o][rs] = sum over stretches of parts[stretch][rs][o]. Block (32, 8): a lane a number, in the order of parts, and
-// the 8 rows of threads take every 8th stretch.
+// dw[o][rs] = sum over stretches of parts[stretch][rs][o]. Block (32, 1 to 8): a lane a number, in the order of
+// parts, and the rows of threads share the stretches.
 extern "C" __global__ void __launch_bounds__(BLOCK)
 depthwise_add_weight_parts(const double* parts, scalar* dw, int taps, int out_channels, int part_count) {
-  __shared__ double shared[ROWS][WARP];
+  __shared__ double shared[THREAD_ROWS][WARP];
   const int e = blockIdx.x * WARP + threadIdx.x, elements = taps * out_channels;
-  double sum = 0;
-  if (e < elements)
-    for (int part = threadIdx.y; part < part_count; part += ROWS) sum += parts[(size_t)part * elements + e];
-  sum = over_thread_rows(sum, shared);
+  const double sum = sum_of_parts(parts, elements, e, part_count, shared);
   if (threadIdx.y == 0 && e < elements) dw[(size_t)(e % out_channels) * taps + e / out_channels] = (scalar)sum;
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import channel_sums, conv2d
-from ..arrays import channels_last
+from .. import arrays, channel_sums, conv2d
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import batches
+from ..memory_order.cuda_gpu import channels_last
 from . import pooled_size
 
 __all__ = ["DTYPES", "backward", "forward", "unavailable"]
@@ -30,17 +30,18 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     size = conv2d.output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     dz = current_runtime().empty((dy.shape[0], *size, dy.shape[1]), dy.dtype)
-    _launch("relu_pool_backward", dz, (_nhwc(dy), _nhwc(taps), dz), (*size, *dy.shape[2:], *pool_size))
+    taps = arrays.channels_last(taps).transpose(0, 2, 3, 1)
+    _launch("relu_pool_backward", dz, (_nhwc(dy), taps, dz), (*size, *dy.shape[2:], *pool_size))
     dz = dz.transpose(0, 3, 1, 2)
     dx = conv2d.input_grad(dz, w, x.shape[2:], **geometry) if needs_dx else None
     return dx, conv2d.weight_grad(x, dz, w.shape[2:], **geometry), channel_sums.forward(dz)
 
 
-def _launch(name, result, arrays, geometry):
+def _launch(name, result, images, geometry):
     """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
     kernel = load(SOURCE, result.dtype).get_function(name)
     for here in batches(result):
-        part = [array[here] for array in arrays]
+        part = [array[here] for array in images]
         elements = result[here].size
         kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
 

@@ -10,7 +10,9 @@ The headers of this folder:
 * `gemm_tile.cuh`: the main loop of a fast matrix product, which matmul and conv2d share (`gemm_tile.py`: which tile);
 * `result_tile.cuh`: which tile of a product is a block's, and the epilogue, bias and ReLU, of what it stores;
 * `rows.cuh`: one value over all threads of a row, for softmax and cross-entropy (`rows.py`: how many threads);
-* `add_parts.cuh`: the second pass of a sum that was cut into parts;
+* `thread_rows.cuh`: sums over the 8 thread rows of a block, and over parts that other blocks have left
+  (`thread_rows.py`: the grid);
+* `add_parts.cuh`: the second pass of a product whose sum was cut into parts;
 * `async_copy.cuh`, `tensor_core.cuh`, `keep.cuh`: the only places with PTX, the GPU's assembly language.
 
 `counts.py` says how much a launch can count, and cuts batches of images into what it can. `budget.json` is what each

@@ -26,6 +26,12 @@ _NUMPY_TYPE: dict[str, type[np.generic]] = {
 _NULL = np.uintp(0)  # some versions of CuPy take None for no argument at all
 
 
+def check_device(where: str, array: Any, runtime: Runtime, device: int) -> None:
+    """Refuse an array of another GPU than the current one, `device`: a kernel there would read at a wrong address."""
+    if (own := runtime.device_of(array)) != device:
+        raise ValueError(f"{where} is on GPU {own}, the current one is {device}; use `with cupy.cuda.Device({own}):`")
+
+
 class ArrayArgument:
     """A pointer: takes an array of the runtime, of the right dtype, in C order and on the current GPU, or None."""
 
@@ -43,10 +49,7 @@ class ArrayArgument:
             raise TypeError(f"{self.where} must be {self.dtype.name}, got {value.dtype.name}")
         if not value.flags.c_contiguous:
             raise ValueError(f"{self.where} must be C-contiguous, got shape {value.shape} with strides {value.strides}")
-        if (own := runtime.device_of(value)) != device:
-            raise ValueError(
-                f"{self.where} is on GPU {own}, the current one is {device}; use `with cupy.cuda.Device({own}):`"
-            )
+        check_device(self.where, value, runtime, device)
         return value
 
 

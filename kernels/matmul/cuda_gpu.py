@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import check_count
 from ..cuda.gemm_tile import BLOCK_K, MAX_GRID_Y, Tile, choose_splits, choose_tile
+from ..cuda.thread_rows import lane_each
 
 __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 
@@ -78,7 +80,7 @@ def _launch(step, a, b, c, k, a_transposed, b_transposed, a_stride, b_stride):
     a_strides = (1, m) if a_transposed else (k, 1)
     b_strides = (1, k) if b_transposed else (n, 1)
     kernel = load(SOURCE, a.dtype).get_function(f"matmul_{step}")
-    grid = _checked((-(-m // tile_m), -(-n // tile_n), batches), n)
+    grid = _checked((-(-m // tile_m), -(-n // tile_n), batches), m, n, k)
     kernel(grid, block, (a, b, c, m, n, k, *a_strides, *b_strides, a_stride, b_stride))
 
 
@@ -90,7 +92,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
     else:
         tile, block_k = choose_tile(m, n, batches, c.dtype, runtime.multiprocessors), BLOCK_K
         module = load(SOURCE, a.dtype, **tile._asdict(), **along_l)
-    grid = _checked(tile.grid(m, n, batches), n)
+    grid = _checked(tile.grid(m, n, batches), m, n, k)
     splits, l_per_split = choose_splits(
         math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches, block_k=block_k
     )
@@ -102,10 +104,12 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
         (a, b, own_bias, parts, own_relu, m, n, k, splits, l_per_split, a_stride, b_stride),
     )
     if splits > 1:
-        module.get_function("add_parts")((-(-c.size // 256),), (256,), (parts, bias, c, int(relu), c.size, n, splits))
+        module.get_function("add_parts")(*lane_each(c.size, splits), (parts, bias, c, int(relu), c.size, n, splits))
 
 
-def _checked(grid, n):
+def _checked(grid, m, n, k):
+    check_count("rows of a", m)
+    check_count("columns of a", k)
     if grid[1] > MAX_GRID_Y:
         raise ValueError(f"b has {n} columns, more than {MAX_GRID_Y} tiles of this step cover; cut b")
     return grid

@@ -7,85 +7,78 @@
 //     dx[., c] = r[c] * w[c] * (dy[., c] - db[c] / rows - z[., c] * dw[c] / rows)
 //
 // Thread mapping. The sums: a block of 32 x 8 threads takes 32 channels and a stretch of the rows; neighbouring lanes
-// read neighbouring channels, the 8 rows of threads take every 8th row, and thread row 0 joins what the 8 have found. A
-// second kernel joins the stretches of a channel, always in the same order, so the bits are the same every time. The
+// read neighbouring channels, and the 8 rows of threads take every 8th row. A second kernel joins the stretches,
+// which the 1 to 8 rows of threads of its blocks share, always in the same order: the same bits every time. The
 // results: the threads of the whole grid are a multiple of the channels, and a thread goes on in steps of the grid. So
 // it stays in one channel, which it works out once: a division in 64 bits costs more than all else that is done to a
 // number.
 //
 // The mean and the variance come from one pass over x, where two passes (first the mean, then the squares around it)
 // read it twice. To lose no digits, a thread adds up x - s and (x - s)^2 in double precision, s being the first number
-// that it sees, and two stretches are joined by
+// that it sees, and stretches are joined by
 //
-//     mean = mean_a + d * n_b / n      squares = squares_a + squares_b + d^2 * n_a * n_b / n      d = mean_b - mean_a
+//     mean = sum of n_i * mean_i / n       squares = sum of (squares_i + n_i * (mean_i - mean)^2)       n = sum of n_i
 //
-// Source: Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, equations 1.4 to 1.5.
+// Source: Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, equations 1.4 to 1.5 for more
+// than two stretches.
 #include "common.cuh"
+#include "thread_rows.cuh"
 
-constexpr int ROWS = 8;  // of threads in a block of the sums
-constexpr int BLOCK = 256;
-
-struct Moments {
-  double count, mean, squares;  // squares: the sum of (x - mean)^2
-};
-
-__device__ __forceinline__ Moments join(const Moments& a, const Moments& b) {
-  const double count = a.count + b.count;
-  if (count == 0) return a;
-  const double d = b.mean - a.mean, share = b.count / count;
-  return {count, a.mean + d * share, a.squares + b.squares + d * d * a.count * share};
-}
+constexpr int BLOCK = 256;  // threads that normalize
 
 // parts (2, stretches, channels): means and squares
-extern "C" __global__ void __launch_bounds__(WARP * ROWS)
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 moments_of_columns(const scalar* x, double* parts, int rows, int channels, int rows_per_part) {
-  __shared__ double means[ROWS][WARP];
-  __shared__ double squares[ROWS][WARP];
+  __shared__ double shared[THREAD_ROWS][WARP];
   const int channel = blockIdx.x * WARP + threadIdx.x;
   const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
   const int own = first + threadIdx.y;
-  Moments moments = {0, 0, 0};
+  double count = 0, own_mean = 0, own_squares = 0;  // squares: the sum of (x - mean)^2
   if (channel < channels && own < end) {
     const double shift = x[(size_t)own * channels + channel];
     double sum = 0, sum_of_squares = 0;
-    for (int row = own; row < end; row += ROWS) {
+    for (int row = own; row < end; row += THREAD_ROWS) {
       const double value = x[(size_t)row * channels + channel] - shift;
       sum += value;
       sum_of_squares += value * value;
     }
-    moments.count = (end - own + ROWS - 1) / ROWS;
-    moments.mean = shift + sum / moments.count;
-    moments.squares = sum_of_squares - sum * sum / moments.count;
+    count = (end - own + THREAD_ROWS - 1) / THREAD_ROWS;
+    own_mean = shift + sum / count;
+    own_squares = sum_of_squares - sum * sum / count;
   }
-  means[threadIdx.y][threadIdx.x] = moments.mean;
-  squares[threadIdx.y][threadIdx.x] = moments.squares;
-  __syncthreads();
+  const double mean = over_thread_rows(count * own_mean, shared) / (end - first), d = own_mean - mean;
+  const double squares = over_thread_rows(own_squares + count * d * d, shared);
   if (threadIdx.y > 0 || channel >= channels) return;
-  for (int i = 1; i < ROWS; i++) {
-    const int count = first + i < end ? (end - first - i + ROWS - 1) / ROWS : 0;  // of rows that thread row i took
-    moments = join(moments, {(double)count, means[i][threadIdx.x], squares[i][threadIdx.x]});
-  }
   const size_t part = (size_t)blockIdx.y * channels + channel, parts_size = (size_t)gridDim.y * channels;
-  parts[part] = moments.mean;
-  parts[parts_size + part] = moments.squares;
+  parts[part] = mean;
+  parts[parts_size + part] = squares;
 }
 
-// One thread a channel: m and v, and for the next kernel the mean and r in double precision, statistics (2, channels).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+// m and v, and for the next kernel the mean and r in double precision, statistics (2, channels). A lane a channel.
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 join_moments(const double* parts, double* statistics, scalar* m, scalar* v, int rows, int channels, int rows_per_part,
              int part_count, double eps) {
-  const int channel = blockIdx.x * BLOCK + threadIdx.x;
-  if (channel >= channels) return;
-  Moments moments = {0, 0, 0};
-  for (int i = 0; i < part_count; i++) {
-    const size_t part = (size_t)i * channels + channel;
-    const double count = min(rows_per_part, rows - i * rows_per_part);
-    moments = join(moments, {count, parts[part], parts[(size_t)part_count * channels + part]});
-  }
-  const double variance = moments.squares / rows;
-  m[channel] = (scalar)moments.mean;
+  __shared__ double shared[THREAD_ROWS][WARP];
+  const int channel = blockIdx.x * WARP + threadIdx.x;
+  const double* const squares = parts + (size_t)part_count * channels;
+  const auto sum_over_parts = [&](auto term) {  // of term(n_i, where part i has this channel)
+    double sum = 0;
+    if (channel < channels) {
+#pragma unroll 4
+      for (int i = threadIdx.y; i < part_count; i += blockDim.y)
+        sum += term((double)min(rows_per_part, rows - i * rows_per_part), (size_t)i * channels + channel);
+    }
+    return over_thread_rows(sum, shared);
+  };
+  const double mean = sum_over_parts([&](double n, size_t part) { return n * parts[part]; }) / rows;
+  const double variance = sum_over_parts([&](double n, size_t part) {
+    const double d = parts[part] - mean;
+    return squares[part] + n * d * d;
+  }) / rows;
+  if (threadIdx.y > 0 || channel >= channels) return;
+  m[channel] = (scalar)mean;
   v[channel] = (scalar)variance;
-  statistics[channel] = moments.mean;
+  statistics[channel] = mean;
   statistics[channels + channel] = 1 / sqrt(variance + eps);
 }
 
@@ -112,52 +105,43 @@ normalize(const scalar* x, const double* statistics, const scalar* w, const scal
 }
 
 // parts (2, stretches, channels): the sums of dy and of dy * (x - m)
-extern "C" __global__ void __launch_bounds__(WARP * ROWS)
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 gradients_of_columns(const scalar* dy, const scalar* x, const scalar* m, double* parts, int rows, int channels,
                      int rows_per_part) {
-  __shared__ double sums[ROWS][WARP];
-  __shared__ double products[ROWS][WARP];
+  __shared__ double shared[THREAD_ROWS][WARP];
   const int channel = blockIdx.x * WARP + threadIdx.x;
   const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
   double sum = 0, product = 0;
   if (channel < channels) {
     const double mean = m[channel];
-    for (int row = first + threadIdx.y; row < end; row += ROWS) {
+    for (int row = first + threadIdx.y; row < end; row += THREAD_ROWS) {
       const size_t e = (size_t)row * channels + channel;
       sum += dy[e];
       product += dy[e] * (x[e] - mean);
     }
   }
-  sums[threadIdx.y][threadIdx.x] = sum;
-  products[threadIdx.y][threadIdx.x] = product;
-  __syncthreads();
+  sum = over_thread_rows(sum, shared);
+  product = over_thread_rows(product, shared);
   if (threadIdx.y > 0 || channel >= channels) return;
-  for (int i = 1; i < ROWS; i++) {
-    sum += sums[i][threadIdx.x];
-    product += products[i][threadIdx.x];
-  }
   const size_t part = (size_t)blockIdx.y * channels + channel, parts_size = (size_t)gridDim.y * channels;
   parts[part] = sum;
   parts[parts_size + part] = product;
 }
 
-// One thread a channel: dw and db, and for the next kernel db / rows, dw / rows and r, statistics (3, channels).
-extern "C" __global__ void __launch_bounds__(BLOCK)
+// dw and db, and for the next kernel db / rows, dw / rows and r, statistics (3, channels). A lane a channel.
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 join_gradients(const double* parts, const scalar* v, double* statistics, scalar* dw, scalar* db, int rows, int channels,
                int part_count, double eps) {
-  const int channel = blockIdx.x * BLOCK + threadIdx.x;
-  if (channel >= channels) return;
-  double sum = 0, product = 0;
-  for (int i = 0; i < part_count; i++) {
-    const size_t part = (size_t)i * channels + channel;
-    sum += parts[part];
-    product += parts[(size_t)part_count * channels + part];
-  }
-  const double r = 1 / sqrt(v[channel] + eps);
+  __shared__ double shared[THREAD_ROWS][WARP];
+  const int channel = blockIdx.x * WARP + threadIdx.x;
+  const double sum = sum_of_parts(parts, channels, channel, part_count, shared);
+  const double product = sum_of_parts(parts + (size_t)part_count * channels, channels, channel, part_count, shared);
+  if (threadIdx.y > 0 || channel >= channels) return;
+  const double r = 1 / sqrt(v[channel] + eps), share = 1.0 / rows;
   dw[channel] = (scalar)(product * r);
   db[channel] = (scalar)sum;
-  statistics[channel] = sum / rows;
-  statistics[channels + channel] = product * r / rows;
+  statistics[channel] = sum * share;
+  statistics[channels + channel] = product * r * share;
   statistics[2 * channels + channel] = r;
 }
 

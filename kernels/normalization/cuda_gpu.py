@@ -8,12 +8,13 @@ from pathlib import Path
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
 from ..cuda.rows import grid_of_rows, warps_a_row
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, lane_each
 
 __all__ = ["DTYPES", "channel_backward", "channel_forward", "row_backward", "row_forward", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 ROWS_SOURCE = SOURCE.with_name("cuda_gpu_rows.cu")
-ROWS_OF_THREADS, LANES, BLOCK = 8, 32, 256
+BLOCK = 256  # threads that normalize
 BLOCKS_A_MULTIPROCESSOR = 4
 FULL_OF_BLOCKS = 8  # of 256 threads: all that a multiprocessor holds at once
 LEAST_PER_PART = 128  # rows that are worth a block
@@ -29,12 +30,10 @@ def channel_forward(x, w, b, eps):
     y = runtime.empty(last.shape, x.dtype)
     if x.size:
         parts, per_part, grid = _parts(rows, channels, runtime)
-        module.get_function("moments_of_columns")(
-            grid, (LANES, ROWS_OF_THREADS), (last, parts, rows, channels, per_part)
-        )
+        module.get_function("moments_of_columns")(grid, LANES_AND_ROWS, (last, parts, rows, channels, per_part))
         statistics = runtime.empty((2, channels), "float64")
         module.get_function("join_moments")(
-            (-(-channels // BLOCK),), (BLOCK,),
+            *lane_each(channels, parts.shape[1]),
             (parts, statistics, m, v, rows, channels, per_part, parts.shape[1], eps),
         )  # fmt: skip
         module.get_function("normalize")(
@@ -55,12 +54,10 @@ def channel_backward(dy, x, m, v, w, eps):
     dx = runtime.empty(x.shape, x.dtype)
     if x.size:
         parts, per_part, grid = _parts(rows, channels, runtime)
-        module.get_function("gradients_of_columns")(
-            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, parts, rows, channels, per_part)
-        )
+        module.get_function("gradients_of_columns")(grid, LANES_AND_ROWS, (dy, x, m, parts, rows, channels, per_part))
         statistics = runtime.empty((3, channels), "float64")
         module.get_function("join_gradients")(
-            (-(-channels // BLOCK),), (BLOCK,),
+            *lane_each(channels, parts.shape[1]),
             (parts, v, statistics, dw, db, rows, channels, parts.shape[1], eps),
         )  # fmt: skip
         module.get_function("normalize_gradient")(
@@ -95,11 +92,9 @@ def row_backward(dy, x, m, v, w, eps):
         r = runtime.empty(rows, x.dtype)
         module.get_function("row_input_grad")(*grid, (dy, x, m, v, w, dx, r, rows, columns, eps))
         parts, per_part, grid = _parts(rows, columns, runtime)
-        module.get_function("column_gradients")(
-            grid, (LANES, ROWS_OF_THREADS), (dy, x, m, r, parts, rows, columns, per_part)
-        )
+        module.get_function("column_gradients")(grid, LANES_AND_ROWS, (dy, x, m, r, parts, rows, columns, per_part))
         module.get_function("join_column_gradients")(
-            (-(-columns // BLOCK),), (BLOCK,), (parts, dw, db, columns, parts.shape[1])
+            *lane_each(columns, parts.shape[1]), (parts, dw, db, columns, parts.shape[1])
         )  # fmt: skip
     return dx, dw, db
 

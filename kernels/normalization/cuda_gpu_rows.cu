@@ -15,8 +15,7 @@
 // All sums are in double precision, but their terms in that of x: most GPUs compute 64 times more numbers in float than
 // in double, and two operations in double a number, a conversion and an addition, take there as long as reading it.
 #include "rows.cuh"
-
-constexpr int BLOCK = 256;
+#include "thread_rows.cuh"
 
 // mean = high + low: x - high is exact to its own last digit, and what `high` lacks comes after. So a difference is as
 // good as one in double precision, but for that digit.
@@ -79,47 +78,36 @@ row_input_grad(const scalar* dy, const scalar* x, const scalar* m, const scalar*
   if (threadIdx.x == 0) r[row] = own_r;
 }
 
-constexpr int ROWS = 8;  // of threads in a block of the sums
-
 // parts (2, stretches, columns): the sums of dy * z and of dy
-extern "C" __global__ void __launch_bounds__(WARP * ROWS)
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 column_gradients(const scalar* dy, const scalar* x, const scalar* m, const scalar* r, double* parts, int rows,
                  int columns, int rows_per_part) {
-  __shared__ double products[ROWS][WARP];
-  __shared__ double sums[ROWS][WARP];
+  __shared__ double shared[THREAD_ROWS][WARP];
   const int column = blockIdx.x * WARP + threadIdx.x;
   const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
   double product = 0, sum = 0;
   if (column < columns)
-    for (int row = first + threadIdx.y; row < end; row += ROWS) {
+    for (int row = first + threadIdx.y; row < end; row += THREAD_ROWS) {
       const size_t e = (size_t)row * columns + column;
       product += dy[e] * ((x[e] - m[row]) * r[row]);
       sum += dy[e];
     }
-  products[threadIdx.y][threadIdx.x] = product;
-  sums[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
+  product = over_thread_rows(product, shared);
+  sum = over_thread_rows(sum, shared);
   if (threadIdx.y > 0 || column >= columns) return;
-  for (int i = 1; i < ROWS; i++) {
-    product += products[i][threadIdx.x];
-    sum += sums[i][threadIdx.x];
-  }
   const size_t part = (size_t)blockIdx.y * columns + column, parts_size = (size_t)gridDim.y * columns;
   parts[part] = product;
   parts[parts_size + part] = sum;
 }
 
-// One thread a column: dw and db.
-extern "C" __global__ void __launch_bounds__(BLOCK)
+// dw and db. Block (32, 1 to 8): a lane a column, and the rows of threads share the stretches.
+extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 join_column_gradients(const double* parts, scalar* dw, scalar* db, int columns, int part_count) {
-  const int column = blockIdx.x * BLOCK + threadIdx.x;
-  if (column >= columns) return;
-  double product = 0, sum = 0;
-  for (int i = 0; i < part_count; i++) {
-    const size_t part = (size_t)i * columns + column;
-    product += parts[part];
-    sum += parts[(size_t)part_count * columns + part];
-  }
+  __shared__ double shared[THREAD_ROWS][WARP];
+  const int column = blockIdx.x * WARP + threadIdx.x;
+  const double product = sum_of_parts(parts, columns, column, part_count, shared);
+  const double sum = sum_of_parts(parts + (size_t)part_count * columns, columns, column, part_count, shared);
+  if (threadIdx.y > 0 || column >= columns) return;
   dw[column] = (scalar)product;
   db[column] = (scalar)sum;
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.arguments import check_device
 
 __all__ = ["DTYPES", "adagrad_step", "adam_step", "rmsprop_step", "sgd_step", "unavailable"]
 
@@ -44,8 +45,10 @@ def _step(name, ws, dws, states, factors, *options):
     if not ws:
         return
     runtime = current_runtime()
-    xp = runtime.xp
+    xp, device, where = runtime.xp, runtime.device(), f"{name}: an array"
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
+    for array in (*changed, *dws):  # what a table names, the launch does not see
+        check_device(where, array, runtime, device)
     # What is changed in place must be C-contiguous for the kernel; parameters and their state are, but for odd users.
     copies = {id(x): x if x.flags.c_contiguous else xp.ascontiguousarray(x) for x in changed}
     gradients = [xp.ascontiguousarray(dw) for dw in dws]

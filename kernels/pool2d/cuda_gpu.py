@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..arrays import channels_last
+from .. import arrays
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import batches
+from ..memory_order.cuda_gpu import channels_last
 from . import output_size, taps_dtype
 
 __all__ = ["DTYPES", "avg_forward", "avg_input_grad", "max_forward", "max_gather", "max_scatter", "unavailable"]
@@ -26,14 +27,14 @@ def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
 def max_scatter(dy, taps, input_size, kernel_size, stride, padding, dilation):
     dx = _empty(dy, input_size, dy.dtype)
     geometry = (*input_size, *dy.shape[2:], *kernel_size, *stride, *padding, *dilation)
-    _launch("max_scatter", dx, (_nhwc(dy), _nhwc(taps), dx), geometry, taps.dtype)
+    _launch("max_scatter", dx, (_nhwc(dy), _taps_nhwc(taps), dx), geometry, taps.dtype)
     return _nchw(dx)
 
 
 def max_gather(x, taps, kernel_size, stride, padding, dilation):
     y = _empty(x, taps.shape[2:], x.dtype)
     geometry = (*x.shape[2:], *taps.shape[2:], kernel_size[1], *stride, *padding, *dilation)
-    _launch("max_gather", y, (_nhwc(x), _nhwc(taps), y), geometry, taps.dtype)
+    _launch("max_gather", y, (_nhwc(x), _taps_nhwc(taps), y), geometry, taps.dtype)
     return _nchw(y)
 
 
@@ -52,12 +53,12 @@ def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, coun
     return _nchw(dx)
 
 
-def _launch(name, result, arrays, geometry, tap_dtype="uint8"):
+def _launch(name, result, images, geometry, tap_dtype="uint8"):
     """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
     position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
     kernel = load(SOURCE, result.dtype, position=position).get_function(name)
     for here in batches(result):
-        part = [array[here] for array in arrays]
+        part = [array[here] for array in images]
         elements = result[here].size
         kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
 
@@ -69,6 +70,10 @@ def _empty(like, size, dtype):
 
 def _nhwc(x):
     return channels_last(x).transpose(0, 2, 3, 1)
+
+
+def _taps_nhwc(taps):
+    return arrays.channels_last(taps).transpose(0, 2, 3, 1)
 
 
 def _nchw(x):

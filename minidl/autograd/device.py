@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def is_array(x: Any) -> bool:
 
 
 def to_device(array: Any, device: str) -> Any:
-    """`array` on ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; itself if it is there already."""
+    """`array` on ``"cpu"``, ``"cuda"`` (the current GPU) or ``"cuda:1"``; itself if it is there already."""
     kind, _, number = device.partition(":")
     on_gpu = hasattr(array, "__cuda_array_interface__")
     if kind == "cpu":
@@ -27,5 +28,6 @@ def to_device(array: Any, device: str) -> Any:
         raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:N', got {device!r}")
     from minidl.kernels import cuda
 
-    with cuda.array_library().cuda.Device(int(number or 0)):
-        return cuda.array_library().asarray(array)
+    xp = cuda.array_library()
+    with xp.cuda.Device(int(number)) if number else contextlib.nullcontext():
+        return xp.asarray(array)

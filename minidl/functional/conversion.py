@@ -55,5 +55,5 @@ def astype(x: Any, dtype: Any) -> Any:
 
 @tensor_method()
 def move(x: Any, device: str) -> Any:
-    """x on another device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``."""
+    """x on another device: ``"cpu"``, ``"cuda"`` (the current GPU), ``"cuda:1"``."""
     return Move(device)(x)

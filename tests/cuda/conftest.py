@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from minidl.kernels import cuda
-from tests.cuda_emulator import EmulatedRuntime
+from tests.cuda_emulator import DeviceRuntime
 
 
 @pytest.fixture(params=["emulated", pytest.param("gpu", marks=pytest.mark.gpu)])
 def runtime(request):
-    """The runtime that kernels use inside the test: the checked emulator, or the GPU."""
-    with cuda.use_runtime(EmulatedRuntime(check=True) if request.param == "emulated" else cuda.CupyRuntime()) as chosen:
+    """The runtime of the kernels inside the test: the checked emulator, its arrays as strict as CuPy's, or the GPU."""
+    with cuda.use_runtime(DeviceRuntime(check=True) if request.param == "emulated" else cuda.CupyRuntime()) as chosen:
         yield chosen
 
 
@@ -20,17 +21,20 @@ def to_device(runtime):
     """Moves an array to the runtime, keeping its order of axes in memory."""
 
     def move(array):
-        axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-        moved = runtime.xp.asarray(array.transpose(axes))
-        return moved.transpose([axes.index(axis) for axis in range(array.ndim)])
+        return _in_its_order(array, runtime.xp.asarray)
 
     return move
 
 
 @pytest.fixture
 def to_host(runtime):
-    """Moves an array of the runtime back to NumPy."""
-    return lambda array: array.get() if hasattr(array, "get") else array
+    """Moves an array of the runtime back to NumPy, keeping its order of axes in memory, which ``get`` does not."""
+    return lambda array: array if isinstance(array, np.ndarray) else _in_its_order(array, lambda x: x.get())
+
+
+def _in_its_order(array, move):
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    return move(array.transpose(axes)).transpose([axes.index(axis) for axis in range(array.ndim)])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

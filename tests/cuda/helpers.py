@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.cuda_emulator import EmulatedRuntime
+
 # The runtime fixture holds nothing from one example to the next.
 few_examples = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -28,7 +30,7 @@ def assert_close(got, expected, scale=None):
 
 def set_multiprocessors(runtime, count):
     """On the emulator: pretend to be a GPU of another size, which changes the tiles and the splits."""
-    if runtime.xp is np:
+    if isinstance(runtime, EmulatedRuntime):
         runtime.multiprocessors = count
 
 

@@ -17,6 +17,7 @@ from minidl.kernels.cuda import counts
 from minidl.kernels.cuda.rows import grid_of_rows
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
+from minidl.kernels.matmul import cuda_gpu as matmul
 from minidl.kernels.normalization import cuda_gpu as normalization
 from minidl.kernels.pool2d import cuda_gpu as pool2d
 from minidl.kernels.pool2d import reference as pool2d_reference
@@ -142,13 +143,26 @@ def test_more_rows_or_columns_than_are_counted(emulated):
         grid_of_rows(1, 2**31 - 100)
 
 
+@pytest.mark.parametrize("step", [*matmul.STEPS, matmul.TF32])
+def test_a_product_of_more_rows_than_are_counted(emulated, monkeypatch, step):
+    """The last tile's rows would be counted beyond 2^31, to negative ones, which are before the end and were stored."""
+    monkeypatch.setattr(counts, "MAX_COUNT", 50)
+    for a, b, message in (
+        (normal(51, 2), normal(2, 3), "at most 50 rows of a, got 51"),
+        (normal(3, 17, 2), normal(2, 3), "at most 50 rows of a, got 51"),  # one tall matrix
+        (normal(3, 51), normal(51, 2), "at most 50 columns of a, got 51"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            matmul.forward(a, b, step)
+
+
 @pytest.mark.parametrize("count", [counts.MAX_COUNT, 2**30 + 1])
 @pytest.mark.parametrize("multiprocessors", [1, 132, 1000])
 def test_the_last_part_ends_where_32_bits_do_not(monkeypatch, count, multiprocessors):
     """`first + per_part` is computed on the GPU, beyond the last number by less than a number a part."""
     runtime = EmulatedRuntime()
     runtime.multiprocessors = multiprocessors
-    _, per_part, parts = channel_sums._parts(count, 1, 1, runtime)
+    _, per_part, parts = channel_sums._parts(count, 1, 1, 128, runtime)
     assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256
     _, per_part, (_, parts) = normalization._parts(count, 1, runtime)
     assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256

@@ -78,7 +78,7 @@ def test_large_tiles_and_long_sums(runtime, to_device, to_host, multiprocessors)
 def test_depthwise(runtime, to_device, to_host, stride, padding, dilation, multiplier, dtype):
     case = (2, 1, (9, 8), multiplier, (3, 2), stride, padding, dilation, 33)
     check_all(case, dtype, runtime, to_device, to_host, channels_last=True)
-    if runtime.xp is np:
+    if isinstance(runtime, EmulatedRuntime):
         for name in ("forward", "input_grad", "weight_grad"):
             launched = [kernel for kernel in runtime.launches if name in kernel]
             assert [kernel.startswith("depthwise") for kernel in launched] == [multiplier < 5]
@@ -190,7 +190,7 @@ def test_depthwise_memory_is_used_well():
         cuda_gpu.weight_grad(x, y, (3, 3), (1, 1), (1, 1), (1, 1), 64)
         lines = cuda_gpu.DEPTHWISE_SOURCE.read_text().splitlines()
         turned = next(i for i, line in enumerate(lines, 1) if " dw[" in line and "elements" in line)  # few, and last
-        rows = [row for row in memory_profile() if row.line.startswith("cuda_gpu_depthwise")]
+        rows = [row for row in memory_profile() if row.line.startswith(("cuda_gpu_depthwise", "thread_rows"))]
     _check_profile([row for row in rows if not row.line.endswith(f":{turned}")])
 
 
@@ -200,3 +200,15 @@ def _check_profile(rows):
     }
     for row in rows:
         assert row.cost <= row.least * (1.0 if row.space == "shared" else 1.6), row
+
+
+def test_images_in_the_other_order_are_turned_by_the_kernel_for_that(runtime, to_device):
+    """A copy by the array library reads numbers that are H*W apart from lane to lane."""
+    if not isinstance(runtime, EmulatedRuntime):
+        pytest.skip("launches are counted on the emulator")
+    geometry = ((1, 1), (0, 0), (1, 1), 1)
+    x, w = to_device(np.ones((2, 5, 4, 4), "float32")), to_device(np.ones((3, 5, 1, 1), "float32"))
+    y = cuda_gpu.forward(x, w, None, *geometry)
+    assert runtime.launches["transpose_images"] == 1
+    cuda_gpu.weight_grad(x, y, (1, 1), *geometry)
+    assert runtime.launches["transpose_images"] == 2, "y has channels last in memory"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minidl.kernels import cuda
 from minidl.kernels import optimizers as contracts
 from minidl.kernels.optimizers import cuda_gpu as optimizers
 from minidl.kernels.optimizers import reference
+from tests.cuda_emulator import EmulatedRuntime
 
 pytestmark = pytest.mark.cuda
 
@@ -30,7 +32,7 @@ STEPS = {
 @pytest.mark.parametrize("which", STEPS)
 @pytest.mark.parametrize("multiprocessors", [1, 132])
 def test_steps(runtime, to_device, to_host, which, dtype, multiprocessors):
-    if runtime.xp is np:
+    if isinstance(runtime, EmulatedRuntime):
         runtime.multiprocessors = multiprocessors  # one: blocks go over an array in several turns
     name, state_count, counts_steps, options = STEPS[which]
     rng = np.random.default_rng(0)
@@ -61,13 +63,24 @@ def test_blocks_are_shared_out_by_size():
 def test_one_launch_for_all_arrays(runtime, to_device):
     ws = [to_device(np.ones(shape, "float32")) for shape in SHAPES]
     optimizers.sgd_step(ws, ws, None, 0.5, 0.0, 0.0, 0.0, False)
-    if runtime.xp is np:
+    if isinstance(runtime, EmulatedRuntime):
         assert runtime.launches == {"sgd_step": 1}
 
 
 def test_no_arrays_are_no_launch(runtime):
     optimizers.adam_step([], [], [], [], [], 0.1, 0.9, 0.999, 1e-8, 0.0, False)
-    if runtime.xp is np:
+    if isinstance(runtime, EmulatedRuntime):
+        assert not runtime.launches
+
+
+@pytest.mark.parametrize("other", ["w", "dw", "v"])
+def test_an_array_on_another_gpu_is_refused(monkeypatch, other):
+    """The launch sees the table of addresses alone, which is on the current GPU."""
+    arrays = {name: [np.ones(3, "float32"), np.ones(2, "float32")] for name in ("w", "dw", "v")}
+    with cuda.use_runtime(EmulatedRuntime()) as runtime:
+        monkeypatch.setattr(runtime, "device_of", lambda array: int(array is arrays[other][1]))
+        with pytest.raises(ValueError, match="sgd_step: an array is on GPU 1, the current one is 0; use `with cupy"):
+            optimizers.sgd_step(*arrays.values(), 0.5, 0.9, 0.0, 0.0, False)
         assert not runtime.launches
 
 

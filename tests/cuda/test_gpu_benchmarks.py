@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ def test_every_case_is_measured_and_checked(tmp_path):
         assert row["gflops"] > 0 and row["percent_of_peak"] == pytest.approx(row["gflops"])
     ladder = ("naive", "tiled", "registers", "async", "tf32")
     assert {f"matmul_{step}" for step in ladder} <= set(runtime.launches)
+    assert not runtime.launches["transpose_images"], "the time of a change of memory order is none of the convolution's"
     report = {"machine": {"peak_gflops": 100.0}, "rows": rows}
     json.dumps(report)
     benchmark.plot_ladder(report, tmp_path / "ladder.png")
@@ -120,3 +122,12 @@ def test_on_a_gpu(tmp_path):
     path = tmp_path / "gpu.json"
     assert benchmark.main(["1024", "64x56", "--rounds", "2", "--json", str(path)]) == 0
     assert all(row["ours_ms"] > 0 for row in json.loads(path.read_text())["rows"])
+
+
+def test_every_test_for_a_gpu_is_in_the_folder_that_make_gpu_runs():
+    tests = Path(__file__).parents[1]
+    assert "pytest.mark.gpu" in (tests / "cuda" / "conftest.py").read_text()
+    elsewhere = [
+        path for path in tests.rglob("*.py") if path.parent != tests / "cuda" and "mark.gpu" in path.read_text()
+    ]
+    assert elsewhere == []

@@ -1,9 +1,11 @@
-"""The library with ``model.to("cuda")`` on the emulated GPU, whose arrays refuse what CuPy's refuse.
+"""The library with ``model.to("cuda")`` on a GPU, and on the emulated one, whose arrays refuse what CuPy's refuse.
 
 Training, checkpoint and resumption go the way they go on a GPU, and the times when the host waits for it are counted.
 """
 
 from __future__ import annotations
+
+import contextlib
 
 import numpy as np
 import pytest
@@ -11,17 +13,33 @@ import pytest
 import minidl
 import minidl.functional as F
 from minidl import nn, optim
+from minidl.kernels import cuda
 from minidl.training import evaluate, fit, load_checkpoint, predict, save_checkpoint
 from minidl.training.loop import train_step
-from tests.cuda_emulator import DeviceArray, emulated_gpu, synchronizations
+from tests.cuda_emulator import EmulatedRuntime, emulated_gpu, synchronizations
 
 pytestmark = pytest.mark.cuda
 
 
 @pytest.fixture
-def gpu():
+def emulated():
     with emulated_gpu(device_arrays=True, check=False) as runtime:
         yield runtime
+
+
+@pytest.fixture(params=["emulated", pytest.param("gpu", marks=pytest.mark.gpu)])
+def gpu(request):
+    return request.getfixturevalue("emulated") if request.param == "emulated" else cuda.current_runtime()
+
+
+SPIN = """
+extern "C" __global__ void spin(long long cycles) {
+  for (const long long start = clock64(); clock64() - start < cycles;) {}
+}"""
+
+
+def is_on_gpu(array):
+    return hasattr(array, "__cuda_array_interface__")
 
 
 def network():
@@ -58,6 +76,16 @@ OPTIMIZERS = {
 }
 
 
+def test_cuda_is_the_current_gpu(emulated, monkeypatch):
+    """In `with cupy.cuda.Device(1):` too: kernels refuse arrays of another GPU than that."""
+    entered = []
+    device = lambda *number: (entered.append(number), contextlib.nullcontext())[1]  # noqa: E731
+    monkeypatch.setattr(emulated.xp.cuda, "Device", device)
+    for name, expected in (("cuda", []), ("cuda:0", [(0,)]), ("cuda:1", [(0,), (1,)])):
+        assert is_on_gpu(minidl.ones(2).to(name).data)
+        assert entered == expected
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_fit_evaluate_and_predict(gpu, optimizer):
     x, t = images()
@@ -66,10 +94,11 @@ def test_fit_evaluate_and_predict(gpu, optimizer):
         model = network().to(device)
         history = fit(model, (x, t), optimizer=OPTIMIZERS[optimizer](model.parameters()), epochs=2, batch_size=3)
         losses.append([*history["train_loss"], evaluate(model, (x, t))["loss"]])
-        assert all(isinstance(p.data, DeviceArray) == (device == "cuda") for p in model.parameters())
+        assert all(is_on_gpu(p.data) == (device == "cuda") for p in model.parameters())
         assert np.asarray(predict(model, x).cpu().numpy()).shape == (6, 3)
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
-    assert gpu.launches[f"{optimizer.replace('adamw', 'adam')}_step"]
+    if isinstance(gpu, EmulatedRuntime):
+        assert gpu.launches[f"{optimizer.replace('adamw', 'adam')}_step"]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -90,7 +119,7 @@ def test_a_run_goes_on_from_its_checkpoint(gpu, optimizer, tmp_path):
     steps = OPTIMIZERS[optimizer](model.parameters())
     saved.restore(model, steps)
     for state in steps.state.values():
-        assert all(isinstance(value, DeviceArray) for value in state.values() if hasattr(value, "shape"))
+        assert all(is_on_gpu(value) for value in state.values() if hasattr(value, "shape"))
     fit(model, (x, t), optimizer=steps, epochs=2, batch_size=3, history=saved.history)
     for ours, expected in zip(model.parameters(), whole.parameters(), strict=True):
         np.testing.assert_array_equal(ours.cpu().numpy(), expected.cpu().numpy())
@@ -98,7 +127,7 @@ def test_a_run_goes_on_from_its_checkpoint(gpu, optimizer, tmp_path):
 
 @pytest.mark.parametrize("build", [network, ReadsRows])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_no_wait_hides_in_a_training_step(gpu, build, optimizer):
+def test_no_wait_hides_in_a_training_step(emulated, build, optimizer):
     x, t = (minidl.tensor(array).to("cuda") for array in images())
     model = build().to("cuda")
     steps = OPTIMIZERS[optimizer](model.parameters())
@@ -110,7 +139,30 @@ def test_no_wait_hides_in_a_training_step(gpu, build, optimizer):
         assert len(waits) == 1, "the user's own look at the loss is the only wait"
 
 
-def test_fit_waits_once_an_epoch(gpu):
+@pytest.mark.gpu
+@pytest.mark.parametrize("build", [network, ReadsRows])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_no_wait_hides_in_a_training_step_on_a_gpu(build, optimizer):
+    """The GPU is busy for a second with something else: a step that waits for it ends after that."""
+    import cupy
+
+    spin = cupy.RawKernel(SPIN, "spin")
+    x, t = (minidl.tensor(array).to("cuda") for array in images())
+    model = build().to("cuda")
+    steps = OPTIMIZERS[optimizer](model.parameters())
+    for _ in range(2):  # compiles, and fills the pool of memory
+        _, loss = train_step(model, steps, F.cross_entropy, (), [x], t)
+    for waits in (False, True):
+        behind = cupy.cuda.Event()
+        spin((1,), (1,), (np.int64(2_000_000_000),))
+        behind.record()
+        _, loss = train_step(model, steps, F.cross_entropy, (), [x], t)
+        if waits:
+            assert np.isfinite(loss.item())
+        assert behind.done == waits
+
+
+def test_fit_waits_once_an_epoch(emulated):
     model, (x, t) = network().to("cuda"), images()
     optimizer = optim.SGD(model.parameters(), lr=0.05)
     counts = []
@@ -128,7 +180,7 @@ def test_fit_waits_once_an_epoch(gpu):
         lambda x: x.__array_namespace__().nonzero(x.reshape(1)), lambda x: x.get(),
     ],
 )  # fmt: skip
-def test_a_planted_wait_is_found(gpu, planted):
+def test_a_planted_wait_is_found(emulated, planted):
     """A loss that looks at its own value, as clipping or a check for NaN easily does."""
     x, t = (minidl.tensor(array).to("cuda") for array in images())
     model = network().to("cuda")

@@ -130,7 +130,7 @@ def run_many_tiles():
 
 
 def run_split():
-    run_matmul("async", (5, 1000, 7), (16, 512, 16))
+    run_matmul("async", (5, 1000, 7), (16, 512, 16), (5, 2500, 7))
 
 
 def run_linear():
@@ -185,7 +185,7 @@ def run_depthwise_dw():
 
 
 def run_channel_sums():
-    for shape in ((33, 35), (64, 32), (2100, 33), (2, 5, 9, 9), (3, 2, 256), (3, 2, 700)):
+    for shape in ((33, 35), (64, 32), (2100, 33), (2, 5, 9, 9), (3, 2, 256), (3, 2, 6000)):
         x = normal(*shape)
         assert_close(channel_sums.forward(x, x), (x.astype("float64") ** 2).sum((0, *range(2, x.ndim))))
 
@@ -392,14 +392,16 @@ FAULTS = [
     Fault("tf32: vector store in odd rows", run_tf32, "is_aligned(c) && n_end % VECTOR == 0", "is_aligned(c)"),
     Fault("tf32: not rounded", run_tf32_rounding, "= to_tf32(", "= __float_as_uint("),
     Fault("split: all splits write one result", run_split, "(size_t)split * batches + batch", "(size_t)batch"),
-    Fault("split: sums one element too many", run_split, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("split: sums one element too many", run_split, "|| e >= elements) return;", "|| e > elements) return;"),
     Fault("linear: one bias too many", run_linear, "bias && n < n_end", "bias && n <= n_end"),
     Fault("linear: the bias of another column", run_linear, "first_n + thread_n() + j / V", "first_n + j / V"),
     Fault("linear: no ReLU", run_linear, "relu && z <= 0", "relu && z < -1e9"),
     Fault("linear: ReLU of NaN is 0", run_linear, "relu && z <= 0", "relu && !(z > 0)"),
     Fault("linear: bias by rows in the second pass", run_linear, "(int)(e % n), n)", "(int)(e / n), n)"),
     Fault("linear: no ReLU in the second pass", run_linear, "{bias, relu != 0};", "{bias, false};"),
-    Fault("split: leaves out a split", run_split, "s < splits; s++", "s + 1 < splits; s++"),
+    Fault("split: leaves out a split", run_split, "part < part_count;", "part + 1 < part_count;"),
+    Fault("split: all thread rows add all parts", run_split, "part = threadIdx.y; part <", "part = 0; part <"),
+    Fault("split: no barrier", run_split, BARRIER, "", after="[threadIdx.x] = value;"),
     Fault("conv2d: vector store between groups", run_conv2d, "is_aligned(c) && row_stride", "row_stride"),
     Fault("conv2d: vector store over the end of a group", run_conv2d, "n + COUNT <= n_end", "n < n_end"),
     Fault("conv2d: one pixel too many", run_conv2d, "pixel >= pixels", "pixel > pixels"),
@@ -410,7 +412,7 @@ FAULTS = [
     Fault("conv2d: backwards to the right", run_conv2d, "-dilation_y, -dilation_x", "-dilation_y, dilation_x"),
     Fault("conv2d: vectors over several taps", run_conv2d, " && patches.taps.channels % VECTOR == 0", ""),
     Fault("conv2d: rows divided as columns", run_conv2d, "by_height(height, by_height)", "by_height(height, by_width)"),
-    Fault("conv2d: one weight too many", run_conv2d, "if (e >= elements) return;", "if (e > elements) return;"),
+    Fault("conv2d: one weight too many", run_conv2d, "|| e >= elements) return;", "|| e > elements) return;"),
     Fault("depthwise: one number too many", run_depthwise, "if (e >= elements) return;", "if (e > elements) return;"),
     Fault("depthwise: one row beside the image", run_depthwise, "row >= height", "row > height"),
     Fault("depthwise: reads between strides", run_depthwise, "shifted == out * stride && ", ""),
@@ -427,16 +429,17 @@ FAULTS = [
     Fault("depthwise: a tap beside the kernel", run_depthwise_dw, " || first_s + s >= kernel_width", ""),
     Fault("depthwise: channels that are not there", run_depthwise_dw, "if (o < out_channels)\n", ""),
     Fault("depthwise: no barrier", run_depthwise_dw, BARRIER, "", after="[threadIdx.x] = value;"),
-    Fault("depthwise: no barrier before the next sum", run_depthwise_dw, BARRIER, "", after="double value, double (*"),
+    Fault("depthwise: no barrier before the next sum", run_depthwise_dw, BARRIER, "", after="(T value, T (*shared)"),
     Fault("depthwise: every thread row writes", run_depthwise_dw, "threadIdx.y > 0 || o >= out", "o >= out"),
     Fault("depthwise: leaves out a stretch", run_depthwise_dw, "part < part_count;", "part + 1 < part_count;"),
     Fault("depthwise: one weight too many", run_depthwise_dw, "threadIdx.y == 0 && e < elements", "threadIdx.y == 0"),
     Fault("depthwise: weights in the order of parts", run_depthwise_dw, "(e % out_channels) * taps + e / out_channels",
           "e"),
-    Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="sums[threadIdx.y][threadIdx.x] ="),
+    Fault("channel_sums: no barrier, columns", run_channel_sums, BARRIER, "", after="[threadIdx.x] = value;"),
     Fault("channel_sums: no barrier, planes", run_channel_sums, BARRIER, "", after="if (lane == 0) sums[warp]"),
     Fault("channel_sums: one warp too many", run_channel_sums, "lane < BLOCK / WARP ?", "lane <= BLOCK / WARP ?"),
     Fault("channel_sums: every row writes", run_channel_sums, "threadIdx.y == 0 && channel", "channel"),
+    Fault("channel_sums: every thread row adds all parts", run_channel_sums, "part += blockDim.y", "part++"),
     Fault("channel_sums: channels that are not there", run_channel_sums, "if (channel < channels) {", "{"),
     Fault("channel_sums: half a mask", run_channel_sums, "ALL_LANES = 0xffffffffu", "ALL_LANES = 0x0000ffffu"),
     Fault("channel_sums: a part in the place of the sum", run_channel_sums, "if (parts) parts[", "if (!s) parts["),
@@ -476,23 +479,25 @@ FAULTS = [
     Fault("dropout: one round too few", run_dropout, "ROUNDS = 10", "ROUNDS = 9"),
     Fault("dropout: numbers in the order of memory", run_dropout, "image * channels + channel", "image * channels"),
     Fault("dropout: half of the key", run_dropout, "^ x3 ^ key_high", "^ x3"),
-    Fault("normalization: no barrier, moments", run_normalization, BARRIER, "", after="= moments.squares;"),
-    Fault("normalization: no barrier, gradients", run_normalization, BARRIER, "", after="[threadIdx.x] = product;"),
+    Fault("normalization: no barrier between sums", run_normalization, BARRIER, "", after="(T value, T (*shared)"),
+    Fault("normalization: no barrier", run_normalization, BARRIER, "", after="[threadIdx.x] = value;"),
     Fault("normalization: one channel too many", run_normalization, "if (channel < channels && own", "if (own"),
-    Fault("normalization: one row too many", run_normalization, "row < end; row += ROWS", "row <= end; row += ROWS"),
-    Fault("normalization: joins without the distance", run_normalization, "+ d * d * a.count * share", ""),
+    Fault("normalization: one row too many", run_normalization, "row < end; row += T", "row <= end; row += T"),
+    Fault("normalization: rows without their distance", run_normalization, "+ count * d * d", ""),
+    Fault("normalization: joins without the distance", run_normalization, "+ n * d * d", ""),
     Fault("normalization: a last stretch too long", run_normalization, "min(rows_per_part, ", "max(rows_per_part, "),
+    Fault("normalization: leaves out a stretch", run_normalization, "i < part_count;", "i + 1 < part_count;"),
     Fault("normalization: one number too many", run_normalization, "e < size; e += (l", "e <= size; e += (l"),
     Fault("normalization: steps of a block", run_normalization, "(long long)gridDim.x * BLOCK) step", "BLOCK) step"),
     Fault("normalization: all thread rows write", run_normalization, "if (threadIdx.y > 0 || channel", "if (channel"),
-    Fault("normalization: a count too small", run_normalization, "(end - own + ROWS - 1) / ROWS", "(end - own) / ROWS"),
+    Fault("normalization: a count too small", run_normalization, "(end - own + THREAD_ROWS - 1)", "(end - own)"),
     Fault("rows: half of the mean", run_normalization_of_rows, "x - high - low", "x - high"),
     Fault("rows: r of another row", run_normalization_of_rows, "* r[row]", "* r[first]"),
-    Fault("rows: no barrier", run_normalization_of_rows, BARRIER, "", after="= sum;"),
+    Fault("rows: no barrier", run_normalization_of_rows, BARRIER, "", after="[threadIdx.x] = value;"),
     Fault("rows: one array for both results", run_normalization_of_rows, "(square, squares,", "(square, sums,"),
     Fault("rows: one number too many", run_normalization_of_rows, "k < columns; k", "k <= columns; k"),
     Fault("rows: forgets the scale", run_normalization_of_rows, "(w ? w[k] : (scalar)1), z", "(scalar)1, z"),
-    Fault("rows: one row too many", run_normalization_of_rows, "row < end; row += ROWS", "row <= end; row += ROWS"),
+    Fault("rows: one row too many", run_normalization_of_rows, "row < end; row += T", "row <= end; row += T"),
     Fault("rows: the mean of another row", run_normalization_of_rows, "x[e] - m[row]", "x[e] - m[first]"),
     Fault("optimizers: one number too many", run_optimizers, "e < behind;", "e <= behind;"),
     Fault("optimizers: a share too long", run_optimizers, "min(row.size, begin + share)", "row.size"),

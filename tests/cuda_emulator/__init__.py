@@ -19,12 +19,13 @@ textures, cooperative groups, the instructions of newer cards (wgmma, TMA).
 """
 
 from .build import EmulatorError
-from .device_array import DeviceArray, synchronizations
+from .device_array import DeviceArray, DeviceRuntime, synchronizations
 from .emulator import EmulatedModule, EmulatedRuntime, MemoryRow, memory_profile
 from .gpu import emulated_gpu
 
 __all__ = [
     "DeviceArray",
+    "DeviceRuntime",
     "EmulatedModule",
     "EmulatedRuntime",
     "EmulatorError",
