@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, tensor_method
+from minidl.autograd import tensor_method
 from minidl.functional.indexing import take_along_dim
-from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.operands import namespace, unrecorded
 from minidl.functional.reduce import (
     Extreme,
     ValuesAndIndices,
@@ -21,7 +21,7 @@ from minidl.functional.reduce import (
 )
 from minidl.functional.shape import reshape
 
-__all__ = ["median", "sort", "topk"]
+__all__ = ["argsort", "median", "sort", "topk"]
 
 
 @tensor_method()
@@ -35,17 +35,34 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
     >>> values, indices
     (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
-    data, xp = data_of(x), namespace(x)
-    (axis,) = one_axis(dim, x.ndim) or (None,)
-    if axis is None:
-        order = xp.zeros((), np.int64)
-    elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
-        order = data.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(data, axis), axis, kind="stable"), axis)
-    else:
-        order = xp.argsort(data, axis, kind="stable")
-    return ValuesAndIndices(
-        take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order
-    )
+    order = argsort(x, dim, descending, stable)
+    return ValuesAndIndices(take_along_dim(x, order, dim, distinct=True), order)
+
+
+@tensor_method()
+def argsort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Where the values of :func:`sort` come from: integers in the shape of x, which have no gradient.
+
+    Raises
+    ------
+    IndexError
+        Where x has no axis `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([3.0, 1.0, 2.0]).argsort()
+    tensor([1, 2, 0])
+    """
+    axes = one_axis(dim, x.ndim)
+    return unrecorded(lambda x: _order(x, axes[0], descending) if axes else namespace(x).zeros((), np.int64), x)
+
+
+def _order(x: Any, axis: int, descending: bool) -> Any:
+    xp = namespace(x)
+    if descending:  # sort the reversed axis and reverse back, so that equal values keep their order
+        return x.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(x, axis), axis, kind="stable"), axis)
+    return xp.argsort(x, axis, kind="stable")
 
 
 @tensor_method()

@@ -18,6 +18,9 @@ def median(x: np.ndarray, dim: int, keepdim: bool = False) -> tuple[np.ndarray, 
 OPERATIONS = [
     Operation("sort", [distinct(2, 4)], lambda x: (np.sort(x), np.argsort(x)), {"dim": -1}),
     Operation("sort", [distinct(3, 2)], lambda x: (-np.sort(-x, 0), np.argsort(-x, 0)), {"dim": 0, "descending": True}),
+    Operation("argsort", [distinct(2, 3, 4)], lambda x: np.argsort(x, 1), {"dim": 1}, gradient=False),
+    Operation("argsort", [distinct(3, 4)], lambda x: np.argsort(-x), {"descending": True}, gradient=False),
+    Operation("argsort", [distinct()], lambda x: np.int64(0), gradient=False),
     Operation("topk", [distinct(2, 5), 3], lambda x, k: (-np.sort(-x)[:, :k], np.argsort(-x)[:, :k])),
     Operation(
         "topk",
