@@ -38,11 +38,11 @@ float64 = double = numpy.float64
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "arange", "argmax", "as_tensor", "autograd", "cat", "data", "debug", "einsum", "empty", "enable_grad",
-    "exp", "eye", "flatten", "float32", "float64", "from_numpy", "full", "full_like", "functional", "fusion",
-    "get_num_threads", "grad", "gradcheck", "gradgradcheck", "int32", "int64", "is_grad_enabled", "kernels",
-    "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics", "min", "models", "nn", "no_grad",
-    "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randn", "randn_like", "random", "relu", "save",
-    "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor",
-    "training", "use_backend", "where", "zeros", "zeros_like",
+    "Tensor", "allclose", "arange", "argmax", "as_tensor", "autograd", "cat", "data", "debug", "einsum", "empty",
+    "enable_grad", "exp", "eye", "flatten", "float32", "float64", "from_numpy", "full", "full_like", "functional",
+    "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "int32", "int64", "is_grad_enabled", "kernels",
+    "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics", "min", "models", "multinomial", "nn",
+    "no_grad", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randn", "randn_like", "random",
+    "randperm", "relu", "save", "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum",
+    "tanh", "tensor", "training", "use_backend", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -255,6 +257,54 @@ def test_view_as():
 
 def test_randint_takes_pytorchs_two_forms():
     assert minidl.randint(10, (3,)).shape == minidl.randint(0, 10, (3,)).shape == minidl.randint(10, size=(3,)).shape
+
+
+def test_randperm_holds_every_number_once_in_orders_that_are_equally_likely():
+    minidl.manual_seed(0)
+    x = minidl.randperm(100)
+    assert x.dtype == np.int64 and sorted(x.tolist()) == list(range(100)) != x.tolist()
+    assert minidl.randperm(0).shape == (0,) and minidl.randperm(2, dtype=np.int32).dtype == np.int32
+    orders = [tuple(minidl.randperm(3).tolist()) for _ in range(3000)]
+    assert all(abs(orders.count(order) - 500) < 5 * 500**0.5 for order in itertools.permutations(range(3)))
+    with pytest.raises(ValueError, match="n >= 0, got -1"):
+        minidl.randperm(-1)
+
+
+def test_multinomial_draws_by_weight():
+    minidl.manual_seed(0)
+    p = np.array([[0.1, 0.0, 0.6, 0.3], [0.0, 1.0, 0.0, 0.0]])
+    drawn = minidl.tensor(7 * p).multinomial(20_000, replacement=True).numpy()
+    assert drawn.dtype == np.int64 and drawn.shape == (2, 20_000)
+    for row, expected in zip(drawn, p):
+        found = np.bincount(row, minlength=4) / 20_000
+        assert (found[expected == 0] == 0).all() and np.abs(found - expected).max() < 0.02
+
+
+def test_multinomial_without_replacement_draws_one_after_the_other():
+    minidl.manual_seed(0)
+    p = np.array([0.1, 0.0, 0.6, 0.3])
+    pairs = minidl.tensor(np.tile(p, (20_000, 1))).multinomial(2).numpy()
+    for i, j in itertools.permutations((0, 2, 3), 2):  # P(i, then j) = p[i] * p[j] / (1 - p[i])
+        found = ((pairs[:, 0] == i) & (pairs[:, 1] == j)).mean()
+        assert abs(found - p[i] * p[j] / (1 - p[i])) < 0.02
+    assert sorted(minidl.tensor(p).multinomial(3).tolist()) == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "error", "message"),
+    [
+        ([1, 2], 1, TypeError, "floats .* got int64"),
+        ([[[1.0]]], 1, TypeError, "of shape"),
+        ([1.0, -1.0], 1, ValueError, "not negative"),
+        ([[1.0, 0.0], [0.0, 0.0]], 1, ValueError, "not 0"),
+        ([1.0, np.nan], 1, ValueError, "finite"),
+        ([1.0, 0.0, 1.0], 3, ValueError, "num_samples must be from 1 to 2, got 3"),
+        ([1.0], 0, ValueError, "num_samples must be from 1"),
+    ],
+)
+def test_multinomial_refuses_what_are_no_weights(weights, count, error, message):
+    with pytest.raises(error, match=message):
+        minidl.tensor(weights).multinomial(count)
 
 
 @pytest.mark.parametrize(
