@@ -77,9 +77,9 @@ LOSSES = [
     ("KLDivLoss", {"log_target": False}, PROBABILITIES),
 ]
 SHOWN_ELSEWHERE = {
-    "BCELoss", "CosineSimilarity", "Embedding", "GRU", "GRUCell", "LSTM", "LSTMCell", "Module", "ModuleDict",
-    "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RNN", "RNNCell", "Sequential",
-    "TransformerEncoder", "TransformerEncoderLayer",
+    "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "GRU", "GRUCell", "LSTM", "LSTMCell", "Module",
+    "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RNN", "RNNCell", "Sequential",
+    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss",
 }  # fmt: skip
 
 
@@ -144,6 +144,17 @@ def test_embedding(padding_idx):
 def test_cosine_similarity():
     x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 3, 5))
     assert_same_layer(torch.nn.CosineSimilarity(2), nn.CosineSimilarity(2), x1, x2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses_of_vectors(reduction):
+    anchor, positive, negative = np.random.default_rng(4).normal(size=(3, 6, 5))
+    options = {"margin": 0.8, "p": 3.0, "eps": 1e-3, "swap": True, "reduction": reduction}
+    theirs, ours = torch.nn.TripletMarginLoss(**options), nn.TripletMarginLoss(**options)
+    assert_same_layer(theirs, ours, anchor, positive, negative)
+    options, target = {"margin": 0.3, "reduction": reduction}, np.array([1, -1, -1, 1, -1, 1])
+    theirs, ours = torch.nn.CosineEmbeddingLoss(**options), nn.CosineEmbeddingLoss(**options)
+    assert_same_layer(theirs, ours, anchor, positive, target)
 
 
 def test_two_batches_move_the_statistics_as_in_pytorch():
