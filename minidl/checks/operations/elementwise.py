@@ -57,6 +57,10 @@ NEAR_SPECIAL = values(0.0, 1e-9, 1.05, -1.2, np.inf, np.inf, np.nan, np.inf, np.
 
 OPERATIONS = [
     *of_two("add", normal, normal, np.add),
+    Operation("add", [normal(2, 3), normal(3)], lambda x, y: x - 0.3 * y, {"alpha": -0.3}),
+    Operation("add", [normal(2, 3), integers(9, 3)], lambda x, y: x + 0.3 * y, {"alpha": 0.3}),
+    Operation("add", [integers(9, 3), integers(9, 3)], lambda x, y: x + 2 * y, {"alpha": 2}, gradient=False),
+    Operation("sub", [normal(2, 3), normal(3)], lambda x, y: x - 0.3 * y, {"alpha": 0.3}),
     *of_two("sub", normal, normal, np.subtract),
     *of_two("mul", normal, normal, np.multiply),
     *of_two("div", normal, away_from_zero, np.divide),
