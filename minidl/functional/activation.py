@@ -10,6 +10,7 @@ import numpy as np
 from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, tensor_method
 from minidl.functional.choice import where
+from minidl.functional.conversion import astype
 from minidl.functional.elementwise import erf, exp, floating
 from minidl.functional.operands import as_array, namespace
 from minidl.functional.reduce import one_axis
@@ -335,10 +336,11 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
 
 @tensor_method()
-def softmax(x: Any, dim: int = -1) -> Any:
+def softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
     """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1.
 
-    Without `dim` it is the last axis, whatever the rank of x; PyTorch warns, and takes the first or the second.
+    Without `dim` it is the last axis, whatever the rank of x; PyTorch warns, and takes the first or the second. With
+    `dtype` x is brought to it first.
 
     Examples
     --------
@@ -346,12 +348,14 @@ def softmax(x: Any, dim: int = -1) -> Any:
     >>> minidl.tensor([0.0, 0.0]).softmax(0)
     tensor([0.5, 0.5])
     """
+    x = x if dtype is None else astype(x, dtype)
     return Softmax(_axis("softmax", x, dim))(x)
 
 
 @tensor_method()
-def log_softmax(x: Any, dim: int = -1) -> Any:
-    """log(softmax(x)), exact where softmax would round to 0."""
+def log_softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
+    """log(softmax(x)), exact where softmax would round to 0; with `dtype` x is brought to it first."""
+    x = x if dtype is None else astype(x, dtype)
     return LogSoftmax(_axis("log_softmax", x, dim))(x)
 
 

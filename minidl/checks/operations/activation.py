@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from minidl.checks import naive
 from minidl.checks.operation import Operation
 from minidl.checks.operations.common import at_special_values, of_one
-from minidl.checks.recipes import away_from_zero, normal, values
+from minidl.checks.recipes import away_from_zero, integers, normal, values
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -16,6 +19,15 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 def gelu_by_tanh(x: np.ndarray) -> np.ndarray:
     return x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
+
+
+def in_another_dtype(name: str, expected: Callable) -> Operation:
+    """Of integers, in the dtype of another input."""
+
+    def call(operation: Callable, x: Any, y: Any) -> Any:
+        return operation(x, 1, dtype=y.dtype)
+
+    return Operation(name, [integers(3, 2, 4), normal(1)], lambda x, _: expected(x), call=call, gradient=False)
 
 
 OPERATIONS = [
@@ -42,6 +54,8 @@ OPERATIONS = [
     Operation("softmax", [normal()], np.ones_like, {"dim": 0}),
     Operation("softmax", [normal(2, 1)], np.ones_like, {"dim": 1}),
     Operation("softmax", [values([1e4, -1e4, 0.0], [-np.inf, 0.0, 0.0]), 1], naive.softmax),
+    in_another_dtype("softmax", naive.softmax),
+    in_another_dtype("log_softmax", lambda x: np.log(naive.softmax(x))),
     Operation("log_softmax", [normal(2, 4)], lambda x: np.log(naive.softmax(x)), {"dim": -1}),
     Operation("log_softmax", [normal(2, 4, 3, 2)], lambda x: np.log(naive.softmax(x, 1)), {"dim": 1}),
     Operation("log_softmax", [normal(0, 4)], lambda x: x, {"dim": 1}),
