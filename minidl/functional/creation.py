@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl import random
-from minidl.autograd import Tensor, tensor_method, to_device
+from minidl.autograd import Tensor, is_array, tensor, tensor_method, to_device
 
 __all__ = [
     "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like", "linspace", "multinomial", "ones",
@@ -40,6 +40,8 @@ def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """`data` as a Tensor: a Tensor as it is, an array in the same memory, numbers in nested lists in a new one."""
+    if not isinstance(data, Tensor) and not is_array(data):
+        return tensor(data, dtype, device)
     x = data if isinstance(data, Tensor) else Tensor(data)
     return x.to(device=device, dtype=dtype)
 
@@ -242,3 +244,9 @@ def rand_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_
 def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """:func:`randn` in the shape, dtype and place of x."""
     return randn(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+@tensor_method()
+def new_zeros(x: Tensor, *size: int | Sequence[int], dtype: Any = None, device: str | None = None) -> Tensor:
+    """Zeros of the given size in the dtype and place of x."""
+    return zeros(*size, dtype=dtype or x.dtype, device=device or x.device)

@@ -1,5 +1,6 @@
 """Layers: parameters and the functions of :mod:`minidl.functional` that use them."""
 
+from minidl import functional
 from minidl.nn import init, utils
 from minidl.nn.activation import (
     ELU,
@@ -51,6 +52,6 @@ __all__ = [
     "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool2d",
     "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "Parameter", "ParameterList", "RNN",
     "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
-    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "fusion", "init",
-    "summary", "utils",
+    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "functional",
+    "fusion", "init", "summary", "utils",
 ]  # fmt: skip

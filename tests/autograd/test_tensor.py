@@ -259,6 +259,49 @@ def test_randint_takes_pytorchs_two_forms():
     assert minidl.randint(10, (3,)).shape == minidl.randint(0, 10, (3,)).shape == minidl.randint(10, size=(3,)).shape
 
 
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        ([300], np.uint8),
+        ([[1], [-1]], np.uint8),
+        ([2**31], np.int32),
+        ([256.5], np.uint8),
+        ([np.nan], np.int64),
+        (2.0**63, np.int64),
+    ],
+)
+@pytest.mark.parametrize("make", [tensor, F.as_tensor])
+def test_python_numbers_that_a_dtype_cannot_hold_are_refused(make, data, dtype):
+    with pytest.raises(OverflowError, match=f"data of dtype {np.dtype(dtype)} must be from .* to .*, got"):
+        make(data, dtype=dtype)
+
+
+def test_numbers_at_the_ends_of_a_dtype():
+    assert tensor([0, 255], dtype=np.uint8).tolist() == [0, 255]
+    assert tensor([-(2**63), 2**63 - 1], dtype=np.int64).tolist() == [-(2**63), 2**63 - 1]
+    assert tensor([2.7, -1.0], dtype=np.int32).tolist() == [2, -1]
+    assert tensor([], dtype=np.uint8).shape == (0,)
+    assert F.as_tensor([0.1], dtype=np.float64).item() == 0.1  # not by way of float32
+    assert tensor(np.array([300]), dtype=np.uint8).item() == 44
+
+
+def test_detach_in_place_forgets_the_past_but_not_what_was_made_of_it():
+    x = tensor([3.0], requires_grad=True)
+    state = x * 2
+    before = state * 5
+    assert state.detach_() is state
+    assert state.is_leaf and not state.requires_grad
+    assert not (state * 7).requires_grad
+    before.backward()
+    assert x.grad.item() == 10
+
+
+def test_new_zeros():
+    x = tensor(np.ones(2)).new_zeros(2, 3)
+    assert x.shape == (2, 3) and x.dtype == np.float64 and not x.numpy().any()
+    assert x.new_zeros((1,), dtype=np.int64).dtype == np.int64
+
+
 def test_randperm_holds_every_number_once_in_orders_that_are_equally_likely():
     minidl.manual_seed(0)
     x = minidl.randperm(100)
