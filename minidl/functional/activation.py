@@ -14,10 +14,11 @@ from minidl.functional.conversion import astype
 from minidl.functional.elementwise import erf, exp, floating
 from minidl.functional.operands import as_array, namespace
 from minidl.functional.reduce import one_axis
+from minidl.functional.shape import reshape
 
 __all__ = [
-    "elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsigmoid", "relu", "sigmoid", "silu", "softmax",
-    "softplus",
+    "elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsigmoid", "prelu", "relu", "sigmoid", "silu",
+    "softmax", "softplus",
 ]  # fmt: skip
 
 
@@ -286,6 +287,41 @@ def leaky_relu(x: Any, negative_slope: float = 0.01, inplace: bool = False) -> A
     """x where x > 0, ``negative_slope * x`` elsewhere."""
     _check_float("leaky_relu", x)
     return LeakyRelu(negative_slope)(x)
+
+
+def prelu(x: Any, weight: Any) -> Any:
+    """x where x > 0, ``weight * x`` elsewhere; the slope is learned (He et al., Delving deep into rectifiers, 2015).
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+    weight : (C,) or (1,)
+        The slope of each channel, or one for all; of an x with one axis or none, one.
+
+    Returns
+    -------
+    The shape of x
+
+    Raises
+    ------
+    ValueError
+        Another number of slopes.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.prelu(minidl.tensor([[-1.0, -1.0], [2.0, 2.0]]), minidl.tensor([0.1, 0.5]))
+    tensor([[-0.1, -0.5],
+            [ 2. ,  2. ]])
+    """
+    _check_float("prelu", x)
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if tuple(weight.shape) not in ((channels,), (1,), ()):
+        raise ValueError(
+            f"prelu: weight must be one slope, or one for each of {channels} channels, got shape {tuple(weight.shape)}"
+        )
+    w = reshape(weight, (-1,) + (1,) * max(x.ndim - 2, 0) if x.ndim else ())
+    return relu(x) + w * where(x > 0, 0, x)  # of an endless x that is not chosen the slope's gradient would be NaN
 
 
 def elu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:

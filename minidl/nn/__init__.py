@@ -8,6 +8,7 @@ from minidl.nn.activation import (
     LeakyReLU,
     LogSigmoid,
     LogSoftmax,
+    PReLU,
     ReLU,
     Sigmoid,
     SiLU,
@@ -19,7 +20,7 @@ from minidl.nn.attention import MultiheadAttention
 from minidl.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from minidl.nn.conv import Conv1d, Conv2d, ConvTranspose2d
 from minidl.nn.dropout import Dropout, Dropout2d
-from minidl.nn.embedding import Embedding
+from minidl.nn.embedding import Embedding, EmbeddingBag
 from minidl.nn.linear import Flatten, Identity, Linear, Unflatten
 from minidl.nn.loss import (
     BCELoss,
@@ -38,7 +39,7 @@ from minidl.nn.loss import (
 from minidl.nn.module import Module, Parameter
 from minidl.nn.neighbours import fusion
 from minidl.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm
-from minidl.nn.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minidl.nn.pool import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from minidl.nn.recurrent import GRU, LSTM, RNN
 from minidl.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
 from minidl.nn.resize import Upsample
@@ -46,12 +47,12 @@ from minidl.nn.summary import summary
 from minidl.nn.transformer import TransformerEncoder, TransformerEncoderLayer
 
 __all__ = [
-    "AdaptiveAvgPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d",
-    "ConvTranspose2d", "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU",
-    "Embedding", "Flatten", "GELU", "GRU", "GRUCell", "GroupNorm", "HuberLoss", "Identity", "KLDivLoss", "L1Loss",
-    "LSTM", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool2d",
-    "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "Parameter", "ParameterList", "RNN",
-    "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh",
-    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "functional",
-    "fusion", "init", "summary", "utils",
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d",
+    "BatchNorm2d", "Conv1d", "Conv2d", "ConvTranspose2d", "CosineEmbeddingLoss", "CosineSimilarity",
+    "CrossEntropyLoss", "Dropout", "Dropout2d", "ELU", "Embedding", "EmbeddingBag", "Flatten", "GELU", "GRU",
+    "GRUCell", "GroupNorm", "HuberLoss", "Identity", "KLDivLoss", "L1Loss", "LSTM", "LSTMCell", "LayerNorm",
+    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList",
+    "MultiheadAttention", "NLLLoss", "PReLU", "Parameter", "ParameterList", "RNN", "RNNCell", "ReLU", "Sequential",
+    "SiLU", "Sigmoid", "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "TransformerEncoder", "TransformerEncoderLayer",
+    "TripletMarginLoss", "Unflatten", "Upsample", "functional", "fusion", "init", "summary", "utils",
 ]  # fmt: skip

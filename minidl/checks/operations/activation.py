@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl.checks import naive
 from minidl.checks.operation import Operation
-from minidl.checks.operations.common import at_special_values, of_one
+from minidl.checks.operations.common import SPECIAL, at_special_values, of_one
 from minidl.checks.recipes import away_from_zero, integers, normal, values
 
 
@@ -30,10 +30,19 @@ def in_another_dtype(name: str, expected: Callable) -> Operation:
     return Operation(name, [integers(3, 2, 4), normal(1)], lambda x, _: expected(x), call=call, gradient=False)
 
 
+def slopes(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, x * (w.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else w[0]))
+
+
 OPERATIONS = [
     *of_one("relu", away_from_zero, relu),
     *at_special_values("relu", relu),
     *of_one("leaky_relu", away_from_zero, lambda x: np.where(x > 0, x, 0.2 * x), negative_slope=0.2),
+    *[
+        Operation("prelu", [away_from_zero(*x), normal(*w)], slopes)
+        for x, w in (((2, 3, 2, 2), (3,)), ((2, 3), (3,)), ((2, 3, 2), (1,)), ((4,), (1,)), ((), (1,)), ((0, 3), (3,)))
+    ],
+    Operation("prelu", [SPECIAL, values(0.5)], slopes, gradient=False),
     *of_one("elu", away_from_zero, lambda x: np.where(x > 0, x, 1.3 * np.expm1(x)), alpha=1.3),
     *of_one("sigmoid", normal, naive.sigmoid),
     *of_one("silu", normal, lambda x: x * naive.sigmoid(x)),
