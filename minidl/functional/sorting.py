@@ -69,6 +69,8 @@ def _order(x: Any, axis: int, descending: bool) -> Any:
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
 
+    NaN counts as the largest. Which of several equal values are taken, where not all are, is not told.
+
     Examples
     --------
     >>> import minidl
@@ -80,9 +82,19 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")
-    values, indices = sort(x, dim, descending=largest)
-    front = (slice(None),) * axis + (slice(0, k),) if x.ndim else ()
-    return ValuesAndIndices(values[front], indices[front])
+    indices = unrecorded(lambda x: _first(x, k, axis, largest), x) if x.ndim else argsort(x)
+    return ValuesAndIndices(take_along_dim(x, indices, dim, distinct=True), indices)
+
+
+def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
+    """Where the k largest (or smallest) numbers are along an axis, best first."""
+    xp, front = namespace(x), (slice(None),) * axis + (slice(0, k),)
+    if not 0 < 8 * k <= x.shape[axis]:
+        return _order(x, axis, largest)[front]
+    # few of many: find them, then sort those
+    last = (slice(None),) * axis + (slice(-k, None),)
+    found = xp.argpartition(x, -k, axis)[last] if largest else xp.argpartition(x, k - 1, axis)[front]
+    return xp.take_along_axis(found, _order(xp.take_along_axis(x, found, axis), axis, largest), axis)
 
 
 class Median(Extreme):
@@ -133,5 +145,5 @@ def _middle(x: Any, axis: int) -> Any:
     """Where the median is along an axis, which stays with size 1: at the first NaN if there is one."""
     before = (x.shape[axis] - 1) // 2  # numbers that are smaller
     xp, broken = namespace(x), x != x
-    found = xp.argsort(x, axis, kind="stable")[(slice(None),) * axis + (slice(before, before + 1),)]
-    return xp.where(broken.any(axis, keepdims=True), broken.argmax(axis, keepdims=True), found)
+    y = xp.partition(x, before, axis)[(slice(None),) * axis + (slice(before, before + 1),)]
+    return xp.where(broken.any(axis, keepdims=True), broken, x == y).argmax(axis, keepdims=True)
