@@ -65,6 +65,11 @@ CALLS = [
     (lambda: F.triplet_margin_loss(x(2, 3), x(2, 3), x(3)), ValueError, r"dimensions.*\(2, 2, 1\)"),
     (lambda: F.triplet_margin_loss(x(2), x(2), x(2), margin=0), ValueError, "margin must be above 0, got 0"),
     (lambda: F.cosine_embedding_loss(x(2, 3), x(2, 3), x(3)), ValueError, r"\(N,\).*got \(2, 3\), \(2, 3\) and \(3,\)"),
+    (
+        lambda: F.index_add(x(2), (LABELS, LABELS * 7), (5, 2)),
+        IndexError,
+        "from -2 to 1 along an axis of 2, got 0 to 7",
+    ),
     (lambda: F.where(x(2), x(2), x(2)), TypeError, "condition must be bool, got float32; write condition != 0"),
     (lambda: x(2).where(LABELS, 0.0), TypeError, "condition must be bool, got int64"),
     (lambda: F.where(0.5, x(2), x(2)), TypeError, "condition must be bool, got float64"),
