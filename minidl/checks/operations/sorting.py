@@ -35,6 +35,16 @@ OPERATIONS = [
         lambda x, k, dim: (np.sort(x, 0)[:k], np.argsort(x, 0)[:k]),
         {"largest": False},
     ),
+    *[  # so many that what was not asked for stays unsorted
+        Operation(
+            "topk",
+            [distinct(2, 5000), 600],
+            lambda x, k, sign=sign: (sign * np.sort(sign * x)[:, :k], np.argsort(sign * x)[:, :k]),
+            {"largest": sign < 0},
+            gradient=False,
+        )
+        for sign in (1, -1)
+    ],
     Operation("topk", [distinct(2, 3), 0], lambda x, k: (x[:, :0], np.zeros((2, 0), int))),
     Operation(
         "topk",
