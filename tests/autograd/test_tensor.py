@@ -363,3 +363,9 @@ def test_multinomial_refuses_what_are_no_weights(weights, count, error, message)
 def test_complex_numbers_are_refused_where_they_arise(compute):
     with pytest.raises(TypeError, match="real numbers.*complex"):
         compute(minidl.tensor([1.0], requires_grad=True))
+
+
+def test_the_device_that_programs_ask_for_first():
+    device = minidl.device("cuda" if minidl.cuda.is_available() else "cpu")
+    assert minidl.cuda.is_available() == minidl.kernels.cuda.gpu_status().available
+    assert minidl.zeros(2, device=device).device.startswith(device)
