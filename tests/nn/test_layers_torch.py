@@ -166,6 +166,11 @@ def test_embedding_from_pretrained():
         nn.Embedding.from_pretrained(minidl.zeros(3))
 
 
+def test_prelu_at_zero_and_at_infinity():
+    assert_same_layer(torch.nn.PReLU(), nn.PReLU(), np.array([0.0, -0.0, 1.0, -2.0]))  # the slope at 0 is the weight
+    assert_same_layer(torch.nn.PReLU(), nn.PReLU(), np.array([np.inf, 1.0, -2.0]))
+
+
 def test_cosine_similarity():
     x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 3, 5))
     assert_same_layer(torch.nn.CosineSimilarity(2), nn.CosineSimilarity(2), x1, x2)
