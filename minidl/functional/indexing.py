@@ -81,8 +81,10 @@ def _add_rows(y: np.ndarray, rows: np.ndarray, x: np.ndarray) -> None:
 
 
 def _picks_numbers(key: Any, ndim: int) -> bool:
-    """Whether a key has an array of positions for every axis."""
-    return type(key) is tuple and len(key) == ndim and all(hasattr(k, "dtype") and k.dtype.kind in "iu" for k in key)
+    """Whether a key has an array of positions for every axis of several."""
+    if type(key) is not tuple or len(key) != ndim or ndim == 1:
+        return False
+    return all(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in key)
 
 
 def _flat_places(key: tuple, shape: tuple[int, ...]) -> np.ndarray:
