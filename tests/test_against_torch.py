@@ -405,10 +405,10 @@ def transposed_convolution(draw) -> Call:
 
 @st.composite
 def pooled(draw) -> Call:
-    name = draw(st.sampled_from(["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"]))
+    name = draw(st.sampled_from(["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"]))
     # from 2 pixels up: where a dilated window misses an image of one, PyTorch 2.13 writes outside of its memory
     shape = (draw(st.integers(0, 2)), 2, draw(st.integers(2, 7)), draw(st.integers(2, 7)))
-    if name == "adaptive_avg_pool2d":
+    if name.startswith("adaptive"):
         return Call(*same(name, (draw(st.integers(1, 5)), draw(st.integers(1, 5)))), [draw(numbers(shape))])
     options = draw(geometry(1)) | {"kernel_size": draw(st.integers(1, 3)), "ceil_mode": draw(st.booleans())}
     x = draw(numbers(shape))

@@ -19,7 +19,7 @@ The headers of this folder:
 kernel may take of a GPU; a test compiles every kernel for every architecture and compares.
 """
 
-from .detection import GpuStatus, gpu_status
+from .detection import GpuStatus, gpu_status, is_available
 from .module import DTYPES, CudaFunction, CudaModule, load
 from .runtime import CupyRuntime, Runtime, array_library, current_runtime, unavailable, use_runtime
 
@@ -33,6 +33,7 @@ __all__ = [
     "array_library",
     "current_runtime",
     "gpu_status",
+    "is_available",
     "load",
     "unavailable",
     "use_runtime",

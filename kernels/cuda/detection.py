@@ -50,6 +50,17 @@ def gpu_status() -> GpuStatus:
     return GpuStatus(True, "", name, capability, properties["totalGlobalMem"])
 
 
+def is_available() -> bool:
+    """Whether a GPU can be used; `gpu_status` tells why not.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> device = "cuda" if minidl.cuda.is_available() else "cpu"
+    """
+    return gpu_status().available
+
+
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 

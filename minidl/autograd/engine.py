@@ -67,6 +67,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """sum over outputs of grad_output * d(output)/d(input), for each input; leaves' ``grad`` stay as they are.
@@ -79,6 +80,8 @@ def grad(
         One for each output, of its shape; None stands for 1 where the output has one element.
     retain_graph, create_graph : bool
         As in :func:`backward`.
+    only_inputs : bool
+        True, as PyTorch's programs give it: the gradients of other leaves are left alone.
     allow_unused : bool
         Give None for an input that the outputs do not depend on, instead of raising.
 
@@ -92,6 +95,8 @@ def grad(
     >>> minidl.grad(dx, x)
     (tensor(12.),)
     """
+    if not only_inputs:
+        raise ValueError("only_inputs must be True; to add up gradients in all leaves call backward()")
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     if grad_outputs is None:

@@ -241,6 +241,19 @@ class Tensor:
         _share_memory(self, result)
         return result
 
+    def detach_(self) -> Tensor:
+        """Forget how it was computed, or that it wants a gradient; what was computed from it before still knows.
+
+        Examples
+        --------
+        >>> import minidl
+        >>> state = minidl.tensor([1.0], requires_grad=True) * 2
+        >>> state.detach_()
+        tensor([2.])
+        """
+        self.origin, self._requires_grad = None, False
+        return self
+
     def clone(self) -> Tensor:
         """A copy that gradients flow through."""
         return self * 1 if self.requires_grad and grad_mode.enabled else _wrap(self.data.copy())
@@ -376,6 +389,13 @@ class Tensor:
 def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`; Python floats become float32, integers int64, arrays keep their dtype.
 
+    Raises
+    ------
+    TypeError
+        No real numbers, or lists of different lengths.
+    OverflowError
+        Python numbers that an integer `dtype` can't hold. (Numbers of an array are converted as NumPy does.)
+
     Examples
     --------
     >>> import minidl
@@ -397,9 +417,22 @@ def _as_array(data: Any, dtype: Any = None) -> Any:
     array = data if is_array(data) else np.asarray(data)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
+    if dtype is not None and not is_array(data):
+        _check_range(array, np.dtype(dtype))
     if is_array(data) or isinstance(data, np.generic) or array.dtype != np.float64:
         return array
     return array.astype(dtype or np.float32)
+
+
+def _check_range(array: np.ndarray, dtype: np.dtype) -> None:
+    """Raise where an integer type would turn the numbers into others."""
+    if dtype.kind not in "iu" or not array.size:
+        return
+    least, largest, bounds = array.min().item(), array.max().item(), np.iinfo(dtype)
+    if not (least >= bounds.min and largest <= bounds.max):  # NaN is neither
+        raise OverflowError(
+            f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {least} to {largest}"
+        )
 
 
 def _wrap(data: Any, origin: Any = None) -> Tensor:

@@ -80,13 +80,13 @@ def avg_pool2d(x, kernel_size, stride=None, count_include_pad=True, **options):
     return _filled(x, found)
 
 
-def adaptive_avg_pool2d(x, rows, columns):
+def adaptive_pool2d(x, rows, columns, statistic):
     height, width = x.shape[-2:]
     y = np.zeros((*x.shape[:-2], rows, columns), x.dtype)
     for i, j in np.ndindex(rows, columns):
         top, bottom = math.floor(i * height / rows), math.ceil((i + 1) * height / rows)
         left, right = math.floor(j * width / columns), math.ceil((j + 1) * width / columns)
-        y[..., i, j] = x[..., top:bottom, left:right].mean((-2, -1))
+        y[..., i, j] = statistic(x[..., top:bottom, left:right], (-2, -1))
     return y
 
 

@@ -13,6 +13,7 @@ from minidl.functional.comparison import *
 from minidl.functional.conv import *
 from minidl.functional.conversion import *
 from minidl.functional.creation import *
+from minidl.functional.distance import *
 from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *

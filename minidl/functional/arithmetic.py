@@ -136,22 +136,34 @@ class Remainder(Function):
 
 
 @tensor_method("__add__", "__radd__", "add")
-def add(x1: Any, x2: Any) -> Any:
-    """x1 + x2.
+def add(x1: Any, x2: Any, *, alpha: float = 1) -> Any:
+    """x1 + alpha * x2.
 
     Examples
     --------
     >>> import minidl
     >>> minidl.tensor([1.0, 2.0]) + 1
     tensor([2., 3.])
+    >>> minidl.tensor([1.0, 2.0]).add(minidl.tensor([10.0, 10.0]), alpha=0.5)
+    tensor([6., 7.])
     """
-    return Add()(x1, x2)
+    return Add()(x1, x2 if alpha == 1 else _scaled(x1, x2, alpha))
 
 
 @tensor_method("__sub__", "sub")
-def sub(x1: Any, x2: Any) -> Any:
-    """x1 - x2."""
-    return Sub()(x1, x2)
+def sub(x1: Any, x2: Any, *, alpha: float = 1) -> Any:
+    """x1 - alpha * x2."""
+    return Sub()(x1, x2 if alpha == 1 else _scaled(x1, x2, alpha))
+
+
+def _scaled(x1: Any, x2: Any, alpha: float) -> Any:
+    """alpha * x2; integers beside a float are scaled in its dtype."""
+    dtypes = [x.dtype if hasattr(x, "dtype") else np.dtype(type(x)) for x in (x1, x2)]
+    if isinstance(alpha, float) and not any(dtype.kind == "f" for dtype in dtypes):
+        raise TypeError(f"alpha must be an integer where x1 and x2 are, got {alpha}")
+    if hasattr(x2, "dtype") and dtypes[0].kind == "f" != dtypes[1].kind:
+        x2 = x2.astype(dtypes[0])
+    return mul(x2, alpha)
 
 
 @tensor_method("__mul__", "__rmul__", "mul")
@@ -221,9 +233,7 @@ KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed i
 def in_place(operation: Any, *names: str) -> None:
     """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
 
-    def method(self: Tensor, *arguments: Any, alpha: float = 1, **options: Any) -> Tensor:
-        if alpha != 1:
-            arguments = (arguments[0] * alpha,)
+    def method(self: Tensor, *arguments: Any, **options: Any) -> Tensor:
         result = operation(self, *arguments, **options)
         if result.shape != self.shape:
             raise ValueError(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl.autograd import tensor_method
-from minidl.functional.operands import namespace, unrecorded
+from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = [
-    "eq", "ge", "gt", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "lt", "ne",
+    "allclose", "eq", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
+    "logical_or", "lt", "ne",
 ]  # fmt: skip
 
 
@@ -93,3 +96,47 @@ def isinf(x: Any) -> Any:
 def isfinite(x: Any) -> Any:
     """Where x is neither infinite nor NaN, as booleans."""
     return unrecorded(lambda x: namespace(x).isfinite(x), x)
+
+
+@tensor_method()
+def isclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    """|x - other| <= atol + rtol * |other|, as booleans; infinities are close to themselves, NaN with `equal_nan`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Dtypes that differ; a tolerance below 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0]).isclose(minidl.tensor([1.001, 2.0]))
+    tensor([False,  True])
+    """
+    if x.dtype != other.dtype:
+        raise TypeError(f"isclose: x and other must have the same dtype, got {x.dtype} and {other.dtype}")
+    if rtol < 0 or atol < 0:
+        raise ValueError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
+
+    def close(x: Any, other: Any) -> Any:
+        xp = namespace(x)
+        # differences of bytes would wrap around; a finite x is not close to an infinite one, whose tolerance is inf
+        near = xp.abs(xp.subtract(x, other, dtype=wide)) <= atol + rtol * xp.abs(other.astype(wide))
+        result = (x == other) | (near & xp.isfinite(other))
+        return result | (x != x) & (other != other) if equal_nan else result
+
+    wide = x.dtype if x.dtype.kind == "f" else np.float64
+    return unrecorded(close, x, other)
+
+
+@tensor_method()
+def allclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all numbers are close, see :func:`isclose`: one boolean of Python.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([0.1]).allclose(minidl.tensor([0.3]) / 3)
+    True
+    """
+    return bool(data_of(isclose(x, other, rtol, atol, equal_nan)).all())

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from minidl import random
-from minidl.autograd import Tensor, to_device
+from minidl.autograd import Tensor, is_array, tensor, tensor_method, to_device
 
 __all__ = [
-    "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like",
-    "rand", "rand_like", "randint", "randn", "randn_like", "zeros", "zeros_like",
+    "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like", "linspace", "multinomial", "ones",
+    "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -40,6 +40,8 @@ def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """`data` as a Tensor: a Tensor as it is, an array in the same memory, numbers in nested lists in a new one."""
+    if not isinstance(data, Tensor) and not is_array(data):
+        return tensor(data, dtype, device)
     x = data if isinstance(data, Tensor) else Tensor(data)
     return x.to(device=device, dtype=dtype)
 
@@ -157,6 +159,66 @@ def randint(
     return _tensor(np.asarray(drawn, dtype), device, False)
 
 
+def randperm(n: int, dtype: Any = np.int64, device: str | None = None) -> Tensor:
+    """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
+    if n < 0:
+        raise ValueError(f"randperm needs n >= 0, got {n}")
+    return _tensor(random.generator("initialization").permutation(n).astype(dtype), device, False)
+
+
+@tensor_method()
+def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j].
+
+    Without `replacement` no position is drawn twice: after each draw its weight counts as 0. That is the order of
+    e[i] / x[i], smallest first, with e[i] from the exponential distribution (Efraimidis and Spirakis, Weighted random
+    sampling with a reservoir, 2006).
+
+    Parameters
+    ----------
+    x : (C,) or (N, C)
+        Weights, not negative, not all of them 0; they need not add up to 1.
+    num_samples : int
+        Without `replacement` at most the number of weights that are not 0.
+
+    Returns
+    -------
+    (num_samples,) or (N, num_samples) integers from 0 to C - 1, without gradient
+
+    Raises
+    ------
+    TypeError, ValueError
+        Weights that are not floating point, or that are no weights; a `num_samples` that can't be drawn.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.multinomial(minidl.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    weights, device = np.asarray(to_device(x.data, "cpu"), np.float64), x.device
+    if x.dtype.kind != "f" or x.ndim not in (1, 2):
+        raise TypeError(f"multinomial: x must be floats (C,) or (N, C), got {x.dtype} of shape {tuple(x.shape)}")
+    total = weights.sum(-1, keepdims=True)
+    if (weights < 0).any() or not np.isfinite(total).all() or (total == 0).any():
+        raise ValueError("multinomial: x must hold weights: finite, not negative, in each row one that is not 0")
+    most = np.inf if replacement else (weights != 0).sum(-1).min(initial=weights.shape[-1])
+    if not 1 <= num_samples <= most:
+        raise ValueError(f"multinomial: num_samples must be from 1 to {most}, got {num_samples}")
+    draw = random.generator("initialization")
+    if replacement:
+        # the first i with (x[0] + ... + x[i]) / sum_j x[j] above a number drawn evenly from 0 to 1
+        cumulated = weights.cumsum(-1).reshape(-1, weights.shape[-1])
+        cumulated /= cumulated[:, -1:]  # exactly 1 at the end
+        u = draw.random((len(cumulated), num_samples))
+        rows = [np.searchsorted(row, numbers, side="right") for row, numbers in zip(cumulated, u)]
+        positions = np.array(rows, np.int64).reshape(*weights.shape[:-1], num_samples)
+    else:
+        with np.errstate(divide="ignore"):
+            positions = (draw.standard_exponential(weights.shape) / weights).argsort(-1)[..., :num_samples]
+    return _tensor(positions, device, False)
+
+
 def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """Zeros in the shape, dtype and place of x."""
     return zeros(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
@@ -182,3 +244,9 @@ def rand_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_
 def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """:func:`randn` in the shape, dtype and place of x."""
     return randn(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+@tensor_method()
+def new_zeros(x: Tensor, *size: int | Sequence[int], dtype: Any = None, device: str | None = None) -> Tensor:
+    """Zeros of the given size in the dtype and place of x."""
+    return zeros(*size, dtype=dtype or x.dtype, device=device or x.device)

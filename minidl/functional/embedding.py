@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors, looked up by number."""
+"""Embedding: a table of vectors, looked up by number, one by one or as the mean of a bag of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from minidl.autograd import Tensor
 from minidl.functional.choice import where
-from minidl.functional.indexing import index
-from minidl.functional.operands import data_of
+from minidl.functional.indexing import index, index_add
+from minidl.functional.operands import data_of, namespace
+from minidl.functional.reduce import mean, sum
 
-__all__ = ["embedding"]
+__all__ = ["embedding", "embedding_bag"]
 
 
 def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
@@ -47,3 +48,57 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
         return y
     fixed = y.detach() if isinstance(y, Tensor) else y
     return where((positions == padding_idx % weight.shape[0])[..., None], fixed, y)
+
+
+def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "mean") -> Any:
+    """y[b, :] = the mean (or the sum) of weight[i, :] over the i in bag b; 0 of an empty bag given by `offsets`.
+
+    Source: Joulin et al., Bag of tricks for efficient text classification, 2016 (a text is the mean of its words).
+
+    Parameters
+    ----------
+    indices : integers (B, L), or (n,) with `offsets`
+        From 0 to V - 1; a row is a bag, or all bags stand one after the other.
+    weight : (V, D)
+    offsets : integers (B,), optional
+        Where each bag begins, the first at 0; the last ends with the indices.
+    mode : {"mean", "sum"}
+
+    Returns
+    -------
+    (B, D)
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        Shapes that do not fit, offsets that go back or beyond the indices, an index out of range.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> weight = minidl.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> F.embedding_bag(minidl.tensor([0, 1, 2]), weight, offsets=minidl.tensor([0, 2]))
+    tensor([[2., 3.],
+            [5., 6.]])
+    """
+    if mode not in ("mean", "sum"):
+        raise ValueError(f"mode must be 'mean' or 'sum', got {mode!r}")
+    if indices.ndim != (2 if offsets is None else 1):
+        raise ValueError(
+            f"embedding_bag: indices must be (B, L), or (n,) with offsets, got shape {tuple(indices.shape)} and "
+            f"{'no offsets' if offsets is None else 'offsets'}"
+        )
+    rows = embedding(indices, weight)
+    if offsets is None:
+        return mean(rows, 1) if mode == "mean" else sum(rows, 1)
+    starts, n = data_of(offsets), len(rows)
+    if starts.dtype.kind not in "iu" or starts.ndim != 1:
+        raise TypeError(f"offsets must be integers (B,), got {starts.dtype} of shape {tuple(starts.shape)}")
+    if len(starts) and (int(starts[0]) != 0 or (starts[1:] < starts[:-1]).any() or int(starts[-1]) > n):
+        raise ValueError(f"offsets must begin with 0 and rise up to {n}, the number of indices, got {starts}")
+    xp = namespace(starts)
+    ends = xp.concatenate((starts[1:], xp.full((1,), n, starts.dtype)))
+    bags = xp.searchsorted(starts, xp.arange(n), side="right") - 1  # (n,)
+    # y[b] = sum over the i with bags[i] = b of weight[indices[i]], over their number
+    y = index_add(rows, bags, (len(starts), weight.shape[1]))
+    return y / xp.maximum(ends - starts, 1).astype(y.dtype)[:, None] if mode == "mean" else y

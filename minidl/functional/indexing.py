@@ -57,6 +57,10 @@ class IndexAdd(Function):
             y[self.key] = x
         elif isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu" and x.size:
             _add_rows(y, self.key.reshape(-1), x.reshape(-1, *y.shape[1:]))
+        elif xp is np and _picks_numbers(self.key, y.ndim):
+            # with one array of positions `add.at` is ten times faster than with several
+            places = np.broadcast_to(_flat_places(self.key, y.shape), x.shape)
+            np.add.at(y.reshape(-1), places.reshape(-1), x.reshape(-1))
         else:
             xp.add.at(y, self.key, x)
         return y
@@ -74,6 +78,25 @@ def _add_rows(y: np.ndarray, rows: np.ndarray, x: np.ndarray) -> None:
     rows = rows[order]
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     y[rows[starts]] = np.add.reduceat(x[order], starts)
+
+
+def _picks_numbers(key: Any, ndim: int) -> bool:
+    """Whether a key has an array of positions for every axis of several."""
+    if type(key) is not tuple or len(key) != ndim or ndim == 1:
+        return False
+    return all(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in key)
+
+
+def _flat_places(key: tuple, shape: tuple[int, ...]) -> np.ndarray:
+    """The places in the flattened array: (key[0] * shape[1] + key[1]) * shape[2] + ..."""
+    places = np.int64(0)
+    for part, n in zip(key, shape):
+        part = part.astype(np.int64, copy=False)
+        least, largest = (part.min(), part.max()) if part.size else (0, -1)
+        if least < -n or largest >= n:
+            raise IndexError(f"key must be from {-n} to {n - 1} along an axis of {n}, got {least} to {largest}")
+        places = places * n + (part if least >= 0 else part % n)  # negative ones count from the end
+    return places
 
 
 def _is_basic(key: Any) -> bool:
@@ -252,9 +275,12 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
 
 def _places(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:
     """The key with `positions` along an axis, and 0, 1, ... to each of the `sizes` along the others: all broadcast."""
-    grids = [np.arange(n).reshape((n,) + (1,) * (len(sizes) - 1 - i)) for i, n in enumerate(sizes)]
     xp = namespace(x)
-    return tuple(_plain(positions, x) if i == axis else xp.asarray(grid) for i, grid in enumerate(grids))
+
+    def along(i: int, n: int) -> Any:
+        return xp.asarray(np.arange(n).reshape((n,) + (1,) * (len(sizes) - 1 - i)))
+
+    return tuple(_plain(positions, x) if i == axis else along(i, n) for i, n in enumerate(sizes))
 
 
 @tensor_method()
@@ -447,7 +473,7 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
     tensor([5., 7.])
     """
     if not as_tuple:
-        return unrecorded(lambda x: namespace(x).argwhere(x), x)
+        return unrecorded(lambda x: namespace(x).argwhere(x != 0), x)  # of booleans, which is faster
     rows = nonzero(reshape(x, -1) if x.ndim == 0 else x)
     return tuple(rows[:, i] for i in range(rows.shape[1]))
 

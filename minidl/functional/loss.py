@@ -17,19 +17,20 @@ from minidl.autograd import Function, Tensor
 from minidl.functional.activation import SoftmaxGrad, log_sigmoid, log_softmax, softmax
 from minidl.functional.arithmetic import maximum
 from minidl.functional.choice import where
-from minidl.functional.elementwise import abs, exp, log, log1p, sqrt, square
+from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.indexing import Index
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import broadcast_to, mean, sum
+from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import movedim, reshape, unsqueeze
 
 __all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_similarity", "cross_entropy", "huber_loss",
-    "kl_div", "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",
+    "mse_loss", "nll_loss", "smooth_l1_loss",
 ]  # fmt: skip
 
 
-def _reduce(losses: Any, reduction: str) -> Any:
+def reduce_losses(losses: Any, reduction: str) -> Any:
+    """Their mean, their sum, or (``"none"``) the losses as they are."""
     if reduction == "mean":
         return mean(losses)
     if reduction == "sum":
@@ -78,13 +79,13 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     tensor(2.)
     """
     _check_same_shape("mse_loss", input, target)
-    return _reduce(square(input - target), reduction)
+    return reduce_losses(square(input - target), reduction)
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """The absolute error, |input - target|."""
     _check_same_shape("l1_loss", input, target)
-    return _reduce(abs(input - target), reduction)
+    return reduce_losses(abs(input - target), reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -96,7 +97,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         return l1_loss(input, target, reduction)
     d = abs(input - target)
     small = where(d >= beta, 0, d)  # a square of inf, though not chosen, would make the gradient 0 * inf
-    return _reduce(where(d >= beta, d - beta / 2, square(small) / (2 * beta)), reduction)
+    return reduce_losses(where(d >= beta, d - beta / 2, square(small) / (2 * beta)), reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -182,7 +183,7 @@ def cross_entropy(
         samples = 1
         for n in losses.shape:
             samples *= n
-        return sum(losses) / samples if reduction == "mean" else _reduce(losses, reduction)
+        return sum(losses) / samples if reduction == "mean" else reduce_losses(losses, reduction)
     plain = nll_loss(log_p, target, weight, ignore_index, reduction)
     # the loss is linear in q: (1 - e) * (loss of the class) + e/C * (sum of the losses of all classes)
     spread = -sum(log_p if weight is None else log_p * _along(weight, axis, input.ndim), axis)
@@ -192,7 +193,7 @@ def cross_entropy(
         total = sum(kept) if weight is None else sum(_class_weights(weight, target, ignore_index) * kept)
         spread = sum(spread) / total
     else:
-        spread = _reduce(spread, reduction)
+        spread = reduce_losses(spread, reduction)
     return plain * (1 - label_smoothing) + spread * (label_smoothing / classes)
 
 
@@ -292,12 +293,12 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     ]
     losses = -Index((*places[:axis], safe, *places[axis:]), distinct=True)(input)
     if weight is None and isinstance(labels, np.ndarray) and not ignored.any():
-        return _reduce(losses, reduction)
+        return reduce_losses(losses, reduction)
     kept = _kept(target, ignore_index, input.dtype)
     if weight is not None:
         kept = kept * _class_weights(weight, target, ignore_index)
     losses = where(ignored, 0, losses * kept)
-    return sum(losses) / sum(kept) if reduction == "mean" else _reduce(losses, reduction)
+    return sum(losses) / sum(kept) if reduction == "mean" else reduce_losses(losses, reduction)
 
 
 def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
@@ -350,7 +351,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
             "for logits use binary_cross_entropy_with_logits"
         )
     losses = BinaryCrossEntropy()(input, target)
-    return _reduce(losses if weight is None else losses * weight, reduction)
+    return reduce_losses(losses if weight is None else losses * weight, reduction)
 
 
 class BinaryCrossEntropy(Function):
@@ -392,7 +393,7 @@ def binary_cross_entropy_with_logits(
     _check_same_shape("binary_cross_entropy_with_logits", input, target)
     positive = target if pos_weight is None else target * pos_weight
     losses = -(positive * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
-    return _reduce(losses if weight is None else losses * weight, reduction)
+    return reduce_losses(losses if weight is None else losses * weight, reduction)
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
@@ -419,20 +420,4 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         if not input.ndim:
             raise ValueError("kl_div: reduction 'batchmean' needs an input with an axis of samples, got a number")
         return sum(losses) / input.shape[0]
-    return _reduce(losses, reduction)
-
-
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps.
-
-    Examples
-    --------
-    >>> import minidl, minidl.functional as F
-    >>> F.cosine_similarity(minidl.tensor([[1.0, 0.0]]), minidl.tensor([[3.0, 4.0]]))
-    tensor([0.6])
-    """
-    shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
-    x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
-    length1 = sqrt(maximum(sum(x1 * x1, dim), eps * eps))
-    length2 = sqrt(maximum(sum(x2 * x2, dim), eps * eps))
-    return sum(x1 * x2, dim) / (length1 * length2)
+    return reduce_losses(losses, reduction)

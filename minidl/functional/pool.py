@@ -14,11 +14,13 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.joining import stack
 from minidl.functional.operands import namespace
-from minidl.functional.reduce import mean
+from minidl.functional.reduce import max, mean
 from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import pair
 
-__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d"]
+__all__ = [
+    "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d",
+]  # fmt: skip
 
 Size = int | tuple[int, int]
 
@@ -220,27 +222,69 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     >>> F.adaptive_avg_pool2d(minidl.tensor([[[1.0, 2.0, 3.0, 6.0]]]), (1, 2))
     tensor([[[1.5, 4.5]]])
     """
-    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
-    if len(sizes) != 2 or x.ndim not in (3, 4):
-        raise ValueError(
-            "adaptive_avg_pool2d: x must be (N, C, H, W) or (C, H, W) and output_size one size or two, "
-            f"got x {tuple(x.shape)} and {output_size}"
-        )
+    rows, columns = _grid("adaptive_avg_pool2d", x, output_size)
     height, width = x.shape[-2:]
-    rows, columns = (n if size is None else size for size, n in zip(sizes, (height, width)))
-    if rows < 1 or columns < 1:
-        raise ValueError(f"output_size must be at least 1, got {output_size}")
     if rows == columns == 1:
         return mean(x, (-2, -1), keepdim=True)
     if height % rows == 0 and width % columns == 0:
         return avg_pool2d(x, (height // rows, width // columns))
-
-    def bounds(i: int, size: int, n: int) -> slice:
-        return slice(i * n // size, -(-(i + 1) * n // size))
-
     # the mean over a rectangle is the mean over its columns of the means over its rows
-    x = stack([mean(x[..., bounds(i, rows, height), :], -2) for i in range(rows)], -2)  # (N, C, rows, W)
-    return stack([mean(x[..., bounds(j, columns, width)], -1) for j in range(columns)], -1)
+    x = stack([mean(x[..., i, :], -2) for i in _windows(rows, height)], -2)  # (N, C, rows, W)
+    return stack([mean(x[..., j], -1) for j in _windows(columns, width)], -1)
+
+
+def adaptive_max_pool2d(x: Any, output_size: int | tuple[int | None, int | None]) -> Any:
+    """The maximum of each of OH x OW windows that cover the image evenly, as in :func:`adaptive_avg_pool2d`.
+
+    Of equal maxima the first gets the gradient.
+
+    Parameters
+    ----------
+    x : (N, C, H, W) or (C, H, W)
+    output_size : int or (int or None, int or None)
+        (OH, OW); None keeps the size of x.
+
+    Returns
+    -------
+    (N, C, OH, OW) or (C, OH, OW)
+
+    Raises
+    ------
+    ValueError
+        An x of other rank, a size below 1.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.adaptive_max_pool2d(minidl.tensor([[[1.0, 2.0, 3.0, 6.0]]]), (1, 2))
+    tensor([[[2., 6.]]])
+    """
+    rows, columns = _grid("adaptive_max_pool2d", x, output_size)
+    height, width = x.shape[-2:]
+    if height % rows == 0 and width % columns == 0:
+        return max_pool2d(x, (height // rows, width // columns))
+    # the maximum over a rectangle is that of each row first: the first of equal ones is found in the first row
+    x = stack([max(x[..., j], -1)[0] for j in _windows(columns, width)], -1)  # (N, C, H, columns)
+    return stack([max(x[..., i, :], -2)[0] for i in _windows(rows, height)], -2)
+
+
+def _grid(name: str, x: Any, output_size: int | tuple[int | None, int | None]) -> tuple[int, int]:
+    """The rows and columns of windows that `output_size` asks for."""
+    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if len(sizes) != 2 or x.ndim not in (3, 4):
+        raise ValueError(
+            f"{name}: x must be (N, C, H, W) or (C, H, W) and output_size one size or two, "
+            f"got x {tuple(x.shape)} and {output_size}"
+        )
+    rows, columns = (n if size is None else size for size, n in zip(sizes, x.shape[-2:]))
+    if rows < 1 or columns < 1:
+        raise ValueError(f"output_size must be at least 1, got {output_size}")
+    return rows, columns
+
+
+def _windows(size: int, n: int) -> list[slice]:
+    """`size` windows that cover n numbers: from floor(i*n/size) to ceil((i+1)*n/size)."""
+    return [slice(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
 
 
 def global_avg_pool2d(x: Any) -> Any:

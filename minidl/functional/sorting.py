@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, tensor_method
+from minidl.autograd import tensor_method
 from minidl.functional.indexing import take_along_dim
-from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.operands import namespace, unrecorded
 from minidl.functional.reduce import (
     Extreme,
     ValuesAndIndices,
@@ -21,7 +21,7 @@ from minidl.functional.reduce import (
 )
 from minidl.functional.shape import reshape
 
-__all__ = ["median", "sort", "topk"]
+__all__ = ["argsort", "median", "sort", "topk"]
 
 
 @tensor_method()
@@ -35,22 +35,41 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
     >>> values, indices
     (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
-    data, xp = data_of(x), namespace(x)
-    (axis,) = one_axis(dim, x.ndim) or (None,)
-    if axis is None:
-        order = xp.zeros((), np.int64)
-    elif descending:  # sort the reversed axis and reverse back, so that equal values keep their order
-        order = data.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(data, axis), axis, kind="stable"), axis)
-    else:
-        order = xp.argsort(data, axis, kind="stable")
-    return ValuesAndIndices(
-        take_along_dim(x, order, dim, distinct=True), Tensor(order) if isinstance(x, Tensor) else order
-    )
+    order = argsort(x, dim, descending, stable)
+    return ValuesAndIndices(take_along_dim(x, order, dim, distinct=True), order)
+
+
+@tensor_method()
+def argsort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Where the values of :func:`sort` come from: integers in the shape of x, which have no gradient.
+
+    Raises
+    ------
+    IndexError
+        Where x has no axis `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([3.0, 1.0, 2.0]).argsort()
+    tensor([1, 2, 0])
+    """
+    axes = one_axis(dim, x.ndim)
+    return unrecorded(lambda x: _order(x, axes[0], descending) if axes else namespace(x).zeros((), np.int64), x)
+
+
+def _order(x: Any, axis: int, descending: bool) -> Any:
+    xp = namespace(x)
+    if descending:  # sort the reversed axis and reverse back, so that equal values keep their order
+        return x.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(x, axis), axis, kind="stable"), axis)
+    return xp.argsort(x, axis, kind="stable")
 
 
 @tensor_method()
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
+
+    NaN counts as the largest. Which of several equal values are taken, where not all are, is not told.
 
     Examples
     --------
@@ -63,9 +82,19 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")
-    values, indices = sort(x, dim, descending=largest)
-    front = (slice(None),) * axis + (slice(0, k),) if x.ndim else ()
-    return ValuesAndIndices(values[front], indices[front])
+    indices = unrecorded(lambda x: _first(x, k, axis, largest), x) if x.ndim else argsort(x)
+    return ValuesAndIndices(take_along_dim(x, indices, dim, distinct=True), indices)
+
+
+def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
+    """Where the k largest (or smallest) numbers are along an axis, best first."""
+    xp, front = namespace(x), (slice(None),) * axis + (slice(0, k),)
+    if not 0 < 8 * k <= x.shape[axis]:
+        return _order(x, axis, largest)[front]
+    # few of many: find them, then sort those
+    last = (slice(None),) * axis + (slice(-k, None),)
+    found = xp.argpartition(x, -k, axis)[last] if largest else xp.argpartition(x, k - 1, axis)[front]
+    return xp.take_along_axis(found, _order(xp.take_along_axis(x, found, axis), axis, largest), axis)
 
 
 class Median(Extreme):
@@ -116,5 +145,5 @@ def _middle(x: Any, axis: int) -> Any:
     """Where the median is along an axis, which stays with size 1: at the first NaN if there is one."""
     before = (x.shape[axis] - 1) // 2  # numbers that are smaller
     xp, broken = namespace(x), x != x
-    found = xp.argsort(x, axis, kind="stable")[(slice(None),) * axis + (slice(before, before + 1),)]
-    return xp.where(broken.any(axis, keepdims=True), broken.argmax(axis, keepdims=True), found)
+    y = xp.partition(x, before, axis)[(slice(None),) * axis + (slice(before, before + 1),)]
+    return xp.where(broken.any(axis, keepdims=True), broken, x == y).argmax(axis, keepdims=True)

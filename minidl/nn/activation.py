@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl import functional as F
-from minidl.nn.module import Module
+from minidl.nn.module import Module, Parameter
 
 
 class ReLU(Module):
@@ -31,6 +33,29 @@ class LeakyReLU(Module):
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
+
+
+class PReLU(Module):
+    """x where x > 0, ``weight * x`` elsewhere, with a slope that is learned; see :func:`minidl.functional.prelu`.
+
+    Parameters
+    ----------
+    num_parameters : int
+        1 slope for all channels, or C of them.
+    init : float
+        What each slope starts with.
+    """
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25):
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = Parameter(np.full(num_parameters, init, np.float32))
+
+    def forward(self, x: Any) -> Any:
+        return F.prelu(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
 
 
 class ELU(Module):

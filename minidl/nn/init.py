@@ -71,6 +71,22 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     return _write(tensor, random.generator("initialization").normal(mean, std, tensor.shape))
 
 
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+    """Normally distributed numbers, drawn again until they are from a to b (which are values, not multiples of std).
+
+    A ValueError where less than one in a hundred would be.
+    """
+    # P(a <= x <= b) = (erf((b - mean) / (sqrt(2) * std)) - erf((a - mean) / (sqrt(2) * std))) / 2
+    share = (math.erf((b - mean) / (math.sqrt(2) * std)) - math.erf((a - mean) / (math.sqrt(2) * std))) / 2
+    if not share >= 0.01:
+        raise ValueError(f"a and b must hold a hundredth of the numbers of mean {mean} and std {std}, got {a} and {b}")
+    draw = random.generator("initialization").normal
+    x = np.asarray(draw(mean, std, tensor.shape))
+    while (outside := (x < a) | (x > b)).any():
+        x[outside] = draw(mean, std, np.count_nonzero(outside))
+    return _write(tensor, x)
+
+
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010, equation 16)."""
     fan_in, fan_out = fan_in_and_out(tensor)

@@ -502,3 +502,11 @@ def test_set_grad_enabled_as_a_statement():
         assert minidl.is_grad_enabled()
     finally:
         minidl.set_grad_enabled(True)
+
+
+def test_grad_takes_only_inputs_as_pytorchs_programs_give_it():
+    x, w = minidl.tensor(3.0, requires_grad=True), minidl.tensor(2.0, requires_grad=True)
+    (dx,) = minidl.grad(outputs=x * w, inputs=x, only_inputs=True)
+    assert dx.item() == 2 and x.grad is None and w.grad is None
+    with pytest.raises(ValueError, match="only_inputs must be True.*backward"):
+        minidl.grad(x * w, x, only_inputs=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -258,6 +260,97 @@ def test_randint_takes_pytorchs_two_forms():
 
 
 @pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        ([300], np.uint8),
+        ([[1], [-1]], np.uint8),
+        ([2**31], np.int32),
+        ([256.5], np.uint8),
+        ([np.nan], np.int64),
+        (2.0**63, np.int64),
+    ],
+)
+@pytest.mark.parametrize("make", [tensor, F.as_tensor])
+def test_python_numbers_that_a_dtype_cannot_hold_are_refused(make, data, dtype):
+    with pytest.raises(OverflowError, match=f"data of dtype {np.dtype(dtype)} must be from .* to .*, got"):
+        make(data, dtype=dtype)
+
+
+def test_numbers_at_the_ends_of_a_dtype():
+    assert tensor([0, 255], dtype=np.uint8).tolist() == [0, 255]
+    assert tensor([-(2**63), 2**63 - 1], dtype=np.int64).tolist() == [-(2**63), 2**63 - 1]
+    assert tensor([2.7, -1.0], dtype=np.int32).tolist() == [2, -1]
+    assert tensor([], dtype=np.uint8).shape == (0,)
+    assert F.as_tensor([0.1], dtype=np.float64).item() == 0.1  # not by way of float32
+    assert tensor(np.array([300]), dtype=np.uint8).item() == 44
+
+
+def test_detach_in_place_forgets_the_past_but_not_what_was_made_of_it():
+    x = tensor([3.0], requires_grad=True)
+    state = x * 2
+    before = state * 5
+    assert state.detach_() is state
+    assert state.is_leaf and not state.requires_grad
+    assert not (state * 7).requires_grad
+    before.backward()
+    assert x.grad.item() == 10
+
+
+def test_new_zeros():
+    x = tensor(np.ones(2)).new_zeros(2, 3)
+    assert x.shape == (2, 3) and x.dtype == np.float64 and not x.numpy().any()
+    assert x.new_zeros((1,), dtype=np.int64).dtype == np.int64
+
+
+def test_randperm_holds_every_number_once_in_orders_that_are_equally_likely():
+    minidl.manual_seed(0)
+    x = minidl.randperm(100)
+    assert x.dtype == np.int64 and sorted(x.tolist()) == list(range(100)) != x.tolist()
+    assert minidl.randperm(0).shape == (0,) and minidl.randperm(2, dtype=np.int32).dtype == np.int32
+    orders = [tuple(minidl.randperm(3).tolist()) for _ in range(3000)]
+    assert all(abs(orders.count(order) - 500) < 5 * 500**0.5 for order in itertools.permutations(range(3)))
+    with pytest.raises(ValueError, match="n >= 0, got -1"):
+        minidl.randperm(-1)
+
+
+def test_multinomial_draws_by_weight():
+    minidl.manual_seed(0)
+    p = np.array([[0.1, 0.0, 0.6, 0.3], [0.0, 1.0, 0.0, 0.0]])
+    drawn = minidl.tensor(7 * p).multinomial(20_000, replacement=True).numpy()
+    assert drawn.dtype == np.int64 and drawn.shape == (2, 20_000)
+    for row, expected in zip(drawn, p):
+        found = np.bincount(row, minlength=4) / 20_000
+        assert (found[expected == 0] == 0).all() and np.abs(found - expected).max() < 0.02
+
+
+def test_multinomial_without_replacement_draws_one_after_the_other():
+    minidl.manual_seed(0)
+    p = np.array([0.1, 0.0, 0.6, 0.3])
+    pairs = minidl.tensor(np.tile(p, (20_000, 1))).multinomial(2).numpy()
+    for i, j in itertools.permutations((0, 2, 3), 2):  # P(i, then j) = p[i] * p[j] / (1 - p[i])
+        found = ((pairs[:, 0] == i) & (pairs[:, 1] == j)).mean()
+        assert abs(found - p[i] * p[j] / (1 - p[i])) < 0.02
+    assert sorted(minidl.tensor(p).multinomial(3).tolist()) == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("weights", "count", "error", "message"),
+    [
+        ([1, 2], 1, TypeError, "floats .* got int64"),
+        ([[[1.0]]], 1, TypeError, "of shape"),
+        ([1.0, -1.0], 1, ValueError, "not negative"),
+        ([[1.0, 0.0], [0.0, 0.0]], 1, ValueError, "not 0"),
+        ([1.0, np.nan], 1, ValueError, "finite"),
+        ([1.0, 0.0, 1.0], 3, ValueError, "num_samples must be from 1 to 2, got 3"),
+        ([1.0], 0, ValueError, "num_samples must be from 1"),
+    ],
+)
+def test_multinomial_refuses_what_are_no_weights(weights, count, error, message):
+    with pytest.raises(error, match=message):
+        minidl.tensor(weights).multinomial(count)
+
+
+@pytest.mark.parametrize(
     "compute",
     [
         lambda x: minidl.tensor([1j]),
@@ -270,3 +363,9 @@ def test_randint_takes_pytorchs_two_forms():
 def test_complex_numbers_are_refused_where_they_arise(compute):
     with pytest.raises(TypeError, match="real numbers.*complex"):
         compute(minidl.tensor([1.0], requires_grad=True))
+
+
+def test_the_device_that_programs_ask_for_first():
+    device = minidl.device("cuda" if minidl.cuda.is_available() else "cpu")
+    assert minidl.cuda.is_available() == minidl.kernels.cuda.gpu_status().available
+    assert minidl.zeros(2, device=device).device.startswith(device)

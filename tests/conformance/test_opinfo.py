@@ -51,6 +51,9 @@ def operations() -> dict[str, Any]:
         "einsum": lambda operands, equation: F.einsum(equation, operands),
         "where": lambda x, condition, other: F.where(condition, x, other),
         "embedding": lambda weight, indices, padding_idx=None: F.embedding(indices, weight, padding_idx),
+        "embedding_bag": lambda weight, indices, offsets=None, mode="mean": F.embedding_bag(
+            indices, weight, offsets, mode
+        ),
         "dropout": without_chance("dropout"),
         "dropout2d": without_chance("dropout2d"),
         "scaled_dot_product_attention": without_chance("scaled_dot_product_attention"),

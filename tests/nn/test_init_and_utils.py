@@ -165,3 +165,24 @@ def test_activations_take_inplace_and_overwrite_nothing(layer):
     x = minidl.tensor([-1.0, 2.0])
     np.testing.assert_array_equal(layer(inplace=True)(x).numpy(), layer()(x).numpy())
     assert x.tolist() == [-1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "a", "b"), [(0, 1, -2, 2), (0.5, 0.3, 0.4, 1.5), (0, 0.02, -2, 2), (3, 1, -1, 1)]
+)
+def test_trunc_normal_is_the_normal_distribution_between_its_bounds(mean, std, a, b):
+    truncnorm = pytest.importorskip("scipy.stats").truncnorm((a - mean) / std, (b - mean) / std, mean, std)
+    minidl.manual_seed(0)
+    x = nn.init.trunc_normal_(minidl.zeros(100, 400), mean, std, a, b).numpy()
+    assert a <= x.min() and x.max() <= b
+    assert abs(x.mean() - truncnorm.mean()) < 5 * truncnorm.std() / 200
+    assert x.std() == pytest.approx(truncnorm.std(), rel=0.02)
+    for q in (0.1, 0.5, 0.9):
+        assert (x < truncnorm.ppf(q)).mean() == pytest.approx(q, abs=0.01)
+
+
+def test_trunc_normal_refuses_bounds_that_hardly_a_number_keeps():
+    for a, b in ((5, 6), (1, -1), (0.0, 0.001)):
+        with pytest.raises(ValueError, match=f"of mean 0.0 and std 1.0, got {a} and {b}"):
+            nn.init.trunc_normal_(minidl.zeros(3), a=a, b=b)
+    assert abs(nn.init.trunc_normal_(minidl.tensor(9.0)).item()) <= 2

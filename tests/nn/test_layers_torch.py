@@ -34,6 +34,8 @@ LAYERS = [
     ("AvgPool2d", (3,), {"stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}, IMAGE),
     ("AdaptiveAvgPool2d", (1,), {}, IMAGE),
     ("AdaptiveAvgPool2d", ((3, 2),), {}, IMAGE),
+    ("AdaptiveMaxPool2d", (1,), {}, IMAGE),
+    ("AdaptiveMaxPool2d", ((3, 2),), {}, IMAGE),
     ("Upsample", (), {"scale_factor": 2}, IMAGE),
     ("Upsample", ((5, 9),), {"mode": "bilinear"}, IMAGE),
     ("Upsample", (), {"scale_factor": (1.5, 2.0), "mode": "bilinear", "align_corners": True}, IMAGE),
@@ -51,6 +53,8 @@ LAYERS = [
     ("Dropout2d", (0.0,), {}, IMAGE),
     ("ReLU", (), {}, ROW),
     ("LeakyReLU", (0.2,), {}, ROW),
+    ("PReLU", (), {}, IMAGE),
+    ("PReLU", (6,), {"init": 0.4}, IMAGE),
     ("ELU", (0.7,), {}, ROW),
     ("GELU", (), {}, ROW),
     ("GELU", (), {"approximate": "tanh"}, ROW),
@@ -77,9 +81,9 @@ LOSSES = [
     ("KLDivLoss", {"log_target": False}, PROBABILITIES),
 ]
 SHOWN_ELSEWHERE = {
-    "BCELoss", "CosineSimilarity", "Embedding", "GRU", "GRUCell", "LSTM", "LSTMCell", "Module", "ModuleDict",
-    "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RNN", "RNNCell", "Sequential",
-    "TransformerEncoder", "TransformerEncoderLayer",
+    "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell", "LSTM",
+    "LSTMCell", "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RNN",
+    "RNNCell", "Sequential", "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss",
 }  # fmt: skip
 
 
@@ -141,9 +145,46 @@ def test_embedding(padding_idx):
     assert_same_layer(theirs, nn.Embedding(7, 3, padding_idx=padding_idx), indices)
 
 
+@pytest.mark.parametrize("mode", ["mean", "sum"])
+def test_embedding_bag(mode):
+    theirs, ours = torch.nn.EmbeddingBag(7, 3, mode=mode), nn.EmbeddingBag(7, 3, mode=mode)
+    assert_same_layer(theirs, ours, np.array([0, 2, 2, 6, 1, 0]), np.array([0, 0, 3, 5]))
+    theirs.zero_grad()
+    ours.zero_grad()
+    assert_same_layer(theirs, ours, np.array([[0, 2], [2, 6]]))
+
+
+def test_embedding_from_pretrained():
+    vectors, indices = np.random.default_rng(3).normal(size=(7, 3)), np.array([[0, 2, 2, 6]])
+    theirs = torch.nn.Embedding.from_pretrained(torch.tensor(vectors), freeze=False, padding_idx=-1)
+    ours = nn.Embedding.from_pretrained(minidl.tensor(vectors), freeze=False, padding_idx=-1)
+    assert repr(theirs) == repr(ours)
+    assert_close(ours(minidl.tensor(indices)), theirs(torch.tensor(indices)), 0, "output before any weight is copied")
+    assert_same_layer(theirs, ours, indices)
+    assert not nn.Embedding.from_pretrained(minidl.tensor(vectors)).weight.requires_grad
+    with pytest.raises(ValueError, match=r"embeddings must be \(V, D\), got shape \(3,\)"):
+        nn.Embedding.from_pretrained(minidl.zeros(3))
+
+
+def test_prelu_at_zero_and_at_infinity():
+    assert_same_layer(torch.nn.PReLU(), nn.PReLU(), np.array([0.0, -0.0, 1.0, -2.0]))  # the slope at 0 is the weight
+    assert_same_layer(torch.nn.PReLU(), nn.PReLU(), np.array([np.inf, 1.0, -2.0]))
+
+
 def test_cosine_similarity():
     x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 3, 5))
     assert_same_layer(torch.nn.CosineSimilarity(2), nn.CosineSimilarity(2), x1, x2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses_of_vectors(reduction):
+    anchor, positive, negative = np.random.default_rng(4).normal(size=(3, 6, 5))
+    options = {"margin": 0.8, "p": 3.0, "eps": 1e-3, "swap": True, "reduction": reduction}
+    theirs, ours = torch.nn.TripletMarginLoss(**options), nn.TripletMarginLoss(**options)
+    assert_same_layer(theirs, ours, anchor, positive, negative)
+    options, target = {"margin": 0.3, "reduction": reduction}, np.array([1, -1, -1, 1, -1, 1])
+    theirs, ours = torch.nn.CosineEmbeddingLoss(**options), nn.CosineEmbeddingLoss(**options)
+    assert_same_layer(theirs, ours, anchor, positive, target)
 
 
 def test_two_batches_move_the_statistics_as_in_pytorch():

@@ -25,6 +25,7 @@ ALL = {
     "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01),
     "LinearLR": lambda o: lr_scheduler.LinearLR(o, 0.25, 0.75, 6),
     "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], total_steps=20),
     "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1, cooldown=1),
 }
 
@@ -111,3 +112,30 @@ def test_plateau_in_max_mode_with_a_floor():
 def test_wrong_calls(call, error, text):
     with pytest.raises(error, match=text):
         call(sgd(1.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "total_steps, or both epochs and steps_per_epoch"),
+        ({"epochs": 3}, "total_steps, or both epochs and steps_per_epoch"),
+        ({"total_steps": 0}, "total_steps must be at least 1, got 0"),
+        ({"total_steps": 5, "pct_start": 1.5}, "pct_start must be from 0 to 1, got 1.5"),
+        ({"total_steps": 5, "anneal_strategy": "exp"}, "'cos' or 'linear', got 'exp'"),
+        ({"total_steps": 5, "max_lr": [1.0, 1.0]}, "one value for each of 1 groups, got 2"),
+    ],
+)
+def test_one_cycle_names_what_is_wrong(options, message):
+    with pytest.raises(ValueError, match=message):
+        lr_scheduler.OneCycleLR(sgd(1.0), **{"max_lr": 1.0} | options)
+
+
+def test_one_cycle_ends_and_wants_a_momentum():
+    schedule = lr_scheduler.OneCycleLR(sgd(1.0), 1.0, total_steps=3)
+    schedule.step()
+    schedule.step()
+    with pytest.raises(ValueError, match="ends with step 2"):
+        schedule.step()
+    adagrad = optim.Adagrad([minidl.Tensor(np.zeros(1), requires_grad=True)])
+    with pytest.raises(ValueError, match="Adagrad has no momentum"):
+        lr_scheduler.OneCycleLR(adagrad, 1.0, total_steps=3)

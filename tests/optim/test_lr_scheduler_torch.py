@@ -65,3 +65,38 @@ def test_plateau(options):
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizers[0], **options)
     ours = optim.lr_scheduler.ReduceLROnPlateau(optimizers[1], **options)
     assert_same_course(theirs, ours, optimizers, [(float(measure),) for measure in MEASURES])
+
+
+def state_of(group):
+    return [group["lr"], *group.get("betas", (group.get("momentum"),))]
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_lr": 0.3, "total_steps": 31},
+        {"max_lr": [0.3, 0.02], "epochs": 4, "steps_per_epoch": 10, "anneal_strategy": "linear"},
+        {"max_lr": 1.0, "total_steps": 50, "pct_start": 0.1, "div_factor": 10.0, "final_div_factor": 100.0},
+        {"max_lr": 1.0, "total_steps": 40, "base_momentum": 0.5, "max_momentum": 0.99},
+        {"max_lr": 1.0, "total_steps": 40, "cycle_momentum": False},
+        {"max_lr": 1.0, "total_steps": 40, "pct_start": 0.0},
+        {"max_lr": 1.0, "total_steps": 31, "pct_start": 1.0},
+    ],
+    ids=str,
+)
+def test_one_cycle(kind, options):
+    optimizers = [
+        getattr(library, kind)([{"params": [zeros(1)]}, {"params": [zeros(1)], "lr": 0.05}], lr=0.8)
+        for library, zeros in ((torch.optim, torch.zeros), (optim, minidl.zeros))
+    ]
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizers[0], **options)
+    ours = optim.lr_scheduler.OneCycleLR(optimizers[1], **options)
+    for _ in range(31):
+        expected, found = ([state_of(group) for group in optimizer.param_groups] for optimizer in optimizers)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+        if ours.last_epoch == 30:
+            break
+        for optimizer, schedule in zip(optimizers, (theirs, ours)):
+            optimizer.step()
+            schedule.step()

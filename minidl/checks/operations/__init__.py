@@ -17,6 +17,7 @@ from minidl.checks.operations import (
     activation,
     attention,
     conv,
+    distance,
     elementwise,
     fused,
     indexing,
@@ -32,8 +33,8 @@ from minidl.checks.operations import (
 )
 
 FAMILIES = (
-    elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, resize, norm, loss, recurrent,
-    attention, fused,
+    elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, resize, norm, loss, distance,
+    recurrent, attention, fused,
 )  # fmt: skip
 
 TABLE: list[Operation] = [operation for family in FAMILIES for operation in family.OPERATIONS]

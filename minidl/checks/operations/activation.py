@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from minidl.checks import naive
 from minidl.checks.operation import Operation
-from minidl.checks.operations.common import at_special_values, of_one
-from minidl.checks.recipes import away_from_zero, normal, values
+from minidl.checks.operations.common import SPECIAL, at_special_values, of_one
+from minidl.checks.recipes import away_from_zero, integers, normal, values
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -18,10 +21,28 @@ def gelu_by_tanh(x: np.ndarray) -> np.ndarray:
     return x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
 
 
+def in_another_dtype(name: str, expected: Callable) -> Operation:
+    """Of integers, in the dtype of another input."""
+
+    def call(operation: Callable, x: Any, y: Any) -> Any:
+        return operation(x, 1, dtype=y.dtype)
+
+    return Operation(name, [integers(3, 2, 4), normal(1)], lambda x, _: expected(x), call=call, gradient=False)
+
+
+def slopes(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, x * (w.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else w[0]))
+
+
 OPERATIONS = [
     *of_one("relu", away_from_zero, relu),
     *at_special_values("relu", relu),
     *of_one("leaky_relu", away_from_zero, lambda x: np.where(x > 0, x, 0.2 * x), negative_slope=0.2),
+    *[
+        Operation("prelu", [away_from_zero(*x), normal(*w)], slopes)
+        for x, w in (((2, 3, 2, 2), (3,)), ((2, 3), (3,)), ((2, 3, 2), (1,)), ((4,), (1,)), ((), (1,)), ((0, 3), (3,)))
+    ],
+    Operation("prelu", [SPECIAL, values(0.5)], slopes, gradient=False),
     *of_one("elu", away_from_zero, lambda x: np.where(x > 0, x, 1.3 * np.expm1(x)), alpha=1.3),
     *of_one("sigmoid", normal, naive.sigmoid),
     *of_one("silu", normal, lambda x: x * naive.sigmoid(x)),
@@ -42,6 +63,8 @@ OPERATIONS = [
     Operation("softmax", [normal()], np.ones_like, {"dim": 0}),
     Operation("softmax", [normal(2, 1)], np.ones_like, {"dim": 1}),
     Operation("softmax", [values([1e4, -1e4, 0.0], [-np.inf, 0.0, 0.0]), 1], naive.softmax),
+    in_another_dtype("softmax", naive.softmax),
+    in_another_dtype("log_softmax", lambda x: np.log(naive.softmax(x))),
     Operation("log_softmax", [normal(2, 4)], lambda x: np.log(naive.softmax(x)), {"dim": -1}),
     Operation("log_softmax", [normal(2, 4, 3, 2)], lambda x: np.log(naive.softmax(x, 1)), {"dim": 1}),
     Operation("log_softmax", [normal(0, 4)], lambda x: x, {"dim": 1}),

@@ -37,8 +37,30 @@ def truth(name: str, expected: Callable, *inputs: Recipe) -> Operation:
     return Operation(name, list(inputs), expected, gradient=False, same_dtype=False)
 
 
+def all_close(x: Recipe, other: Recipe, expected: bool, **options: Any) -> Operation:
+    """The answer, which is no array, as 1 or 0 for each x."""
+
+    def call(operation: Callable, x: Any, other: Any) -> Any:
+        return (x != x) * 0 + int(operation(x, other, **options))
+
+    return Operation(
+        "allclose",
+        [x, other],
+        lambda x, _: np.full(x.shape, int(expected)),
+        call=call,
+        gradient=False,
+        same_dtype=False,
+    )
+
+
+NEAR_SPECIAL = values(0.0, 1e-9, 1.05, -1.2, np.inf, np.inf, np.nan, np.inf, np.nan)
+
 OPERATIONS = [
     *of_two("add", normal, normal, np.add),
+    Operation("add", [normal(2, 3), normal(3)], lambda x, y: x - 0.3 * y, {"alpha": -0.3}),
+    Operation("add", [normal(2, 3), integers(9, 3)], lambda x, y: x + 0.3 * y, {"alpha": 0.3}),
+    Operation("add", [integers(9, 3), integers(9, 3)], lambda x, y: x + 2 * y, {"alpha": 2}, gradient=False),
+    Operation("sub", [normal(2, 3), normal(3)], lambda x, y: x - 0.3 * y, {"alpha": 0.3}),
     *of_two("sub", normal, normal, np.subtract),
     *of_two("mul", normal, normal, np.multiply),
     *of_two("div", normal, away_from_zero, np.divide),
@@ -109,6 +131,21 @@ OPERATIONS = [
     truth("isnan", np.isnan, SPECIAL),
     truth("isinf", np.isinf, SPECIAL),
     truth("isfinite", np.isfinite, SPECIAL),
+    *[
+        Operation(
+            "isclose",
+            [SPECIAL, NEAR_SPECIAL],
+            lambda x, y, nan=nan: np.isclose(x, y, 0.1, equal_nan=nan),
+            {"rtol": 0.1, "equal_nan": nan},
+            gradient=False,
+            same_dtype=False,
+        )
+        for nan in (False, True)
+    ],
+    all_close(SPECIAL, SPECIAL, False),
+    all_close(SPECIAL, SPECIAL, True, equal_nan=True),
+    all_close(values(1.0, 2.0), values(1.000009, 2.0), True),
+    all_close(values(1.0, 2.0), values(1.000011, 2.0), False),
     Operation("astype", [normal(2, 3), np.float64], lambda x, dtype: x, torch=None, same_dtype=False),
     Operation("move", [normal(2, 3), "cpu"], lambda x, device: x, torch=None),
 ]

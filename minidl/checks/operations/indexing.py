@@ -35,6 +35,8 @@ OPERATIONS = [
     indexed([normal(3, 4), integers(4, 5)], lambda i: (ALL, i)),
     indexed([normal(3, 4), integers(3, 5), integers(4, 5)], lambda i, j: (i, j)),
     indexed([normal(3, 4), integers(3, 2, 1), integers(4, 3)], lambda i, j: (i, j)),
+    indexed([normal(3, 4), integers(3, 5), integers(4, 5)], lambda i, j: (i - 3, j)),
+    indexed([normal(20, 30, 2), integers(20, 5), integers(30, 5)], lambda i, j: (i, j - 30, i * 0)),
     indexed([normal(2, 3, 4), integers(2, 3), integers(4, 3)], lambda i, j: (i, ALL, j)),
     Operation(
         "index",

@@ -73,10 +73,6 @@ def smooth(d, beta):
     return np.where(np.abs(d) < beta, d * d / (2 * beta), np.abs(d) - beta / 2)
 
 
-def cosine(x, y, axis=1):
-    return (x * y).sum(axis) / np.sqrt((x * x).sum(axis) * (y * y).sum(axis))
-
-
 OPERATIONS = [
     *class_loss(*LOGITS),
     *class_loss(*IMAGE_LOGITS),
@@ -130,6 +126,4 @@ OPERATIONS = [
         call=lambda f, x, y, w, p: f(x, y, weight=w, pos_weight=p),
         constants=3,
     ),
-    Operation("cosine_similarity", [normal(2, 3), normal(2, 3)], cosine),
-    Operation("cosine_similarity", [normal(2, 1, 3), normal(4, 3), -1], cosine),
 ]

@@ -11,7 +11,7 @@ import minidl.functional as F
 from minidl import random
 from minidl.checks import naive
 from minidl.checks.operation import Operation
-from minidl.checks.recipes import integers, normal, positive
+from minidl.checks.recipes import Recipe, integers, normal, positive, values
 
 
 def per_channel(values: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -74,6 +74,18 @@ def dropped(name: str, *shape: int) -> list[Operation]:
     ]
 
 
+def bags(indices: Recipe, sums: Callable, means: Callable, *offsets: Recipe) -> list[Operation]:
+    inputs = [indices, normal(4, 3), *offsets]
+    return [
+        Operation("embedding_bag", inputs, expected, {"mode": mode})
+        for mode, expected in (("sum", sums), ("mean", means))
+    ]
+
+
+def bag_sums(indices: np.ndarray, w: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(w[indices], starts)
+
+
 OPERATIONS = [
     Operation("batch_norm", [normal(3, 2, 2, 2), normal(2), normal(2)], batch_normed, call=in_training),
     Operation("batch_norm", [normal(4, 3), normal(3), normal(3)], batch_normed, call=in_training),
@@ -93,4 +105,11 @@ OPERATIONS = [
     *dropped("dropout2d", 2, 3, 2, 2),
     Operation("embedding", [integers(4, 2, 5), normal(4, 3)], lambda i, w: w[i]),
     Operation("embedding", [integers(4, 0), normal(4, 3)], lambda i, w: w[i]),
+    *bags(integers(4, 3, 2), lambda i, w: w[i].sum(1), lambda i, w: w[i].mean(1)),
+    *bags(integers(4, 6), bag_sums, lambda i, w, b: bag_sums(i, w, b) / [[2], [1], [3]], values(0, 2, 3, dtype=int)),
+    Operation(  # bags without an index, the last one among them
+        "embedding_bag",
+        [integers(4, 2), normal(4, 3), values(0, 0, 2, dtype=int)],
+        lambda i, w, b: np.stack([0 * w[0], w[i].mean(0), 0 * w[0]]),
+    ),
 ]

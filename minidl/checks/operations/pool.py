@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ def avg_pool(*shape: int, **options: Any) -> Operation:
     return Operation("avg_pool2d", [normal(*shape)], lambda x: naive.avg_pool2d(x, **options), options)
 
 
-def adaptive_pool(shape: tuple[int, ...], rows: int | None, columns: int) -> Operation:
-    return Operation(
-        "adaptive_avg_pool2d",
-        [normal(*shape), (rows, columns)],
-        lambda x, size: naive.adaptive_avg_pool2d(x, rows or shape[2], columns),
-    )
+def adaptive_pool(shape: tuple[int, ...], rows: int | None, columns: int) -> list[Operation]:
+    def pooled(statistic: Callable) -> Callable:
+        return lambda x, size: naive.adaptive_pool2d(x, rows or shape[2], columns, statistic)
+
+    return [
+        Operation("adaptive_avg_pool2d", [normal(*shape), (rows, columns)], pooled(np.mean)),
+        Operation("adaptive_max_pool2d", [distinct(*shape), (rows, columns)], pooled(np.max)),
+    ]
 
 
 def max_with_indices(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -56,10 +59,11 @@ OPERATIONS = [
     avg_pool(1, 2, 6, 5, kernel_size=(2, 3), stride=(3, 2), padding=(1, 1), ceil_mode=True),
     avg_pool(1, 1, 6, 5, kernel_size=(2, 3), stride=(3, 2), padding=(1, 1), ceil_mode=True, count_include_pad=False),
     Operation("avg_pool2d", [normal(0, 2, 4, 4), 2], lambda x, size: x[:, :, ::2, ::2]),
-    adaptive_pool((2, 2, 4, 6), 2, 3),
-    adaptive_pool((1, 2, 5, 7), 3, 2),
-    adaptive_pool((1, 2, 3, 4), None, 6),
+    *adaptive_pool((2, 2, 4, 6), 2, 3),
+    *adaptive_pool((1, 2, 5, 7), 3, 2),
+    *adaptive_pool((1, 2, 3, 4), None, 6),
     Operation("adaptive_avg_pool2d", [normal(2, 3, 4), 1], mean_of_image),
+    Operation("adaptive_max_pool2d", [distinct(2, 3, 4), 1], lambda x, size: x.max((-2, -1), keepdims=True)),
     Operation("global_avg_pool2d", [normal(2, 2, 3, 4)], mean_of_image, torch=None),
     Operation("global_max_pool2d", [distinct(2, 2, 3, 4)], lambda x: x.max((-2, -1), keepdims=True), torch=None),
 ]

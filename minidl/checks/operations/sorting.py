@@ -18,12 +18,39 @@ def median(x: np.ndarray, dim: int, keepdim: bool = False) -> tuple[np.ndarray, 
 OPERATIONS = [
     Operation("sort", [distinct(2, 4)], lambda x: (np.sort(x), np.argsort(x)), {"dim": -1}),
     Operation("sort", [distinct(3, 2)], lambda x: (-np.sort(-x, 0), np.argsort(-x, 0)), {"dim": 0, "descending": True}),
+    Operation("argsort", [distinct(2, 3, 4)], lambda x: np.argsort(x, 1), {"dim": 1}, gradient=False),
+    Operation("argsort", [distinct(3, 4)], lambda x: np.argsort(-x), {"descending": True}, gradient=False),
+    Operation("argsort", [distinct()], lambda x: np.int64(0), gradient=False),
     Operation("topk", [distinct(2, 5), 3], lambda x, k: (-np.sort(-x)[:, :k], np.argsort(-x)[:, :k])),
     Operation(
         "topk",
         [distinct(4, 2), 2, 0],
         lambda x, k, dim: (np.sort(x, 0)[:k], np.argsort(x, 0)[:k]),
         {"largest": False},
+    ),
+    Operation("topk", [distinct(2, 30), 3], lambda x, k: (-np.sort(-x)[:, :k], np.argsort(-x)[:, :k])),
+    Operation(
+        "topk",
+        [distinct(40, 2), 4, 0],
+        lambda x, k, dim: (np.sort(x, 0)[:k], np.argsort(x, 0)[:k]),
+        {"largest": False},
+    ),
+    *[  # so many that what was not asked for stays unsorted
+        Operation(
+            "topk",
+            [distinct(2, 5000), 600],
+            lambda x, k, sign=sign: (sign * np.sort(sign * x)[:, :k], np.argsort(sign * x)[:, :k]),
+            {"largest": sign < 0},
+            gradient=False,
+        )
+        for sign in (1, -1)
+    ],
+    Operation("topk", [distinct(2, 3), 0], lambda x, k: (x[:, :0], np.zeros((2, 0), int))),
+    Operation(
+        "topk",
+        [values(*[1.0] * 9, np.nan, 2.0, *[0.0] * 9), 2],
+        lambda x, k: (x[9:11], np.array([9, 10])),
+        gradient=False,
     ),
     Operation("median", [distinct(3, 4)], lambda x: median(x.reshape(-1), 0)[0]),
     Operation("median", [distinct(1)], lambda x: x[0]),

@@ -1,5 +1,6 @@
-"""Schedules of the learning rate: formulas of the epoch, and one that watches a measure."""
+"""Schedules of the learning rate: formulas of the epoch or the batch, and one that watches a measure."""
 
+from minidl.optim.lr_scheduler.one_cycle import OneCycleLR
 from minidl.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from minidl.optim.lr_scheduler.schedules import (
     CosineAnnealingLR,
@@ -12,6 +13,6 @@ from minidl.optim.lr_scheduler.schedules import (
 )
 
 __all__ = [
-    "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "ReduceLROnPlateau",
-    "StepLR",
+    "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
+    "ReduceLROnPlateau", "StepLR",
 ]  # fmt: skip

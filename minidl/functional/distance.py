@@ -1,0 +1,150 @@
+"""How far apart vectors are, and losses that draw them together and apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.functional.activation import relu
+from minidl.functional.arithmetic import maximum, minimum
+from minidl.functional.choice import where
+from minidl.functional.elementwise import sqrt
+from minidl.functional.loss import reduce_losses
+from minidl.functional.reduce import Axes, broadcast_to, norm, sum
+
+__all__ = ["cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss"]
+
+
+def normalize(x: Any, p: float = 2.0, dim: Axes = 1, eps: float = 1e-12) -> Any:
+    """x / max(|x|, eps) along `dim`: vectors of length 1, the length being the p-norm, see :func:`norm`.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.normalize(minidl.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6, 0.8],
+            [0. , 0. ]])
+    """
+    return x / maximum(norm(x, p, dim, keepdim=True), eps)
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """|x1 - x2 + eps|, the p-norm along the last axis; `eps` keeps it from 0, where it has no slope.
+
+    Parameters
+    ----------
+    x1, x2 : (..., D)
+        Broadcast.
+
+    Returns
+    -------
+    (...), or (..., 1) with `keepdim`
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.pairwise_distance(minidl.tensor([[3.0, 0.0]]), minidl.tensor([[0.0, 4.0]]))
+    tensor([5.])
+    """
+    return norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.cosine_similarity(minidl.tensor([[1.0, 0.0]]), minidl.tensor([[3.0, 4.0]]))
+    tensor([0.6])
+    """
+    shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
+    x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
+    length1 = sqrt(maximum(sum(x1 * x1, dim), eps * eps))
+    length2 = sqrt(maximum(sum(x2 * x2, dim), eps * eps))
+    return sum(x1 * x2, dim) / (length1 * length2)
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """max(d(anchor, positive) - d(anchor, negative) + margin, 0), with d the :func:`pairwise_distance`.
+
+    0 where the negative is farther from the anchor than the positive, by at least the margin. With `swap` the distance
+    of the negative is the smaller one of those from the anchor and from the positive.
+
+    Sources: Schroff et al., FaceNet, 2015, equation 3 (there of squared distances); for `swap` Balntas et al., Learning
+    local feature descriptors with triplets and shallow convolutional neural networks, 2016.
+
+    Parameters
+    ----------
+    anchor, positive, negative : (N, D) or (D,)
+
+    Returns
+    -------
+    A number; with ``reduction="none"`` (N,)
+
+    Raises
+    ------
+    ValueError
+        Different numbers of axes; a margin that is not above 0.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> anchor, positive, negative = minidl.tensor([[0.0]]), minidl.tensor([[1.0]]), minidl.tensor([[1.5]])
+    >>> F.triplet_margin_loss(anchor, positive, negative)
+    tensor(0.5)
+    """
+    ranks = anchor.ndim, positive.ndim, negative.ndim
+    if len(set(ranks)) != 1:
+        raise ValueError(f"anchor, positive and negative must have as many dimensions as each other, got {ranks}")
+    if margin <= 0:
+        raise ValueError(f"margin must be above 0, got {margin}")
+    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+    return reduce_losses(relu(near - far + margin), reduction)
+
+
+def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    """1 - c where the target is 1, max(c - margin, 0) where it is -1, with c the :func:`cosine_similarity`.
+
+    Parameters
+    ----------
+    x1, x2 : (N, D) or (D,)
+    target : (N,) or ()
+        1 for vectors that belong together, -1 for others.
+
+    Returns
+    -------
+    A number; with ``reduction="none"`` (N,)
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x1, x2 = minidl.tensor([[1.0, 0.0], [1.0, 0.0]]), minidl.tensor([[3.0, 4.0], [3.0, 4.0]])
+    >>> F.cosine_embedding_loss(x1, x2, minidl.tensor([1, -1]), reduction="none")
+    tensor([0.4, 0.6])
+    """
+    if x1.ndim not in (1, 2) or tuple(x1.shape) != tuple(x2.shape) or tuple(target.shape) != tuple(x1.shape[:-1]):
+        raise ValueError(
+            "cosine_embedding_loss: x1 and x2 must be (N, D) and target (N,), or (D,) and (), "
+            f"got {tuple(x1.shape)}, {tuple(x2.shape)} and {tuple(target.shape)}"
+        )
+    c = cosine_similarity(x1, x2, -1)
+    losses = where(target == 1, 1 - c, where(target == -1, relu(c - margin), 0))
+    return reduce_losses(losses, reduction)

@@ -1,0 +1,118 @@
+"""The schedule of one rise and one fall, over batches rather than epochs."""
+
+from __future__ import annotations
+
+import math
+
+from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.optimizer import Optimizer
+
+
+class OneCycleLR(LRScheduler):
+    """lr rises from max_lr / div_factor to max_lr, then falls to max_lr / div_factor / final_div_factor.
+
+    From a to b over n steps, lr = b + (a - b) * (1 + cos(pi * t / n)) / 2, or with ``anneal_strategy="linear"``
+    a + (b - a) * t / n. Meanwhile the momentum falls from max_momentum to base_momentum and rises again: that of SGD
+    and RMSprop, the first of Adam's betas. ``step()`` is called after every batch, `total_steps` - 1 times at most.
+
+    Source: Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates, 2018.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    max_lr : float or list of float
+        The peak, of all groups or of each; the learning rate of the optimizer itself is not used.
+    total_steps : int, optional
+        The batches of the whole training; or else give both of the next.
+    epochs, steps_per_epoch : int, optional
+    pct_start : float
+        The part of the steps in which lr rises, from 0 to 1.
+    anneal_strategy : {"cos", "linear"}
+    cycle_momentum : bool
+        Whether the momentum moves as well.
+    base_momentum, max_momentum : float
+    div_factor, final_div_factor : float
+    last_epoch : int
+
+    Raises
+    ------
+    ValueError
+        Arguments out of range, an optimizer without momentum to cycle, a step after the last.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import optim
+    >>> optimizer = optim.SGD([minidl.tensor([1.0])], lr=1.0, momentum=0.9)
+    >>> schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=5, pct_start=0.6)
+    >>> lrs = schedule.get_last_lr() + [schedule.step() or schedule.get_last_lr()[0] for batch in range(4)]
+    >>> [round(lr, 3) for lr in lrs]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float | list[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float = 0.85,
+        max_momentum: float = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        last_epoch: int = -1,
+    ):
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise ValueError("OneCycleLR needs total_steps, or both epochs and steps_per_epoch")
+            total_steps = epochs * steps_per_epoch
+        if total_steps < 1:
+            raise ValueError(f"total_steps must be at least 1, got {total_steps}")
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"pct_start must be from 0 to 1, got {pct_start}")
+        if anneal_strategy not in ("cos", "linear"):
+            raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
+        groups = optimizer.param_groups
+        self.max_lrs = list(max_lr) if isinstance(max_lr, (list, tuple)) else [max_lr] * len(groups)
+        if len(self.max_lrs) != len(groups):
+            raise ValueError(f"max_lr must have one value for each of {len(groups)} groups, got {len(self.max_lrs)}")
+        if cycle_momentum and not all("momentum" in group or "betas" in group for group in groups):
+            raise ValueError(f"{type(optimizer).__name__} has no momentum: cycle_momentum must be False")
+        self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
+        self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
+        self.div_factor, self.final_div_factor = div_factor, final_div_factor
+        super().__init__(optimizer, last_epoch)
+
+    def value(self, base_lr: float, t: int, i: int) -> float:
+        start = self.max_lrs[i] / self.div_factor
+        return self._cycle(t, start, self.max_lrs[i], start / self.final_div_factor)
+
+    def step(self) -> None:
+        """Go on to the next batch."""
+        if self.last_epoch + 1 >= self.total_steps:
+            raise ValueError(f"OneCycleLR ends with step {self.total_steps - 1}; total_steps is {self.total_steps}")
+        super().step()
+        if not self.cycle_momentum:
+            return
+        momentum = self._cycle(self.last_epoch, self.max_momentum, self.base_momentum, self.max_momentum)
+        for group in self.optimizer.param_groups:
+            if "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            else:
+                group["momentum"] = momentum
+
+    def _cycle(self, t: int, start: float, middle: float, end: float) -> float:
+        """The value at step t of what goes from start to middle to end."""
+        turn, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        if t <= turn:
+            return self._anneal(t / turn if turn else 1.0, start, middle)
+        return self._anneal((t - turn) / (last - turn), middle, end)
+
+    def _anneal(self, progress: float, a: float, b: float) -> float:
+        if self.anneal_strategy == "linear":
+            return a + (b - a) * progress
+        return b + (a - b) * (1 + math.cos(math.pi * progress)) / 2
