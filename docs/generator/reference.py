@@ -28,7 +28,9 @@ def modules() -> list[str]:
         nested.append(name)
         if name != "minidl":
             public = getattr(importlib.import_module(name), "__all__", [])
-            nested += [f"{name}.{n}" for n in public if isinstance(_get(name, n), ModuleType)]
+            members = [_get(name, n) for n in public]
+            # by its own name: nn.functional is minidl.functional
+            nested += [m.__name__ for m in members if isinstance(m, ModuleType) and m.__name__ not in ELSEWHERE]
     return [*dict.fromkeys(nested), "minidl.kernels"]
 
 
