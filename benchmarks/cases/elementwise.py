@@ -13,7 +13,7 @@ from .case import Case, backends, exact, in_torch, tensors
 
 NUMBERS = 1 << 20
 ROWS = (1024, 1000)
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu_tanh")
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "gelu_tanh")
 
 
 def _in_pytorch(torch: Any, last: bool, function: str, arguments: list[np.ndarray]) -> Any:
@@ -23,10 +23,12 @@ def _in_pytorch(torch: Any, last: bool, function: str, arguments: list[np.ndarra
         "relu_forward": (torch.relu, {}),
         "tanh_forward": (torch.tanh, {}),
         "sigmoid_forward": (torch.sigmoid, {}),
+        "gelu_forward": (torch.nn.functional.gelu, {}),
         "gelu_tanh_forward": (torch.nn.functional.gelu, {"approximate": "tanh"}),
         "relu_backward": (torch.ops.aten.threshold_backward, {"threshold": 0}),
         "tanh_backward": (torch.ops.aten.tanh_backward, {}),
         "sigmoid_backward": (torch.ops.aten.sigmoid_backward, {}),
+        "gelu_backward": (torch.ops.aten.gelu_backward, {}),
         "gelu_tanh_backward": (torch.ops.aten.gelu_backward, {"approximate": "tanh"}),
         "forward": (torch.softmax, {"dim": -1}),
         "log_forward": (torch.log_softmax, {"dim": -1}),
@@ -45,7 +47,7 @@ def case(kernel: str, function: str, shape: tuple[int, ...]) -> Case:
         arguments = [x]
     else:
         # Our backward passes take what they need: y, or x for GELU.
-        arguments = [dy, x if function == "gelu_tanh_backward" else getattr(module, forward)(x)]
+        arguments = [dy, x if function.startswith("gelu") else getattr(module, forward)(x)]
 
     def ours() -> Any:
         return lambda: getattr(module, function)(*arguments)

@@ -16,9 +16,9 @@ FOLDER = ROOT / "benchmarks"
 RESULTS = FOLDER / "results"
 # The first word of a case's name, where it is not the kernel's.
 OTHER_NAMES = {
-    "relu": "activations", "sigmoid": "activations", "tanh": "activations", "gelu_tanh": "activations",
-    "conv2d+relu+pool": "conv2d_relu_pool", "rnn": "recurrent", "lstm": "recurrent", "gru": "recurrent",
-    "optimizer": "optimizers",
+    "relu": "activations", "sigmoid": "activations", "tanh": "activations", "gelu": "activations",
+    "gelu_tanh": "activations", "conv2d+relu+pool": "conv2d_relu_pool", "rnn": "recurrent", "lstm": "recurrent",
+    "gru": "recurrent", "optimizer": "optimizers",
 }  # fmt: skip
 HEADINGS = {
     "training": "Training steps",

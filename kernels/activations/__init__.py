@@ -7,8 +7,10 @@
     tanh         (e^x - e^-x) / (e^x + e^-x)                 y:  dy * (1 - y^2)
     sigmoid      1 / (1 + e^-x)                              y:  dy * y * (1 - y)
     silu         x * s,  s = sigmoid(x)                      x:  dy * s * (1 + x * (1 - s))
+    gelu         x * P(x), P(x) = (1 + erf(x / sqrt(2))) / 2 x:  dy * (P(x) + x * e^(-x^2/2) / sqrt(2 * pi))
     gelu_tanh    x * s,  s = sigmoid(2u),                    x:  dy * s * (1 + x * (1 - s) * 2 du/dx)
                  u = sqrt(2/pi) * (x + 0.044715 * x^3)
+    erf          2/sqrt(pi) * integral of e^(-t^2), 0 to x   (only forward: the slope is 2/sqrt(pi) * e^(-x^2))
 
 Any memory order comes in; the result has that of the array that the formula is of, x or y. NaN stays NaN.
 
@@ -163,6 +165,20 @@ def silu_backward(dy: Any, x: Any) -> Any:
 
 
 @kernel
+def gelu_forward(x: Any) -> Any:
+    """Return x * P(x), where P(x) = (1 + erf(x / sqrt(2))) / 2 is the normal distribution; as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def gelu_backward(dy: Any, x: Any) -> Any:
+    """Return dx = dy * (P(x) + x * P'(x)), P'(x) = e^(-x^2/2) / sqrt(2 * pi); as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x
+
+
+@kernel
 def gelu_tanh_forward(x: Any) -> Any:
     """Return x * sigmoid(2u), u = sqrt(2/pi) * (x + 0.044715 * x^3); as `relu_forward`."""
     check_array(x, "x", 0, at_least=True)
@@ -174,6 +190,21 @@ def gelu_tanh_backward(dy: Any, x: Any) -> Any:
     """Return the gradient of `gelu_tanh_forward`; as `relu_backward`."""
     _check_gradient(dy, x, "x")
     return dy, x
+
+
+@kernel
+def erf_forward(x: Any) -> Any:
+    """Return the error function of x, which NumPy lacks, to 3 units in the last place; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.erf_forward(np.array([0.0, np.inf]))
+    array([0., 1.])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
 
 
 def _check_gradient(dy: Any, saved: Any, name: str) -> None:

@@ -40,6 +40,15 @@ __device__ __forceinline__ scalar sigmoid(scalar x) {
   return (x < 0 ? power : (scalar)1) / (1 + power);
 }
 
+// P(x) = (1 + erf(x / sqrt(2))) / 2, how probable it is that a standard normal number lies below x.
+__device__ __forceinline__ scalar normal_below(scalar x) {
+  return (scalar)0.5 * erfc(x * (scalar)-0.7071067811865476);
+}
+// P'(x) = e^(-x^2/2) / sqrt(2 * pi)
+__device__ __forceinline__ scalar normal_density(scalar x) {
+  return exp(x * x * (scalar)-0.5) * (scalar)0.3989422804014327;
+}
+
 // 2u and its slope, u = sqrt(2/pi) * (x + 0.044715 * x^3)
 constexpr double TWO_ROOT = 1.5957691216057308;  // 2 * sqrt(2/pi)
 __device__ __forceinline__ scalar gelu_argument(scalar x) {
@@ -89,6 +98,12 @@ extern "C" __global__ void silu_backward(const scalar* dy, const scalar* x, scal
     return dy * (s * (1 + x * (1 - s)));
   });
 }
+extern "C" __global__ void gelu_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return x * normal_below(x); });
+}
+extern "C" __global__ void gelu_backward(const scalar* dy, const scalar* x, scalar* dx, long long n) {
+  map(dy, x, dx, n, [](scalar dy, scalar x) { return dy * (normal_below(x) + x * normal_density(x)); });
+}
 extern "C" __global__ void gelu_tanh_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return x * sigmoid(gelu_argument(x)); });
 }
@@ -97,4 +112,7 @@ extern "C" __global__ void gelu_tanh_backward(const scalar* dy, const scalar* x,
     const scalar s = sigmoid(gelu_argument(x));
     return dy * (s * (1 + x * (1 - s) * gelu_slope(x)));
   });
+}
+extern "C" __global__ void erf_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return erf(x); });
 }

@@ -11,6 +11,9 @@ __all__ = [
     "DTYPES",
     "elu_backward",
     "elu_forward",
+    "erf_forward",
+    "gelu_backward",
+    "gelu_forward",
     "gelu_tanh_backward",
     "gelu_tanh_forward",
     "leaky_relu_backward",
@@ -78,12 +81,24 @@ def silu_backward(dy, x):
     return _map_gradient("silu_backward", dy, x)
 
 
+def gelu_forward(x):
+    return _map("gelu_forward", x)
+
+
+def gelu_backward(dy, x):
+    return _map_gradient("gelu_backward", dy, x)
+
+
 def gelu_tanh_forward(x):
     return _map("gelu_tanh_forward", x)
 
 
 def gelu_tanh_backward(dy, x):
     return _map_gradient("gelu_tanh_backward", dy, x)
+
+
+def erf_forward(x):
+    return _map("erf_forward", x)
 
 
 def _map(name, x, *options):

@@ -13,7 +13,7 @@ the memory order, so that the next kernel need not bring it back.
 
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
-from ..cpu.vector_loop_table cimport ELU, GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation
+from ..cpu.vector_loop_table cimport ELU, ERF, GELU, GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation
 from ..cpu.views cimport view
 
 DTYPES = ("float32", "float64")
@@ -70,12 +70,24 @@ def silu_backward(dy, x):
     return _backward(SILU, dy, x, 0)
 
 
+def gelu_forward(x):
+    return _forward(GELU, x, 0)
+
+
+def gelu_backward(dy, x):
+    return _backward(GELU, dy, x, 0)
+
+
 def gelu_tanh_forward(x):
     return _forward(GELU_TANH, x, 0)
 
 
 def gelu_tanh_backward(dy, x):
     return _backward(GELU_TANH, dy, x, 0)
+
+
+def erf_forward(x):
+    return _forward(ERF, x, 0)
 
 
 ctypedef struct run:

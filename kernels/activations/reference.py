@@ -1,6 +1,7 @@
 """The activations by the array module's own functions."""
 
 from ..arrays import array_module
+from .error_function import erf
 
 
 def relu_forward(x):
@@ -67,6 +68,21 @@ def silu_backward(dy, x):
     return dy * (s * (1 + x * (1 - s)))
 
 
+def normal_below(x):
+    # P(x) = (1 + erf(x / sqrt(2))) / 2
+    return 0.5 * (1 + erf(0.7071067811865476 * x))
+
+
+def gelu_forward(x):
+    # y = x * P(x)
+    return x * normal_below(x)
+
+
+def gelu_backward(dy, x):
+    # dx = dy * (P(x) + x * e^(-x^2/2) / sqrt(2 * pi))
+    return dy * (normal_below(x) + 0.3989422804014327 * x * array_module(x).exp(-0.5 * x * x))
+
+
 def gelu_tanh_forward(x):
     # y = x * sigmoid(2u),  2u = 2 * sqrt(2/pi) * (x + 0.044715 * x^3)
     return x * sigmoid_forward(1.5957691216057308 * (x + 0.044715 * x * x * x))
@@ -76,3 +92,7 @@ def gelu_tanh_backward(dy, x):
     s = sigmoid_forward(1.5957691216057308 * (x + 0.044715 * x * x * x))
     # dx = dy * s * (1 + x * (1 - s) * 2 du/dx)
     return dy * (s * (1 + x * (1 - s) * (1.5957691216057308 * (1 + 0.134145 * x * x))))
+
+
+def erf_forward(x):
+    return erf(x)

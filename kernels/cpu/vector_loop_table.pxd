@@ -10,7 +10,9 @@ cdef enum activation:
     TANH
     SIGMOID
     SILU
+    GELU
     GELU_TANH
+    ERF
 
 # What an optimizer's formula has besides arrays; `scale` and `shrink` are what adam and adagrad make of the step t.
 ctypedef struct step_options:

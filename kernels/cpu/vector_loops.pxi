@@ -5,6 +5,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from .vector_loop_table cimport *
 
 include "vector_loops_exponential.pxi"
+include "vector_loops_error_function.pxi"
 include "vector_loops_activations.pxi"
 include "vector_loops_rows.pxi"
 include "vector_loops_columns.pxi"

@@ -34,10 +34,17 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
         # y = x * sigmoid(x)
         for i in range(n):
             y[i] = x[i] * sigmoid_of(x[i])
+    elif f == GELU:
+        # y = x * P(x),  P(x) = (1 + erf(x / sqrt(2))) / 2
+        for i in range(n):
+            y[i] = x[i] * normal_below(x[i])
     elif f == GELU_TANH:
         # y = x/2 * (1 + tanh(u)) = x * sigmoid(2u),  u = sqrt(2/pi) * (x + 0.044715 * x^3)
         for i in range(n):
             y[i] = x[i] * sigmoid_of(gelu_argument(x[i]))
+    elif f == ERF:
+        for i in range(n):
+            y[i] = erf_of(x[i])
 
 
 cdef inline real gelu_argument(real x) noexcept nogil:
@@ -84,6 +91,10 @@ cdef void activation_backward_of(activation f, long n, const real* dy, const rea
         for i in range(n):
             s = sigmoid_of(x[i])
             dx[i] = dy[i] * (s * (<real>1 + x[i] * (<real>1 - s)))
+    elif f == GELU:
+        # dy/dx = P(x) + x * P'(x)
+        for i in range(n):
+            dx[i] = dy[i] * (normal_below(x[i]) + x[i] * normal_density(x[i]))
     elif f == GELU_TANH:
         # dy/dx = s * (1 + x * (1 - s) * 2u'),  s = sigmoid(2u),  2u' = 2 * sqrt(2/pi) * (1 + 3 * 0.044715 * x^2)
         for i in range(n):

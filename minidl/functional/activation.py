@@ -11,7 +11,7 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
-from minidl.functional.elementwise import erf, exp, floating
+from minidl.functional.elementwise import exp, floating
 from minidl.functional.operands import as_array, namespace
 from minidl.functional.reduce import one_axis
 from minidl.functional.shape import reshape
@@ -146,6 +146,31 @@ class SiluGrad(Function):
         s = sigmoid(x)
         # d/dx (s + x * s * (1 - s)) = s * (1 - s) * (2 + x * (1 - 2 * s))
         return SiluGrad()(ddx, x), ddx * dy * (s * (1 - s) * (2 + x * (1 - 2 * s)))
+
+
+class Gelu(Function):
+    """y = x * P(x), P(x) = (1 + erf(x / sqrt(2))) / 2: the part of all standard normal numbers below x."""
+
+    def forward(self, x):
+        return kernels.activations.gelu_forward(as_array(x))
+
+    def backward(self, dy, inputs, output):
+        return GeluGrad()(dy, inputs[0])
+
+
+class GeluGrad(Function):
+    """dx = dy * (P(x) + x * p(x)), where p(x) = P'(x) = e^(-x^2/2) / sqrt(2 * pi)."""
+
+    def forward(self, dy, x):
+        return kernels.activations.gelu_backward(as_array(dy), as_array(x))
+
+    def backward(self, ddx, inputs, output):
+        dy, x = inputs
+        if not self.needs(1):
+            return GeluGrad()(ddx, x), None
+        # d/dx (P + x * p) = 2 * p + x * p', and p' = -x * p
+        p = exp(x * x * -0.5) * (2 * math.pi) ** -0.5
+        return GeluGrad()(ddx, x), ddx * dy * (p * (2 - x * x))
 
 
 class GeluTanh(Function):
@@ -366,7 +391,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     """
     _check_float("gelu", x)
     if approximate == "none":
-        return x * 0.5 * (1 + erf(x * math.sqrt(0.5)))
+        return Gelu()(x)
     if approximate == "tanh":
         return GeluTanh()(x)
     raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")

@@ -17,7 +17,8 @@ from tests.cuda_emulator import EmulatedRuntime, memory_profile
 pytestmark = pytest.mark.cuda
 
 NAMES = {
-    "relu": (), "leaky_relu": (0.1,), "elu": (1.5,), "tanh": (), "sigmoid": (), "silu": (), "gelu_tanh": ()
+    "relu": (), "leaky_relu": (0.1,), "elu": (1.5,), "tanh": (), "sigmoid": (), "silu": (), "gelu": (),
+    "gelu_tanh": (),
 }  # fmt: skip
 SHAPES = [(), (1,), (0, 3), (1023,), (1024,), (2, 3, 5, 7), (33, 129)]
 
@@ -39,6 +40,14 @@ def test_activations(runtime, to_device, to_host, name, dtype):
         np.testing.assert_allclose(
             to_host(dx), getattr(reference, f"{name}_backward")(dy, saved, *options), **tolerance
         )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_error_function(runtime, to_device, to_host, dtype):
+    x = np.linspace(-6, 6, 1001).astype(dtype)
+    np.testing.assert_allclose(
+        to_host(activations.erf_forward(to_device(x))), reference.erf_forward(x), rtol=4 * np.finfo(dtype).eps
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

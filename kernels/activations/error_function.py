@@ -1,4 +1,4 @@
-"""erf(x) = 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x, which NumPy lacks.
+"""erf(x) = 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x by array functions: NumPy has none.
 
 Rational approximations of W. J. Cody, Rational Chebyshev approximations for the error function, Mathematics of
 Computation 23, 1969: relative error below 1e-15 in float64.
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.kernels import array_module
+from ..arrays import array_module
 
 # erf(x) = x * P(x^2) / Q(x^2) for |x| <= 0.46875, highest power first
 SMALL_P = (
