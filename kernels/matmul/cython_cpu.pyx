@@ -213,7 +213,7 @@ cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
         chunks = rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns)
         if chunks >= (2 if p.pack_a else 3) * threads:
             return
-        rows_first = p.pack_a and p.chunk_rows > DIRECT_ROWS
+        rows_first = p.pack_a and min(p.n, p.chunk_columns) < 3 * p.chunk_rows
         if p.chunk_columns > strip and p.n > strip and not rows_first:
             p.chunk_columns //= 2
         elif p.chunk_rows > tallest and (p.pack_a or chunks < threads):
