@@ -35,9 +35,9 @@ cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, 
 cdef void run_forward(const real* tag, walk* w) noexcept nogil:
     cdef panel panels[3]
     cdef int p, count = panels_of(w, panels)
-    cdef long width = w.tiles.vectors * w.tiles.lanes, size = 0
+    cdef long size = 0
     for p in range(count):
-        size += rounded_up(panels[p].columns, width) * width * depth_of(w, &panels[p])
+        size += packed_size(w, &panels[p])
     w.packed = pool.scratch(0, size * sizeof(real) + 64)
     if w.packed == NULL:
         w.out_of_memory = True
@@ -70,6 +70,10 @@ cdef int panels_of(const walk* w, panel* panels) noexcept nogil:
 
 cdef inline long depth_of(const walk* w, const panel* p) noexcept nogil:
     return w.hidden if p.of_h else w.inputs
+
+
+cdef inline long packed_size(const walk* w, const panel* p) noexcept nogil:
+    return rounded_up(p.columns, w.tiles.lanes) * w.tiles.lanes * depth_of(w, p)
 
 
 cdef void pack_weights(const real* tag, walk* w) noexcept nogil:
@@ -105,20 +109,20 @@ cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
 cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     """Some sequences, through all of time."""
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), hidden = w.hidden
-    cdef long across = (4 if w.kind == GRU else w.kind) * hidden
+    cdef long across = (4 if w.kind == GRU else w.kind) * hidden, block = max(1, BLOCK_ROWS // (end - first))
     cdef long s, t, n
-    cdef const real* x
     cdef const real* h = <const real*>w.h0
     cdef const real* c = <const real*>w.c0
     cdef real* c_new
     cdef real* y
     cdef real* gates
     for s in range(w.steps):
+        if s % block == 0:
+            multiply_inputs(w, s, min(block, w.steps - s), first, end - first, across, <real*>w.gates)
         t = w.steps - 1 - s if w.reverse else s
-        x = <const real*>w.x + t * w.x_step
         y = <real*>w.y + t * w.batch * hidden
         gates = <real*>w.gates + t * w.batch * across
-        multiply_rows(w, x + first * w.x_row, h + first * hidden, gates + first * across, end - first, across)
+        multiply_states(w, h + first * hidden, end - first, across, gates + first * across)
         if w.kind == RNN:
             w.loops.rnn_forward(w.itemsize, (end - first) * hidden, w.relu, y + first * hidden)
         for n in range(first, end):
@@ -131,37 +135,54 @@ cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
         c = <real*>w.c + t * w.batch * hidden
 
 
-cdef void multiply_rows(const walk* w, const real* x, const real* h, real* a, long count, long across) noexcept nogil:
-    """a = x[t] w_ih^T + b + h w_hh^T for `count` rows, strip by strip."""
+cdef void multiply_inputs(const walk* w, long s, long steps, long first, long count, long across,
+                          real* a) noexcept nogil:
+    """a = x[t] w_ih^T + b of a block of steps, from step number s of the walk on."""
     cdef panel panels[3]
-    cdef int p, vectors, some, m, n_panels = panels_of(w, panels)
-    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, row_step, j, i, columns, no_offset = 0
+    cdef long t = w.steps - 1 - s if w.reverse else s, way = -1 if w.reverse else 1
+    panels_of(w, panels)
+    multiply_rows(w, &panels[0], <const real*>w.packed, steps, count, <const real*>w.x + t * w.x_step + first * w.x_row,
+                  way * w.x_step, w.x_row, a + (t * w.batch + first) * across, way * w.batch * across, across)
+
+
+cdef void multiply_states(const walk* w, const real* h, long count, long across, real* a) noexcept nogil:
+    """a = a + h w_hh^T of a step; of a gru, a_n and q_n stay apart."""
+    cdef panel panels[3]
+    cdef int p, n_panels = panels_of(w, panels)
     cdef const real* packed = <const real*>w.packed
-    cdef const real* rows
-    cdef const void* a_rows[TILE_MAX_ROWS]
-    cdef void* y_rows[TILE_MAX_ROWS]
+    for p in range(1, n_panels):
+        packed += packed_size(w, &panels[p - 1])
+        multiply_rows(w, &panels[p], packed, 1, count, h, 0, w.hidden, a, 0, across)
+
+
+cdef void multiply_rows(const walk* w, const panel* p, const real* packed, long steps, long count, const real* x,
+                        long x_step, long x_row, real* a, long a_step, long a_row) noexcept nogil:
+    """The columns of one panel of a, for `count` rows at each of some steps, strip by strip."""
+    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, rows = steps * count
+    cdef long j = 0, i, o, n, columns, no_offset = 0
+    cdef int vectors, some, m
+    cdef const void* x_rows[TILE_MAX_ROWS]
+    cdef void* a_rows[TILE_MAX_ROWS]
     cdef const real* bias
     cdef tiles.tile_sum sum
-    sum.outer, sum.a_offsets, sum.a_inner, sum.b_outer = 1, &no_offset, 1, 0
-    for p in range(n_panels):
-        rows = h if panels[p].of_h else x
-        row_step = w.hidden if panels[p].of_h else w.x_row
-        sum.inner = depth_of(w, &panels[p])
-        j = 0
-        while j < panels[p].columns:
-            columns = min(width, panels[p].columns - j)
-            vectors = <int>rounded_up(columns, lanes)
-            sum.b_inner = vectors * lanes
-            bias = NULL
-            if w.bias != NULL and panels[p].mode == tiles.TILE_STORE:
-                bias = <const real*>w.bias + panels[p].column + j
-            i = 0
-            while i < count:
-                some = <int>min(<long>w.tiles.rows[vectors], count - i)
-                for m in range(some):
-                    a_rows[m] = rows + (i + m) * row_step
-                    y_rows[m] = a + (i + m) * across + panels[p].column + j
-                w.tiles.tile[vectors](&sum, some, a_rows, packed, y_rows, columns, bias, panels[p].mode)
-                i += some
-            packed += sum.b_inner * sum.inner
-            j += width
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, depth_of(w, p), &no_offset, 1, 0
+    while j < p.columns:
+        columns = min(width, p.columns - j)
+        vectors = <int>rounded_up(columns, lanes)
+        sum.b_inner = vectors * lanes
+        bias = NULL
+        if w.bias != NULL and p.mode == tiles.TILE_STORE:
+            bias = <const real*>w.bias + p.column + j
+        i = o = n = 0  # row i is number n of step o
+        while i < rows:
+            some = <int>min(<long>w.tiles.rows[vectors], rows - i)
+            for m in range(some):
+                x_rows[m] = x + o * x_step + n * x_row
+                a_rows[m] = a + o * a_step + n * a_row + p.column + j
+                n += 1
+                if n == count:
+                    o, n = o + 1, 0
+            w.tiles.tile[vectors](&sum, some, x_rows, packed, a_rows, columns, bias, p.mode)
+            i += some
+        packed += sum.b_inner * sum.inner
+        j += width
