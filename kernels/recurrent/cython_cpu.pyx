@@ -4,7 +4,8 @@
 Forward (walk_forward.pxi), with G parts of w (1, 4, 3; see __init__.py):
 
     chunk         some of the N sequences, which need nothing of the others: a thread walks them through all of time
-      step t      the rows x[t], then the rows h, of these sequences, read where they lie
+      step t      the rows x[t], then the rows h, of these sequences, read where they lie; where the weights are large,
+                  the rows x of all steps of a block come first, so that at each step only w_hh passes
         strip     as many columns of w_ih^T, or w_hh^T, as the widest tile has, packed once for all steps
           tile    a = x[t] w_ih^T + b, then a = a + h w_hh^T: the register tile of the matrix product  -> cpu/tile.h
         row       the gates of one sequence from its a, number by number, and its new h    -> cpu/vector_loops_gates.pxi
@@ -44,6 +45,7 @@ cdef enum:
     CHUNK_ROWS = 16  # sequences of a chunk, at least
     MAX_CHUNKS = 16
     BLOCK_ROWS = 128
+    SMALL_WEIGHTS = 1 << 20  # bytes
     SUM_ROWS = 32  # of dw that a thread adds up at a time
 
 ctypedef struct walk:
@@ -61,6 +63,7 @@ ctypedef struct walk:
     const void* w_hh
     const void* bias  # of every column of a
     void* packed  # w_ih^T and w_hh^T in strips
+    bint large_weights  # they do not stay in the L2 cache together
     void* y
     void* c
     void* gates  # (T, N, 4*H); of an rnn, y itself

@@ -38,6 +38,7 @@ cdef void run_forward(const real* tag, walk* w) noexcept nogil:
     cdef long size = 0
     for p in range(count):
         size += packed_size(w, &panels[p])
+    w.large_weights = size * sizeof(real) > SMALL_WEIGHTS
     w.packed = pool.scratch(0, size * sizeof(real) + 64)
     if w.packed == NULL:
         w.out_of_memory = True
@@ -72,6 +73,11 @@ cdef inline long depth_of(const walk* w, const panel* p) noexcept nogil:
     return w.hidden if p.of_h else w.inputs
 
 
+cdef inline long strip_of(const walk* w, const panel* p) noexcept nogil:
+    """Columns of a strip. 16 rows, as many as a chunk has, pass in two tiles of 8 x 3 vectors, or 3 of up to 6 x 4."""
+    return (3 if p.of_h and w.tiles.vectors > 3 else w.tiles.vectors) * w.tiles.lanes
+
+
 cdef inline long packed_size(const walk* w, const panel* p) noexcept nogil:
     return rounded_up(p.columns, w.tiles.lanes) * w.tiles.lanes * depth_of(w, p)
 
@@ -80,11 +86,11 @@ cdef void pack_weights(const real* tag, walk* w) noexcept nogil:
     """packed[strip][l][j] = w[row + j, l], with zeros behind the last column of a panel."""
     cdef panel panels[3]
     cdef int p, count = panels_of(w, panels)
-    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, j, l, i, columns, step, depth
+    cdef long lanes = w.tiles.lanes, width, j, l, i, columns, step, depth
     cdef real* packed = <real*>w.packed
     cdef const real* weight
     for p in range(count):
-        depth = depth_of(w, &panels[p])
+        depth, width = depth_of(w, &panels[p]), strip_of(w, &panels[p])
         weight = <const real*>(w.w_hh if panels[p].of_h else w.w_ih) + panels[p].row * depth
         j = 0
         while j < panels[p].columns:
@@ -109,7 +115,8 @@ cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
 cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     """Some sequences, through all of time."""
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), hidden = w.hidden
-    cdef long across = (4 if w.kind == GRU else w.kind) * hidden, block = max(1, BLOCK_ROWS // (end - first))
+    cdef long across = (4 if w.kind == GRU else w.kind) * hidden
+    cdef long block = max(1, BLOCK_ROWS // (end - first)) if w.large_weights else 1
     cdef long s, t, n
     cdef const real* h = <const real*>w.h0
     cdef const real* c = <const real*>w.c0
@@ -158,7 +165,7 @@ cdef void multiply_states(const walk* w, const real* h, long count, long across,
 cdef void multiply_rows(const walk* w, const panel* p, const real* packed, long steps, long count, const real* x,
                         long x_step, long x_row, real* a, long a_step, long a_row) noexcept nogil:
     """The columns of one panel of a, for `count` rows at each of some steps, strip by strip."""
-    cdef long lanes = w.tiles.lanes, width = w.tiles.vectors * lanes, rows = steps * count
+    cdef long lanes = w.tiles.lanes, width = strip_of(w, p), rows = steps * count
     cdef long j = 0, i, o, n, columns, no_offset = 0
     cdef int vectors, some, m
     cdef const void* x_rows[TILE_MAX_ROWS]
