@@ -98,12 +98,9 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                 at = t * w.batch + n
                 backward_row(w, at, h + n * hidden, c + n * hidden, dy + n * w.dy_row, n,
                              da + (row + n - first) * parts, dq + (row + n - first) * parts)
-        # dh = dq w_hh, and of a gru what has passed the gates besides; dx[t] = da w_ih
-        multiply_back(w, dq + row * parts, <const real*>w.w_hh, hidden, dh + first * hidden, count,
+        # dh = dq w_hh, and of a gru what has passed the gates besides
+        multiply_back(w, dq + row * parts, <const real*>w.w_hh, hidden, dh + first * hidden, 0, 1, count,
                       tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
-        if w.dx != NULL:
-            multiply_back(w, da + row * parts, <const real*>w.w_ih, w.inputs,
-                          <real*>w.dx + (t * w.batch + first) * w.inputs, count, tiles.TILE_STORE)
         in_block += 1
         if in_block == capacity or s == 0:
             add_block(w, chunk, s, in_block, first, count, da, dq)
@@ -134,6 +131,10 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
     cdef long from_y = steps - 1 if s == 0 else steps  # at step 0 the state before is h0
     cdef real* dw = <real*>w.dw_of_chunks + chunk * parts * width
     cdef double* db = w.db_of_chunks + chunk * 2 * parts
+    # dx[t] = da w_ih
+    if w.dx != NULL:
+        multiply_back(w, da, <const real*>w.w_ih, w.inputs, <real*>w.dx + (newest * w.batch + first) * w.inputs,
+                      -way * w.batch * w.inputs, steps, count, tiles.TILE_STORE)
     # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
     add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
                  w.inputs, dw)
@@ -149,11 +150,11 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
         w.loops.column_sums(w.itemsize, steps * count, parts, dq, NULL, db + parts)
 
 
-cdef void multiply_back(const walk* w, const real* dq, const real* weight, long columns, real* dh, long count,
-                        int mode) noexcept nogil:
-    """dh = dq weight for `count` rows; the weight is read where it lies."""
+cdef void multiply_back(const walk* w, const real* dq, const real* weight, long columns, real* dh, long dh_step,
+                        long steps, long count, int mode) noexcept nogil:
+    """dh = dq weight for `count` rows at each of some steps; the weight is read where it lies."""
     cdef long lanes = w.tiles.lanes, wide = w.tiles.vectors * lanes, parts = w.kind * w.hidden
-    cdef long j = 0, i, some_columns, no_offset = 0
+    cdef long rows = steps * count, j = 0, i, o, n, some_columns, no_offset = 0
     cdef int vectors, some, m
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
@@ -165,12 +166,15 @@ cdef void multiply_back(const walk* w, const real* dq, const real* weight, long 
         some_columns = min(wide, columns - j)
         vectors = <int>rounded_up(some_columns, lanes)
         tile = w.tiles.tile[vectors] if some_columns % lanes == 0 else w.tiles.tile_exact[vectors]
-        i = 0
-        while i < count:
-            some = <int>min(<long>w.tiles.rows[vectors], count - i)
+        i = o = n = 0  # row i is number n of step o
+        while i < rows:
+            some = <int>min(<long>w.tiles.rows[vectors], rows - i)
             for m in range(some):
                 a_rows[m] = dq + (i + m) * parts
-                y_rows[m] = dh + (i + m) * columns + j
+                y_rows[m] = dh + o * dh_step + n * columns + j
+                n += 1
+                if n == count:
+                    o, n = o + 1, 0
             tile(&sum, some, a_rows, weight + j, y_rows, some_columns, NULL, mode)
             i += some
         j += wide
