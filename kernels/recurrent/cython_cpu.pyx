@@ -26,7 +26,7 @@ The chunks are cut by the shape alone, so the number of threads does not change 
 
 import numpy as np
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from ..cpu cimport pool, tiles, vector_loops
 from ..cpu.tiles cimport TILE_MAX_ROWS
@@ -62,7 +62,7 @@ ctypedef struct walk:
     const void* w_ih
     const void* w_hh
     const void* bias  # of every column of a
-    void* packed  # w_ih^T and w_hh^T in strips
+    void* packed  # strips of w_ih^T and w_hh^T; backward, of w_hh and w_ih
     bint large_weights  # they do not stay in the L2 cache together
     void* y
     void* c

@@ -49,12 +49,46 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
         view_of(db_hh, &v_out[5])
         w.db_hh = v_out[5].data
     with nogil:
-        pool.run(chunks, backward_chunk_of, &w)
-        if not w.out_of_memory:
-            pool.run(rounded_up(parts, SUM_ROWS), add_up_rows_of, &w)
+        if w.itemsize == sizeof(float):
+            run_backward(<float*>NULL, &w)
+        else:
+            run_backward(<double*>NULL, &w)
     if w.out_of_memory:
         raise MemoryError(f"no memory for a block of steps of x {x.shape}")
     return dx, dw_ih, dw_hh, db_ih, db_hh
+
+
+cdef void run_backward(const real* tag, walk* w) noexcept nogil:
+    cdef long parts = w.kind * w.hidden
+    w.packed = pool.scratch(0, (packed_width(w, w.hidden) + packed_width(w, w.inputs)) * parts * sizeof(real) + 64)
+    if w.packed == NULL:
+        w.out_of_memory = True
+        return
+    pack_strips(w, <const real*>w.w_hh, w.hidden, narrow_strip(w), <real*>w.packed)
+    if w.dx != NULL:
+        pack_strips(w, <const real*>w.w_ih, w.inputs, wide_strip(w), <real*>w.packed + packed_width(w, w.hidden) * parts)
+    pool.run(rounded_up(w.batch, w.chunk_rows), backward_chunk_of, w)
+    pool.scratch_done(0)
+    if not w.out_of_memory:
+        pool.run(rounded_up(parts, SUM_ROWS), add_up_rows_of, w)
+
+
+cdef inline long packed_width(const walk* w, long columns) noexcept nogil:
+    return rounded_up(columns, w.tiles.lanes) * w.tiles.lanes
+
+
+cdef void pack_strips(const walk* w, const real* weight, long columns, long width, real* packed) noexcept nogil:
+    """packed[strip][l][j] = weight[l, j], with zeros behind the last column."""
+    cdef long j = 0, l, i, some, step
+    while j < columns:
+        some = min(width, columns - j)
+        step = packed_width(w, some)
+        for l in range(w.kind * w.hidden):
+            memcpy(packed, weight + l * columns + j, some * sizeof(real))
+            for i in range(some, step):
+                packed[i] = 0
+            packed += step
+        j += width
 
 
 cdef void backward_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -99,7 +133,7 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                 backward_row(w, at, h + n * hidden, c + n * hidden, dy + n * w.dy_row, n,
                              da + (row + n - first) * parts, dq + (row + n - first) * parts)
         # dh = dq w_hh, and of a gru what has passed the gates besides
-        multiply_back(w, dq + row * parts, <const real*>w.w_hh, hidden, dh + first * hidden, 0, 1, count,
+        multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh + first * hidden, 0, 1, count,
                       tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
         in_block += 1
         if in_block == capacity or s == 0:
@@ -133,8 +167,9 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
     cdef double* db = w.db_of_chunks + chunk * 2 * parts
     # dx[t] = da w_ih
     if w.dx != NULL:
-        multiply_back(w, da, <const real*>w.w_ih, w.inputs, <real*>w.dx + (newest * w.batch + first) * w.inputs,
-                      -way * w.batch * w.inputs, steps, count, tiles.TILE_STORE)
+        multiply_back(w, da, <const real*>w.packed + packed_width(w, hidden) * parts, w.inputs, wide_strip(w),
+                      <real*>w.dx + (newest * w.batch + first) * w.inputs, -way * w.batch * w.inputs, steps, count,
+                      tiles.TILE_STORE)
     # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
     add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
                  w.inputs, dw)
@@ -150,22 +185,20 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
         w.loops.column_sums(w.itemsize, steps * count, parts, dq, NULL, db + parts)
 
 
-cdef void multiply_back(const walk* w, const real* dq, const real* weight, long columns, real* dh, long dh_step,
-                        long steps, long count, int mode) noexcept nogil:
-    """dh = dq weight for `count` rows at each of some steps; the weight is read where it lies."""
-    cdef long lanes = w.tiles.lanes, wide = w.tiles.vectors * lanes, parts = w.kind * w.hidden
-    cdef long rows = steps * count, j = 0, i, o, n, some_columns, no_offset = 0
+cdef void multiply_back(const walk* w, const real* dq, const real* packed, long columns, long width, real* dh,
+                        long dh_step, long steps, long count, int mode) noexcept nogil:
+    """dh = dq weight for `count` rows at each of some steps, strip by strip of packed weights."""
+    cdef long lanes = w.tiles.lanes, parts = w.kind * w.hidden, rows = steps * count
+    cdef long j = 0, i, o, n, some_columns, no_offset = 0
     cdef int vectors, some, m
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef tiles.tile_sum sum
-    cdef tiles.tile_function tile
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = 1, parts, &no_offset, 1
-    sum.b_outer, sum.b_inner = 0, columns
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, parts, &no_offset, 1, 0
     while j < columns:
-        some_columns = min(wide, columns - j)
+        some_columns = min(width, columns - j)
         vectors = <int>rounded_up(some_columns, lanes)
-        tile = w.tiles.tile[vectors] if some_columns % lanes == 0 else w.tiles.tile_exact[vectors]
+        sum.b_inner = vectors * lanes
         i = o = n = 0  # row i is number n of step o
         while i < rows:
             some = <int>min(<long>w.tiles.rows[vectors], rows - i)
@@ -175,9 +208,10 @@ cdef void multiply_back(const walk* w, const real* dq, const real* weight, long 
                 n += 1
                 if n == count:
                     o, n = o + 1, 0
-            tile(&sum, some, a_rows, weight + j, y_rows, some_columns, NULL, mode)
+            w.tiles.tile[vectors](&sum, some, a_rows, packed, y_rows, some_columns, NULL, mode)
             i += some
-        j += wide
+        packed += sum.b_inner * parts
+        j += width
 
 
 cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,

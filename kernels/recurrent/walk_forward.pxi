@@ -74,8 +74,16 @@ cdef inline long depth_of(const walk* w, const panel* p) noexcept nogil:
 
 
 cdef inline long strip_of(const walk* w, const panel* p) noexcept nogil:
-    """Columns of a strip. 16 rows, as many as a chunk has, pass in two tiles of 8 x 3 vectors, or 3 of up to 6 x 4."""
-    return (3 if p.of_h and w.tiles.vectors > 3 else w.tiles.vectors) * w.tiles.lanes
+    return narrow_strip(w) if p.of_h else wide_strip(w)
+
+
+cdef inline long wide_strip(const walk* w) noexcept nogil:
+    return w.tiles.vectors * w.tiles.lanes
+
+
+cdef inline long narrow_strip(const walk* w) noexcept nogil:
+    """For the rows of one step: 16, as many as a chunk has, pass in two tiles of 8 x 3 vectors, or 3 of up to 6 x 4."""
+    return (3 if w.tiles.vectors > 3 else w.tiles.vectors) * w.tiles.lanes
 
 
 cdef inline long packed_size(const walk* w, const panel* p) noexcept nogil:
