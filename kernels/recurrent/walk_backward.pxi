@@ -111,8 +111,9 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     cdef real* dh = <real*>w.dh
     cdef real* da = <real*>pool.scratch(1, capacity * count * parts * sizeof(real))
     cdef real* dq = <real*>pool.scratch(2, capacity * count * parts * sizeof(real)) if w.kind == GRU else da
+    cdef real* x_strip = <real*>pool.scratch(3, capacity * count * wide_strip(w) * sizeof(real))
     cdef long row  # of da and dq
-    if da == NULL or dq == NULL:
+    if da == NULL or dq == NULL or x_strip == NULL:
         w.out_of_memory = True
         return
     memset(<real*>w.dw_of_chunks + chunk * parts * (w.inputs + hidden), 0, parts * (w.inputs + hidden) * sizeof(real))
@@ -137,7 +138,7 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                       tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
         in_block += 1
         if in_block == capacity or s == 0:
-            add_block(w, chunk, s, in_block, first, count, da, dq)
+            add_block(w, chunk, s, in_block, first, count, da, dq, x_strip)
             in_block = 0
 
 
@@ -156,7 +157,7 @@ cdef inline void backward_row(const walk* w, long at, const real* h, const real*
 
 
 cdef void add_block(const walk* w, long chunk, long s, long steps, long first, long count, const real* da,
-                    const real* dq) noexcept nogil:
+                    const real* dq, real* x_strip) noexcept nogil:
     """Add the products of a block, whose last step in this walk was number s, to the sums of its chunk."""
     cdef long hidden = w.hidden, parts = w.kind * hidden, width = w.inputs + hidden
     cdef long way = -1 if w.reverse else 1  # from the time of a step to that of the next
@@ -172,13 +173,13 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
                       tiles.TILE_STORE)
     # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
     add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
-                 w.inputs, dw)
+                 w.inputs, x_strip, dw)
     # dw_hh = dw_hh + sum over steps t of dq[t]^T h,  h = y of the step before
     add_products(w, from_y, count, dq, <const real*>w.y + ((newest - way) * w.batch + first) * hidden,
-                 -way * w.batch * hidden, hidden, hidden, dw + w.inputs)
+                 -way * w.batch * hidden, hidden, hidden, x_strip, dw + w.inputs)
     if s == 0:
         add_products(w, 1, count, dq + from_y * count * parts, <const real*>w.h0 + first * hidden, 0, hidden, hidden,
-                     dw + w.inputs)
+                     x_strip, dw + w.inputs)
     # db_ih = db_ih + sum over rows of da, and db_hh of dq
     w.loops.column_sums(w.itemsize, steps * count, parts, da, NULL, db)
     if w.db_hh != NULL:
@@ -215,31 +216,31 @@ cdef void multiply_back(const walk* w, const real* dq, const real* packed, long 
 
 
 cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,
-                       long columns, real* dw) noexcept nogil:
-    """dw = dw + sum over `steps` of da^T x, each of `count` rows; x is read where it lies."""
-    cdef long lanes = w.tiles.lanes, wide = w.tiles.vectors * lanes, parts = w.kind * w.hidden
-    cdef long width = w.inputs + w.hidden, j = 0, i, o, some_columns
-    cdef long[BLOCK_ROWS] offsets
+                       long columns, real* strip, real* dw) noexcept nogil:
+    """dw = dw + sum over `steps` of da^T x, each of `count` rows; x is copied strip by strip."""
+    cdef long lanes = w.tiles.lanes, wide = wide_strip(w), parts = w.kind * w.hidden, rows = steps * count
+    cdef long width = w.inputs + w.hidden, j = 0, i, o, n, some_columns, step, no_offset = 0
     cdef int vectors, some, m
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef tiles.tile_sum sum
-    cdef tiles.tile_function tile
-    for o in range(steps):
-        offsets[o] = o * count * parts
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = steps, count, offsets, parts
-    sum.b_outer, sum.b_inner = x_step, x_row
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, rows, &no_offset, parts, 0
     while j < columns:
         some_columns = min(wide, columns - j)
         vectors = <int>rounded_up(some_columns, lanes)
-        tile = w.tiles.tile[vectors] if some_columns % lanes == 0 else w.tiles.tile_exact[vectors]
+        step = sum.b_inner = vectors * lanes
+        for o in range(steps):
+            for n in range(count):
+                memcpy(strip + (o * count + n) * step, x + o * x_step + n * x_row + j, some_columns * sizeof(real))
+                for i in range(some_columns, step):
+                    strip[(o * count + n) * step + i] = 0
         i = 0
         while i < parts:
             some = <int>min(<long>w.tiles.rows[vectors], parts - i)
             for m in range(some):
                 a_rows[m] = da + i + m
                 y_rows[m] = dw + (i + m) * width + j
-            tile(&sum, some, a_rows, x + j, y_rows, some_columns, NULL, tiles.TILE_ADD)
+            w.tiles.tile[vectors](&sum, some, a_rows, strip, y_rows, some_columns, NULL, tiles.TILE_ADD)
             i += some
         j += wide
 
