@@ -28,7 +28,7 @@ import numpy as np
 
 from libc.string cimport memcpy, memset
 
-from ..cpu cimport pool, tiles, vector_loops
+from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 
@@ -84,22 +84,22 @@ ctypedef struct walk:
 
 
 def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
-    y = np.empty((*x.shape[:2], h0.shape[1]), x.dtype)
+    y = buffers.empty((*x.shape[:2], h0.shape[1]), x.dtype)
     _walk_forward(RNN, nonlinearity == "relu", reverse, x, h0, None, w_ih, w_hh, _joint(b_ih, b_hh), y, None, y)
     return y
 
 
 def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
-    y = np.empty((*x.shape[:2], h0.shape[1]), x.dtype)
-    c, gates = np.empty_like(y), np.empty((*x.shape[:2], w_hh.shape[0]), x.dtype)
+    y = buffers.empty((*x.shape[:2], h0.shape[1]), x.dtype)
+    c, gates = buffers.empty_like(y), buffers.empty((*x.shape[:2], w_hh.shape[0]), x.dtype)
     _walk_forward(LSTM, False, reverse, x, h0, c0, w_ih, w_hh, _joint(b_ih, b_hh), y, c, gates)
     return y, c, gates
 
 
 def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
     hidden = h0.shape[1]
-    y = np.empty((*x.shape[:2], hidden), x.dtype)
-    gates = np.empty((*x.shape[:2], 4 * hidden), x.dtype)
+    y = buffers.empty((*x.shape[:2], hidden), x.dtype)
+    gates = buffers.empty((*x.shape[:2], 4 * hidden), x.dtype)
     b = None
     if b_ih is not None:  # of a_r + q_r, a_z + q_z, a_n and q_n
         both = 2 * hidden

@@ -33,12 +33,12 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
     dtype = y.dtype
     dx = dw_ih = dw_hh = db_ih = db_hh = None
     if needs_dx:
-        dx = np.empty((w.steps, w.batch, w.inputs), dtype)
+        dx = buffers.empty((w.steps, w.batch, w.inputs), dtype)
         view_of(dx, &v_out[0])
         w.dx = v_out[0].data
-    dw = np.empty((chunks, parts, w.inputs + w.hidden), dtype)
+    dw = buffers.empty((chunks, parts, w.inputs + w.hidden), dtype)
     db = np.empty((chunks, 2, parts))
-    dw_ih, dw_hh = np.empty((parts, w.inputs), dtype), np.empty((parts, w.hidden), dtype)
+    dw_ih, dw_hh = buffers.empty((parts, w.inputs), dtype), buffers.empty((parts, w.hidden), dtype)
     db_ih = np.empty(parts, dtype)
     view_of(dw, &v_out[1]), view_of(dw_ih, &v_out[2]), view_of(dw_hh, &v_out[3]), view_of(db_ih, &v_out[4])
     w.dw_of_chunks, w.dw_ih, w.dw_hh, w.db_ih = v_out[1].data, v_out[2].data, v_out[3].data, v_out[4].data
