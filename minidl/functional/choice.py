@@ -23,7 +23,9 @@ class Where(Function):
 
     def backward(self, dy, inputs, output):
         condition = self.saved
-        return None, where(condition, dy, 0), where(condition, 0, dy)
+        # dx1 = dy where the condition holds, dx2 = dy elsewhere, 0 in other places
+        dx1 = where(condition, dy, 0) if self.needs(1) else None
+        return None, dx1, where(condition, 0, dy) if self.needs(2) else None
 
 
 class Clip(Function):
