@@ -105,6 +105,9 @@ class Function:
         recorded = recorded and grad_mode.enabled
         if type(output) is tuple:
             results = tuple([_wrap(y, (self, i) if recorded else None) for i, y in enumerate(output)])
+            if self.is_view:
+                for result in results:
+                    _share_memory(inputs[0], result)
             if recorded:
                 self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
                 self._save(arrays, edges, output, versions + [result.version for result in results])

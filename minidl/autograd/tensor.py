@@ -199,7 +199,7 @@ class Tensor:
     def __iter__(self):
         if self.data.ndim == 0:
             raise TypeError("a 0-d tensor has no axis to iterate over; use x.item() for its value")
-        return (self[i] for i in range(len(self.data)))
+        return iter(self.unbind())
 
     def __contains__(self, value) -> bool:
         return bool((self.data == (value.data if isinstance(value, Tensor) else value)).any())

@@ -11,7 +11,7 @@ import numpy as np
 from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import namespace
 from minidl.functional.reduce import one_axis
-from minidl.functional.shape import unsqueeze
+from minidl.functional.shape import squeeze, unsqueeze
 
 __all__ = ["cat", "chunk", "concatenate", "pad", "split", "stack", "unbind"]
 
@@ -31,6 +31,28 @@ class Cat(Function):
     def backward(self, dy, inputs, output):
         # each x gets its own piece of dy
         return split(dy, self.saved, self.axis)
+
+
+class Split(Function):
+    """y[i] = the piece of x from start[i] to end[i] along an axis; one gradient comes back for all of them."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, sizes, axis):
+        self.axis = axis
+        ends = list(itertools.accumulate(sizes))
+        self.pieces = [(slice(None),) * axis + (slice(end - size, end),) for size, end in zip(sizes, ends)]
+
+    def forward(self, x):
+        self.saved = x.shape
+        return tuple([x[piece] for piece in self.pieces])
+
+    def backward(self, dy, inputs, output):
+        # dx = all dy, one after the other; zeros for a piece that was not used
+        given = next(piece for piece in dy if piece is not None)
+        zeros = namespace(given).zeros(self.saved, given.dtype)
+        return cat([zeros[piece] if part is None else part for piece, part in zip(self.pieces, dy)], self.axis)
 
 
 class Pad(Function):
@@ -116,8 +138,7 @@ def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
         sizes = list(split_size)
         if sum(sizes) != n:
             raise ValueError(f"split_size {sizes} adds up to {sum(sizes)}, the axis has {n}")
-    ends = itertools.accumulate(sizes)
-    return tuple(x[(slice(None),) * axis + (slice(end - size, end),)] for size, end in zip(sizes, ends))
+    return Split(sizes, axis)(x)
 
 
 @tensor_method()
@@ -141,7 +162,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
 def unbind(x: Any, dim: int = 0) -> tuple:
     """x cut along `dim` into pieces of size 1, without that axis."""
     (axis,) = one_axis(dim, x.ndim)
-    return tuple(x[(slice(None),) * axis + (i,)] for i in range(x.shape[axis]))
+    return tuple(squeeze(piece, axis) for piece in split(x, [1] * x.shape[axis], axis))
 
 
 def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:

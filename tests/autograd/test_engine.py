@@ -145,6 +145,21 @@ def test_leaves_never_share_the_memory_of_their_gradients(combine):
     np.testing.assert_array_equal(y.grad.numpy(), [5.0, 6.0])
 
 
+@pytest.mark.parametrize("cut", [lambda x: x.split([1, 2, 1]), lambda x: x.unbind(), tuple, lambda x: x.chunk(4)])
+def test_pieces_that_are_not_used_get_zeros(cut):
+    x = leaf(np.arange(8.0).reshape(4, 2))
+    pieces = cut(x)
+    (3 * pieces[0].sum() + pieces[-1].square().sum()).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[3, 3], [0, 0], [0, 0], [12, 14]])
+    minidl.gradgradcheck(lambda x: (cut(x)[0] * cut(x)[-1]).sum(), [x])
+
+
+def test_pieces_are_one_operation():
+    """Each of a hundred indexings would make an array of the size of x for its gradient."""
+    first, second = (leaf(np.ones((4, 2))) * 2).split(2)
+    assert first.origin[0] is second.origin[0]
+
+
 def test_gradients_asked_for_share_no_memory_either():
     x, y, dy = leaf([1.0, 2.0]), leaf([3.0, 4.0]), tensor(np.array([5.0, 6.0]))
     dx, dy_ = minidl.grad(x + y, [x, y], dy)

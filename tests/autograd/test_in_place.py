@@ -127,6 +127,20 @@ def test_leaves_and_results_are_protected_while_recording():
     np.testing.assert_array_equal(x.numpy(), [4.0, 3.0])
 
 
+def test_pieces_are_views():
+    """What is written to a piece is in the whole, and an operation that has read the whole notices."""
+    x = tensor(np.zeros((4, 2)))
+    for cut in (lambda: x.split(3), lambda: x.split([1, 3]), lambda: x.chunk(2), x.unbind, lambda: tuple(x)):
+        cut()[1].add_(1)
+    np.testing.assert_array_equal(x.numpy()[:, 0], [0, 3, 2, 3])
+    y = leaf([1.0, 2.0, 3.0]) * 2
+    z = y.square().sum()
+    with minidl.no_grad():
+        y.split(2)[1].zero_()
+    with pytest.raises(RuntimeError, match="was changed in place since"):
+        z.backward()
+
+
 def test_in_place_operators_on_results_are_recorded():
     """`y += x` gives the gradient of y = y + x."""
 
