@@ -10,7 +10,7 @@ import numpy as np
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.arithmetic import in_place
 from minidl.functional.choice import check_mask, where
-from minidl.functional.operands import as_array, data_of, namespace, unrecorded
+from minidl.functional.operands import as_array, data_of, integers, namespace, unrecorded
 from minidl.functional.reduce import broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
@@ -424,6 +424,8 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
     """
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
+    if not isinstance(value, (int, float, np.generic)) and not hasattr(value, "ndim"):
+        raise TypeError(f"value must be a number, got {value!r}")
     check_mask(mask, "mask")
     y = where(mask, value, x)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
@@ -450,7 +452,8 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
     positions = data_of(indices)
     if positions.dtype.kind not in "iu":
         raise TypeError(f"indices must be integers, got {positions.dtype}")
-    count = num_classes if num_classes != -1 else int(positions.max()) + 1
+    (count,) = integers("num_classes", num_classes)
+    count = count if count != -1 else int(positions.max()) + 1
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= count):
         raise ValueError(f"indices must be from 0 to {count - 1}, got {positions.min()} to {positions.max()}")
     xp = namespace(positions)

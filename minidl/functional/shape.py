@@ -9,7 +9,7 @@ from typing import Any
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
-from minidl.functional.operands import data_of, namespace
+from minidl.functional.operands import data_of, integers, namespace
 from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
@@ -88,11 +88,11 @@ class Roll(Function):
         return Roll(tuple(-shift for shift in self.shifts), self.axes)(dy)
 
 
-def _sizes(shape: tuple) -> tuple[int, ...]:
-    """Sizes given as ``(2, 3)`` or as ``2, 3``."""
+def _sizes(shape: tuple, name: str = "sizes") -> tuple[int, ...]:
+    """Integers given as ``(2, 3)`` or as ``2, 3``."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    return tuple(map(int, shape))
+    return integers(name, shape)
 
 
 def _known(sizes: Sequence[int]) -> int:
@@ -163,7 +163,7 @@ def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
 @tensor_method()
 def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> Any:
     """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
-    dims = _sizes(order or (dims,))
+    dims = _sizes(order or (dims,), "dims")
     axes = normalize_axes(dims, x.ndim)
     if len(axes) != x.ndim:
         raise ValueError(f"dims must name each of the {x.ndim} axes once, got {dims}")
@@ -259,7 +259,7 @@ def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    repeats = _sizes(repeats)
+    repeats = _sizes(repeats, "repeats")
     added = len(repeats) - x.ndim
     if added < 0:
         raise ValueError(f"repeat needs a number for each of the {x.ndim} axes of x, got {repeats}")
@@ -272,7 +272,7 @@ def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
 @tensor_method()
 def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> Any:
     """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
-    return Flip(normalize_axes(_sizes(axes or (dims,)), x.ndim))(x)
+    return Flip(normalize_axes(_sizes(axes or (dims,), "dims"), x.ndim))(x)
 
 
 @tensor_method()
@@ -287,7 +287,7 @@ def roll(x: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | None =
     """
     if dims is None:
         return reshape(roll(flatten(x), shifts, 0), x.shape)
-    shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    shifts = _sizes((shifts,), "shifts")
     axes = normalize_axes(tuple(dims) if isinstance(dims, (tuple, list)) else dims, x.ndim)
     if len(shifts) != len(axes):
         raise ValueError(f"shifts and dims must have as many entries, got {shifts} and {dims}")
@@ -310,7 +310,7 @@ def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
     """True on and below the given diagonal of the last two axes."""
     if x.ndim < 2:
         raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
-    return namespace(x).tri(*x.shape[-2:], diagonal, dtype=bool)
+    return namespace(x).tri(*x.shape[-2:], *integers("diagonal", diagonal), dtype=bool)
 
 
 @tensor_method()
