@@ -113,6 +113,7 @@ CASES = [
     case("conv2d by name", lambda L, F, x, w, b: F.conv2d(x, weight=w, bias=b),
          X[None, None], X[None, None, :1], [2.0]),
     case("linear by name", lambda L, F, x, w: F.linear(x, weight=w, bias=None), X, X),
+    case("expand_as", lambda L, F, x, y: y.expand_as(x) * x, X, X[:1]),
     case("inplace=", lambda L, F, x: F.relu(F.leaky_relu(x * 1, 0.1, inplace=True) * 1, inplace=True), X),
     case("softplus, threshold", lambda L, F, x: (F.softplus(x, 2, 3), F.softplus(x, threshold=1.0)), X),
     case("cross-entropy of saturated probabilities", lambda L, F, x, t: F.binary_cross_entropy(x, t.detach()),

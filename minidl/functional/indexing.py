@@ -15,8 +15,8 @@ from minidl.functional.reduce import broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [
-    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "scatter",
-    "scatter_add", "take_along_dim",
+    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot",
+    "repeat_interleave", "scatter", "scatter_add", "take_along_dim",
 ]  # fmt: skip
 
 
@@ -409,6 +409,24 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
     _check_positions(positions, x.shape[axis], dim)
     # one number is an axis of one; a copy, so that it may be changed before backward comes
     return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
+
+
+@tensor_method()
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
+    """Each entry of x along `dim` `repeats` times (one integer, or one for each) in a row; None takes the flattened x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).repeat_interleave(2), minidl.tensor([1, 2]).repeat_interleave(minidl.tensor([2, 1]))
+    (tensor([1, 1, 2, 2]), tensor([1, 1, 2]))
+    """
+    if dim is None or x.ndim == 0:
+        x, dim = reshape(x, -1), 0
+    n, counts = x.shape[one_axis(dim, x.ndim)[0]], integers("repeats", repeats)
+    if len(counts) not in (1, n) or min(counts, default=0) < 0:
+        raise ValueError(f"repeats must be from 0 up, one number or {n}, got {counts}")
+    return index_select(x, dim, np.repeat(np.arange(n), counts))
 
 
 @tensor_method()

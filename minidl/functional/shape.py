@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
@@ -13,8 +15,8 @@ from minidl.functional.operands import data_of, integers, namespace
 from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
-    "broadcast_to", "contiguous", "expand", "flatten", "flip", "movedim", "permute", "repeat", "reshape", "roll",
-    "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
+    "broadcast_to", "contiguous", "expand", "flatten", "flip", "meshgrid", "movedim", "permute", "repeat", "reshape",
+    "roll", "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
 ]  # fmt: skip
 
 tensor_method("broadcast_to")(broadcast_to)
@@ -246,6 +248,40 @@ def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
     if -1 in sizes[:added]:
         raise ValueError(f"-1 keeps a size, so it can't stand for a new axis: {sizes}")
     return broadcast_to(x, tuple(x.shape[i - added] if n == -1 else n for i, n in enumerate(sizes)))
+
+
+@tensor_method()
+def expand_as(x: Any, other: Any) -> Any:
+    """x repeated to the shape of `other`, see :func:`expand`."""
+    return expand(x, tuple(other.shape))
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
+    """The coordinates of a grid: y[k][i, j, ...] = tensors[k][the index of axis k], all of one shape.
+
+    Parameters
+    ----------
+    tensors : (N,), (M,), ...
+        Also as one list.
+    indexing : {"ij", "xy"}
+        Axis k of the results is that of tensors[k]; with "xy" the first two axes are exchanged, as in pictures.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.meshgrid(minidl.tensor([1, 2]), minidl.tensor([5, 6, 7]))[0]
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    xs = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"indexing must be 'ij' or 'xy', got {indexing!r}")
+    if not xs or any(getattr(x, "ndim", 2) > 1 for x in xs):
+        raise ValueError(f"meshgrid needs tensors of one axis, got {[getattr(x, 'shape', x) for x in xs]}")
+    axes = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
+    xs = [reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xs)))) for axis, x in zip(axes, xs)]
+    shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
+    return tuple(broadcast_to(x, shape) for x in xs)
 
 
 @tensor_method()
