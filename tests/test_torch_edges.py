@@ -216,6 +216,15 @@ def changed_by_masks_and_positions(L):
     return y, x.grad, L.zeros(2, 3).scatter_(1, index, 1.0), L.tensor([1, 2]).masked_fill_(L.tensor([True, False]), 7)
 
 
+def a_diagonal_written(L):
+    x = L.zeros(3, 4)
+    x.diagonal(1).fill_(2.0)
+    x.diagonal(-1, 1, 0).add_(L.arange(3.0))
+    copy = L.diag(x, 1)
+    copy += 5
+    return x, copy, L.diag(x > 0)
+
+
 def a_leaf_is_protected(L):
     for change in ("x.masked_fill_(x > 0, 0.0)", "x **= 2", "x //= 2", "x %= 2", "x[0] = 1.0"):
         with pytest.raises(RuntimeError):
@@ -346,8 +355,8 @@ def dtypes_by_name(L):
 
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
-    changed_by_operators, changed_by_masks_and_positions, a_leaf_is_protected, not_numbers, decorated,
-    a_decorated_generator_is_talked_to,
+    changed_by_operators, changed_by_masks_and_positions, a_diagonal_written, a_leaf_is_protected, not_numbers,
+    decorated, a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 
