@@ -216,6 +216,20 @@ def changed_by_masks_and_positions(L):
     return y, x.grad, L.zeros(2, 3).scatter_(1, index, 1.0), L.tensor([1, 2]).masked_fill_(L.tensor([True, False]), 7)
 
 
+def copies_written(L):
+    x, image = L.arange(6.0).view(2, 3), L.zeros(1, 1, 2, 3)
+    F = L.nn.functional
+    copies = [x.flip(1), x.flip(0, 1), x.repeat(1, 1), x.repeat(2, 1, 1), L.diag(x)]
+    copies += [F.interpolate(image, size=(2, 3)), F.pad(image, (0, 0, 0, 0), "reflect")]
+    for y in copies:
+        y += 1
+    v = x.detach().clone().requires_grad_()
+    z = v * 2
+    y = z.repeat(1, 1).mul_(3) + z.flip(0).add_(z).add_(1)
+    (y * y + z).sum().backward()
+    return x, image, *copies, v.grad
+
+
 def a_diagonal_written(L):
     x = L.zeros(3, 4)
     x.diagonal(1).fill_(2.0)
@@ -355,8 +369,8 @@ def dtypes_by_name(L):
 
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
-    changed_by_operators, changed_by_masks_and_positions, a_diagonal_written, a_leaf_is_protected, not_numbers,
-    decorated, a_decorated_generator_is_talked_to,
+    changed_by_operators, changed_by_masks_and_positions, a_diagonal_written, copies_written, a_leaf_is_protected,
+    not_numbers, decorated, a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 

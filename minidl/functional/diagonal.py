@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.autograd import Function, Tensor, tensor_method
+from minidl.autograd import Function, tensor_method
 from minidl.functional.indexing import IndexAdd
-from minidl.functional.operands import integers, namespace
+from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim
 
@@ -61,8 +61,7 @@ def diag(x: Any, diagonal: int = 0) -> Any:
             [0., 2.]])
     """
     if x.ndim == 2:
-        y = _diagonal(x, diagonal)
-        return y.clone() if isinstance(y, Tensor) else y.copy()
+        return apart(_diagonal(x, diagonal), x)
     if x.ndim != 1:
         raise ValueError(f"diag: x must have 1 or 2 dimensions, got shape {tuple(x.shape)}")
     (offset,) = integers("diagonal", diagonal)

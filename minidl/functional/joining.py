@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.operands import integers, namespace
+from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import one_axis
 from minidl.functional.shape import unsqueeze
 
@@ -175,7 +175,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
         if mode == "reflect" and (low or high) and max(low, high) >= n:
             raise ValueError(f"reflect can pad axis {axis} of size {n} by less than its size, got {(low, high)}")
     if mode != "constant":
-        return _read_beyond(x, widths, mode)
+        return apart(_read_beyond(x, widths, mode), x)
     if any(min(width) < 0 for width in widths):  # a negative border cuts
         x = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
         widths = [(max(0, low), max(0, high)) for low, high in widths]

@@ -42,6 +42,13 @@ def integers(name: str, values: Any) -> tuple[int, ...]:
         raise TypeError(f"{name} must be one integer, or several, got {values!r}") from None
 
 
+def apart(y: Any, x: Any) -> Any:
+    """y, copied where it lies in the memory of x: a change in place of one shall not reach the other."""
+    if not namespace(x).may_share_memory(data_of(y), data_of(x)):
+        return y
+    return y.clone() if isinstance(y, Tensor) else y.copy()
+
+
 def recordable(*values: Any) -> bool:
     """Whether an operation on `values` goes through a Function: any of them is a Tensor."""
     return any(isinstance(value, Tensor) for value in values)

@@ -11,7 +11,7 @@ import numpy as np
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
-from minidl.functional.operands import data_of, integers, namespace
+from minidl.functional.operands import apart, data_of, integers, namespace
 from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
@@ -63,13 +63,12 @@ class Flip(Function):
     """y[i] = x[n - 1 - i] along some axes."""
 
     saves_inputs = False
-    is_view = True
 
     def __init__(self, axes):
         self.axes = axes
 
     def forward(self, x):
-        return namespace(x).flip(x, self.axes)
+        return namespace(x).flip(x, self.axes).copy("K")  # no view, as in PyTorch; the memory order stays
 
     def backward(self, dy, inputs, output):
         return flip(dy, self.axes)
@@ -302,7 +301,8 @@ def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
     shape = (1,) * added + tuple(x.shape)
     interleaved = tuple(part for n in shape for part in (1, n))
     tiled = tuple(part for copies, n in zip(repeats, shape) for part in (copies, n))
-    return reshape(broadcast_to(reshape(x, interleaved), tiled), tuple(copies * n for copies, n in zip(repeats, shape)))
+    y = broadcast_to(reshape(x, interleaved), tiled)
+    return apart(reshape(y, tuple(copies * n for copies, n in zip(repeats, shape))), x)
 
 
 @tensor_method()
