@@ -244,6 +244,7 @@ def set_item(x: Tensor, key: Any, value: Any) -> None:
     steps = _steps(_plain_key(key, x), x.ndim)
     recorded = x.requires_grad or isinstance(value, Tensor) and value.requires_grad
     if not recorded or not is_grad_enabled():
+        x.check_writable()
         _write(x.data, steps, data_of(value))
         x.changed()
         return

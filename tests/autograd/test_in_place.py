@@ -428,3 +428,11 @@ def test_random_numbers_written():
         tensor([1, 2]).uniform_()
     with pytest.raises(RuntimeError, match="a leaf that requires grad can't be changed in place"):
         leaf([1.0]).normal_()
+
+
+@pytest.mark.parametrize("change", [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x.zero_()])
+def test_an_expanded_tensor_is_not_changed(change):
+    x = minidl.zeros(1, 3)
+    with pytest.raises(RuntimeError, match=r"shape \(2, 3\) in read-only memory, as expand gives it.*clone"):
+        change(x.expand(2, 3))
+    assert not x.any()
