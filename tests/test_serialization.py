@@ -116,7 +116,7 @@ def test_wrong_calls(tmp_path):
         minidl.save(STATE, "state.npz")
     with pytest.raises(TypeError, match="model.state_dict()"):
         minidl.save(tmp_path / "a.npz", nn.Linear(1, 1))
-    with pytest.raises(TypeError, match="'epoch': int"):
+    with pytest.raises(TypeError, match="'epoch': int; a model with its optimizer.* training.save_checkpoint"):
         minidl.save(tmp_path / "a.npz", {"epoch": 3})
     with pytest.raises(ValueError, match=r"\.safetensors, \.npz for minidl to write it, got .*a\.pth"):
         minidl.save(tmp_path / "a.pth", STATE)

@@ -113,6 +113,7 @@ CASES = [
     case("conv2d by name", lambda L, F, x, w, b: F.conv2d(x, weight=w, bias=b),
          X[None, None], X[None, None, :1], [2.0]),
     case("linear by name", lambda L, F, x, w: F.linear(x, weight=w, bias=None), X, X),
+    case("expand_as", lambda L, F, x, y: y.expand_as(x) * x, X, X[:1]),
     case("inplace=", lambda L, F, x: F.relu(F.leaky_relu(x * 1, 0.1, inplace=True) * 1, inplace=True), X),
     case("softplus, threshold", lambda L, F, x: (F.softplus(x, 2, 3), F.softplus(x, threshold=1.0)), X),
     case("cross-entropy of saturated probabilities", lambda L, F, x, t: F.binary_cross_entropy(x, t.detach()),
@@ -213,6 +214,29 @@ def changed_by_masks_and_positions(L):
     y.scatter_(1, index, x[:, :2] * 3).scatter_add_(1, index, x[:, 1:])
     (y * y).sum().backward()
     return y, x.grad, L.zeros(2, 3).scatter_(1, index, 1.0), L.tensor([1, 2]).masked_fill_(L.tensor([True, False]), 7)
+
+
+def copies_written(L):
+    x, image = L.arange(6.0).view(2, 3), L.zeros(1, 1, 2, 3)
+    F = L.nn.functional
+    copies = [x.flip(1), x.flip(0, 1), x.repeat(1, 1), x.repeat(2, 1, 1), L.diag(x)]
+    copies += [F.interpolate(image, size=(2, 3)), F.pad(image, (0, 0, 0, 0), "reflect")]
+    for y in copies:
+        y += 1
+    v = x.detach().clone().requires_grad_()
+    z = v * 2
+    y = z.repeat(1, 1).mul_(3) + z.flip(0).add_(z).add_(1)
+    (y * y + z).sum().backward()
+    return x, image, *copies, v.grad
+
+
+def a_diagonal_written(L):
+    x = L.zeros(3, 4)
+    x.diagonal(1).fill_(2.0)
+    x.diagonal(-1, 1, 0).add_(L.arange(3.0))
+    copy = L.diag(x, 1)
+    copy += 5
+    return x, copy, L.diag(x > 0)
 
 
 def a_leaf_is_protected(L):
@@ -345,8 +369,8 @@ def dtypes_by_name(L):
 
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
-    changed_by_operators, changed_by_masks_and_positions, a_leaf_is_protected, not_numbers, decorated,
-    a_decorated_generator_is_talked_to,
+    changed_by_operators, changed_by_masks_and_positions, a_diagonal_written, copies_written, a_leaf_is_protected,
+    not_numbers, decorated, a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
 ]  # fmt: skip
 

@@ -23,6 +23,7 @@ class Function:
     ``backward(dy, inputs, output)`` gives dx for each input: sum(dy * dy/dx), in terms of operations that take arrays
     and Tensors alike, so that one rule serves first derivatives (the engine hands in arrays) and higher ones (it hands
     in Tensors). Broadcasting is undone, and the gradients of a value that is used twice are added, by the engine.
+    Of several outputs `dy` is a tuple, with None for an output that nothing was computed from.
 
     Attributes
     ----------

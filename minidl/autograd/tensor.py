@@ -283,9 +283,18 @@ class Tensor:
                     "write x[...] = values, which is, or values.detach(), or use the values themselves"
                 )
             values = values.data
+        self.check_writable()
         self.data[...] = values
         self.changed()
         return self
+
+    def check_writable(self) -> None:
+        """Raise where the memory is read-only: that of ``expand``, where many numbers are one, or a given array's."""
+        if not getattr(self.data.flags, "writeable", True):  # CuPy's arrays do not tell
+            raise RuntimeError(
+                f"a tensor of shape {self.shape} in read-only memory, as expand gives it, can't be changed in place; "
+                "change x.clone() instead"
+            )
 
     def become_(self, result: Tensor) -> Tensor:
         """Take the values and the history of `result`, what was computed from this tensor: a change that is recorded.

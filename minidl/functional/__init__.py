@@ -12,7 +12,9 @@ from minidl.functional.choice import *
 from minidl.functional.comparison import *
 from minidl.functional.conv import *
 from minidl.functional.conversion import *
+from minidl.functional.counting import *
 from minidl.functional.creation import *
+from minidl.functional.diagonal import *
 from minidl.functional.distance import *
 from minidl.functional.dropout import *
 from minidl.functional.einstein import *

@@ -18,7 +18,7 @@ from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.operands import data_of, namespace, unrecorded
 
-__all__ = ["add", "div", "floor_divide", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
+__all__ = ["add", "div", "floor_divide", "lerp", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
 
 
 class Add(Function):
@@ -178,6 +178,20 @@ def div(x1: Any, x2: Any) -> Any:
     return Div()(x1, x2)
 
 
+@tensor_method()
+def lerp(x1: Any, x2: Any, weight: Any) -> Any:
+    """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> average = minidl.tensor([1.0, 2.0])
+    >>> average.lerp_(minidl.tensor([11.0, 22.0]), 0.1)
+    tensor([2., 4.])
+    """
+    return add(x1, mul(sub(x2, x1), weight))
+
+
 @tensor_method("__pow__", "pow")
 def pow(x1: Any, x2: Any) -> Any:
     """x1 ** x2; booleans count as the integers 0 and 1."""
@@ -252,6 +266,7 @@ in_place(add, "__iadd__", "add_")
 in_place(sub, "__isub__", "sub_")
 in_place(mul, "__imul__", "mul_")
 in_place(div, "__itruediv__", "div_")
+in_place(lerp, "lerp_")
 in_place(pow, "__ipow__", "pow_")
 in_place(floor_divide, "__ifloordiv__", "floor_divide_")
 in_place(remainder, "__imod__", "remainder_")

@@ -55,8 +55,10 @@ def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> No
         raise TypeError(f"{name} must be bool, got {dtype}; write {name} != 0 for a mask of what is not 0")
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Any:
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """x1 where `condition` (bool, or uint8 for the sake of older programs) is true, x2 elsewhere; all three broadcast.
+
+    ``where(condition)`` alone tells where it is true: ``nonzero(condition, as_tuple=True)``.
 
     Examples
     --------
@@ -65,6 +67,12 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     >>> minidl.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
+    if x1 is None and x2 is None:
+        from minidl.functional.indexing import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if x1 is None or x2 is None:
+        raise TypeError("where needs both x1 and x2, or the condition alone, got one of them")
     check_mask(condition, "condition", ("bool", "uint8"))
     if not recordable(x1, x2):
         return unrecorded(namespace(condition, x1, x2).where, condition, x1, x2)

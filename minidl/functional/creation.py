@@ -167,6 +167,18 @@ def randperm(n: int, dtype: Any = np.int64, device: str | None = None) -> Tensor
 
 
 @tensor_method()
+def uniform_(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
+    return x.assign_(rand(x.shape, dtype=x.dtype, device=x.device) * (high - low) + low)
+
+
+@tensor_method()
+def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Write numbers drawn from the normal distribution, see :meth:`Tensor.assign_`."""
+    return x.assign_(randn(x.shape, dtype=x.dtype, device=x.device) * std + mean)
+
+
+@tensor_method()
 def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
     """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j].
 

@@ -12,8 +12,11 @@ from minidl.functional.choice import where
 from minidl.functional.elementwise import sqrt
 from minidl.functional.loss import reduce_losses
 from minidl.functional.reduce import Axes, broadcast_to, norm, sum
+from minidl.functional.shape import unsqueeze
 
-__all__ = ["cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss"]
+__all__ = [
+    "cdist", "cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss",
+]  # fmt: skip
 
 
 def normalize(x: Any, p: float = 2.0, dim: Axes = 1, eps: float = 1e-12) -> Any:
@@ -48,6 +51,32 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     tensor([5.])
     """
     return norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
+    """y[i, j] = |x1[i] - x2[j]|, the p-norm of all differences, which are computed one by one: N * M * D numbers.
+
+    Where it is 0 its gradient is 0.
+
+    Parameters
+    ----------
+    x1 : (..., N, D)
+    x2 : (..., M, D)
+        Axes in front broadcast.
+
+    Returns
+    -------
+    (..., N, M)
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.cdist(minidl.tensor([[0.0, 0.0]]), minidl.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5., 1.]])
+    """
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ValueError(f"cdist: x1 must be (..., N, D), x2 (..., M, D), got {tuple(x1.shape)} and {tuple(x2.shape)}")
+    return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:

@@ -10,13 +10,13 @@ import numpy as np
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.arithmetic import in_place
 from minidl.functional.choice import check_mask, where
-from minidl.functional.operands import as_array, data_of, namespace, unrecorded
+from minidl.functional.operands import as_array, data_of, integers, namespace, unrecorded
 from minidl.functional.reduce import broadcast_to, one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [
-    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "scatter",
-    "scatter_add", "take_along_dim",
+    "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot",
+    "repeat_interleave", "scatter", "scatter_add", "take_along_dim",
 ]  # fmt: skip
 
 
@@ -244,6 +244,7 @@ def set_item(x: Tensor, key: Any, value: Any) -> None:
     steps = _steps(_plain_key(key, x), x.ndim)
     recorded = x.requires_grad or isinstance(value, Tensor) and value.requires_grad
     if not recorded or not is_grad_enabled():
+        x.check_writable()
         _write(x.data, steps, data_of(value))
         x.changed()
         return
@@ -412,6 +413,24 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 
 
 @tensor_method()
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
+    """Each entry of x along `dim` `repeats` times (one integer, or one for each) in a row; None takes the flattened x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).repeat_interleave(2), minidl.tensor([1, 2]).repeat_interleave(minidl.tensor([2, 1]))
+    (tensor([1, 1, 2, 2]), tensor([1, 1, 2]))
+    """
+    if dim is None or x.ndim == 0:
+        x, dim = reshape(x, -1), 0
+    n, counts = x.shape[one_axis(dim, x.ndim)[0]], integers("repeats", repeats)
+    if len(counts) not in (1, n) or min(counts, default=0) < 0:
+        raise ValueError(f"repeats must be from 0 up, one number or {n}, got {counts}")
+    return index_select(x, dim, np.repeat(np.arange(n), counts))
+
+
+@tensor_method()
 def masked_fill(x: Any, mask: Any, value: float) -> Any:
     """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x.
 
@@ -424,6 +443,8 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
     """
     if getattr(value, "ndim", 0):
         raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
+    if not isinstance(value, (int, float, np.generic)) and not hasattr(value, "ndim"):
+        raise TypeError(f"value must be a number, got {value!r}")
     check_mask(mask, "mask")
     y = where(mask, value, x)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
@@ -450,7 +471,8 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
     positions = data_of(indices)
     if positions.dtype.kind not in "iu":
         raise TypeError(f"indices must be integers, got {positions.dtype}")
-    count = num_classes if num_classes != -1 else int(positions.max()) + 1
+    (count,) = integers("num_classes", num_classes)
+    count = count if count != -1 else int(positions.max()) + 1
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= count):
         raise ValueError(f"indices must be from 0 to {count - 1}, got {positions.min()} to {positions.max()}")
     xp = namespace(positions)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.operands import namespace
+from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import one_axis
 from minidl.functional.shape import squeeze, unsqueeze
 
@@ -110,6 +110,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     tensors = list(tensors)
     if not tensors:
         raise ValueError("stack needs at least one tensor")
+    if any(not hasattr(x, "shape") for x in tensors):
+        raise TypeError(f"stack needs tensors, got {[type(x).__name__ for x in tensors]}")
     for i, x in enumerate(tensors):
         if x.shape != tensors[0].shape:
             raise ValueError(
@@ -135,7 +137,7 @@ def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
             raise ValueError(f"split_size must be at least 1, got {split_size}")
         sizes = [min(split_size, n - start) for start in range(0, n, split_size)] or [0]
     else:
-        sizes = list(split_size)
+        sizes = integers("split_size", split_size)
         if sum(sizes) != n:
             raise ValueError(f"split_size {sizes} adds up to {sum(sizes)}, the axis has {n}")
     return Split(sizes, axis)(x)
@@ -151,6 +153,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
     >>> minidl.arange(5).chunk(3)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
+    (chunks,) = integers("chunks", chunks)
     if chunks < 1:
         raise ValueError(f"chunks must be at least 1, got {chunks}")
     (axis,) = one_axis(dim, x.ndim)
@@ -181,18 +184,19 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     """
     if mode not in ("constant", "reflect", "replicate"):
         raise ValueError(f"mode must be 'constant', 'reflect' or 'replicate', got {mode!r}")
+    pad = integers("pad", pad)
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
-        raise ValueError(f"pad needs two numbers for each of at most {x.ndim} axes, got {tuple(pad)}")
+        raise ValueError(f"pad needs two numbers for each of at most {x.ndim} axes, got {pad}")
     widths = [(0, 0)] * x.ndim
     for i in range(len(pad) // 2):
-        widths[-1 - i] = (int(pad[2 * i]), int(pad[2 * i + 1]))
+        widths[-1 - i] = pad[2 * i], pad[2 * i + 1]
     for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
-        if n + low + high < 0 or (mode != "constant" and (low or high) and n + low + high < 1):
+        if n + min(low, 0) + min(high, 0) < 0 or (mode != "constant" and (low or high) and n + low + high < 1):
             raise ValueError(f"padding {(low, high)} leaves nothing of axis {axis}, whose size is {n}")
         if mode == "reflect" and (low or high) and max(low, high) >= n:
             raise ValueError(f"reflect can pad axis {axis} of size {n} by less than its size, got {(low, high)}")
     if mode != "constant":
-        return _read_beyond(x, widths, mode)
+        return apart(_read_beyond(x, widths, mode), x)
     if any(min(width) < 0 for width in widths):  # a negative border cuts
         x = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
         widths = [(max(0, low), max(0, high)) for low, high in widths]

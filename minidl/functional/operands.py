@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,23 @@ def namespace(*values: Any) -> Any:
 def as_array(x: Any) -> Any:
     """x as the kernels want it: an array also where NumPy gives a number for an array without axes."""
     return np.asarray(x) if isinstance(x, (np.generic, float, int)) else x
+
+
+def integers(name: str, values: Any) -> tuple[int, ...]:
+    """Sizes, shifts ..., or one of them, as Python integers: of a float the fraction would be lost without a word."""
+    if not isinstance(values, (tuple, list)):
+        values = values.tolist() if hasattr(values, "tolist") else values  # an array, a Tensor, a NumPy number
+    try:
+        return tuple(map(operator.index, values if isinstance(values, (tuple, list)) else (values,)))
+    except TypeError:
+        raise TypeError(f"{name} must be one integer, or several, got {values!r}") from None
+
+
+def apart(y: Any, x: Any) -> Any:
+    """y, copied where it lies in the memory of x: a change in place of one shall not reach the other."""
+    if not namespace(x).may_share_memory(data_of(y), data_of(x)):
+        return y
+    return y.clone() if isinstance(y, Tensor) else y.copy()
 
 
 def recordable(*values: Any) -> bool:

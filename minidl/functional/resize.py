@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from minidl.functional.indexing import index_select
-from minidl.functional.operands import namespace
+from minidl.functional.operands import apart, integers, namespace
 
 __all__ = ["interpolate"]
 
@@ -76,10 +76,12 @@ def interpolate(
     elif recompute_scale_factor:
         raise ValueError("recompute_scale_factor belongs to scale_factor, and size was given")
     else:
-        sizes = [int(n) for n in _for_each_axis(size, spatial, "size")]
+        sizes = integers("size", _for_each_axis(size, spatial, "size"))
         ratios = [n / out if out else 0.0 for n, out in zip(spatial, sizes)]
     if min(sizes) < 1 or min(spatial) < 1:
         raise ValueError(f"interpolate: sizes must be at least 1, got input {spatial} and output {tuple(sizes)}")
+    if tuple(sizes) == spatial:
+        return apart(x, x)
     for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
         if out == n:
             continue  # whatever factor led there, as in PyTorch; and to twice as many by 2

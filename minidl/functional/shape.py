@@ -6,15 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
-from minidl.functional.operands import data_of, namespace
+from minidl.functional.operands import apart, data_of, integers, namespace
 from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
-    "broadcast_to", "contiguous", "expand", "flatten", "flip", "movedim", "permute", "repeat", "reshape", "roll",
-    "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
+    "broadcast_to", "contiguous", "expand", "flatten", "flip", "meshgrid", "movedim", "permute", "repeat", "reshape",
+    "roll", "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
 ]  # fmt: skip
 
 tensor_method("broadcast_to")(broadcast_to)
@@ -61,13 +63,12 @@ class Flip(Function):
     """y[i] = x[n - 1 - i] along some axes."""
 
     saves_inputs = False
-    is_view = True
 
     def __init__(self, axes):
         self.axes = axes
 
     def forward(self, x):
-        return namespace(x).flip(x, self.axes)
+        return namespace(x).flip(x, self.axes).copy("K")  # no view, as in PyTorch; the memory order stays
 
     def backward(self, dy, inputs, output):
         return flip(dy, self.axes)
@@ -88,11 +89,11 @@ class Roll(Function):
         return Roll(tuple(-shift for shift in self.shifts), self.axes)(dy)
 
 
-def _sizes(shape: tuple) -> tuple[int, ...]:
-    """Sizes given as ``(2, 3)`` or as ``2, 3``."""
+def _sizes(shape: tuple, name: str = "sizes") -> tuple[int, ...]:
+    """Integers given as ``(2, 3)`` or as ``2, 3``."""
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    return tuple(map(int, shape))
+    return integers(name, shape)
 
 
 def _known(sizes: Sequence[int]) -> int:
@@ -163,7 +164,7 @@ def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
 @tensor_method()
 def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> Any:
     """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
-    dims = _sizes(order or (dims,))
+    dims = _sizes(order or (dims,), "dims")
     axes = normalize_axes(dims, x.ndim)
     if len(axes) != x.ndim:
         raise ValueError(f"dims must name each of the {x.ndim} axes once, got {dims}")
@@ -249,6 +250,40 @@ def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
 
 
 @tensor_method()
+def expand_as(x: Any, other: Any) -> Any:
+    """x repeated to the shape of `other`, see :func:`expand`."""
+    return expand(x, tuple(other.shape))
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
+    """The coordinates of a grid: y[k][i, j, ...] = tensors[k][the index of axis k], all of one shape.
+
+    Parameters
+    ----------
+    tensors : (N,), (M,), ...
+        Also as one list.
+    indexing : {"ij", "xy"}
+        Axis k of the results is that of tensors[k]; with "xy" the first two axes are exchanged, as in pictures.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.meshgrid(minidl.tensor([1, 2]), minidl.tensor([5, 6, 7]))[0]
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    xs = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"indexing must be 'ij' or 'xy', got {indexing!r}")
+    if not xs or any(getattr(x, "ndim", 2) > 1 for x in xs):
+        raise ValueError(f"meshgrid needs tensors of one axis, got {[getattr(x, 'shape', x) for x in xs]}")
+    axes = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
+    xs = [reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xs)))) for axis, x in zip(axes, xs)]
+    shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
+    return tuple(broadcast_to(x, shape) for x in xs)
+
+
+@tensor_method()
 def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
     """x tiled: `repeats` copies along each axis, new axes in front.
 
@@ -259,20 +294,21 @@ def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    repeats = _sizes(repeats)
+    repeats = _sizes(repeats, "repeats")
     added = len(repeats) - x.ndim
     if added < 0:
         raise ValueError(f"repeat needs a number for each of the {x.ndim} axes of x, got {repeats}")
     shape = (1,) * added + tuple(x.shape)
     interleaved = tuple(part for n in shape for part in (1, n))
     tiled = tuple(part for copies, n in zip(repeats, shape) for part in (copies, n))
-    return reshape(broadcast_to(reshape(x, interleaved), tiled), tuple(copies * n for copies, n in zip(repeats, shape)))
+    y = broadcast_to(reshape(x, interleaved), tiled)
+    return apart(reshape(y, tuple(copies * n for copies, n in zip(repeats, shape))), x)
 
 
 @tensor_method()
 def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> Any:
     """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
-    return Flip(normalize_axes(_sizes(axes or (dims,)), x.ndim))(x)
+    return Flip(normalize_axes(_sizes(axes or (dims,), "dims"), x.ndim))(x)
 
 
 @tensor_method()
@@ -287,7 +323,7 @@ def roll(x: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | None =
     """
     if dims is None:
         return reshape(roll(flatten(x), shifts, 0), x.shape)
-    shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    shifts = _sizes((shifts,), "shifts")
     axes = normalize_axes(tuple(dims) if isinstance(dims, (tuple, list)) else dims, x.ndim)
     if len(shifts) != len(axes):
         raise ValueError(f"shifts and dims must have as many entries, got {shifts} and {dims}")
@@ -310,7 +346,7 @@ def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
     """True on and below the given diagonal of the last two axes."""
     if x.ndim < 2:
         raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
-    return namespace(x).tri(*x.shape[-2:], diagonal, dtype=bool)
+    return namespace(x).tri(*x.shape[-2:], *integers("diagonal", diagonal), dtype=bool)
 
 
 @tensor_method()

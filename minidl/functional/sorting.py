@@ -8,7 +8,7 @@ import numpy as np
 
 from minidl.autograd import tensor_method
 from minidl.functional.indexing import take_along_dim
-from minidl.functional.operands import namespace, unrecorded
+from minidl.functional.operands import integers, namespace, unrecorded
 from minidl.functional.reduce import (
     Extreme,
     ValuesAndIndices,
@@ -78,7 +78,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     >>> values, indices
     (tensor([3., 2.]), tensor([0, 2]))
     """
-    (axis,) = one_axis(dim, x.ndim) or (0,)
+    (axis,), (k,) = one_axis(dim, x.ndim) or (0,), integers("k", k)
     size = x.shape[axis] if x.ndim else 1
     if not 0 <= k <= size:
         raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")

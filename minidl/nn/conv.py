@@ -39,9 +39,9 @@ class _Conv(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        defaults = {"padding": (0, 0), "dilation": (1, 1), "groups": 1}
+        defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
         for name, default in defaults.items():
-            value = getattr(self, name)
+            value = getattr(self, name, default)  # only transposed convolution has the third
             if value not in (default, default[0] if isinstance(default, tuple) else default):
                 text += f", {name}={value}"
         return text + ("" if self.bias is not None else ", bias=False")

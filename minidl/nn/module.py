@@ -371,7 +371,7 @@ class Module:
             lines.append(f"  ({name}): " + repr(child).replace("\n", "\n  "))
         if not lines:
             return f"{type(self).__name__}({own})"
-        return "\n".join([f"{type(self).__name__}({own}", *lines, ")"])
+        return "\n".join([f"{type(self).__name__}(", *[f"  {own}"] * bool(own), *lines, ")"])
 
 
 def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,7 +70,8 @@ class _BatchNorm(Module):
         )
 
     def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
+        text = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
+        return f"{text}, track_running_stats={self.track_running_stats}"
 
 
 class BatchNorm1d(_BatchNorm):
@@ -120,7 +122,8 @@ class LayerNorm(Module):
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        text = f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return f"{text}, bias={self.bias is not None}"
 
 
 class GroupNorm(Module):
@@ -157,3 +160,64 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+class _InstanceNorm(Module):
+    """Each channel of each image brought to mean 0 and variance 1, in training and in evaluation.
+
+    It is the :class:`GroupNorm` of as many groups as channels, and keeps no running statistics.
+
+    Source: Ulyanov et al., Instance normalization: the missing ingredient for fast stylization, 2016.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+    momentum : float
+        Has no effect: it is that of PyTorch's running statistics.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        False.
+    """
+
+    dimensions = 0
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+    ):
+        super().__init__()
+        if track_running_stats:
+            raise ValueError(f"{type(self).__name__} has no running statistics: track_running_stats must be False")
+        self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
+        self.track_running_stats = track_running_stats
+        self.register_parameter("weight", new_parameter(num_features) if affine else None)
+        self.register_parameter("bias", new_parameter(num_features) if affine else None)
+        if affine:
+            init.ones_(self.weight)
+
+    def forward(self, x: Any) -> Any:
+        if x.ndim != self.dimensions or x.shape[1] != self.num_features or math.prod(x.shape[2:]) == 1:
+            raise ValueError(
+                f"{type(self).__name__} needs x (N, {self.num_features}, ...) of {self.dimensions} dimensions and more "
+                f"than one number a channel, got shape {tuple(x.shape)}"
+            )
+        return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
+
+    extra_repr = _BatchNorm.extra_repr
+
+
+class InstanceNorm1d(_InstanceNorm):
+    __doc__ = _InstanceNorm.__doc__.replace("each image", "each sequence (N, C, L)")
+    dimensions = 3
+
+
+class InstanceNorm2d(_InstanceNorm):
+    __doc__ = _InstanceNorm.__doc__.replace("each image", "each image (N, C, H, W)")
+    dimensions = 4

@@ -87,6 +87,9 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias)
         self.nonlinearity = check_nonlinearity(nonlinearity)
 
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (", nonlinearity=relu" if self.nonlinearity == "relu" else "")
+
     def forward(self, x: Any, hx: Any = None) -> Any:
         return F.rnn_cell(x, self._start(x, hx, "hx"), *self._weights(), self.nonlinearity)
 

@@ -32,6 +32,8 @@ WRITERS = {".safetensors": write_safetensors, ".npz": npz_file.save}
 def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     """Write tensors by name to a file, which appears whole or not at all.
 
+    To go on with training later, with the optimizer, numbers and other dicts: :func:`minidl.training.save_checkpoint`.
+
     Parameters
     ----------
     path : path
@@ -68,7 +70,8 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
         array = tensor.numpy() if isinstance(tensor, Tensor) else tensor
         if not isinstance(name, str) or not hasattr(array, "dtype") or array.dtype.kind not in "fiub":
             raise TypeError(
-                f"tensors must hold Tensors or arrays of numbers by name, got {name!r}: {type(tensor).__name__}"
+                f"tensors must hold Tensors or arrays of numbers by name, got {name!r}: {type(tensor).__name__}; "
+                "a model with its optimizer and what else there is goes through training.save_checkpoint"
             )
         arrays[name] = array
     writer(path, arrays)

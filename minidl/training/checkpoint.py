@@ -48,6 +48,22 @@ def save_checkpoint(
         As `fit` has them; the state of :mod:`minidl.random` is written too.
     info : dict, optional
         What else to keep: anything that JSON holds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from minidl import nn, optim, training
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.Adam(model.parameters())
+    >>> schedule = optim.lr_scheduler.StepLR(optimizer, step_size=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/run.safetensors"
+    ...     training.save_checkpoint(path, model, optimizer, {}, {"epoch": 3, "schedule": schedule.state_dict()})
+    ...     saved = training.load_checkpoint(path)
+    >>> saved.restore(model, optimizer)
+    >>> schedule.load_state_dict(saved.info["schedule"])
+    >>> saved.info["epoch"]
+    3
     """
     path = checkpoint_path(path)
     arrays = {f"model.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}

@@ -31,6 +31,9 @@ CHANGED = r"changed in place since"
         lambda x: x.sub_(1),
         lambda x: x.div_(2),
         lambda x: x.assign_(0),
+        lambda x: x.lerp_(tensor([5.0, 6.0]), 0.5),
+        lambda x: x.uniform_(2, 3),
+        lambda x: x.normal_(),
         lambda x: x.__setitem__(0, 9.0),
         lambda x: x[1:].zero_(),
         lambda x: x.reshape(2, 1).fill_(1),
@@ -427,3 +430,23 @@ def test_a_mask_may_be_changed_after_it_selected():
     mask.copy_(tensor([False, False, True]))
     y.sum().backward()
     assert x.grad.tolist() == [1, 0, 0]
+
+
+def test_random_numbers_written():
+    minidl.manual_seed(0)
+    x = minidl.empty(200, 100, dtype="float64")
+    assert x.uniform_(-2, 4) is x and -2 <= x.min() < -1.99 and 3.99 < x.max() < 4
+    assert abs(x.mean().item() - 1) < 0.05 and x.dtype == np.float64
+    assert x[0].normal_(5, 0.1) is not x and abs(x[0].mean().item() - 5) < 0.1 and abs(x[0].std().item() - 0.1) < 0.05
+    with pytest.raises(TypeError, match="random numbers need a floating-point dtype, got int64"):
+        tensor([1, 2]).uniform_()
+    with pytest.raises(RuntimeError, match="a leaf that requires grad can't be changed in place"):
+        leaf([1.0]).normal_()
+
+
+@pytest.mark.parametrize("change", [lambda x: x.add_(1), lambda x: x.__setitem__(0, 1.0), lambda x: x.zero_()])
+def test_an_expanded_tensor_is_not_changed(change):
+    x = minidl.zeros(1, 3)
+    with pytest.raises(RuntimeError, match=r"shape \(2, 3\) in read-only memory, as expand gives it.*clone"):
+        change(x.expand(2, 3))
+    assert not x.any()

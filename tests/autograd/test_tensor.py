@@ -369,3 +369,4 @@ def test_the_device_that_programs_ask_for_first():
     device = minidl.device("cuda" if minidl.cuda.is_available() else "cpu")
     assert minidl.cuda.is_available() == minidl.kernels.cuda.gpu_status().available
     assert minidl.zeros(2, device=device).device.startswith(device)
+    assert minidl.inf == float("inf") and minidl.nan != minidl.nan and minidl.pi == np.pi

@@ -186,3 +186,33 @@ def test_trunc_normal_refuses_bounds_that_hardly_a_number_keeps():
         with pytest.raises(ValueError, match=f"of mean 0.0 and std 1.0, got {a} and {b}"):
             nn.init.trunc_normal_(minidl.zeros(3), a=a, b=b)
     assert abs(nn.init.trunc_normal_(minidl.tensor(9.0)).item()) <= 2
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_sequences_are_padded_as_in_pytorch(batch_first, side):
+    torch = pytest.importorskip("torch")
+    arrays = [np.random.default_rng(i).normal(size=(n, 2)) for i, n in enumerate((3, 0, 5, 1))]
+    options = dict(batch_first=batch_first, padding_value=7.0, padding_side=side)
+    theirs, ours = (
+        [torch.tensor(x, requires_grad=True) for x in arrays],
+        [minidl.tensor(x, requires_grad=True) for x in arrays],
+    )
+    expected = torch.nn.utils.rnn.pad_sequence(theirs, **options)
+    padded = nn.utils.rnn.pad_sequence(ours, **options)
+    np.testing.assert_array_equal(padded.numpy(), expected.detach().numpy())
+    (expected**2).sum().backward()
+    (padded**2).sum().backward()
+    for x, other in zip(ours, theirs):
+        np.testing.assert_array_equal(x.grad.numpy(), other.grad.numpy())
+
+
+def test_what_can_not_be_padded():
+    for sequences, options, text in (
+        ([], {}, r"sequences must hold tensors \(T, ...\), got \[\]"),
+        ([minidl.tensor([1]), minidl.tensor(1)], {}, r"sequences must hold tensors.*\[\(1,\), \(\)\]"),
+        ([minidl.tensor([1])], {"padding_side": "top"}, "padding_side must be 'right' or 'left', got 'top'"),
+        ([minidl.tensor([[1]]), minidl.tensor([[1, 2]])], {}, r"\(1, 2\).*\(1, 1\)"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            nn.utils.rnn.pad_sequence(sequences, **options)

@@ -301,6 +301,23 @@ def test_repr():
     )
 
 
+@pytest.mark.parametrize(
+    "layer, text",
+    [
+        (nn.MaxPool2d(2, dilation=3, ceil_mode=True), "kernel_size=2, stride=2, padding=0, dilation=3, ceil_mode=True"),
+        (nn.ConvTranspose2d(1, 2, 3, 2, output_padding=1), "stride=(2, 2), output_padding=(1, 1)"),
+        (nn.BatchNorm2d(2, track_running_stats=False), "affine=True, track_running_stats=False"),
+        (nn.InstanceNorm1d(2), "(2, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False)"),
+        (nn.LayerNorm(2, bias=False), "elementwise_affine=True, bias=False"),
+        (nn.RNNCell(2, 3, bias=False, nonlinearity="relu"), "(2, 3, bias=False, nonlinearity=relu)"),
+        (nn.MultiheadAttention(4, 2), "MultiheadAttention(\n  4, num_heads=2\n  (out_proj): Linear("),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_repr_tells_the_options(layer, text):
+    assert text in repr(layer)
+
+
 def test_summary_counts_what_is_not_in_a_layer_too():
     model = nn.Sequential(nn.TransformerEncoderLayer(8, 2, 16), nn.Flatten(), nn.Linear(40, 2))
     model.requires_grad_(False)

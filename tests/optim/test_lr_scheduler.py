@@ -18,6 +18,10 @@ def sgd(*lrs):
     return optim.SGD(groups)
 
 
+def sequence(optimizer, *schedulers, milestones):
+    return lr_scheduler.SequentialLR(optimizer, list(schedulers), milestones)
+
+
 ALL = {
     "StepLR": lambda o: lr_scheduler.StepLR(o, 3, 0.5),
     "MultiStepLR": lambda o: lr_scheduler.MultiStepLR(o, [7, 2, 4, 4], 0.5),
@@ -26,6 +30,7 @@ ALL = {
     "LinearLR": lambda o: lr_scheduler.LinearLR(o, 0.25, 0.75, 6),
     "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
     "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], total_steps=20),
+    "SequentialLR": lambda o: sequence(o, lr_scheduler.LinearLR(o), lr_scheduler.StepLR(o, 2), milestones=[4]),
     "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1, cooldown=1),
 }
 
@@ -139,3 +144,16 @@ def test_one_cycle_ends_and_wants_a_momentum():
     adagrad = optim.Adagrad([minidl.Tensor(np.zeros(1), requires_grad=True)])
     with pytest.raises(ValueError, match="Adagrad has no momentum"):
         lr_scheduler.OneCycleLR(adagrad, 1.0, total_steps=3)
+
+
+def test_a_sequence_takes_formulas_of_its_own_optimizer():
+    optimizer = sgd(1.0)
+    step, cycle = lr_scheduler.StepLR(optimizer, 2), lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=9)
+    for other in (lr_scheduler.ReduceLROnPlateau(optimizer), cycle):
+        with pytest.raises(TypeError, match=f"schedulers must hold formulas.*{type(other).__name__}"):
+            sequence(optimizer, step, other, milestones=[3])
+    with pytest.raises(ValueError, match="schedulers must be of the given optimizer, StepLR has another"):
+        sequence(sgd(1.0), step, milestones=[])
+    for milestones in ([], [3, 4], [5, 3]):
+        with pytest.raises(ValueError, match="milestones must rise, and be one less than the 2 schedulers"):
+            sequence(optimizer, step, step, milestones=milestones)

@@ -67,6 +67,33 @@ def test_plateau(options):
     assert_same_course(theirs, ours, optimizers, [(float(measure),) for measure in MEASURES])
 
 
+@pytest.mark.parametrize(
+    "parts, milestones",
+    [
+        ([("LinearLR", {"start_factor": 0.1, "total_iters": 5}), ("CosineAnnealingLR", {"T_max": 20})], [5]),
+        (
+            [
+                ("LambdaLR", {"lr_lambda": lambda t: (t + 1) / 4}),
+                ("ExponentialLR", {"gamma": 0.9}),
+                ("MultiStepLR", {"milestones": [2, 5]}),
+            ],
+            [3, 12],
+        ),
+        ([("StepLR", {"step_size": 2}), ("LinearLR", {})], [40]),
+        ([("ExponentialLR", {"gamma": 0.5})], []),
+    ],
+    ids=str,
+)
+def test_one_after_the_other(parts, milestones):
+    optimizers = both()
+    theirs, ours = (
+        module.SequentialLR(o, [getattr(module, kind)(o, **options) for kind, options in parts], milestones)
+        for module, o in zip((torch.optim.lr_scheduler, optim.lr_scheduler), optimizers)
+    )
+    assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr())
+    assert_same_course(theirs, ours, optimizers, [()] * 30)
+
+
 def state_of(group):
     return [group["lr"], *group.get("betas", (group.get("momentum"),))]
 

@@ -43,6 +43,11 @@ OPERATIONS = [
     Operation("normalize", [normal(2, 3)], lambda x: x / length(x)),
     Operation("normalize", [normal(2, 3, 2)], lambda x: x / length(x, 3, 2), {"p": 3.0, "dim": -1}),
     Operation("normalize", [values([0.0, 0.0], [3.0, 4.0])], lambda x: x / 5, gradient=False),
+    *[
+        Operation("cdist", [normal(4, 3), normal(2, 3), p], lambda x, y, p: length(x[:, None] - y, p, -1, False))
+        for p in (1.0, 2.0, 3.0)
+    ],
+    Operation("cdist", [normal(2, 4, 3), normal(5, 3)], lambda x, y: length(x[:, :, None] - y, 2, -1, False)),
     Operation("cosine_similarity", [normal(2, 3), normal(2, 3)], cosine),
     Operation("cosine_similarity", [normal(2, 1, 3), normal(4, 3), -1], cosine),
     Operation("pairwise_distance", [normal(2, 3), normal(2, 3)], distance),

@@ -10,7 +10,7 @@ import numpy as np
 from minidl.checks import naive
 from minidl.checks.operation import Operation
 from minidl.checks.operations.common import SPECIAL
-from minidl.checks.recipes import Recipe, booleans, different, integers, normal
+from minidl.checks.recipes import Recipe, booleans, different, integers, normal, values
 
 ALL = slice(None)
 
@@ -63,6 +63,24 @@ OPERATIONS = [
     Operation("gather", [normal(3, 4), 1, integers(4, 3, 2)], naive.gather),
     Operation("gather", [normal(3, 4), 0, integers(3, 5, 2)], naive.gather),
     Operation("gather", [normal(3, 4, 2), 1, integers(4, 2, 5, 1)], naive.gather),
+    Operation("repeat_interleave", [normal(2, 3), 2], np.repeat),
+    Operation("repeat_interleave", [normal(2, 3), values(2, 0, 1, dtype=int), 1], np.repeat),
+    *[Operation("diagonal", [normal(3, 5), offset], lambda x, i: np.diagonal(x, i)) for offset in (0, 3, -2, 6)],
+    Operation("diagonal", [normal(2, 3, 4, 2), 1, -1, 1], np.diagonal),
+    *[Operation("diag", [normal(3), offset], np.diag) for offset in (0, 2, -1)],
+    Operation("diag", [normal(3, 4), 1], np.diag),
+    Operation("trace", [normal(3, 4)], np.trace),
+    Operation("bincount", [integers(5, 9)], np.bincount, gradient=False),
+    Operation("bincount", [integers(3, 9), normal(9), 6], np.bincount, gradient=False),
+    Operation("unique", [integers(3, 2, 9)], np.unique, gradient=False),
+    Operation(
+        "unique",
+        [integers(3, 2, 9)],
+        lambda x: np.unique(x, return_inverse=True, return_counts=True),
+        {"return_inverse": True, "return_counts": True},
+        gradient=False,
+    ),
+    Operation("unique", [integers(2, 9, 2)], lambda x: np.unique(x, axis=0), {"dim": 0}, gradient=False),
     Operation("masked_fill", [normal(2, 3), booleans(3), 0.7], lambda x, mask, v: np.where(mask, v, x)),
     Operation("masked_select", [normal(2, 3), booleans(2, 3)], pick),
     Operation("one_hot", [integers(3, 2, 4), 5], lambda i, n: np.eye(n, dtype=np.int64)[i], gradient=False),

@@ -48,6 +48,13 @@ OPERATIONS = [
         lambda x, *sizes: np.broadcast_to(x, (4, 2, 3)),
         torch=lambda x, *sizes: x.expand(*sizes),
     ),
+    *[
+        Operation("meshgrid", [normal(3), normal(2), normal(4)], expected, {"indexing": indexing})
+        for indexing, expected in (
+            ("ij", lambda *xs: tuple(np.meshgrid(*xs, indexing="ij"))),
+            ("xy", lambda *xs: tuple(np.meshgrid(*xs))),
+        )
+    ],
     Operation("broadcast_to", [normal(2, 1), (3, 2, 4)], np.broadcast_to),
     of_several("cat", np.concatenate, (2, 3), (2, 1), dim=1),
     of_several("cat", np.concatenate, (2, 3), (0, 3)),

@@ -11,8 +11,9 @@ from minidl.optim.lr_scheduler.schedules import (
     MultiStepLR,
     StepLR,
 )
+from minidl.optim.lr_scheduler.sequential import SequentialLR
 
 __all__ = [
     "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
-    "ReduceLROnPlateau", "StepLR",
+    "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip

@@ -110,6 +110,7 @@ class ReduceLROnPlateau:
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
 
+    not_saved = LRScheduler.not_saved
     get_last_lr = LRScheduler.get_last_lr
     state_dict = LRScheduler.state_dict
     load_state_dict = LRScheduler.load_state_dict

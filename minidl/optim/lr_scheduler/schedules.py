@@ -38,6 +38,8 @@ class LRScheduler:
     the other left, and of a CosineAnnealingLR beside another schedule `eta_min` is not scaled.)
     """
 
+    not_saved: tuple[str, ...] = ("optimizer", "lr_lambdas")  # what the program makes anew
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an Optimizer, got {type(optimizer).__name__}")
@@ -80,8 +82,8 @@ class LRScheduler:
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the schedule knows, functions and the optimizer left out."""
-        return {key: _copied(value) for key, value in vars(self).items() if key not in ("optimizer", "lr_lambdas")}
+        """All that the schedule knows, without the optimizer, functions and other schedules."""
+        return {key: _copied(value) for key, value in vars(self).items() if key not in self.not_saved}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from what :meth:`state_dict` gave; the optimizer's learning rates are in the optimizer's own state."""

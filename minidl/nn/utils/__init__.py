@@ -1,4 +1,4 @@
-"""Help with gradients that grow too large, and a mode for evaluation."""
+"""Help with gradients that grow too large, a mode for evaluation, and (`rnn`) sequences of different lengths."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from minidl.autograd import Tensor, no_grad
 from minidl.functional import stack
 from minidl.nn.module import Module
+from minidl.nn.utils import rnn
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "evaluation_mode", "rnn"]
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:

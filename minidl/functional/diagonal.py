@@ -1,0 +1,81 @@
+"""The diagonal of a matrix, and the matrix of a diagonal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd import Function, tensor_method
+from minidl.functional.indexing import IndexAdd
+from minidl.functional.operands import apart, integers, namespace
+from minidl.functional.reduce import sum
+from minidl.functional.shape import movedim
+
+__all__ = ["diag", "diagonal", "trace"]
+
+
+class Diagonal(Function):
+    """y[..., i] = x[..., i, i]."""
+
+    saves_inputs = False
+    is_view = True
+
+    def forward(self, x):
+        self.saved = x.shape
+        return namespace(x).einsum("...ii->...i", x)  # a view that can be written to, as NumPy's diagonal can't
+
+    def backward(self, dy, inputs, output):
+        # dx[..., i, i] = dy[..., i], and 0 elsewhere
+        i = namespace(dy).arange(dy.shape[-1])
+        return IndexAdd((..., i, i), self.saved, distinct=True)(dy)
+
+
+@tensor_method()
+def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """y[..., i] = x[..., i, i + offset], the two axes being `dim1` and `dim2`: what stands `offset` above the diagonal.
+
+    The result shares the memory of x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).diagonal()
+    tensor([1., 4.])
+    """
+    if x.ndim < 2:
+        raise ValueError(f"diagonal: x must have at least 2 dimensions, got shape {tuple(x.shape)}")
+    (offset,) = integers("offset", offset)
+    x = movedim(x, (dim1, dim2), (-2, -1))[..., max(-offset, 0) :, max(offset, 0) :]
+    n = min(x.shape[-2:])
+    return Diagonal()(x[..., :n, :n])
+
+
+@tensor_method()
+def diag(x: Any, diagonal: int = 0) -> Any:
+    """The matrix with x (N,) on a diagonal and 0 elsewhere; of a matrix x its :func:`diagonal`, copied.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.diag(minidl.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
+    if x.ndim == 2:
+        return apart(_diagonal(x, diagonal), x)
+    if x.ndim != 1:
+        raise ValueError(f"diag: x must have 1 or 2 dimensions, got shape {tuple(x.shape)}")
+    (offset,) = integers("diagonal", diagonal)
+    i, size = namespace(x).arange(x.shape[0]), x.shape[0] + abs(offset)
+    # y[i, i + offset] = x[i], or y[i - offset, i] = x[i]
+    return IndexAdd((i + max(-offset, 0), i + max(offset, 0)), (size, size), distinct=True)(x)
+
+
+_diagonal = diagonal  # `diag` has an argument of that name
+
+
+@tensor_method()
+def trace(x: Any) -> Any:
+    """sum_i x[i, i] of a matrix."""
+    if x.ndim != 2:
+        raise ValueError(f"trace: x must have 2 dimensions, got shape {tuple(x.shape)}")
+    return sum(diagonal(x))
