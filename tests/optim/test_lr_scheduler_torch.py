@@ -82,7 +82,7 @@ def test_plateau(options):
         ([("StepLR", {"step_size": 2}), ("LinearLR", {})], [40]),
         ([("ExponentialLR", {"gamma": 0.5})], []),
     ],
-    ids=str,
+    ids=lambda value: "-".join(str(part[0] if isinstance(part, tuple) else part) for part in value),
 )
 def test_one_after_the_other(parts, milestones):
     optimizers = both()
