@@ -8,10 +8,12 @@ import numpy as np
 
 from minidl.functional.activation import relu
 from minidl.functional.arithmetic import maximum, minimum
+from minidl.functional.axes import Axes
 from minidl.functional.choice import where
 from minidl.functional.elementwise import sqrt
 from minidl.functional.loss import reduce_losses
-from minidl.functional.reduce import Axes, broadcast_to, norm, sum
+from minidl.functional.reduce import norm, sum
+from minidl.functional.shape import broadcast_to
 
 __all__ = ["cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss"]
 

@@ -8,8 +8,7 @@ from typing import Any
 from minidl.autograd import Function
 from minidl.functional.indexing import Index
 from minidl.functional.operands import namespace
-from minidl.functional.reduce import broadcast_to
-from minidl.functional.shape import permute, reshape
+from minidl.functional.shape import broadcast_to, permute, reshape
 
 __all__ = ["einsum"]
 

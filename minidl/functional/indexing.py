@@ -9,10 +9,10 @@ import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
 from minidl.functional.arithmetic import in_place
+from minidl.functional.axes import one_axis
 from minidl.functional.choice import check_mask, where
 from minidl.functional.operands import as_array, data_of, namespace, unrecorded
-from minidl.functional.reduce import broadcast_to, one_axis
-from minidl.functional.shape import reshape
+from minidl.functional.shape import broadcast_to, reshape
 
 __all__ = [
     "gather", "index", "index_add", "index_select", "masked_fill", "masked_select", "nonzero", "one_hot", "scatter",

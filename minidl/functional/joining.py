@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.axes import one_axis
 from minidl.functional.operands import namespace
-from minidl.functional.reduce import one_axis
 from minidl.functional.shape import unsqueeze
 
 __all__ = ["cat", "chunk", "concatenate", "pad", "split", "stack", "unbind"]

@@ -8,79 +8,31 @@ the norm of integers are those of the same numbers as float32, where PyTorch ref
 from __future__ import annotations
 
 import builtins
-import functools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minidl.autograd import Function, Tensor, is_array, tensor_method
 from minidl.functional.arithmetic import maximum, minimum
+from minidl.functional.axes import (
+    Axes,
+    any_empty,
+    normalize_axes,
+    one_axis,
+    reduced_axes,
+    takes_numpys_names,
+    with_reduced_axes,
+)
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
 from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.shape import broadcast_to
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "norm",
     "std", "sum", "var",
 ]  # fmt: skip
-
-Axes = int | tuple[int, ...] | None
-
-
-def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
-    """The axes as a tuple of numbers from 0; all of them for None.
-
-    >>> normalize_axes(-1, 3), normalize_axes(None, 2)
-    ((2,), (0, 1))
-    """
-    if dim is None:
-        return tuple(range(ndim))
-    if type(dim) is int and -ndim <= dim < ndim:
-        return (dim % ndim,)
-    axes = []
-    for axis in dim if isinstance(dim, (tuple, list)) else (dim,):
-        if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
-            raise TypeError(f"dim must be an integer or a tuple of integers, got {dim!r}")
-        limit = ndim or 1  # a 0-d array may be reduced along axis 0 or -1, as in PyTorch
-        if not -limit <= axis < limit:
-            raise IndexError(f"dim {axis} is out of range for {ndim} dimensions (expected {-limit} to {limit - 1})")
-        axes.append(axis % limit)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"dim names an axis twice: {dim!r}")
-    return tuple(axes) if ndim else ()
-
-
-def one_axis(dim: int, ndim: int) -> tuple[int, ...]:
-    """The same for an operation along one axis: a tuple of it, or of none for a single number."""
-    if dim is None or isinstance(dim, (tuple, list)):
-        raise TypeError(f"dim must be one integer, got {dim!r}")
-    return normalize_axes(dim, ndim)
-
-
-def reduced_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
-    """The same for a reduction of numbers, which is over all axes for () as well, as in PyTorch."""
-    return normalize_axes(None if dim == () or dim == [] else dim, ndim)
-
-
-def takes_numpys_names(reduction: Callable) -> Callable:
-    """Let a reduction be called with ``axis=`` and ``keepdims=``."""
-
-    @functools.wraps(reduction)
-    def renamed(*arguments: Any, **options: Any) -> Any:
-        for name, numpys in (("dim", "axis"), ("keepdim", "keepdims")):
-            if numpys in options:
-                options[name] = options.pop(numpys)
-        return reduction(*arguments, **options)
-
-    return renamed
-
-
-def with_reduced_axes(y: Any, axes: tuple[int, ...], ndim: int) -> Any:
-    """y with the reduced axes put back as axes of size 1."""
-    kept = iter(y.shape)
-    return y.reshape(tuple(1 if axis in axes else next(kept) for axis in range(ndim)))
 
 
 class Sum(Function):
@@ -100,28 +52,6 @@ class Sum(Function):
         if not self.keepdim:
             dy = with_reduced_axes(dy, self.axes, len(self.saved))
         return broadcast_to(dy, self.saved)
-
-
-class BroadcastTo(Function):
-    """y = x repeated along axes of size 1 and new axes in front."""
-
-    saves_inputs = False
-    is_view = True
-
-    def __init__(self, shape):
-        self.new_shape = shape
-
-    def forward(self, x):
-        return namespace(x).broadcast_to(x, self.new_shape)
-
-    def backward(self, dy, inputs, output):
-        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
-        return dy
-
-
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """x repeated to `shape`, without copying."""
-    return BroadcastTo(shape)(x)
 
 
 class Extreme(Function):
@@ -208,11 +138,6 @@ def _extreme(name: str, x: Any, dim: Axes, keepdim: bool, nan_ties: bool = False
         raise ValueError(f"{name} of no values: x has shape {x.shape} and dim is {dim}")
     y = Extreme(name, axes, nan_ties)(x)
     return with_reduced_axes(y, axes, x.ndim) if keepdim else y
-
-
-def any_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
-    """Whether one of the axes has no entries."""
-    return 0 in [shape[axis] for axis in axes]
 
 
 @tensor_method()

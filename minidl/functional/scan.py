@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.axes import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.joining import stack, unbind
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.shape import flip
 
 __all__ = ["cumprod", "cumsum", "prod"]

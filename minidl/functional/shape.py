@@ -8,16 +8,14 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
+from minidl.functional.axes import normalize_axes, one_axis
 from minidl.functional.choice import where
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
     "broadcast_to", "contiguous", "expand", "flatten", "flip", "movedim", "permute", "repeat", "reshape", "roll",
     "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
 ]  # fmt: skip
-
-tensor_method("broadcast_to")(broadcast_to)
 
 
 class Reshape(Function):
@@ -55,6 +53,23 @@ class Permute(Function):
     def backward(self, dy, inputs, output):
         # put the axes back in their places
         return permute(dy, tuple(self.axes.index(i) for i in range(len(self.axes))))
+
+
+class BroadcastTo(Function):
+    """y = x repeated along axes of size 1 and new axes in front."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, shape):
+        self.new_shape = shape
+
+    def forward(self, x):
+        return namespace(x).broadcast_to(x, self.new_shape)
+
+    def backward(self, dy, inputs, output):
+        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
+        return dy
 
 
 class Flip(Function):
@@ -226,6 +241,12 @@ def unsqueeze(x: Any, dim: int) -> Any:
     """x with a new axis of size 1 at `dim`."""
     (axis,) = one_axis(dim, x.ndim + 1)
     return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
+
+
+@tensor_method()
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated to `shape`, without copying."""
+    return BroadcastTo(shape)(x)
 
 
 @tensor_method()
