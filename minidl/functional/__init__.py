@@ -18,6 +18,7 @@ from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
 from minidl.functional.embedding import *
+from minidl.functional.extremes import *
 from minidl.functional.fused import *
 from minidl.functional.indexing import *
 from minidl.functional.joining import *

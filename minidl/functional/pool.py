@@ -12,9 +12,10 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.extremes import max
 from minidl.functional.joining import stack
 from minidl.functional.operands import namespace
-from minidl.functional.reduce import max, mean
+from minidl.functional.reduce import mean
 from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import pair
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from minidl.autograd import tensor_method
 from minidl.functional.axes import any_empty, one_axis, takes_numpys_names, with_reduced_axes
+from minidl.functional.extremes import Extreme, ValuesAndIndices, values_at
 from minidl.functional.indexing import take_along_dim
 from minidl.functional.operands import namespace, unrecorded
-from minidl.functional.reduce import Extreme, ValuesAndIndices, mean, values_at
+from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
 __all__ = ["argsort", "median", "sort", "topk"]
