@@ -5,6 +5,7 @@ programs call, whose docstring gives the formula, the shapes and the source.
 """
 
 from minidl.functional.activation import *
+from minidl.functional.along_axis import *
 from minidl.functional.arithmetic import *
 from minidl.functional.attention import *
 from minidl.functional.channels import *

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from minidl.autograd import Function, Tensor, is_array, tensor_method
+from minidl.functional.along_axis import take_along_dim
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.axes import (
     Axes,
@@ -19,7 +20,6 @@ from minidl.functional.axes import (
     takes_numpys_names,
     with_reduced_axes,
 )
-from minidl.functional.indexing import take_along_dim
 from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.functional.indexing import index_select
+from minidl.functional.along_axis import index_select
 from minidl.functional.operands import namespace
 
 __all__ = ["interpolate"]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import tensor_method
+from minidl.functional.along_axis import take_along_dim
 from minidl.functional.axes import any_empty, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.extremes import Extreme, ValuesAndIndices, values_at
-from minidl.functional.indexing import take_along_dim
 from minidl.functional.operands import namespace, unrecorded
 from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
