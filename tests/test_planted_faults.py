@@ -29,8 +29,8 @@ from minidl.functional import (
     scan,
     shape,
 )
+from minidl.functional.classification import CrossEntropy, CrossEntropyGrad
 from minidl.functional.linear import Linear, MatMul
-from minidl.functional.loss import CrossEntropy, CrossEntropyGrad
 from minidl.functional.norm import ChannelNorm, Normalize, RowNorm, axes_mean
 from tests import test_operations
 

@@ -10,6 +10,7 @@ from minidl.functional.arithmetic import *
 from minidl.functional.attention import *
 from minidl.functional.channels import *
 from minidl.functional.choice import *
+from minidl.functional.classification import *
 from minidl.functional.comparison import *
 from minidl.functional.conv import *
 from minidl.functional.conversion import *
