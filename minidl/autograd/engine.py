@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import hooks
-from minidl.autograd.device import is_array
+from minidl.autograd.arrays import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minidl.autograd.arrays import is_array
 from minidl.autograd.debug import checksums, debug
-from minidl.autograd.device import is_array
 from minidl.autograd.grad_mode import grad_mode
 from minidl.autograd.tensor import Tensor, _share_memory, _wrap, next_number
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd.device import is_array, to_device
+from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.grad_mode import grad_mode
 
 next_number = count(1).__next__  # one clock for operations and changes in place: which came after which
@@ -50,7 +50,7 @@ class Tensor:
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        self._data = _as_array(data)
+        self._data = data._data if isinstance(data, Tensor) else as_array(data)
         self._grad = None
         self._requires_grad = False
         self.origin = None
@@ -403,36 +403,11 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     tensor([[1., 2.],
             [3., 4.]])
     """
-    array = _as_array(data, dtype)
+    array = data._data if isinstance(data, Tensor) else as_array(data, dtype)
     array = array.astype(dtype or array.dtype)
     if device is not None:
         array = to_device(array, device)
     return Tensor(array, requires_grad)
-
-
-def _as_array(data: Any, dtype: Any = None) -> Any:
-    """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
-    if isinstance(data, Tensor):
-        return data.data
-    array = data if is_array(data) else np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
-    if dtype is not None and not is_array(data):
-        _check_range(array, np.dtype(dtype))
-    if is_array(data) or isinstance(data, np.generic) or array.dtype != np.float64:
-        return array
-    return array.astype(dtype or np.float32)
-
-
-def _check_range(array: np.ndarray, dtype: np.dtype) -> None:
-    """Raise where an integer type would turn the numbers into others."""
-    if dtype.kind not in "iu" or not array.size:
-        return
-    least, largest, bounds = array.min().item(), array.max().item(), np.iinfo(dtype)
-    if not (least >= bounds.min and largest <= bounds.max):  # NaN is neither
-        raise OverflowError(
-            f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {least} to {largest}"
-        )
 
 
 def _wrap(data: Any, origin: Any = None) -> Tensor:
