@@ -316,59 +316,6 @@ class Tensor:
         """Write 0 everywhere, see :meth:`assign_`."""
         return self.assign_(0)
 
-    # Where it lives, and its type
-
-    def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
-        """This tensor on another device (``"cpu"``, ``"cuda"``), of another dtype, or both."""
-        for target in targets:
-            if target is None:
-                continue  # np.dtype(None) is float64
-            if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-                device = target
-            elif isinstance(target, Tensor):
-                device, dtype = target.device, target.dtype
-            else:
-                try:
-                    dtype = np.dtype(target)
-                except TypeError:
-                    raise TypeError(
-                        f"to() takes a device, 'cpu' or 'cuda', a dtype or a Tensor, got {target!r}"
-                    ) from None
-        result = self
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            result = result.astype(dtype)
-        if device is not None and device not in (result.device, result.device.partition(":")[0]):
-            result = result.move(device)
-        return result
-
-    def cpu(self) -> Tensor:
-        """``to("cpu")``."""
-        return self.to("cpu")
-
-    def cuda(self) -> Tensor:
-        """``to("cuda")``."""
-        return self.to("cuda")
-
-    def float(self) -> Tensor:
-        """In float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Tensor:
-        """In float64."""
-        return self.to(np.float64)
-
-    def int(self) -> Tensor:
-        """In int32."""
-        return self.to(np.int32)
-
-    def long(self) -> Tensor:
-        """In int64."""
-        return self.to(np.int64)
-
-    def bool(self) -> Tensor:
-        """True where it is not 0."""
-        return self.to(np.bool_)
-
     # Copies and other processes get the values, never the history
 
     def __deepcopy__(self, memo) -> Tensor:
