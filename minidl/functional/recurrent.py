@@ -1,8 +1,8 @@
-"""Recurrent layers: a state that is carried from step to step and changed by what each step brings.
+"""Recurrent layers: a state that is carried from step to step and changed by the input of each step.
 
-The cells are one step, written with the operations of the other families. ``rnn``, ``lstm`` and ``gru`` are the whole
-walk over time as one operation, with the same formulas in ``kernels/recurrent``, where their sources stand too. Their
-gradient rule works on arrays alone: a second derivative is for the cells.
+The cells are one step, written with the operations of the other families. ``rnn``, ``lstm`` and ``gru`` walk over all
+time steps in one operation, by the same formulas in ``kernels/recurrent``, which also names their sources. Their
+gradient rule works on arrays only: where second derivatives are needed, use the cells.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def rnn(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any]:
-    """Elman's recurrent layer over all steps in time.
+    """Elman's recurrent layer over all time steps.
 
     y[t] = tanh(x[t] w_ih^T + b_ih + y[t-1] w_hh^T + b_hh), with y[-1] = h0
 
@@ -161,7 +161,7 @@ def rnn(
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not fit (the text names them), no step in time, mixed dtypes.
+        Shapes that do not fit (the message names them), a sequence without a step, mixed dtypes.
     RuntimeError
         A second derivative: this operation has a first one only.
 
@@ -187,7 +187,7 @@ def lstm(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """A layer of long short-term memory over all steps in time; :func:`lstm_cell` is its formula.
+    """A layer of long short-term memory over all time steps; :func:`lstm_cell` is its formula.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def gru(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any]:
-    """A layer of gated recurrent units over all steps in time; :func:`gru_cell` is its formula.
+    """A layer of gated recurrent units over all time steps; :func:`gru_cell` is its formula.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def gru(
 
 def _biases(b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
     if (b_ih is None) != (b_hh is None):
-        raise ValueError("b_ih and b_hh must be given both or neither")
+        raise ValueError(f"b_ih and b_hh must be given both or neither, got only {'b_hh' if b_ih is None else 'b_ih'}")
     return () if b_ih is None else (b_ih, b_hh)
 
 
@@ -301,7 +301,5 @@ def gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any =
     a_r, a_z, a_n = chunk(linear(x, w_ih, b_ih), 3, -1)
     q_r, q_z, q_n = chunk(linear(h, w_hh, b_hh), 3, -1)
     r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
-    # n = tanh(a_n + r * q_n)
     n = tanh(a_n + r * q_n)
-    # h = (1 - z) * n + z * h
     return (1 - z) * n + z * h
