@@ -38,17 +38,17 @@ def gradcheck(
     function : callable
         Takes the inputs; returns a Tensor or a tuple of them (those that are not floating point are left out).
     inputs : Tensor or sequence
-        Tensors with ``requires_grad`` are checked; they must be float64, for float32 has too few digits to measure a
-        slope, and away from kinks (0 for relu, ties for max). Anything else is passed on as it is.
+        Tensors with ``requires_grad`` are checked. They must be float64, as float32 has too few digits to measure a
+        slope, and keep away from kinks (0 for relu, ties for max). Anything else is passed on as it is.
     eps : float
-        The nudge. The error of a central difference is about eps^2 from the third derivative and 1e-16 / eps from
-        rounding: 1e-6 leaves 9 to 10 digits.
+        How far a number is nudged. The error of a central difference is about eps^2 from the third derivative plus
+        1e-16 / eps from rounding: 1e-6 leaves 9 to 10 digits.
     atol, rtol : float
-        What difference passes.
+        The difference that passes.
     seed : int
         Of the random cotangent.
     raise_exception : bool
-        Return False on a failure instead of raising.
+        Whether to raise on a failure; else False is returned.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def gradient_function(
         outputs = _floating(function(*inputs))
     cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device, requires_grad=True) for y in outputs]
 
-    @enable_grad()  # also while a slope is measured
+    @enable_grad()  # also while a slope is measured, under no_grad
     def first_order(*arguments: Any) -> tuple[Tensor, ...]:
         arguments, dy = arguments[: len(inputs)], arguments[len(inputs) :]
         checked = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]

@@ -29,18 +29,18 @@ class Tensor:
     data : array, or numbers in nested lists
         An array is wrapped, not copied; :func:`tensor` copies. Python floats become float32.
     requires_grad : bool
-        Whether ``backward`` shall leave a gradient here. Floating-point data only.
+        Whether ``backward`` should leave a gradient here. Floating-point data only.
 
     Attributes
     ----------
     data : ndarray
-        The values, 0-d arrays included. Read it; writing through it hides a change from the engine. Set to another
-        array, or to a Tensor for its array, it is the values from then on.
+        The values, always an array, if need be a 0-d one. Writing into it hides the change from the engine. Assign
+        another array, or a Tensor, to replace it.
     grad : Tensor or None
-        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None, or to a Tensor of
+        d(what ``backward`` was called on) / d(self), added up over calls until you set it to None, or to a Tensor of
         the same shape and dtype.
     requires_grad : bool
-        True where it was asked for and for every recorded result. Setting it is ``requires_grad_``, with its checks.
+        True for a leaf of which it was asked, and for every recorded result. Assigning to it calls ``requires_grad_``.
     origin : None, Function or (Function, int)
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
@@ -60,13 +60,13 @@ class Tensor:
         if requires_grad is not False:
             self.requires_grad_(requires_grad)
 
-    # What it is. The attributes that have checks are read by attrgetter, without a Python call: that happens at every
-    # operation. They are described at the class, hence doc="": else attrgetter's own text would be theirs.
+    # What it is. Attributes whose setter checks are read by attrgetter, which saves a Python call at every operation.
+    # They are described at the class, hence doc="", without which they would show attrgetter's own text.
 
     def _set_data(self, data: Any) -> None:
         if isinstance(data, Tensor):
             data = data._data
-        elif isinstance(data, np.generic):  # what NumPy computes from an array without axes
+        elif isinstance(data, np.generic):  # which NumPy gives for a 0-d result
             data = np.asarray(data)
         elif not is_array(data):
             raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
@@ -93,7 +93,7 @@ class Tensor:
 
     @property
     def dtype(self) -> np.dtype:
-        """NumPy's name of the kind of number."""
+        """The type of the numbers, a NumPy dtype."""
         return self._data.dtype
 
     @property
@@ -109,11 +109,11 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation computed it: a gradient may stay here."""
+        """Whether no recorded operation computed it: only leaves keep their gradient in ``grad``."""
         return self.origin is None
 
     def size(self, dim: int | None = None):
-        """The shape, or one of its numbers."""
+        """The shape, or the length of axis `dim`."""
         return self.data.shape if dim is None else self.data.shape[dim]
 
     def dim(self) -> int:
@@ -129,7 +129,7 @@ class Tensor:
         return self.data.itemsize
 
     def is_floating_point(self) -> bool:
-        """Whether the dtype is one of floats: only those have gradients."""
+        """Whether the dtype is a floating-point one: only those have gradients."""
         return self.data.dtype.kind == "f"
 
     def __len__(self) -> int:
@@ -214,9 +214,9 @@ class Tensor:
         Raises
         ------
         TypeError
-            Where `requires_grad` is no boolean, or the data are no floating-point numbers.
+            `requires_grad` is not a boolean, or the data is not floating point.
         ValueError
-            Where it would be turned off on a tensor that was computed.
+            It would be turned off for a tensor that was computed.
         """
         if not isinstance(requires_grad, (bool, np.bool_)):
             raise TypeError(
@@ -242,7 +242,7 @@ class Tensor:
         return result
 
     def detach_(self) -> Tensor:
-        """Forget how it was computed, or that it wants a gradient; what was computed from it before still knows.
+        """Forget how it was computed, and that it requires grad; what was computed from it before keeps its history.
 
         Examples
         --------
@@ -261,7 +261,7 @@ class Tensor:
     # Changes in place
 
     def shares_memory(self) -> bool:
-        """Whether another tensor still in use has the same memory: a view of this one, or what it is a view of."""
+        """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
         return any(other() is not None and other() is not self for other in self.version[1:])
 
     def changed(self) -> None:
@@ -288,9 +288,9 @@ class Tensor:
         return self
 
     def become_(self, result: Tensor) -> Tensor:
-        """Take the values and the history of `result`, what was computed from this tensor: a change that is recorded.
+        """Take over the values and the history of `result`, which was computed from this tensor: a recorded change.
 
-        Refused where another tensor shares the memory, for that one would not see it.
+        Refused where another tensor shares the memory, because that one would not see the change.
         """
         if self.shares_memory():
             raise RuntimeError(
@@ -339,7 +339,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     Raises
     ------
     TypeError
-        No real numbers, or lists of different lengths.
+        The data is not real numbers, or in lists of different lengths.
     OverflowError
         Python numbers that an integer `dtype` can't hold. (Numbers of an array are converted as NumPy does.)
 
@@ -358,7 +358,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 
 def _wrap(data: Any, origin: Any = None) -> Tensor:
-    """A Tensor around an array with none of the constructor's checks: the engine makes one per operation."""
+    """A Tensor around an array, without the constructor's checks: one is made for every operation."""
     result = Tensor.__new__(Tensor)
     result._data = data
     result._grad = None
@@ -369,7 +369,7 @@ def _wrap(data: Any, origin: Any = None) -> Tensor:
 
 
 def _share_memory(x: Tensor, view: Tensor) -> None:
-    """Note that a change of one is a change of the other: one version, with weak references to all that have it."""
+    """Note that a change of one is a change of the other: both get one version, which refers weakly to its tensors."""
     version = view.version = x.version
     for tensor in (x, view) if len(version) == 1 else (view,):
         version.append(weakref.ref(tensor, version.remove))
