@@ -1,7 +1,7 @@
 """Differentiable operations, by family: with arrays they compute, with Tensors they also record.
 
-Each family file holds, for every operation, a Function (the formula and the rule of its gradient) and the function that
-programs call, whose docstring gives the formula, the shapes and the source.
+For every operation, the file of its family holds a Function (the formula and the rule of its gradient) and the function
+that programs call, whose docstring gives the formula, the shapes and the source.
 """
 
 from minidl.functional.activation import *

@@ -1,4 +1,4 @@
-"""One value or another, number by number: where, clip."""
+"""One value or another, element by element: where, clip."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Clip(Function):
     def backward(self, dy, inputs, output):
         # dy/dx = 1 where low <= x <= high, else 0
         x = inputs[0]
-        inside = x == x  # all but NaN
+        inside = x == x  # False for NaN
         if self.low is not None:
             inside = inside & (x >= self.low)
         if self.high is not None:
@@ -47,7 +47,7 @@ class Clip(Function):
 
 
 def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> None:
-    """Raise a TypeError for a mask of numbers, which is mostly a weight, or a comparison forgotten."""
+    """Raise a TypeError for a mask of numbers: it is mostly a weight, or a comparison was forgotten."""
     dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
     if dtype.name not in allowed:
         raise TypeError(f"{name} must be bool, got {dtype}; write {name} != 0 for a mask of what is not 0")

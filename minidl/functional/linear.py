@@ -50,7 +50,7 @@ def _swap_last(x: Any) -> Any:
 
 @tensor_method("matmul", "__matmul__")
 def matmul(a: Any, b: Any) -> Any:
-    """The matrix product over the last two axes; axes in front broadcast, a vector is a row (left) or a column (right).
+    """The matrix product over the last two axes; axes in front broadcast; a vector is a row (left) or a column (right).
 
     y[..., i, j] = sum_k a[..., i, k] * b[..., k, j]
 
@@ -155,7 +155,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def check_linear(x: Any, w: Any, b: Any, name: str) -> None:
-    """Raise what is wrong with the arguments of the operation `name`."""
+    """Raise if something is wrong with the arguments of the operation `name`."""
     shape, w_shape, dtype = x.shape, w.shape, w.dtype
     if len(w_shape) != 2 or not shape or shape[-1] != w_shape[1]:
         raise ValueError(

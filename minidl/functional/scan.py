@@ -25,7 +25,7 @@ class Prod(Function):
         return x.prod(self.axis)
 
     def backward(self, dy, inputs, output):
-        # dy/dx[i] = product of all x[j] but x[i]: those before times those after, so that no x divides, not even a 0
+        # dy/dx[i] = product of all x[j] but x[i]: those before times those after, as x[i] may be 0 and can't divide
         x = inputs[0]
         if x.shape[self.axis] == 0:
             return x * 0
