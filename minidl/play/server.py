@@ -1,4 +1,4 @@
-"""The server of the page: this machine only, one page, one question (POST /look)."""
+"""The server of the page: for this machine only, with one page and one kind of request (POST /look)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from minidl.play.look import look
 from minidl.recipes import TrainedClassifier
 from minidl.serialization import json_text
 
-LARGEST = 4_000_000  # bytes of a question: a picture of some megapixels
+LARGEST = 4_000_000  # bytes of a request: a picture of some megapixels
 LOOPBACK = "127.0.0.1"
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 
@@ -42,7 +42,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
     facts = {"recipe": classifier.recipe, "classes": classifier.classes, **classifier.saved.info["input"]}
     page = page.replace("{{facts}}", json.dumps(facts).replace("<", "\\u003c"))
 
-    one_at_a_time = threading.Lock()  # a look hooks into the layers of the one network
+    one_at_a_time = threading.Lock()  # every look puts hooks on the layers of the same network
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -72,7 +72,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
             self._answer(HTTPStatus.OK, "application/json", json_text(result).encode())
 
         def _addressed_here(self) -> bool:
-            """Whether the browser asked this machine by its own name, not by one that a strange page made up."""
+            """Whether the request names this machine's own address, not a host name that a foreign page points here."""
             host = self.headers.get("Host", "").rpartition(":")[0]
             if host in (LOOPBACK, "localhost"):
                 return True
@@ -80,7 +80,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
             return False
 
         def _refuse(self, status: HTTPStatus, reason: str) -> None:
-            self.close_connection = True  # what is left of the question stays unread
+            self.close_connection = True  # what is left of the request stays unread
             self._answer(status, "application/json", json.dumps({"error": reason}).encode())
 
         def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
@@ -94,7 +94,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
             self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Say nothing of every stroke."""
+            """Print nothing: there is a request for every stroke of the pen."""
 
     try:
         return ThreadingHTTPServer((LOOPBACK, port), Handler)

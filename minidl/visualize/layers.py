@@ -1,4 +1,4 @@
-"""What a convolution has learned: its filters, and what they make of a picture."""
+"""What a convolution has learned: its filters, and its output for a picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from minidl.visualize.grid import images
 
 
 def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
-    """The filters of a convolution: one picture each, all on one scale, 0 in white.
+    """The filters of a convolution, one picture each, all on one scale, with 0 in white.
 
-    Filters of 3 input channels are shown in colour (grey for 0); of others the first input channel is shown.
+    Filters of 3 input channels are shown in colour (with 0 in grey); of others only the first input channel is shown.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
 
 
 def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8, title: str = "") -> Figure:
-    """What each channel of a layer makes of one picture.
+    """The output of each channel of a layer for one picture.
 
     Parameters
     ----------
