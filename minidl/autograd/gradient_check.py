@@ -144,29 +144,37 @@ def worst_gradient_error(
     for (i, x), dx in zip(checked, gradients):
         if dx is not None and dx.shape != x.shape:
             raise GradientCheckError(f"the gradient of inputs[{i}] has shape {dx.shape}, the input {x.shape}")
-        original = x.data
-        x.data = original.copy()
-        try:
-            for index in np.ndindex(x.shape):
-                before = float(original[index])
-                x.data[index] = before + eps
-                above = projected()
-                x.data[index] = before - eps
-                below = projected()
-                x.data[index] = before
-                # slope = (L(x + eps) - L(x - eps)) / (2 eps)
-                slope = (above - below) / (2 * eps)
-                value = 0.0 if dx is None else float(dx.data[index])
-                error = abs(slope - value)
-                if not error <= atol + rtol * abs(slope):  # written so that NaN fails
-                    raise GradientCheckError(
-                        f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the measured slope is "
-                        f"{slope:.10g} (relative error {error / max(abs(slope), 1e-300):.1e})"
-                    )
-                worst = max(worst, error / max(1.0, abs(slope)))
-        finally:
-            x.data = original
+        slopes = _measured_slopes(projected, x, eps)
+        values = np.zeros(x.shape) if dx is None else dx.numpy()
+        errors = abs(slopes - values)
+        wrong = np.argwhere(~(errors <= atol + rtol * abs(slopes)))  # written so that NaN fails
+        if len(wrong):
+            index = tuple(wrong[0].tolist())
+            value, slope, error = values[index], slopes[index], errors[index]
+            raise GradientCheckError(
+                f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the measured slope is "
+                f"{slope:.10g} (relative error {error / max(abs(slope), 1e-300):.1e})"
+            )
+        worst = max(worst, float((errors / np.maximum(1, abs(slopes))).max(initial=0)))
     return worst
+
+
+def _measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
+    """slope[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, with L the value of `function`."""
+    slopes = np.empty(x.shape)
+    original, x.data = x.data, x.data.copy()
+    try:
+        for index in np.ndindex(x.shape):
+            before = float(original[index])
+            x.data[index] = before + eps
+            above = function()
+            x.data[index] = before - eps
+            below = function()
+            x.data[index] = before
+            slopes[index] = (above - below) / (2 * eps)
+    finally:
+        x.data = original
+    return slopes
 
 
 def _floating(outputs: Any) -> list[Tensor]:
