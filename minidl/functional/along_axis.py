@@ -1,4 +1,4 @@
-"""Picking along one axis, by integers that count from 0: gather, scatter and their like."""
+"""Picking along one axis: gather, scatter and their like, by integers that count from 0."""
 
 from __future__ import annotations
 
