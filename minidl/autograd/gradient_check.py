@@ -144,7 +144,7 @@ def worst_gradient_error(
     for (i, x), dx in zip(checked, gradients):
         if dx is not None and dx.shape != x.shape:
             raise GradientCheckError(f"the gradient of inputs[{i}] has shape {dx.shape}, the input {x.shape}")
-        slopes = _measured_slopes(projected, x, eps)
+        slopes = measured_slopes(projected, x, eps)
         values = np.zeros(x.shape) if dx is None else dx.numpy()
         errors = abs(slopes - values)
         wrong = np.argwhere(~(errors <= atol + rtol * abs(slopes)))  # written so that NaN fails
@@ -159,7 +159,7 @@ def worst_gradient_error(
     return worst
 
 
-def _measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
+def measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
     """slope[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, with L the value of `function`."""
     slopes = np.empty(x.shape)
     original, x.data = x.data, x.data.copy()
