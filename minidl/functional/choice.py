@@ -76,7 +76,7 @@ tensor_method("where")(lambda x1, condition, x2: where(condition, x1, x2))  # x.
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
     if min is None and max is None:
-        raise ValueError("clip needs min, max or both")
+        raise ValueError("clip needs min, max or both, got None for both")
     if not (hasattr(min, "shape") or hasattr(max, "shape")):
         return Clip(min, max)(x)
     y = x if min is None else where(x < min, min, x)

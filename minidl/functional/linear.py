@@ -67,7 +67,8 @@ def matmul(a: Any, b: Any) -> Any:
         return MatMul()(a, b)
     if a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
         raise ValueError(
-            f"matmul: the last axis of a {tuple(a.shape)} must be as long as the one it meets of b {tuple(b.shape)}"
+            f"matmul: the last axis of a must be as long as the one of b that it meets, got {tuple(a.shape)} and "
+            f"{tuple(b.shape)}"
         )
     left = unsqueeze(a, 0) if a.ndim == 1 else a  # a row
     right = unsqueeze(b, 1) if b.ndim == 1 else b  # a column

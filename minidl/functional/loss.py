@@ -119,7 +119,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     data = data_of(input)
     if isinstance(data, np.ndarray) and ((data < 0) | (data > 1)).any():
         raise ValueError(
-            "binary_cross_entropy: input must hold probabilities from 0 to 1; "
+            f"binary_cross_entropy: input must hold probabilities from 0 to 1, got {data.min()} to {data.max()}; "
             "for logits use binary_cross_entropy_with_logits"
         )
     losses = BinaryCrossEntropy()(input, target)

@@ -58,7 +58,7 @@ class LearningRateSchedule(Callback):
                 f"{schedule!r}"
             )
         if every == "batch" and (self.plateau or not self.stepped):
-            raise ValueError("every='batch' is for the schedules that are a formula of the step")
+            raise ValueError(f"every='batch' is for the schedules that are a formula of the step, got {schedule!r}")
         self.schedule, self.every, self.monitor = schedule, every, monitor
 
     def on_fit_start(self, run: Run) -> None:

@@ -82,7 +82,8 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
     with hook, nn.utils.evaluation_mode(model), enable_grad():
         score = _score(model(x), label)
     if not seen or seen[0].ndim != 4:
-        raise ValueError(f"the layer {layer} gives no images (1, K, OH, OW)")
+        got = f"shape {seen[0].shape}" if seen else "nothing: the model did not call it"
+        raise ValueError(f"the layer {layer} gives no images (1, K, OH, OW), got {got}")
     (da,) = grad(score, seen[0])  # (1, K, OH, OW)
     # alpha[k] = mean_ij da[k,i,j]
     alpha = da.numpy().mean((2, 3), keepdims=True)

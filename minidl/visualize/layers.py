@@ -50,9 +50,10 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
         nn.utils.evaluation_mode(model),
     ):
         model(Tensor(as_array(picture)[None]))
-    [maps] = seen[0] if seen and seen[0].ndim == 4 else [None]
-    if maps is None:
-        raise ValueError(f"the layer {layer} gives no images (1, C, H, W)")
+    if not seen or seen[0].ndim != 4:
+        got = f"shape {seen[0].shape}" if seen else "nothing: the model did not call it"
+        raise ValueError(f"the layer {layer} gives no images (1, C, H, W), got {got}")
+    [maps] = seen[0]
     return _maps(maps, float(np.abs(maps).max()) or 1.0, "activation", columns, title)
 
 
