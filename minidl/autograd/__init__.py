@@ -15,24 +15,7 @@ from minidl.autograd.tensor import Tensor, tensor, tensor_method
 from minidl.autograd.trace import Node, trace
 
 __all__ = [
-    "Function",
-    "GradientCheckError",
-    "HookHandle",
-    "Node",
-    "Tensor",
-    "debug",
-    "enable_grad",
-    "grad",
-    "gradcheck",
-    "gradgradcheck",
-    "is_array",
-    "is_grad_enabled",
-    "no_grad",
-    "not_promoted",
-    "set_grad_enabled",
-    "sum_to_shape",
-    "tensor",
-    "tensor_method",
-    "to_device",
-    "trace",
-]
+    "Function", "GradientCheckError", "HookHandle", "Node", "Tensor", "debug", "enable_grad", "grad", "gradcheck",
+    "gradgradcheck", "is_array", "is_grad_enabled", "no_grad", "not_promoted", "set_grad_enabled", "sum_to_shape",
+    "tensor", "tensor_method", "to_device", "trace",
+]  # fmt: skip

@@ -16,19 +16,9 @@ from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifie
 from minidl.recipes.training_run import CHECKPOINT, train
 
 __all__ = [
-    "CHECKPOINT",
-    "DEFAULT",
-    "ImageClassifier",
-    "Prediction",
-    "Recipe",
-    "TrainedClassifier",
-    "find",
-    "load_classifier",
-    "load_trained",
-    "read_pixels",
-    "recipes",
-    "train",
-]
+    "CHECKPOINT", "DEFAULT", "ImageClassifier", "Prediction", "Recipe", "TrainedClassifier", "find", "load_classifier",
+    "load_trained", "read_pixels", "recipes", "train",
+]  # fmt: skip
 
 DEFAULT = "digits-cnn"
 
