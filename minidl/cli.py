@@ -1,8 +1,9 @@
 """The command line: ``minidl info | train | evaluate | predict | gradcheck | play``.
 
-Each command imports what it needs when it runs. What a user can mend ends in one line on standard error and exit
-status 2; Ctrl-C in 130. With ``--json`` the last line of standard output is one JSON object. A command that could do a
-part of its work alone gives the result of that part, with ``failures``: a line for each of the others, and status 2.
+Each command imports what it needs when it runs. An error that the user can fix ends in one line on standard error and
+exit status 2, Ctrl-C in status 130. With ``--json`` the last line of standard output is one JSON object. A command that
+could do only a part of its work returns the result of that part and ``failures``, a line for each of the others, with
+status 2.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for failure in failures:
             print(f"minidl: error: {failure}", file=sys.stderr)
         return 2 if failures else 0
-    except BrokenPipeError:  # whoever reads has seen enough, as in `minidl info | head`
+    except BrokenPipeError:  # the reader has seen enough, as in `minidl info | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
         return 141
     except USER_ERRORS as error:
@@ -172,7 +173,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def warn_if_missing(backend: str) -> None:
-    """Say so where no kernel can be computed by the backend that was asked for, so that others are used."""
+    """Warn if the backend that was asked for can compute no kernel here, so that others are used."""
     from minidl import kernels
 
     rows = [row for row in kernels.table() if row.backend == backend]

@@ -1,4 +1,4 @@
-"""What minidl finds on this machine: for ``minidl info``, and for the record beside a measurement."""
+"""What minidl finds on this machine: for ``minidl info``, and to be recorded beside measurements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from minidl import data, kernels
 
 
 def describe() -> dict[str, Any]:
-    """Versions, processor, compiled kernels, threads, GPU and data folders, as JSON can hold them."""
+    """Versions, processor, compiled kernels, threads, GPU and data folders, in a form that JSON can hold."""
     tiles = "minidl.kernels.cpu.tiles"
     status = kernels.build_report.extension_status(tiles)
     built = status.state == "built"
@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
 
 
 def describe_text(found: dict[str, Any]) -> str:
-    """The same for people."""
+    """What :func:`describe` found, as text for people."""
     sets = (
         f"{found['instruction_set']} (of {', '.join(found['instruction_sets'])})"
         if found["instruction_set"]
@@ -90,7 +90,7 @@ def _kernel_lines(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _cpu_name() -> str:
-    """The processor's name where the system tells it, else its family."""
+    """The processor's name where the system tells it, else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

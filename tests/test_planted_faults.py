@@ -15,9 +15,22 @@ import pytest
 import minidl.functional as F
 from minidl.autograd import Tensor, engine
 from minidl.checks import TABLE
-from minidl.functional import activation, arithmetic, conv, elementwise, indexing, joining, pool, reduce, scan, shape
+from minidl.functional import (
+    activation,
+    arithmetic,
+    axes,
+    conv,
+    elementwise,
+    extremes,
+    indexing,
+    joining,
+    pool,
+    reduce,
+    scan,
+    shape,
+)
+from minidl.functional.classification import CrossEntropy, CrossEntropyGrad
 from minidl.functional.linear import Linear, MatMul
-from minidl.functional.loss import CrossEntropy, CrossEntropyGrad
 from minidl.functional.norm import ChannelNorm, Normalize, RowNorm, axes_mean
 from tests import test_operations
 
@@ -115,7 +128,7 @@ def permuted_the_same_way(self, dy, inputs, output):
 
 
 def maximum_that_shares_with_all(self, dy, inputs, output):
-    return F.broadcast_to(reduce.with_reduced_axes(dy, self.axes, inputs[0].ndim), inputs[0].shape)
+    return F.broadcast_to(axes.with_reduced_axes(dy, self.axes, inputs[0].ndim), inputs[0].shape)
 
 
 CONV2D = conv.Conv2d.backward
@@ -143,7 +156,7 @@ FAULTS = [
     ),
     Fault("a relu with slope everywhere", activation.Relu, "backward", lambda self, dy, inputs, output: dy, "relu"),
     Fault("a mean not divided", reduce.Sum, "backward", scaled(rule_of(reduce.Sum), 2), "mean"),
-    Fault("a maximum that shares with all", reduce.Extreme, "backward", maximum_that_shares_with_all, "amax"),
+    Fault("a maximum that shares with all", extremes.Extreme, "backward", maximum_that_shares_with_all, "amax"),
     Fault(
         "a cumulative sum from the wrong end",
         scan.Cumsum,

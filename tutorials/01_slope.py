@@ -141,13 +141,13 @@ plt.show()
 # ## In the library
 #
 # minidl measures slopes in one place only, where it checks its own gradients. The line is the one you wrote, in
-# [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `worst_gradient_error`:
+# [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `measured_slopes`:
 
 # %%
-first, source = find_lines("minidl/autograd/gradient_check.py", "worst_gradient_error")
-measuring = {n: line.strip() for n, line in enumerate(source.splitlines(), first) if line.strip().startswith("slope =")}
+first, source = find_lines("minidl/autograd/gradient_check.py", "measured_slopes")
+measuring = {n: line.strip() for n, line in enumerate(source.splitlines(), first) if line.strip().startswith("slopes[")}
 print(measuring)
-assert list(measuring.values()) == ["slope = (above - below) / (2 * eps)"]
+assert list(measuring.values()) == ["slopes[index] = (above - below) / (2 * eps)"]
 
 # %% [markdown]
 # For everything else, minidl does not measure: it applies the rules of school, exactly. You say which number you want

@@ -94,9 +94,9 @@ assert np.abs(dz - measured).max() < 1e-9
 # %% [markdown]
 # ## In the library
 #
-# [minidl/functional/loss.py](../minidl/functional/loss.py) `cross_entropy` takes the logits themselves, not
-# probabilities. It computes $-\log p_t$ in one go, as $\log\sum_j e^{z_j} - z_t$, because a probability that has been
-# rounded to 0 has no logarithm. The formula and its rule are
+# [minidl/functional/classification.py](../minidl/functional/classification.py) `cross_entropy` takes the logits
+# themselves, not probabilities. It computes $-\log p_t$ in one go, as $\log\sum_j e^{z_j} - z_t$, because a
+# probability that has been rounded to 0 has no logarithm. The formula and its rule are
 # [kernels/cross_entropy/reference.py](../kernels/cross_entropy/reference.py) `forward` and
 # [kernels/cross_entropy/reference.py](../kernels/cross_entropy/reference.py) `backward`, for logits `x` of shape
 # $(N, C)$, with $C$ classes. (`scale` holds the weight of each row's class, where weights are given; `kept` says

@@ -41,7 +41,7 @@ LARGE_Q = (
 )  # fmt: skip
 
 
-CHUNK = 8192  # numbers whose intermediate results stay in the L2 cache
+CHUNK = 8192  # so few numbers that their intermediate results stay in the L2 cache
 
 
 def erf(x: Any) -> Any:
@@ -72,7 +72,7 @@ def _erf(x: Any) -> Any:
     small = near * _ratio(near * near, SMALL_P, SMALL_Q)
     middle = xp.clip(distance, 0.46875, 4.0)
     tail = xp.exp(-middle * middle) * _ratio(middle, MIDDLE_P, MIDDLE_Q)
-    if xp is not np or (distance > 4).any():  # on a GPU the look would wait for everything before it
+    if xp is not np or (distance > 4).any():  # on a GPU, looking would wait for all the work before it
         far = xp.clip(distance, 4.0, 30.0)
         square = 1 / (far * far)
         large_tail = xp.exp(-far * far) / far * (3.141592653589793**-0.5 - square * _ratio(square, LARGE_P, LARGE_Q))

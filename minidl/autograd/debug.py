@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import ContextDecorator
 from typing import Any
 
-import numpy as np
+from minidl.autograd.arrays import is_array, to_device
 
 
 class debug(ContextDecorator):
-    """Inside this ``with``, ``backward`` is an error where an array that it saved has changed since, by whatever means.
+    """Inside this ``with``, ``backward`` raises if an array that it reads was changed since, by whatever means.
 
     Changes by Tensor methods, optimizers and ``load_state_dict`` are always noticed; writing through ``x.data`` is not,
-    for nothing tells the engine. This compares a checksum of all bytes: slow, for finding an error. Every operation
-    also keeps its result, for :func:`trace` to show.
+    because nothing tells the engine. Here checksums of all bytes are compared, which is slow: use it to find a mistake.
+    Every operation also keeps its result, for :func:`trace` to show.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class debug(ContextDecorator):
     active = False  # for all threads: a step recorded in one may be differentiated in another
 
     def _recreate_cm(self) -> debug:
-        return debug()  # for each call of a decorated function its own
+        return debug()  # each call of a decorated function has a block of its own
 
     def __enter__(self) -> None:
         self.outer, debug.active = debug.active, True
@@ -41,8 +41,6 @@ class debug(ContextDecorator):
 
 
 def checksums(*groups: Any) -> list[int]:
-    """One number for each array in the groups: of all its bytes."""
-    arrays = [
-        x for group in groups if group is not None for x in (group if isinstance(group, (list, tuple)) else [group])
-    ]
-    return [hash(np.asarray(x.get() if hasattr(x, "get") else x).tobytes()) for x in arrays if hasattr(x, "tobytes")]
+    """A hash of the bytes of each array in the groups; a group is an array, a list or tuple of arrays, or None."""
+    values = [x for group in groups for x in (group if isinstance(group, (list, tuple)) else [group])]
+    return [hash(to_device(x, "cpu").tobytes()) for x in values if is_array(x)]

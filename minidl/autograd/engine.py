@@ -1,7 +1,7 @@
 """The engine: walks the recorded operations backwards and adds up gradients.
 
-For y = f(x) and a scalar L, each operation turns dy = dL/dy into dx = dL/dx (the chain rule). An operation is numbered
-when it is recorded, so going from the largest number to the smallest meets every operation after all that used it.
+For y = f(x) and a scalar L, each operation turns dy = dL/dy into dx = dL/dx (the chain rule). Operations are numbered
+as they are recorded, so a walk from the largest number down meets an operation only after all that used its result.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import hooks
-from minidl.autograd.device import is_array
+from minidl.autograd.arrays import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 
-_adding_up = threading.Lock()  # two threads may go back to the same leaf
+_adding_up = threading.Lock()  # two threads may reach the same leaf
 
 # Where a gradient is headed: a leaf, an operation, or (operation, number of its output).
 Target = Any
@@ -70,18 +70,18 @@ def grad(
     only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """sum over outputs of grad_output * d(output)/d(input), for each input; leaves' ``grad`` stay as they are.
+    """sum over outputs of grad_output * d(output)/d(input), for each input; no tensor's ``grad`` is changed.
 
     Parameters
     ----------
     outputs, inputs : Tensor or sequence of Tensors
-        Any tensors of the graph; `inputs` may be leaves or results on the way.
+        Any tensors of the graph; `inputs` may be leaves or intermediate results.
     grad_outputs : sequence of Tensors, arrays or None, optional
         One for each output, of its shape; None stands for 1 where the output has one element.
     retain_graph, create_graph : bool
         As in :func:`backward`.
     only_inputs : bool
-        True, as PyTorch's programs give it: the gradients of other leaves are left alone.
+        Must be True; accepted because PyTorch's programs give it. Gradients of other leaves are left alone.
     allow_unused : bool
         Give None for an input that the outputs do not depend on, instead of raising.
 
@@ -96,7 +96,9 @@ def grad(
     (tensor(12.),)
     """
     if not only_inputs:
-        raise ValueError("only_inputs must be True; to add up gradients in all leaves call backward()")
+        raise ValueError(
+            f"only_inputs must be True, got {only_inputs}; to add up gradients in all leaves call backward()"
+        )
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     if grad_outputs is None:
@@ -132,11 +134,11 @@ def grad(
 def _walk(
     start: list[tuple[Target, Any]], wanted: set[Target] | None, retain_graph: bool | None, create_graph: bool
 ) -> dict[Target, Any]:
-    """Carry the gradients in `start` down the graph; returns those of all leaves, and of the `wanted` targets."""
+    """Carry the gradients in `start` back through the graph; return those of all leaves and of the `wanted`."""
     retain_graph = create_graph if retain_graph is None else retain_graph
     useful = None if wanted is None else _leading_to(wanted, _recorded_below([target for target, _ in start]))
     gradients: dict[Any, Any] = {}  # of the leaves and operations reached; a list where there are several outputs
-    due: list[tuple[int, Function]] = []  # a heap of those operations: the last one recorded comes out first
+    due: list[tuple[int, Function]] = []  # a heap of these operations: the one recorded last comes out first
     for target, dy in start:
         _add(gradients, due, target, dy)
     found: dict[Target, Any] = {}
@@ -184,7 +186,7 @@ def _walk(
 
 
 def _add(gradients: dict, due: list, target: Target, dx: Any) -> None:
-    """Add to the gradient of a value that may be used several times; an operation is due from the first one on."""
+    """Add dx to the gradient of a value that may be used several times; the first dx makes its operation due."""
     if type(target) is tuple:
         function, i = target
         if function not in gradients:
@@ -203,7 +205,7 @@ def _add(gradients: dict, due: list, target: Target, dx: Any) -> None:
 
 
 def _keep(found: dict, wanted: set[Target], function: Function, dy: Any) -> None:
-    """Note what of the gradient of an operation's output, or outputs, is wanted."""
+    """Put into `found` the gradient of an operation's output, or of those of its outputs, that are wanted."""
     parts = [((function, i), part) for i, part in enumerate(dy)] if type(dy) is tuple else [(function, dy)]
     for target, part in parts:
         if target in wanted and part is not None:
@@ -211,7 +213,7 @@ def _keep(found: dict, wanted: set[Target], function: Function, dy: Any) -> None
 
 
 def _recorded_below(targets: list[Target]) -> list[Function]:
-    """Every operation below `targets`, oldest first."""
+    """Every operation that `targets` were computed by or from, oldest first."""
     functions = {_function(target) for target in targets} - {None}
     pending = list(functions)
     while pending:
@@ -224,7 +226,7 @@ def _recorded_below(targets: list[Target]) -> list[Function]:
 
 
 def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]:
-    """Those of `functions` (oldest first) from which a gradient goes on to one of `wanted`."""
+    """Those of `functions` (oldest first) through which a gradient reaches one of `wanted`."""
     useful: set[Function] = set()
     for function in functions:
         if any(target in wanted or _function(target) in useful for target in function.edges):
@@ -233,7 +235,7 @@ def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]
 
 
 def _recorded_rule(function: Function, dy: Any) -> Any:
-    """dx of each input, by the rule called with Tensors, so that it is recorded itself."""
+    """dx of each input, by the rule called with Tensors, so that the rule itself is recorded."""
     if function.once_differentiable:
         return _NoSecondDerivative.apply(function, dy)
     inputs, output = function.inputs, function.output
@@ -247,7 +249,7 @@ def _recorded_rule(function: Function, dy: Any) -> Any:
 
 
 def _join(array: Any, target: Target) -> Tensor:
-    """A Tensor of an array that was saved, at its place in the graph."""
+    """A saved array as the Tensor at its place in the graph."""
     return target if isinstance(target, Tensor) else _wrap(array, target)
 
 
@@ -264,7 +266,7 @@ def _fit(dx: Any, target: Target) -> Any:
 
 
 def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of what was broadcast from `shape` to ``dx.shape``: the sum over the axes added or stretched."""
+    """The gradient of what was broadcast from `shape` to ``dx.shape``: the sum over the added and stretched axes."""
     added = dx.ndim - len(shape)
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and dx.shape[added + i] != 1)
     dx = dx.sum(tuple(range(added)) + stretched)
@@ -284,7 +286,7 @@ def _function(target: Target) -> Function | None:
 def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any:
     if not output.requires_grad:
         raise RuntimeError(
-            "backward needs a result that was recorded: no tensor that it was computed from requires grad "
+            "backward needs a recorded result, but no tensor that it was computed from requires grad "
             "(or it was computed under no_grad)"
         )
     if gradient is None:
@@ -304,7 +306,7 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any
 
 
 def _own(dx: Any, given_out: set[int]) -> Any:
-    """dx as an array of its own: no view, no NumPy scalar, none of those given out before (they are noted)."""
+    """dx as an array of its own: no view, no NumPy scalar, none given out before (`given_out` has their ids)."""
     if isinstance(dx, np.generic):
         dx = np.asarray(dx)
     elif id(dx) in given_out or dx.base is not None or not dx.flags.forc:
@@ -314,7 +316,7 @@ def _own(dx: Any, given_out: set[int]) -> Any:
 
 
 def _own_recorded(dx: Tensor, given_out: set[int]) -> Tensor:
-    """The same for a gradient that is recorded: where its array is not its own, a copy that stays in the graph."""
+    """:func:`_own` for a recorded gradient: where its array is not its own, a copy that stays in the graph."""
     if id(dx.data) in given_out or dx.data.base is not None or not dx.data.flags.forc:
         with enable_grad():
             dx = dx.clone()
@@ -327,7 +329,7 @@ def _arrays_in(start: list[tuple[Target, Any]]) -> set[int]:
 
 
 class _NoSecondDerivative(Function):
-    """Hands on the first derivatives of a function whose rule can't be differentiated, and says so if that is tried."""
+    """Passes on the first derivatives of a function that has no second; differentiating them is an error."""
 
     saves_inputs = False
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minidl.autograd.arrays import is_array
 from minidl.autograd.debug import checksums, debug
-from minidl.autograd.device import is_array
 from minidl.autograd.grad_mode import grad_mode
 from minidl.autograd.tensor import Tensor, _share_memory, _wrap, next_number
 
@@ -22,24 +22,24 @@ class Function:
     A subclass writes two methods. ``forward(*arrays)`` gives the output array (or a tuple of them).
     ``backward(dy, inputs, output)`` gives dx for each input: sum(dy * dy/dx), in terms of operations that take arrays
     and Tensors alike, so that one rule serves first derivatives (the engine hands in arrays) and higher ones (it hands
-    in Tensors). Broadcasting is undone, and the gradients of a value that is used twice are added, by the engine.
+    in Tensors). The engine undoes broadcasting, and adds up the gradients of a value that is used several times.
     Of several outputs `dy` is a tuple, with None for an output that nothing was computed from.
 
     Attributes
     ----------
     saves_inputs, saves_output : bool
-        Whether ``backward`` reads them; if not, it gets None and their memory can go.
+        Whether ``backward`` reads them; if not, it gets None, and their memory can be freed.
     saved : Any
         What else ``forward`` keeps for ``backward``: only what has no derivative of its own (indices, masks, shapes).
     watches_inputs : bool
-        A change in place of an input between forward and backward is an error. True where ``saves_inputs``, and to be
-        set where ``saved`` holds an input, such as a mask.
+        Whether changing an input in place between forward and backward is an error. It always is with ``saves_inputs``;
+        set this where ``saved`` holds an input, such as a mask.
     once_differentiable : bool
-        The rule can't be differentiated again; a second derivative is an error that names the function.
+        Whether the rule can't be differentiated itself: a second derivative is then an error that names the function.
     sets_dtype : bool
-        The dtype of the output is asked for. Otherwise :func:`not_promoted` has the last word.
+        Whether ``forward`` decides the dtype of the output. Otherwise :func:`not_promoted` has the last word.
     is_view : bool
-        The output may share the input's memory, so a change in place of one is a change of the other.
+        Whether the output may share the input's memory, so that a change in place of one is a change of the other.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy, inputs, output)")
 
     def needs(self, i: int) -> bool:
-        """Whether the gradient of input `i` is wanted; a rule may skip the work if not."""
+        """Whether the gradient of input `i` is wanted; if not, a rule may skip the work and return None."""
         return self.edges[i] is not None
 
     def __call__(self, *inputs: Any) -> Any:
@@ -141,7 +141,7 @@ class Function:
         for version in self.versions:
             if version[0] > self.number:
                 raise RuntimeError(
-                    f"backward of {type(self).__name__}: one of the tensors that it read was changed in place since; "
+                    f"backward of {type(self).__name__}: one of the tensors that it reads was changed in place since; "
                     "compute the gradient first, or write x = x + y instead of changing x"
                 )
         if self.sums is not None and self.sums != checksums(self.inputs, self.output):
@@ -158,10 +158,10 @@ class Function:
 
 
 def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
-    """The output of a Tensor operation with NumPy's promotion undone: float64 and float16 come from their like alone.
+    """The output of a Tensor operation with NumPy's promotion undone: float64 only from float64, float16 likewise.
 
-    Where an integer met a Python float or went into a root, NumPy gives one of these; PyTorch gives float32. And one
-    number without axes promotes no array of its kind: int32 with an int64 of no axes stays int32.
+    Where an integer meets a Python float, or a root is taken of it, NumPy gives one of these types and PyTorch float32.
+    And a 0-d input does not promote one with axes of the same kind: int32 with a 0-d int64 stays int32.
     """
     dtype = output.dtype
     if dtype.kind in "iu":
@@ -173,21 +173,21 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
         return output
     for x in arrays:
         if hasattr(x, "dtype") and x.dtype == dtype and x.ndim:
-            return output  # mostly
+            return output  # the common case
     floats = [x for x in arrays if hasattr(x, "dtype") and x.dtype.kind == "f"]
     dtypes = {x.dtype for x in floats if x.ndim} or {x.dtype for x in floats} or {FLOAT32}
     return output.astype(np.result_type(*dtypes), copy=False)
 
 
 def _real(output: Any) -> Any:
-    """`output`; an error if it is complex, whose gradient would need the conjugates that no rule here has."""
+    """`output`; an error if it is complex, for the gradient rules leave out the conjugates that it would need."""
     if output.dtype.kind == "c":
         raise TypeError(f"Tensors hold real numbers, this result would be {output.dtype}")
     return output
 
 
 def _is_view(y: Any, x: Any) -> bool:
-    """Whether y is x or lies in its memory; mostly plain from `base`, the array that owns a view's memory."""
+    """Whether y is x or lies in its memory; `base`, the array that owns a view's memory, mostly tells."""
     if y.base is None or type(y) is not type(x):
         return y is x
     return y.base is x or y.base is x.base or np.may_share_memory(y, x)

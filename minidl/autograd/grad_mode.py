@@ -25,7 +25,7 @@ class GradModeBlock(ContextDecorator):
         self._outer: list[bool] = []
 
     def _recreate_cm(self) -> GradModeBlock:
-        return GradModeBlock(self.enabled)  # of each call its own: a function may run in two threads at once
+        return GradModeBlock(self.enabled)  # one for each call: a function may run in two threads at once
 
     def __call__(self, function: Callable) -> Callable:
         if not inspect.isgeneratorfunction(function):
@@ -35,7 +35,7 @@ class GradModeBlock(ContextDecorator):
         def generator(*arguments: Any, **options: Any) -> Iterator[Any]:
             values = function(*arguments, **options)
             go_on = functools.partial(next, values)
-            while True:  # the mode holds inside the generator only, not where its values are used
+            while True:  # the mode holds while the generator runs, not where its values are used
                 with self._recreate_cm():
                     try:
                         value = go_on()

@@ -38,17 +38,17 @@ def gradcheck(
     function : callable
         Takes the inputs; returns a Tensor or a tuple of them (those that are not floating point are left out).
     inputs : Tensor or sequence
-        Tensors with ``requires_grad`` are checked; they must be float64, for float32 has too few digits to measure a
-        slope, and away from kinks (0 for relu, ties for max). Anything else is passed on as it is.
+        Tensors with ``requires_grad`` are checked. They must be float64, as float32 has too few digits to measure a
+        slope, and keep away from kinks (0 for relu, ties for max). Anything else is passed on as it is.
     eps : float
-        The nudge. The error of a central difference is about eps^2 from the third derivative and 1e-16 / eps from
-        rounding: 1e-6 leaves 9 to 10 digits.
+        How far a number is nudged. The error of a central difference is about eps^2 from the third derivative plus
+        1e-16 / eps from rounding: 1e-6 leaves 9 to 10 digits.
     atol, rtol : float
-        What difference passes.
+        The difference that passes.
     seed : int
         Of the random cotangent.
     raise_exception : bool
-        Return False on a failure instead of raising.
+        Whether to raise on a failure; else False is returned.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def gradient_function(
         outputs = _floating(function(*inputs))
     cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device, requires_grad=True) for y in outputs]
 
-    @enable_grad()  # also while a slope is measured
+    @enable_grad()  # also while a slope is measured, under no_grad
     def first_order(*arguments: Any) -> tuple[Tensor, ...]:
         arguments, dy = arguments[: len(inputs)], arguments[len(inputs) :]
         checked = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
@@ -144,29 +144,37 @@ def worst_gradient_error(
     for (i, x), dx in zip(checked, gradients):
         if dx is not None and dx.shape != x.shape:
             raise GradientCheckError(f"the gradient of inputs[{i}] has shape {dx.shape}, the input {x.shape}")
-        original = x.data
-        x.data = original.copy()
-        try:
-            for index in np.ndindex(x.shape):
-                before = float(original[index])
-                x.data[index] = before + eps
-                above = projected()
-                x.data[index] = before - eps
-                below = projected()
-                x.data[index] = before
-                # slope = (L(x + eps) - L(x - eps)) / (2 eps)
-                slope = (above - below) / (2 * eps)
-                value = 0.0 if dx is None else float(dx.data[index])
-                error = abs(slope - value)
-                if not error <= atol + rtol * abs(slope):  # written so that NaN fails
-                    raise GradientCheckError(
-                        f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the measured slope is "
-                        f"{slope:.10g} (relative error {error / max(abs(slope), 1e-300):.1e})"
-                    )
-                worst = max(worst, error / max(1.0, abs(slope)))
-        finally:
-            x.data = original
+        slopes = measured_slopes(projected, x, eps)
+        values = np.zeros(x.shape) if dx is None else dx.numpy()
+        errors = abs(slopes - values)
+        wrong = np.argwhere(~(errors <= atol + rtol * abs(slopes)))  # written so that NaN fails
+        if len(wrong):
+            index = tuple(wrong[0].tolist())
+            value, slope, error = values[index], slopes[index], errors[index]
+            raise GradientCheckError(
+                f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the measured slope is "
+                f"{slope:.10g} (relative error {error / max(abs(slope), 1e-300):.1e})"
+            )
+        worst = max(worst, float((errors / np.maximum(1, abs(slopes))).max(initial=0)))
     return worst
+
+
+def measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
+    """slope[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, with L the value of `function`."""
+    slopes = np.empty(x.shape)
+    original, x.data = x.data, x.data.copy()
+    try:
+        for index in np.ndindex(x.shape):
+            before = float(original[index])
+            x.data[index] = before + eps
+            above = function()
+            x.data[index] = before - eps
+            below = function()
+            x.data[index] = before
+            slopes[index] = (above - below) / (2 * eps)
+    finally:
+        x.data = original
+    return slopes
 
 
 def _floating(outputs: Any) -> list[Tensor]:

@@ -1,8 +1,8 @@
-"""What is done with the gradient of a tensor when ``backward`` has added it up: hooks, and gradients to be kept.
+"""Hooks: functions that ``backward`` calls with a tensor's gradient once it is added up; and keeping that gradient.
 
-They stand in the attribute `hooks` of what a gradient is headed for, a leaf or the operation that computed the tensor:
-(0, when it was registered) -> (number of the output or None, hook), in the order of the keys. The key (1, output) is
-that of a gradient to be kept, which comes last.
+They are stored where the gradient is headed, in the attribute `hooks` of a leaf or of the operation that computed the
+tensor, and called in the order of their keys: (0, number of registration) -> (number of the output or None, hook).
+``retain_grad`` uses the key (1, number of the output), so that a gradient is kept after all hooks have changed it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class HookHandle:
 
 @tensor_method()
 def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
-    """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; a result replaces it from there on.
+    """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; what it returns replaces it.
 
     Returns
     -------
@@ -61,11 +61,11 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Ho
 
 @tensor_method()
 def retain_grad(tensor: Tensor) -> None:
-    """Let ``backward`` add its gradient to ``grad`` though this tensor is no leaf."""
+    """Let ``backward`` add the gradient of this tensor to its ``grad`` though it is no leaf."""
     holder, output = _place("retain_grad", tensor)
     if holder is tensor:
         return  # a leaf keeps its gradient
-    reference = weakref.ref(tensor)  # the operation must not hold its own result
+    reference = weakref.ref(tensor)  # the operation, which holds the hook, must not hold its own result
 
     def keep(dy: Tensor) -> None:
         tensor = reference()
@@ -107,7 +107,7 @@ def _changed(hook: Callable[[Tensor], Tensor | None], dy: Any) -> Any:
 
 
 def _place(name: str, tensor: Tensor) -> tuple[Any, int | None]:
-    """What holds the hooks of a tensor, and which of its outputs the tensor is (None for the only one)."""
+    """What holds the hooks of a tensor, a leaf or operation; and which of its outputs it is (None for the only one)."""
     if not tensor.requires_grad:
         raise RuntimeError(f"{name} needs a tensor that requires grad: this one never gets a gradient")
     if tensor.origin is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd.device import is_array, to_device
+from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.grad_mode import grad_mode
 
 next_number = count(1).__next__  # one clock for operations and changes in place: which came after which
@@ -29,18 +29,18 @@ class Tensor:
     data : array, or numbers in nested lists
         An array is wrapped, not copied; :func:`tensor` copies. Python floats become float32.
     requires_grad : bool
-        Whether ``backward`` shall leave a gradient here. Floating-point data only.
+        Whether ``backward`` should leave a gradient here. Floating-point data only.
 
     Attributes
     ----------
     data : ndarray
-        The values, 0-d arrays included. Read it; writing through it hides a change from the engine. Set to another
-        array, or to a Tensor for its array, it is the values from then on.
+        The values, always an array, if need be a 0-d one. Writing into it hides the change from the engine. Assign
+        another array, or a Tensor, to replace it.
     grad : Tensor or None
-        d(what ``backward`` was called on) / d(self), added up over calls until it is set to None, or to a Tensor of
+        d(what ``backward`` was called on) / d(self), added up over calls until you set it to None, or to a Tensor of
         the same shape and dtype.
     requires_grad : bool
-        True where it was asked for and for every recorded result. Setting it is ``requires_grad_``, with its checks.
+        True for a leaf of which it was asked, and for every recorded result. Assigning to it calls ``requires_grad_``.
     origin : None, Function or (Function, int)
         The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
     """
@@ -50,7 +50,7 @@ class Tensor:
     __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        self._data = _as_array(data)
+        self._data = data._data if isinstance(data, Tensor) else as_array(data)
         self._grad = None
         self._requires_grad = False
         self.origin = None
@@ -60,13 +60,13 @@ class Tensor:
         if requires_grad is not False:
             self.requires_grad_(requires_grad)
 
-    # What it is. The attributes that have checks are read by attrgetter, without a Python call: that happens at every
-    # operation. They are described at the class, hence doc="": else attrgetter's own text would be theirs.
+    # What it is. Attributes whose setter checks are read by attrgetter, which saves a Python call at every operation.
+    # They are described at the class, hence doc="", without which they would show attrgetter's own text.
 
     def _set_data(self, data: Any) -> None:
         if isinstance(data, Tensor):
             data = data._data
-        elif isinstance(data, np.generic):  # what NumPy computes from an array without axes
+        elif isinstance(data, np.generic):  # which NumPy gives for a 0-d result
             data = np.asarray(data)
         elif not is_array(data):
             raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
@@ -93,7 +93,7 @@ class Tensor:
 
     @property
     def dtype(self) -> np.dtype:
-        """NumPy's name of the kind of number."""
+        """The type of the numbers, a NumPy dtype."""
         return self._data.dtype
 
     @property
@@ -109,11 +109,11 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation computed it: a gradient may stay here."""
+        """Whether no recorded operation computed it: only leaves keep their gradient in ``grad``."""
         return self.origin is None
 
     def size(self, dim: int | None = None):
-        """The shape, or one of its numbers."""
+        """The shape, or the length of axis `dim`."""
         return self.data.shape if dim is None else self.data.shape[dim]
 
     def dim(self) -> int:
@@ -129,7 +129,7 @@ class Tensor:
         return self.data.itemsize
 
     def is_floating_point(self) -> bool:
-        """Whether the dtype is one of floats: only those have gradients."""
+        """Whether the dtype is a floating-point one: only those have gradients."""
         return self.data.dtype.kind == "f"
 
     def __len__(self) -> int:
@@ -214,9 +214,9 @@ class Tensor:
         Raises
         ------
         TypeError
-            Where `requires_grad` is no boolean, or the data are no floating-point numbers.
+            `requires_grad` is not a boolean, or the data is not floating point.
         ValueError
-            Where it would be turned off on a tensor that was computed.
+            It would be turned off for a tensor that was computed.
         """
         if not isinstance(requires_grad, (bool, np.bool_)):
             raise TypeError(
@@ -242,7 +242,7 @@ class Tensor:
         return result
 
     def detach_(self) -> Tensor:
-        """Forget how it was computed, or that it wants a gradient; what was computed from it before still knows.
+        """Forget how it was computed, and that it requires grad; what was computed from it before keeps its history.
 
         Examples
         --------
@@ -261,7 +261,7 @@ class Tensor:
     # Changes in place
 
     def shares_memory(self) -> bool:
-        """Whether another tensor still in use has the same memory: a view of this one, or what it is a view of."""
+        """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
         return any(other() is not None and other() is not self for other in self.version[1:])
 
     def changed(self) -> None:
@@ -297,9 +297,9 @@ class Tensor:
             )
 
     def become_(self, result: Tensor) -> Tensor:
-        """Take the values and the history of `result`, what was computed from this tensor: a change that is recorded.
+        """Take over the values and the history of `result`, which was computed from this tensor: a recorded change.
 
-        Refused where another tensor shares the memory, for that one would not see it.
+        Refused where another tensor shares the memory, because that one would not see the change.
         """
         if self.shares_memory():
             raise RuntimeError(
@@ -325,59 +325,6 @@ class Tensor:
         """Write 0 everywhere, see :meth:`assign_`."""
         return self.assign_(0)
 
-    # Where it lives, and its type
-
-    def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
-        """This tensor on another device (``"cpu"``, ``"cuda"``), of another dtype, or both."""
-        for target in targets:
-            if target is None:
-                continue  # np.dtype(None) is float64
-            if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-                device = target
-            elif isinstance(target, Tensor):
-                device, dtype = target.device, target.dtype
-            else:
-                try:
-                    dtype = np.dtype(target)
-                except TypeError:
-                    raise TypeError(
-                        f"to() takes a device, 'cpu' or 'cuda', a dtype or a Tensor, got {target!r}"
-                    ) from None
-        result = self
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            result = result.astype(dtype)
-        if device is not None and device not in (result.device, result.device.partition(":")[0]):
-            result = result.move(device)
-        return result
-
-    def cpu(self) -> Tensor:
-        """``to("cpu")``."""
-        return self.to("cpu")
-
-    def cuda(self) -> Tensor:
-        """``to("cuda")``."""
-        return self.to("cuda")
-
-    def float(self) -> Tensor:
-        """In float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Tensor:
-        """In float64."""
-        return self.to(np.float64)
-
-    def int(self) -> Tensor:
-        """In int32."""
-        return self.to(np.int32)
-
-    def long(self) -> Tensor:
-        """In int64."""
-        return self.to(np.int64)
-
-    def bool(self) -> Tensor:
-        """True where it is not 0."""
-        return self.to(np.bool_)
-
     # Copies and other processes get the values, never the history
 
     def __deepcopy__(self, memo) -> Tensor:
@@ -401,7 +348,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     Raises
     ------
     TypeError
-        No real numbers, or lists of different lengths.
+        The data is not real numbers, or in lists of different lengths.
     OverflowError
         Python numbers that an integer `dtype` can't hold. (Numbers of an array are converted as NumPy does.)
 
@@ -412,40 +359,15 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     tensor([[1., 2.],
             [3., 4.]])
     """
-    array = _as_array(data, dtype)
+    array = data._data if isinstance(data, Tensor) else as_array(data, dtype)
     array = array.astype(dtype or array.dtype)
     if device is not None:
         array = to_device(array, device)
     return Tensor(array, requires_grad)
 
 
-def _as_array(data: Any, dtype: Any = None) -> Any:
-    """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
-    if isinstance(data, Tensor):
-        return data.data
-    array = data if is_array(data) else np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
-    if dtype is not None and not is_array(data):
-        _check_range(array, np.dtype(dtype))
-    if is_array(data) or isinstance(data, np.generic) or array.dtype != np.float64:
-        return array
-    return array.astype(dtype or np.float32)
-
-
-def _check_range(array: np.ndarray, dtype: np.dtype) -> None:
-    """Raise where an integer type would turn the numbers into others."""
-    if dtype.kind not in "iu" or not array.size:
-        return
-    least, largest, bounds = array.min().item(), array.max().item(), np.iinfo(dtype)
-    if not (least >= bounds.min and largest <= bounds.max):  # NaN is neither
-        raise OverflowError(
-            f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {least} to {largest}"
-        )
-
-
 def _wrap(data: Any, origin: Any = None) -> Tensor:
-    """A Tensor around an array with none of the constructor's checks: the engine makes one per operation."""
+    """A Tensor around an array, without the constructor's checks: one is made for every operation."""
     result = Tensor.__new__(Tensor)
     result._data = data
     result._grad = None
@@ -456,7 +378,7 @@ def _wrap(data: Any, origin: Any = None) -> Tensor:
 
 
 def _share_memory(x: Tensor, view: Tensor) -> None:
-    """Note that a change of one is a change of the other: one version, with weak references to all that have it."""
+    """Note that a change of one is a change of the other: both get one version, which refers weakly to its tensors."""
     version = view.version = x.version
     for tensor in (x, view) if len(version) == 1 else (view,):
         version.append(weakref.ref(tensor, version.remove))

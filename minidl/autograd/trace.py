@@ -1,4 +1,4 @@
-"""The recorded graph as plain data, with the value and the gradient of every node: to print it, or to draw it."""
+"""The recorded graph as plain data, with the value and the gradient of every node, to print or to draw."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Node:
 
     name: str  # "leaf", or the operation's class
     value: Any  # an array, or a tuple of them
-    gradient: Any  # d(output) / d(value), the same; None where nothing flows
+    gradient: Any  # d(output) / d(value), likewise; None where no gradient flows
     inputs: list[int] = field(default_factory=list)  # places in the list of the nodes it was computed from
     tensor: Tensor | None = None  # of a leaf
 
 
 def trace(output: Tensor) -> list[Node]:
-    """Every tensor that `output` was computed from and that has a gradient, oldest first, `output` itself last.
+    """Every tensor with a gradient that `output` was computed from, oldest first, and `output` itself last.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def trace(output: Tensor) -> list[Node]:
     Raises
     ------
     RuntimeError
-        Where nothing was recorded, or without debug.
+        Nothing was recorded, or it was recorded outside ``minidl.debug()``.
 
     Examples
     --------

@@ -22,12 +22,12 @@ class Operation:
     inputs     recipes for arrays, or anything else, passed as it is
     expected   the value by NumPy, a function of the inputs
     options    keyword arguments of the call
-    call       call(operation, *inputs) where operation(*inputs, **options) does not do
+    call       call(operation, *inputs), where operation(*inputs, **options) is not the right call
     torch      the same in PyTorch: None, a function, or (default) what has that name in torch.nn.functional or torch
-    constants  how many of the last inputs are no variables of the function: class weights
-    gradient   whether gradients are checked (no: there are none, or the inputs stand on a kink)
-    second     whether it has a second derivative (no: asking for one is an error that names the operation)
-    same_dtype whether float32 inputs give a float32 result (no: it has a dtype of its own, such as bool)
+    constants  how many of the last inputs are constants that get no gradient, such as class weights
+    gradient   whether gradients are checked (False: there are none, or the inputs stand on a kink)
+    second     whether it has a second derivative (False: asking for one is an error that names the operation)
+    same_dtype whether float32 inputs give a float32 result (False: it has its own dtype, such as bool)
     """
 
     name: str

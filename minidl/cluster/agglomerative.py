@@ -29,12 +29,12 @@ LINKAGES: dict[str, Update] = {
 
 
 class AgglomerativeClustering:
-    """The tree of clusters that comes of merging the two nearest ones again and again, cut at some height.
+    """The tree of clusters that results from merging the two nearest ones again and again, cut at some height.
 
     Parameters
     ----------
     n_clusters : int or None
-        Cut the tree where there are so many.
+        Cut the tree where it has this many clusters.
     linkage : {"ward", "complete", "average", "single"}
         What the distance of two clusters is; see `LINKAGES`, with its formulas.
     distance_threshold : float, optional
@@ -45,7 +45,7 @@ class AgglomerativeClustering:
     children_ : array (N-1, 2)
         The two clusters of each merger: numbers below N are samples, N+i is the cluster of merger i.
     distances_ : array (N-1,)
-        Their distance at each merger, which never falls. Of ward it is sqrt(2 n_i n_j / (n_i + n_j)) |mean_i - mean_j|.
+        Their distance at each merger, which never falls; with "ward" sqrt(2 n_i n_j / (n_i + n_j)) |mean_i - mean_j|.
     labels_ : array (N,) of int64
         The cluster of each sample, numbered in the order of their first samples.
     n_clusters_, n_leaves_ : int
@@ -54,9 +54,9 @@ class AgglomerativeClustering:
     Notes
     -----
     The mergers are found along chains of nearest neighbours: from any cluster to its nearest, to that one's nearest,
-    and so on, until two are each other's nearest. These two would be merged sooner or later in any case, as no merger
-    brings a cluster nearer to others than its parts were. Time and memory grow with N^2 (float64: 20,000 samples take
-    3.2 GB).
+    and so on, until two clusters are each other's nearest. These two would be merged sooner or later in any case, as no
+    merger brings a cluster nearer to others than its parts were. Time and memory grow with N^2 (in float64, 20,000
+    samples take 3.2 GB).
 
     Source: D. Müllner, "Modern hierarchical, agglomerative clustering algorithms", 2011, figure 3.
 

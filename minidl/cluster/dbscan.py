@@ -1,4 +1,4 @@
-"""DBSCAN: clusters are regions where samples lie densely; what lies apart is noise."""
+"""DBSCAN: clusters are regions where samples lie close together; samples that lie apart are noise."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class DBSCAN:
 
     Notes
     -----
-    A sample between two clusters belongs to that of the smaller number, as in scikit-learn. Neighbours are found with
-    SciPy's k-d tree; memory is that of all pairs within `eps`.
+    A sample between two clusters belongs to the one with the smaller number, as in scikit-learn. Neighbours are found
+    with SciPy's k-d tree; memory grows with the number of pairs within `eps`.
 
     Source: M. Ester, H.-P. Kriegel, J. Sander, X. Xu, "A density-based algorithm for discovering clusters in large
     spatial databases with noise", 1996.

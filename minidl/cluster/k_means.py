@@ -19,11 +19,11 @@ class KMeans:
 
         inertia = sum_n |x[n] - c[label[n]]|^2
 
-    Lloyd's algorithm repeats two steps, neither of which can raise it, until no label changes:
+    Lloyd's algorithm repeats two steps, neither of which can raise the inertia, until no label changes:
 
         label[n] = argmin_k |x[n] - c[k]|^2        c[k] = mean of the x[n] with label[n] = k
 
-    It ends in a minimum that depends on where it starts, so it is run from several starts and the best is kept.
+    It ends in a local minimum that depends on where it starts, so it can be run from several starts; the best is kept.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ class KMeans:
     Warns
     -----
     RuntimeWarning
-        Where the samples are fewer different points than there are clusters; some clusters are empty then.
+        If there are fewer distinct samples than clusters; some clusters are empty then.
 
     Notes
     -----
-    A cluster that loses all its samples starts anew at the sample farthest from its centre. float32 samples are
-    computed in float32, means and inertia are added up in float64.
+    A cluster that loses all its samples restarts at the sample that is farthest from its own centre. float32 samples
+    are computed with in float32; means and inertia are summed in float64.
 
     Sources: S. Lloyd, "Least squares quantization in PCM", 1982; D. Arthur, S. Vassilvitskii, "k-means++: the
     advantages of careful seeding", 2007.
@@ -138,7 +138,7 @@ class KMeans:
         return np.sqrt(np.maximum(_squares(X)[:, None] + _partial_distances(X, centers), 0))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Minus the inertia of X about the centres that were found."""
+        """The negative inertia of X about the centres that were found."""
         X, centers = self._as_fitted(X)
         return -_inertia(X, centers, _assign(X, centers))
 

@@ -15,25 +15,7 @@ from minidl.data.sources.moving_images import MOTIONS, moving_images
 from minidl.data.sources.text import TextDataset, shakespeare, text
 
 __all__ = [
-    "DataLoader",
-    "Dataset",
-    "ImageDataset",
-    "ImageFolder",
-    "MOTIONS",
-    "Subset",
-    "TensorDataset",
-    "TextDataset",
-    "augmentation_generator",
-    "cifar10",
-    "default_collate",
-    "digits",
-    "fashion_mnist",
-    "image_folder",
-    "mnist",
-    "moving_images",
-    "random_split",
-    "read_picture",
-    "shakespeare",
-    "text",
-    "transforms",
-]
+    "DataLoader", "Dataset", "ImageDataset", "ImageFolder", "MOTIONS", "Subset", "TensorDataset", "TextDataset",
+    "augmentation_generator", "cifar10", "default_collate", "digits", "fashion_mnist", "image_folder", "mnist",
+    "moving_images", "random_split", "read_picture", "shakespeare", "text", "transforms",
+]  # fmt: skip

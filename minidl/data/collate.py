@@ -1,4 +1,4 @@
-"""From a list of samples to one batch: arrays are stacked along a new first axis, whatever the nesting."""
+"""From a list of samples to one batch: arrays are stacked along a new first axis, however they are nested."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,8 +28,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
     Parameters
     ----------
     samples : sequence
-        Arrays, Tensors or numbers of one shape and type; or tuples, lists or dicts of them, to any depth. Text stays a
-        list.
+        Arrays, Tensors or numbers of one shape and type; or tuples, lists or dicts of them, to any depth. Texts are
+        collected in a list.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For a kind that has no batch (a Pillow image, say), and for samples of different shapes.
+        For values that no batch can be made of (Pillow images, say), and for samples of different shapes.
 
     Examples
     --------

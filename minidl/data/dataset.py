@@ -10,10 +10,10 @@ from minidl.autograd import Tensor, is_array
 
 
 class Dataset:
-    """What a DataLoader reads: `len(dataset)` samples, `dataset[index]` each of them. Any object with these two serves.
+    """What a DataLoader reads: `len(dataset)` samples, each as `dataset[index]`. Any object with these two will do.
 
     A dataset that can fetch many samples at once also sets `batched` to True and defines `get_batch(indices)`, which
-    returns the collated batch of those samples; the DataLoader then asks for whole batches.
+    returns these samples as one batch; the DataLoader then asks for whole batches.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class TensorDataset(Dataset):
         for position, tensor in enumerate(self.tensors):
             if tensor.ndim == 0:
                 raise ValueError(
-                    f"array {position} of TensorDataset has no axis of samples: expected shape (N, ...), got ()"
+                    f"tensors[{position}] of TensorDataset has no axis of samples: expected shape (N, ...), got ()"
                 )
         lengths = [t.shape[0] for t in self.tensors]
         if len(set(lengths)) > 1:
@@ -132,8 +132,8 @@ def random_split(
     ----------
     dataset : Dataset
     lengths : sequence of int, or of float
-        The number of samples of each part, N in all; or fractions that add up to 1. Part k gets floor(fraction_k * N)
-        samples, and what is left over goes one each to the first parts.
+        The number of samples of each part, N in total; or fractions that add up to 1. Part k gets floor(fraction_k * N)
+        samples, and the first parts get one more each of those that are left over.
     generator : numpy.random.Generator, optional
         Default: the "shuffling" stream.
 

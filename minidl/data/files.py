@@ -23,7 +23,7 @@ def open_data(path: Path) -> Iterator[BinaryIO]:
 def read_exactly(stream: BinaryIO, size: int, path: Path, what: str) -> bytearray:
     """The next `size` bytes, which must be the last of the file.
 
-    The memory grows with what is really there, so a header that promises gigabytes costs nothing.
+    Memory is taken only for what is really there, so a header that promises gigabytes costs nothing.
     """
     content = read_at_most(stream, size + 1)
     if len(content) < size:

@@ -10,11 +10,11 @@ from minidl.data.dataset import Dataset
 
 
 class ImageDataset(Dataset):
-    """Images and their labels, held whole, handed out as float32 in 0..1.
+    """Images and their labels, all in memory; samples are float32 in 0..1.
 
-    x[i] = images[i] / 255 for bytes; floating images are handed out as they are.
+    x[i] = images[i] / 255 for bytes; floating-point images are taken as they are.
 
-    Bytes stay bytes in memory (a quarter of the space) and are converted a batch at a time.
+    Bytes stay bytes in memory (a quarter of the space) and are converted batch by batch.
 
     Parameters
     ----------
@@ -25,8 +25,7 @@ class ImageDataset(Dataset):
     classes : sequence of str
         The name of each label.
     transform : callable, optional
-        Called with float32 (C, H, W) images in 0..1; one with a true attribute `batched` with whole batches (N, C, H,
-        W).
+        Called with float32 images (C, H, W) in 0..1, or with whole batches (N, C, H, W) if its `batched` is true.
 
     Examples
     --------

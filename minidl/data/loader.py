@@ -24,18 +24,17 @@ class DataLoader:
     Parameters
     ----------
     dataset : Dataset
-        Anything with `__len__` and `__getitem__`. One whose `batched` is true is asked for whole batches (arrays: one
-        indexing operation); the others for one sample at a time.
+        Anything with `__len__` and `__getitem__`. If its `batched` is true it is asked for whole batches (of arrays: a
+        single indexing operation), else for one sample at a time.
     batch_size : int
         Samples in a batch; the last one may be smaller.
     shuffle : bool
         A new random order every epoch.
     num_workers : int
-        Processes that fetch batches; 0 fetches them in this one. Worth it where a sample takes longer to make than to
-        send, some 0.3 ms for a photograph of 224x224.
+        Processes that fetch batches; 0 fetches them in this process. Worth it where it takes longer to make a sample
+        than to send it, some 0.3 ms for a photograph of 224x224.
     collate_fn : callable, optional
-        Makes a batch of a list of samples; default `default_collate`. With one given, samples are fetched one at a
-        time.
+        Makes a batch of a list of samples; default `default_collate`. If given, samples are fetched one at a time.
     drop_last : bool
         Leave out a last batch that is smaller than batch_size.
     timeout : float
@@ -46,13 +45,13 @@ class DataLoader:
         Draws the order and the augmentation's key. Default: the streams "shuffling" and "augmentation".
     prefetch : int, optional
         Batches fetched ahead of the program: by a thread, or by each worker process. 0 fetches a batch when it is
-        asked for. Default: 2, but 0 for a batched dataset in this process, whose batch mostly takes less time than
-        handing it over.
+        asked for. Default: 2; but 0 for a batched dataset without workers, as its batches are mostly fetched faster
+        than a thread could hand them over.
 
     Yields
     ------
     Tensor, or a tuple, list or dict of Tensors
-        A sample's structure, each array with a new first axis of batch_size.
+        Structured like a sample, each array with a new first axis of batch_size.
 
     Raises
     ------
@@ -131,9 +130,10 @@ class DataLoader:
             order[start : start + self.batch_size] for start in range(0, len(self) * self.batch_size, self.batch_size)
         ]
         whole = getattr(self.dataset, "batched", False) and self.collate_fn is None
-        fetch = partial(
-            _fetch_whole if whole else _fetch_each, self.dataset, self.collate_fn or default_collate, epoch_key
-        )
+        if whole:
+            fetch = partial(_fetch_whole, self.dataset, epoch_key)
+        else:
+            fetch = partial(_fetch_each, self.dataset, epoch_key, self.collate_fn or default_collate)
         ahead = self.prefetch
         if ahead is None:
             ahead = 0 if whole and self.num_workers == 0 else 2
@@ -157,13 +157,13 @@ class DataLoader:
             yield to_tensors(batch)
 
 
-def _fetch_whole(dataset: Dataset, collate_fn: Callable[[list], Any], epoch_key: int, indices: np.ndarray) -> Any:
+def _fetch_whole(dataset: Dataset, epoch_key: int, indices: np.ndarray) -> Any:
     """The batch by one call; what is random in it draws from the generator of its first sample."""
     with item_seed(epoch_key, int(indices[0])):
         return dataset.get_batch(indices)
 
 
-def _fetch_each(dataset: Dataset, collate_fn: Callable[[list], Any], epoch_key: int, indices: np.ndarray) -> Any:
+def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], indices: np.ndarray) -> Any:
     samples = []
     for index in indices.tolist():
         with item_seed(epoch_key, index):

@@ -45,7 +45,7 @@ def check_generator(generator: object) -> None:
 
 @contextmanager
 def item_seed(epoch_key: int, index: int) -> Iterator[None]:
-    """Within the block, for this thread: `augmentation_generator()` is that of item `index` in the epoch."""
+    """A block in which this thread's `augmentation_generator()` is that of item `index` in the epoch."""
     token = _item.set(_Item(epoch_key, index))
     try:
         yield
@@ -59,7 +59,7 @@ def augmentation_generator(generator: np.random.Generator | None = None) -> np.r
     Parameters
     ----------
     generator : numpy.random.Generator, optional
-        One the user chose; it is returned as it is.
+        The user's own, which is returned as it is.
 
     Returns
     -------

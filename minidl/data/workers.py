@@ -27,7 +27,7 @@ from minidl.data.seeding import mark_worker_process
 # Forking shares the dataset without a copy and takes any function as a transform; on macOS it is not safe.
 DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 
-# A process forked meanwhile by another thread would keep open the far end of a socket that is being made.
+# If another thread forked at the same time, its process would keep the far end of a new socket open.
 _starting = threading.Lock()
 
 
@@ -52,7 +52,7 @@ def _worker_main(
 
 
 def _send(to_program: socket, fetch: Callable[[np.ndarray], Any], indices: np.ndarray) -> bool:
-    """Sends the batch, or the error, which it then tells by True: a pickle, and then the bytes of each array."""
+    """Sends the batch or the error, a pickle followed by the bytes of each array; True if it was the error."""
     buffers: list[pickle.PickleBuffer] = []
     failed = False
     try:

@@ -1,14 +1,16 @@
 """Differentiable operations, by family: with arrays they compute, with Tensors they also record.
 
-Each family file holds, for every operation, a Function (the formula and the rule of its gradient) and the function that
-programs call, whose docstring gives the formula, the shapes and the source.
+For every operation, the file of its family holds a Function (the formula and the rule of its gradient) and the function
+that programs call, whose docstring gives the formula, the shapes and the source.
 """
 
 from minidl.functional.activation import *
+from minidl.functional.along_axis import *
 from minidl.functional.arithmetic import *
 from minidl.functional.attention import *
 from minidl.functional.channels import *
 from minidl.functional.choice import *
+from minidl.functional.classification import *
 from minidl.functional.comparison import *
 from minidl.functional.conv import *
 from minidl.functional.conversion import *
@@ -20,6 +22,7 @@ from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
 from minidl.functional.embedding import *
+from minidl.functional.extremes import *
 from minidl.functional.fused import *
 from minidl.functional.indexing import *
 from minidl.functional.joining import *

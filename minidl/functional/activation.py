@@ -9,11 +9,11 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, tensor_method
+from minidl.functional.axes import one_axis
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
 from minidl.functional.elementwise import exp, floating
 from minidl.functional.operands import as_array, namespace
-from minidl.functional.reduce import one_axis
 from minidl.functional.shape import reshape
 
 __all__ = [

@@ -1,14 +1,15 @@
 """Arithmetic of two numbers: the operators of Tensor, in place and not, and the larger and smaller of two.
 
-Shapes broadcast as in NumPy. Of two dtypes the wider counts, but as in PyTorch integers never widen a float, a Python
-number or one float without axes promotes nothing, and integers that need be floats become float32 (arrays promote as in
-NumPy). Beyond PyTorch, lists count as arrays, booleans as 0 and 1 also in a difference, and a number that an integer
-type can't hold is an error. The derivatives are in any table, for example Abramowitz and Stegun, Handbook of
-Mathematical Functions, 3.3.
+Shapes broadcast as in NumPy. The result has the wider of the two dtypes, except that, as in PyTorch, an integer never
+widens a float, neither a Python number nor a 0-d float widens a tensor with axes, and integers that must become floats
+become float32. (Plain arrays promote as in NumPy.) Unlike in PyTorch, lists count as arrays, booleans as 0 and 1 in a
+difference too, and a number that an integer type can't hold is an error. The derivatives are in any table, for example
+Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ class Minimum(Function):
 
 
 def _share(loses: Any, ties: Any, dy: Any) -> Any:
-    """0 where it `loses`, 1/2 where it `ties`, 1 elsewhere, in the dtype of dy: a constant, so an array."""
+    """0 where `loses`, 1/2 where `ties`, 1 elsewhere, in the dtype of dy; as it has no derivative, an array."""
     loses, ties = data_of(loses), data_of(ties)
     return 1 - loses.astype(dy.dtype) - ties.astype(dy.dtype) / 2
 
@@ -168,7 +169,7 @@ def _scaled(x1: Any, x2: Any, alpha: float) -> Any:
 
 @tensor_method("__mul__", "__rmul__", "mul")
 def mul(x1: Any, x2: Any) -> Any:
-    """x1 * x2, number by number."""
+    """x1 * x2, element by element."""
     return Mul()(x1, x2)
 
 
@@ -211,11 +212,11 @@ def remainder(x1: Any, x2: Any) -> Any:
 def floor_divide(x1: Any, x2: Any) -> Any:
     """floor(x1 / x2); its gradient is 0."""
     _check_divisor(x1, x2)
-    return unrecorded(lambda x1, x2: x1 // x2, x1, x2)
+    return unrecorded(operator.floordiv, x1, x2)
 
 
 def _check_divisor(x1: Any, x2: Any) -> None:
-    """Integers have no infinity to say that they were divided by 0."""
+    """Raise where integers would be divided by 0, for they have no infinity to show it."""
     kinds = [getattr(x, "dtype", np.dtype(type(x))).kind for x in (x1, x2)]
     if all(kind in "biu" for kind in kinds) and not namespace(x2).all(data_of(x2)):
         raise ZeroDivisionError("integers can't be divided by 0")
@@ -241,11 +242,11 @@ tensor_method("__rmod__")(lambda x2, x1: Remainder()(x1, x2))
 tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
 
 
-KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of dtypes: what is changed in place may not need a higher one
+KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # a change in place may not need a kind above the tensor's own
 
 
 def in_place(operation: Any, *names: str) -> None:
-    """``x += y``: x becomes the recorded result, or, where nothing is recorded, its memory is written to."""
+    """Attach a method such as ``x += y``: x becomes the recorded result, or its memory is written to if none is."""
 
     def method(self: Tensor, *arguments: Any, **options: Any) -> Tensor:
         result = operation(self, *arguments, **options)

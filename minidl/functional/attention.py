@@ -1,4 +1,4 @@
-"""Attention: every query takes a weighted mean of the values, with the weights by how well it matches their keys.
+"""Attention: every query takes a weighted mean of the values, weighted by how well it matches their keys.
 
 Source: Vaswani et al., Attention is all you need, 2017, equation 1.
 """
@@ -50,7 +50,7 @@ def scaled_dot_product_attention(
     Returns
     -------
     (..., L, V)
-        Zeros for a query that sees no key.
+        Zeros where a query sees no key.
 
     Raises
     ------
@@ -108,8 +108,8 @@ def attention_weights(
     kind = data_of(attn_mask).dtype.kind
     if kind not in "bf":
         raise TypeError(
-            "attn_mask must be bool, True where a query sees a key, or numbers of floating point, which are added to "
-            f"the scores; got {data_of(attn_mask).dtype}"
+            "attn_mask must be bool, True where a query sees a key, or floating point, which is added to the scores; "
+            f"got {data_of(attn_mask).dtype}"
         )
     if kind == "b":
         scores = where(attn_mask, scores, -math.inf)
@@ -117,6 +117,6 @@ def attention_weights(
         scores = scores + astype(attn_mask, scores.dtype)
     # a query that sees no key: its scores are all -inf, which softmax would turn into 0/0
     blind = (data_of(scores) == -math.inf).all(-1, keepdims=True)  # (..., L, 1)
-    if isinstance(blind, np.ndarray) and not blind.any():  # the host would wait for a GPU's answer
+    if isinstance(blind, np.ndarray) and not blind.any():  # for a GPU's answer the host would have to wait
         return softmax(scores, -1)
     return where(blind, 0.0, softmax(where(blind, 0.0, scores), -1))

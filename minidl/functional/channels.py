@@ -6,8 +6,7 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function
-from minidl.functional.reduce import broadcast_to
-from minidl.functional.shape import reshape
+from minidl.functional.shape import broadcast_to, reshape
 
 __all__ = ["channel_sum"]
 

@@ -1,4 +1,4 @@
-"""One value or another, number by number: where, clip."""
+"""One value or another, element by element: where, clip."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Clip(Function):
     def backward(self, dy, inputs, output):
         # dy/dx = 1 where low <= x <= high, else 0
         x = inputs[0]
-        inside = x == x  # all but NaN
+        inside = x == x  # False for NaN
         if self.low is not None:
             inside = inside & (x >= self.low)
         if self.high is not None:
@@ -49,7 +49,7 @@ class Clip(Function):
 
 
 def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> None:
-    """Raise a TypeError for a mask of numbers, which is mostly a weight, or a comparison forgotten."""
+    """Raise a TypeError for a mask of numbers: it is mostly a weight, or a comparison was forgotten."""
     dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
     if dtype.name not in allowed:
         raise TypeError(f"{name} must be bool, got {dtype}; write {name} != 0 for a mask of what is not 0")
@@ -86,7 +86,7 @@ tensor_method("where")(lambda x1, condition, x2: where(condition, x1, x2))  # x.
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
     if min is None and max is None:
-        raise ValueError("clip needs min, max or both")
+        raise ValueError("clip needs min, max or both, got None for both")
     if not (hasattr(min, "shape") or hasattr(max, "shape")):
         return Clip(min, max)(x)
     y = x if min is None else where(x < min, min, x)

@@ -1,7 +1,8 @@
-"""Questions with the answers True and False, number by number; they have no gradient."""
+"""Comparisons: questions about each element, answered by True or False; they have no gradient."""
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def eq(x1: Any, x2: Any) -> Any:
     """x1 == x2, as booleans."""
     if x2 is None or isinstance(x2, str):
         return NotImplemented  # so that x == None is False, as Python has it
-    return unrecorded(lambda x1, x2: x1 == x2, x1, x2)
+    return unrecorded(operator.eq, x1, x2)
 
 
 @tensor_method("__ne__", "ne")
@@ -28,31 +29,31 @@ def ne(x1: Any, x2: Any) -> Any:
     """x1 != x2, as booleans."""
     if x2 is None or isinstance(x2, str):
         return NotImplemented
-    return unrecorded(lambda x1, x2: x1 != x2, x1, x2)
+    return unrecorded(operator.ne, x1, x2)
 
 
 @tensor_method("__lt__", "lt")
 def lt(x1: Any, x2: Any) -> Any:
     """x1 < x2, as booleans."""
-    return unrecorded(lambda x1, x2: x1 < x2, x1, x2)
+    return unrecorded(operator.lt, x1, x2)
 
 
 @tensor_method("__le__", "le")
 def le(x1: Any, x2: Any) -> Any:
     """x1 <= x2, as booleans."""
-    return unrecorded(lambda x1, x2: x1 <= x2, x1, x2)
+    return unrecorded(operator.le, x1, x2)
 
 
 @tensor_method("__gt__", "gt")
 def gt(x1: Any, x2: Any) -> Any:
     """x1 > x2, as booleans."""
-    return unrecorded(lambda x1, x2: x1 > x2, x1, x2)
+    return unrecorded(operator.gt, x1, x2)
 
 
 @tensor_method("__ge__", "ge")
 def ge(x1: Any, x2: Any) -> Any:
     """x1 >= x2, as booleans."""
-    return unrecorded(lambda x1, x2: x1 >= x2, x1, x2)
+    return unrecorded(operator.ge, x1, x2)
 
 
 @tensor_method()
@@ -73,11 +74,11 @@ def logical_not(x: Any) -> Any:
     return unrecorded(lambda x: namespace(x).logical_not(x), x)
 
 
-# On integers bit by bit, on booleans the logical functions above
-tensor_method("__and__", "__rand__")(lambda x1, x2: unrecorded(lambda x1, x2: x1 & x2, x1, x2))
-tensor_method("__or__", "__ror__")(lambda x1, x2: unrecorded(lambda x1, x2: x1 | x2, x1, x2))
-tensor_method("__xor__", "__rxor__")(lambda x1, x2: unrecorded(lambda x1, x2: x1 ^ x2, x1, x2))
-tensor_method("__invert__")(lambda x: unrecorded(lambda x: ~x, x))
+# bit by bit on integers; on booleans the logical functions above
+tensor_method("__and__", "__rand__")(lambda x1, x2: unrecorded(operator.and_, x1, x2))
+tensor_method("__or__", "__ror__")(lambda x1, x2: unrecorded(operator.or_, x1, x2))
+tensor_method("__xor__", "__rxor__")(lambda x1, x2: unrecorded(operator.xor, x1, x2))
+tensor_method("__invert__")(lambda x: unrecorded(operator.invert, x))
 
 
 @tensor_method()
@@ -131,7 +132,7 @@ def isclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_na
 
 @tensor_method()
 def allclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether all numbers are close, see :func:`isclose`: one boolean of Python.
+    """Whether all elements are close, see :func:`isclose`: one Python boolean.
 
     Examples
     --------

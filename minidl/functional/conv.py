@@ -2,7 +2,7 @@
 
     y[n,k,i,j] = b[k] + sum_c,r,s x[n, c, i*stride + r*dilation - padding, j*stride + s*dilation - padding] * w[k,c,r,s]
 
-The sum is linear in x and in w, so it has three faces, each an operation, and each has the other two as gradients:
+The sum is linear in x and in w, which makes three operations, each of which has the other two as gradients:
 
     y  = conv2d(x, w)                dx = conv2d_input_grad(dy, w)       dw = conv2d_weight_grad(x, dy)
 
@@ -49,7 +49,7 @@ class Conv2d(Function):
 
 
 class Conv2dInputGrad(Function):
-    """dx of conv2d: linear in dy and in w. The layer that computes forward what this is (b: one number a channel)."""
+    """dx of conv2d, linear in dy and in w; conv_transpose2d computes it forward, with a bias b for each channel."""
 
     def __init__(self, input_size, **geometry):
         self.input_size, self.geometry = input_size, geometry
@@ -62,7 +62,7 @@ class Conv2dInputGrad(Function):
 
     def backward(self, ddx, inputs, output):
         dy, w = inputs[:2]
-        # dx is read from dy and w exactly as x is read into y, so ddx stands where x stood
+        # dx meets dy and w in the sum exactly as x meets y and w in conv2d, so ddx takes the place of x there
         ddy = conv2d(ddx, w, **self.geometry) if self.needs(0) else None
         dw = conv2d_weight_grad(ddx, dy, w.shape[2:], **self.geometry) if self.needs(1) else None
         if len(inputs) == 2:
@@ -81,7 +81,7 @@ class Conv2dWeightGrad(Function):
 
     def backward(self, ddw, inputs, output):
         x, dy = inputs
-        # ddw stands where w stood
+        # ddw takes the place of w
         dx = conv2d_input_grad(dy, ddw, x.shape[2:], **self.geometry) if self.needs(0) else None
         ddy = conv2d(x, ddw, **self.geometry) if self.needs(1) else None
         return dx, ddy
@@ -111,7 +111,7 @@ def conv2d(
     stride : int or (int, int)
         Pixels from one place of the window to the next, vertical first.
     padding : int, (int, int), "valid" or "same"
-        Rows and columns of zeros put around x; "valid" is none, "same" as many as keep H and W (stride 1).
+        Rows and columns of zeros put around x; "valid" is none, "same" is as many as keep H and W (stride 1).
     dilation : int or (int, int)
         Pixels between the taps of the window.
     groups : int
@@ -125,7 +125,7 @@ def conv2d(
     Raises
     ------
     ValueError, TypeError
-        Sizes that do not fit, a stride below 1, mixed dtypes: the text names the argument and the sizes.
+        Sizes that do not fit, a stride below 1, mixed dtypes: the message names the argument and the sizes.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Size = 1,
 ) -> Any:
-    """The input gradient of conv2d as a layer of its own: each pixel of x stamps a window of weights, so images grow.
+    """The input gradient of conv2d as an operation: each pixel of x adds a window of weights, so images grow.
 
     y[n,k,p,q] = b[k] + sum of x[n,c,i,j] * w[c,k,r,s] over all (c,i,j,r,s)
                  with p = i*stride + r*dilation - padding, and q likewise
@@ -265,8 +265,8 @@ def conv_transpose2d(
     stride, padding, dilation, groups
         Those of the conv2d whose input gradient this is; the padding in numbers.
     output_padding : int or (int, int)
-        Rows and columns more at the end, below stride or dilation: conv2d with a stride above 1 has several input sizes
-        of the same output size.
+        More rows and columns at the end, fewer than stride or dilation: with a stride above 1, several input sizes of
+        conv2d lead to the same output size, and this chooses one.
 
     Returns
     -------
@@ -306,7 +306,7 @@ def conv_transpose2d(
     if extra[0] < steps[0] and extra[1] < steps[1]:
         operation = Conv2dInputGrad(tuple(size), stride=stride, padding=padding, dilation=dilation, groups=groups)
         return operation(x, w) if b is None else operation(x, w, b)
-    # no conv2d has such an output: all places where a window reaches, cut or filled with zeros
+    # no conv2d has an input of this size: compute all that the windows reach, and cut it or fill it up with zeros
     whole = [n - more + 2 * border for n, more, border in zip(size, extra, borders)]
     y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
     (top, left), (below, right) = borders, (more - border for more, border in zip(extra, borders))
@@ -315,7 +315,7 @@ def conv_transpose2d(
 
 
 def _pad_by_name(x: Any, w: Any, padding: str, stride: Size, dilation: Size) -> tuple[Any, Size]:
-    """x and what is left for the kernel to pad; "same" may need one more row or column at the end."""
+    """x, padded where "same" needs one more row or column at the end, and the padding that is left to the kernel."""
     if padding == "valid":
         return x, 0
     if padding != "same":

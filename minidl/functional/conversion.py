@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, tensor_method, to_device
+from minidl.autograd import Function, Tensor, tensor_method, to_device
 from minidl.functional.operands import unrecorded
 
 __all__ = ["astype", "move"]
@@ -57,3 +57,68 @@ def astype(x: Any, dtype: Any) -> Any:
 def move(x: Any, device: str) -> Any:
     """x on another device: ``"cpu"``, ``"cuda"`` (the current GPU), ``"cuda:1"``."""
     return Move(device)(x)
+
+
+@tensor_method()
+def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
+    """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor."""
+    for target in targets:
+        if target is None:
+            continue  # np.dtype(None) is float64
+        if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
+            device = target
+        elif isinstance(target, Tensor):
+            device, dtype = target.device, target.dtype
+        else:
+            try:
+                dtype = np.dtype(target)
+            except TypeError:
+                raise TypeError(f"to() takes a device, 'cpu' or 'cuda', a dtype or a Tensor, got {target!r}") from None
+    result = x
+    if dtype is not None and np.dtype(dtype) != x.dtype:
+        result = result.astype(dtype)
+    if device is not None and device not in (result.device, result.device.partition(":")[0]):
+        result = result.move(device)
+    return result
+
+
+@tensor_method()
+def cpu(x: Tensor) -> Tensor:
+    """``to("cpu")``."""
+    return to(x, "cpu")
+
+
+@tensor_method()
+def cuda(x: Tensor) -> Tensor:
+    """``to("cuda")``."""
+    return to(x, "cuda")
+
+
+@tensor_method()
+def float(x: Tensor) -> Tensor:
+    """x in float32."""
+    return to(x, np.float32)
+
+
+@tensor_method()
+def double(x: Tensor) -> Tensor:
+    """x in float64."""
+    return to(x, np.float64)
+
+
+@tensor_method()
+def int(x: Tensor) -> Tensor:
+    """x in int32."""
+    return to(x, np.int32)
+
+
+@tensor_method()
+def long(x: Tensor) -> Tensor:
+    """x in int64."""
+    return to(x, np.int64)
+
+
+@tensor_method()
+def bool(x: Tensor) -> Tensor:
+    """True where x is not 0."""
+    return to(x, np.bool_)

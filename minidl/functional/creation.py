@@ -30,7 +30,7 @@ def _shape(sizes: tuple) -> tuple[int, ...]:
 
 
 def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
-    """Random numbers for `dtype`: in float64 of 53 bits, else in float32, of 24 bits."""
+    """Random numbers for `dtype`: with 53 random bits for float64, else in float32 with 24."""
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
@@ -39,7 +39,7 @@ def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
 
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
-    """`data` as a Tensor: a Tensor as it is, an array in the same memory, numbers in nested lists in a new one."""
+    """`data` as a Tensor: a Tensor stays itself, an array keeps its memory, numbers in nested lists are copied."""
     if not isinstance(data, Tensor) and not is_array(data):
         return tensor(data, dtype, device)
     x = data if isinstance(data, Tensor) else Tensor(data)
@@ -78,7 +78,7 @@ def ones(
 def empty(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor whose values are whatever its memory held."""
+    """A tensor with whatever values its memory held before."""
     return _tensor(np.empty(_shape(size), dtype), device, requires_grad)
 
 
@@ -131,10 +131,10 @@ def eye(
 def rand(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Numbers drawn evenly from 0 (included) to 1 (not included)."""
+    """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included)."""
     drawn = _drawn("random", size, dtype)
     if np.dtype(dtype) == np.float16:
-        drawn -= drawn % 2**-11  # its bits, so that rounding makes no 1
+        drawn -= drawn % 2**-11  # down to the bits that float16 has, so that none is rounded up to 1
     return _tensor(drawn.astype(dtype, copy=False), device, requires_grad)
 
 
@@ -149,7 +149,7 @@ def randint(
     low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), dtype: Any = np.int64,
     device: str | None = None,
 ) -> Tensor:  # fmt: skip
-    """Integers drawn evenly from `low` to ``high - 1``; ``randint(high, size)`` starts from 0."""
+    """Integers from `low` to ``high - 1``, each as likely as any other; ``randint(high, size)`` starts from 0."""
     if isinstance(high, (tuple, list)):
         high, size = None, high
     low, high = (0, low) if high is None else (low, high)
@@ -182,14 +182,14 @@ def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
     """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j].
 
-    Without `replacement` no position is drawn twice: after each draw its weight counts as 0. That is the order of
+    Without `replacement` no position is drawn twice: once drawn, its weight counts as 0. That amounts to sorting
     e[i] / x[i], smallest first, with e[i] from the exponential distribution (Efraimidis and Spirakis, Weighted random
     sampling with a reservoir, 2006).
 
     Parameters
     ----------
     x : (C,) or (N, C)
-        Weights, not negative, not all of them 0; they need not add up to 1.
+        Weights: none negative, not all 0; they need not add up to 1.
     num_samples : int
         Without `replacement` at most the number of weights that are not 0.
 
@@ -200,7 +200,7 @@ def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tenso
     Raises
     ------
     TypeError, ValueError
-        Weights that are not floating point, or that are no weights; a `num_samples` that can't be drawn.
+        An x that is not floating point or does not hold weights; a `num_samples` that can't be drawn.
 
     Examples
     --------
@@ -232,33 +232,33 @@ def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tenso
 
 
 def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in the shape, dtype and place of x."""
+    """Zeros in the shape and dtype and on the device of x."""
     return zeros(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
 
 
 def ones_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """Ones in the shape, dtype and place of x."""
+    """Ones in the shape and dtype and on the device of x."""
     return ones(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
 
 
 def full_like(
     x: Tensor, fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """One value in the shape, dtype and place of x."""
+    """One value in the shape and dtype and on the device of x."""
     return full(x.shape, fill_value, dtype or x.dtype, device or x.device, requires_grad)
 
 
 def rand_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """:func:`rand` in the shape, dtype and place of x."""
+    """:func:`rand` in the shape and dtype and on the device of x."""
     return rand(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
 
 
 def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
-    """:func:`randn` in the shape, dtype and place of x."""
+    """:func:`randn` in the shape and dtype and on the device of x."""
     return randn(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
 
 
 @tensor_method()
 def new_zeros(x: Tensor, *size: int | Sequence[int], dtype: Any = None, device: str | None = None) -> Tensor:
-    """Zeros of the given size in the dtype and place of x."""
+    """Zeros of the given size in the dtype and on the device of x."""
     return zeros(*size, dtype=dtype or x.dtype, device=device or x.device)

@@ -8,11 +8,12 @@ import numpy as np
 
 from minidl.functional.activation import relu
 from minidl.functional.arithmetic import maximum, minimum
+from minidl.functional.axes import Axes
 from minidl.functional.choice import where
 from minidl.functional.elementwise import sqrt
 from minidl.functional.loss import reduce_losses
-from minidl.functional.reduce import Axes, broadcast_to, norm, sum
-from minidl.functional.shape import unsqueeze
+from minidl.functional.reduce import norm, sum
+from minidl.functional.shape import broadcast_to, unsqueeze
 
 __all__ = [
     "cdist", "cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss",
@@ -80,7 +81,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for one direction, -1 for opposite ones; lengths at least eps.
+    """sum(x1 * x2) / (|x1| * |x2|) along `dim`: 1 for the same direction, -1 for opposite ones; lengths at least eps.
 
     Examples
     --------
@@ -107,8 +108,8 @@ def triplet_margin_loss(
 ) -> Any:
     """max(d(anchor, positive) - d(anchor, negative) + margin, 0), with d the :func:`pairwise_distance`.
 
-    0 where the negative is farther from the anchor than the positive, by at least the margin. With `swap` the distance
-    of the negative is the smaller one of those from the anchor and from the positive.
+    0 where the negative is farther from the anchor than the positive is, by at least the margin. With `swap` the
+    distance of the negative is the smaller of those from the anchor and from the positive.
 
     Sources: Schroff et al., FaceNet, 2015, equation 3 (there of squared distances); for `swap` Balntas et al., Learning
     local feature descriptors with triplets and shallow convolutional neural networks, 2016.

@@ -1,4 +1,4 @@
-"""Dropout: in training, numbers set to 0 at random, so that no unit relies on another (Srivastava et al., 2014)."""
+"""Dropout: in training, numbers are set to 0 at random, so that no unit relies on another (Srivastava et al., 2014)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
     """y = x * mask / (1 - p), where each number of the mask is 0 with probability p, else 1; x itself in evaluation.
 
     Dividing by 1 - p keeps the expected value, so that evaluation needs no change. The mask comes from the stream
-    ``"dropout"`` of :mod:`minidl.random`, the same for every memory order and device. Nothing is overwritten, `inplace`
-    or not.
+    ``"dropout"`` of :mod:`minidl.random` and is the same for every memory order and device. Nothing is overwritten,
+    even with `inplace`.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
 
 
 def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they go together."""
+    """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they are dropped together."""
     if x.ndim not in (3, 4):
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
     if not training or p in (0, 1):
@@ -63,5 +63,5 @@ class Dropout(Function):
         return kernels.dropout.forward(as_array(x), self.p, self.key)
 
     def backward(self, dy, inputs, output):
-        # dy/dx is what x was multiplied by: the same numbers again
+        # dy/dx is what x was multiplied by: the same mask again
         return Dropout(self.p, self.key)(dy)

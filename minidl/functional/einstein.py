@@ -8,8 +8,7 @@ from typing import Any
 from minidl.autograd import Function
 from minidl.functional.indexing import Index
 from minidl.functional.operands import namespace
-from minidl.functional.reduce import broadcast_to
-from minidl.functional.shape import permute, reshape
+from minidl.functional.shape import broadcast_to, permute, reshape
 
 __all__ = ["einsum"]
 
@@ -30,8 +29,8 @@ class Einsum(Function):
         return tuple(self._gradient(i, dy, inputs) if self.needs(i) else None for i in range(len(inputs)))
 
     def _gradient(self, i: int, dy: Any, inputs: Any) -> Any:
-        # dx = dy times the other operands, summed over the letters that x has not;
-        # a letter that x alone has was summed over, so that dx is the same for all its values
+        # dx = dy times the other operands, summed over the letters that x does not have;
+        # a letter that only x has was summed over, so that dx is the same all along that axis
         letters = [self.output_letters, *self.letters[:i], *self.letters[i + 1 :]]
         known = set().union(*letters)
         kept = "".join(letter for letter in self.letters[i] if letter in known)
@@ -44,7 +43,7 @@ class Einsum(Function):
 def einsum(equation: str, *operands: Any) -> Any:
     """Sums of products, each axis named by a letter: ``"ij,jk->ik"`` is the matrix product.
 
-    y[output letters] = sum over the letters that the output has not of the product of the operands
+    y[output letters] = sum over all other letters of the product of the operands
 
     Parameters
     ----------
@@ -69,22 +68,22 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    letters, output = _parse(equation, [x.ndim for x in operands], [tuple(x.shape) for x in operands])
+    letters, output = _parse(equation, [tuple(x.shape) for x in operands])
     diagonals = [_diagonals(x, part) for x, part in zip(operands, letters)]
     return Einsum([part for _, part in diagonals], output)(*(x for x, _ in diagonals))
 
 
-def _parse(equation: str, ranks: list[int], shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """The letters of each operand and of the output, with letters of their own in place of the dots."""
+def _parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output; dots are replaced by letters that the equation does not use."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
-    if len(parts) != len(ranks):
-        raise ValueError(f"einsum: {equation!r} has {len(parts)} operands, {len(ranks)} were given")
+    if len(parts) != len(shapes):
+        raise ValueError(f"einsum: {equation!r} has {len(parts)} operands, {len(shapes)} were given")
     spare = [letter for letter in string.ascii_letters if letter not in equation]
-    dotted = max((rank - len(part) + 3 for part, rank in zip(parts, ranks) if "..." in part), default=0)
+    dotted = max((len(shape) - len(part) + 3 for part, shape in zip(parts, shapes) if "..." in part), default=0)
     letters = []
-    for i, (part, rank, shape) in enumerate(zip(parts, ranks, shapes)):
-        axes = rank - len(part.replace("...", ""))
+    for i, (part, shape) in enumerate(zip(parts, shapes)):
+        axes = len(shape) - len(part.replace("...", ""))  # that the dots stand for
         if axes < 0 or (axes > 0 and "..." not in part):
             raise ValueError(f"einsum: {part!r} in {equation!r} does not fit operand {i} of shape {shape}")
         letters.append(part.replace("...", "".join(spare[dotted - axes : dotted]), 1))
@@ -95,7 +94,7 @@ def _parse(equation: str, ranks: list[int], shapes: list[tuple[int, ...]]) -> tu
     wrong = [letter for letter in output if letter not in every or output.count(letter) > 1]
     wrong += [letter for letter in every if not letter.isalpha()]
     if wrong:
-        raise ValueError(f"einsum: {wrong[0]!r} in {equation!r} is no letter, or not one that the output can have")
+        raise ValueError(f"einsum: {wrong[0]!r} in {equation!r} is not a letter, or not one that the output can have")
     sizes: dict[str, int] = {}
     for part, shape in zip(letters, shapes):
         for letter, n in zip(part, shape):
@@ -109,17 +108,16 @@ def _parse(equation: str, ranks: list[int], shapes: list[tuple[int, ...]]) -> tu
 
 def _diagonals(x: Any, letters: str) -> tuple[Any, str]:
     """x with one axis for each letter: y[i, ...] = x[i, i, ...] where a letter occurs twice."""
-    for letter in letters:
-        if letters.count(letter) < 2:
-            continue
-        first, second = letters.index(letter), letters.rindex(letter)
-        rest = [axis for axis in range(x.ndim) if axis not in (first, second)]
-        x = permute(x, (first, second, *rest))
-        if x.shape[0] != x.shape[1]:
-            raise ValueError(
-                f"einsum: letter {letter!r} stands for axes of sizes {x.shape[0]} and {x.shape[1]} of one operand"
-            )
-        positions = namespace(x).arange(x.shape[0])
-        x = Index((positions, positions), distinct=True)(x)
-        return _diagonals(x, letter + "".join(letters[axis] for axis in rest))
-    return x, letters
+    letter = next((letter for letter in letters if letters.count(letter) > 1), None)
+    if letter is None:
+        return x, letters
+    first, second = letters.index(letter), letters.rindex(letter)
+    rest = [axis for axis in range(x.ndim) if axis not in (first, second)]
+    x = permute(x, (first, second, *rest))
+    if x.shape[0] != x.shape[1]:
+        raise ValueError(
+            f"einsum: letter {letter!r} stands for axes of sizes {x.shape[0]} and {x.shape[1]} of one operand"
+        )
+    positions = namespace(x).arange(x.shape[0])
+    x = Index((positions, positions), distinct=True)(x)
+    return _diagonals(x, letter + "".join(letters[axis] for axis in rest))

@@ -200,7 +200,7 @@ class TanhGrad(Function):
 
     def backward(self, ddx, inputs, output):
         dy, y = inputs
-        # ddx moves dy as dy moved x, and y by -2 * y * dy
+        # d(dx)/d(dy) = 1 - y^2, d(dx)/dy = -2 * y * dy
         return TanhGrad()(ddx, y), ddx * dy * y * -2 if self.needs(1) else None
 
 
@@ -216,12 +216,12 @@ class Erf(Function):
 
 
 def floating(x: Any) -> Any:
-    """x, or a Tensor of integers or booleans as float32: NumPy takes a root of bytes in float16."""
+    """x, but a Tensor of integers or booleans as float32: of bytes NumPy would compute a root in float16."""
     return x if x.dtype.kind == "f" or not isinstance(x, Tensor) else x.float()
 
 
 def _function_of(rule: type[Function], *names: str, keeps_integers: bool = False) -> Callable[[Any], Any]:
-    """The function that programs call, `exp` of the class Exp, with the text of the class; a method of Tensor too."""
+    """The function that programs call, `exp` for the class Exp, with its docstring; attached as a Tensor method too."""
 
     def function(x: Any) -> Any:
         return rule()(x if keeps_integers else floating(x))

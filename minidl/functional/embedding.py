@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.autograd import Tensor
+from minidl.functional.along_axis import check_positions
 from minidl.functional.choice import where
 from minidl.functional.indexing import index, index_add
 from minidl.functional.operands import data_of, namespace
@@ -39,10 +40,7 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
         raise ValueError(f"embedding: weight must be (V, D), got shape {tuple(weight.shape)}")
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
         raise ValueError(f"padding_idx must be a row of weight {tuple(weight.shape)}, got {padding_idx}")
-    if positions.dtype.kind not in "iu":
-        raise TypeError(f"indices must be integers, got {positions.dtype}")
-    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= weight.shape[0]):
-        raise IndexError(f"indices must be from 0 to {weight.shape[0] - 1}, got {positions.min()} to {positions.max()}")
+    check_positions(positions, "indices", weight.shape[0])
     y = index(weight, positions)
     if padding_idx is None:
         return y
@@ -51,7 +49,7 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
 
 
 def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "mean") -> Any:
-    """y[b, :] = the mean (or the sum) of weight[i, :] over the i in bag b; 0 of an empty bag given by `offsets`.
+    """y[b, :] = the mean (or the sum) of weight[i, :] over the i in bag b; 0 for an empty bag given by `offsets`.
 
     Source: Joulin et al., Bag of tricks for efficient text classification, 2016 (a text is the mean of its words).
 

@@ -1,14 +1,14 @@
-"""Operations that compute several layers at once; ``nn.Sequential`` takes them for such neighbours by itself.
+"""Operations that compute several layers at once; ``nn.Sequential`` uses them where such layers follow each other.
 
 Convolution, ReLU and max pooling:
 
     z = conv2d(x, w, b),    y = max_pool2d(relu(z), pool_size)
 
-The three one after the other write z, the largest array of a network, to memory and read it back, forward and backward.
-The kernel pools each part of z while it is in the cache and keeps one byte for each y instead: see
+One after the other, these three write z, the largest array of a network, to memory and read it back, both forward and
+backward. The kernel pools each part of z while it is in the cache and keeps only one byte for each y: see
 ``kernels/conv2d_relu_pool``.
 
-A dense layer and ReLU, y = relu(x @ w.T + b): the bias is what the product's sums start with, and ReLU is done before
+A dense layer and ReLU, y = relu(x @ w.T + b): the sums of the product start from the bias, and ReLU is applied before
 they are stored.
 
 Nearest upsampling by 2 and a 3 x 3 convolution:
@@ -70,7 +70,7 @@ class Conv2dReluPool(Function):
         return gradients[: len(inputs)]
 
     def _gradients_one_by_one(self, dy, x, w):
-        """The same by operations that have derivatives themselves."""
+        """The same gradients by operations that have derivatives themselves."""
         taps, none = self.saved, self.pool_size[0] * self.pool_size[1]
         positive = taps != none
         conv_size = kernels.conv2d.output_size(x.shape[2:], w.shape[2:], *_sizes(self.geometry))

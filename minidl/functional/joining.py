@@ -1,4 +1,4 @@
-"""Joining and cutting: several arrays made one, one made several, and borders put around."""
+"""Joining and cutting: from several arrays one, from one several; and padding."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.axes import one_axis
 from minidl.functional.operands import apart, integers, namespace
-from minidl.functional.reduce import one_axis
 from minidl.functional.shape import squeeze, unsqueeze
 
 __all__ = ["cat", "chunk", "concatenate", "pad", "split", "stack", "unbind"]
@@ -86,7 +86,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         raise ValueError("cat needs at least one tensor")
     if any(not hasattr(x, "shape") for x in tensors):
         raise TypeError(f"cat needs tensors, got {[type(x).__name__ for x in tensors]}")
-    if any(x.ndim > 1 for x in tensors):  # shape (0,) is nothing beside any: what a loop that collects starts with
+    if any(x.ndim > 1 for x in tensors):  # a tensor of shape (0,), with which collecting loops begin, is left out
         tensors = [x for x in tensors if tuple(x.shape) != (0,)]
     first = tensors[0]
     (axis,) = one_axis(dim, first.ndim) or (0,)
@@ -174,7 +174,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     Parameters
     ----------
     mode : {"constant", "reflect", "replicate"}
-        The border is `value`; x mirrored at its edge numbers; or its edge numbers repeated.
+        The border holds `value`; x mirrored at its edge; or the numbers at its edge repeated.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
 
 
 def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
-    """x read from -low to n + high along each axis: beyond its edges mirrored at them, or at the edge itself."""
+    """x read from -low to n + high along each axis: beyond its edges mirrored there, or as at the edge itself."""
     for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
         if low or high:
             places = np.arange(-low, n + high)

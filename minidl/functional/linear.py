@@ -50,7 +50,7 @@ def _swap_last(x: Any) -> Any:
 
 @tensor_method("matmul", "__matmul__")
 def matmul(a: Any, b: Any) -> Any:
-    """The matrix product over the last two axes; axes in front broadcast, a vector is a row (left) or a column (right).
+    """The matrix product over the last two axes; axes in front broadcast; a vector is a row (left) or a column (right).
 
     y[..., i, j] = sum_k a[..., i, k] * b[..., k, j]
 
@@ -67,7 +67,8 @@ def matmul(a: Any, b: Any) -> Any:
         return MatMul()(a, b)
     if a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
         raise ValueError(
-            f"matmul: the last axis of a {tuple(a.shape)} must be as long as the one it meets of b {tuple(b.shape)}"
+            f"matmul: the last axis of a must be as long as the one of b that it meets, got {tuple(a.shape)} and "
+            f"{tuple(b.shape)}"
         )
     left = unsqueeze(a, 0) if a.ndim == 1 else a  # a row
     right = unsqueeze(b, 1) if b.ndim == 1 else b  # a column
@@ -155,7 +156,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def check_linear(x: Any, w: Any, b: Any, name: str) -> None:
-    """Raise what is wrong with the arguments of the operation `name`."""
+    """Raise if something is wrong with the arguments of the operation `name`."""
     shape, w_shape, dtype = x.shape, w.shape, w.dtype
     if len(w_shape) != 2 or not shape or shape[-1] != w_shape[1]:
         raise ValueError(

@@ -2,7 +2,7 @@
 
     y = (x - mean) / sqrt(var + eps) * w + b
 
-What differs is only the set of numbers that share a mean: :class:`Normalize` is the formula and gradient for any set.
+They differ only in which numbers share a mean: :class:`Normalize` is the formula and the gradient for any such set.
 Sources: Ioffe and Szegedy, Batch normalization, 2015; Ba et al., Layer normalization, 2016; Wu and He, Group
 normalization, 2018.
 """
@@ -43,7 +43,7 @@ class Normalize(Function):
         (x,) = inputs
         m, r = self.statistics(x) if isinstance(x, Tensor) else self.saved
         y = (x - m) * r
-        # x moves y directly, and all y of the set through m and through r:
+        # x changes its own y directly, and all y of the set through m and r:
         # dx = r * (dy - mean(dy) - y * mean(dy * y))
         return r * (dy - axes_mean(dy, self.axes) - y * axes_mean(dy * y, self.axes))
 
@@ -93,7 +93,7 @@ class RowNorm(Function):
 
 
 def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
-    """The mean over `axes`, which stay as axes of size 1; over all but the channels, by the accurate kernel."""
+    """The mean over `axes`, kept as axes of size 1; where these are all but the channels, by the accurate kernel."""
     if isinstance(x, Tensor) or x.ndim < 2 or axes != (0, *range(2, x.ndim)):
         return mean(x, axes, keepdim=True)
     channels = (1, -1) + (1,) * (x.ndim - 2)
@@ -145,12 +145,8 @@ def batch_norm(
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x must be (N, C) or (N, C, ...), got shape {tuple(x.shape)}")
     channels = (1, x.shape[1]) + (1,) * (x.ndim - 2)
-    for name, values in (
-        ("running_mean", running_mean),
-        ("running_var", running_var),
-        ("weight", weight),
-        ("bias", bias),
-    ):
+    given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    for name, values in given.items():
         if values is not None and tuple(values.shape) != (x.shape[1],):
             raise ValueError(
                 f"batch_norm: {name} must be ({x.shape[1]},) for x {tuple(x.shape)}, got {tuple(values.shape)}"
@@ -158,9 +154,7 @@ def batch_norm(
     if not training and running_mean is not None and running_var is not None:
         y = mul(sub(x, reshape(running_mean, channels)), reshape(rsqrt(running_var + eps), channels))
         return _scale_and_shift(y, weight, bias, channels)
-    count = 1
-    for axis, n in enumerate(x.shape):
-        count *= n if axis != 1 else 1
+    count = x.shape[0] * math.prod(x.shape[2:])
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
     if count == 0:

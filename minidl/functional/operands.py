@@ -28,7 +28,7 @@ def namespace(*values: Any) -> Any:
 
 
 def as_array(x: Any) -> Any:
-    """x as the kernels want it: an array also where NumPy gives a number for an array without axes."""
+    """x as the kernels want it, an array: where a result has no axes, NumPy gives a number."""
     return np.asarray(x) if isinstance(x, (np.generic, float, int)) else x
 
 
@@ -55,7 +55,7 @@ def recordable(*values: Any) -> bool:
 
 
 def unrecorded(compute: Any, *values: Any) -> Any:
-    """Compute on the arrays; a Tensor that nothing is recorded of if any value was a Tensor."""
+    """compute(*arrays), without recording; the result is a Tensor if any of the values is one."""
     arrays = [data_of(value) for value in values]
     result = compute(*arrays)
     return Tensor(not_promoted(result, arrays)) if recordable(*values) else result

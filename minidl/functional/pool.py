@@ -1,7 +1,7 @@
 """Pooling: one number for each window of an image, its maximum or its mean.
 
-The loops are in ``kernels/pool2d``. A maximum remembers its tap, the place in the window where it was found:
-the gradient goes there (``max_scatter``), and a gradient of that gradient is read from there (``max_gather``).
+The loops are in ``kernels/pool2d``. Of a maximum its tap is kept, the place in the window where it was found: there the
+gradient goes (``max_scatter``), and from there a gradient of that gradient is read (``max_gather``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.extremes import max
 from minidl.functional.joining import stack
 from minidl.functional.operands import namespace
-from minidl.functional.reduce import max, mean
+from minidl.functional.reduce import mean
 from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import pair
 
@@ -126,7 +127,7 @@ def max_pool2d(
     ceil_mode : bool
         Keep a last window that reaches over the border, as long as it starts inside.
     return_indices : bool
-        Give also where each maximum is: its number in the flattened H x W plane.
+        Also return where each maximum is, as its position in the flattened H x W plane.
 
     Returns
     -------
@@ -263,13 +264,13 @@ def adaptive_max_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     height, width = x.shape[-2:]
     if height % rows == 0 and width % columns == 0:
         return max_pool2d(x, (height // rows, width // columns))
-    # the maximum over a rectangle is that of each row first: the first of equal ones is found in the first row
+    # rows first, then columns: of equal maxima this finds the one that comes first in the rectangle
     x = stack([max(x[..., j], -1)[0] for j in _windows(columns, width)], -1)  # (N, C, H, columns)
     return stack([max(x[..., i, :], -2)[0] for i in _windows(rows, height)], -2)
 
 
 def _grid(name: str, x: Any, output_size: int | tuple[int | None, int | None]) -> tuple[int, int]:
-    """The rows and columns of windows that `output_size` asks for."""
+    """How many rows and columns of windows `output_size` asks for."""
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
     if len(sizes) != 2 or x.ndim not in (3, 4):
         raise ValueError(

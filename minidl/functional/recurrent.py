@@ -1,8 +1,8 @@
-"""Recurrent layers: a state that is carried from step to step and changed by what each step brings.
+"""Recurrent layers: a state that is carried from step to step and changed by the input of each step.
 
-The cells are one step, written with the operations of the other families. ``rnn``, ``lstm`` and ``gru`` are the whole
-walk over time as one operation, with the same formulas in ``kernels/recurrent``, where their sources stand too. Their
-gradient rule works on arrays alone: a second derivative is for the cells.
+The cells are one step, written with the operations of the other families. ``rnn``, ``lstm`` and ``gru`` walk over all
+time steps in one operation, by the same formulas in ``kernels/recurrent``, which also names their sources. Their
+gradient rule works on arrays only: where second derivatives are needed, use the cells.
 """
 
 from __future__ import annotations
@@ -20,29 +20,8 @@ from minidl.functional.operands import namespace
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]
 
 
-class Rnn(Function):
-    """y[t] = tanh(x[t] w_ih^T + b_ih + h w_hh^T + b_hh) with h = y[t-1], h0 at first; and the last h."""
-
-    once_differentiable = True
-    saves_output = True
-
-    def __init__(self, nonlinearity, reverse, batch_first):
-        self.options = {"nonlinearity": nonlinearity, "reverse": reverse}
-        self.turn = _turn if batch_first else _as_it_is
-
-    def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
-        y = kernels.recurrent.rnn_forward(self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
-        return self.turn(y), _last(y, self.options["reverse"])
-
-    def backward(self, dy, inputs, output):
-        x, h0, w_ih, w_hh, *biases = inputs
-        given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), _of_one_layer(dy[1])
-        dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
-        return self.turn(dx), dh0[None], dw_ih, dw_hh, *[db] * len(biases)
-
-
-class Lstm(Function):
-    """c[t] = f * c[t-1] + i * g and y[t] = o * tanh(c[t]), with i, f, g, o of x[t] and y[t-1]; and the last of both."""
+class Walk(Function):
+    """What the walks over time share. The kernels take (T, N, ...); with `batch_first`, x and y are (N, T, ...)."""
 
     once_differentiable = True
     saves_output = True
@@ -51,11 +30,37 @@ class Lstm(Function):
         self.reverse = reverse
         self.turn = _turn if batch_first else _as_it_is
 
+    def last(self, y):
+        """The state (1, N, H) after the walk, in memory of its own."""
+        return (y[:1] if self.reverse else y[-1:]).copy()
+
+
+class Rnn(Walk):
+    """y[t] = tanh(x[t] w_ih^T + b_ih + h w_hh^T + b_hh) with h = y[t-1], h0 at first; and the last h."""
+
+    def __init__(self, nonlinearity, reverse, batch_first):
+        super().__init__(reverse, batch_first)
+        self.options = {"nonlinearity": nonlinearity, "reverse": reverse}
+
+    def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
+        y = kernels.recurrent.rnn_forward(self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
+        return self.turn(y), self.last(y)
+
+    def backward(self, dy, inputs, output):
+        x, h0, w_ih, w_hh, *biases = inputs
+        given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), _of_one_layer(dy[1])
+        dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
+        return self.turn(dx), dh0[None], dw_ih, dw_hh, *[db] * len(biases)
+
+
+class Lstm(Walk):
+    """c[t] = f * c[t-1] + i * g and y[t] = o * tanh(c[t]), with i, f, g, o of x[t] and y[t-1]; and the last of both."""
+
     def forward(self, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None):
         given = self.turn(x), h0[0], c0[0], w_ih, w_hh, b_ih, b_hh
         y, c, gates = kernels.recurrent.lstm_forward(*given, reverse=self.reverse)  # (T, N, H)
         self.saved = c, gates
-        return self.turn(y), _last(y, self.reverse), _last(c, self.reverse)
+        return self.turn(y), self.last(y), self.last(c)
 
     def backward(self, dy, inputs, output):
         x, h0, c0, w_ih, w_hh, *biases = inputs
@@ -67,20 +72,13 @@ class Lstm(Function):
         return self.turn(dx), dh0[None], dc0[None], dw_ih, dw_hh, *[db] * len(biases)
 
 
-class Gru(Function):
+class Gru(Walk):
     """y[t] = (1 - z) * n + z * y[t-1], where z and n come from x[t] and y[t-1]; and the last y."""
-
-    once_differentiable = True
-    saves_output = True
-
-    def __init__(self, reverse, batch_first):
-        self.reverse = reverse
-        self.turn = _turn if batch_first else _as_it_is
 
     def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
         given = self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh
         y, self.saved = kernels.recurrent.gru_forward(*given, reverse=self.reverse)  # (T, N, H)
-        return self.turn(y), _last(y, self.reverse)
+        return self.turn(y), self.last(y)
 
     def backward(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
@@ -97,11 +95,6 @@ def _turn(x: Any) -> Any:
 
 def _as_it_is(x: Any) -> Any:
     return x
-
-
-def _last(y: Any, reverse: bool) -> Any:
-    """The state (1, N, H) after the walk, in memory of its own."""
-    return (y[:1] if reverse else y[-1:]).copy()
 
 
 def _of_one_layer(dh: Any) -> Any:
@@ -131,7 +124,7 @@ def rnn(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any]:
-    """Elman's recurrent layer over all steps in time.
+    """Elman's recurrent layer over all time steps.
 
     y[t] = tanh(x[t] w_ih^T + b_ih + y[t-1] w_hh^T + b_hh), with y[-1] = h0
 
@@ -161,7 +154,7 @@ def rnn(
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not fit (the text names them), no step in time, mixed dtypes.
+        Shapes that do not fit (the message names them), a sequence without a step, mixed dtypes.
     RuntimeError
         A second derivative: this operation has a first one only.
 
@@ -187,7 +180,7 @@ def lstm(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """A layer of long short-term memory over all steps in time; :func:`lstm_cell` is its formula.
+    """A layer of long short-term memory over all time steps; :func:`lstm_cell` is its formula.
 
     Parameters
     ----------
@@ -226,7 +219,7 @@ def gru(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any]:
-    """A layer of gated recurrent units over all steps in time; :func:`gru_cell` is its formula.
+    """A layer of gated recurrent units over all time steps; :func:`gru_cell` is its formula.
 
     Parameters
     ----------
@@ -255,7 +248,7 @@ def gru(
 
 def _biases(b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
     if (b_ih is None) != (b_hh is None):
-        raise ValueError("b_ih and b_hh must be given both or neither")
+        raise ValueError(f"b_ih and b_hh must be given both or neither, got only {'b_hh' if b_ih is None else 'b_ih'}")
     return () if b_ih is None else (b_ih, b_hh)
 
 
@@ -301,7 +294,5 @@ def gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any =
     a_r, a_z, a_n = chunk(linear(x, w_ih, b_ih), 3, -1)
     q_r, q_z, q_n = chunk(linear(h, w_hh, b_hh), 3, -1)
     r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
-    # n = tanh(a_n + r * q_n)
     n = tanh(a_n + r * q_n)
-    # h = (1 - z) * n + z * h
     return (1 - z) * n + z * h

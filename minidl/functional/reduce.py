@@ -1,86 +1,33 @@
 """Reductions: many numbers to one, along one axis, several, or all.
 
 `dim` is None or () (all axes), an axis, or a tuple of axes, negative ones from the end; ``keepdim=True`` leaves
-axes of size 1 where they were. NumPy's names ``axis`` and ``keepdims`` are taken as well. The mean, the deviation and
-the norm of integers are those of the same numbers as float32, where PyTorch refuses.
+axes of size 1 where they were. NumPy's names ``axis`` and ``keepdims`` are taken as well. The mean, the standard
+deviation and the norm of integers are computed in float32, where PyTorch refuses.
 """
 
 from __future__ import annotations
 
-import builtins
-import functools
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, Tensor, is_array, tensor_method
-from minidl.functional.arithmetic import maximum, minimum
+from minidl.autograd import Function, tensor_method
+from minidl.functional.axes import (
+    Axes,
+    any_empty,
+    normalize_axes,
+    reduced_axes,
+    takes_numpys_names,
+    with_reduced_axes,
+)
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
-from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.extremes import amax, amin
+from minidl.functional.operands import namespace, unrecorded
+from minidl.functional.shape import broadcast_to
 
-__all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "norm",
-    "std", "sum", "var",
-]  # fmt: skip
-
-Axes = int | tuple[int, ...] | None
-
-
-def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
-    """The axes as a tuple of numbers from 0; all of them for None.
-
-    >>> normalize_axes(-1, 3), normalize_axes(None, 2)
-    ((2,), (0, 1))
-    """
-    if dim is None:
-        return tuple(range(ndim))
-    if type(dim) is int and -ndim <= dim < ndim:
-        return (dim % ndim,)
-    axes = []
-    for axis in dim if isinstance(dim, (tuple, list)) else (dim,):
-        if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
-            raise TypeError(f"dim must be an integer or a tuple of integers, got {dim!r}")
-        limit = ndim or 1  # a 0-d array may be reduced along axis 0 or -1, as in PyTorch
-        if not -limit <= axis < limit:
-            raise IndexError(f"dim {axis} is out of range for {ndim} dimensions (expected {-limit} to {limit - 1})")
-        axes.append(axis % limit)
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"dim names an axis twice: {dim!r}")
-    return tuple(axes) if ndim else ()
-
-
-def one_axis(dim: int, ndim: int) -> tuple[int, ...]:
-    """The same for an operation along one axis: a tuple of it, or of none for a single number."""
-    if dim is None or isinstance(dim, (tuple, list)):
-        raise TypeError(f"dim must be one integer, got {dim!r}")
-    return normalize_axes(dim, ndim)
-
-
-def reduced_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
-    """The same for a reduction of numbers, which is over all axes for () as well, as in PyTorch."""
-    return normalize_axes(None if dim == () or dim == [] else dim, ndim)
-
-
-def takes_numpys_names(reduction: Callable) -> Callable:
-    """Let a reduction be called with ``axis=`` and ``keepdims=``."""
-
-    @functools.wraps(reduction)
-    def renamed(*arguments: Any, **options: Any) -> Any:
-        for name, numpys in (("dim", "axis"), ("keepdim", "keepdims")):
-            if numpys in options:
-                options[name] = options.pop(numpys)
-        return reduction(*arguments, **options)
-
-    return renamed
-
-
-def with_reduced_axes(y: Any, axes: tuple[int, ...], ndim: int) -> Any:
-    """y with the reduced axes put back as axes of size 1."""
-    kept = iter(y.shape)
-    return y.reshape(tuple(1 if axis in axes else next(kept) for axis in range(ndim)))
+__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "norm", "std", "sum", "var"]
 
 
 class Sum(Function):
@@ -102,52 +49,6 @@ class Sum(Function):
         return broadcast_to(dy, self.saved)
 
 
-class BroadcastTo(Function):
-    """y = x repeated along axes of size 1 and new axes in front."""
-
-    saves_inputs = False
-    is_view = True
-
-    def __init__(self, shape):
-        self.new_shape = shape
-
-    def forward(self, x):
-        return namespace(x).broadcast_to(x, self.new_shape)
-
-    def backward(self, dy, inputs, output):
-        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
-        return dy
-
-
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """x repeated to `shape`, without copying."""
-    return BroadcastTo(shape)(x)
-
-
-class Extreme(Function):
-    """y = the largest (or smallest) x along some axes; NaN if there is one. Ties share the gradient equally.
-
-    Where y is NaN, every x of the slice gets NaN, or, with `nan_ties`, the x that are NaN share the gradient.
-    """
-
-    saves_output = True
-
-    def __init__(self, name, axes, nan_ties=False):
-        self.name, self.axes, self.nan_ties = name, axes, nan_ties
-
-    def forward(self, x):
-        return getattr(x, self.name)(self.axes)
-
-    def backward(self, dy, inputs, output):
-        # dy/dx = 1 / (number of ties) where x = y, else 0
-        x = inputs[0]
-        y = with_reduced_axes(output, self.axes, x.ndim)
-        chosen = (x == y) | ((x != x) & (y != y)) if self.nan_ties else x == y
-        chosen = data_of(chosen)
-        share = chosen.astype(dy.dtype) / chosen.sum(self.axes, keepdims=True).astype(dy.dtype)
-        return with_reduced_axes(dy, self.axes, x.ndim) * share
-
-
 class LogSumExp(Function):
     """y = log(sum of e^x) along some axes."""
 
@@ -159,7 +60,7 @@ class LogSumExp(Function):
     def forward(self, x):
         xp = namespace(x)
         if x.size == 0:
-            return xp.log(xp.exp(x).sum(self.axes))  # -inf of no values
+            return xp.log(xp.exp(x).sum(self.axes))  # -inf where there are no values
         highest = x.max(self.axes, keepdims=True)
         highest = xp.where(xp.isfinite(highest), highest, x.dtype.type(0))
         return xp.log(xp.exp(x - highest).sum(self.axes)) + highest.reshape(xp.sum(x, self.axes).shape)
@@ -189,116 +90,10 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = Fal
 
 @tensor_method()
 def mean(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
-    """The sum along `dim` over the number of values; NaN of no values."""
+    """The sum along `dim` divided by the number of values; NaN where there are none."""
     axes = reduced_axes(dim if axis is None else axis, x.ndim)
     total, count = sum(x, axes, keepdim or keepdims), math.prod(x.shape[axis] for axis in axes)
     return total / count if count else total * float("nan")
-
-
-class ValuesAndIndices(NamedTuple):
-    """What ``max`` and ``min`` along an axis give: the values, and where along the axis each was found."""
-
-    values: Any
-    indices: Any
-
-
-def _extreme(name: str, x: Any, dim: Axes, keepdim: bool, nan_ties: bool = False) -> Any:
-    axes = reduced_axes(dim, x.ndim)
-    if any_empty(x.shape, axes):
-        raise ValueError(f"{name} of no values: x has shape {x.shape} and dim is {dim}")
-    y = Extreme(name, axes, nan_ties)(x)
-    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
-
-
-def any_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
-    """Whether one of the axes has no entries."""
-    return 0 in [shape[axis] for axis in axes]
-
-
-@tensor_method()
-@takes_numpys_names
-def amax(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The largest value along `dim`; ties share the gradient equally."""
-    return _extreme("max", x, dim, keepdim)
-
-
-@tensor_method()
-@takes_numpys_names
-def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The smallest value along `dim`; ties share the gradient equally."""
-    return _extreme("min", x, dim, keepdim)
-
-
-def values_at(x: Any, indices: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
-    """What is found at one index a slice; `indices` have the axis `dim`, of size 1."""
-    from minidl.functional.indexing import take_along_dim
-
-    values = take_along_dim(x, indices, dim, distinct=True)
-    if not keepdim:
-        axis = normalize_axes(dim, x.ndim)
-        shape = tuple(n for i, n in enumerate(values.shape) if i not in axis)
-        values, indices = values.reshape(shape), indices.reshape(shape)
-    return ValuesAndIndices(values, indices)
-
-
-def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
-    if isinstance(dim, (tuple, list)):
-        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
-    find = argmax if name == "max" else argmin
-    return values_at(x, find(x, dim, keepdim=True), dim, keepdim)  # the gradient goes to the first of several ties
-
-
-@tensor_method()
-@takes_numpys_names
-def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
-    """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> values, indices = minidl.tensor([[1.0, 5.0], [7.0, 3.0]]).max(1)
-    >>> indices
-    tensor([1, 0])
-    """
-    if isinstance(dim, Tensor) or is_array(dim):  # max(x1, x2)
-        return maximum(x, dim)
-    if dim is None:
-        return _extreme("max", x, None, keepdim, nan_ties=True)
-    return _extreme_with_indices("max", x, dim, keepdim)
-
-
-@tensor_method()
-@takes_numpys_names
-def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
-    """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
-    if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
-        return minimum(x, dim)
-    if dim is None:
-        return _extreme("min", x, None, keepdim, nan_ties=True)
-    return _extreme_with_indices("min", x, dim, keepdim)
-
-
-def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
-    axes = normalize_axes(None, x.ndim) if dim is None else one_axis(dim, x.ndim)
-    if any_empty(x.shape, axes):
-        raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
-    (axis,) = axes if dim is not None and axes else (None,)
-    indices = unrecorded(lambda x: namespace(x).asarray(getattr(x, name)(axis)), x)
-    return with_reduced_axes(indices, axes, x.ndim) if keepdim else indices
-
-
-@tensor_method()
-@takes_numpys_names
-def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Where the (first) largest value is, along `dim` or in the flattened x."""
-    return _search("argmax", x, dim, keepdim)
-
-
-@tensor_method()
-@takes_numpys_names
-def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Where the (first) smallest value is, along `dim` or in the flattened x."""
-    return _search("argmin", x, dim, keepdim)
 
 
 class Var(Function):
@@ -308,7 +103,7 @@ class Var(Function):
         self.axes, self.correction = axes, correction
 
     def divisor(self, x: Any) -> float:
-        return builtins.max(math.prod(x.shape[axis] for axis in self.axes) - self.correction, 0)
+        return max(math.prod(x.shape[axis] for axis in self.axes) - self.correction, 0)
 
     def forward(self, x):
         d = x - x.mean(self.axes, keepdims=True)
@@ -316,7 +111,7 @@ class Var(Function):
         return (d * d).sum(self.axes) * (1 / freedom if freedom else np.inf)
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 2 * (x - m) / (n - correction); what x does to m adds nothing, for the x - m add up to 0
+        # dy/dx = 2 * (x - m) / (n - correction); what x does through m adds nothing, for the x - m add up to 0
         x = inputs[0]
         freedom = self.divisor(x)
         d = x - mean(x, self.axes, keepdim=True)

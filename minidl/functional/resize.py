@@ -1,4 +1,4 @@
-"""Images made larger or smaller: each output pixel reads x at its place there, the nearest pixel or a mean of four.
+"""Resizing: each output pixel takes the pixel of x that is nearest to its place there, or a mean of the four around it.
 
 Along one axis, with `ratio` input pixels to an output pixel, output pixel i lies at
 
@@ -6,8 +6,8 @@ Along one axis, with `ratio` input pixels to an output pixel, output pixel i lie
     bilinear                      max((i + 1/2) * ratio - 1/2, 0)           pixels are areas: their centres are mapped
     bilinear, align_corners       i * (n - 1) / (size - 1)                  pixels are points: first and last are kept
 
-and between two pixels p and p + 1, at p + u, x is x[p] * (1 - u) + x[p + 1] * u. An image is read so along its rows,
-and then along its columns.
+and between two pixels p and p + 1, at p + u, x is x[p] * (1 - u) + x[p + 1] * u. An image is resized along one axis
+after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.functional.indexing import index_select
+from minidl.functional.along_axis import index_select
 from minidl.functional.operands import apart, integers, namespace
 
 __all__ = ["interpolate"]
@@ -48,7 +48,8 @@ def interpolate(
         Pixels are points, and the first and the last stay where they are: output pixel i lies at
         i * (H - 1) / (OH - 1). Otherwise they are areas, whose centres are mapped: at (i + 1/2) * H / OH - 1/2.
     recompute_scale_factor : bool
-        Read as for `size` = the output's, where `scale_factor` does not lead to a whole number of pixels.
+        Where `scale_factor` does not lead to a whole number of pixels, compute the places from the sizes of x and of
+        the output instead of from the factor.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def interpolate(
         return apart(x, x)
     for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
         if out == n:
-            continue  # whatever factor led there, as in PyTorch; and to twice as many by 2
+            continue  # whatever factor led to this size, as in PyTorch; likewise twice the size means a factor of 2
         if mode == "nearest":
             ratio = 0.5 if out == 2 * n else ratio
             x = _take(x, axis, np.minimum(np.floor(np.arange(out) * ratio), n - 1))

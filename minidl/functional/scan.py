@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.axes import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.joining import stack, unbind
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.shape import flip
 
 __all__ = ["cumprod", "cumsum", "prod"]
@@ -18,8 +18,6 @@ __all__ = ["cumprod", "cumsum", "prod"]
 class Prod(Function):
     """y = product of x along one axis."""
 
-    saves_inputs = True
-
     def __init__(self, axis):
         self.axis = axis
 
@@ -27,7 +25,7 @@ class Prod(Function):
         return x.prod(self.axis)
 
     def backward(self, dy, inputs, output):
-        # dy/dx[i] = product of all x[j] but x[i]: those before times those after, so that a 0 is no trouble
+        # dy/dx[i] = product of all x[j] but x[i]: those before times those after, as x[i] may be 0 and can't divide
         x = inputs[0]
         if x.shape[self.axis] == 0:
             return x * 0
@@ -118,7 +116,7 @@ def cumsum(x: Any, dim: int) -> Any:
 @tensor_method()
 @takes_numpys_names
 def cumprod(x: Any, dim: int) -> Any:
-    """y[i] = x[0] * ... * x[i] along `dim`; of integers and booleans in int64. A 0 is no trouble for its gradient.
+    """y[i] = x[0] * ... * x[i] along `dim`; of integers and booleans in int64. Its gradient is right at 0 too.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Shapes: the same numbers arranged otherwise. Views share memory where NumPy's do."""
+"""Shapes: the same numbers in another arrangement. The results share memory where NumPy's do."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
+from minidl.functional.axes import normalize_axes, one_axis
 from minidl.functional.choice import where
 from minidl.functional.operands import apart, data_of, integers, namespace
-from minidl.functional.reduce import broadcast_to, normalize_axes, one_axis
 
 __all__ = [
     "broadcast_to", "contiguous", "expand", "flatten", "flip", "meshgrid", "movedim", "permute", "repeat", "reshape",
     "roll", "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
 ]  # fmt: skip
-
-tensor_method("broadcast_to")(broadcast_to)
 
 
 class Reshape(Function):
@@ -34,7 +32,7 @@ class Reshape(Function):
     def forward(self, x):
         self.saved = x.shape
         if x.ndim == 4 and len(self.new_shape) == 2 and self.new_shape[0] == x.shape[0] and not x.flags.c_contiguous:
-            if x.transpose(0, 2, 3, 1).flags.c_contiguous:  # images flattened: no view, and a slow copy otherwise
+            if x.transpose(0, 2, 3, 1).flags.c_contiguous:  # flattened images, which NumPy would copy slowly
                 x = kernels.memory_order.channels_first(x)
         return x.reshape(self.new_shape)
 
@@ -57,6 +55,23 @@ class Permute(Function):
     def backward(self, dy, inputs, output):
         # put the axes back in their places
         return permute(dy, tuple(self.axes.index(i) for i in range(len(self.axes))))
+
+
+class BroadcastTo(Function):
+    """y = x repeated along axes of size 1 and new axes in front."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, shape):
+        self.new_shape = shape
+
+    def forward(self, x):
+        return namespace(x).broadcast_to(x, self.new_shape)
+
+    def backward(self, dy, inputs, output):
+        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
+        return dy
 
 
 class Flip(Function):
@@ -105,8 +120,8 @@ def _known(sizes: Sequence[int]) -> int:
 def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
     """x in another shape with as many numbers; one size may be -1, meaning "what is left".
 
-    The result shares the memory of x where the memory order allows, and is a copy elsewhere (also of a convolution's
-    output, whose channels stand last in memory); ``view`` is the same function, where PyTorch's refuses to copy.
+    The result shares the memory of x where its memory order allows that, and else is a copy (so of a convolution's
+    output, whose channels stand last in memory). ``view`` is the same function, while PyTorch's refuses to copy.
 
     Examples
     --------
@@ -136,7 +151,7 @@ def view_as(x: Any, other: Any) -> Any:
 
 @tensor_method()
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """x with the axes from `start_dim` to `end_dim` made one."""
+    """x with the axes from `start_dim` to `end_dim` joined into one."""
     (start,), (end,) = (one_axis(dim, x.ndim) or (0,) for dim in (start_dim, end_dim))
     if x.ndim == 0:
         return reshape(x, 1)
@@ -147,7 +162,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 @tensor_method()
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
-    """x with axis `dim` made several, of the given `sizes`.
+    """x with axis `dim` cut into several, of the given `sizes`.
 
     Examples
     --------
@@ -186,7 +201,7 @@ swapaxes = transpose
 
 @tensor_method()
 def movedim(x: Any, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Any:
-    """x with one axis moved, or several, the others in their order.
+    """x with one or several axes moved from `source` to `destination`; the others keep their order.
 
     Examples
     --------
@@ -217,7 +232,7 @@ Tensor.mT = property(lambda x: transpose(x, -2, -1), doc="The tensor with its la
 
 @tensor_method()
 def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
-    """x without its axes of size 1; with `dim`, without those of them that have size 1."""
+    """x without its axes of size 1; of those that `dim` names, if it is given."""
     axes = normalize_axes(dim, x.ndim)
     return reshape(x, tuple(n for axis, n in enumerate(x.shape) if n != 1 or axis not in axes))
 
@@ -227,6 +242,12 @@ def unsqueeze(x: Any, dim: int) -> Any:
     """x with a new axis of size 1 at `dim`."""
     (axis,) = one_axis(dim, x.ndim + 1)
     return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
+
+
+@tensor_method()
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated to `shape`, without copying."""
+    return BroadcastTo(shape)(x)
 
 
 @tensor_method()
@@ -313,7 +334,7 @@ def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> 
 
 @tensor_method()
 def roll(x: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
-    """x moved by `shifts` along `dims`, what falls off coming in at the other end; along the flattened x for None.
+    """x shifted by `shifts` along `dims`; what leaves at one end comes in at the other. None shifts the flattened x.
 
     Examples
     --------
@@ -351,7 +372,7 @@ def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
 
 @tensor_method()
 def contiguous(x: Any) -> Any:
-    """x in C-ordered memory; itself if it is so already."""
+    """x in C-ordered memory; x itself if it is that already."""
     return x if data_of(x).flags.c_contiguous else Contiguous()(x)
 
 

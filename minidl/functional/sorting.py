@@ -1,4 +1,4 @@
-"""What sorting picks: all values in order, the largest few, the middle one."""
+"""Sorting: all values in order, the largest few, the middle one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import tensor_method
-from minidl.functional.indexing import take_along_dim
+from minidl.functional.along_axis import take_along_dim
+from minidl.functional.axes import any_empty, one_axis, takes_numpys_names, with_reduced_axes
+from minidl.functional.extremes import Extreme, ValuesAndIndices, values_at
 from minidl.functional.operands import integers, namespace, unrecorded
-from minidl.functional.reduce import (
-    Extreme,
-    ValuesAndIndices,
-    any_empty,
-    mean,
-    one_axis,
-    takes_numpys_names,
-    values_at,
-    with_reduced_axes,
-)
+from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
 __all__ = ["argsort", "median", "sort", "topk"]
@@ -26,7 +19,7 @@ __all__ = ["argsort", "median", "sort", "topk"]
 
 @tensor_method()
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
-    """The values in order along `dim`, and where each came from; equal values keep their order, `stable` or not.
+    """The values in order along `dim`, and where each came from; equal values always keep their order, as if `stable`.
 
     Examples
     --------
@@ -67,9 +60,9 @@ def _order(x: Any, axis: int, descending: bool) -> Any:
 
 @tensor_method()
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
-    """The k largest (or smallest) values along `dim`, best first, and where they are; in order, `sorted` or not.
+    """The k largest (or smallest) values along `dim` and where they are, always in order, as if `sorted`, best first.
 
-    NaN counts as the largest. Which of several equal values are taken, where not all are, is not told.
+    NaN counts as the largest. Where only some of several equal values are taken, it may be any of them.
 
     Examples
     --------
@@ -98,7 +91,7 @@ def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
 
 
 class Median(Extreme):
-    """y = the middle one of all x in order, the lower of two; NaN if there is one. The gradient is shared as there."""
+    """y = the middle one of all x in order, the lower of two; NaN if any x is. Ties share the gradient."""
 
     def __init__(self, ndim):
         super().__init__("median", tuple(range(ndim)), nan_ties=True)
@@ -112,10 +105,10 @@ class Median(Extreme):
 @tensor_method()
 @takes_numpys_names
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The middle one of the values in order, the lower of two; along `dim`, the values and where they are.
+    """The middle one of the values in order, the lower of two; along `dim`, these values and where they are.
 
-    NaN if there is one, or no value at all. Without `dim` equal values share the gradient; along `dim` it goes to the
-    one at the index.
+    NaN if any value is NaN, or if there is none. Without `dim` equal values share the gradient; along `dim` it goes to
+    the one at the index.
 
     Examples
     --------

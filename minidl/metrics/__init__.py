@@ -22,18 +22,7 @@ from minidl.metrics.clustering import (
 from minidl.metrics.ranking import roc_auc_score, top_k_accuracy_score
 
 __all__ = [
-    "accuracy_score",
-    "adjusted_rand_score",
-    "clustering_accuracy",
-    "confusion_matrix",
-    "f1_score",
-    "match_clusters",
-    "normalized_mutual_info_score",
-    "precision_recall_fscore_support",
-    "precision_score",
-    "recall_score",
-    "roc_auc_score",
-    "silhouette_samples",
-    "silhouette_score",
-    "top_k_accuracy_score",
-]
+    "accuracy_score", "adjusted_rand_score", "clustering_accuracy", "confusion_matrix", "f1_score", "match_clusters",
+    "normalized_mutual_info_score", "precision_recall_fscore_support", "precision_score", "recall_score",
+    "roc_auc_score", "silhouette_samples", "silhouette_score", "top_k_accuracy_score",
+]  # fmt: skip

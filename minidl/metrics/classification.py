@@ -35,8 +35,9 @@ def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_w
 def confusion_matrix(
     y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: Any = None, normalize: str | None = None
 ) -> np.ndarray:
-    """How many samples of each class were taken for which: c[i, j] = sum_n w[n] * (y_true[n] == labels[i]) *
-    (y_pred[n] == labels[j]).
+    """How many samples of each class (row) were taken for which (column).
+
+    c[i, j] = sum_n w[n] * (y_true[n] == labels[i]) * (y_pred[n] == labels[j])
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def confusion_matrix(
 
 
 class Options(TypedDict, total=False):
-    """What all measures below take besides; the defaults are those of `_measures`."""
+    """The options that all measures below take; their defaults are those of `_measures`."""
 
     labels: Any
     pos_label: Any

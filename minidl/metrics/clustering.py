@@ -20,7 +20,7 @@ def contingency_matrix(labels_true: Any, labels_pred: Any) -> np.ndarray:
 
 
 def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
-    """The share of samples that are right when clusters are matched to classes, one to one, in the best way.
+    """The share of samples that are right when clusters are matched to classes one to one, as well as possible.
 
     accuracy = max over matchings m of sum_j n[m(j), j] / N, found by the Hungarian method.
 
@@ -45,9 +45,9 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
 
 
 def match_clusters(labels_true: Any, labels_pred: Any) -> dict[Any, Any]:
-    """The class that each cluster stands for when `clustering_accuracy` is counted: {cluster: class}.
+    """The class that each cluster is matched to in `clustering_accuracy`: {cluster: class}.
 
-    Of more clusters than classes, those that are matched to none are left out.
+    Where there are more clusters than classes, those that are matched to none are left out.
 
     Examples
     --------
@@ -71,8 +71,10 @@ def adjusted_rand_score(labels_true: Any, labels_pred: Any) -> float:
 
     With C(n) = n (n-1) / 2, the pairs among n samples, and row sums a and column sums b of n[i, j]:
 
-        index = sum_ij C(n[i, j])    expected = sum_i C(a[i]) sum_j C(b[j]) / C(N)    most = (sum_i C(a[i]) + sum_j
-        C(b[j])) / 2 ARI = (index - expected) / (most - expected)
+        index = sum_ij C(n[i, j])
+        expected = sum_i C(a[i]) sum_j C(b[j]) / C(N)
+        most = (sum_i C(a[i]) + sum_j C(b[j])) / 2
+        ARI = (index - expected) / (most - expected)
 
     Parameters
     ----------
@@ -101,7 +103,7 @@ def _pairs(counts: np.ndarray) -> np.ndarray:
 
 
 def normalized_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_method: str = "arithmetic") -> float:
-    """What class and cluster tell about each other, as a share of what there is to tell: MI / mean(H(true), H(pred)).
+    """How much classes and clusters tell about each other, as a share of what they could: MI / mean(H(true), H(pred)).
 
         MI = sum_ij p[i, j] log(p[i, j] / (p[i] p[j]))        H = -sum_i p[i] log p[i]        p = n / N
 
@@ -146,7 +148,7 @@ def _entropy(p: np.ndarray) -> float:
 
 
 def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.ndarray:
-    """How much nearer each sample is to its own cluster than to the next one: s[i] = (b[i] - a[i]) / max(a[i], b[i]).
+    """How much nearer each sample is to its own cluster than to any other: s[i] = (b[i] - a[i]) / max(a[i], b[i]).
 
     a[i] is the mean distance to the other samples of its cluster, b[i] the smallest mean distance to another cluster's
     samples; s[i] = 0 for a cluster of one.

@@ -106,7 +106,7 @@ def roc_auc_score(
     y_true, scores = as_labels(y_true, "y_true"), as_array(y_score).astype(np.float64)
     check_lengths(y_true, scores, "y_true", "y_score")
     if not np.isfinite(scores).all():
-        raise ValueError("y_score holds values that are not finite")
+        raise ValueError(f"y_score holds values that are not finite, such as {scores[~np.isfinite(scores)][0]}")
     if average not in ("macro", "weighted", None):
         raise ValueError(f"average must be 'macro', 'weighted' or None, got {average!r}")
     classes = _classes(y_true, labels)
@@ -127,7 +127,11 @@ def roc_auc_score(
             f"{scores.shape}"
         )
     if not np.allclose(scores.sum(axis=1), 1):
-        raise ValueError("the rows of y_score must be probabilities that add up to 1: pass softmax(logits)")
+        sums = scores.sum(axis=1)
+        raise ValueError(
+            f"the rows of y_score add up to {sums.min()} to {sums.max()}, expected probabilities that add up to 1: "
+            "pass softmax(logits)"
+        )
     places = positions(y_true, classes)
     shares = np.bincount(places, weights, minlength=len(classes)) / weights.sum()
     if multi_class == "ovr":

@@ -14,7 +14,7 @@ from minidl.autograd import Tensor
 class Autoencoder(nn.Module):
     """An encoder from an image to its code, and a decoder, its mirror image, back to pixels.
 
-    Unless told otherwise with the layers of J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for
+    By default with the layers of J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for
     clustering analysis", 2016: 784-500-500-2000-10-2000-500-500-784, with ReLU between them.
     """
 
@@ -34,7 +34,7 @@ class Autoencoder(nn.Module):
 
 
 class DeepClustering(Autoencoder):
-    """An autoencoder with K centres among its codes; it gives the soft assignment of images to them."""
+    """An autoencoder with K centres among its codes, whose forward softly assigns images to the centres."""
 
     def __init__(
         self,

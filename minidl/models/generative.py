@@ -1,4 +1,4 @@
-"""Networks that make images, each with a discriminator at play against it. Shapes are those of one image, (C, H, W)."""
+"""Networks that make images, each with a discriminator to play against. Shapes are those of one image, (C, H, W)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from minidl.autograd import Tensor
 class GAN(nn.Module):
     """A generator of grey images in -1..1 from noise, and a discriminator of real and generated ones.
 
-    x = generator(z) with noise z (N, latent) from the normal distribution; discriminator(x) gives logits (N, 1),
-    positive for images that it takes for real.
+    x = generator(z) with noise z (N, latent) from the normal distribution; discriminator(x) returns logits (N, 1),
+    positive for images that it takes to be real.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def dense_discriminator(image_size: int) -> nn.Module:
 
 
 def convolutional_discriminator(image_size: int, channels: int = 64, kernel_size: int = 5) -> nn.Module:
-    """Strides in place of pooling, so that every pixel of a generated image gets a slope."""
+    """Strides in place of pooling, so that every pixel of a generated image gets a gradient."""
     side, padding = image_size // 4, kernel_size // 2
     return nn.Sequential(
         nn.Conv2d(1, channels, kernel_size, stride=2, padding=padding),  # (64, 14, 14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,7 @@ class MultiheadAttention(Module):
             raise ValueError(f"key and value must be equally long, got {tuple(key.shape)} and {tuple(value.shape)}")
 
     def _project(self, query: Any, key: Any, value: Any, same: bool) -> Any:
-        """query Wq^T + bq, key Wk^T + bk, value Wv^T + bv; one product where the three are one."""
+        """query Wq^T + bq, key Wk^T + bk, value Wv^T + bv; a single product where all three are the same tensor."""
         if "in_proj_weight" in self._parameters:
             if same:
                 return F.chunk(F.linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
@@ -172,7 +173,7 @@ class MultiheadAttention(Module):
         return F.swapaxes(F.reshape(x, (*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads)), 1, 2)
 
     def _joint_mask(self, q: Any, k: Any, key_padding_mask: Any, attn_mask: Any, is_causal: bool) -> Any:
-        """All masks in one: booleans, True for what is seen, if all are; else numbers to be added to the scores."""
+        """All masks in one: booleans, True for a key that is seen, if all are boolean; else numbers for the scores."""
         batch, heads, queries, keys = *q.shape[:3], k.shape[2]
         masks = []
         if key_padding_mask is not None:
@@ -192,15 +193,10 @@ class MultiheadAttention(Module):
         if not masks:
             return None
         if all(mask.dtype == np.bool_ for mask in masks):
-            hidden = masks[0]
-            for mask in masks[1:]:
-                hidden = F.logical_or(hidden, mask)
-            return F.logical_not(hidden)
-        total = 0
-        for mask in masks:
-            # True hides a key: -inf is added to its score
-            total = total + (F.where(mask, q.dtype.type(-np.inf), q.dtype.type(0)) if mask.dtype == np.bool_ else mask)
-        return total
+            return F.logical_not(functools.reduce(F.logical_or, masks))
+        # True hides a key: -inf is added to its score
+        hide, show = q.dtype.type(-np.inf), q.dtype.type(0)
+        return sum(F.where(mask, hide, show) if mask.dtype == np.bool_ else mask for mask in masks)
 
     def extra_repr(self) -> str:
         return f"{self.embed_dim}, num_heads={self.num_heads}"
@@ -210,7 +206,7 @@ def _mask(mask: Any, name: str) -> Tensor:
     mask = mask if isinstance(mask, Tensor) else Tensor(mask)
     if mask.dtype.kind not in "bf":
         raise TypeError(
-            f"{name} must be bool, True where a key is hidden, or numbers of floating point, which are added to the "
-            f"scores; got {mask.dtype}"
+            f"{name} must be bool, True where a key is hidden, or floating point, which is added to the scores; "
+            f"got {mask.dtype}"
         )
     return mask

@@ -12,7 +12,7 @@ from minidl.nn.neighbours import call_in_order
 
 
 class _InOrder(Module):
-    """What modules in an order share with a list; their names are their numbers."""
+    """What Sequential and ModuleList share with a list; the modules' names are their numbers."""
 
     def append(self, module: Module) -> Any:
         """Add a module at the end; returns this one."""
@@ -21,7 +21,7 @@ class _InOrder(Module):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end; returns this one."""
-        for module in list(modules):  # which may be this one
+        for module in list(modules):  # a copy: they may be this container's own
             self.append(module)
         return self
 
@@ -63,7 +63,7 @@ class _InOrder(Module):
 
 
 class Sequential(_InOrder):
-    """Modules called one after the other, each on what the one before gave.
+    """Modules called one after the other, each on the output of the one before.
 
     Some neighbours, such as Conv2d, ReLU and MaxPool2d, are computed together, which is faster and needs less memory;
     the result is the same. Hooks on them and :func:`minidl.fusion` turn that off.
@@ -95,7 +95,7 @@ class Sequential(_InOrder):
 
 
 class ModuleList(_InOrder):
-    """A list of modules, whose parameters are found; it has no forward of its own.
+    """A list of modules, whose parameters the module that holds it finds; it has no forward of its own.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class ModuleList(_InOrder):
 
 
 class ModuleDict(Module):
-    """Modules by name, whose parameters are found; it has no forward of its own.
+    """Modules by name, whose parameters the module that holds it finds; it has no forward of its own.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class ModuleDict(Module):
 
 
 class ParameterList(Module):
-    """A list of parameters that a module finds; other tensors become parameters."""
+    """A list of parameters, which the module that holds it finds; other tensors become parameters."""
 
     def __init__(self, parameters: Iterable[Tensor] = ()):
         super().__init__()
@@ -183,7 +183,7 @@ class ParameterList(Module):
 
     def extend(self, parameters: Iterable[Tensor]) -> ParameterList:
         """Add parameters at the end; returns this list."""
-        for parameter in list(parameters):  # which may be this one
+        for parameter in list(parameters):  # a copy: they may be this list's own
             self.append(parameter)
         return self
 

@@ -48,7 +48,7 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
-        """A layer whose weight are these vectors (V, D), in the same memory; not trained unless `freeze` is False.
+        """A layer whose weights are these vectors (V, D), in the same memory; not trained unless `freeze` is False.
 
         Examples
         --------

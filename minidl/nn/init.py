@@ -1,7 +1,7 @@
 """Initial values: random numbers whose spread keeps signals neither growing nor dying from layer to layer.
 
-Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. All write into the tensor and return it; an
-array, such as ``weight.data``, is taken too, before anything was computed with the tensor that holds it.
+Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. Each function writes into the tensor and
+returns it. An array such as ``weight.data`` is taken too, as long as nothing was computed yet from its tensor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which weights must be larger to make up for what a nonlinearity takes away."""
+    """The factor for the weights that makes up for how much a nonlinearity shrinks its input."""
     if nonlinearity in ("linear", "sigmoid", "conv1d", "conv2d"):
         return 1.0
     if nonlinearity == "tanh":
@@ -62,7 +62,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """Numbers spread evenly from a to b."""
+    """Uniformly distributed numbers from a to b."""
     return _write(tensor, random.generator("initialization").uniform(a, b, tensor.shape))
 
 
@@ -72,9 +72,9 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
-    """Normally distributed numbers, drawn again until they are from a to b (which are values, not multiples of std).
+    """Normally distributed numbers, drawn again until they lie from a to b (values, not multiples of std).
 
-    A ValueError where less than one in a hundred would be.
+    A ValueError if less than one number in a hundred would.
     """
     # P(a <= x <= b) = (erf((b - mean) / (sqrt(2) * std)) - erf((a - mean) / (sqrt(2) * std))) / 2
     share = (math.erf((b - mean) / (math.sqrt(2) * std)) - math.erf((a - mean) / (math.sqrt(2) * std))) / 2

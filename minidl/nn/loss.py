@@ -1,4 +1,4 @@
-"""Losses as modules; the formulas are in :mod:`minidl.functional.loss`."""
+"""Losses as modules; the formulas are in :mod:`minidl.functional`: loss, classification and distance."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from minidl.autograd import HookHandle, Tensor, no_grad
 class Parameter(Tensor):
     """A Tensor that a Module trains: assigned to an attribute of a Module, it is found by ``parameters()``.
 
-    ``copy.deepcopy`` of a Parameter, and so of a model, has no gradient; that of any other leaf has a copy of it. Both
+    ``copy.deepcopy`` of a Parameter, and so of a model, leaves the gradient out; that of any other leaf copies it. Both
     are as in PyTorch.
     """
 
@@ -146,7 +146,7 @@ class Module:
         return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Add a parameter under a name; None says that this module could have one and has not (``bias=False``)."""
+        """Add a parameter under a name; None if this module could have it but does not (``bias=False``)."""
         if parameter is not None and not isinstance(parameter, Parameter):
             raise TypeError(f"{name} must be an nn.Parameter or None, got {type(parameter).__name__}")
         self._check_name(name, self._parameters)
@@ -164,7 +164,7 @@ class Module:
             self._transient.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Add a module under a name that need not be an identifier."""
+        """Add a module under a name, which need not be an identifier."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{name} must be a Module or None, got {type(module).__name__}")
         self._check_name(name, self._modules)
@@ -254,7 +254,7 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
-        """Train all parameters, or freeze them; returns this module."""
+        """Let all parameters be trained, or freeze them; returns this module."""
         for parameter in self.parameters():
             parameter.requires_grad_(requires_grad)
         return self
@@ -262,10 +262,8 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""
         for parameter in self.parameters():
-            if set_to_none or parameter.grad is None:
-                parameter.grad = None
-            else:
-                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter.grad.data))
 
     def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Module:
         """Move the parameters and buffers to a device, convert floating-point ones to a dtype; returns this module."""
@@ -275,7 +273,7 @@ class Module:
             else:
                 dtype = target
         if dtype is not None and np.dtype(dtype).kind != "f":
-            raise TypeError(f"a module's parameters can be converted to a floating-point type only, got {dtype!r}")
+            raise TypeError(f"dtype must be a floating-point type for a module's parameters, got {dtype!r}")
         for tensor in (*self.parameters(), *self.buffers()):
             converts = dtype if tensor.is_floating_point() else None
             for part in (tensor, tensor.grad):
@@ -335,7 +333,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a dict of Tensors or arrays by name, got {type(state_dict).__name__}")
         own = self.state_dict()
-        # files older than this counter lack it; it serves batch norm without momentum only
+        # old files lack this counter, which only a batch norm with momentum=None reads
         missing = [key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")]
         unexpected = [key for key in state_dict if key not in own]
         problems = []

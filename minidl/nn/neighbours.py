@@ -1,8 +1,8 @@
 """Neighbours in a Sequential that are computed together: one table, and the switch that turns it off.
 
-The result is that of the modules one after the other, bit for bit where no sum is taken in another order. A group is
-taken apart wherever someone could see what passes between its modules: under a forward hook on any of them, where a
-subclass has a forward of its own, and inside ``minidl.fusion(False)``.
+The result is that of the modules one after the other, bit for bit unless a sum is taken in another order. They are
+called one by one wherever someone could see what passes between them: with a forward hook on any of them, with a
+subclass, which may have its own forward, and inside ``minidl.fusion(False)``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _fusion: ContextVar[bool] = ContextVar("minidl_fusion", default=True)
 
 @contextmanager
 def fusion(enabled: bool) -> Iterator[None]:
-    """Let ``nn.Sequential`` compute neighbours together (it does, unless told not to), inside this ``with``.
+    """Let ``nn.Sequential`` compute neighbours together (the default) or not, inside this ``with``.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def _fits_conv_relu(conv: Conv2d, relu: ReLU) -> bool:
 
 
 def _fits_conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> bool:
-    """Windows side by side, without a border, and few enough numbers in each for a byte to say which."""
+    """Windows side by side, without padding, and with few enough numbers for one byte to say which was the largest."""
     size, stride = _two(pool.kernel_size), _two(pool.stride)
     return (
         _fits_conv_relu(conv, relu)
@@ -89,7 +89,7 @@ def _linear_relu(linear: Linear, relu: ReLU, x: Any) -> Any:
 
 
 def _fits_upsample_conv(upsample: Upsample, conv: Conv2d) -> bool:
-    """Nearest, by 2, and windows of 3 x 3 that see the same size."""
+    """Nearest upsampling by 2, and windows of 3 x 3 that keep the size."""
     return (
         upsample.mode == "nearest"
         and upsample.size is None
@@ -104,7 +104,7 @@ def _upsample_conv(upsample: Upsample, conv: Conv2d, x: Any) -> Any:
     return F.upsample_conv2d(x, conv.weight, conv.bias)
 
 
-# The first row that matches is taken: longer ones stand before their beginnings.
+# The first row that matches is taken, so a longer group stands before one that it begins with.
 NEIGHBOURS = (
     Neighbours((Conv2d, ReLU, MaxPool2d), _fits_conv_relu_pool, _conv_relu_pool),
     Neighbours((Conv2d, ReLU), _fits_conv_relu, _conv_relu),

@@ -25,11 +25,11 @@ class _BatchNorm(Module):
     eps : float
         Added to the variance.
     momentum : float or None
-        How far the running statistics move towards the batch's at each step; None averages all batches equally.
+        How far the running statistics move towards the batch's at each step; None: their mean over all batches so far.
     affine : bool
         Whether there are a weight and a bias.
     track_running_stats : bool
-        Whether evaluation uses running statistics; the batch's own if not.
+        Whether running statistics are kept for evaluation, which else uses the batch's own.
     """
 
     dimensions: tuple[int, ...] = ()

@@ -59,7 +59,7 @@ class _Recurrent(Module):
 
     def walk(self, x: Any, states: Any, weights: list, reverse: bool, batch_first: bool) -> tuple[Any, ...]:
         """y of one layer in one direction, and its last states."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define walk(self, x, states, weights, ...)")
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:

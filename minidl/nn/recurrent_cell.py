@@ -1,4 +1,4 @@
-"""Recurrent cells: one step, for loops of one's own; the formulas are in :mod:`minidl.functional.recurrent`."""
+"""Recurrent cells: a single step, for loops of your own; the formulas are in :mod:`minidl.functional.recurrent`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minidl.nn.module import Module
 
 
 def check_nonlinearity(nonlinearity: str) -> str:
-    """The nonlinearity itself, if it is one of those that there are."""
+    """The nonlinearity, or a ValueError for one that there is not."""
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
     return nonlinearity

@@ -42,7 +42,7 @@ class Optimizer:
             )
         groups = list(params)
         if not groups:
-            raise ValueError("params is empty: there is nothing to optimize (a generator can be used once only)")
+            raise ValueError("params is empty, so there is nothing to optimize (a generator can be used only once)")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         self.defaults = defaults
@@ -70,7 +70,7 @@ class Optimizer:
             if not parameter.is_leaf:
                 raise ValueError("params must hold leaves: a tensor that was computed can't be optimized")
             if id(parameter) in known:
-                raise ValueError("a parameter appears twice in params")
+                raise ValueError(f"params must hold each parameter once, got one of shape {parameter.shape} twice")
             known.add(id(parameter))
         self.check(group)
         self.param_groups.append(group)
@@ -93,7 +93,7 @@ class Optimizer:
                     parameter.grad = Tensor(array_module(parameter.grad.data).zeros_like(parameter.grad.data))
 
     def step(self, closure: Any = None) -> Any:
-        """Change every parameter that has a gradient; `closure`, if given, computes the loss again first."""
+        """Change every parameter that has a gradient; `closure`, if given, first computes loss and gradients."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -110,7 +110,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define update(self, group, parameters)")
 
     def states_of(self, parameters: list[Tensor], *names: str, initial: float = 0.0) -> list[list[Any]]:
-        """What is remembered of `parameters` under each name, one list a name; filled with `initial` the first time."""
+        """What is remembered of `parameters`, a list of arrays for each name; filled with `initial` the first time."""
         state = self.state
         try:
             return [[state[parameter][name] for parameter in parameters] for name in names]
@@ -201,7 +201,7 @@ def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
     for parameter in parameters:
         gradient, data = parameter.grad, parameter.data
         if gradient is not None:
-            if gradient.shape != data.shape:  # it was checked when it was set: the data are others since
+            if gradient.shape != data.shape:  # it was checked when it was set, so the data was replaced since
                 raise ValueError(f"a grad of shape {gradient.shape} does not fit its parameter, of shape {data.shape}")
             lists.setdefault((data.dtype, type(data)), []).append(parameter)
     return list(lists.values())

@@ -22,7 +22,7 @@ class _Penalty:
 
     def cost(self, w: Tensor) -> Tensor:
         """What one weight array costs."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define cost(self, w)")
 
     def __call__(self, parameters: Any) -> Tensor:
         """The cost of all weights of a model (anything with ``parameters()``), or of the given tensors."""

@@ -35,7 +35,7 @@ class RMSprop(Optimizer):
     weight_decay : float
         Added to the gradient as weight_decay * w.
     momentum : float
-        How much of the last step's velocity goes on; 0 for none.
+        How much of the last step's velocity is kept; 0 for none.
     centered : bool
         Divide by the root of the variance instead of that of the mean square.
 

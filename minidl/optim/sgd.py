@@ -18,8 +18,8 @@ class SGD(Optimizer):
         w  = w - lr * v                                   with Nesterov: w - lr * (dw + momentum * v)
 
     Textbooks write the momentum as an average from v = 0, v = beta * v + (1 - beta) * dw: with lr / (1 - beta) for
-    their lr, ``dampening=0`` takes the same steps. ``dampening=momentum`` differs from theirs in the first step, where
-    v = dw.
+    their lr, ``dampening=0`` here takes the same steps. ``dampening=momentum`` differs from theirs only in the first
+    step, where v = dw.
 
     Sources: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al., On the
     importance of initialization and momentum in deep learning, 2013.
@@ -30,13 +30,13 @@ class SGD(Optimizer):
     lr : float
         The length of a step, in units of the gradient.
     momentum : float
-        How much of the last step's velocity goes on; 0 for none.
+        How much of the last step's velocity is kept; 0 for none.
     dampening : float
-        How much less of the gradient comes in.
+        By how much the new gradient is reduced before it is added to the velocity.
     weight_decay : float
         The strength of the pull towards 0; for plain SGD the same as `optim.L2(weight_decay)` on the same parameters.
     nesterov : bool
-        Step from where the momentum leads.
+        Look ahead: step by the gradient and the new velocity together.
 
     Examples
     --------
@@ -67,14 +67,17 @@ class SGD(Optimizer):
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-            raise ValueError("nesterov needs a momentum above 0 and no dampening")
+            raise ValueError(
+                "nesterov needs a momentum above 0 and no dampening, "
+                f"got momentum={group['momentum']} and dampening={group['dampening']}"
+            )
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         options = {name: group[name] for name in ("lr", "momentum", "weight_decay", "nesterov")}
         if not group["momentum"]:
             kernels.optimizers.sgd_step(*arrays_of(parameters), **options)
             return
-        # v = dw at a parameter's first step: from v = 0, without dampening
+        # v = dw at a parameter's first step: the formula from v = 0 without dampening
         first = [parameter for parameter in parameters if self.state.get(parameter, {}).get("momentum_buffer") is None]
         if first and group["dampening"]:
             self._step(first, 0.0, options)

@@ -12,17 +12,17 @@ from minidl import nn
 from minidl.autograd import Tensor, enable_grad, grad
 from minidl.recipes import TrainedClassifier
 
-MAPS = 64  # at most so many channels of a layer are shown
+MAPS = 64  # so many channels of a layer are shown at most
 
 
 def look(classifier: TrainedClassifier, pixels: np.ndarray) -> dict[str, Any]:
-    """What the network makes of a picture, as JSON holds it.
+    """What the network makes of a picture, in a form that JSON can hold.
 
     Parameters
     ----------
     classifier : TrainedClassifier
     pixels : array (1 or 3, H, W)
-        In 0..1; made what the network saw in training, as `minidl predict` does.
+        In 0..1; brought to the form that the network saw in training, as `minidl predict` does.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The server of the page: this machine only, one page, one question (POST /look)."""
+"""The server of the page: for this machine only, with one page and one kind of request (POST /look)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from minidl.play.look import look
 from minidl.recipes import TrainedClassifier
 from minidl.serialization import json_text
 
-LARGEST = 4_000_000  # bytes of a question: a picture of some megapixels
+LARGEST = 4_000_000  # bytes of a request: a picture of some megapixels
 LOOPBACK = "127.0.0.1"
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 
@@ -40,67 +40,70 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
     """
     page = files("minidl.play").joinpath("page.html").read_text(encoding="utf-8")
     facts = {"recipe": classifier.recipe, "classes": classifier.classes, **classifier.saved.info["input"]}
-    page = page.replace("{{facts}}", json.dumps(facts).replace("<", "\\u003c"))
-
-    one_at_a_time = threading.Lock()  # a look hooks into the layers of the one network
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if not self._addressed_here():
-                return
-            if self.path == "/":
-                self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode())
-            else:
-                self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /")
-
-        def do_POST(self) -> None:
-            if not self._addressed_here():
-                return
-            if self.path != "/look":
-                return self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /look")
-            length = self.headers.get("Content-Length", "")
-            if not length.isdigit() or int(length) > LARGEST:
-                return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture takes at most {LARGEST:,} bytes")
-            try:
-                pixels = read_question(self.rfile.read(int(length)))
-                with one_at_a_time:
-                    result = look(classifier, pixels)
-            except ValueError as error:
-                return self._refuse(HTTPStatus.BAD_REQUEST, str(error))
-            self._answer(HTTPStatus.OK, "application/json", json_text(result).encode())
-
-        def _addressed_here(self) -> bool:
-            """Whether the browser asked this machine by its own name, not by one that a strange page made up."""
-            host = self.headers.get("Host", "").rpartition(":")[0]
-            if host in (LOOPBACK, "localhost"):
-                return True
-            self._refuse(HTTPStatus.FORBIDDEN, f"the host must be {LOOPBACK} or localhost, got {host!r}")
-            return False
-
-        def _refuse(self, status: HTTPStatus, reason: str) -> None:
-            self.close_connection = True  # what is left of the question stays unread
-            self._answer(status, "application/json", json.dumps({"error": reason}).encode())
-
-        def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": POLICY}
-            for name, value in (headers | {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}).items():
-                self.send_header(name, value)
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Say nothing of every stroke."""
-
     try:
-        return ThreadingHTTPServer((LOOPBACK, port), Handler)
+        server = ThreadingHTTPServer((LOOPBACK, port), Handler)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"port {port} cannot be used: {reason}; 0 takes a free one") from error
+    server.page = page.replace("{{facts}}", json.dumps(facts).replace("<", "\\u003c"))
+    server.classifier = classifier
+    server.one_look_at_a_time = threading.Lock()  # a look puts hooks on the layers of the network
+    return server
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers GET / with the page and POST /look with what the network makes of a picture; see `make_server`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if not self._addressed_here():
+            return
+        if self.path == "/":
+            self._answer(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page.encode())
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /")
+
+    def do_POST(self) -> None:
+        if not self._addressed_here():
+            return
+        if self.path != "/look":
+            return self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /look")
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > LARGEST:
+            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture takes at most {LARGEST:,} bytes")
+        try:
+            pixels = read_question(self.rfile.read(int(length)))
+            with self.server.one_look_at_a_time:
+                result = look(self.server.classifier, pixels)
+        except ValueError as error:
+            return self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+        self._answer(HTTPStatus.OK, "application/json", json_text(result).encode())
+
+    def _addressed_here(self) -> bool:
+        """Whether the request names this machine's own address, not a host name that a foreign page points here."""
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if host in (LOOPBACK, "localhost"):
+            return True
+        self._refuse(HTTPStatus.FORBIDDEN, f"the host must be {LOOPBACK} or localhost, got {host!r}")
+        return False
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        self.close_connection = True  # what is left of the request stays unread
+        self._answer(status, "application/json", json.dumps({"error": reason}).encode())
+
+    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": POLICY}
+        for name, value in (headers | {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}).items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Print nothing: there is a request for every stroke of the pen."""
 
 
 def read_question(body: bytes) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Recipes: whole systems that one command trains. Every file here with a `RECIPE` is one; a new file is a new recipe.
 
 `recipe.py` says what a recipe is. `training_run.py` trains one and leaves its checkpoint and pictures in a folder;
-`trained.py` brings a checkpoint back.
+`trained.py` loads the network of a checkpoint.
 """
 
 from __future__ import annotations
@@ -16,19 +16,9 @@ from minidl.recipes.trained import Prediction, TrainedClassifier, load_classifie
 from minidl.recipes.training_run import CHECKPOINT, train
 
 __all__ = [
-    "CHECKPOINT",
-    "DEFAULT",
-    "ImageClassifier",
-    "Prediction",
-    "Recipe",
-    "TrainedClassifier",
-    "find",
-    "load_classifier",
-    "load_trained",
-    "read_pixels",
-    "recipes",
-    "train",
-]
+    "CHECKPOINT", "DEFAULT", "ImageClassifier", "Prediction", "Recipe", "TrainedClassifier", "find", "load_classifier",
+    "load_trained", "read_pixels", "recipes", "train",
+]  # fmt: skip
 
 DEFAULT = "digits-cnn"
 

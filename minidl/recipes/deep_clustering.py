@@ -1,7 +1,7 @@
 """The kind of recipe that finds the classes of images without their labels: deep embedded clustering.
 
 First an autoencoder learns codes; k-means finds centres among them. Then the encoder and the centres are trained
-together, towards assignments that are surer than those they give now. Labels are used to measure, not to train.
+together, towards surer assignments than those they give now. Labels are used to measure, not to train.
 
 Both phases see images distorted: the autoencoder is to give back the image as it was, and the target of a distorted
 image is that of the image as it was.
@@ -37,7 +37,7 @@ CODE_SCALE = 3  # standard deviation of the codes that the second phase starts f
 
 
 class DistortedImages(data.Dataset):
-    """Samples (distorted image, image, its number): what is drawn anew at every look, and what should be seen in it."""
+    """Samples (distorted image, image, its number); the distortion is drawn anew every time."""
 
     batched = True
 
@@ -57,7 +57,7 @@ class DistortedImages(data.Dataset):
 
 
 def target_distribution(q: np.ndarray) -> np.ndarray:
-    """The assignments to train towards: sure ones surer, and large clusters without advantage (equation 3).
+    """The assignments to train towards: sure ones made surer, large clusters given no advantage (equation 3).
 
     p[n,k] = q[n,k]^2 / f[k] / sum_j q[n,j]^2 / f[j]        f[k] = sum_n q[n,k]
     """

@@ -1,6 +1,6 @@
-"""Clothes with a hole, repaired: an encoder-decoder fills it, by its error and by a discriminator that must be fooled.
+"""Pictures of clothes with a hole: an encoder-decoder fills it, trained on the error and on fooling a discriminator.
 
-The error alone gives a blurred mean of all that may have been there; the discriminator asks for one that looks real.
+The error alone leads to a blurred mean of all that may have been there; the discriminator asks for what looks real.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DamagedImages(data.Dataset):
     mean_image : array (1, H, W)
         Of the training images; what a hole is filled with for comparison.
     seed : int, optional
-        For the same hole in an image whenever it is asked for; drawn anew every time unless given.
+        With it, an image always has the same hole; without, the hole is drawn anew every time.
     """
 
     batched = True

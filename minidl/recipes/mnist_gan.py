@@ -1,6 +1,6 @@
 """A generative adversarial network that writes digits: a generator from noise, and a discriminator that it must fool.
 
-What comes of it is judged by a classifier of real images: does it see all classes, and how sure is it of what it sees?
+The result is judged by a classifier of real images: does it see all classes, and how sure is it of what it sees?
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ImageGAN(Recipe):
         return adversarial.make_optimizer(model, lr)
 
     def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> LRScheduler:
-        """Down to 0: with constant steps the two go round each other (tutorial 15), with shorter ones they settle."""
+        """Down to 0: with constant steps the two circle each other (tutorial 15), with shorter ones they settle."""
         return cosine(optimizer, steps)
 
     def fit_options(self, train_data: data.ImageDataset) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Films of digits that move: a CNN sees each frame, an LSTM reads what it saw, and tells the motion.
+"""Films of digits that move: a CNN sees each frame, an LSTM reads what the CNN saw and names the motion.
 
-One frame cannot tell it, and shall not: the same network, trained on the frame in the middle alone, must guess.
+A single frame does not show the motion: the same network, trained on the middle frame alone, can only guess.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from minidl.recipes.recipe import Recipe
 
 
 class Films(data.ImageDataset):
-    """Films (N, T, H, W) for the test, and those of the training, for the network that sees one frame alone."""
+    """Films (N, T, H, W) for the test; also those of training, for the network that sees only one frame."""
 
     def __init__(self, films: data.ImageDataset, training_films: data.ImageDataset):
         super().__init__(films.images, films.labels, films.classes)

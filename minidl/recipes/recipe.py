@@ -1,7 +1,7 @@
-"""What every recipe says of itself, and how it differs from others.
+"""What a recipe is: the values that every recipe gives, and the methods in which recipes differ.
 
 `training_run.py` calls these methods in order; the last two are for a network that comes from a checkpoint. A kind of
-recipe (`image_classifier.py`) or a single one (its own file) overrides those it needs.
+recipe (`image_classifier.py`) or a single recipe (its own file) overrides those that it needs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Recipe(ABC):
     lr: float
     batch_size: int
     epochs: int
-    expected: str  # what it reaches: the range over seeds 0 to 2, or the seed
+    expected: str  # what it reaches: the range over seeds 0 to 2, or the value of one seed
     minutes: float  # of training on two cores
     network_options: dict[str, Any] = field(default_factory=dict)
 
@@ -35,15 +35,15 @@ class Recipe(ABC):
         """The training and the test data as the network takes them, from the folder of --data."""
 
     def options_of_data(self, train_data: Any) -> dict[str, Any]:
-        """Options of the network that its data decide, such as the number of classes."""
+        """Options of the network that depend on the data, such as the number of classes."""
         return {}
 
     def build(self, options: dict[str, Any]) -> nn.Module:
-        """A new network, with `options` of its own."""
+        """A new network with these options."""
         return models.build(self.network, **options)
 
     def start(self, model: nn.Module, weights: Path | None, root: Path | None, output: Path) -> None:
-        """Give a new network the weights to start from: those of the file of --weights, but for its last layer."""
+        """Give a new network the weights to start from: those of the file of --weights, except for its last layer."""
         if weights is not None:
             training.load_pretrained(model, weights)
 
@@ -51,11 +51,11 @@ class Recipe(ABC):
         return optim.Adam(model.parameters(), lr)
 
     def training_batches(self, train_data: Any, batch_size: int) -> Any:
-        """What `training.fit` goes through: the data, or a DataLoader over them where their order matters."""
+        """What `training.fit` goes through: the data, or a DataLoader over it where the order matters."""
         return train_data
 
     def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> optim.lr_scheduler.LRScheduler | None:
-        """How the learning rate changes over all `steps` of the optimizer; not at all, unless overridden."""
+        """How the learning rate changes over all `steps` of the optimizer; None, the default, keeps it constant."""
         return None
 
     def callbacks(self, test_data: Any, output: Path) -> Sequence[training.Callback]:
@@ -63,7 +63,7 @@ class Recipe(ABC):
         return ()
 
     def info(self, test_data: Any) -> dict[str, Any]:
-        """What the checkpoint must say besides, for others to use the network."""
+        """What else the checkpoint must hold, so that others can use the network."""
         return {}
 
     def fit_options(self, train_data: Any) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Recipe(ABC):
         return {}
 
     def trained_with(self, info: dict[str, Any]) -> Recipe:
-        """The recipe for a network whose checkpoint says `info`: the same, where its data are always the same."""
+        """The recipe for a network with `info` in its checkpoint: this one, if its data is always the same."""
         return self
 
     def evaluate(self, model: nn.Module, root: Path | None) -> dict[str, Any]:

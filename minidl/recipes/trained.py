@@ -38,7 +38,7 @@ class TrainedClassifier:
         return self.saved.info["classes"]
 
     def predict(self, picture: Path | str | np.ndarray) -> Prediction:
-        """The class of a picture, from a PNG or JPEG file or an array (C, H, W) in 0..1."""
+        """The class of a picture, given as a file or as an array (C, H, W) in 0..1."""
         x = self.prepare(read_pixels(picture) if isinstance(picture, (str, Path)) else picture)  # (C, H, W)
         logits = training.predict(self.model, x[None]).numpy()  # (1, K)
         probabilities = F.softmax(logits[0].astype(np.float64), 0)
@@ -90,10 +90,11 @@ def prepare(
 ) -> np.ndarray:
     """A picture as the network saw its own in training.
 
-    Grey if the network takes one channel. For a network that was trained on bright things on a dark ground (MNIST), a
-    picture with a bright border is inverted, and dark is added to make it square; of others the longer side is cut.
-    With a `margin` what is bright is cut out first, and put in the middle with that share of the side around it. Then
-    the picture is resized with antialiasing. One with a side of more than LONGEST pixels is first resized to that.
+    It becomes grey if the network takes one channel. For a network that was trained on bright things on a dark ground
+    (MNIST), a picture with a bright border is inverted and padded with dark to a square; for others the longer side is
+    cropped. With a `margin`, what is bright is first cut out and put in the middle with that share of the side around
+    it. Then the picture is resized with antialiasing. If a side has more than LONGEST pixels, it is resized to that
+    first.
     """
     channels, height, width = shape
     longest = max(pixels.shape[1:])
@@ -115,7 +116,7 @@ def prepare(
 
 
 def _cut_out(pixels: np.ndarray) -> np.ndarray:
-    """The smallest rectangle with all that is at least a quarter as bright as the brightest; all, where nothing is."""
+    """The smallest rectangle with all that is at least a quarter as bright as the brightest; all of a dark picture."""
     bright = pixels[0] >= max(pixels.max() / 4, 0.05)
     rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
     if not len(rows):

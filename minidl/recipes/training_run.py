@@ -44,8 +44,8 @@ def train(
     root : path, optional
         The folder with the data; see the data set's own function for where else it is looked for.
     epochs, batch_size, lr, network_options : optional
-        In place of the recipe's. A run that goes on to more epochs than were planned has the learning rates of the new
-        plan from there on.
+        In place of the recipe's. A run that is resumed for more epochs than were planned follows from there on the
+        schedule of the new plan.
     seed : int
         Of all random numbers; 0 unless given.
     weights : path, optional
@@ -55,7 +55,7 @@ def train(
     output : path, optional
         The folder; ``runs/<recipe>`` unless given.
     resume : bool
-        Go on from the checkpoint in `output`, with its options; `epochs` may be more than they were.
+        Go on from the checkpoint in `output`, with its options; only `epochs` may be larger.
     callbacks : sequence of Callback
         ``[training.ProgressBar()]``, say.
 
@@ -163,7 +163,7 @@ def _check_device(device: str) -> None:
 
 
 def _datasets(recipe: Recipe, root: Path | None, options: dict[str, Any]) -> tuple[Any, Any]:
-    """The training and the test data, of which the first fills a batch."""
+    """The training and the test data; a ValueError if the training data does not fill a batch."""
     train_data, test_data = recipe.datasets(root)
     if options["batch_size"] > len(train_data):
         raise ValueError(
@@ -174,7 +174,7 @@ def _datasets(recipe: Recipe, root: Path | None, options: dict[str, Any]) -> tup
 
 @contextmanager
 def _only_run_in(folder: Path) -> Iterator[None]:
-    """Make the output folder, and keep other runs out of it; the system takes the lock of a killed process away.
+    """Make the output folder, and keep other runs out of it by a lock, which the system frees when a process is killed.
 
     A folder that cannot be written is an error now rather than after the first epoch.
     """
@@ -204,7 +204,7 @@ def _only_run_in(folder: Path) -> Iterator[None]:
 
 
 def _warn_of_unfinished(output: Path) -> None:
-    """Say so while it can still be stopped: the first epoch replaces the checkpoint of a run that was killed."""
+    """Warn while it can still be stopped: the first epoch will replace the checkpoint of an unfinished run."""
     try:
         old = load_run(output / CHECKPOINT)
     except (FileNotFoundError, ValueError):
@@ -221,7 +221,7 @@ def _warn_of_unfinished(output: Path) -> None:
 def _schedule(
     recipe: Recipe, optimizer: optim.Optimizer, train_data: Any, options: dict[str, Any]
 ) -> list[training.Callback]:
-    """The callback that changes the learning rate as the recipe wants it; none where it stays."""
+    """The callback that changes the learning rate as the recipe wants it; none where it is constant."""
     steps = options["epochs"] * (len(train_data) // options["batch_size"])
     schedule = recipe.make_schedule(optimizer, steps)
     return [] if schedule is None else [training.LearningRateSchedule(schedule, every="batch")]

@@ -39,12 +39,12 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     path : path
         Ends in ``.safetensors`` (PyTorch users read it with ``safetensors.torch.load_file``) or ``.npz``.
     tensors : dict of Tensor or array
-        ``model.state_dict()``, say.
+        For example ``model.state_dict()``.
 
     Raises
     ------
     TypeError, ValueError
-        For what is no dict of tensors, and for another ending.
+        For what is not a dict of tensors, and for a path with another ending.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def load(path: Path | str, weights_only: bool = True) -> dict[str, Any]:
         ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint.
         PyTorch is not needed, and nothing in the file is run.
     weights_only : bool
-        As in ``torch.load``; here nothing else is ever read, and a file that asks for more is an error.
+        As in ``torch.load``, but without effect: only weights are ever read, and a file that asks for more is an error.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""float16 and bfloat16 in files become float32: networks here compute in that."""
+"""float16 and bfloat16 in files become float32, in which networks compute here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BFLOAT16 = "bfloat16"  # NumPy has no such type
 
 
 def to_float32(memory: bytearray, dtype: str, byteorder: str = "<") -> np.ndarray:
-    """The numbers in `memory`, in this machine's byte order; those of 16 floating-point bits as float32."""
+    """The numbers in `memory`, in this machine's byte order; float16 and bfloat16 as float32."""
     if dtype == BFLOAT16:
         # a bfloat16 is the upper half of a float32
         upper = np.frombuffer(memory, dtype=byteorder + "u2").astype(np.uint32)

@@ -17,7 +17,7 @@ from minidl.serialization.whole_file import write_whole
 
 def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:  # np.savez takes the names for those of its own arguments: "file"
+    with zipfile.ZipFile(buffer, "w") as archive:  # np.savez would refuse an array named like its argument, "file"
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)

@@ -55,7 +55,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 class Refused(Exception):
-    """Something in the file is understood and not wanted."""
+    """The file holds something that is understood but not allowed."""
 
 
 def _read(archive: zipfile.ZipFile) -> Any:
@@ -75,9 +75,10 @@ def _read(archive: zipfile.ZipFile) -> Any:
 
 
 class StateDictUnpickler(pickle.Unpickler):
-    """An unpickler for which nothing exists but containers, storages and tensors.
+    """An unpickler that knows only containers, storages and tensors.
 
-    What it hands to the pickle (builtin types, methods of this object, texts) has no attribute that a pickle could set.
+    What it hands to the pickle (builtin types, methods of this object, strings) has no attribute that a pickle could
+    set.
     """
 
     def __init__(self, member: Callable[[str], bytes], byteorder: str):

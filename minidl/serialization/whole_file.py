@@ -26,7 +26,7 @@ def write_whole(path: Path | str, content: bytes | memoryview) -> None:
         with written_whole(path) as file:
             file.write(content)
     except OSError as error:
-        if error.errno:  # a full disk names no file, others the temporary one
+        if error.errno:  # the error of a full disk names no file, others name the temporary one
             error.filename = str(path)
         raise
 
@@ -35,8 +35,8 @@ def write_whole(path: Path | str, content: bytes | memoryview) -> None:
 def written_whole(path: Path | str) -> Iterator[BinaryIO]:
     """A file to write under a temporary name in the same folder; it gets its name `path` when the block ends.
 
-    It is renamed once it is on disk, so whoever reads `path` at any time, also after a crash, sees the old file or the
-    new one. After an error it is removed.
+    It is renamed once it is on disk, so whoever reads `path`, at any time and also after a crash, sees either the old
+    file or the new one. After an error it is removed.
     """
     path = in_existing_folder(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")

@@ -13,7 +13,7 @@ from minidl.nn import Module
 
 
 def as_dataset(data: Any) -> Dataset:
-    """A tuple or list of arrays, or one array, as a dataset; what has a length and samples, as it is."""
+    """A tuple or list of arrays, or one array, as a dataset; a dataset, as it is."""
     if isinstance(data, (tuple, list)):
         return TensorDataset(*(part if hasattr(part, "dtype") else Tensor(part) for part in data))
     if isinstance(data, Tensor) or is_array(data):
@@ -36,7 +36,7 @@ def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: b
 
 
 def split_validation(data: Any, fraction: float, seed: int) -> tuple[Subset, Subset]:
-    """Set aside a random `fraction` of the samples, the same ones for the same `seed`: (the others, those)."""
+    """(training, validation): a random `fraction` of the samples set aside for validation, the same one for a seed."""
     if not 0 < fraction < 1:
         raise ValueError(f"validation_split must be a fraction from 0 up to 1, got {fraction}")
     if isinstance(data, DataLoader):

@@ -1,4 +1,4 @@
-"""Callbacks: what else happens while a network trains. Each is a few lines on the events of `Callback`."""
+"""Callbacks: what else happens while a network trains. Each is a few lines that react to the events of `Callback`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """The events of a training run. A subclass defines those it is interested in; `run` says where training stands."""
+    """The events of a training run. A subclass defines those that it reacts to; `run` says where training stands."""
 
     def on_fit_start(self, run: Run) -> None:
         """Before the first epoch."""
@@ -32,17 +32,17 @@ class Callback:
         """After every step of the optimizer."""
 
     def on_validation_end(self, run: Run) -> None:
-        """After an epoch's training and validation, before `run.values`, to which more may be added, are history."""
+        """After an epoch's training and validation; what is added to `run.values` here goes into the history."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """After an epoch's values went into the history."""
+        """After the epoch's values were added to the history."""
 
     def on_fit_end(self, run: Run) -> None:
-        """At the end, also when training ends by an error."""
+        """At the end, also when training ends with an error."""
 
 
 class Evaluation(Callback):
-    """Measure the model on more data after every epoch: `data` under the names ``<name>_loss``, ``<name>_accuracy``."""
+    """Evaluate the model on more data after every epoch, as ``<name>_loss`` and ``<name>_accuracy`` in the history."""
 
     def __init__(self, name: str, data: Any, **options: Any):
         self.name, self.data, self.options = name, data, options
@@ -60,7 +60,7 @@ class ProgressBar(Callback):
     Parameters
     ----------
     interval : float
-        Seconds between updates: reading the loss from a GPU waits for it.
+        Seconds between updates; to read the loss from a GPU is to wait for it.
     """
 
     def __init__(self, interval: float = 0.2):
@@ -101,17 +101,17 @@ def _values_text(values: dict[str, float]) -> str:
 
 
 class Checkpoint(Callback):
-    """Write a checkpoint after every epoch: all that is needed to go on from there; see `save_checkpoint`.
+    """Write a checkpoint after every epoch, with all that is needed to go on from there; see `save_checkpoint`.
 
     Parameters
     ----------
     path : path
-        Of one file, which is replaced whole; ends in ``.safetensors``, and its folder must exist.
+        Of the file, which is replaced every time; ends in ``.safetensors``, and its folder must exist.
     info : dict, optional
-        What else to keep in it: anything that JSON holds.
+        What else to keep in it: anything that can be written as JSON.
     best : str, optional
-        Write only when this measure of the history, ``"validation_loss"`` say, is the best so far: the smallest of a
-        loss, the largest of others.
+        Write only when this measure of the history, for example ``"validation_loss"``, is the best so far: the smallest
+        of a loss, the largest of any other.
     """
 
     def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
@@ -127,12 +127,14 @@ class Checkpoint(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stop when a measure was not better for `patience` epochs; by the history alone, so a resumed run stops alike.
+    """Stop when a measure has not improved for `patience` epochs.
+
+    It looks at the history only, so a run that was resumed stops where one that was never interrupted would.
 
     Parameters
     ----------
     monitor : str
-        A measure of the history: the smallest of a loss is best, the largest of others.
+        A measure of the history: the smallest value of a loss is best, the largest of any other.
     patience : int
         Epochs to wait for a better value.
     """
@@ -176,7 +178,7 @@ class CSVLogger(Callback):
 class JSONLogger(Callback):
     """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``.
 
-    What is not finite, or was not measured in an epoch, is null.
+    Values that are not finite, or were not measured in an epoch, are null.
     """
 
     def __init__(self, path: Path | str):

@@ -38,7 +38,7 @@ def checkpoint_path(path: Path | str) -> Path:
 def save_checkpoint(
     path: Path | str, model: Module, optimizer: Optimizer, history: dict[str, list], info: dict[str, Any] | None = None
 ) -> None:
-    """Write a checkpoint; the file at `path` is replaced whole, so that there is a good one at any time.
+    """Write a checkpoint; the file at `path` is replaced in one go, so that there is a complete one at any time.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def save_checkpoint(
     model, optimizer, history
         As `fit` has them; the state of :mod:`minidl.random` is written too.
     info : dict, optional
-        What else to keep: anything that JSON holds.
+        What else to keep: anything that can be written as JSON.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class SavedRun:
 
     @property
     def epochs(self) -> int:
-        """How many are done."""
+        """The number of epochs that were done."""
         return len(self.history.get("epoch", ()))
 
     def restore_model(self, model: Module) -> None:
@@ -112,7 +112,7 @@ class SavedRun:
             raise ValueError(f"{self.path} is a checkpoint of another model: {error}") from error
 
     def restore(self, model: Module, optimizer: Optimizer) -> None:
-        """Put the model, the optimizer and the random streams to where they were."""
+        """Bring the model, the optimizer and the random streams back to where they were."""
         if type(optimizer).__name__ != self.optimizer["type"]:
             raise ValueError(
                 f"{self.path} was trained with {self.optimizer['type']}, the optimizer is {type(optimizer).__name__}"

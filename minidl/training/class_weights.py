@@ -10,7 +10,7 @@ from minidl.autograd import Tensor
 
 
 def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
-    """Weights with which all classes count alike in a loss: w[c] = N / (C * count[c]).
+    """Weights that give all classes the same influence on a loss: w[c] = N / (C * count[c]).
 
     Source: King and Zeng, Logistic regression in rare events data, 2001; scikit-learn's ``class_weight="balanced"``.
 
@@ -19,7 +19,7 @@ def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
     labels : array (N,) of int
         Of the training data.
     classes : int, optional
-        C; the largest label and one, unless given.
+        C; default: the largest label + 1.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
     Raises
     ------
     ValueError
-        For a class without a sample: it has no weight.
+        For a class without samples, which can have no weight.
 
     Examples
     --------
@@ -46,6 +46,6 @@ def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
     if classes is not None and len(count) > classes:
         raise ValueError(f"labels must be below classes={classes}, got {labels.max()}")
     if not count.all():
-        raise ValueError(f"class {int(np.argmin(count))} has no sample, and so no weight")
+        raise ValueError(f"labels must hold every class: class {int(np.argmin(count))} has no sample, and so no weight")
     # w[c] = N / (C * count[c])
     return Tensor((len(labels) / (len(count) * count)).astype(np.float32))

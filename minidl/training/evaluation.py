@@ -25,7 +25,7 @@ def evaluate(
     Parameters
     ----------
     model : Module
-        It gives one Tensor, as for :func:`fit`.
+        Returns one Tensor, as for :func:`fit`.
     data : Dataset, DataLoader or tuple of arrays
         Samples (x, ..., target): the model is called with all but the last.
     loss : callable, optional
@@ -33,7 +33,7 @@ def evaluate(
     metrics : sequence or dict
         ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
     batch_size : int
-        Samples computed at once; the result does not depend on it, but for rounding.
+        Samples computed at once; apart from rounding, the result does not depend on it.
 
     Returns
     -------
@@ -64,9 +64,9 @@ def predict(model: Module, data: Any, *, batch_size: int = 256) -> Tensor:
     Parameters
     ----------
     model : Module
-        It gives one Tensor, whose first axis counts the samples.
+        Returns one Tensor, whose first axis is that of the samples.
     data : array or Tensor, or a Dataset or DataLoader
-        The inputs; a dataset's last part is taken for the target and left out.
+        The inputs; the last part of a dataset's samples is taken to be the target and left out.
     batch_size : int
         Samples computed at once.
 

@@ -1,4 +1,4 @@
-"""fit: the training loop. `train_step` is the whole of learning; the rest is keeping books."""
+"""fit: the training loop. All learning is in `train_step`; the rest is bookkeeping."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def train_step(
     output = model(*inputs)
     if not isinstance(output, Tensor):
         raise TypeError(
-            f"model must give one Tensor, got {type(output).__name__}; wrap it in a module that returns what the loss "
-            "looks at, or give fit a step of your own"
+            f"model must return one Tensor, got {type(output).__name__}; wrap it in a module that returns what the "
+            "loss needs, or give fit a step of your own"
         )
     cost = loss(output, target)
     objective = cost
@@ -97,8 +97,8 @@ def fit(
     Parameters
     ----------
     model : Module
-        Changed in place; batches are moved to where its parameters are. It gives one Tensor: wrap one that gives more,
-        such as an ``nn.LSTM``, in a module that returns what the loss looks at.
+        Changed in place; batches are moved to the device of its parameters. It must return one Tensor: wrap one that
+        returns more, such as an ``nn.LSTM``, in a module that returns what the loss needs.
     data : Dataset, DataLoader or tuple of arrays
         Samples (x, ..., target): the model is called with all but the last. A DataLoader is used as it is;
         `batch_size`, `shuffle` and `drop_last` are for the others.
@@ -108,21 +108,21 @@ def fit(
         ``loss(output, target)``, a mean over the batch; cross-entropy unless given. For classes of unequal size,
         ``nn.CrossEntropyLoss(weight=training.balanced_class_weights(labels))``.
     step : callable, optional
-        What is done with a batch in place of `train_step`, as two networks at play need it: ``step(model, optimizer,
-        inputs, target)`` changes the weights and returns what it measured, means over the batch by name:
-        ``{"generator_loss": ..., "discriminator_loss": ...}``. `loss` and `metrics` are then for validation alone. One
-        that is a Callback too hears the events, before the others.
+        What is done with each batch in place of `train_step`, as two networks that play against each other need it:
+        ``step(model, optimizer, inputs, target)`` changes the weights and returns what it measured, means over the
+        batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``. `loss` and `metrics` then serve
+        validation only. A step that is also a Callback gets the events, before the other callbacks.
     epochs : int
-        How many in all, those of `history` included.
+        How many in total, including those of `history`.
     batch_size : int
     validation_data : Dataset, DataLoader or tuple of arrays, optional
         Evaluated after every epoch.
     validation_split : float
-        Or: the fraction of `data` to set aside for that, drawn with `validation_seed`.
+        Or the fraction of `data` to set aside for validation, drawn with `validation_seed`.
     penalties : sequence of callables
         ``optim.L1(lam)``, ``optim.L2(lam)``, or functions of the model. The losses in the history are without them.
     clip_grad_norm : float, optional
-        The largest norm that the gradient of all parameters together may have; a longer one is shortened to it.
+        The largest norm that the gradient of all parameters together may have; a larger one is scaled down to it.
     metrics : sequence or dict
         ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
     callbacks : sequence of Callback
@@ -132,7 +132,7 @@ def fit(
     drop_last : bool
         Leave out a last batch smaller than `batch_size`.
     history : dict, optional
-        Of the epochs before, from a checkpoint; goes on after them.
+        That of the epochs done before, from a checkpoint; training goes on after them.
 
     Returns
     -------
@@ -158,32 +158,15 @@ def fit(
     >>> history["train_accuracy"][-1] > 0.9
     True
     """
-    if not isinstance(epochs, numbers.Integral):
-        raise TypeError(f"epochs must be an integer, got {epochs!r}")
-    if isinstance(loss, type) or not callable(loss):
-        raise TypeError(f"loss must be a function, such as F.mse_loss or nn.CrossEntropyLoss(), got {loss!r}")
-    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
-        raise TypeError(f"optimizer must be one that was made, optim.SGD(model.parameters()) say, got {optimizer!r}")
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    if not any(id(parameter) in held for parameter in model.parameters()):
-        raise ValueError("optimizer holds no parameter of the model: make it with model.parameters() of this model")
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs}")
-    if clip_grad_norm is not None and not clip_grad_norm > 0:
-        raise ValueError(f"clip_grad_norm must be above 0, got {clip_grad_norm}")
-    penalties = list(penalties)
-    if step is not None and (penalties or clip_grad_norm is not None):
-        raise ValueError("step is done in place of penalties and clip_grad_norm: apply them in it, and give it alone")
+    penalties, callbacks = list(penalties), list(callbacks)
+    _check_arguments(model, optimizer, loss, step, epochs, penalties, clip_grad_norm, callbacks)
     if validation_split:
         if validation_data is not None:
             raise ValueError("give validation_data or validation_split, not both")
         data, validation_data = split_validation(data, validation_split, validation_seed)
     loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
     samples = min(len(loader) * loader.batch_size, len(loader.dataset))
-    metrics, callbacks = named_metrics(metrics), list(callbacks)
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must hold Callbacks that were made, such as ProgressBar(), got {callback!r}")
+    metrics = named_metrics(metrics)
     if step is None:
 
         def step(model: Module, optimizer: Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Any]:
@@ -232,8 +215,39 @@ def fit(
     return run.history
 
 
+def _check_arguments(
+    model: Module,
+    optimizer: Any,
+    loss: Any,
+    step: Step | None,
+    epochs: Any,
+    penalties: list[Callable],
+    clip_grad_norm: float | None,
+    callbacks: list[Any],
+) -> None:
+    """Raise what is wrong with the arguments of `fit`."""
+    if not isinstance(epochs, numbers.Integral):
+        raise TypeError(f"epochs must be an integer, got {epochs!r}")
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(f"loss must be a function, such as F.mse_loss or nn.CrossEntropyLoss(), got {loss!r}")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"optimizer must be an instance, such as optim.SGD(model.parameters()), got {optimizer!r}")
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    if not any(id(parameter) in held for parameter in model.parameters()):
+        raise ValueError("optimizer holds no parameter of the model: make it with model.parameters() of this model")
+    if clip_grad_norm is not None and not clip_grad_norm > 0:
+        raise ValueError(f"clip_grad_norm must be above 0, got {clip_grad_norm}")
+    if step is not None and (penalties or clip_grad_norm is not None):
+        raise ValueError("step replaces penalties and clip_grad_norm: apply them inside it, and give step alone")
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must hold instances of Callback, such as ProgressBar(), got {callback!r}")
+
+
 def check_finite(run: Run) -> None:
-    """End a training that has diverged before anything of it is kept: its loss, or its weights after the last step."""
+    """End a training that has diverged, by its loss or its weights, before anything of this epoch is saved."""
     advice = f"in epoch {run.epoch}: try a smaller learning rate, and see that the data hold no NaN"
     for name, value in run.values.items():
         if name.endswith("loss") and not math.isfinite(value):

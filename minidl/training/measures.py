@@ -1,7 +1,7 @@
 """What is measured while a network trains or is evaluated, batch by batch.
 
-A metric is a function of (output, target) that gives the mean over a batch; the mean over an epoch weights each batch
-by its samples. Nothing is read back from the device before someone asks for a value.
+A metric is a function of (output, target) that returns the mean over a batch; in the mean over an epoch each batch
+counts by its number of samples. Nothing is read back from the device before someone asks for a value.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Mean:
 
     def add(self, value: Any, samples: int) -> None:
         value = value.data if isinstance(value, Tensor) else value
-        self.total = self.total + value * np.float64(samples)  # which makes it float64 where it is
+        self.total = self.total + value * np.float64(samples)  # in float64, on the value's own device
         self.samples += samples
 
     @property
@@ -73,7 +73,7 @@ class Measures:
         self.means: dict[str, Mean] = {}
 
     def add(self, values: Mapping[str, Any], samples: int) -> None:
-        """What was measured on a batch of `samples`: means over it."""
+        """Add what was measured on a batch of `samples`, means over the batch."""
         for name, value in values.items():
             self.means.setdefault(name, Mean()).add(value, samples)
 

@@ -1,4 +1,4 @@
-"""Weights to start from: those of a network that has learned something else."""
+"""Weights to start from: those of a network that was trained for something else."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CHECKPOINT_PREFIX = "model."
 
 
 def load_pretrained(model: Module, path: Path | str, head: Sequence[str] | None = None) -> None:
-    """Copy the weights in a file into a model, all but those of its head, which stays new.
+    """Copy the weights in a file into a model, except those of its head, which keeps its new initial values.
 
     Parameters
     ----------
     model : Module
-        Of the same layers as the network in the file; its head may be of another size.
+        With the same layers as the network in the file; its head may have another size.
     path : path
         A checkpoint of `fit`, or what `minidl.load` reads: safetensors, ``.npz``, PyTorch's ``.pth`` of a state dict
         (or of a dict that holds one under ``"state_dict"`` or ``"model"``).
     head : sequence of str, optional
-        The names of the layers that stay new; the one with the last parameter, unless given.
+        The names of the layers that stay new; default: the layer with the last parameter.
 
     Raises
     ------

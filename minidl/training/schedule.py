@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class LearningRateSchedule(Callback):
-    """Changes the learning rate while training goes on; ``learning_rate`` in the history is that of an epoch's end.
+    """Changes the learning rate during training; the history's ``learning_rate`` is that at the end of each epoch.
 
-    A run that goes on from a checkpoint has the learning rates of one that was never stopped: the schedule first goes
-    through the epochs of the history.
+    A run that goes on from a checkpoint has the learning rates of one that was never stopped: the schedule first takes
+    the steps of the epochs in the history.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class LearningRateSchedule(Callback):
                 f"{schedule!r}"
             )
         if every == "batch" and (self.plateau or not self.stepped):
-            raise ValueError("every='batch' is for the schedules that are a formula of the step")
+            raise ValueError(f"every='batch' is for the schedules that are a formula of the step, got {schedule!r}")
         self.schedule, self.every, self.monitor = schedule, every, monitor
 
     def on_fit_start(self, run: Run) -> None:

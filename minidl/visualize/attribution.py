@@ -1,7 +1,7 @@
-"""What in a picture made a classifier say a class: three answers, from quick and rough to slow and plain.
+"""What in a picture made a classifier choose a class: three answers, from quick and rough to slow and clear.
 
-saliency     the slope of the class's score by each pixel
-Grad-CAM     where the features of a layer are that raise the score
+saliency     the slope of the class's score with respect to each pixel
+Grad-CAM     where a layer has the features that raise the score
 occlusion    how much the probability falls when a patch is covered
 
 Each exists as an array (``saliency_map``) and as a figure beside the picture (``saliency``).
@@ -30,7 +30,7 @@ def saliency_map(model: nn.Module, picture: Any, label: int | None = None) -> np
     picture : array or Tensor (C, H, W)
         As the model takes it.
     label : int, optional
-        The class in question; the one that the model says unless given.
+        The class in question; default: the one that the model predicts.
 
     Returns
     -------
@@ -77,12 +77,13 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
     """
     picture = _picture(picture)
     seen: list[Tensor] = []
-    x = Tensor(picture[None], requires_grad=True)  # so that all is recorded, also with frozen weights
+    x = Tensor(picture[None], requires_grad=True)  # so that all is recorded even if the weights are frozen
     hook = model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output))
     with hook, nn.utils.evaluation_mode(model), enable_grad():
         score = _score(model(x), label)
     if not seen or seen[0].ndim != 4:
-        raise ValueError(f"the layer {layer} gives no images (1, K, OH, OW)")
+        got = f"shape {seen[0].shape}" if seen else "nothing: the model did not call it"
+        raise ValueError(f"the layer {layer} gives no images (1, K, OH, OW), got {got}")
     (da,) = grad(score, seen[0])  # (1, K, OH, OW)
     # alpha[k] = mean_ij da[k,i,j]
     alpha = da.numpy().mean((2, 3), keepdims=True)
@@ -110,7 +111,7 @@ def occlusion_map(
     Returns
     -------
     array (H, W)
-        Below 0 where covering helps the class.
+        Below 0 where covering raises the probability.
 
     Notes
     -----

@@ -11,7 +11,7 @@ PARTS = ("train", "validation", "test")  # that a measure's name in a history be
 
 
 def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
-    """Every measure over the epochs, of one run or of several: a panel for each, its parts in one.
+    """Every measure over the epochs, of one run or of several: a panel for each, with training and test in the same.
 
     Parameters
     ----------

@@ -18,12 +18,12 @@ def dendrogram(
     Parameters
     ----------
     clustering : AgglomerativeClustering
-        After `fit`; its `children_` (N-1, 2) and `distances_` (N-1,) are drawn, and dashed where it cut, if it cut
-        into more clusters than one.
+        After `fit`; its `children_` (N-1, 2) and `distances_` (N-1,) are drawn, and a dashed line where the tree was
+        cut, if that made more than one cluster.
     names : sequence of str, optional
         Of the N samples; their numbers unless given.
     limit : int
-        The leaves to draw at most; where there are more samples, the lowest clusters are leaves, with their size.
+        How many leaves to draw at most; with more samples, the lowest clusters become leaves that show their size.
 
     Examples
     --------

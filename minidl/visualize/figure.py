@@ -1,4 +1,4 @@
-"""What every picture is drawn on: a figure of panels, one set of colours, and a file written whole."""
+"""What all drawing functions share: a figure of panels, one set of colours, and saving."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ class Drawing:
         return self.svg
 
     def save(self, path: Path | str) -> None:
-        """Write it to a file, whole or not at all."""
+        """Write the picture to a file, whole or not at all."""
         write_whole(path, self.svg.encode())
 
 
 def graph(output: Tensor, names: Mapping[str, Tensor] | None = None) -> Drawing:
-    """Draw how a number was computed, and how the gradient went back.
+    """Draw how a number was computed, and the gradients that flow back from it.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def graph(output: Tensor, names: Mapping[str, Tensor] | None = None) -> Drawing:
     >>> with minidl.debug():
     ...     loss = (w * x - 5) ** 2
     >>> drawing = visualize.graph(loss, {"w": w, "x": x})
-    >>> drawing.svg.count("<rect") - 1  # one box a node, and the ground
+    >>> drawing.svg.count("<rect") - 1  # one box for each node; the background is one more
     5
     """
     nodes = trace(output)

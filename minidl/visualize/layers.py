@@ -1,4 +1,4 @@
-"""What a convolution has learned: its filters, and what they make of a picture."""
+"""What a convolution has learned: its filters, and its output for a picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from minidl.visualize.grid import images
 
 
 def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
-    """The filters of a convolution: one picture each, all on one scale, 0 in white.
+    """The filters of a convolution, one picture each, all on one scale, with 0 in white.
 
-    Filters of 3 input channels are shown in colour (grey for 0); of others the first input channel is shown.
+    Filters of 3 input channels are shown in colour (with 0 in grey); of others only the first input channel is shown.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
 
 
 def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8, title: str = "") -> Figure:
-    """What each channel of a layer makes of one picture.
+    """The output of each channel of a layer for one picture.
 
     Parameters
     ----------
@@ -50,9 +50,10 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
         nn.utils.evaluation_mode(model),
     ):
         model(Tensor(as_array(picture)[None]))
-    [maps] = seen[0] if seen and seen[0].ndim == 4 else [None]
-    if maps is None:
-        raise ValueError(f"the layer {layer} gives no images (1, C, H, W)")
+    if not seen or seen[0].ndim != 4:
+        got = f"shape {seen[0].shape}" if seen else "nothing: the model did not call it"
+        raise ValueError(f"the layer {layer} gives no images (1, C, H, W), got {got}")
+    [maps] = seen[0]
     return _maps(maps, float(np.abs(maps).max()) or 1.0, "activation", columns, title)
 
 

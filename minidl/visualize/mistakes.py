@@ -1,4 +1,4 @@
-"""Where a classifier errs: the confusion matrix, and the wrong predictions that it was surest of."""
+"""The mistakes of a classifier: the confusion matrix, and the wrong predictions that it was surest of."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def confusion_matrix(
     Parameters
     ----------
     counts : array (K, K), or (K, number of columns)
-        Of `metrics.confusion_matrix`, say.
+        For example from `metrics.confusion_matrix`.
     classes : sequence of str
         K names, of the rows.
     columns : sequence of str, optional
-        The names of the columns, clusters say; those of the classes unless given.
+        The names of the columns, for example of clusters; default: the classes.
     columns_are : str
         What the columns are.
     """
@@ -44,7 +44,7 @@ def confusion_matrix(
             + f", got {counts.shape}"
         )
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    cell = min(0.46, 16 / len(classes))  # inches; of very many classes the figure would not fit into memory
+    cell = min(0.46, 16 / len(classes))  # inches; with very many classes the figure would not fit into memory
     side = 1.8 + cell * len(classes)
     figure, [axes] = make_panels(1, 1, (side + 0.9, side), title)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -230,8 +230,8 @@ def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(poi
         ({"validation_split": 0.001}, "validation_split=0.001 of 150 samples leaves"),
         ({"validation_split": 0.1, "validation_data": (np.zeros((1, 2)),)}, "not both"),
         ({"metrics": ["accurracy"]}, "got 'accurracy'"),
-        ({"step": print, "clip_grad_norm": 1.0}, "step is done in place of penalties and clip_grad_norm"),
-        ({"step": print, "penalties": [optim.L2(0.1)]}, "step is done in place of penalties and clip_grad_norm"),
+        ({"step": print, "clip_grad_norm": 1.0}, "step replaces penalties and clip_grad_norm"),
+        ({"step": print, "penalties": [optim.L2(0.1)]}, "step replaces penalties and clip_grad_norm"),
         (
             {"batch_size": 200, "drop_last": True},
             "drop_last leaves no batch: 150 samples are fewer than batch_size=200",
@@ -255,14 +255,14 @@ def test_what_is_no_data_and_no_callback_is_named(points):
     model = classifier()
     with pytest.raises(TypeError, match="data must be .*, got dict"):
         training.fit(model, {"x": points[0]}, optimizer=sgd(model))
-    with pytest.raises(TypeError, match="callbacks must hold Callbacks that were made, .*, got <class .*ProgressBar"):
+    with pytest.raises(TypeError, match="callbacks must hold instances of Callback, .*, got <class .*ProgressBar"):
         training.fit(model, points, optimizer=sgd(model), callbacks=[training.ProgressBar])
 
 
 def test_a_model_that_gives_several_tensors_is_named():
     model = nn.LSTM(2, 3)
     x = np.zeros((4, 5, 2), np.float32)
-    with pytest.raises(TypeError, match="model must give one Tensor, got tuple; wrap it"):
+    with pytest.raises(TypeError, match="model must return one Tensor, got tuple; wrap it"):
         training.fit(model, (x, x), optimizer=sgd(model), loss=lambda output, target: output[0].sum())
 
 
@@ -313,7 +313,7 @@ def test_a_loader_cannot_be_split(points):
         ({"epochs": 1.5}, "epochs must be an integer, got 1.5"),
         ({"loss": "mse"}, "loss must be a function.*'mse'"),
         ({"loss": nn.CrossEntropyLoss}, r"loss must be a function.*CrossEntropyLoss\(\)"),
-        ({"optimizer": optim.SGD}, r"optimizer must be one that was made"),
+        ({"optimizer": optim.SGD}, r"optimizer must be an instance"),
     ],
 )
 def test_wrong_options_are_refused_by_name(points, options, message):

@@ -7,9 +7,9 @@ array, every kernel backend, and ``minidl gradcheck``.
     Operation("leaky_relu", [away_from_zero(2, 3)], lambda x: np.where(x > 0, x, 0.2 * x), {"negative_slope": 0.2})
 
 The inputs are recipes, drawn in float64 from a seed of the operation's own: `normal`, `positive` ..., away from kinks
-and ties, where a slope can't be measured. What is no recipe (a number, a tuple) is passed as it is. Say `torch=None`
-where PyTorch has no such function, or give the function where its name differs; `call=` where the inputs come in
-another form.
+and ties, where a slope can't be measured. What is not a recipe (a number, a tuple) is passed as it is. Give
+`torch=None` where PyTorch has no such function, or the function where its name differs; `call=` where the operation
+takes its inputs in another form.
 """
 
 from minidl.checks.operation import Operation

@@ -16,19 +16,7 @@ from minidl.data.transforms.geometry import (
 )
 
 __all__ = [
-    "CenterCrop",
-    "ColorJitter",
-    "Compose",
-    "Grayscale",
-    "Normalize",
-    "RandomAffine",
-    "RandomCrop",
-    "RandomHorizontalFlip",
-    "RandomResizedCrop",
-    "RandomRotation",
-    "RandomTransform",
-    "RandomVerticalFlip",
-    "Resize",
-    "ToTensor",
-    "Transform",
-]
+    "CenterCrop", "ColorJitter", "Compose", "Grayscale", "Normalize", "RandomAffine", "RandomCrop",
+    "RandomHorizontalFlip", "RandomResizedCrop", "RandomRotation", "RandomTransform", "RandomVerticalFlip", "Resize",
+    "ToTensor", "Transform",
+]  # fmt: skip

@@ -42,10 +42,10 @@ class Transform:
         return self.on_array(image)
 
     def on_image(self, image: Image.Image) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define on_image(self, image)")
 
     def on_array(self, array: np.ndarray) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define on_array(self, array)")
 
     def __repr__(self) -> str:
         shown = {name: value for name, value in vars(self).items() if value is not None}
@@ -61,13 +61,13 @@ class RandomTransform(Transform):
 
     def draw(self, generator: np.random.Generator, height: int, width: int) -> Any:
         """The random parameters for one image of height x width pixels."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define draw(self, generator, height, width)")
 
     def apply_image(self, image: Image.Image, parameters: Any) -> Image.Image:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define apply_image(self, image, parameters)")
 
     def apply_array(self, array: np.ndarray, parameters: Any) -> np.ndarray:
-        """Each plane (H, W) through Pillow, unless a subclass knows a shorter way."""
+        """Sends each plane (H, W) through Pillow, unless a subclass has a faster way."""
         return through_pillow(array, lambda plane: self.apply_image(plane, parameters))
 
     def on_image(self, image: Image.Image) -> Image.Image:

@@ -12,10 +12,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32).reshape(3, 1, 1)  # of R, G, 
 
 
 class ToTensor(Transform):
-    """From a Pillow image, or an array (H, W) or (H, W, C), to a float32 Tensor (C, H, W): y[c, i, j] = x[i, j, c] /
-    255.
+    """From a Pillow image, or an array (H, W) or (H, W, C), to a float32 Tensor (C, H, W).
 
-    Bytes (0..255) become 0..1; a floating array keeps its values.
+    Bytes 0..255 become 0..1, y[c, i, j] = x[i, j, c] / 255; a floating-point array keeps its values.
 
     Examples
     --------
@@ -56,7 +55,7 @@ class Normalize(Transform):
     Raises
     ------
     TypeError
-        For bytes and other integers: 0..255 and means of 0..1 do not go together.
+        For bytes and other integers, because `mean` and `std` are in units of 0..1.
 
     Examples
     --------
@@ -137,7 +136,8 @@ class ColorJitter(RandomTransform):
 
     brightness: y = f x;    contrast: y = f x + (1 - f) mean(L);    saturation: y = f x + (1 - f) L
 
-    L is the luminance of each pixel; the result is cut to 0..1 (bytes: 0..255). Hue: the angle h of (h, s, v) plus d.
+    L is the luminance of each pixel; the result is clipped to 0..1 (bytes: 0..255). Hue: d is added to the angle h of
+    (h, s, v).
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ def _turn_hue(image: Image.Image, turns: float) -> Image.Image:
 def rgb_to_hsv(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hue (turns, 0..1), saturation and value (0..1) of (3, H, W) colours in 0..1, each (H, W).
 
-    v = max(r, g, b), d = v - min(r, g, b), s = d / v, and h in sixths: (g-b)/d, 2 + (b-r)/d, 4 + (r-g)/d for the
-    largest.
+    v = max(r, g, b), d = v - min(r, g, b), s = d / v, and h in sixths of a turn: (g - b) / d where r is the largest,
+    2 + (b - r) / d where g is, 4 + (r - g) / d where b is.
     """
     r, g, b = array
     v = array.max(axis=0)

@@ -39,7 +39,7 @@ def _pad_image(image: Image.Image, padding: tuple[int, int, int, int], fill: flo
 
 
 class CenterCrop(Transform):
-    """Cuts out the middle; an image that is smaller is surrounded with zeros first.
+    """Cuts out the middle; an image that is smaller is padded with zeros first.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class RandomCrop(RandomTransform):
     padding : int, (x, y) or (left, top, right, bottom), optional
         Pixels added on the sides.
     pad_if_needed : bool
-        Pad an image that is still too small; otherwise that is an error.
+        Pad an image that is still too small, which otherwise is an error.
     fill : float
         The value of padding, in the image's units.
     padding_mode : {"constant", "edge", "reflect", "symmetric"}
@@ -159,8 +159,9 @@ def _four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
 class RandomResizedCrop(RandomTransform):
     """Cuts out a part of random area and proportions and resizes it: the usual augmentation of photographs.
 
-    area ~ uniform(scale) * H * W, ratio = exp(uniform(log ratio)), width = sqrt(area * ratio), height = sqrt(area /
-    ratio), drawn again up to ten times until it fits; else the largest part in the middle whose ratio is in range.
+    area ~ uniform(scale) * H * W, ratio = exp(uniform(log ratio)), width = sqrt(area * ratio),
+    height = sqrt(area / ratio), drawn up to ten times until it fits; else the largest part in the middle whose ratio is
+    in range.
 
     Parameters
     ----------

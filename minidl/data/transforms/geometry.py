@@ -125,7 +125,7 @@ def _degree_range(degrees: float | Sequence[float]) -> tuple[float, float]:
 
 
 class RandomRotation(RandomTransform):
-    """Rotates counter-clockwise by a random angle; what comes from outside the image is `fill`.
+    """Rotates counter-clockwise by a random angle; pixels from outside the image are `fill`.
 
     angle ~ uniform(-degrees, degrees)
 
@@ -194,7 +194,7 @@ class RandomAffine(RandomTransform):
         else 0.
     interpolation : {"nearest", "bilinear", "bicubic"}
     fill : float
-        What comes from outside the image, in its units.
+        The value of pixels from outside the image, in its units.
     center : (x, y), optional
         Pixels from the upper left corner; default the image's centre.
     generator : numpy.random.Generator, optional
@@ -267,10 +267,10 @@ def inverse_affine(
     scale: float,
     shear: tuple[float, float],
 ) -> tuple[float, ...]:
-    """The six numbers (a, b, c, d, e, f) by which Pillow finds the source of pixel (x, y): (a x + b y + c, d x + e y +
-    f).
+    """The six numbers (a, b, c, d, e, f) by which Pillow finds the source of pixel (x, y).
 
-    They are the inverse of RandomAffine's map: source = centre + (scale * R S)^-1 (p - centre - translation).
+    It reads (a x + b y + c, d x + e y + f), which is the inverse of RandomAffine's map:
+    source = centre + (scale * R S)^-1 (p - centre - translation).
     """
     a, sx, sy = math.radians(angle), math.radians(shear[0]), math.radians(shear[1])
     rotation = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])

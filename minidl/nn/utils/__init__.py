@@ -24,7 +24,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 
     norm = (sum over all numbers of |dw|^p)^(1/p);  dw *= min(1, max_norm / (norm + 1e-6))
 
-    The norms of each gradient are put together by the same formula; that of order 0 counts gradients that are not 0.
+    It is computed as the norm of the gradients' own norms; for p = 0 it counts the gradients that are not all 0.
 
     Source: Pascanu et al., On the difficulty of training recurrent neural networks, 2013.
 
@@ -41,7 +41,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     if not gradients:
         return Tensor(0.0)
     total = stack([grad.norm(norm_type) for grad in gradients]).norm(norm_type)
-    # a factor of the device it came from: nothing waits for its value
+    # the factor stays on the gradients' device: nothing waits for its value
     factor = (max_norm / (total + 1e-6)).clip(max=1.0)
     for grad in gradients:
         grad.assign_(grad * factor)
@@ -57,7 +57,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 @contextmanager
 def evaluation_mode(model: Module) -> Iterator[None]:
-    """A block in which layers work as in evaluation and nothing is recorded; each module gets its mode back.
+    """A block in which layers work as in evaluation and nothing is recorded; after it each module has its mode back.
 
     Examples
     --------

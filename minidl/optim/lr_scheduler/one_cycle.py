@@ -1,4 +1,4 @@
-"""The schedule of one rise and one fall, over batches rather than epochs."""
+"""A schedule that rises once and falls once, counted in batches rather than epochs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class OneCycleLR(LRScheduler):
     """lr rises from max_lr / div_factor to max_lr, then falls to max_lr / div_factor / final_div_factor.
 
     From a to b over n steps, lr = b + (a - b) * (1 + cos(pi * t / n)) / 2, or with ``anneal_strategy="linear"``
-    a + (b - a) * t / n. Meanwhile the momentum falls from max_momentum to base_momentum and rises again: that of SGD
-    and RMSprop, the first of Adam's betas. ``step()`` is called after every batch, `total_steps` - 1 times at most.
+    a + (b - a) * t / n. Meanwhile the momentum (of SGD and RMSprop; of Adam the first of its betas) falls from
+    max_momentum to base_momentum and rises again. Call ``step()`` after every batch, at most `total_steps` - 1 times.
 
     Source: Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates, 2018.
 
@@ -23,7 +23,7 @@ class OneCycleLR(LRScheduler):
     max_lr : float or list of float
         The peak, of all groups or of each; the learning rate of the optimizer itself is not used.
     total_steps : int, optional
-        The batches of the whole training; or else give both of the next.
+        The number of batches of the whole training; or give both of the next two.
     epochs, steps_per_epoch : int, optional
     pct_start : float
         The part of the steps in which lr rises, from 0 to 1.

@@ -1,4 +1,4 @@
-"""The schedule that waits until learning has come to a halt."""
+"""A schedule that lowers the learning rate when a measure stops improving."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from minidl.optim.optimizer import Optimizer
 
 
 class ReduceLROnPlateau:
-    """lr = factor * lr, when a measure has not become better for more than `patience` epochs.
+    """lr = factor * lr whenever a measure has not improved for more than `patience` epochs.
 
     Parameters
     ----------
@@ -20,17 +20,17 @@ class ReduceLROnPlateau:
     factor : float
         Below 1.
     patience : int
-        Epochs without improvement that are let pass.
+        How many epochs without improvement to wait.
     threshold : float
         How much better counts as better.
     threshold_mode : {"rel", "abs"}
         Whether `threshold` is a part of the best measure so far, or a difference.
     cooldown : int
-        Epochs after a change in which none is counted.
+        How many epochs after a change do not count as bad.
     min_lr : float or list of float
-        lr goes no lower, all groups' or each group's.
+        The lowest lr, for all groups or for each.
     eps : float
-        A change by less than this is not made.
+        A smaller change of lr than this is not made.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Schedules: how the learning rate changes from epoch to epoch.
 
-Each is a formula of the epoch t, counted from 0, and of the learning rate that a parameter group started with; its
-``step()`` after every epoch goes on to the next t and writes ``group["lr"]``.
+Each is a formula of the epoch t, counted from 0, and of the learning rate that a parameter group started with. Call its
+``step()`` after every epoch: it goes on to the next t and writes ``group["lr"]``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from minidl.optim.optimizer import Optimizer
 
 
 class LRScheduler:
-    """What the schedules of the epoch share. A subclass writes ``value(base_lr, t, i)``.
+    """What the schedules share that are a formula of the epoch. A subclass defines ``value(base_lr, t, i)``.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its groups' ``lr`` are changed, at once (to those of epoch 0) and at each :meth:`step`.
+        Its groups' ``lr`` are set at once (for epoch 0) and at each :meth:`step`.
     last_epoch : int
         The epoch after which to go on; -1 to start.
 
@@ -33,9 +33,9 @@ class LRScheduler:
 
     Notes
     -----
-    Where something else changed ``group["lr"]`` since the last step, a second schedule for example, the schedule
-    multiplies what it finds by the same factor by which its own value changes. (In PyTorch a LambdaLR overwrites what
-    the other left, and of a CosineAnnealingLR beside another schedule `eta_min` is not scaled.)
+    Where something else has changed ``group["lr"]`` since the last step, such as a second schedule, the schedule
+    multiplies what it finds by the factor by which its own value changes. (In PyTorch, LambdaLR overwrites what the
+    other schedule left, and CosineAnnealingLR does not scale its `eta_min`.)
     """
 
     not_saved: tuple[str, ...] = ("optimizer", "lr_lambdas")  # what the program makes anew
@@ -82,7 +82,7 @@ class LRScheduler:
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the schedule knows, without the optimizer, functions and other schedules."""
+        """All attributes of the schedule except the optimizer, functions and other schedules."""
         return {key: _copied(value) for key, value in vars(self).items() if key not in self.not_saved}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,0 +1,58 @@
+"""Which arrays a Tensor can hold, and moving them between the CPU and a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an array of NumPy, of CuPy or of a type that behaves like theirs; a NumPy scalar is none."""
+    return isinstance(x, np.ndarray) or (
+        hasattr(x, "__array_ufunc__")
+        and hasattr(x, "dtype")
+        and not isinstance(x, np.generic)
+        and x.__array_ufunc__ is not None
+    )
+
+
+def as_array(data: Any, dtype: Any = None) -> Any:
+    """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
+    array = data if is_array(data) else np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
+    if array is data:
+        return array
+    if dtype is not None:
+        _check_range(array, np.dtype(dtype))
+    if array.dtype == np.float64 and not isinstance(data, np.generic):
+        return array.astype(dtype or np.float32)
+    return array
+
+
+def _check_range(array: np.ndarray, dtype: np.dtype) -> None:
+    """Raise where an integer type can't hold the numbers."""
+    if dtype.kind not in "iu" or not array.size:
+        return
+    least, largest, bounds = array.min().item(), array.max().item(), np.iinfo(dtype)
+    if not (least >= bounds.min and largest <= bounds.max):  # NaN is neither
+        raise OverflowError(
+            f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {least} to {largest}"
+        )
+
+
+def to_device(array: Any, device: str) -> Any:
+    """`array` on ``"cpu"``, ``"cuda"`` (the current GPU) or ``"cuda:1"``; itself if it is there already."""
+    kind, _, number = device.partition(":")
+    on_gpu = hasattr(array, "__cuda_array_interface__")
+    if kind == "cpu":
+        return array.get() if on_gpu else array
+    if kind != "cuda" or not (number.isdigit() or number == ""):
+        raise ValueError(f"device must be 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+    from minidl.kernels import cuda
+
+    xp = cuda.array_library()
+    with xp.cuda.Device(int(number)) if number else contextlib.nullcontext():
+        return xp.asarray(array)

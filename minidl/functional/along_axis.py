@@ -1,0 +1,216 @@
+"""Picking along one axis: gather, scatter and their like, by integers that count from 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Tensor, tensor_method
+from minidl.functional.arithmetic import in_place
+from minidl.functional.axes import one_axis
+from minidl.functional.indexing import Index, IndexAdd, SetItem, plain_index
+from minidl.functional.operands import data_of, integers, namespace
+from minidl.functional.shape import reshape
+
+__all__ = ["gather", "index_select", "one_hot", "repeat_interleave", "scatter", "scatter_add", "take_along_dim"]
+
+
+@tensor_method()
+def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool = False) -> Any:
+    """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast.
+
+    `dim` None takes from the flattened x. `distinct` promises that no number of x is taken twice, which makes the
+    gradient faster.
+    """
+    positions = data_of(indices)
+    check_integers(positions, "indices")
+    if x.ndim == 0:
+        return reshape(take_along_dim(reshape(x, -1), positions.reshape(-1), 0), positions.shape)
+    if dim is None:
+        x, positions, dim = reshape(x, -1), positions.reshape(-1), 0
+    (axis,) = one_axis(dim, x.ndim)
+    if positions.ndim != x.ndim:
+        raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
+    return Index(_places(positions, axis, x.shape, x), distinct)(x)
+
+
+def _places(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:
+    """The key that has `positions` along an axis, and 0 to n - 1 for each of the `sizes` n along the others."""
+    xp = namespace(x)
+
+    def along(i: int, n: int) -> Any:
+        return xp.asarray(np.arange(n).reshape((n,) + (1,) * (len(sizes) - 1 - i)))
+
+    return tuple(plain_index(positions, x) if i == axis else along(i, n) for i, n in enumerate(sizes))
+
+
+@tensor_method()
+def gather(x: Any, dim: int, index: Any) -> Any:
+    """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes.
+
+    Along the other axes `index` may be shorter than x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.gather(1, minidl.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
+    """
+    positions = data_of(index)
+    if x.ndim + positions.ndim < 2:  # a number without axes counts as an axis of one, here and in scatter
+        return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), positions.shape)
+    return Index(_places_along(dim, positions, x))(x)
+
+
+def _places_along(dim: int, positions: Any, x: Any) -> tuple:
+    """The key of x that `gather` reads and `scatter` writes."""
+    if positions.ndim != x.ndim:
+        raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
+    (axis,) = one_axis(dim, x.ndim)
+    for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
+        if i != axis and n > size:
+            raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
+    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
+    return _places(positions, axis, positions.shape, x)
+
+
+@tensor_method()
+def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on.
+
+    Of several numbers for the same place the last one stays, and only it gets a gradient (on a GPU, any of them may).
+
+    Parameters
+    ----------
+    x : (..., N, ...)
+    dim : int
+        The axis that `index` counts along.
+    index : integers from 0 to N - 1
+        Of as many axes as x; along the others it may be shorter than x.
+    src : array or number
+        In the dtype of x and at least as long as `index` along every axis; what lies beyond `index` is not read.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(2, 3).scatter(1, minidl.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    positions = data_of(index)
+    if x.ndim + positions.ndim < 2:
+        y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
+        return reshape(y, tuple(x.shape))
+    key = _places_along(dim, positions, x)
+    return SetItem((key,))(x, _source(src, positions, x) if hasattr(src, "ndim") else src)
+
+
+@tensor_method()
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
+    """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ...
+
+    The adjoint of :func:`gather`; sizes as in :func:`scatter`. Numbers that go to the same place add up.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(3).scatter_add(0, minidl.tensor([0, 2, 0]), minidl.tensor([1.0, 10.0, 100.0]))
+    tensor([101.,   0.,  10.])
+    """
+    positions = data_of(index)
+    if x.ndim + positions.ndim < 2:
+        return reshape(scatter_add(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1)), tuple(x.shape))
+    key = _places_along(dim, positions, x)
+    return x + IndexAdd(key, tuple(x.shape))(_source(src, positions, x))
+
+
+def _source(src: Any, positions: Any, x: Any) -> Any:
+    """The part of `src` that is as long as the positions."""
+    if src.dtype != x.dtype:
+        raise TypeError(f"src must be {x.dtype} like x, got {src.dtype}")
+    if src.ndim != x.ndim or any(n > size for n, size in zip(positions.shape, src.shape)):
+        raise ValueError(f"src must be as long as index {positions.shape} along all axes, got {tuple(src.shape)}")
+    return src[tuple(slice(n) for n in positions.shape)]
+
+
+def check_integers(positions: Any, name: str) -> None:
+    """Raise a TypeError unless the positions are integers."""
+    if positions.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integers, got {positions.dtype}")
+
+
+def check_positions(positions: Any, name: str, size: int, place: str = "") -> None:
+    """Raise unless the positions are integers from 0 to size - 1; `place` says in the error what has that size."""
+    check_integers(positions, name)
+    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
+        raise IndexError(f"{name} must be from 0 to {size - 1}{place}, got {positions.min()} to {positions.max()}")
+
+
+@tensor_method()
+def index_select(x: Any, dim: int, index: Any) -> Any:
+    """The entries `index` (one axis of integers from 0) of x along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).index_select(1, minidl.tensor([1, 1]))
+    tensor([[2., 2.],
+            [4., 4.]])
+    """
+    (axis,) = one_axis(dim, x.ndim) or (0,)
+    positions = namespace(x).asarray(data_of(index))
+    if positions.ndim > 1:
+        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
+    if x.ndim == 0:
+        return reshape(index_select(reshape(x, -1), 0, positions), ())
+    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
+    # a copy, so that `index` may be changed before backward comes
+    return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
+
+
+@tensor_method()
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
+    """Each entry of x along `dim` `repeats` times (one integer, or one for each) in a row; None takes the flattened x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).repeat_interleave(2), minidl.tensor([1, 2]).repeat_interleave(minidl.tensor([2, 1]))
+    (tensor([1, 1, 2, 2]), tensor([1, 1, 2]))
+    """
+    if dim is None or x.ndim == 0:
+        x, dim = reshape(x, -1), 0
+    n, counts = x.shape[one_axis(dim, x.ndim)[0]], integers("repeats", repeats)
+    if len(counts) not in (1, n) or min(counts, default=0) < 0:
+        raise ValueError(f"repeats must be from 0 up, one number or {n}, got {counts}")
+    return index_select(x, dim, np.repeat(np.arange(n), counts))
+
+
+def one_hot(indices: Any, num_classes: int = -1) -> Any:
+    """Each index as a new last axis of `num_classes` integers: 1 at the index, 0 elsewhere.
+
+    ``num_classes=-1`` stands for the largest index + 1.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.one_hot(minidl.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    positions = data_of(indices)
+    check_integers(positions, "indices")
+    (count,) = integers("num_classes", num_classes)
+    count = count if count != -1 else int(positions.max()) + 1
+    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= count):
+        raise ValueError(f"indices must be from 0 to {count - 1}, got {positions.min()} to {positions.max()}")
+    xp = namespace(positions)
+    y = (positions[..., None] == xp.arange(count)).astype(np.int64)
+    return Tensor(y) if isinstance(indices, Tensor) else y
+
+
+in_place(scatter, "scatter_")
+in_place(scatter_add, "scatter_add_")

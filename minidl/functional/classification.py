@@ -1,0 +1,261 @@
+"""Losses of classifiers: how surprised a prediction is by the true class of each sample.
+
+`reduction` is that of :mod:`minidl.functional.loss`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl import kernels
+from minidl.autograd import Function
+from minidl.functional.activation import SoftmaxGrad, log_softmax, softmax
+from minidl.functional.choice import where
+from minidl.functional.indexing import Index
+from minidl.functional.loss import check_arrays, check_float, check_same_shape, reduce_losses
+from minidl.functional.operands import data_of, namespace
+from minidl.functional.reduce import sum
+from minidl.functional.shape import movedim, reshape, unsqueeze
+
+__all__ = ["cross_entropy", "nll_loss"]
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """How surprised the prediction softmax(input) is by the true class: -log(softmax(input)[target]).
+
+    For a target of probabilities q the loss is -sum_c q[c] * log(softmax(input)[c]). With label smoothing e, q is
+    (1 - e) * q + e / C.
+
+    Parameters
+    ----------
+    input : (C,), (N, C) or (N, C, d1, ...)
+        Logits, any numbers; C classes.
+    target : integers (), (N,) or (N, d1, ...); or probabilities of the shape of `input`
+        Class numbers from 0 to C - 1.
+    weight : (C,), optional
+        Of each class. With class numbers, ``"mean"`` then divides by the sum of the weights of the targets.
+    ignore_index : int
+        Samples with this class number are left out.
+    label_smoothing : float
+        From 0 to 1.
+
+    Returns
+    -------
+    A number; with ``reduction="none"`` an array of the shape of class numbers: that of `input` without C.
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        Shapes that do not fit, also that of `weight`; an input that is not floating point; a class number out of range.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.cross_entropy(minidl.tensor([[0.0, 0.0]]), minidl.tensor([1]))
+    tensor(0.6931)
+    """
+    check_arrays("cross_entropy", input, target)
+    check_float("cross_entropy", input)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+    if input.ndim == 0:
+        raise ValueError("cross_entropy: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
+    if target.dtype.kind == "f":
+        return _cross_entropy_of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    if label_smoothing:
+        return _cross_entropy_of_smoothed_classes(input, target, weight, ignore_index, reduction, label_smoothing)
+    return _cross_entropy_of_classes(input, target, weight, ignore_index, reduction)
+
+
+def _cross_entropy_of_probabilities(
+    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    if target.ndim < input.ndim:
+        raise TypeError(
+            f"cross_entropy: target must hold class numbers (integers), or probabilities of the shape of input "
+            f"{tuple(input.shape)}, got {target.dtype} of shape {tuple(target.shape)}"
+        )
+    check_same_shape("cross_entropy with probabilities", input, target)
+    if ignore_index >= 0:
+        raise ValueError(f"ignore_index belongs to class numbers, target holds probabilities; got {ignore_index}")
+    axis = 0 if input.ndim == 1 else 1
+    classes = input.shape[axis]
+    _check_class_weights(weight, classes)
+    q = target * (1 - label_smoothing) + label_smoothing / classes
+    # losses = -sum_c weight[c] * q[c] * log(softmax(input)[c])
+    terms = log_softmax(input, axis) * q
+    return reduce_losses(-sum(terms if weight is None else terms * _along(weight, axis, input.ndim), axis), reduction)
+
+
+def _cross_entropy_of_smoothed_classes(
+    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    axis = 0 if input.ndim == 1 else 1
+    classes = input.shape[axis]
+    _check_class_weights(weight, classes)
+    log_p = log_softmax(input, axis)
+    plain = nll_loss(log_p, target, weight, ignore_index, reduction)
+    # the loss is linear in q: (1 - e) * (loss of the class) + e/C * (sum of the losses of all classes)
+    spread = -sum(log_p if weight is None else log_p * _along(weight, axis, input.ndim), axis)
+    kept = _kept(target, ignore_index, input.dtype)
+    spread = where(kept == 0, 0, spread)
+    if reduction == "mean":
+        total = sum(kept) if weight is None else sum(_class_weights(weight, target, ignore_index) * kept)
+        spread = sum(spread) / total
+    else:
+        spread = reduce_losses(spread, reduction)
+    return plain * (1 - label_smoothing) + spread * (label_smoothing / classes)
+
+
+def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    axis = 0 if input.ndim == 1 else 1
+    _check_class_numbers(input, target, axis)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    weight = None if weight is None else data_of(weight).copy()  # so that it may be changed before backward comes
+    rows, row_target = input, target  # (N, C), (N,)
+    if input.ndim != 2:
+        last = input if axis == 0 else movedim(input, 1, -1)
+        samples = math.prod(target.shape)
+        rows, row_target = reshape(last, (samples, input.shape[axis])), reshape(target, (samples,))
+    loss = CrossEntropy(weight, ignore_index, reduction)(rows, row_target)
+    return reshape(loss, target.shape) if reduction == "none" and input.ndim != 2 else loss
+
+
+class CrossEntropy(Function):
+    """losses[n] = -weight[t] * log(softmax(x[n])[t]) with t = target[n], or their sum or weighted mean."""
+
+    def __init__(self, weight, ignore_index, reduction):
+        self.weight, self.ignore_index, self.reduction = weight, ignore_index, reduction
+
+    def forward(self, x, target):
+        losses, total = kernels.cross_entropy.forward(x, target, self.weight, self.ignore_index)
+        self.divisor = total if self.reduction == "mean" else 1
+        return losses if self.reduction == "none" else losses.sum() / self.divisor
+
+    def backward(self, dy, inputs, output):
+        x, target = inputs
+        dlosses = dy if self.reduction == "none" else dy / self.divisor
+        return CrossEntropyGrad(self.weight, self.ignore_index)(dlosses, x, target), None
+
+
+class CrossEntropyGrad(Function):
+    """dx[n,c] = dlosses[n] * weight[t] * (p[n,c] - (1 where c = t, else 0)) with p = softmax(x), t = target[n].
+
+    `dlosses` may be one number for all n.
+    """
+
+    def __init__(self, weight, ignore_index):
+        self.weight, self.ignore_index = weight, ignore_index
+
+    def forward(self, dlosses, x, target):
+        if dlosses.ndim == 0:
+            dlosses = namespace(x).full(target.shape, dlosses, x.dtype)
+        return kernels.cross_entropy.backward(dlosses, x, target, self.weight, self.ignore_index)
+
+    def backward(self, ddx, inputs, output):
+        dlosses, x, target = inputs
+        ddlosses = dx = None
+        if self.needs(0):
+            # ddlosses[n] = sum_c ddx[n,c] * (dx[n,c] for dlosses[n] = 1); of one number, the engine takes the sum
+            ddlosses = sum(ddx * CrossEntropyGrad(self.weight, self.ignore_index)(dlosses * 0 + 1, x, target), 1)
+        if self.needs(1):
+            # dp[n,c] = ddx[n,c] * dlosses[n] * weight[t]
+            scale = _kept(target, self.ignore_index, x.dtype)
+            if self.weight is not None:
+                scale = scale * _class_weights(self.weight, target, self.ignore_index)
+            dx = SoftmaxGrad((1,))(ddx * unsqueeze(dlosses * scale, 1), softmax(x, 1))
+        return ddlosses, dx, None
+
+
+def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
+    """-input[target]: the negative log-likelihood of the true class, for `input` = log of probabilities.
+
+    Parameters
+    ----------
+    input : (C,), (N, C) or (N, C, d1, ...)
+        Log-probabilities.
+    target : integers (), (N,) or (N, d1, ...)
+        Class numbers from 0 to C - 1.
+    weight, ignore_index, reduction
+        As in :func:`cross_entropy`, errors likewise.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.nll_loss(minidl.tensor([[0.25, 0.75]]).log(), minidl.tensor([1]))
+    tensor(0.2877)
+    """
+    check_arrays("nll_loss", input, target)
+    check_float("nll_loss", input)
+    if not input.ndim:
+        raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
+    axis = 0 if input.ndim == 1 else 1
+    _check_class_numbers(input, target, axis)
+    _check_class_weights(weight, input.shape[axis])
+    labels = data_of(target)
+    ignored = labels == ignore_index
+    _check_labels(labels, input.shape[axis], ignored)
+    # losses[n, ...] = -input[n, label[n, ...], ...]
+    safe = namespace(labels).where(ignored, 0, labels)
+    places = [
+        namespace(labels).arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - i)) for i, n in enumerate(labels.shape)
+    ]
+    losses = -Index((*places[:axis], safe, *places[axis:]), distinct=True)(input)
+    if weight is None and isinstance(labels, np.ndarray) and not ignored.any():
+        return reduce_losses(losses, reduction)
+    kept = _kept(target, ignore_index, input.dtype)
+    if weight is not None:
+        kept = kept * _class_weights(weight, target, ignore_index)
+    losses = where(ignored, 0, losses * kept)
+    return sum(losses) / sum(kept) if reduction == "mean" else reduce_losses(losses, reduction)
+
+
+def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
+    shape = tuple(input.shape)
+    expected = shape[:axis] + shape[axis + 1 :]
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
+    if tuple(target.shape) != expected:
+        raise ValueError(
+            f"target must have shape {expected} for an input of shape {tuple(input.shape)}, got {tuple(target.shape)}"
+        )
+
+
+def _check_class_weights(weight: Any, classes: int) -> None:
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise ValueError(f"weight must have one number for each of {classes} classes, got shape {tuple(weight.shape)}")
+
+
+def _check_labels(labels: Any, classes: int, ignored: Any) -> None:
+    if not isinstance(labels, np.ndarray):
+        return  # on a GPU, looking would wait for all the work before it
+    wrong = ((labels < 0) | (labels >= classes)) & ~ignored
+    if wrong.any():
+        raise IndexError(f"target must hold class numbers from 0 to {classes - 1}, got {labels[wrong].flat[0]}")
+
+
+def _kept(target: Any, ignore_index: int, dtype: Any) -> Any:
+    """1 for the samples that count, 0 for those to ignore."""
+    return (data_of(target) != ignore_index).astype(dtype)
+
+
+def _class_weights(weight: Any, target: Any, ignore_index: int) -> Any:
+    """The weight of each sample's class."""
+    labels = data_of(target)
+    return data_of(weight)[namespace(labels).where(labels == ignore_index, 0, labels)]
+
+
+def _along(weight: Any, axis: int, ndim: int) -> Any:
+    """Class weights as an array that broadcasts along the class axis."""
+    return reshape(weight, tuple(-1 if i == axis else 1 for i in range(ndim)))

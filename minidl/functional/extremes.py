@@ -1,0 +1,148 @@
+"""Maximum and minimum: the largest and smallest of many numbers, along some axes or of all, and where they are.
+
+Along an axis, ``max`` and ``min`` give the values and their indices, ``amax`` and ``amin`` the values alone. They also
+differ in ties: with indices the gradient goes to the first of the equal values, without them all of these share it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from minidl.autograd import Function, Tensor, is_array, tensor_method
+from minidl.functional.along_axis import take_along_dim
+from minidl.functional.arithmetic import maximum, minimum
+from minidl.functional.axes import (
+    Axes,
+    any_empty,
+    normalize_axes,
+    one_axis,
+    reduced_axes,
+    takes_numpys_names,
+    with_reduced_axes,
+)
+from minidl.functional.operands import data_of, namespace, unrecorded
+
+__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
+
+
+class Extreme(Function):
+    """y = the largest (or smallest) x along some axes; NaN if any x is NaN. Ties share the gradient equally.
+
+    Where y is NaN, every x of the slice gets NaN, or, with `nan_ties`, the x that are NaN share the gradient.
+    """
+
+    saves_output = True
+
+    def __init__(self, name, axes, nan_ties=False):
+        self.name, self.axes, self.nan_ties = name, axes, nan_ties
+
+    def forward(self, x):
+        return getattr(x, self.name)(self.axes)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (number of ties) where x = y, else 0
+        x = inputs[0]
+        y = with_reduced_axes(output, self.axes, x.ndim)
+        chosen = (x == y) | ((x != x) & (y != y)) if self.nan_ties else x == y
+        chosen = data_of(chosen)
+        share = chosen.astype(dy.dtype) / chosen.sum(self.axes, keepdims=True).astype(dy.dtype)
+        return with_reduced_axes(dy, self.axes, x.ndim) * share
+
+
+class ValuesAndIndices(NamedTuple):
+    """What ``max`` and ``min`` along an axis give: the values, and where along the axis each was found."""
+
+    values: Any
+    indices: Any
+
+
+def _extreme(name: str, x: Any, dim: Axes, keepdim: bool, nan_ties: bool = False) -> Any:
+    axes = reduced_axes(dim, x.ndim)
+    if any_empty(x.shape, axes):
+        raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
+    y = Extreme(name, axes, nan_ties)(x)
+    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+
+
+@tensor_method()
+@takes_numpys_names
+def amax(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """The largest value along `dim`; ties share the gradient equally."""
+    return _extreme("max", x, dim, keepdim)
+
+
+@tensor_method()
+@takes_numpys_names
+def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
+    """The smallest value along `dim`; ties share the gradient equally."""
+    return _extreme("min", x, dim, keepdim)
+
+
+def values_at(x: Any, indices: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    """The values of x at one index in each slice along `dim`, where `indices` have size 1."""
+    values = take_along_dim(x, indices, dim, distinct=True)
+    if not keepdim:
+        axis = normalize_axes(dim, x.ndim)
+        shape = tuple(n for i, n in enumerate(values.shape) if i not in axis)
+        values, indices = values.reshape(shape), indices.reshape(shape)
+    return ValuesAndIndices(values, indices)
+
+
+def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
+    if isinstance(dim, (tuple, list)):
+        raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
+    find = argmax if name == "max" else argmin
+    return values_at(x, find(x, dim, keepdim=True), dim, keepdim)  # the gradient goes to the first of several ties
+
+
+@tensor_method()
+@takes_numpys_names
+def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
+    """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([[1.0, 5.0], [7.0, 3.0]]).max(1)
+    >>> indices
+    tensor([1, 0])
+    """
+    if isinstance(dim, Tensor) or is_array(dim):  # max(x1, x2)
+        return maximum(x, dim)
+    if dim is None:
+        return _extreme("max", x, None, keepdim, nan_ties=True)
+    return _extreme_with_indices("max", x, dim, keepdim)
+
+
+@tensor_method()
+@takes_numpys_names
+def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
+    """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
+    if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
+        return minimum(x, dim)
+    if dim is None:
+        return _extreme("min", x, None, keepdim, nan_ties=True)
+    return _extreme_with_indices("min", x, dim, keepdim)
+
+
+def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
+    axes = normalize_axes(None, x.ndim) if dim is None else one_axis(dim, x.ndim)
+    if any_empty(x.shape, axes):
+        raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
+    (axis,) = axes if dim is not None and axes else (None,)
+    indices = unrecorded(lambda x: namespace(x).asarray(getattr(x, name)(axis)), x)
+    return with_reduced_axes(indices, axes, x.ndim) if keepdim else indices
+
+
+@tensor_method()
+@takes_numpys_names
+def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the (first) largest value is, along `dim` or in the flattened x."""
+    return _search("argmax", x, dim, keepdim)
+
+
+@tensor_method()
+@takes_numpys_names
+def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the (first) smallest value is, along `dim` or in the flattened x."""
+    return _search("argmin", x, dim, keepdim)
