@@ -31,3 +31,13 @@ cdef inline object view_of(object x, view* v):
     if aligned:
         return x
     return view_of(x.copy(), v)
+
+
+# Bytes from the start of `v` to matrix number `index` of those in its last two axes.
+cdef inline long matrix_offset(const view* v, long index) noexcept nogil:
+    cdef long offset = 0
+    cdef int axis
+    for axis in range(v.ndim - 3, -1, -1):
+        offset += index % v.shape[axis] * v.strides[axis]
+        index //= v.shape[axis]
+    return offset * <long>v.itemsize

@@ -31,7 +31,7 @@ from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport matrix_offset, view, view_of
 
 DTYPES = ("float32", "float64")
 
@@ -137,25 +137,15 @@ ctypedef struct batch_job:
 cdef void multiply_one_of_batch(void* argument, long index) noexcept nogil:
     cdef batch_job* job = <batch_job*>argument
     cdef product p = job.each
-    p.a = job.a.data + batch_offset(job.a, index)
-    p.b = job.b.data + batch_offset(job.b, index)
-    p.y = job.y.data + batch_offset(job.y, index)
+    p.a = job.a.data + matrix_offset(job.a, index)
+    p.b = job.b.data + matrix_offset(job.b, index)
+    p.y = job.y.data + matrix_offset(job.y, index)
     if p.itemsize == sizeof(float):
         multiply(<const float*>p.a, &p)
     else:
         multiply(<const double*>p.a, &p)
     if p.out_of_memory:
         job.out_of_memory = True
-
-
-cdef long batch_offset(const view* v, long index) noexcept nogil:
-    """Bytes from the start of `v` to matrix number `index` of its batch."""
-    cdef long offset = 0
-    cdef int axis
-    for axis in range(v.ndim - 3, -1, -1):
-        offset += index % v.shape[axis] * v.strides[axis]
-        index //= v.shape[axis]
-    return offset * <long>v.itemsize
 
 
 cdef void multiply(const real* tag, product* p) noexcept nogil:
@@ -217,7 +207,7 @@ cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
         if p.chunk_columns > strip and p.n > strip and not rows_first:
             p.chunk_columns //= 2
         elif p.chunk_rows > tallest and (p.pack_a or chunks < threads):
-            parts *= 2
+            parts += 1
             p.chunk_rows = equal_part(p.m, parts, tallest)
         else:
             return
