@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
+from minidl.autograd import Function, Tensor
 from minidl.functional.activation import softmax
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
-from minidl.functional.dropout import dropout
+from minidl.functional.dropout import Dropout, check_probability, dropout, new_key
 from minidl.functional.linear import matmul
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.shape import swapaxes
@@ -66,12 +68,57 @@ def scaled_dot_product_attention(
     >>> F.scaled_dot_product_attention(query, key, minidl.tensor([[1.0], [5.0]]))
     tensor([[3.]])
     """
-    if key.shape[-2] != value.shape[-2]:
+    _check_query_and_key(query, key)
+    if value.ndim < 2 or key.shape[-2] != value.shape[-2]:
         shapes = f"{tuple(key.shape)} and {tuple(value.shape)}"
         raise ValueError(f"key and value must be (..., S, E) and (..., S, V) with one S, got {shapes}")
-    p = attention_weights(query, key, attn_mask, is_causal, scale)
-    # y[l] = sum_s p[l,s] * value[s]
-    return matmul(dropout(p, dropout_p), value)
+    check_probability(dropout_p, "dropout_p")
+    if dropout_p == 1 or getattr(attn_mask, "requires_grad", False):  # a mask that is learned has a gradient too
+        p = attention_weights(query, key, attn_mask, is_causal, scale)
+        return matmul(dropout(p, dropout_p), value)
+    mask = _mask_for(data_of(attn_mask), is_causal, query.dtype)
+    return Attention(mask, is_causal, scale, dropout_p, new_key() if dropout_p else 0)(query, key, value)
+
+
+class Attention(Function):
+    """y[l] = sum_s d[l,s] * v[s], with d = dropout(p), p = softmax(z), z[l,s] = scale * q[l] . k[s] + mask[l,s]."""
+
+    def __init__(self, mask, is_causal, scale, dropout_p, key):
+        self.mask, self.is_causal, self.scale, self.dropout_p, self.key = mask, is_causal, scale, dropout_p, key
+
+    def forward(self, q, k, v):
+        q, k, v = self._broadcast(q, k, v)
+        return kernels.attention.forward(q, k, v, self.mask, self.is_causal, self.scale, self.dropout_p, self.key)
+
+    def backward(self, dy, inputs, output):
+        if isinstance(dy, Tensor):
+            return self._recorded(dy, *inputs)
+        q, k, v = self._broadcast(*inputs)
+        return kernels.attention.backward(
+            dy, q, k, v, self.mask, self.is_causal, self.scale, self.dropout_p, self.key
+        )  # fmt: skip
+
+    def _recorded(self, dy, q, k, v):
+        """The rule in operations that are recorded themselves, for second derivatives."""
+        scale = 1 / math.sqrt(q.shape[-1]) if self.scale is None else self.scale
+        p = attention_weights(q, k, self.mask, self.is_causal, scale)
+        drop = Dropout(self.dropout_p, self.key) if self.dropout_p else lambda x: x
+        # dv[s] = sum_l d[l,s] * dy[l];  dp[l,s] = dy[l] . v[s], and dropout
+        dv, dp = matmul(swapaxes(drop(p), -2, -1), dy), drop(matmul(dy, swapaxes(v, -2, -1)))
+        # dz[l,s] = p[l,s] * (dp[l,s] - sum_j dp[l,j] * p[l,j]), times scale
+        dz = p * (dp - (dp * p).sum(-1, keepdims=True)) * scale
+        # dq[l] = sum_s dz[l,s] * k[s];  dk[s] = sum_l dz[l,s] * q[l]
+        return matmul(dz, k), matmul(swapaxes(dz, -2, -1), q), dv
+
+    def _broadcast(self, *qkv):
+        """q, k and v with the same axes in front."""
+        front = [x.shape[:-2] for x in qkv]
+        if self.mask is not None and self.mask.ndim > 2:
+            front.append(self.mask.shape[:-2])
+        if len(set(front)) == 1:
+            return qkv
+        joint = np.broadcast_shapes(*front)
+        return [namespace(x).broadcast_to(x, (*joint, *x.shape[-2:])) for x in qkv]
 
 
 def attention_weights(
@@ -93,30 +140,38 @@ def attention_weights(
     tensor([[1.    , 0.    ],
             [0.3302, 0.6698]])
     """
-    if query.ndim < 2 or key.ndim < 2 or query.shape[-1] != key.shape[-1]:
-        shapes = f"{tuple(query.shape)} and {tuple(key.shape)}"
-        raise ValueError(f"query and key must be (..., L, E) and (..., S, E) with one E, got {shapes}")
-    if attn_mask is not None and is_causal:
-        raise ValueError("give either attn_mask or is_causal=True, not both")
+    _check_query_and_key(query, key)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     # scores[l,s] = scale * query[l] . key[s]
     scores = matmul(query * scale, swapaxes(key, -2, -1))  # (..., L, S)
-    if attn_mask is None and not is_causal:
+    mask = _mask_for(attn_mask, is_causal, scores.dtype)
+    if mask is None and not is_causal:
         return softmax(scores, -1)
     if is_causal:
-        attn_mask = namespace(scores).tri(*scores.shape[-2:], dtype=np.bool_)
-    kind = data_of(attn_mask).dtype.kind
-    if kind not in "bf":
-        raise TypeError(
-            "attn_mask must be bool, True where a query sees a key, or floating point, which is added to the scores; "
-            f"got {data_of(attn_mask).dtype}"
-        )
-    if kind == "b":
-        scores = where(attn_mask, scores, -math.inf)
-    else:
-        scores = scores + astype(attn_mask, scores.dtype)
+        mask = namespace(scores).tri(*scores.shape[-2:], dtype=np.bool_)
+    scores = where(mask, scores, -math.inf) if mask.dtype == np.bool_ else scores + mask
     # a query that sees no key: its scores are all -inf, which softmax would turn into 0/0
     blind = (data_of(scores) == -math.inf).all(-1, keepdims=True)  # (..., L, 1)
     if isinstance(blind, np.ndarray) and not blind.any():  # for a GPU's answer the host would have to wait
         return softmax(scores, -1)
     return where(blind, 0.0, softmax(where(blind, 0.0, scores), -1))
+
+
+def _check_query_and_key(query: Any, key: Any) -> None:
+    if query.ndim < 2 or key.ndim < 2 or query.shape[-1] != key.shape[-1]:
+        shapes = f"{tuple(query.shape)} and {tuple(key.shape)}"
+        raise ValueError(f"query and key must be (..., L, E) and (..., S, E) with one E, got {shapes}")
+
+
+def _mask_for(attn_mask: Any, is_causal: bool, dtype: np.dtype) -> Any:
+    """`attn_mask`, if it is one, and its numbers in the dtype of the scores."""
+    if attn_mask is None:
+        return None
+    if is_causal:
+        raise ValueError("give either attn_mask or is_causal=True, not both")
+    if attn_mask.dtype.kind not in "bf":
+        raise TypeError(
+            "attn_mask must be bool, True where a query sees a key, or floating point, which is added to the scores; "
+            f"got {attn_mask.dtype}"
+        )
+    return attn_mask if attn_mask.dtype == np.bool_ else astype(attn_mask, dtype)

@@ -42,13 +42,22 @@ def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = Fal
 
 
 def _drop(x: Any, p: float, training: bool) -> Any:
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must be a probability from 0 to 1, got {p}")
+    check_probability(p, "p")
     if not training or p == 0:
         return x
     if p == 1:
         return mul(x, 0)
-    return Dropout(p, int(random.generator("dropout").integers(0, 2**64, dtype=np.uint64)))(x)
+    return Dropout(p, new_key())(x)
+
+
+def check_probability(p: float, name: str) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name} must be a probability from 0 to 1, got {p}")
+
+
+def new_key() -> int:
+    """A key for random numbers that nothing else has, from the stream ``"dropout"``."""
+    return int(random.generator("dropout").integers(0, 2**64, dtype=np.uint64))
 
 
 class Dropout(Function):

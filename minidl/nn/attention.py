@@ -134,13 +134,17 @@ class MultiheadAttention(Module):
         elif not self.batch_first:
             query, key, value = (F.swapaxes(x, 0, 1) for x in (query, key, value))
         q, k, v = (self._split_heads(x) for x in self._project(query, key, value, same))  # (N, heads, L or S, E/heads)
-        p = F.attention_weights(q, k, self._joint_mask(q, k, key_padding_mask, attn_mask, is_causal))
-        p = F.dropout(p, self.dropout, self.training)  # (N, heads, L, S)
-        heads = F.swapaxes(F.matmul(p, v), 1, 2)  # (N, L, heads, E/heads)
-        y = self.out_proj(F.reshape(heads, (*heads.shape[:2], self.embed_dim)))  # (N, L, E)
-        weights = None
+        dropout, weights = self.dropout if self.training else 0.0, None
+        only_causal = is_causal and key_padding_mask is None and attn_mask is None
+        mask = None if only_causal else self._joint_mask(q, k, key_padding_mask, attn_mask, is_causal)
         if need_weights:
+            p = F.dropout(F.attention_weights(q, k, mask, only_causal), dropout)  # (N, heads, L, S)
             weights = p.mean(1) if average_attn_weights else p
+            heads = F.matmul(p, v)  # (N, heads, L, E/heads)
+        else:
+            heads = F.scaled_dot_product_attention(q, k, v, mask, dropout, only_causal)
+        heads = F.swapaxes(heads, 1, 2)  # (N, L, heads, E/heads)
+        y = self.out_proj(F.reshape(heads, (*heads.shape[:2], self.embed_dim)))  # (N, L, E)
         if not batched:
             return y.squeeze(0), None if weights is None else weights.squeeze(0)
         return y if self.batch_first else F.swapaxes(y, 0, 1), weights
