@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import channels, conv2d, elementwise, matmul, optimizers, pool2d, recurrent
+from . import attention, channels, conv2d, elementwise, matmul, optimizers, pool2d, recurrent
 from .case import Case
 
 # name: what makes the case; its arrays exist only while it is measured
@@ -15,5 +15,6 @@ CASES: dict[str, Callable[[], Case]] = {
     **elementwise.CASES,
     **channels.CASES,
     **recurrent.CASES,
+    **attention.CASES,
     **optimizers.CASES,
 }

@@ -1,4 +1,4 @@
-"""One recurrent layer, forwards and back: the rows of 32 images of 28 x 28 as 28 steps in time."""
+"""One recurrent layer, forwards and back: the rows of 32 images of 28 x 28 as 28 steps in time; and 64 characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from minidl import kernels
 
 from .case import Case, backends, exact, in_torch, nbytes, tensors
 
-STEPS, BATCH, INPUTS = 28, 32, 28
+BATCH = 32
 PARTS = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -30,17 +30,17 @@ def _layer(cell: str, x: Any, h0: Any, weights: list[Any], dy: Any) -> Any:
     return y, dw_ih, dw_hh
 
 
-def case(cell: str, hidden: int) -> Case:
+def case(cell: str, hidden: int, steps: int = 28, inputs: int = 28) -> Case:
     random = np.random.default_rng(0)
     rows = PARTS[cell] * hidden
-    x = random.standard_normal((STEPS, BATCH, INPUTS), dtype=np.float32)
-    dy = random.standard_normal((STEPS, BATCH, hidden), dtype=np.float32)
+    x = random.standard_normal((steps, BATCH, inputs), dtype=np.float32)
+    dy = random.standard_normal((steps, BATCH, hidden), dtype=np.float32)
     h0 = np.zeros((BATCH, hidden), np.float32)
-    shapes = [(rows, INPUTS), (rows, hidden), (rows,), (rows,)]
+    shapes = [(rows, inputs), (rows, hidden), (rows,), (rows,)]
     weights = [(random.uniform(-1, 1, shape) / hidden**0.5).astype(np.float32) for shape in shapes]
 
     def in_pytorch(torch: Any, last: bool) -> Any:
-        layer = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](INPUTS, hidden)
+        layer = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](inputs, hidden)
         parameters = list(layer.parameters())
         with torch.no_grad():
             for parameter, weight in zip(parameters, tensors(*weights)):
@@ -57,10 +57,10 @@ def case(cell: str, hidden: int) -> Case:
     def ours() -> Any:
         return lambda: _layer(cell, x, h0, weights, dy)
 
-    both, state = (INPUTS + hidden), hidden
+    both, state = inputs + hidden, hidden
     return Case(
         # forward: both products a step; back: that with w_hh, and both weights' gradients
-        operations=2.0 * STEPS * BATCH * rows * (both + state + both),
+        operations=2.0 * steps * BATCH * rows * (both + state + both),
         bytes=nbytes(x, dy, dy, *weights, *weights[:2]),
         expected=lambda: exact(partial(_layer, cell), x, h0, weights, dy),
         ours=ours,
@@ -71,4 +71,4 @@ def case(cell: str, hidden: int) -> Case:
 CASES = {
     f"{cell} {hidden} forward+backward": partial(case, cell, hidden)
     for cell, hidden in (("rnn", 32), ("rnn", 128), ("lstm", 128), ("gru", 128))
-}
+} | {"lstm 256 of 64 steps forward+backward": partial(case, "lstm", 256, 64, 256)}
