@@ -1,0 +1,70 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Rows added up by number on the CPU: x is read once, in its order.
+
+    y[rows[i], j] += x[i, j]
+
+From the outside:
+
+    chunk      COLUMNS numbers of each row: the unit of work of a thread, which therefore writes where no other does
+      row i    added to row rows[i] of y, of which the rows in use stay in the cache
+
+Why it is fast: nothing is sorted and no row copied. Each number of y is summed in the order of i, whatever the chunks.
+"""
+
+import numpy as np
+
+from ..cpu cimport buffers, pool
+from ..cpu.views cimport view, view_of
+
+DTYPES = ("float32", "float64")
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    COLUMNS = 64
+
+ctypedef struct job:
+    size_t itemsize
+    long n, count, columns
+    const void* x
+    const long long* rows
+    void* y
+
+
+def forward(x, rows, count):
+    cdef view vx, v_rows, vy
+    cdef job j
+    y = buffers.empty((count, *x.shape[1:]), x.dtype)
+    if y.size == 0:
+        return y
+    x, rows = view_of(np.ascontiguousarray(x), &vx), view_of(np.ascontiguousarray(rows, np.int64), &v_rows)
+    view_of(y, &vy)
+    j.itemsize, j.n, j.count, j.columns = vy.itemsize, vx.shape[0], count, y.size // count
+    j.x, j.rows, j.y = vx.data, <const long long*>v_rows.data, vy.data
+    with nogil:
+        pool.run((j.columns + COLUMNS - 1) // COLUMNS, add_columns_of, &j)
+    return y
+
+
+cdef void add_columns_of(void* argument, long chunk) noexcept nogil:
+    cdef job* j = <job*>argument
+    cdef long first = chunk * COLUMNS, columns = min(<long>COLUMNS, j.columns - first)
+    if j.itemsize == sizeof(float):
+        add_columns(j, <const float*>j.x + first, <float*>j.y + first, columns)
+    else:
+        add_columns(j, <const double*>j.x + first, <double*>j.y + first, columns)
+
+
+cdef void add_columns(const job* j, const real* x, real* y, long columns) noexcept nogil:
+    cdef long i, c
+    cdef real* sum
+    for i in range(j.count):
+        for c in range(columns):
+            y[i * j.columns + c] = 0
+    for i in range(j.n):
+        sum = y + j.rows[i] * j.columns
+        for c in range(columns):
+            sum[c] += x[c]
+        x += j.columns
