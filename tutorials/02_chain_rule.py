@@ -213,8 +213,9 @@ assert x.grad == 12
 show_lines("minidl/functional/arithmetic.py", "Mul")
 
 # %% [markdown]
-# The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number
-# to the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`:
+# The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number to
+# the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`. (What it pushes onto a
+# heap are the steps that the walk has still to visit, the youngest on top.)
 
 # %%
 show_lines("minidl/autograd/engine.py", "_add")

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 05 · Linear regression and the mean squared error
 #
-# A doctor measures a patient today and wants to know how a disease will stand in a year. The oldest and still one of
-# the best tools for such a question is a straight line.
+# A doctor measures a patient today and wants to know how far a disease will have gone in a year. The oldest and still
+# one of the best tools for such a question is a straight line.
 #
 # **Question.** Which line fits a cloud of points best, and how do we find it with nothing but slopes?
 #

@@ -237,7 +237,7 @@ assert 0.3 < final[1.0] < 3 and final[0.5] < 1e-5 and final[1.5] > 1e3
 
 # %% [markdown]
 # It is [minidl/nn/init.py](../minidl/nn/init.py) `kaiming_normal_`. The layers of minidl start with the spread
-# $1/\sqrt{3C}$ instead, as PyTorch's do: somewhat smaller, which is fine for networks of a few layers.
+# $1/\sqrt{3C}$ instead, as PyTorch's do. That is 0.4 of it, which is fine for networks of a few layers.
 #
 # ## Something real
 #
@@ -323,11 +323,11 @@ assert accuracy(twin) == results["two layers"]
 # All hidden units are 0, and so is their slope: nothing but the last bias ever learns.
 #
 # ```python
-# lame = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, 10))
-# for parameter in lame.parameters():
+# stuck = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, 10))
+# for parameter in stuck.parameters():
 #     nn.init.zeros_(parameter)
-# losses = train(lame)
-# assert losses[-1] > 2.2 and not lame[1].weight.numpy().any()
+# losses = train(stuck)
+# assert losses[-1] > 2.2 and not stuck[1].weight.numpy().any()
 # ```
 # </details>
 #

@@ -45,6 +45,8 @@ from minidl.data import transforms
 # $$\text{brightness: } f x \qquad \text{contrast: } f x + (1 - f)\,\overline{L} \qquad
 # \text{saturation: } f x + (1 - f)\,L$$
 #
+# (A fourth, the **hue**, turns the colours round the colour circle. Its formula is long; we leave it to the library.)
+#
 # ## By hand
 
 
@@ -95,7 +97,7 @@ for row, photo in zip(axes, photographs):
 plt.show()
 
 # %% [markdown]
-# Look at the edge of the roof.
+# Look at the roofs, and at the leaves below: every eighth pixel alone makes steps and dots that nobody photographed.
 #
 # ## Check
 

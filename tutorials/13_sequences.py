@@ -238,10 +238,10 @@ assert after_row[-1] == by_rows and after_row[0] < 0.4
 # %% [markdown]
 # **Text, character by character.** Give a network a text and let it guess each next character. The loss is the
 # cross-entropy of tutorial 06, per character; guessing blindly among $K$ characters costs $\log K$. (The unit of a
-# natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. To a network of this
-# size it is a foreign language that it reads a few times. Characters have no size, so each gets a vector of its own: an
-# **embedding** is a table with one row of weights for each character, and the gradient of a row is the sum of the
-# gradients wherever that character stood.
+# natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. It is short, so the
+# network will learn how words look, and hardly what they mean. A character is no quantity, so each gets a vector of its
+# own: an **embedding** is a table with one row of weights for each character, and the gradient of a row is the sum of
+# the gradients wherever that character stood.
 
 # %%
 pages = sorted((REPOSITORY / "tutorials").glob("[01]*_*.py"))[:11]

@@ -84,9 +84,9 @@ def play(steps, turns, lr_discriminator, lr_generator=0.02, N=256):
 # %% [markdown]
 # ## Check
 #
-# The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities
-# $r(x)$ (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, so $t = \log r - \log m$. For two normal distributions
-# that is exactly a parabola, and we know its three numbers.
+# The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities $r(x)$
+# (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, where the slope of $-r\log p - m\log(1 - p)$ is 0. So $t =
+# \log r - \log m$. For two normal distributions that is exactly a parabola, and we know its three numbers.
 
 # %%
 random = np.random.default_rng(1)

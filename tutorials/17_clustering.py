@@ -39,8 +39,8 @@ from minidl.recipes import deep_clustering
 # \text{Ward: } \frac{(n_i + n_k)\,d_{ik} + (n_j + n_k)\,d_{jk} - n_k\,d_{ij}}{n_i + n_j + n_k}$$
 #
 # **DBSCAN** (Ester and others, 1996): a kind is a region where points lie densely. A point with at least $m$ points
-# within the distance $\varepsilon$ is a *core*; cores within reach of each other belong together, with all that they
-# reach. What no core reaches is noise.
+# (itself among them) within the distance $\varepsilon$ is a *core*; cores within reach of each other belong together,
+# with all that they reach. What no core reaches is noise.
 #
 # ## By hand
 
@@ -315,5 +315,4 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 #
 # ## Next
 #
-# What has such a network learned, and for which reason does it say what it says? [Looking
-# inside](18_looking_inside.py).
+# What has such a network learned, and why does it say what it says? [Looking inside](18_looking_inside.py).

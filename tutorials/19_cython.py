@@ -169,10 +169,11 @@ print(f"loops in another order: {speeds['ordered']:.1f} GFLOP/s")
 assert speeds["ordered"] > 2 * speeds["naive"]
 
 # %% [markdown]
-# **Step 3: a tile in registers.** What is left: for every multiplication a number of $y$ is loaded and stored again.
-# So keep a small piece of $y$, say 4 rows by 32 columns, in *registers* until its sums are complete. In each step $l$
-# it takes 4 numbers of $a$ and 32 of $b$ and does 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the
-# compiler can unroll the small loops, and `acc` never exists in memory.
+# **Step 3: a tile in registers.** What is left: for every multiplication a number of $y$ is loaded and stored again. So
+# keep a small piece of $y$, say 4 rows by 32 columns, in *registers* until its sums are complete. In each step $l$ it
+# takes 4 numbers of $a$ and 32 of $b$ and does 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler
+# can unroll the small loops, and `acc` need never exist in memory: its 128 numbers are 8 registers of AVX-512 (of 32),
+# or all 16 of AVX2.
 #
 # **Step 4: blocks.** Large matrices fall out of the cache between two uses. So take $l$ in blocks of 240: of $b$ then
 # only 240 rows, one strip of 32 columns (30 kB), are alive while the tiles of all rows pass over it. We do both.
@@ -272,7 +273,8 @@ speeds["NumPy (OpenBLAS)"] = speed(lambda a, b, y: np.matmul(a, b, out=y))
 # %% [markdown]
 # ## Something real
 #
-# All steps together. The scale is logarithmic: each grid line is ten times the one before.
+# All steps together, on the machine that ran this page; on yours the figures are others. Grey is what the libraries
+# reach. The scale is logarithmic: each grid line is ten times the one before.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3.6))
@@ -294,8 +296,8 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # <details><summary>Answer</summary>
 #
-# It depends on how many registers there are: 4 x 96 numbers are 24 registers of AVX-512 (of 32), but 48 of AVX2, where
-# there are only 16. Then the compiler must keep part of the tile in memory. Measure.
+# It depends on how many registers there are: 4 x 96 numbers are 24 registers of AVX-512, but 48 of AVX2, which has only
+# 16. Then the compiler must keep part of the tile in memory. Measure.
 #
 # ```python
 # wide = build(TILED.replace("COLUMNS = 32", "COLUMNS = 96"))

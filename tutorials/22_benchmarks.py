@@ -144,7 +144,9 @@ figure, axes = plt.subplots(figsize=(7.5, 4))
 axes.loglog(q, np.minimum(P, q * B), color="black")
 for name, (intensity, rate) in points.items():
     axes.plot(intensity, rate, "o", color="tab:blue")
-    place = {"xytext": (-5, 5), "ha": "right"} if name.startswith(("relu", "conv2d")) else {"xytext": (5, -11)}
+    word = name.split()[0]
+    left = {"xytext": (-5, 5 if word == "relu" else -11), "ha": "right"}
+    place = left if word in ("relu", "conv2d") else {"xytext": (5, -11)}
     axes.annotate(name, (intensity, rate), textcoords="offset points", fontsize=8, **place)
 axes.margins(y=0.12)
 axes.set(xlabel="operations per byte", ylabel="GFLOP/s", title="kernels under the roof of this machine")
@@ -157,8 +159,9 @@ plt.show()
 #
 # ## What a ratio hides
 #
-# **The machine's mood.** Measure the same thing twice. Then measure A ten times and B ten times, or A B A B: if the
-# machine slows down in between, the first way blames B. All ratios of minidl are from alternating runs.
+# **The machine's mood.** Measure the same thing twice, and the two times differ. Measure A ten times and then B ten
+# times: if the machine slows down in between, B gets the blame. So take turns, A B A B. All ratios of minidl come from
+# such turns.
 
 # %%
 a, b = random.standard_normal((2, 256, 256), dtype=np.float32)
