@@ -4,7 +4,8 @@
 # The line of tutorial 05 answers with a number. "Which digit is this?" wants one of ten names. There is no halfway
 # between a 3 and an 8, and a 9 is not nine times a 1.
 #
-# **Question.** How does a machine answer with a *class*, and how wrong is such an answer?
+# **Question.** How does a machine answer with a *class*, and how wrong is such an answer? (This is **classification**;
+# tutorial 05 was **regression**.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -51,9 +52,9 @@ plt.show()
 #
 # $$\frac{\partial L}{\partial z_i} = p_i - [i = t]$$
 #
-# where $[i = t]$ is 1 for the true class, else 0. What we said minus what is true: it could not be simpler. The
-# scores of wrong classes are pushed down as far as they were believed, and the true one is pushed up by what it
-# lacks.
+# where $[i = t]$ is 1 for the true class, else 0 (the truth in **one-hot encoding**). What we said minus what is true:
+# it could not be simpler. The scores of wrong classes are pushed down as far as they were believed, and the true one is
+# pushed up by what it lacks.
 #
 # ## By hand
 

@@ -32,8 +32,8 @@ from minidl.data import DataLoader, TensorDataset
 #
 # $$w_2(w_1 x + b_1) + b_2 = (w_2 w_1)\,x + (w_2 b_1 + b_2)$$
 #
-# We must bend something in between. The simplest bend is **ReLU**, the rectified linear unit: $h = \max(a, 0)$. Below
-# 0 it is silent, above it passes on what came. Its slope is 0 or 1.
+# We must bend something in between. Such a bend is called an **activation function**. The simplest is **ReLU**, the
+# rectified linear unit: $h = \max(a, 0)$. Below 0 it is silent, above it passes on what came. Its slope is 0 or 1.
 
 # %%
 random = np.random.default_rng(0)
@@ -52,8 +52,8 @@ assert (hidden @ np.array([1, -2])).tolist() == [0, 1, 1, 0]
 # %% [markdown]
 # ## The formula
 #
-# A **multilayer network**: a linear layer, a bend, another linear layer. The numbers in the middle are called
-# **hidden units**. With rows of inputs $x$ of shape $(N, C)$:
+# A linear layer, a bend, another linear layer: the simplest **neural network**, a **multilayer perceptron** (MLP). The
+# numbers in the middle are called **hidden units**. With rows of inputs $x$ of shape $(N, C)$:
 #
 # $$a = x\, w_1^T + b_1 \qquad h = \max(a, 0) \qquad z = h\, w_2^T + b_2 \qquad L = \text{cross-entropy}(z, t)$$
 #
@@ -201,9 +201,9 @@ show_lines("minidl/nn/container.py", "Sequential.forward")
 # %% [markdown]
 # ## How large should the first weights be?
 #
-# All 0 will not do: every hidden unit would compute the same, get the same gradient, and stay the same for ever. So
-# draw them at random. How large? A layer with $C$ inputs adds up $C$ products. If weights and inputs are independent,
-# and the weights have mean 0, variances add up:
+# The choice of the first weights is called **initialization**. All 0 will not do: every hidden unit would compute the
+# same, get the same gradient, and stay the same for ever. So draw them at random. How large? A layer with $C$ inputs
+# adds up $C$ products. If weights and inputs are independent, and the weights have mean 0, variances add up:
 #
 # $$\operatorname{mean}(a^2) = C\cdot\operatorname{var}(w)\cdot\operatorname{mean}(h^2)$$
 #

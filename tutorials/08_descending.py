@@ -82,8 +82,8 @@ def gradient(w):
 # $\eta$ is the *length of a step*, whatever the scale of the loss. $\epsilon$ only avoids dividing by 0.
 #
 # **Stochastic gradient descent** (SGD; Robbins and Monro, 1951). A loss is a mean over pictures. The mean over a few,
-# drawn at random, is a cheap guess of the gradient: wrong each time, right on average. Our valley too is a mean, of
-# 100 valleys with their bottoms scattered around 0:
+# drawn at random (a **mini-batch**), is a cheap guess of the gradient: wrong each time, right on average. Our valley
+# too is a mean, of 100 valleys with their bottoms scattered around 0:
 #
 # $$f_n(w) = \tfrac12 (w - c_n)^T H\, (w - c_n) \qquad \sum_n c_n = 0$$
 #
@@ -168,11 +168,11 @@ last.legend(fontsize=7, loc="lower left")
 plt.show()
 
 # %% [markdown]
-# Gradient descent zigzags. Momentum swings far across at first, and is home soonest; Nesterov hardly swings. Adam takes
-# a curved way of its own, and then strolls about near the bottom: its steps have a length that the slope does not set.
-# SGD, here with half the learning rate of gradient descent, gets near and then dances: its last steps are all noise,
-# and would shrink only with the learning rate. So why does everyone use it? Because each of its steps cost a twentieth
-# of the others: it looked at 5 of the 100.
+# All come nearer to the bottom: they **converge**. Gradient descent zigzags. Momentum swings far across at first, and
+# is home soonest; Nesterov hardly swings. Adam takes a curved way of its own, and then strolls about near the bottom:
+# its steps have a length that the slope does not set. SGD, here with half the learning rate of gradient descent, gets
+# near and then dances: its last steps are all noise, and would shrink only with the learning rate. So why does everyone
+# use it? Because each of its steps cost a twentieth of the others: it looked at 5 of the 100.
 #
 # ## Check
 #

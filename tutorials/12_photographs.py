@@ -24,7 +24,8 @@ from minidl.data import transforms
 # ## The formula
 #
 # A photograph is stored as bytes $(H, W, C)$: for each pixel red, green and blue, from 0 to 255. Networks want floats
-# $(C, H, W)$ of a size near 1, so we **normalize**, with the mean and the spread of each channel over the training set:
+# $(C, H, W)$ of a size near 1, so we **normalize**, with the mean and the spread (the **standard deviation**) of each
+# channel over the training set:
 #
 # $$y_{c,i,j} = \frac{x_{c,i,j}/255 - \text{mean}_c}{\text{std}_c}$$
 #

@@ -352,8 +352,8 @@ assert logits.requires_grad and not any(part.requires_grad for part in state)
 #
 # <details><summary>Answer</summary>
 #
-# Where $\tanh$ is not saturated the gradient grows at every step. Cutting its norm before each step of the optimizer
-# helps: `nn.utils.clip_grad_norm_`.
+# Where $\tanh$ is not saturated the gradient grows at every step. Shortening it before each step of the optimizer helps
+# (**gradient clipping**): `nn.utils.clip_grad_norm_`.
 #
 # ```python
 # minidl.manual_seed(0)

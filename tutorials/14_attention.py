@@ -166,10 +166,10 @@ assert np.allclose(same, y)
 # with each part by itself, after a linear layer each for queries, keys and values, and before one for the result:
 # [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
 #
-# **Blocks.** A **transformer** (Vaswani and others, 2017) stacks blocks of two halves: *look around* (attention, where
-# queries, keys and values all come from the sequence itself), then *think it over* (two dense layers, for each piece
-# alone). What each half finds is *added* to what came in, so that the gradient has a free way past it, and normalized
-# to mean 0 and spread 1 (**layer norm**).
+# **Blocks.** A **transformer** (Vaswani and others, 2017) stacks blocks of two halves: *look around*
+# (**self-attention**, where queries, keys and values all come from the sequence itself), then *think it over* (two
+# dense layers, for each piece alone). What each half finds is *added* to what came in (a **residual connection**), so
+# that the gradient has a free way past it, and normalized to mean 0 and spread 1 (**layer norm**).
 
 # %%
 show_lines("minidl/nn/transformer.py", "TransformerEncoderLayer.forward")

@@ -21,9 +21,9 @@ from minidl.recipes import adversarial
 # %% [markdown]
 # ## The formula
 #
-# A **generator** turns noise $z$ into a sample $x = G(z)$. A **discriminator** gives the probability $p(x)$ that $x$ is
-# real. They have opposite aims (Goodfellow and others, 2014: a *generative adversarial network*, GAN). The
-# discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "made":
+# A **generator** turns noise $z$ (the **latent vector**) into a sample $x = G(z)$. A **discriminator** gives the
+# probability $p(x)$ that $x$ is real. They have opposite aims (Goodfellow and others, 2014: a *generative adversarial
+# network*, GAN). The discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "made":
 #
 # $$L_D = -\text{mean} \log p(x_\text{real}) - \text{mean} \log\big(1 - p(G(z))\big)$$
 #

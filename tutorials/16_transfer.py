@@ -28,8 +28,8 @@ from minidl import nn, optim, training, visualize
 # $$f = \text{body}(x), \qquad \text{logits} = W f + b$$
 #
 # The head belongs to its classes. The body is more general: strokes and corners are of use for other pictures as well.
-# So **transfer**: train body and head on a large task, put a new head on the body, and train on the small one. Two
-# ways:
+# So **transfer learning**: train body and head on a large task (**pre-training**), put a new head on the body, and
+# train on the small one. Two ways:
 #
 # * **Frozen**: the body stays as it is. Then only a softmax classifier (tutorial 06) is learned, on features in place
 #   of pixels, with $p = \text{softmax}(W f + b)$ and the answer $e$ (1 at the right class, 0 elsewhere):

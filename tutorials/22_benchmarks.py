@@ -27,7 +27,7 @@ from minidl.kernels.cpu import peak
 # $$\min(P,\; q \cdot B)$$
 #
 # operations a second. Drawn over $q$ that is a slope and then a flat line: the **roofline** (Williams and others,
-# 2009). Left of the bend memory is the limit, right of it arithmetic.
+# 2009). Left of the bend (the **ridge point**) memory is the limit, right of it arithmetic.
 #
 # The matrix product of $n\times n$ matrices in float32 does $2n^3$ operations on $3\cdot 4n^2$ bytes: $q = n/6$, which
 # grows with $n$. Adding two arrays does 1 operation for 12 bytes, $q = 0.08$, whatever their size.
