@@ -4,8 +4,9 @@
 # The line of tutorial 05 answers with a number. "Which digit is this?" wants one of ten names. There is no halfway
 # between a 3 and an 8, and a 9 is not nine times a 1.
 #
-# **Question.** How does a machine answer with a *class*, and how wrong is such an answer? (This is **classification**;
-# tutorial 05 was **regression**.)
+# **Question.** How does a machine answer with a *class*, and how wrong is such an answer?
+#
+# This is **classification**; the line was **regression**.
 
 # %%
 import matplotlib.pyplot as plt

@@ -4,8 +4,9 @@
 # Nearly every network so far was told what its pictures show: **supervised learning**. Labels are expensive; pictures
 # are not. A child sorts shells on a beach without knowing a single name.
 #
-# **Question.** How can a computer find kinds of things in data that nobody has labelled? (This is **unsupervised
-# learning**, and finding kinds is **clustering**.)
+# **Question.** How can a computer find kinds of things in data that nobody has labelled?
+#
+# This is **unsupervised learning**, and finding kinds is **clustering**.
 
 # %%
 import matplotlib.pyplot as plt
