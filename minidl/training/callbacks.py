@@ -32,7 +32,7 @@ class Callback:
         """After every step of the optimizer."""
 
     def on_validation_end(self, run: Run) -> None:
-        """After an epoch's training and validation, before `run.values`, to which more may be added, are history."""
+        """After an epoch's validation, before `run.values` go into the history; more may be added to them."""
 
     def on_epoch_end(self, run: Run) -> None:
         """After an epoch's values went into the history."""
