@@ -130,9 +130,9 @@ assert F.cross_entropy(far, np.array([0])) == 1000
 # $z_{nk} = \sum_p x_{np} w_{kp} + b_k$. This is **logistic regression**. One image of weights for each digit, laid
 # over the picture; the digit that fits best wins. First entirely by hand.
 #
-# The learning rate need not be guessed. In tutorial 05 the second derivative of the loss was 2, and each step left $1 -
-# 2\eta$ of the distance: with $\eta = \frac12$, one over the second derivative, nothing. A larger step goes too far.
-# Here the second derivative changes from place to place, but it has a limit: $\frac12$ by the logits, and so
+# The learning rate need not be guessed. In tutorial 05 the second derivative of the loss was 2, and each step left
+# $1 - 2\eta$ of the distance: with $\eta = \frac12$, one over the second derivative, nothing. A larger step goes too
+# far. Here the second derivative changes from place to place, but it has a limit: $\frac12$ by the logits, and so
 # $\frac12\lambda$ by the weights, where $\lambda$ says how large the inputs are: their mean square in the direction in
 # which it is largest. (In algebra it is the largest eigenvalue of $\frac1N x^T x$. The bias counts as a weight whose
 # input is always 1.) So $\eta = 2/\lambda$ never overshoots.

@@ -203,7 +203,8 @@ show_lines("minidl/nn/container.py", "Sequential.forward")
 #
 # The choice of the first weights is called **initialization**. All 0 will not do: every hidden unit would compute the
 # same, get the same gradient, and stay the same for ever. So draw them at random. How large? A layer with $C$ inputs
-# adds up $C$ products. If weights and inputs are independent, and the weights have mean 0, variances add up:
+# adds up $C$ products. If weights and inputs are independent, and the weights have mean 0, variances (mean squared
+# distances from the mean) add up:
 #
 # $$\operatorname{mean}(a^2) = C\cdot\operatorname{var}(w)\cdot\operatorname{mean}(h^2)$$
 #

@@ -297,8 +297,9 @@ for row in kernels.table():
 # %% [markdown]
 # ## Something real
 #
-# Edges in a photograph first, with the two kernels from above. The strength of an edge is $\sqrt{\text{vertical}^2 +
-# \text{horizontal}^2}$. (The frame that you will see is an edge too: the padding around the photograph is black.)
+# Edges in a photograph first, with the two kernels from above. The strength of an edge is
+# $\sqrt{\text{vertical}^2 + \text{horizontal}^2}$. (The frame that you will see is an edge too: the padding around the
+# photograph is black.)
 
 # %%
 photo = load_sample_image("china.jpg")[::2, ::2].mean(2, dtype=np.float32)[None, None] / 255  # grey, half the size

@@ -115,9 +115,9 @@ show_lines("kernels/recurrent/reference.py", "rnn_backward")
 #
 # $$c_t = f_t \cdot c_{t-1} + i_t \cdot g_t, \qquad h_t = o_t \cdot \tanh c_t$$
 #
-# The three **gates** $i$ (let in), $f$ (keep; "forget gate") and $o$ (show) are sigmoids of
-# $W_x x_t + W_h h_{t-1} + b$, each with weights of its own, and $g$ is a tanh of the same kind. Along the cell the
-# gradient is multiplied by $f_t$ alone. Where the network keeps $f$ near 1, it remembers.
+# The three **gates** $i$ (let in), $f$ (keep; "forget gate") and $o$ (show) are sigmoids, $\sigma(a) = 1/(1 + e^{-a})$,
+# of $a = W_x x_t + W_h h_{t-1} + b$, each with weights of its own, and $g$ is a tanh of the same kind. Along the cell
+# the gradient is multiplied by $f_t$ alone. Where the network keeps $f$ near 1, it remembers.
 
 # %%
 show_lines("kernels/recurrent/reference.py", "lstm_forward")

@@ -35,7 +35,7 @@ from minidl.recipes import adversarial
 # more to the left, and I would have believed you".
 #
 # We start with numbers in place of pictures. Real ones are normal, with mean 1 and spread 0.5. The generator has two
-# weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$ with
+# weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$, the sigmoid of
 # $t = w_0 + w_1 x + w_2 x^2$. With the slopes $dL/dt$ of tutorial 06, for $N$ samples of each:
 #
 # $$dt_\text{real} = \frac{p - 1}{N}, \quad dt_\text{made} = \frac{p}{N}; \qquad
@@ -85,8 +85,8 @@ def play(steps, turns, lr_discriminator, lr_generator=0.02, N=256):
 # ## Check
 #
 # The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities $r(x)$
-# (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, where the slope of $-r\log p - m\log(1 - p)$ is 0. So $t =
-# \log r - \log m$. For two normal distributions that is exactly a parabola, and we know its three numbers.
+# (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, where the slope of $-r\log p - m\log(1 - p)$ is 0. So
+# $t = \log r - \log m$. For two normal distributions that is exactly a parabola, and we know its three numbers.
 
 # %%
 random = np.random.default_rng(1)
