@@ -143,11 +143,8 @@ q = np.geomspace(0.05, 500, 100)
 figure, axes = plt.subplots(figsize=(7.5, 4))
 axes.loglog(q, np.minimum(P, q * B), color="black")
 for name, (intensity, rate) in points.items():
-    axes.plot(intensity, rate, "o", color="tab:blue")
-    word = name.split()[0]
-    left = {"xytext": (-5, 5 if word == "relu" else -11), "ha": "right"}
-    place = left if word in ("relu", "conv2d") else {"xytext": (5, -11)}
-    axes.annotate(name, (intensity, rate), textcoords="offset points", fontsize=8, **place)
+    axes.plot(intensity, rate, "o", label=name)
+axes.legend(loc="lower right")
 axes.margins(y=0.12)
 axes.set(xlabel="operations per byte", ylabel="GFLOP/s", title="kernels under the roof of this machine")
 plt.show()
