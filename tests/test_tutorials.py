@@ -125,7 +125,9 @@ def test_says_in_one_sentence_that_there_is_no_compiler(stem: str, says: str):
 @runs
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize(("stem", "images"), [("06_softmax", 1500), ("18_looking_inside", 3000)])
+@pytest.mark.parametrize(
+    ("stem", "images"), [("06_softmax", 1500), ("09_overfitting", 6000), ("18_looking_inside", 3000)]
+)
 def test_reads_mnist_where_minidl_data_names_it(stem: str, images: int, data_folder: Path):
     printed = _run_as_script(FOLDER / f"{stem}.py", MINIDL_DATA=str(data_folder))
     assert f"MNIST: {images} training" in printed

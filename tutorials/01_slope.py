@@ -6,7 +6,7 @@
 #
 # **Question.** How fast does a function change at one point, and how can a computer find out?
 #
-# You need Python and the calculus of school. Nothing else.
+# You need Python, a little NumPy, and school calculus. Nothing else.
 
 # %%
 import matplotlib.pyplot as plt
@@ -88,9 +88,9 @@ plt.show()
 # means ten times less error for the first, a hundred times less for the second. (For $x^2$ the third derivative is 0:
 # that is why it was exact.)
 #
-# So make $h$ tiny? Not quite. A computer stores a number with about 16 digits: the gap between 1 and the next number
-# is called the **machine epsilon**. The difference of two nearly equal numbers loses most of those digits, and
-# dividing by $h$ blows the loss up. That error grows like $\epsilon / h$.
+# So make $h$ tiny? Not quite. A computer stores about 16 digits of a number. The gap between 1 and the next number that
+# it can store is called the **machine epsilon**, $\epsilon$. The difference of two nearly equal numbers loses most of
+# those digits, and dividing by $h$ blows the loss up. That error grows like $\epsilon / h$.
 #
 # ## Check
 #

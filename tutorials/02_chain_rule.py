@@ -36,8 +36,9 @@ import minidl
 #
 # $$p = w x \qquad y = p + b \qquad e = y - t \qquad L = e^2$$
 #
-# Draw an arrow from each number to what is computed from it: a **graph**. Now walk it from the end. Start with
-# $\frac{dL}{dL} = 1$. At each step, multiply by the slope of that step, and hand the product to its inputs:
+# Draw an arrow from each number to what is computed from it: a **computational graph**. Computing the numbers is the
+# **forward pass**. Now walk it from the end. Start with $\frac{dL}{dL} = 1$. At each step, multiply by the slope of
+# that step, and hand the product to its inputs:
 #
 # $$\frac{dL}{de} = 2e,\quad \frac{dL}{dy} = \frac{dL}{de}\cdot 1,\quad \frac{dL}{dp} = \frac{dL}{dy}\cdot 1,\quad
 # \frac{dL}{db} = \frac{dL}{dy}\cdot 1,\quad \frac{dL}{dw} = \frac{dL}{dp}\cdot x,\quad \frac{dL}{dx} =
@@ -213,8 +214,9 @@ assert x.grad == 12
 show_lines("minidl/functional/arithmetic.py", "Mul")
 
 # %% [markdown]
-# The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number
-# to the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`:
+# The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number to
+# the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`. (What it pushes onto a
+# heap are the steps that the walk has still to visit, the youngest on top.)
 
 # %%
 show_lines("minidl/autograd/engine.py", "_add")

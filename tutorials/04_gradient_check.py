@@ -25,7 +25,7 @@ from minidl.autograd import Function
 
 # %%
 class RightTanh(Function):
-    saves_output = True
+    saves_output = True  # so that backward is given y, as `output`
 
     def forward(self, x):
         return np.tanh(x)
@@ -282,7 +282,7 @@ print(f"{len(operations)} operations checked at {x_check.numel()} inputs each: a
 # ```
 # </details>
 #
-# **2.** A rule is right, but the check fails at one input of `max(x)`, where two numbers are equal. Why?
+# **2.** A right rule of `max(x)` can fail the check where the two largest numbers are equal. Why?
 #
 # <details><summary>Answer</summary>
 #

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 05 · Linear regression and the mean squared error
 #
-# A doctor measures a patient today and wants to know how a disease will stand in a year. The oldest and still one of
-# the best tools for such a question is a straight line.
+# A doctor measures a patient today and wants to know how far a disease will have gone in a year. The oldest and still
+# one of the best tools for such a question is a straight line.
 #
 # **Question.** Which line fits a cloud of points best, and how do we find it with nothing but slopes?
 #
@@ -19,9 +19,10 @@ import minidl
 import minidl.functional as F
 
 # %% [markdown]
-# The data are real: 442 patients, ten measurements each, and a number for how far their diabetes had progressed a
-# year later (Efron and others, *Least angle regression*, 2004; it comes with scikit-learn). We keep every fourth
-# patient aside. They are the **test set**: the line must do well on patients it has never seen.
+# The data are real: 442 patients, ten measurements each, and a number for how far their diabetes had progressed a year
+# later (Efron and others, *Least angle regression*, 2004; it comes with scikit-learn). We keep every fourth patient
+# aside. They are the **test set**: the line must do well on patients it has never seen. The others are the **training
+# set**.
 
 # %%
 table = load_diabetes(scaled=False)
@@ -36,9 +37,9 @@ print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_trai
 # %% [markdown]
 # ## The formula
 #
-# With one measurement $x$ (the body mass index) the line is $y = w x + b$. The **weight** $w$ is its steepness and
-# the **bias** $b$ its height at $x=0$. For patient $n$ the line says $y_n$ and the truth is $t_n$. The **mean squared
-# error** (MSE) is
+# With one measurement $x$ (the body mass index) the line is $y = w x + b$. The **weight** $w$ is its steepness and the
+# **bias** $b$ its height at $x=0$. Both are **parameters**: numbers to be learned. For patient $n$ the line says $y_n$
+# and the truth is $t_n$. The **mean squared error** (MSE) is
 #
 # $$L(w, b) = \frac1N \sum_n (y_n - t_n)^2 .$$
 #
@@ -52,7 +53,7 @@ print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_trai
 # \frac{\partial L}{\partial w} = \sum_n \frac{\partial L}{\partial y_n}\, x_n \qquad
 # \frac{\partial L}{\partial b} = \sum_n \frac{\partial L}{\partial y_n}$$
 #
-# (The curly $\partial$ says: only this one is nudged, the others stay.)
+# (The curly $\partial$ says: only this one is nudged, the others stay. It is a **partial derivative**.)
 #
 # ## By hand
 

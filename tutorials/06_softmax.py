@@ -5,6 +5,8 @@
 # between a 3 and an 8, and a 9 is not nine times a 1.
 #
 # **Question.** How does a machine answer with a *class*, and how wrong is such an answer?
+#
+# This is **classification**; the line was **regression**.
 
 # %%
 import matplotlib.pyplot as plt
@@ -51,9 +53,9 @@ plt.show()
 #
 # $$\frac{\partial L}{\partial z_i} = p_i - [i = t]$$
 #
-# where $[i = t]$ is 1 for the true class, else 0. What we said minus what is true: it could not be simpler. The
-# scores of wrong classes are pushed down as far as they were believed, and the true one is pushed up by what it
-# lacks.
+# where $[i = t]$ is 1 for the true class, else 0 (the truth in **one-hot encoding**). What we said minus what is true:
+# it could not be simpler. The scores of wrong classes are pushed down as far as they were believed, and the true one is
+# pushed up by what it lacks.
 #
 # ## By hand
 
@@ -128,11 +130,12 @@ assert F.cross_entropy(far, np.array([0])) == 1000
 # $z_{nk} = \sum_p x_{np} w_{kp} + b_k$. This is **logistic regression**. One image of weights for each digit, laid
 # over the picture; the digit that fits best wins. First entirely by hand.
 #
-# The learning rate need not be guessed. The loss bends most where the probabilities are undecided: its second
-# derivative by the logits is at most $\frac12$ in any direction, hence at most $\frac12\lambda$ by the weights, where
-# $\lambda$ is the largest mean square of the inputs in any one direction: the largest eigenvalue of $\frac1N x^T x$,
-# where the bias counts as a weight whose input is always 1. A step of $\eta = 1/\text{curvature} = 2/\lambda$ never
-# overshoots.
+# The learning rate need not be guessed. In tutorial 05 the second derivative of the loss was 2, and each step left
+# $1 - 2\eta$ of the distance: with $\eta = \frac12$, one over the second derivative, nothing. A larger step goes too
+# far. Here the second derivative changes from place to place, but it has a limit: $\frac12$ by the logits, and so
+# $\frac12\lambda$ by the weights, where $\lambda$ says how large the inputs are: their mean square in the direction in
+# which it is largest. (In algebra it is the largest eigenvalue of $\frac1N x^T x$. The bias counts as a weight whose
+# input is always 1.) So $\eta = 2/\lambda$ never overshoots.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=1500)

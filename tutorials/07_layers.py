@@ -32,8 +32,8 @@ from minidl.data import DataLoader, TensorDataset
 #
 # $$w_2(w_1 x + b_1) + b_2 = (w_2 w_1)\,x + (w_2 b_1 + b_2)$$
 #
-# We must bend something in between. The simplest bend is **ReLU**, the rectified linear unit: $h = \max(a, 0)$. Below
-# 0 it is silent, above it passes on what came. Its slope is 0 or 1.
+# We must bend something in between. Such a bend is called an **activation function**. The simplest is **ReLU**, the
+# rectified linear unit: $h = \max(a, 0)$. Below 0 it is silent, above it passes on what came. Its slope is 0 or 1.
 
 # %%
 random = np.random.default_rng(0)
@@ -52,8 +52,8 @@ assert (hidden @ np.array([1, -2])).tolist() == [0, 1, 1, 0]
 # %% [markdown]
 # ## The formula
 #
-# A **multilayer network**: a linear layer, a bend, another linear layer. The numbers in the middle are called
-# **hidden units**. With rows of inputs $x$ of shape $(N, C)$:
+# A linear layer, a bend, another linear layer: the simplest **neural network**, a **multilayer perceptron** (MLP). The
+# numbers in the middle are called **hidden units**. With rows of inputs $x$ of shape $(N, C)$:
 #
 # $$a = x\, w_1^T + b_1 \qquad h = \max(a, 0) \qquad z = h\, w_2^T + b_2 \qquad L = \text{cross-entropy}(z, t)$$
 #
@@ -201,9 +201,10 @@ show_lines("minidl/nn/container.py", "Sequential.forward")
 # %% [markdown]
 # ## How large should the first weights be?
 #
-# All 0 will not do: every hidden unit would compute the same, get the same gradient, and stay the same for ever. So
-# draw them at random. How large? A layer with $C$ inputs adds up $C$ products. If weights and inputs are independent,
-# and the weights have mean 0, variances add up:
+# The choice of the first weights is called **initialization**. All 0 will not do: every hidden unit would compute the
+# same, get the same gradient, and stay the same for ever. So draw them at random. How large? A layer with $C$ inputs
+# adds up $C$ products. If weights and inputs are independent, and the weights have mean 0, variances (mean squared
+# distances from the mean) add up:
 #
 # $$\operatorname{mean}(a^2) = C\cdot\operatorname{var}(w)\cdot\operatorname{mean}(h^2)$$
 #
@@ -237,7 +238,7 @@ assert 0.3 < final[1.0] < 3 and final[0.5] < 1e-5 and final[1.5] > 1e3
 
 # %% [markdown]
 # It is [minidl/nn/init.py](../minidl/nn/init.py) `kaiming_normal_`. The layers of minidl start with the spread
-# $1/\sqrt{3C}$ instead, as PyTorch's do: somewhat smaller, which is fine for networks of a few layers.
+# $1/\sqrt{3C}$ instead, as PyTorch's do. That is 0.4 of it, which is fine for networks of a few layers.
 #
 # ## Something real
 #
@@ -323,11 +324,11 @@ assert accuracy(twin) == results["two layers"]
 # All hidden units are 0, and so is their slope: nothing but the last bias ever learns.
 #
 # ```python
-# lame = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, 10))
-# for parameter in lame.parameters():
+# stuck = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, 10))
+# for parameter in stuck.parameters():
 #     nn.init.zeros_(parameter)
-# losses = train(lame)
-# assert losses[-1] > 2.2 and not lame[1].weight.numpy().any()
+# losses = train(stuck)
+# assert losses[-1] > 2.2 and not stuck[1].weight.numpy().any()
 # ```
 # </details>
 #

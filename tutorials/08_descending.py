@@ -82,10 +82,12 @@ def gradient(w):
 # $\eta$ is the *length of a step*, whatever the scale of the loss. $\epsilon$ only avoids dividing by 0.
 #
 # **Stochastic gradient descent** (SGD; Robbins and Monro, 1951). A loss is a mean over pictures. The mean over a few,
-# drawn at random, is a cheap guess of the gradient: wrong each time, right on average. Our valley too is a mean, of
-# 100 valleys with their bottoms scattered around 0:
+# drawn at random (a **mini-batch**), is a cheap guess of the gradient: wrong each time, right on average. Our valley
+# too is a mean, of 100 valleys with their bottoms scattered around 0:
 #
 # $$f_n(w) = \tfrac12 (w - c_n)^T H\, (w - c_n) \qquad \sum_n c_n = 0$$
+#
+# ($H$ is the matrix of the second derivatives of $f$, in the code `hessian`. With $c_n = 0$ this is $f$ itself.)
 #
 # ## By hand
 
@@ -150,27 +152,27 @@ assert final["momentum"] < final["Nesterov"] < final["gradient descent"] < final
 
 # %%
 grid = np.stack(np.meshgrid(np.linspace(-5, 2, 140), np.linspace(-3.5, 1.5, 100)), axis=-1)
-figure, panels = plt.subplots(2, 3, figsize=(10, 5))
+figure, panels = plt.subplots(2, 3, figsize=(10, 5.4))
 for axes, (name, path) in zip(panels.flat, paths.items()):
     axes.contour(grid[..., 0], grid[..., 1], valley(grid), levels=2.0 ** np.arange(-3, 7), colors="lightgray")
     axes.plot(*path.T, ".-", linewidth=1, markersize=4)
     axes.plot(*start, "o", color="black", markersize=5)
     axes.plot(0, 0, "*", color="black", markersize=10)
-    axes.set(title=name, aspect="equal", xlim=(-5, 2), ylim=(-3.5, 1.5))
+    axes.set(title=name, xlabel="$w_1$", ylabel="$w_2$", aspect="equal", xlim=(-5, 2), ylim=(-3.5, 1.5))
     axes.grid(False)
 last = panels.flat[-1]
 for name, path in paths.items():
-    last.semilogy(np.maximum(valley(path), 1e-13), label=name)
-last.set(title="height above the bottom", xlabel="step")
+    last.semilogy(valley(path), label=name)
+last.set(title="height above the bottom", xlabel="step", ylabel="f", ylim=(1e-13, 1e2))
 last.legend(fontsize=7, loc="lower left")
 plt.show()
 
 # %% [markdown]
-# Gradient descent zigzags. Momentum swings far across at first, and is home soonest; Nesterov hardly swings. Adam
-# takes a curved way of its own, and then strolls about near the bottom: its steps have a length that the slope does
-# not set. SGD, here with half the learning rate of gradient descent, gets near and then dances: its last steps are all
-# noise, and would shrink only with the learning rate.
-# So why does everyone use it? Because on this picture each of its steps cost a twentieth of the others.
+# All come nearer to the bottom: they **converge**. Gradient descent zigzags. Momentum swings far across at first, and
+# is home soonest; Nesterov hardly swings. Adam takes a curved way of its own, and then strolls about near the bottom:
+# its steps have a length that the slope does not set. SGD, here with half the learning rate of gradient descent, gets
+# near and then dances: its last steps are all noise, and would shrink only with the learning rate. So why does everyone
+# use it? Because each of its steps cost a twentieth of the others: it looked at 5 of the 100.
 #
 # ## Check
 #
@@ -273,7 +275,7 @@ methods = {
     "SGD": (lambda w, lr: optim.SGD(w, lr), 32, (0.1, 0.3, 1.0, 3.0)),
     "momentum 0.9": (lambda w, lr: optim.SGD(w, lr, momentum=0.9), 32, (0.01, 0.03, 0.1, 0.3)),
     "Nesterov 0.9": (lambda w, lr: optim.SGD(w, lr, momentum=0.9, nesterov=True), 32, (0.01, 0.03, 0.1, 0.3)),
-    "Adam": (lambda w, lr: optim.Adam(w, lr), 32, (0.001, 0.003, 0.01, 0.03)),
+    "Adam": (lambda w, lr: optim.Adam(w, lr), 32, (0.003, 0.01, 0.03, 0.1)),
 }
 curves = {}
 for name, (make, batch_size, rates) in methods.items():

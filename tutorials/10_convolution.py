@@ -116,7 +116,7 @@ for ax, values, mark in ((left, small, marked[0]), (right, rows, marked[1])):
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
 left.set_title("pixels of x, one window marked")
-right.set(title="im2col: every window is a row", ylabel="output pixel", xlabel="tap of the window")
+right.set(title="im2col: every window is a row", ylabel="output pixel", xlabel="place in the window")
 plt.show()
 
 
@@ -136,9 +136,10 @@ def conv_im2col(x, w, stride=1, padding=0):
 
 
 # %% [markdown]
-# Its price is memory: with a 3 by 3 window every pixel is copied up to nine times. There is a way in between. Loop
-# over the *taps* of the window only, nine turns. For one tap, all output pixels read a shifted copy of the picture, a
-# slice:
+# Its price is memory: with a 3 by 3 window every pixel is copied up to nine times. There is a way in between. The
+# places $(r, s)$ of a window are called its **taps**. Loop over the taps only, nine turns. For one tap, all output
+# pixels read a shifted copy of the picture, a slice. (`np.einsum` multiplies and adds up as its letters say: `c`, which
+# is missing behind the arrow, is summed over.)
 
 
 # %%
@@ -297,7 +298,8 @@ for row in kernels.table():
 # ## Something real
 #
 # Edges in a photograph first, with the two kernels from above. The strength of an edge is
-# $\sqrt{\text{vertical}^2 + \text{horizontal}^2}$.
+# $\sqrt{\text{vertical}^2 + \text{horizontal}^2}$. (The frame that you will see is an edge too: the padding around the
+# photograph is black.)
 
 # %%
 photo = load_sample_image("china.jpg")[::2, ::2].mean(2, dtype=np.float32)[None, None] / 255  # grey, half the size
@@ -323,7 +325,7 @@ for _ in range(300):
     loss.backward()
     optimizer.step()
     losses.append(loss.item())
-print(w.numpy()[0, 0].round(2))
+print(w.numpy()[0, 0].round(2) + 0.0)  # + 0.0 makes -0 a 0
 assert np.abs(w.numpy() - vertical).max() < 0.1 and losses[-1] < 1e-3 * losses[0]
 
 # %%
@@ -331,7 +333,7 @@ figure, axes = plt.subplots(1, 3, figsize=(8.5, 2.6), width_ratios=(1, 1, 2))
 for ax, kernel, title in ((axes[0], vertical, "Sobel, 1968"), (axes[1], w.numpy(), "learned from one photo")):
     show_image(ax, kernel, title, cmap="RdBu", vmin=-2.5, vmax=2.5)
     for (r, s), value in np.ndenumerate(kernel[0, 0]):
-        ax.text(s, r, f"{value:.1f}", ha="center", va="center")
+        ax.text(s, r, f"{value.round(1) + 0.0:.1f}", ha="center", va="center")
 axes[2].semilogy(losses)
 axes[2].set(xlabel="step", ylabel="MSE", title="learning a kernel")
 plt.show()

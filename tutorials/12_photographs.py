@@ -24,7 +24,8 @@ from minidl.data import transforms
 # ## The formula
 #
 # A photograph is stored as bytes $(H, W, C)$: for each pixel red, green and blue, from 0 to 255. Networks want floats
-# $(C, H, W)$ of a size near 1, so we **normalize**, with the mean and the spread of each channel over the training set:
+# $(C, H, W)$ of a size near 1, so we **normalize**, with the mean and the spread (the **standard deviation**) of each
+# channel over the training set:
 #
 # $$y_{c,i,j} = \frac{x_{c,i,j}/255 - \text{mean}_c}{\text{std}_c}$$
 #
@@ -44,6 +45,8 @@ from minidl.data import transforms
 #
 # $$\text{brightness: } f x \qquad \text{contrast: } f x + (1 - f)\,\overline{L} \qquad
 # \text{saturation: } f x + (1 - f)\,L$$
+#
+# (A fourth, the **hue**, turns the colours round the colour circle. Its formula is long; we leave it to the library.)
 #
 # ## By hand
 
@@ -95,7 +98,7 @@ for row, photo in zip(axes, photographs):
 plt.show()
 
 # %% [markdown]
-# Look at the edge of the roof.
+# Look at the roofs, and at the leaves below: every eighth pixel alone makes steps and dots that nobody photographed.
 #
 # ## Check
 

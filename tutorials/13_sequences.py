@@ -115,9 +115,9 @@ show_lines("kernels/recurrent/reference.py", "rnn_backward")
 #
 # $$c_t = f_t \cdot c_{t-1} + i_t \cdot g_t, \qquad h_t = o_t \cdot \tanh c_t$$
 #
-# The three **gates** $i$ (let in), $f$ (keep; "forget gate") and $o$ (show) are sigmoids of
-# $W_x x_t + W_h h_{t-1} + b$, each with weights of its own, and $g$ is a tanh of the same kind. Along the cell the
-# gradient is multiplied by $f_t$ alone. Where the network keeps $f$ near 1, it remembers.
+# The three **gates** $i$ (let in), $f$ (keep; "forget gate") and $o$ (show) are sigmoids, $\sigma(a) = 1/(1 + e^{-a})$,
+# of $a = W_x x_t + W_h h_{t-1} + b$, each with weights of its own, and $g$ is a tanh of the same kind. Along the cell
+# the gradient is multiplied by $f_t$ alone. Where the network keeps $f$ near 1, it remembers.
 
 # %%
 show_lines("kernels/recurrent/reference.py", "lstm_forward")
@@ -238,10 +238,10 @@ assert after_row[-1] == by_rows and after_row[0] < 0.4
 # %% [markdown]
 # **Text, character by character.** Give a network a text and let it guess each next character. The loss is the
 # cross-entropy of tutorial 06, per character; guessing blindly among $K$ characters costs $\log K$. (The unit of a
-# natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. To a network of this
-# size it is a foreign language that it reads a few times. Characters have no size, so each gets a vector of its own: an
-# **embedding** is a table with one row of weights for each character, and the gradient of a row is the sum of the
-# gradients wherever that character stood.
+# natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. It is short, so the
+# network will learn how words look, and hardly what they mean. A character is no quantity, so each gets a vector of its
+# own: an **embedding** is a table with one row of weights for each character, and the gradient of a row is the sum of
+# the gradients wherever that character stood.
 
 # %%
 pages = sorted((REPOSITORY / "tutorials").glob("[01]*_*.py"))[:11]
@@ -352,8 +352,8 @@ assert logits.requires_grad and not any(part.requires_grad for part in state)
 #
 # <details><summary>Answer</summary>
 #
-# Where $\tanh$ is not saturated the gradient grows at every step. Cutting its norm before each step of the optimizer
-# helps: `nn.utils.clip_grad_norm_`.
+# Where $\tanh$ is not saturated the gradient grows at every step. Shortening it before each step of the optimizer helps
+# (**gradient clipping**): `nn.utils.clip_grad_norm_`.
 #
 # ```python
 # minidl.manual_seed(0)

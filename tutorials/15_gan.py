@@ -21,9 +21,9 @@ from minidl.recipes import adversarial
 # %% [markdown]
 # ## The formula
 #
-# A **generator** turns noise $z$ into a sample $x = G(z)$. A **discriminator** gives the probability $p(x)$ that $x$ is
-# real. They have opposite aims (Goodfellow and others, 2014: a *generative adversarial network*, GAN). The
-# discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "made":
+# A **generator** turns noise $z$ (the **latent vector**) into a sample $x = G(z)$. A **discriminator** gives the
+# probability $p(x)$ that $x$ is real. They have opposite aims (Goodfellow and others, 2014: a *generative adversarial
+# network*, GAN). The discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "made":
 #
 # $$L_D = -\text{mean} \log p(x_\text{real}) - \text{mean} \log\big(1 - p(G(z))\big)$$
 #
@@ -35,7 +35,7 @@ from minidl.recipes import adversarial
 # more to the left, and I would have believed you".
 #
 # We start with numbers in place of pictures. Real ones are normal, with mean 1 and spread 0.5. The generator has two
-# weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$ with
+# weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$, the sigmoid of
 # $t = w_0 + w_1 x + w_2 x^2$. With the slopes $dL/dt$ of tutorial 06, for $N$ samples of each:
 #
 # $$dt_\text{real} = \frac{p - 1}{N}, \quad dt_\text{made} = \frac{p}{N}; \qquad
@@ -84,9 +84,9 @@ def play(steps, turns, lr_discriminator, lr_generator=0.02, N=256):
 # %% [markdown]
 # ## Check
 #
-# The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities
-# $r(x)$ (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, so $t = \log r - \log m$. For two normal distributions
-# that is exactly a parabola, and we know its three numbers.
+# The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities $r(x)$
+# (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, where the slope of $-r\log p - m\log(1 - p)$ is 0. So
+# $t = \log r - \log m$. For two normal distributions that is exactly a parabola, and we know its three numbers.
 
 # %%
 random = np.random.default_rng(1)

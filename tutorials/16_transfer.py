@@ -28,8 +28,8 @@ from minidl import nn, optim, training, visualize
 # $$f = \text{body}(x), \qquad \text{logits} = W f + b$$
 #
 # The head belongs to its classes. The body is more general: strokes and corners are of use for other pictures as well.
-# So **transfer**: train body and head on a large task, put a new head on the body, and train on the small one. Two
-# ways:
+# So **transfer learning**: train body and head on a large task (**pre-training**), put a new head on the body, and
+# train on the small one. Two ways:
 #
 # * **Frozen**: the body stays as it is. Then only a softmax classifier (tutorial 06) is learned, on features in place
 #   of pixels, with $p = \text{softmax}(W f + b)$ and the answer $e$ (1 at the right class, 0 elsewhere):
@@ -164,8 +164,8 @@ show_lines("minidl/recipes/transfer.py", "Transfer.make_optimizer")
 # %% [markdown]
 # ## Something real
 #
-# Three ways, for 3 and for 10 (or 30) labelled pictures of each new class. Which pictures one happens to have matters
-# much when they are few, so each way gets several draws, the same for all.
+# Three ways, for 3, 10 and, where the pictures are small, 30 labelled pictures of each new class. When pictures are
+# few, it matters much which ones they are. So each way gets several draws, the same for all.
 
 
 # %%
@@ -221,8 +221,8 @@ assert mean["fine-tuned"][1] > mean["from scratch"][1] - 0.05
 # matters most where a digit lies. The body, which has never seen a 5, 6, 7, 8 or 9, has learned to look past that, and
 # their kinds begin to part.
 #
-# The fewer examples, the more is borrowing worth. With enough of its own a network does not need it, and a frozen body
-# that was made for something else is then in the way.
+# The fewer the examples, the more borrowing is worth. With enough of its own a network does not need it, and a frozen
+# body that was made for something else is then in the way.
 #
 # ## Exercises
 #

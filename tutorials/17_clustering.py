@@ -1,10 +1,12 @@
 # %% [markdown]
 # # 17 · Without labels
 #
-# Every network so far was told what its pictures show. Labels are expensive; pictures are not. A child sorts shells on
-# a beach without knowing a single name.
+# Nearly every network so far was told what its pictures show: **supervised learning**. Labels are expensive; pictures
+# are not. A child sorts shells on a beach without knowing a single name.
 #
 # **Question.** How can a computer find kinds of things in data that nobody has labelled?
+#
+# This is **unsupervised learning**, and finding kinds is **clustering**.
 
 # %%
 import matplotlib.pyplot as plt
@@ -29,18 +31,18 @@ from minidl.recipes import deep_clustering
 # With the centres given, the best label is the nearest centre. With the labels given, the best centre is the mean (set
 # the slope $\sum_n 2(c - x_n)$ to 0). So do both in turns (Lloyd, 1957): neither can make it worse.
 #
-# **Hierarchical**: everything is a kind of its own; merge the two nearest, again and again, and a tree grows. All that
-# must be said is how far two *clusters* are from each other: by their nearest points (*single*), their farthest
-# (*complete*), on average, or by what the merger adds to the inertia (*Ward*). Nobody has to go back to the points:
-# after merging $i$ and $j$, the distance to any other cluster $k$ follows from those before (Lance and Williams, 1967).
-# With sizes $n_i, n_j, n_k$ (for Ward with squared distances):
+# **Agglomerative** (or hierarchical): everything is a kind of its own; merge the two nearest, again and again, and a
+# tree grows. All that must be said is how far two *clusters* are from each other: by their nearest points (*single*),
+# their farthest (*complete*), on average, or by what the merger adds to the inertia (*Ward*). Nobody has to go back to
+# the points: after merging $i$ and $j$, the distance to any other cluster $k$ follows from those before (Lance and
+# Williams, 1967). With sizes $n_i, n_j, n_k$ (for Ward with squared distances):
 #
 # $$\text{single: } \min(d_{ik}, d_{jk}) \qquad \text{complete: } \max(d_{ik}, d_{jk}) \qquad
 # \text{Ward: } \frac{(n_i + n_k)\,d_{ik} + (n_j + n_k)\,d_{jk} - n_k\,d_{ij}}{n_i + n_j + n_k}$$
 #
 # **DBSCAN** (Ester and others, 1996): a kind is a region where points lie densely. A point with at least $m$ points
-# within the distance $\varepsilon$ is a *core*; cores within reach of each other belong together, with all that they
-# reach. What no core reaches is noise.
+# (itself among them) within the distance $\varepsilon$ is a *core*; cores within reach of each other belong together,
+# with all that they reach. What no core reaches is noise.
 #
 # ## By hand
 
@@ -315,5 +317,4 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 #
 # ## Next
 #
-# What has such a network learned, and for which reason does it say what it says? [Looking
-# inside](18_looking_inside.py).
+# What has such a network learned, and why does it say what it says? [Looking inside](18_looking_inside.py).

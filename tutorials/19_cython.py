@@ -140,13 +140,15 @@ print(f"naive: {speeds['naive']:.2f} GFLOP/s")
 
 # %% [markdown]
 # Better by far, and still poor. Two things hold it up. The sum: each addition must wait for the one before it, some
-# four cycles. And $b$ is read *down a column*: from one number to the next it is $4n$ bytes, so each comes from
-# another cache line, a run of 16 numbers. The other 15 are wanted only for the next columns; if the cache cannot hold
+# four cycles. And $b$ is read *down a column*. Memory comes to the processor in runs of 16 numbers, *cache lines*, and
+# stays for a while in the *cache*, a small and fast memory. Down a column it is $4n$ bytes from one number to the next,
+# so each comes from another line. The other 15 of a line are wanted only for the next columns; if the cache cannot hold
 # the lines until then, they were fetched for nothing.
 #
-# **Step 2: another order.** Exchange the loops: for each $i$ and $l$, add $a_{il}$ times *row* $l$ of $b$ to *row*
-# $i$ of $y$. The same products and sums, but the innermost loop runs along consecutive numbers, and its additions do
-# not wait for each other. The compiler turns it into vector instructions by itself.
+# **Step 2: another order.** Exchange the loops: for each $i$ and $l$, add $a_{il}$ times *row* $l$ of $b$ to *row* $i$
+# of $y$. The same products and sums, but the innermost loop runs along consecutive numbers, and its additions do not
+# wait for each other. The compiler turns it into *vector instructions*, which work on up to 16 numbers at once, by
+# itself.
 
 # %%
 ORDERED = """
@@ -169,10 +171,12 @@ print(f"loops in another order: {speeds['ordered']:.1f} GFLOP/s")
 assert speeds["ordered"] > 2 * speeds["naive"]
 
 # %% [markdown]
-# **Step 3: a tile in registers.** What is left: for every multiplication a number of $y$ is loaded and stored again.
-# So keep a small piece of $y$, say 4 rows by 32 columns, in *registers* until its sums are complete. In each step $l$
-# it takes 4 numbers of $a$ and 32 of $b$ and does 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the
-# compiler can unroll the small loops, and `acc` never exists in memory.
+# **Step 3: a tile in registers.** What is left: for every multiplication a number of $y$ is loaded and stored again. So
+# keep a small piece of $y$, say 4 rows by 32 columns, in *registers*, the few places where the processor holds what it
+# computes with, until its sums are complete. In each step $l$ it takes 4 numbers of $a$ and 32 of $b$ and does 128
+# multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can unroll the small loops, and `acc` need never
+# exist in memory: its 128 numbers are 8 of the 32 registers of AVX-512. (They are all 16 of AVX2; there some will be in
+# memory.)
 #
 # **Step 4: blocks.** Large matrices fall out of the cache between two uses. So take $l$ in blocks of 240: of $b$ then
 # only 240 rows, one strip of 32 columns (30 kB), are alive while the tiles of all rows pass over it. We do both.
@@ -272,7 +276,8 @@ speeds["NumPy (OpenBLAS)"] = speed(lambda a, b, y: np.matmul(a, b, out=y))
 # %% [markdown]
 # ## Something real
 #
-# All steps together. The scale is logarithmic: each grid line is ten times the one before.
+# All steps together, on the machine that ran this page; on yours the figures are others. Grey is what the libraries
+# reach. The scale is logarithmic: each grid line is ten times the one before.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3.6))
@@ -294,8 +299,8 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # <details><summary>Answer</summary>
 #
-# It depends on how many registers there are: 4 x 96 numbers are 24 registers of AVX-512 (of 32), but 48 of AVX2, where
-# there are only 16. Then the compiler must keep part of the tile in memory. Measure.
+# It depends on how many registers there are: 4 x 96 numbers are 24 registers of AVX-512, but 48 of AVX2, which has only
+# 16. Then the compiler must keep part of the tile in memory. Measure.
 #
 # ```python
 # wide = build(TILED.replace("COLUMNS = 32", "COLUMNS = 96"))

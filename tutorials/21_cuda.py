@@ -12,6 +12,7 @@
 import shutil
 import sys
 
+import course  # noqa: F401  (the look of the pictures)
 import matplotlib.pyplot as plt
 import numpy as np
 from library_lines import REPOSITORY, show_lines
@@ -203,7 +204,7 @@ for step in cuda_gpu.STEPS:
     shared = [row for row in profile if row.space == "shared" and row.operation == "load"]
     traffic[step] = kilobytes_fetched(profile), sum(row.requests * row.cost for row in shared)
     print(f"{step:10} global {traffic[step][0]:7.0f} kB, shared memory busy for {traffic[step][1]:7.0f} cycles")
-figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))
 left.bar(list(traffic), [fetched for fetched, _ in traffic.values()])
 left.set(ylabel="kB", yscale="log", title="fetched from global memory")
 right.bar(list(traffic), [cycles for _, cycles in traffic.values()], color="tab:orange")
@@ -243,10 +244,15 @@ print("kernels with CUDA:", ", ".join(sorted({row.kernel for row in kernels.tabl
 # Each request takes every second number, so twice as many sectors, half of each for nothing.
 #
 # ```python
-# STRIDED = SAXPY.replace("if (i < n) y[i] = a * x[i] + y[i];", "if (2 * i < n) y[2 * i] = a * x[2 * i] + y[2 * i];")
+# STRIDED = SAXPY.replace(
+#     "if (i < n) y[i] = a * x[i] + y[i];",
+#     "for (int l = 2 * i; l < 2 * i + 2 && l < n; l++) y[l] = a * x[l] + y[l];",
+# )
 # memory_profile()
-# arguments = np.float32(2), x[:512].copy(), y[:512].copy(), np.int32(512)
-# EmulatedModule(code=STRIDED, profile=True).get_function("saxpy")((2,), (128,), arguments)
+# x, y = random.standard_normal((2, 512), dtype=np.float32)
+# expected = 2 * x + y
+# EmulatedModule(code=STRIDED, profile=True).get_function("saxpy")((2,), (128,), (np.float32(2), x, y, np.int32(512)))
+# assert np.allclose(y, expected)
 # [load, *_] = [row for row in memory_profile() if row.operation == "load"]
 # print(f"{load.cost:.1f} sectors a request")
 # assert 8 <= load.cost <= 9  # 9 where the array does not begin at a sector

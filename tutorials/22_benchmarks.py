@@ -27,7 +27,7 @@ from minidl.kernels.cpu import peak
 # $$\min(P,\; q \cdot B)$$
 #
 # operations a second. Drawn over $q$ that is a slope and then a flat line: the **roofline** (Williams and others,
-# 2009). Left of the bend memory is the limit, right of it arithmetic.
+# 2009). Left of the bend (the **ridge point**) memory is the limit, right of it arithmetic.
 #
 # The matrix product of $n\times n$ matrices in float32 does $2n^3$ operations on $3\cdot 4n^2$ bytes: $q = n/6$, which
 # grows with $n$. Adding two arrays does 1 operation for 12 bytes, $q = 0.08$, whatever their size.
@@ -143,9 +143,8 @@ q = np.geomspace(0.05, 500, 100)
 figure, axes = plt.subplots(figsize=(7.5, 4))
 axes.loglog(q, np.minimum(P, q * B), color="black")
 for name, (intensity, rate) in points.items():
-    axes.plot(intensity, rate, "o", color="tab:blue")
-    place = {"xytext": (-5, 5), "ha": "right"} if name.startswith(("relu", "conv2d")) else {"xytext": (5, -11)}
-    axes.annotate(name, (intensity, rate), textcoords="offset points", fontsize=8, **place)
+    axes.plot(intensity, rate, "o", label=name)
+axes.legend(loc="lower right")
 axes.margins(y=0.12)
 axes.set(xlabel="operations per byte", ylabel="GFLOP/s", title="kernels under the roof of this machine")
 plt.show()
@@ -157,8 +156,9 @@ plt.show()
 #
 # ## What a ratio hides
 #
-# **The machine's mood.** Measure the same thing twice. Then measure A ten times and B ten times, or A B A B: if the
-# machine slows down in between, the first way blames B. All ratios of minidl are from alternating runs.
+# **The machine's mood.** Measure the same thing twice, and the two times differ. Measure A ten times and then B ten
+# times: if the machine slows down in between, B gets the blame. So take turns, A B A B. All ratios of minidl come from
+# such turns.
 
 # %%
 a, b = random.standard_normal((2, 256, 256), dtype=np.float32)

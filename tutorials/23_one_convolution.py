@@ -12,6 +12,7 @@
 import sys
 import timeit
 
+import course  # noqa: F401  (the look of the pictures)
 import matplotlib.pyplot as plt
 import numpy as np
 from library_lines import REPOSITORY, show_lines
@@ -243,7 +244,7 @@ assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 #
 # <details><summary>Answer</summary>
 #
-# The same ones.
+# The same four: `relu`, `Function.__call__`, `Relu.forward`, and the kernel's contract and registry.
 #
 # ```python
 # relu_trace = [name for _, _, name in calls_of(lambda: F.relu(x_tensor))]

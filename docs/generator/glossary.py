@@ -39,7 +39,7 @@ def write(pages: Pages) -> None:
     titles = tutorials.titles()
     text = (
         "# Glossary 词汇表\n\n"
-        "Every term that the pages use, its Chinese name, one sentence, and where it is taught. "
+        "The terms of these pages: each with its Chinese name, one sentence, and where it is taught. "
         "The search finds terms in both languages.\n\n```{glossary}\n"
     )
     for term in terms():
