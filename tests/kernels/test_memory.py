@@ -1,6 +1,7 @@
 """Reuse of the memory of large arrays."""
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -159,3 +160,32 @@ def test_kernels_reuse_memory():
         where = address(y)
         del y
         assert address(kernels.conv2d.forward(x, w, padding=1)) == where
+
+
+PAGES_OF_A_SECOND_ROUND = """
+import resource
+import numpy as np
+import minidl
+minidl.kernels.memory_usage()  # imports the kernels
+
+def round_of_arrays():
+    x = np.ones((512, 512), np.float32)
+    arrays = [x + i for i in range(30)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    del arrays
+    arrays = [x + i for i in range(30)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+round_of_arrays()
+print(round_of_arrays())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have rules of their own")
+@pytest.mark.parametrize(("megabytes", "least", "most"), [("", 0, 500), ("0", 5000, 10000)])
+def test_numpys_own_arrays_are_in_memory_that_was_used_before(megabytes, least, most):
+    """30 arrays of a megabyte are 7680 pages, which are fresh ones if the C library has returned what was free."""
+    program = [sys.executable, "-c", PAGES_OF_A_SECOND_ROUND]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    answer = subprocess.run(program, env=environment | {"MINIDL_KEEP_MB": megabytes}, capture_output=True, text=True)
+    assert least <= int(answer.stdout) <= most, answer
