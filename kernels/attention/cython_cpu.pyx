@@ -27,14 +27,10 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
-from ..cpu.tiles cimport TILE_MAX_ROWS
+from ..cpu.small_products cimport multiply, real  # a function that has no number gets a `tag`, a null pointer
 from ..cpu.views cimport matrix_offset, view, view_of
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:  # a function whose other arguments do not tell which gets a `tag`, a null pointer of that type
-    float
-    double
 
 cdef enum:
     BLOCK_ROWS = 64
@@ -163,7 +159,7 @@ cdef void forward_chunk(const real* tag, attention* a, long chunk) noexcept nogi
         keys = keys_in_sight(a, first + rows)
         weigh(tag, a, &h, first, rows, keys)
         # y = d v
-        multiply(tag, a, <real*>h.d, a.row, 1, rows, keys, <real*>h.v.data, h.v.row, a.value_size,
+        multiply(a.tiles, <real*>h.d, a.row, 1, rows, keys, <real*>h.v.data, h.v.row, a.value_size,
                  <real*>h.y.data + first * h.y.row, h.y.row, tiles.TILE_STORE)
 
 
@@ -208,10 +204,10 @@ cdef void backward_head(const real* tag, attention* a, long index) noexcept nogi
         dy = <real*>h.y.data + first * h.y.row
         weigh(tag, a, &h, first, rows, keys)
         # dv = dv + d^T dy
-        multiply(tag, a, <real*>h.d, 1, a.row, keys, rows, dy, h.y.row, a.value_size, <real*>h.dv.data, h.dv.row,
+        multiply(a.tiles, <real*>h.d, 1, a.row, keys, rows, dy, h.y.row, a.value_size, <real*>h.dv.data, h.dv.row,
                  tiles.TILE_ADD)
         # dp = dy v^T, and dropout; dz = p * (dp - sum_j dp * p)
-        multiply(tag, a, dy, h.y.row, 1, rows, a.value_size, <real*>h.v_turned, a.row, keys, <real*>h.dz, a.row,
+        multiply(a.tiles, dy, h.y.row, 1, rows, a.value_size, <real*>h.v_turned, a.row, keys, <real*>h.dz, a.row,
                  tiles.TILE_STORE)
         if a.drops:
             drop(a, &h, first, rows, keys, <real*>h.dz, <real*>h.dz)
@@ -219,9 +215,9 @@ cdef void backward_head(const real* tag, attention* a, long index) noexcept nogi
             dz, p = <real*>h.dz + l * a.row, <real*>h.p + l * a.row
             a.loops.softmax_backward(a.itemsize, 1, keys, dz, p, dz, False)
         # dq = dz (scale * k);  dk = dk + dz^T (scale * q)
-        multiply(tag, a, <real*>h.dz, a.row, 1, rows, keys, <real*>h.scaled_k, a.size, a.size,
+        multiply(a.tiles, <real*>h.dz, a.row, 1, rows, keys, <real*>h.scaled_k, a.size, a.size,
                  <real*>h.dq.data + first * h.dq.row, h.dq.row, tiles.TILE_STORE)
-        multiply(tag, a, <real*>h.dz, 1, a.row, keys, rows, <real*>h.scaled_q, a.size, a.size, <real*>h.dk.data,
+        multiply(a.tiles, <real*>h.dz, 1, a.row, keys, rows, <real*>h.scaled_q, a.size, a.size, <real*>h.dk.data,
                  h.dk.row, tiles.TILE_ADD)
 
 
@@ -245,7 +241,7 @@ cdef void weigh(const real* tag, const attention* a, head* h, long first, long r
     cdef real* p = <real*>h.p
     cdef real* z
     scaled_copy(<real*>h.q.data + first * h.q.row, h.q.row, rows, a.size, a.scale, <real*>h.scaled_q)
-    multiply(tag, a, <real*>h.scaled_q, a.size, 1, rows, a.size, <real*>h.k_turned, a.row, keys, p, a.row,
+    multiply(a.tiles, <real*>h.scaled_q, a.size, 1, rows, a.size, <real*>h.k_turned, a.row, keys, p, a.row,
              tiles.TILE_STORE)
     if keys == 0:
         return
@@ -305,28 +301,3 @@ cdef void scaled_copy(const real* x, long x_row, long rows, long columns, double
     for i in range(rows):
         for j in range(columns):
             y[i * columns + j] = <real>scale * x[i * x_row + j]
-
-
-cdef void multiply(const real* tag, const attention* a, const real* x, long x_row, long x_column, long rows, long depth,
-                   const real* w, long w_row, long columns, real* y, long y_row, int mode) noexcept nogil:
-    """y = x w, or y + x w; the numbers of a row of w lie side by side."""
-    cdef long lanes = a.tiles.lanes, wide = a.tiles.vectors * lanes, j = 0, i, some_columns, no_offset = 0
-    cdef int vectors, some, m
-    cdef const void* x_rows[TILE_MAX_ROWS]
-    cdef void* y_rows[TILE_MAX_ROWS]
-    cdef tiles.tile_sum sum
-    cdef tiles.tile_function tile
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer, sum.b_inner = 1, depth, &no_offset, x_column, 0, w_row
-    while j < columns:
-        some_columns = min(wide, columns - j)
-        vectors = <int>((some_columns + lanes - 1) // lanes)
-        tile = a.tiles.tile[vectors] if some_columns % lanes == 0 else a.tiles.tile_exact[vectors]
-        i = 0
-        while i < rows:
-            some = <int>min(<long>a.tiles.rows[vectors], rows - i)
-            for m in range(some):
-                x_rows[m] = x + (i + m) * x_row
-                y_rows[m] = y + (i + m) * y_row + j
-            tile(&sum, some, x_rows, w + j, y_rows, some_columns, NULL, mode)
-            i += some
-        j += wide

@@ -29,14 +29,11 @@ import numpy as np
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
+from ..cpu.small_products cimport multiply, real  # a function that has no number gets a `tag`, a null pointer
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:  # a function whose other arguments do not tell which gets a `tag`, a null pointer of that type
-    float
-    double
 
 cdef enum:
     RNN = 1

@@ -218,31 +218,18 @@ cdef void multiply_back(const walk* w, const real* dq, const real* packed, long 
 cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,
                        long columns, real* strip, real* dw) noexcept nogil:
     """dw = dw + sum over `steps` of da^T x, each of `count` rows; x is copied strip by strip."""
-    cdef long lanes = w.tiles.lanes, wide = wide_strip(w), parts = w.kind * w.hidden, rows = steps * count
-    cdef long width = w.inputs + w.hidden, j = 0, i, o, n, some_columns, step, no_offset = 0
-    cdef int vectors, some, m
-    cdef const void* a_rows[TILE_MAX_ROWS]
-    cdef void* y_rows[TILE_MAX_ROWS]
-    cdef tiles.tile_sum sum
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, rows, &no_offset, parts, 0
+    cdef long parts = w.kind * w.hidden, j = 0, o, n, some
+    cdef real* row
     while j < columns:
-        some_columns = min(wide, columns - j)
-        vectors = <int>rounded_up(some_columns, lanes)
-        step = sum.b_inner = vectors * lanes
+        some = min(wide_strip(w), columns - j)
+        row = strip
         for o in range(steps):
             for n in range(count):
-                memcpy(strip + (o * count + n) * step, x + o * x_step + n * x_row + j, some_columns * sizeof(real))
-                for i in range(some_columns, step):
-                    strip[(o * count + n) * step + i] = 0
-        i = 0
-        while i < parts:
-            some = <int>min(<long>w.tiles.rows[vectors], parts - i)
-            for m in range(some):
-                a_rows[m] = da + i + m
-                y_rows[m] = dw + (i + m) * width + j
-            w.tiles.tile[vectors](&sum, some, a_rows, strip, y_rows, some_columns, NULL, tiles.TILE_ADD)
-            i += some
-        j += wide
+                memcpy(row, x + o * x_step + n * x_row + j, some * sizeof(real))
+                row += some
+        multiply(w.tiles, da, 1, parts, parts, steps * count, strip, some, some, dw + j, w.inputs + w.hidden,
+                 tiles.TILE_ADD)
+        j += some
 
 
 cdef void add_up_rows_of(void* argument, long index) noexcept nogil:
