@@ -59,14 +59,16 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
 
 
 cdef void run_backward(const real* tag, walk* w) noexcept nogil:
-    cdef long parts = w.kind * w.hidden
-    w.packed = pool.scratch(0, (packed_width(w, w.hidden) + packed_width(w, w.inputs)) * parts * sizeof(real) + 64)
+    cdef long parts = w.kind * w.hidden, strips = rounded_up(w.hidden, narrow_strip(w))
+    cdef long size = (packed_width(w, w.hidden) + packed_width(w, w.inputs)) * parts
+    w.packed = pool.scratch(0, size * sizeof(real) + 64)
     if w.packed == NULL:
         w.out_of_memory = True
         return
-    pack_strips(w, <const real*>w.w_hh, w.hidden, narrow_strip(w), <real*>w.packed)
+    w.large_weights = size * sizeof(real) > SMALL_WEIGHTS
     if w.dx != NULL:
-        pack_strips(w, <const real*>w.w_ih, w.inputs, wide_strip(w), <real*>w.packed + packed_width(w, w.hidden) * parts)
+        strips += rounded_up(w.inputs, wide_strip(w))
+    pack(w, strips, pack_strip_back_of)
     pool.run(rounded_up(w.batch, w.chunk_rows), backward_chunk_of, w)
     pool.scratch_done(0)
     if not w.out_of_memory:
@@ -77,18 +79,32 @@ cdef inline long packed_width(const walk* w, long columns) noexcept nogil:
     return rounded_up(columns, w.tiles.lanes) * w.tiles.lanes
 
 
-cdef void pack_strips(const walk* w, const real* weight, long columns, long width, real* packed) noexcept nogil:
-    """packed[strip][l][j] = weight[l, j], with zeros behind the last column."""
-    cdef long j = 0, l, i, some, step
-    while j < columns:
-        some = min(width, columns - j)
-        step = packed_width(w, some)
-        for l in range(w.kind * w.hidden):
-            memcpy(packed, weight + l * columns + j, some * sizeof(real))
-            for i in range(some, step):
-                packed[i] = 0
-            packed += step
-        j += width
+cdef void pack_strip_back_of(void* argument, long index) noexcept nogil:
+    cdef walk* w = <walk*>argument
+    if w.itemsize == sizeof(float):
+        pack_strip_back(<float*>NULL, w, index)
+    else:
+        pack_strip_back(<double*>NULL, w, index)
+
+
+cdef void pack_strip_back(const real* tag, const walk* w, long index) noexcept nogil:
+    """packed[strip][l][j] = weight[l, j], with zeros behind the last column; first the strips of w_hh, then of w_ih."""
+    cdef long parts = w.kind * w.hidden, columns = w.hidden, width = narrow_strip(w), l, i, some, step
+    cdef const real* weight = <const real*>w.w_hh
+    cdef real* packed = <real*>w.packed
+    if index >= rounded_up(columns, width):
+        index -= rounded_up(columns, width)
+        packed += packed_width(w, columns) * parts
+        weight, columns, width = <const real*>w.w_ih, w.inputs, wide_strip(w)
+    some = min(width, columns - index * width)
+    step = packed_width(w, some)
+    weight += index * width
+    packed += index * width * parts
+    for l in range(parts):
+        memcpy(packed, weight + l * columns, some * sizeof(real))
+        for i in range(some, step):
+            packed[i] = 0
+        packed += step
 
 
 cdef void backward_chunk_of(void* argument, long chunk) noexcept nogil:

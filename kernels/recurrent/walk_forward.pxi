@@ -35,17 +35,28 @@ cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, 
 cdef void run_forward(const real* tag, walk* w) noexcept nogil:
     cdef panel panels[3]
     cdef int p, count = panels_of(w, panels)
-    cdef long size = 0
+    cdef long size = 0, strips = 0
     for p in range(count):
         size += packed_size(w, &panels[p])
+        strips += strips_of(w, &panels[p])
     w.large_weights = size * sizeof(real) > SMALL_WEIGHTS
     w.packed = pool.scratch(0, size * sizeof(real) + 64)
     if w.packed == NULL:
         w.out_of_memory = True
         return
-    pack_weights(tag, w)
+    pack(w, strips, pack_strip_of)
     pool.run(rounded_up(w.batch, w.chunk_rows), forward_chunk_of, w)
     pool.scratch_done(0)
+
+
+cdef void pack(walk* w, long strips, pool.chunk_body pack_strip_of) noexcept nogil:
+    """Pack the weights: small ones before another thread would have begun."""
+    cdef long index
+    if w.large_weights:
+        pool.run(strips, pack_strip_of, w)
+        return
+    for index in range(strips):
+        pack_strip_of(w, index)
 
 
 # Columns of a that are one product: of x and w_ih, or of h and w_hh.
@@ -86,30 +97,45 @@ cdef inline long narrow_strip(const walk* w) noexcept nogil:
     return (3 if w.tiles.vectors > 3 else w.tiles.vectors) * w.tiles.lanes
 
 
+cdef inline long strips_of(const walk* w, const panel* p) noexcept nogil:
+    return rounded_up(p.columns, strip_of(w, p))
+
+
 cdef inline long packed_size(const walk* w, const panel* p) noexcept nogil:
     return rounded_up(p.columns, w.tiles.lanes) * w.tiles.lanes * depth_of(w, p)
 
 
-cdef void pack_weights(const real* tag, walk* w) noexcept nogil:
-    """packed[strip][l][j] = w[row + j, l], with zeros behind the last column of a panel."""
+cdef void pack_strip_of(void* argument, long index) noexcept nogil:
+    cdef walk* w = <walk*>argument
+    if w.itemsize == sizeof(float):
+        pack_strip(<float*>NULL, w, index)
+    else:
+        pack_strip(<double*>NULL, w, index)
+
+
+cdef void pack_strip(const real* tag, const walk* w, long index) noexcept nogil:
+    """packed[strip][l][j] = w[row + j, l], with zeros behind the last column of a panel; strip `index` of them all."""
     cdef panel panels[3]
-    cdef int p, count = panels_of(w, panels)
-    cdef long lanes = w.tiles.lanes, width, j, l, i, columns, step, depth
+    cdef int p = 0
+    cdef long lanes = w.tiles.lanes, strips, j, l, i, columns, step, depth
     cdef real* packed = <real*>w.packed
     cdef const real* weight
-    for p in range(count):
-        depth, width = depth_of(w, &panels[p]), strip_of(w, &panels[p])
-        weight = <const real*>(w.w_hh if panels[p].of_h else w.w_ih) + panels[p].row * depth
-        j = 0
-        while j < panels[p].columns:
-            columns = min(width, panels[p].columns - j)
-            step = rounded_up(columns, lanes) * lanes
-            for l in range(depth):
-                for i in range(columns, step):
-                    packed[l * step + i] = 0
-            w.tiles.transpose(columns, depth, weight + j * depth, depth, packed, step)
-            packed += step * depth
-            j += width
+    panels_of(w, panels)
+    strips = strips_of(w, &panels[0])
+    while index >= strips:
+        packed += packed_size(w, &panels[p])
+        index -= strips
+        p += 1
+        strips = strips_of(w, &panels[p])
+    depth, j = depth_of(w, &panels[p]), index * strip_of(w, &panels[p])
+    columns = min(strip_of(w, &panels[p]), panels[p].columns - j)
+    step = rounded_up(columns, lanes) * lanes
+    weight = <const real*>(w.w_hh if panels[p].of_h else w.w_ih) + (panels[p].row + j) * depth
+    packed += j * depth
+    for l in range(depth):
+        for i in range(columns, step):
+            packed[l * step + i] = 0
+    w.tiles.transpose(columns, depth, weight, depth, packed, step)
 
 
 cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
