@@ -139,8 +139,9 @@ def _walk(
     useful = None if wanted is None else _leading_to(wanted, _recorded_below([target for target, _ in start]))
     gradients: dict[Any, Any] = {}  # of the leaves and operations reached; a list where there are several outputs
     due: list[tuple[int, Function]] = []  # a heap of these operations: the one recorded last comes out first
+    sums: set[Target] = set()  # what in `gradients` is an array made here, which may be added to in place
     for target, dy in start:
-        _add(gradients, due, target, dy)
+        _add(gradients, due, sums, target, dy)
     found: dict[Target, Any] = {}
     before, grad_mode.enabled = grad_mode.enabled, create_graph
     try:
@@ -174,7 +175,8 @@ def _walk(
             for target, dx in zip(function.edges, dxs):
                 if target is not None and dx is not None:
                     dx = _fit(dx, target)
-                    _add(gradients, due, target, _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx)
+                    dx = _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx
+                    _add(gradients, due, sums, target, dx)
             if not retain_graph:
                 function.free()
         for leaf in gradients:
@@ -185,7 +187,7 @@ def _walk(
     return {**gradients, **found} if found else gradients
 
 
-def _add(gradients: dict, due: list, target: Target, dx: Any) -> None:
+def _add(gradients: dict, due: list, sums: set[Target], target: Target, dx: Any) -> None:
     """Add dx to the gradient of a value that may be used several times; the first dx makes its operation due."""
     if type(target) is tuple:
         function, i = target
@@ -197,7 +199,12 @@ def _add(gradients: dict, due: list, target: Target, dx: Any) -> None:
         return
     before = gradients.get(target)
     if before is not None:
-        gradients[target] = before + dx
+        if target in sums and not isinstance(dx, Tensor):
+            before += dx
+            gradients[target] = before  # a NumPy scalar is not changed in place
+        else:
+            gradients[target] = before + dx
+            sums.add(target)
         return
     gradients[target] = dx
     if not isinstance(target, Tensor):
