@@ -32,6 +32,7 @@ from minidl.functional import (
 from minidl.functional.classification import CrossEntropy, CrossEntropyGrad
 from minidl.functional.linear import Linear, MatMul
 from minidl.functional.norm import ChannelNorm, Normalize, RowNorm, axes_mean
+from minidl.functional.softmax import LogSoftmax, Softmax
 from tests import test_operations
 
 
@@ -145,10 +146,10 @@ FAULTS = [
         "tanh",
         "test_gradient_of_gradient",
     ),
-    Fault("a scaled softmax", activation.Softmax, "backward", scaled(rule_of(activation.Softmax), 3.7), "softmax"),
+    Fault("a scaled softmax", Softmax, "backward", scaled(rule_of(Softmax), 3.7), "softmax"),
     Fault(
         "a softmax without second order",
-        activation.Softmax,
+        Softmax,
         "backward",
         softmax_from_its_saved_output,
         "softmax",
@@ -221,7 +222,7 @@ FAULTS = [
     ),
     Fault(
         "a log softmax without its second term",
-        activation.LogSoftmax,
+        LogSoftmax,
         "backward",
         lambda self, dy, inputs, output: dy,
         "cross_entropy",

@@ -35,6 +35,7 @@ from minidl.functional.reduce import *
 from minidl.functional.resize import *
 from minidl.functional.scan import *
 from minidl.functional.shape import *
+from minidl.functional.softmax import *
 from minidl.functional.sorting import *
 
 __all__: list[str] = [name for name, value in vars().items() if callable(value) and not name.startswith("_")]

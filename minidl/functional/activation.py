@@ -1,4 +1,4 @@
-"""Activations: the bends that let a network be more than one matrix; and softmax, from scores to probabilities."""
+"""Activations: the bends that let a network be more than one matrix."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, tensor_method
-from minidl.functional.axes import one_axis
 from minidl.functional.choice import where
-from minidl.functional.conversion import astype
 from minidl.functional.elementwise import exp, floating
 from minidl.functional.operands import as_array, namespace
 from minidl.functional.shape import reshape
 
 __all__ = [
-    "elu", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsigmoid", "prelu", "relu", "sigmoid", "silu",
-    "softmax", "softplus",
+    "elu", "gelu", "leaky_relu", "log_sigmoid", "logsigmoid", "prelu", "relu", "sigmoid", "silu", "softplus",
 ]  # fmt: skip
 
 
@@ -219,81 +216,6 @@ class Softplus(Function):
         return dy * where(x * self.beta > self.threshold, 1, sigmoid(x * self.beta))
 
 
-def _along(kernel: Any, axis: tuple[int, ...], *arrays: Any) -> Any:
-    """kernel(*arrays), for a kernel that goes along the last axis."""
-    if not axis:  # a number is a row of one
-        return kernel(*(x.reshape(1) for x in arrays)).reshape(())
-    if arrays[0].size == 0:
-        return arrays[0]
-    return kernel(*(x.swapaxes(axis[0], -1) for x in arrays)).swapaxes(axis[0], -1)
-
-
-class Softmax(Function):
-    """y[i] = e^x[i] / sum_j e^x[j] along an axis."""
-
-    saves_inputs, saves_output = False, True
-
-    def __init__(self, axis):
-        self.axis = axis
-
-    def forward(self, x):
-        return _along(kernels.softmax.forward, self.axis, x)
-
-    def backward(self, dy, inputs, output):
-        return SoftmaxGrad(self.axis)(dy, output)
-
-
-class SoftmaxGrad(Function):
-    """dx[i] = y[i] * (dy[i] - sum_j dy[j] * y[j])."""
-
-    def __init__(self, axis):
-        self.axis = axis
-
-    def forward(self, dy, y):
-        return _along(kernels.softmax.input_grad, self.axis, dy, y)
-
-    def backward(self, ddx, inputs, output):
-        dy, y = inputs
-        ddy = SoftmaxGrad(self.axis)(ddx, y)  # dx is made of dy by a symmetric matrix
-        if not self.needs(1):
-            return ddy, None
-        # y[i] moves dx[i] itself, and all others through the sum
-        sums = [(d * y).sum(self.axis, keepdims=True) for d in (dy, ddx)]
-        return ddy, ddx * (dy - sums[0]) - dy * sums[1]
-
-
-class LogSoftmax(Function):
-    """y[i] = x[i] - log(sum_j e^x[j]) along an axis."""
-
-    saves_inputs, saves_output = False, True
-
-    def __init__(self, axis):
-        self.axis = axis
-
-    def forward(self, x):
-        return _along(kernels.softmax.log_forward, self.axis, x)
-
-    def backward(self, dy, inputs, output):
-        return LogSoftmaxGrad(self.axis)(dy, output)
-
-
-class LogSoftmaxGrad(Function):
-    """dx[i] = dy[i] - e^y[i] * sum_j dy[j]."""
-
-    def __init__(self, axis):
-        self.axis = axis
-
-    def forward(self, dy, y):
-        return _along(kernels.softmax.log_input_grad, self.axis, dy, y)
-
-    def backward(self, ddx, inputs, output):
-        dy, y = inputs
-        moved = ddx * exp(y)
-        # dy[j] moves dx[j] itself, and every dx[i] by -e^y[i]
-        ddy = ddx - moved.sum(self.axis, keepdims=True)
-        return ddy, -moved * dy.sum(self.axis, keepdims=True) if self.needs(1) else None
-
-
 @tensor_method()
 def relu(x: Any, inplace: bool = False) -> Any:
     """max(x, 0); the gradient at 0 is 0, and NaN stays NaN.
@@ -311,7 +233,7 @@ def relu(x: Any, inplace: bool = False) -> Any:
 
 def leaky_relu(x: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x where x > 0, ``negative_slope * x`` elsewhere."""
-    _check_float("leaky_relu", x)
+    check_float("leaky_relu", x)
     return LeakyRelu(negative_slope)(x)
 
 
@@ -340,7 +262,7 @@ def prelu(x: Any, weight: Any) -> Any:
     tensor([[-0.1, -0.5],
             [ 2. ,  2. ]])
     """
-    _check_float("prelu", x)
+    check_float("prelu", x)
     channels = x.shape[1] if x.ndim > 1 else 1
     if tuple(weight.shape) not in ((channels,), (1,), ()):
         raise ValueError(
@@ -352,7 +274,7 @@ def prelu(x: Any, weight: Any) -> Any:
 
 def elu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x where x > 0, ``alpha * (e^x - 1)`` elsewhere (Clevert et al., 2015)."""
-    _check_float("elu", x)
+    check_float("elu", x)
     return Elu(alpha)(x)
 
 
@@ -364,19 +286,19 @@ def sigmoid(x: Any) -> Any:
 
 def silu(x: Any, inplace: bool = False) -> Any:
     """x * sigmoid(x), also known as swish."""
-    _check_float("silu", x)
+    check_float("silu", x)
     return Silu()(x)
 
 
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + e^(beta * x)) / beta, a smooth relu; x itself where beta * x > `threshold`."""
-    _check_float("softplus", x)
+    check_float("softplus", x)
     return Softplus(beta, threshold)(x)
 
 
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + e^-x)) = -softplus(-x), exact for large and small x."""
-    _check_float("log_sigmoid", x)
+    check_float("log_sigmoid", x)
     return -Softplus(1.0, math.inf)(-x)
 
 
@@ -389,7 +311,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     ``approximate="none"``: x/2 * (1 + erf(x / sqrt(2))).
     ``approximate="tanh"``: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3))).
     """
-    _check_float("gelu", x)
+    check_float("gelu", x)
     if approximate == "none":
         return Gelu()(x)
     if approximate == "tanh":
@@ -397,37 +319,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
 
 
-@tensor_method()
-def softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
-    """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1.
-
-    Without `dim` it is the last axis, whatever the rank of x; PyTorch warns, and takes the first or the second. With
-    `dtype` x is brought to it first.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> minidl.tensor([0.0, 0.0]).softmax(0)
-    tensor([0.5, 0.5])
-    """
-    x = x if dtype is None else astype(x, dtype)
-    return Softmax(_axis("softmax", x, dim))(x)
-
-
-@tensor_method()
-def log_softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
-    """log(softmax(x)), exact where softmax would round to 0; with `dtype` x is brought to it first."""
-    x = x if dtype is None else astype(x, dtype)
-    return LogSoftmax(_axis("log_softmax", x, dim))(x)
-
-
-def _axis(name: str, x: Any, dim: int) -> tuple[int, ...]:
-    """`dim` as a tuple of one axis, or of none for a single number."""
-    _check_float(name, x)
-    return one_axis(dim, x.ndim)
-
-
-def _check_float(name: str, x: Any) -> None:
+def check_float(name: str, x: Any) -> None:
     if not isinstance(x, (Tensor, np.generic)) and not is_array(x):
         raise TypeError(f"{name}: x must be a Tensor or an array, got {type(x).__name__}")
     if x.dtype.kind != "f":

@@ -12,13 +12,13 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function
-from minidl.functional.activation import SoftmaxGrad, log_softmax, softmax
 from minidl.functional.choice import where
 from minidl.functional.indexing import Index
 from minidl.functional.loss import check_arrays, check_float, check_same_shape, reduce_losses
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim, reshape, unsqueeze
+from minidl.functional.softmax import SoftmaxGrad, log_softmax, softmax
 
 __all__ = ["cross_entropy", "nll_loss"]
 
