@@ -77,13 +77,22 @@ print("attention and its three gradients agree with minidl")
 # %% [markdown]
 # ## In the library
 #
-# [minidl/functional/attention.py](../minidl/functional/attention.py) `attention_weights` is $p$, and
-# [minidl/functional/attention.py](../minidl/functional/attention.py) `scaled_dot_product_attention` takes the mean.
-# No gradient rule is written there: it is made of operations that have theirs. What is more than yours is the **mask**,
-# which hides keys: padding, or, where a network is to guess what comes next, everything after the query (`is_causal`).
+# [minidl/functional/attention.py](../minidl/functional/attention.py) `attention_weights` is $p$, made of operations
+# that have gradient rules of their own. What is more than yours is the **mask**, which hides keys: padding, or, where a
+# network is to guess what comes next, everything after the query (`is_causal`).
 
 # %%
 show_lines("minidl/functional/attention.py", "attention_weights")
+
+# %% [markdown]
+# `scaled_dot_product_attention` does not keep $p$. With $L$ queries and $S$ keys that is a matrix of $L \times S$, the
+# one thing here that grows with the square of a sequence's length; the fast kernel,
+# [kernels/attention/cython_cpu.pyx](../kernels/attention/cython_cpu.pyx) `forward`, takes some queries at a time from
+# $q$ to $y$, and computes their $p$ again on the way back. The rules are those of `attention_gradient` above:
+# [kernels/attention/reference.py](../kernels/attention/reference.py) `backward`.
+
+# %%
+show_lines("kernels/attention/reference.py", "backward")
 
 # %% [markdown]
 # ## Look it up
