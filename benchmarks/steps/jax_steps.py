@@ -99,25 +99,67 @@ def recurrent(network):
 
     def loss_of(parameters, x, y):
         wx, wh, b, w, bias = parameters
-        projected = jnp.swapaxes(x @ wx + b, 0, 1)
         start = jnp.zeros((x.shape[0], network["hidden"]))
 
         def rnn(h, z):
             return jnp.tanh(z + h @ wh), None
 
-        def lstm(state, z):
-            h, c = state
-            i, f, g, o = jnp.split(z + h @ wh, 4, axis=1)
-            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-            return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
-
         if network["cell"] == "lstm":
-            h = lax.scan(lstm, (start, start), projected)[0][0]
+            h = lstm_states(jnp.swapaxes(x, 0, 1), wx, wh, b)[-1]
         else:
-            h = lax.scan(rnn, start, projected)[0]
+            h = lax.scan(rnn, start, jnp.swapaxes(x @ wx + b, 0, 1))[0]
         return cross_entropy(h @ w + bias, y)
 
     return classifier_step(loss_of, parameters, "adam", *map(jnp.asarray, networks.data(network)))
+
+
+def normed(x, scale, shift):
+    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) * lax.rsqrt(var + 1e-5) * scale + shift
+
+
+def block(x, parameters, heads):
+    scale1, shift1, w_attend, b_attend, w, b, scale2, shift2, w_widen, b_widen, w_narrow, b_narrow = parameters
+    n, length, width = x.shape
+    parts = jnp.split(normed(x, scale1, shift1) @ w_attend + b_attend, 3, axis=2)
+    q, k, v = (part.reshape(n, length, heads, -1).swapaxes(1, 2) for part in parts)
+    scores = q @ k.swapaxes(2, 3) / (width // heads) ** 0.5
+    p = jax.nn.softmax(jnp.where(jnp.tri(length, dtype=bool), scores, -jnp.inf))
+    x = x + (p @ v).swapaxes(1, 2).reshape(n, length, width) @ w + b
+    return x + jax.nn.gelu(normed(x, scale2, shift2) @ w_widen + b_widen, approximate=False) @ w_narrow + b_narrow
+
+
+def language(network):
+    parameters = [jnp.asarray(value) for value in networks.channels_last_parameters(network)]
+
+    def loss_of(parameters, ids, y):
+        x = parameters[0][ids]
+        if "cell" in network:
+            x = lstm_states(jnp.swapaxes(x, 0, 1), *parameters[1:4])
+            x = jnp.swapaxes(x, 0, 1)
+        else:
+            x = x + parameters[1]
+            for first in range(2, 2 + 12 * network["blocks"], 12):
+                x = block(x, parameters[first : first + 12], network["heads"])
+            x = normed(x, *parameters[-4:-2])
+        logits = x @ parameters[-2] + parameters[-1]
+        return cross_entropy(logits.reshape(-1, networks.CHARACTERS), y.reshape(-1))
+
+    return classifier_step(loss_of, parameters, "adam", *map(jnp.asarray, networks.data(network)))
+
+
+def lstm_states(x, wx, wh, b):
+    """The states h of all steps, (T, N, H)."""
+
+    def cell(state, z):
+        h, c = state
+        i, f, g, o = jnp.split(z + h @ wh, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    start = jnp.zeros((x.shape[1], wh.shape[0]))
+    return lax.scan(cell, (start, start), x @ wx + b)[1]
 
 
 def adversarial(network):
@@ -174,9 +216,8 @@ def adversarial(network):
 
 
 def build(network):
-    return {"convolutional": convolutional, "recurrent": recurrent, "adversarial": adversarial}[network["kind"]](
-        network
-    )
+    makers = {"convolutional": convolutional, "recurrent": recurrent, "language": language, "adversarial": adversarial}
+    return makers[network["kind"]](network)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ _M4 = "conv 32 3, relu, pool, conv 64 3, relu, pool, flatten, dense 128, relu, d
 # Adversarial: generator 100 -> dense 7*7*256, relu -> upsample 2 -> conv 128 3x3, batch norm, relu -> upsample 2 ->
 # conv 64 3x3, batch norm, relu -> conv 1 3x3, tanh (all padded by 1). Discriminator: 784-512-256-1, leaky relu 0.2.
 # One step trains both.
+# Language: 64 characters of 65 kinds -> embedding -> an LSTM, or positions added, blocks of causal attention and of two
+# dense layers with GELU between them, each behind a layer norm and added to its input, layer norm -> dense layer of 65.
 NETWORKS: dict[str, dict[str, Any]] = {
     "M1 MNIST CNN N=32": _convolutional(32, (1, 28, 28), _M1, "adam"),
     "M2 CIFAR CNN N=64": _convolutional(64, (3, 32, 32), _M2, "adam"),
@@ -35,9 +37,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "RNN 32 N=32": {"kind": "recurrent", "batch": 32, "cell": "rnn", "hidden": 32},
     "RNN 128 N=32": {"kind": "recurrent", "batch": 32, "cell": "rnn", "hidden": 128},
     "LSTM 128 N=32": {"kind": "recurrent", "batch": 32, "cell": "lstm", "hidden": 128},
+    "char LSTM 256 N=32": {"kind": "language", "batch": 32, "cell": "lstm", "width": 256},
+    "GPT 4x128 N=32": {"kind": "language", "batch": 32, "blocks": 4, "heads": 4, "width": 128},
     "M6 GAN N=32": {"kind": "adversarial", "batch": 32, "latent": 100},
 }
 
+CHARACTERS, LENGTH = 65, 64  # of a language network: how many kinds there are, and how many it reads
 LEARNING_RATES = {"adam": 1e-3, "momentum": 1e-3, "nesterov": 1e-3, "gan": 2e-4}
 
 
@@ -60,12 +65,15 @@ def plan(image: tuple[int, int, int], layers: str) -> list[tuple[str, list[int],
 
 
 def data(network: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Images (channels first) or sequences and their labels; for the GAN, noise and images."""
+    """Images (channels first) or sequences and their labels; for the GAN, noise and images; characters and the next."""
     random = np.random.default_rng(0)
     batch = network["batch"]
     if network["kind"] == "adversarial":
         z = random.standard_normal((batch, network["latent"]), dtype=np.float32)
         return z, random.random((batch, 1, 28, 28), dtype=np.float32) * 2 - 1
+    if network["kind"] == "language":
+        text = random.integers(0, CHARACTERS, (batch, LENGTH + 1))
+        return text[:, :-1].copy(), text[:, 1:].copy()
     shape = network["image"] if network["kind"] == "convolutional" else (28, 28)
     return random.random((batch, *shape), dtype=np.float32), random.integers(0, 10, batch)
 
@@ -95,7 +103,21 @@ def parameters(network: dict[str, Any]) -> list[np.ndarray]:
         shapes = [(gates * hidden, 28), (gates * hidden, hidden), (gates * hidden,)]
         w_ih, w_hh, b_ih = (uniform(*shape, fan_in=hidden) for shape in shapes)
         return [w_ih, w_hh, b_ih, np.zeros_like(b_ih), *layer(10, hidden)]
-    norms = [[np.ones(k, np.float32), np.zeros(k, np.float32)] for k in (128, 64)]
+
+    def norm(k: int) -> list[np.ndarray]:
+        return [np.ones(k, np.float32), np.zeros(k, np.float32)]
+
+    if network["kind"] == "language":
+        k = network["width"]
+        embedding = [uniform(CHARACTERS, k, fan_in=k)]
+        if "cell" in network:
+            w_ih, w_hh, b_ih = (uniform(*shape, fan_in=k) for shape in ((4 * k, k), (4 * k, k), (4 * k,)))
+            return [*embedding, w_ih, w_hh, b_ih, np.zeros_like(b_ih), *layer(CHARACTERS, k)]
+        found = [*embedding, uniform(LENGTH, k, fan_in=k)]
+        for _ in range(network["blocks"]):
+            found += [*norm(k), *layer(3 * k, k), *layer(k, k), *norm(k), *layer(4 * k, k), *layer(k, 4 * k)]
+        return [*found, *norm(k), *layer(CHARACTERS, k)]
+    norms = [norm(k) for k in (128, 64)]
     generator = [*layer(7 * 7 * 256, network["latent"]), *layer(128, 256, 3, 3), *norms[0]]
     generator += [*layer(64, 128, 3, 3), *norms[1], *layer(1, 64, 3, 3)]
     return generator + [part for k, c in ((512, 784), (256, 512), (1, 256)) for part in layer(k, c)]
@@ -107,8 +129,13 @@ def channels_last_parameters(network: dict[str, Any]) -> list[np.ndarray]:
     Where a dense layer meets an image, its rows are put into the order of an image whose channels come last.
     """
     found = parameters(network)
+    tables = 0  # embeddings, which are the same everywhere
     if network["kind"] == "recurrent":
         del found[3]
+    elif network["kind"] == "language":
+        tables = 1 if "cell" in network else 2
+        if "cell" in network:
+            del found[4]
     elif network["kind"] == "adversarial":
         for i in (0, 1):
             found[i] = np.moveaxis(found[i].reshape(256, 49, -1), 0, 1).reshape(found[i].shape)
@@ -117,4 +144,5 @@ def channels_last_parameters(network: dict[str, Any]) -> list[np.ndarray]:
         image = next(shape for kind, _, shape in steps if kind == "flatten")
         i = 2 * sum(kind == "conv" for kind, *_ in steps)
         found[i] = np.moveaxis(found[i].reshape(-1, image[0], image[1] * image[2]), 1, 2).reshape(found[i].shape)
-    return [np.ascontiguousarray(w.transpose(2, 3, 1, 0) if w.ndim == 4 else w.T) for w in found]
+    turned = [np.ascontiguousarray(w.transpose(2, 3, 1, 0) if w.ndim == 4 else w.T) for w in found]
+    return [*found[:tables], *turned[tables:]]

@@ -17,6 +17,47 @@ def layer(kind, sizes, shape):
     return kl.MaxPooling2D(2) if kind == "pool" else makers[kind](*sizes)
 
 
+class Block(kl.Layer):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1 = kl.LayerNormalization(epsilon=1e-5)
+        self.attend = kl.Dense(3 * width)
+        self.project = kl.Dense(width)
+        self.norm2 = kl.LayerNormalization(epsilon=1e-5)
+        self.widen = kl.Dense(4 * width)
+        self.narrow = kl.Dense(width)
+
+    def call(self, x):
+        n, length, width = x.shape
+        parts = tf.split(self.attend(self.norm1(x)), 3, axis=2)
+        q, k, v = (
+            tf.transpose(tf.reshape(part, (-1, length, self.heads, width // self.heads)), (0, 2, 1, 3))
+            for part in parts
+        )
+        scores = tf.matmul(q, k, transpose_b=True) / (width // self.heads) ** 0.5
+        seen = tf.linalg.band_part(tf.ones((length, length), tf.bool), -1, 0)
+        y = tf.matmul(tf.nn.softmax(tf.where(seen, scores, -float("inf"))), v)
+        x = x + self.project(tf.reshape(tf.transpose(y, (0, 2, 1, 3)), (-1, length, width)))
+        return x + self.narrow(tf.nn.gelu(self.widen(self.norm2(x)), approximate=False))
+
+
+class Positions(kl.Layer):
+    def build(self, shape):
+        self.table = self.add_weight(shape=shape[1:])
+
+    def call(self, x):
+        return x + self.table
+
+
+def language(network):
+    embedding, width = kl.Embedding(networks.CHARACTERS, network["width"]), network["width"]
+    if "cell" in network:
+        return [embedding, kl.LSTM(width, return_sequences=True), kl.Dense(networks.CHARACTERS)]
+    blocks = [Block(width, network["heads"]) for _ in range(network["blocks"])]
+    return [embedding, Positions(), *blocks, kl.LayerNormalization(epsilon=1e-5), kl.Dense(networks.CHARACTERS)]
+
+
 def set_parameters(network, *models):
     variables = [variable for model in models for variable in model.trainable_variables]
     for variable, value in zip(variables, networks.channels_last_parameters(network), strict=True):
@@ -28,6 +69,8 @@ def classifier(network):
     if network["kind"] == "recurrent":
         cell = (kl.SimpleRNN if network["cell"] == "rnn" else kl.LSTM)(network["hidden"])
         parts, kind = [cell, kl.Dense(10)], "adam"
+    elif network["kind"] == "language":
+        parts, kind = language(network), "adam"
     else:
         x = x.transpose(0, 2, 3, 1)
         parts = [layer(*part) for part in networks.plan(network["image"], network["layers"])]

@@ -29,6 +29,45 @@ class Recurrent(nn.Module):
         return self.output(h[-1])
 
 
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width)
+        self.attend = nn.Linear(width, 3 * width)
+        self.project = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, 4 * width)
+        self.narrow = nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        n, length, width = x.shape
+        parts = self.attend(self.norm1(x)).split(width, 2)
+        q, k, v = (part.reshape(n, length, self.heads, -1).transpose(1, 2) for part in parts)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.project(y.transpose(1, 2).reshape(n, length, width))
+        return x + self.narrow(F.gelu(self.widen(self.norm2(x))))
+
+
+class Language(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        width = network["width"]
+        self.embedding = nn.Embedding(networks.CHARACTERS, width)
+        if "cell" in network:
+            self.positions, self.body = None, nn.LSTM(width, width, batch_first=True)
+        else:
+            self.positions = nn.Embedding(networks.LENGTH, width)
+            self.body = nn.Sequential(*(Block(width, network["heads"]) for _ in range(network["blocks"])))
+            self.body.append(nn.LayerNorm(width))
+        self.output = nn.Linear(width, networks.CHARACTERS)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        x = self.body(x)[0] if self.positions is None else self.body(x + self.positions.weight)
+        return self.output(x).reshape(-1, networks.CHARACTERS)
+
+
 def set_parameters(network, *models):
     parameters = [parameter for model in models for parameter in model.parameters()]
     with torch.no_grad():
@@ -39,6 +78,8 @@ def set_parameters(network, *models):
 def classifier(network, mode):
     if network["kind"] == "recurrent":
         model, kind = Recurrent(network["cell"], network["hidden"]), "adam"
+    elif network["kind"] == "language":
+        model, kind = Language(network), "adam"
     else:
         model = nn.Sequential(*(layer(*part) for part in networks.plan(network["image"], network["layers"])))
         kind = network["optimizer"]
@@ -57,7 +98,7 @@ def classifier(network, mode):
 
     def step():
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
+        loss = F.cross_entropy(model(x), y.flatten())
         loss.backward()
         optimizer.step()
         return loss.item()
