@@ -136,6 +136,13 @@ def test_scores_that_would_overflow(backend):
         np.testing.assert_array_equal(kernels.attention.forward(q, k, v), [[2.5]])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_vectors_of_no_numbers_match_equally_well(backend):
+    with kernels.use_backend(backend):
+        y = kernels.attention.forward(np.ones((1, 0)), np.ones((2, 0)), np.array([[1.0], [5.0]]))
+    np.testing.assert_array_equal(y, [[3.0]])
+
+
 def test_bad_arguments():
     x, y = np.ones((2, 3, 4)), np.ones((2, 5, 4))
     forward, backward = kernels.attention.forward, kernels.attention.backward
@@ -148,6 +155,7 @@ def test_bad_arguments():
         (lambda: forward(x, y, y, np.ones((3, 5), int)), TypeError, "mask must have the dtype of q"),
         (lambda: forward(x, y, y, np.ones((3, 5), bool), True), ValueError, "either mask or is_causal"),
         (lambda: forward(x, y, y, dropout_p=1), ValueError, "dropout_p must be from 0 up to 1, got 1"),
+        (lambda: forward(x, y, y, dropout_key=-1), ValueError, "dropout_key must be from 0 to .*, got -1"),
         (lambda: backward(x[:1], x, y, y), ValueError, r"dy must have shape \(2, 3, 4\), got \(1, 3, 4\)"),
     ):
         with pytest.raises(error, match=words):
