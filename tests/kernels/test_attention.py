@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -160,3 +163,16 @@ def test_bad_arguments():
     ):
         with pytest.raises(error, match=words):
             call()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_of_long_sequences_is_given_back():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+
+    q, k = np.ones((128, 1), np.float32), np.ones((200_000, 1), np.float32)
+    before = resident()
+    with kernels.use_backend("cython", strict=True):
+        kernels.attention.forward(q, k, k)
+    assert resident() - before < 40 << 20  # the scores of a block are 51 MB
