@@ -78,7 +78,7 @@ def forward(q, k, v, mask, is_causal, scale, dropout_p, dropout_key):
     y = _in_order_of(q, v.shape[v.ndim - 1])
     kept = _begin(&a, q, k, v, mask, is_causal, scale, dropout_p, dropout_key)
     view_of(y, &a.y)
-    # so many parts that every thread has two chunks
+    # so many parts that every thread has about two chunks
     a.parts = max(1, min((a.queries + BLOCK_ROWS - 1) // BLOCK_ROWS, 2 * pool.num_threads() // max(1, a.heads)))
     with nogil:
         pool.run(a.heads * a.parts, forward_chunk_of, &a)

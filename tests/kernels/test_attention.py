@@ -120,7 +120,7 @@ def test_heads_stay_beside_one_another():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_is_hidden_is_hidden(backend):
-    """Not even NaN comes through a mask, nor back, as long as the value behind it is finite."""
+    """Not even NaN comes through a mask, as long as the value behind it is finite."""
     q, k, v = arrays_of((3, 4, 4), "float64", 0)
     k[2] = np.nan
     mask = np.arange(4) != 2
