@@ -194,7 +194,7 @@ def gelu_tanh_backward(dy: Any, x: Any) -> Any:
 
 @kernel
 def erf_forward(x: Any) -> Any:
-    """Return the error function of x, which NumPy lacks, to 3 units in the last place; as `relu_forward`.
+    """Return the error function of x, which NumPy lacks, to 5 units in the last place; as `relu_forward`.
 
     Examples
     --------

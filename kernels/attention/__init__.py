@@ -51,11 +51,11 @@ def forward(
     is_causal : bool
         Query l sees the keys s <= l only; instead of `mask`.
     scale : float, optional
-        1 / sqrt(E) if left out.
+        1 / sqrt(E) if left out; of no importance where E is 0, as all scores are 0 there.
     dropout_p : float
         The probability, from 0 up to 1, with which a weight is dropped.
     dropout_key : int
-        Which random numbers: d is ``kernels.dropout.forward(p, dropout_p, dropout_key)``.
+        From 0 to 2^64 - 1, which random numbers: d is ``kernels.dropout.forward(p, dropout_p, dropout_key)``.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def forward(
     Raises
     ------
     ValueError
-        Shapes that do not belong together, a mask and `is_causal`, `dropout_p` out of range.
+        Shapes that do not belong together, a mask and `is_causal`, `dropout_p` or `dropout_key` out of range.
     TypeError
         Mixed dtypes; a mask of integers.
 
@@ -139,7 +139,9 @@ def _check(
         _check_mask(mask, is_causal, q, (*q.shape[:-1], k.shape[-2]))
     if not 0 <= dropout_p < 1:
         raise ValueError(f"dropout_p must be from 0 up to 1, got {dropout_p}")
-    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
+    if not 0 <= dropout_key < 2**64:
+        raise ValueError(f"dropout_key must be from 0 to 2**64 - 1, got {dropout_key}")
+    scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else float(scale)
     return q, k, v, mask, bool(is_causal), scale, float(dropout_p), int(dropout_key)
 
 

@@ -74,7 +74,7 @@ def forward(q, k, v, mask, is_causal, scale, dropout_p, dropout_key):
     y = _in_order_of(q, v.shape[v.ndim - 1])
     kept = _begin(&a, q, k, v, mask, is_causal, scale, dropout_p, dropout_key)
     view_of(y, &a.y)
-    # so many parts that every thread has two chunks
+    # so many parts that every thread has about two chunks
     a.parts = max(1, min((a.queries + BLOCK_ROWS - 1) // BLOCK_ROWS, 2 * pool.num_threads() // max(1, a.heads)))
     with nogil:
         pool.run(a.heads * a.parts, forward_chunk_of, &a)
@@ -111,7 +111,7 @@ cdef _begin(attention* a, q, k, v, mask, bint is_causal, double scale, double dr
     a.has_mask, a.is_causal = mask is not None, is_causal
     if a.has_mask:
         if mask.dtype.kind == "b":
-            mask = np.where(mask, 0, -np.inf).astype(q.dtype)
+            mask = np.where(mask, q.dtype.type(0), q.dtype.type(-np.inf))
         kept.append(view_of(np.broadcast_to(mask, (*q.shape[:-1], k.shape[-2])), &a.mask))
     a.scale, a.drops, a.dropout_key = scale, dropout_p > 0, dropout_key
     a.threshold, a.keep = int(dropout_p * 2**32), 1 / (1 - dropout_p)
@@ -161,6 +161,7 @@ cdef void forward_chunk(const real* tag, attention* a, long chunk) noexcept nogi
         # y = d v
         multiply(a.tiles, <real*>h.d, a.row, 1, rows, keys, <real*>h.v.data, h.v.row, a.value_size,
                  <real*>h.y.data + first * h.y.row, h.y.row, tiles.TILE_STORE)
+    pool.scratch_done(0)
 
 
 cdef void backward_head_of(void* argument, long index) noexcept nogil:
@@ -219,6 +220,7 @@ cdef void backward_head(const real* tag, attention* a, long index) noexcept nogi
                  <real*>h.dq.data + first * h.dq.row, h.dq.row, tiles.TILE_STORE)
         multiply(a.tiles, <real*>h.dz, 1, a.row, keys, rows, <real*>h.scaled_q, a.size, a.size, <real*>h.dk.data,
                  h.dk.row, tiles.TILE_ADD)
+    pool.scratch_done(0)
 
 
 cdef void begin_head(const attention* a, head* h, long index) noexcept nogil:

@@ -19,7 +19,7 @@ def forward(x: Any, rows: Any, count: int) -> Any:
 
     Parameters
     ----------
-    x : array (n, ...), floating point
+    x : array (n, ...)
     rows : array (n,) of integers
         From 0 to count - 1; equal ones add up in their order.
     count : int
@@ -32,7 +32,7 @@ def forward(x: Any, rows: Any, count: int) -> Any:
     Raises
     ------
     ValueError, TypeError
-        Not one row number for each row of x; numbers that are no integers.
+        Not one row number for each row of x; numbers that are no integers; a `count` that is no size.
     IndexError
         A row number out of range (of NumPy arrays: a GPU would have to be waited for).
 
@@ -51,6 +51,8 @@ def forward(x: Any, rows: Any, count: int) -> Any:
         raise TypeError(f"rows must hold integers, got {rows.dtype.name}")
     if rows.shape[0] != x.shape[0]:
         raise ValueError(f"rows must have one number for each of the {x.shape[0]} rows of x, got {rows.shape[0]}")
+    if not isinstance(count, (int, np.integer)) or count < 0:
+        raise ValueError(f"count must be an integer from 0 on, got {count!r}")
     if type(rows) is np.ndarray and rows.size and not (0 <= rows.min() and rows.max() < count):
         raise IndexError(f"rows must be from 0 to {count - 1}, got {rows.min()} to {rows.max()}")
     return x, rows, int(count)

@@ -187,10 +187,10 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
-    """Large chunks keep the caches warm; halve them until there are some for every thread.
+    """Large chunks keep the caches warm; cut them until there are some for every thread.
 
-    Each chunk may have to copy its rows of a or its columns of b: where a is copied, rows are halved first, otherwise
-    columns.
+    Each chunk may have to copy its rows of a or its columns of b: columns are cut first, but rows where a is copied, as
+    long as a chunk is less than 3 times as wide as high.
     """
     cdef long tallest = p.tiles.rows[p.tiles.vectors], threads = pool.num_threads(), chunks
     cdef long parts = rounded_up(p.m, BLOCK_ROWS)

@@ -14,12 +14,12 @@ Backward (walk_backward.pxi) is the same walk from the end:
 
     chunk         some of the N sequences, with sums dw_ih, dw_hh and db of their own
       block       so many steps that there are about BLOCK_ROWS rows in it
-        step t    a row of da for each sequence from dy, dh and its gates; dh = da w_hh and dx[t] = da w_ih by the tile
-        then      dw_ih = dw_ih + da^T x and dw_hh = dw_hh + da^T h over the rows of the block, by the tile
+        step t    a row of da for each sequence from dy, dh and its gates; dh = da w_hh by the tile
+        then      dx = da w_ih, dw_ih = dw_ih + da^T x, dw_hh = dw_hh + da^T h over the rows of the block, by the tile
     last          dw_ih, dw_hh and db from the chunks' sums, added up in order
 
 Why it is fast: one call a walk instead of several a step; weights stay in the cache from step to step, and a block's da
-until its products are done; rows of x and h are read where they lie; no thread waits for another before the end.
+until its products are done; no thread waits for another before the end.
 
 The chunks are cut by the shape alone, so the number of threads does not change a bit of the result.
 """

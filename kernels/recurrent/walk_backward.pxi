@@ -1,7 +1,8 @@
 # The walk from the last step to the first: the chain rule at every step, the weights' gradients once a block of steps.
 #
-#     da         = (dy[t] + dh) * the gates' derivatives                              row by row
-#     dh         = da w_hh,  dx[t] = da w_ih                                          of some sequences
+#     da           = (dy[t] + dh) * the gates' derivatives                            row by row
+#     dh           = da w_hh                                                          of some sequences
+#     dx[t]        = da w_ih                                                          for the rows of a block
 #     dw_ih, dw_hh = sums over all steps and sequences of da^T x[t] and da^T h        over the rows of a block
 
 
@@ -156,6 +157,9 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
         if in_block == capacity or s == 0:
             add_block(w, chunk, s, in_block, first, count, da, dq, x_strip)
             in_block = 0
+    pool.scratch_done(1)
+    pool.scratch_done(2)
+    pool.scratch_done(3)
 
 
 cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, long n, real* da,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class Function:
     is_view = False
 
     saved: Any = None
+    number: int = 0  # of the call that it recorded
     freed: bool = False
     hooks: Any = None  # of its results, see :mod:`minidl.autograd.hooks`
     sums: Any = None  # under debug: of what was saved
@@ -86,6 +88,10 @@ class Function:
         return self.forward(*inputs)
 
     def _call_with_tensors(self, inputs: tuple) -> Any:
+        if self.number:  # this object stands in the graph for an earlier call
+            again = copy(self)
+            again.number, again.freed, again.hooks = 0, False, None
+            return again._call_with_tensors(inputs)
         arrays = []  # what forward gets
         edges = []  # where each input's gradient goes: its origin, a leaf, or nowhere
         versions = []  # of each Tensor's memory

@@ -54,7 +54,7 @@ class Tensor:
         self._grad = None
         self._requires_grad = False
         self.origin = None
-        self.version = [0]  # number of the memory's last change in place; one list for all tensors that share it
+        self.version = [0]  # number of the memory's last change in place; all tensors that share it have one list
         if isinstance(data, Tensor):
             _share_memory(data, self)
         if requires_grad is not False:
@@ -262,7 +262,8 @@ class Tensor:
 
     def shares_memory(self) -> bool:
         """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
-        return any(other() is not None and other() is not self for other in self.version[1:])
+        sharing = [ref() for refs in self.version[1:] for ref in tuple(refs)]
+        return any(other is not None and other is not self for other in sharing)
 
     def changed(self) -> None:
         """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
@@ -380,8 +381,11 @@ def _wrap(data: Any, origin: Any = None) -> Tensor:
 def _share_memory(x: Tensor, view: Tensor) -> None:
     """Note that a change of one is a change of the other: both get one version, which refers weakly to its tensors."""
     version = view.version = x.version
-    for tensor in (x, view) if len(version) == 1 else (view,):
-        version.append(weakref.ref(tensor, version.remove))
+    if len(version) == 1:
+        version.append(set())  # a list would be searched for each of 100,000 rows that end one by one
+    refs = version[1]
+    for tensor in (x, view) if not refs else (view,):
+        refs.add(weakref.ref(tensor, refs.discard))
 
 
 def tensor_method(*names: str) -> Callable:

@@ -17,7 +17,7 @@ from minidl.functional.conversion import astype
 from minidl.functional.dropout import Dropout, check_probability, dropout, new_key
 from minidl.functional.linear import matmul
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.shape import swapaxes
+from minidl.functional.shape import broadcast_to, swapaxes
 from minidl.functional.softmax import softmax
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]
@@ -73,52 +73,61 @@ def scaled_dot_product_attention(
         shapes = f"{tuple(key.shape)} and {tuple(value.shape)}"
         raise ValueError(f"key and value must be (..., S, E) and (..., S, V) with one S, got {shapes}")
     check_probability(dropout_p, "dropout_p")
-    if dropout_p == 1 or getattr(attn_mask, "requires_grad", False):  # a mask that is learned has a gradient too
-        p = attention_weights(query, key, attn_mask, is_causal, scale)
+    mask = _mask_for(attn_mask, is_causal, query.dtype)
+    query, key, value = _with_equal_front(query, key, value, mask)
+    if dropout_p == 1 or getattr(mask, "requires_grad", False):  # a mask that is learned has a gradient too
+        p = attention_weights(query, key, mask, is_causal, scale)
         return matmul(dropout(p, dropout_p), value)
-    mask = _mask_for(data_of(attn_mask), is_causal, query.dtype)
-    return Attention(mask, is_causal, scale, dropout_p, new_key() if dropout_p else 0)(query, key, value)
+    return Attention(is_causal, scale, dropout_p, new_key() if dropout_p else 0)(query, key, value, mask)
 
 
 class Attention(Function):
     """y[l] = sum_s d[l,s] * v[s], with d = dropout(p), p = softmax(z), z[l,s] = scale * q[l] . k[s] + mask[l,s]."""
 
-    def __init__(self, mask, is_causal, scale, dropout_p, key):
-        self.mask, self.is_causal, self.scale, self.dropout_p, self.key = mask, is_causal, scale, dropout_p, key
+    def __init__(self, is_causal, scale, dropout_p, key):
+        self.is_causal, self.scale, self.dropout_p, self.key = is_causal, scale, dropout_p, key
 
-    def forward(self, q, k, v):
-        q, k, v = self._broadcast(q, k, v)
-        return kernels.attention.forward(q, k, v, self.mask, self.is_causal, self.scale, self.dropout_p, self.key)
+    def forward(self, q, k, v, mask):
+        return kernels.attention.forward(q, k, v, mask, self.is_causal, self.scale, self.dropout_p, self.key)
 
     def backward(self, dy, inputs, output):
         if isinstance(dy, Tensor):
             return self._recorded(dy, *inputs)
-        q, k, v = self._broadcast(*inputs)
-        return kernels.attention.backward(
-            dy, q, k, v, self.mask, self.is_causal, self.scale, self.dropout_p, self.key
+        q, k, v, mask = inputs
+        gradients = kernels.attention.backward(
+            dy, q, k, v, mask, self.is_causal, self.scale, self.dropout_p, self.key
         )  # fmt: skip
+        return *gradients, None
 
-    def _recorded(self, dy, q, k, v):
+    def _recorded(self, dy, q, k, v, mask):
         """The rule in operations that are recorded themselves, for second derivatives."""
-        scale = 1 / math.sqrt(q.shape[-1]) if self.scale is None else self.scale
-        p = attention_weights(q, k, self.mask, self.is_causal, scale)
-        drop = Dropout(self.dropout_p, self.key) if self.dropout_p else lambda x: x
+        scale = _default_scale(q) if self.scale is None else self.scale
+        p = attention_weights(q, k, mask, self.is_causal, scale)
         # dv[s] = sum_l d[l,s] * dy[l];  dp[l,s] = dy[l] . v[s], and dropout
-        dv, dp = matmul(swapaxes(drop(p), -2, -1), dy), drop(matmul(dy, swapaxes(v, -2, -1)))
+        dv, dp = matmul(swapaxes(self._drop(p), -2, -1), dy), self._drop(matmul(dy, swapaxes(v, -2, -1)))
         # dz[l,s] = p[l,s] * (dp[l,s] - sum_j dp[l,j] * p[l,j]), times scale
         dz = p * (dp - (dp * p).sum(-1, keepdims=True)) * scale
         # dq[l] = sum_s dz[l,s] * k[s];  dk[s] = sum_l dz[l,s] * q[l]
-        return matmul(dz, k), matmul(swapaxes(dz, -2, -1), q), dv
+        return matmul(dz, k), matmul(swapaxes(dz, -2, -1), q), dv, None
 
-    def _broadcast(self, *qkv):
-        """q, k and v with the same axes in front."""
-        front = [x.shape[:-2] for x in qkv]
-        if self.mask is not None and self.mask.ndim > 2:
-            front.append(self.mask.shape[:-2])
-        if len(set(front)) == 1:
-            return qkv
+    def _drop(self, p):
+        return Dropout(self.dropout_p, self.key)(p) if self.dropout_p else p
+
+
+def _with_equal_front(query: Any, key: Any, value: Any, mask: Any) -> Any:
+    """query, key and value broadcast to the same axes in front, for each of which p is dropped by itself."""
+    front = [tuple(x.shape[:-2]) for x in (query, key, value)]
+    if mask is not None and mask.ndim > 2:
+        front.append(tuple(mask.shape[:-2]))
+    if len(set(front)) == 1:
+        return query, key, value
+    try:
         joint = np.broadcast_shapes(*front)
-        return [namespace(x).broadcast_to(x, (*joint, *x.shape[-2:])) for x in qkv]
+    except ValueError:
+        raise ValueError(
+            f"the axes in front of query, key, value{', attn_mask' * (len(front) > 3)} must broadcast, got {front}"
+        ) from None
+    return [broadcast_to(x, (*joint, *x.shape[-2:])) for x in (query, key, value)]
 
 
 def attention_weights(
@@ -141,7 +150,7 @@ def attention_weights(
             [0.3302, 0.6698]])
     """
     _check_query_and_key(query, key)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = _default_scale(query) if scale is None else scale
     # scores[l,s] = scale * query[l] . key[s]
     scores = matmul(query * scale, swapaxes(key, -2, -1))  # (..., L, S)
     mask = _mask_for(attn_mask, is_causal, scores.dtype)
@@ -155,6 +164,10 @@ def attention_weights(
     if isinstance(blind, np.ndarray) and not blind.any():  # for a GPU's answer the host would have to wait
         return softmax(scores, -1)
     return where(blind, 0.0, softmax(where(blind, 0.0, scores), -1))
+
+
+def _default_scale(query: Any) -> float:
+    return 1 / math.sqrt(max(1, query.shape[-1]))  # with E = 0 all scores are 0
 
 
 def _check_query_and_key(query: Any, key: Any) -> None:
@@ -174,4 +187,4 @@ def _mask_for(attn_mask: Any, is_causal: bool, dtype: np.dtype) -> Any:
             "attn_mask must be bool, True where a query sees a key, or floating point, which is added to the scores; "
             f"got {attn_mask.dtype}"
         )
-    return attn_mask if attn_mask.dtype == np.bool_ else astype(attn_mask, dtype)
+    return attn_mask if attn_mask.dtype in (np.bool_, dtype) else astype(attn_mask, dtype)

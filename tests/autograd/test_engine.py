@@ -525,3 +525,21 @@ def test_grad_takes_only_inputs_as_pytorchs_programs_give_it():
     assert dx.item() == 2 and x.grad is None and w.grad is None
     with pytest.raises(ValueError, match="only_inputs must be True.*backward"):
         minidl.grad(x * w, x, only_inputs=False)
+
+
+def test_an_operation_object_may_be_called_twice():
+    class Square(Function):
+        def forward(self, x):
+            self.saved = 2 * x
+            return x * x
+
+        def backward(self, dy, inputs, output):
+            return dy * self.saved
+
+    square, x, y = Square(), leaf(3.0), leaf(5.0)
+    first, second = square(x), square(y)
+    first.register_hook(lambda dy: 10 * dy)
+    (first + second).backward()
+    assert (x.grad.item(), y.grad.item()) == (60, 10)
+    square(y).backward()
+    assert y.grad.item() == 20

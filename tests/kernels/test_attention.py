@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -117,7 +120,7 @@ def test_heads_stay_beside_one_another():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_is_hidden_is_hidden(backend):
-    """Not even NaN comes through a mask, nor back, as long as the value behind it is finite."""
+    """Not even NaN comes through a mask, as long as the value behind it is finite."""
     q, k, v = arrays_of((3, 4, 4), "float64", 0)
     k[2] = np.nan
     mask = np.arange(4) != 2
@@ -136,6 +139,13 @@ def test_scores_that_would_overflow(backend):
         np.testing.assert_array_equal(kernels.attention.forward(q, k, v), [[2.5]])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_vectors_of_no_numbers_match_equally_well(backend):
+    with kernels.use_backend(backend):
+        y = kernels.attention.forward(np.ones((1, 0)), np.ones((2, 0)), np.array([[1.0], [5.0]]))
+    np.testing.assert_array_equal(y, [[3.0]])
+
+
 def test_bad_arguments():
     x, y = np.ones((2, 3, 4)), np.ones((2, 5, 4))
     forward, backward = kernels.attention.forward, kernels.attention.backward
@@ -148,7 +158,21 @@ def test_bad_arguments():
         (lambda: forward(x, y, y, np.ones((3, 5), int)), TypeError, "mask must have the dtype of q"),
         (lambda: forward(x, y, y, np.ones((3, 5), bool), True), ValueError, "either mask or is_causal"),
         (lambda: forward(x, y, y, dropout_p=1), ValueError, "dropout_p must be from 0 up to 1, got 1"),
+        (lambda: forward(x, y, y, dropout_key=-1), ValueError, "dropout_key must be from 0 to .*, got -1"),
         (lambda: backward(x[:1], x, y, y), ValueError, r"dy must have shape \(2, 3, 4\), got \(1, 3, 4\)"),
     ):
         with pytest.raises(error, match=words):
             call()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_of_long_sequences_is_given_back():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+
+    q, k = np.ones((128, 1), np.float32), np.ones((200_000, 1), np.float32)
+    before = resident()
+    with kernels.use_backend("cython", strict=True):
+        kernels.attention.forward(q, k, k)
+    assert resident() - before < 40 << 20  # the scores of a block are 51 MB

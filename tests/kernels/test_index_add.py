@@ -68,3 +68,6 @@ def test_bad_arguments():
     ):
         with pytest.raises(error, match=words):
             kernels.index_add.forward(x, rows, 3)
+    for count in (-1, 2.7):
+        with pytest.raises(ValueError, match=f"count must be an integer from 0 on, got {count}"):
+            kernels.index_add.forward(np.ones((0, 2)), np.zeros(0, int), count)

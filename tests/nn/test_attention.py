@@ -66,6 +66,38 @@ def test_first_and_second_derivatives(masked):
     assert minidl.gradgradcheck(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, mask), inputs)
 
 
+@pytest.mark.parametrize("dropout_p", [0.0, 0.4])
+@pytest.mark.parametrize("fronts", [((), (), ()), ((), (), (2,)), ((2,), (), ()), ((), (3, 1), (2,))])
+@pytest.mark.parametrize("mask", [None, "numbers", "causal"])
+def test_derivatives_of_what_is_broadcast(fronts, mask, dropout_p):
+    random = np.random.default_rng(0)
+    shapes = [(*front, *shape) for front, shape in zip(fronts, ((3, 2), (4, 2), (4, 2)))]
+    inputs = [minidl.Tensor(random.normal(size=shape), requires_grad=True) for shape in shapes]
+    numbers = random.normal(size=(3, 2, 3, 4)) if mask == "numbers" else None
+
+    def attend(*qkv):
+        minidl.manual_seed(0)
+        return F.scaled_dot_product_attention(*qkv, numbers, dropout_p, mask == "causal")
+
+    y = attend(*inputs)
+    dy = minidl.Tensor(random.normal(size=y.shape))
+    plain, recorded = (minidl.grad((attend(*inputs) * dy).sum(), inputs, create_graph=c) for c in (False, True))
+    for dx, other in zip(plain, recorded, strict=True):
+        np.testing.assert_allclose(other.numpy(), dx.numpy(), atol=1e-12)
+    assert minidl.gradcheck(attend, inputs)
+    assert minidl.gradgradcheck(attend, inputs)
+
+
+@pytest.mark.parametrize("value", [True, 1.0])
+def test_a_mask_changed_in_place_is_noticed(value):
+    q, k = minidl.ones(2, 3, dtype="float64", requires_grad=True), minidl.ones(4, 3, dtype="float64")
+    mask = minidl.tensor(np.full((2, 4), value))
+    y = F.scaled_dot_product_attention(q, k, k, mask)
+    mask.zero_()
+    with pytest.raises(RuntimeError, match="Attention: .* changed in place since"):
+        y.sum().backward()
+
+
 def test_scores_too_large_for_exp():
     query = np.array([[1e4, 0.0]])
     y = F.scaled_dot_product_attention(query, query * [[1], [-1]] + 0.0, np.array([[1.0], [2.0]]))
