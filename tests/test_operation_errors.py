@@ -146,6 +146,7 @@ CALLS = [
     (lambda: F.group_norm(x(2, 3), 2), ValueError, r"\(2, 3\), got 2"),
     (lambda: F.dropout(x(2), 1.5), ValueError, "from 0 to 1, got 1.5"),
     (lambda: F.scaled_dot_product_attention(*[x(2, 3)] * 3, LABELS), TypeError, "attn_mask must be bool.*got int64"),
+    (lambda: F.scaled_dot_product_attention(*[x(2, 3)] * 3, [True]), TypeError, "attn_mask must be a Tensor .* list"),
     (lambda: F.embedding(Tensor(np.array([3])), x(3, 2)), IndexError, "from 0 to 2"),
     (lambda: F.cross_entropy(x(2, 3), Tensor(np.array([0, 3]))), IndexError, "from 0 to 2, got 3"),
     (lambda: F.cross_entropy(x(2, 3), Tensor(np.array([0, 1, 2]))), ValueError, r"\(2,\).*\(2, 3\).*\(3,\)"),

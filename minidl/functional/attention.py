@@ -182,6 +182,8 @@ def _mask_for(attn_mask: Any, is_causal: bool, dtype: np.dtype) -> Any:
         return None
     if is_causal:
         raise ValueError("give either attn_mask or is_causal=True, not both")
+    if not hasattr(attn_mask, "dtype"):
+        raise TypeError(f"attn_mask must be a Tensor or an array, got {type(attn_mask).__name__}")
     if attn_mask.dtype.kind not in "bf":
         raise TypeError(
             "attn_mask must be bool, True where a query sees a key, or floating point, which is added to the scores; "
