@@ -51,9 +51,11 @@ class IndexAdd(Function):
         xp, shape = namespace(x), self.new_shape
         if xp is np and x.size and not self.distinct:
             # rows of x are added to rows of y, numbers to numbers of y as it lies in memory
-            if isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu":
-                rows = _places(self.key, shape[0]).reshape(-1)
-                return kernels.index_add.forward(x.reshape(-1, *shape[1:]), rows, shape[0]).reshape(shape)
+            axis = _axis_of_positions(self.key)
+            if axis is not None:
+                places = _places(self.key[axis] if type(self.key) is tuple else self.key, shape[axis]).reshape(-1)
+                rows = np.moveaxis(x.reshape(*shape[:axis], -1, *shape[axis + 1 :]), axis, 0)
+                return np.moveaxis(kernels.index_add.forward(rows, places, shape[axis]), 0, axis)
             if _picks_numbers(self.key, len(shape)):
                 places = np.broadcast_to(_flat_places(self.key, shape), x.shape).reshape(-1)
                 return kernels.index_add.forward(x.reshape(-1), places, math.prod(shape)).reshape(shape)
@@ -66,6 +68,14 @@ class IndexAdd(Function):
 
     def backward(self, dy, inputs, output):
         return Index(self.key, self.distinct)(dy)
+
+
+def _axis_of_positions(key: Any) -> int | None:
+    """The axis of the one array of positions that a key is, or that stands in it behind nothing but full slices."""
+    *slices, positions = key if type(key) is tuple and key else (key,)
+    if not isinstance(positions, np.ndarray) or positions.dtype.kind not in "iu":
+        return None
+    return len(slices) if all(type(part) is slice and part == slice(None) for part in slices) else None
 
 
 def _picks_numbers(key: Any, ndim: int) -> bool:
