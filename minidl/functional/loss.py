@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor
-from minidl.functional.activation import log_sigmoid
+from minidl.functional.activation import log_sigmoid, sigmoid
 from minidl.functional.arithmetic import maximum
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
-from minidl.functional.operands import data_of
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
 
 __all__ = [
@@ -163,9 +163,24 @@ def binary_cross_entropy_with_logits(
     tensor([  0.6931, 100.    ])
     """
     check_same_shape("binary_cross_entropy_with_logits", input, target)
-    positive = target if pos_weight is None else target * pos_weight
-    losses = -(positive * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
+    losses = LogisticLoss()(input, target if pos_weight is None else target * pos_weight, 1 - target)
     return reduce_losses(losses if weight is None else losses * weight, reduction)
+
+
+class LogisticLoss(Function):
+    """losses = -(positive * log(sigmoid(x)) + negative * log(sigmoid(-x)))."""
+
+    def forward(self, x, positive, negative):
+        xp, zero = namespace(x), x.dtype.type(0)
+        # -log(sigmoid(-x)) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), and the last term is the same for -x
+        rest = xp.log1p(xp.exp(-xp.abs(x)))
+        return positive * (xp.maximum(-x, zero) + rest) + negative * (xp.maximum(x, zero) + rest)
+
+    def backward(self, dy, inputs, output):
+        x, positive, negative = inputs
+        # dlosses/dx = negative * sigmoid(x) - positive * sigmoid(-x)
+        dx = dy * (negative * sigmoid(x) - positive * sigmoid(-x)) if self.needs(0) else None
+        return dx, *(-dy * log_sigmoid(z) if self.needs(i) else None for i, z in ((1, x), (2, -x)))
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
