@@ -76,6 +76,10 @@ class Pow(Function):
     """y = x1 ** x2."""
 
     def forward(self, x1, x2):
+        if type(x1) is np.ndarray and x1.dtype.kind == "f" and isinstance(x2, (int, float)) and x2 % 2 in (0, 1):
+            # |x1|^x2 with the sign: of a negative base NumPy's power takes a hundred times as long
+            y = np.abs(x1) ** x2
+            return np.copysign(y, x1) if x2 % 2 else y
         return x1**x2
 
     def backward(self, dy, inputs, output):
