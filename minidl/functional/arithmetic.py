@@ -107,7 +107,8 @@ class Maximum(Function):
     def backward(self, dy, inputs, output):
         # all of dy goes to the larger one, half to each where they are equal, all to both where one is NaN
         x1, x2 = inputs
-        return dy * _share(x1 < x2, x1 == x2, dy), dy * _share(x2 < x1, x1 == x2, dy)
+        dx1 = dy * _share(x1 < x2, x1 == x2, dy) if self.needs(0) else None
+        return dx1, dy * _share(x2 < x1, x1 == x2, dy) if self.needs(1) else None
 
 
 class Minimum(Function):
@@ -119,7 +120,8 @@ class Minimum(Function):
     def backward(self, dy, inputs, output):
         # all of dy goes to the smaller one, half to each where they are equal, all to both where one is NaN
         x1, x2 = inputs
-        return dy * _share(x1 > x2, x1 == x2, dy), dy * _share(x2 > x1, x1 == x2, dy)
+        dx1 = dy * _share(x1 > x2, x1 == x2, dy) if self.needs(0) else None
+        return dx1, dy * _share(x2 > x1, x1 == x2, dy) if self.needs(1) else None
 
 
 def _share(loses: Any, ties: Any, dy: Any) -> Any:
