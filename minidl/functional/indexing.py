@@ -45,7 +45,7 @@ class IndexAdd(Function):
 
     def __init__(self, key, shape, distinct=False):
         self.key, self.new_shape = key, shape
-        self.distinct = distinct or _is_basic(key)  # no place occurs twice, so that = does what += would
+        self.distinct = distinct or _names_once((key,))  # no place occurs twice, so that = does what += would
 
     def forward(self, x):
         xp, shape = namespace(x), self.new_shape
@@ -100,11 +100,6 @@ def _places(positions: np.ndarray, n: int) -> np.ndarray:
     if least < -n or largest >= n:
         raise IndexError(f"key must be from {-n} to {n - 1} along an axis of {n}, got {least} to {largest}")
     return positions if least >= 0 else positions % n
-
-
-def _is_basic(key: Any) -> bool:
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
 
 
 def _plain_key(key: Any, x: Any) -> Any:
@@ -213,13 +208,13 @@ class SetItem(Function):
         dvalue = dy
         for step in self.steps:
             dvalue = Index(step)(dvalue)
-        if not _writes_once(self.steps):
+        if not _names_once(self.steps):
             dvalue = where(_last_written(self.steps, dy, dvalue.shape), dvalue, 0)
         return dx, reshape(dvalue, (1,) * (len(self.saved) - dvalue.ndim) + tuple(dvalue.shape))
 
 
-def _writes_once(steps: tuple) -> bool:
-    """Whether the keys name no place twice: only arrays of positions can."""
+def _names_once(steps: tuple) -> bool:
+    """Whether keys, used one after the other, name no place twice: only arrays of positions can."""
     parts = [part for step in steps for part in (step if isinstance(step, tuple) else (step,))]
     return not any(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in parts)
 
