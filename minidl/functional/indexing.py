@@ -45,15 +45,17 @@ class IndexAdd(Function):
 
     def __init__(self, key, shape, distinct=False):
         self.key, self.new_shape = key, shape
-        self.distinct = distinct or _is_basic(key)  # no place occurs twice, so that = does what += would
+        self.distinct = distinct or _names_once((key,))  # no place occurs twice, so that = does what += would
 
     def forward(self, x):
         xp, shape = namespace(x), self.new_shape
         if xp is np and x.size and not self.distinct:
             # rows of x are added to rows of y, numbers to numbers of y as it lies in memory
-            if isinstance(self.key, np.ndarray) and self.key.dtype.kind in "iu":
-                rows = _places(self.key, shape[0]).reshape(-1)
-                return kernels.index_add.forward(x.reshape(-1, *shape[1:]), rows, shape[0]).reshape(shape)
+            axis = _axis_of_positions(self.key)
+            if axis is not None:
+                places = _places(self.key[axis] if type(self.key) is tuple else self.key, shape[axis]).reshape(-1)
+                rows = np.moveaxis(x.reshape(*shape[:axis], -1, *shape[axis + 1 :]), axis, 0)
+                return np.moveaxis(kernels.index_add.forward(rows, places, shape[axis]), 0, axis)
             if _picks_numbers(self.key, len(shape)):
                 places = np.broadcast_to(_flat_places(self.key, shape), x.shape).reshape(-1)
                 return kernels.index_add.forward(x.reshape(-1), places, math.prod(shape)).reshape(shape)
@@ -66,6 +68,14 @@ class IndexAdd(Function):
 
     def backward(self, dy, inputs, output):
         return Index(self.key, self.distinct)(dy)
+
+
+def _axis_of_positions(key: Any) -> int | None:
+    """The axis of the one array of positions that a key is, or that stands in it behind nothing but full slices."""
+    *slices, positions = key if type(key) is tuple and key else (key,)
+    if not isinstance(positions, np.ndarray) or positions.dtype.kind not in "iu":
+        return None
+    return len(slices) if all(type(part) is slice and part == slice(None) for part in slices) else None
 
 
 def _picks_numbers(key: Any, ndim: int) -> bool:
@@ -90,11 +100,6 @@ def _places(positions: np.ndarray, n: int) -> np.ndarray:
     if least < -n or largest >= n:
         raise IndexError(f"key must be from {-n} to {n - 1} along an axis of {n}, got {least} to {largest}")
     return positions if least >= 0 else positions % n
-
-
-def _is_basic(key: Any) -> bool:
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
 
 
 def _plain_key(key: Any, x: Any) -> Any:
@@ -203,13 +208,13 @@ class SetItem(Function):
         dvalue = dy
         for step in self.steps:
             dvalue = Index(step)(dvalue)
-        if not _writes_once(self.steps):
+        if not _names_once(self.steps):
             dvalue = where(_last_written(self.steps, dy, dvalue.shape), dvalue, 0)
         return dx, reshape(dvalue, (1,) * (len(self.saved) - dvalue.ndim) + tuple(dvalue.shape))
 
 
-def _writes_once(steps: tuple) -> bool:
-    """Whether the keys name no place twice: only arrays of positions can."""
+def _names_once(steps: tuple) -> bool:
+    """Whether keys, used one after the other, name no place twice: only arrays of positions can."""
     parts = [part for step in steps for part in (step if isinstance(step, tuple) else (step,))]
     return not any(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in parts)
 

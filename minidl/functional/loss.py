@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor
-from minidl.functional.activation import log_sigmoid
+from minidl.functional.activation import log_sigmoid, sigmoid
 from minidl.functional.arithmetic import maximum
-from minidl.functional.choice import where
+from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
-from minidl.functional.operands import data_of
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
 
 __all__ = [
@@ -93,9 +93,25 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         raise ValueError(f"beta must not be negative, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    d = abs(input - target)
-    small = where(d >= beta, 0, d)  # the square of an infinite d, though not chosen, would make the gradient 0 * inf
-    return reduce_losses(where(d >= beta, d - beta / 2, square(small) / (2 * beta)), reduction)
+    return reduce_losses(SmoothL1(beta)(input, target), reduction)
+
+
+class SmoothL1(Function):
+    """losses = m * (|d| - m/2) / beta with d = x - t and m = min(|d|, beta)."""
+
+    def __init__(self, beta):
+        self.beta = beta
+
+    def forward(self, x, t):
+        d = abs(x - t)
+        m = namespace(d).minimum(d, self.beta)
+        return m * (d - m / 2) / self.beta
+
+    def backward(self, dy, inputs, output):
+        x, t = inputs
+        # dlosses/dx = d / beta, at least -1 and at most 1; dlosses/dt is the opposite
+        dx = dy * (clip(x - t, -self.beta, self.beta) / self.beta)
+        return dx, -dx if self.needs(1) else None
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -163,9 +179,24 @@ def binary_cross_entropy_with_logits(
     tensor([  0.6931, 100.    ])
     """
     check_same_shape("binary_cross_entropy_with_logits", input, target)
-    positive = target if pos_weight is None else target * pos_weight
-    losses = -(positive * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
+    losses = LogisticLoss()(input, target if pos_weight is None else target * pos_weight, 1 - target)
     return reduce_losses(losses if weight is None else losses * weight, reduction)
+
+
+class LogisticLoss(Function):
+    """losses = -(positive * log(sigmoid(x)) + negative * log(sigmoid(-x)))."""
+
+    def forward(self, x, positive, negative):
+        xp, zero = namespace(x), x.dtype.type(0)
+        # -log(sigmoid(-x)) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), and the last term is the same for -x
+        rest = xp.log1p(xp.exp(-xp.abs(x)))
+        return positive * (xp.maximum(-x, zero) + rest) + negative * (xp.maximum(x, zero) + rest)
+
+    def backward(self, dy, inputs, output):
+        x, positive, negative = inputs
+        # dlosses/dx = negative * sigmoid(x) - positive * sigmoid(-x)
+        dx = dy * (negative * sigmoid(x) - positive * sigmoid(-x)) if self.needs(0) else None
+        return dx, *(-dy * log_sigmoid(z) if self.needs(i) else None for i, z in ((1, x), (2, -x)))
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:

@@ -10,6 +10,7 @@ from minidl.functional.activation import check_float
 from minidl.functional.axes import one_axis
 from minidl.functional.conversion import astype
 from minidl.functional.elementwise import exp
+from minidl.functional.operands import namespace
 
 __all__ = ["log_softmax", "softmax"]
 
@@ -20,7 +21,9 @@ def _along(kernel: Any, axis: tuple[int, ...], *arrays: Any) -> Any:
         return kernel(*(x.reshape(1) for x in arrays)).reshape(())
     if arrays[0].size == 0:
         return arrays[0]
-    return kernel(*(x.swapaxes(axis[0], -1) for x in arrays)).swapaxes(axis[0], -1)
+    xp = namespace(*arrays)
+    # not swapaxes: the channels of channels-last memory, once they are the last axis, are read as they lie
+    return xp.moveaxis(kernel(*(xp.moveaxis(x, axis[0], -1) for x in arrays)), -1, axis[0])
 
 
 class Softmax(Function):
