@@ -92,10 +92,11 @@ def classifier(network):
     else:
         optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
     x, y = (minidl.Tensor(array).to(device) for array in networks.data(network))
+    y = y.flatten()
 
     def step():
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y.flatten())
+        loss = F.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()
         return loss.item()

@@ -91,6 +91,7 @@ def classifier(network, mode):
     else:
         optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
     x, y = (torch.from_numpy(array).to(device) for array in networks.data(network))
+    y = y.flatten()
     if mode == "channels-last" and x.ndim == 4:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     if mode == "compile":
@@ -98,7 +99,7 @@ def classifier(network, mode):
 
     def step():
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y.flatten())
+        loss = F.cross_entropy(model(x), y)
         loss.backward()
         optimizer.step()
         return loss.item()
