@@ -1,6 +1,6 @@
 """Attention from other kernels, through their contracts: the backend that was asked for serves each part.
 
-So it is also what runs on a GPU. p goes through memory there, in forward and again in backward.
+So it is also what runs on a GPU, where p goes through memory, in forward and again in backward.
 """
 
 from .. import dropout, matmul, softmax

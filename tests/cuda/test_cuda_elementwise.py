@@ -10,6 +10,8 @@ from minidl.kernels.activations import cuda_gpu as activations
 from minidl.kernels.activations import reference
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
+from minidl.kernels.index_add import cuda_gpu as index_add
+from minidl.kernels.index_add import reference as index_add_reference
 from minidl.kernels.memory_order import cuda_gpu as memory_order
 from tests.cuda.helpers import unaligned
 from tests.cuda_emulator import EmulatedRuntime, memory_profile
@@ -125,3 +127,9 @@ def test_memory_order(runtime, to_device, to_host, shape, dtype):
         got = memory_order.channels_last(to_device(x))
         assert got.transpose(0, 2, 3, 1).flags.c_contiguous
         np.testing.assert_array_equal(to_host(got), first)
+
+
+def test_rows_added_up(runtime, to_device, to_host):
+    x, rows = np.random.default_rng(0).standard_normal((50, 3)), np.random.default_rng(1).integers(0, 7, 50)
+    got = to_host(index_add.forward(to_device(x), to_device(rows), 9))
+    np.testing.assert_allclose(got, index_add_reference.forward(x, rows, 9), rtol=1e-12, atol=1e-14)
