@@ -78,6 +78,19 @@ def with_groups_and_dropout():
     )  # fmt: skip
 
 
+class LooksAtRows(nn.Module):
+    """A transformer on the rows of an image, each seeing those above it."""
+
+    def __init__(self):
+        super().__init__()
+        self.input, self.output = nn.Linear(28, 16), nn.Linear(16, 10)
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.1, activation="gelu", batch_first=True)
+
+    def forward(self, x):
+        rows = self.input(x.reshape(len(x), -1, x.shape[-1]))
+        return self.output(self.layer(rows, is_causal=True)[:, -1])
+
+
 def perceptron():
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
 
@@ -124,6 +137,11 @@ STEPS = {
     "groups and dropout": Step(
         with_groups_and_dropout, (2, 1, 28, 28), CLASSES, sgd,
         {*CONVOLUTION, *BATCH_NORM, *LOSS, "dropout_channels_last", "silu_forward", "sgd_step"},
+    ),
+    "transformer": Step(
+        LooksAtRows, (2, 1, 28, 28), CLASSES, adam,
+        {*LOSS, "gelu_forward", "gelu_backward", "softmax_forward", "softmax_input_grad", "dropout_in_order",
+         "matmul_async", "adam_step"},
     ),
     "perceptron": Step(perceptron, (2, 784), CLASSES, sgd, {*LOSS, *RELU, "matmul_async", "sgd_step"}),
 }  # fmt: skip
