@@ -21,6 +21,7 @@ twice instead of keeping it.
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 from ..arrays import check_array, check_same_kind
@@ -141,6 +142,8 @@ def _check(
         raise ValueError(f"dropout_p must be from 0 up to 1, got {dropout_p}")
     if not 0 <= dropout_key < 2**64:
         raise ValueError(f"dropout_key must be from 0 to 2**64 - 1, got {dropout_key}")
+    if scale is not None and not isinstance(scale, numbers.Real):
+        raise TypeError(f"scale must be a number, got {scale!r}")
     scale = 1 / math.sqrt(max(1, q.shape[-1])) if scale is None else float(scale)
     return q, k, v, mask, bool(is_causal), scale, float(dropout_p), int(dropout_key)
 

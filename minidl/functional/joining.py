@@ -130,7 +130,7 @@ def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
     >>> minidl.arange(5).split(2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
-    (axis,) = one_axis(dim, x.ndim)
+    axis = _axis_to_cut("split", x, dim)
     n = x.shape[axis]
     if isinstance(split_size, (int, np.integer)):
         if split_size < 1:
@@ -138,6 +138,8 @@ def split(x: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple:
         sizes = [min(split_size, n - start) for start in range(0, n, split_size)] or [0]
     else:
         sizes = integers("split_size", split_size)
+        if min(sizes, default=0) < 0:
+            raise ValueError(f"split_size must hold sizes from 0 on, got {sizes}")
         if sum(sizes) != n:
             raise ValueError(f"split_size {sizes} adds up to {sum(sizes)}, the axis has {n}")
     return Split(sizes, axis)(x)
@@ -156,7 +158,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
     (chunks,) = integers("chunks", chunks)
     if chunks < 1:
         raise ValueError(f"chunks must be at least 1, got {chunks}")
-    (axis,) = one_axis(dim, x.ndim)
+    axis = _axis_to_cut("chunk", x, dim)
     n = x.shape[axis]
     return split(x, -(-n // chunks) if n else [0] * chunks, axis)
 
@@ -164,8 +166,14 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
 @tensor_method()
 def unbind(x: Any, dim: int = 0) -> tuple:
     """x cut along `dim` into pieces of size 1, without that axis."""
-    (axis,) = one_axis(dim, x.ndim)
+    axis = _axis_to_cut("unbind", x, dim)
     return tuple(squeeze(piece, axis) for piece in split(x, [1] * x.shape[axis], axis))
+
+
+def _axis_to_cut(name: str, x: Any, dim: int) -> int:
+    if x.ndim == 0:
+        raise ValueError(f"{name}: x must have an axis to be cut along, got a single number")
+    return one_axis(dim, x.ndim)[0]
 
 
 def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
