@@ -1,6 +1,8 @@
 """Rows added up by number: the gradient of looking rows up, in an embedding for example.
 
-y[r, ...] = sum of x[i, ...] over all i with rows[i] = r
+    y[r, ...] = sum of x[i, ...] over all i with rows[i] = r
+
+Rows that nothing is added to are 0.
 """
 
 from __future__ import annotations
