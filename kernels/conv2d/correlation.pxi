@@ -293,7 +293,7 @@ cdef void add_slots_of(void* argument, long chunk) noexcept nogil:
 
 cdef void add_slots(const real* tag, correlation* q, long g, long block) noexcept nogil:
     """dw[k, c, r, s] = sum over slots of partial[slot][r, s, c][k] (or [r, k][s, c]), in order; for group g."""
-    cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, c, t
+    cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, c, r
     cdef long outs = q.groups if q.channelwise else q.group_out
     cdef long first = block * ADDED_CHANNELS, end = outs if q.exchanged else min(outs, first + ADDED_CHANNELS)
     cdef real* partial = <real*>q.partial + g * group_size
@@ -307,11 +307,14 @@ cdef void add_slots(const real* tag, correlation* q, long g, long block) noexcep
     else:
         q.tiles.weighted_sums(q.rows, partial + first, q.padded_out, offsets, weights, <int>q.slots, 1, end - first,
                               partial + first, q.padded_out)
-    for c in range(q.group_in):
-        for t in range(taps):
-            for k in range(first, end):
-                if q.exchanged:
-                    dw[(k * q.group_in + c) * taps + t] = partial[(t // q.taps[1] * q.group_out + k) * q.padded_out
-                                                                  + t % q.taps[1] * q.group_in + c]
-                else:
-                    dw[(k * q.group_in + c) * taps + t] = partial[(t * q.group_in + c) * q.padded_out + k]
+    if q.exchanged:
+        for k in range(q.group_out):
+            for r in range(q.taps[0]):
+                q.tiles.transpose(q.taps[1], q.group_in, partial + (r * q.group_out + k) * q.padded_out, q.group_in,
+                                  dw + k * q.group_in * taps + r * q.taps[1], taps)
+    elif taps == 1:
+        q.tiles.transpose(q.group_in, end - first, partial + first, q.padded_out, dw + first * q.group_in, q.group_in)
+    else:
+        for c in range(q.group_in):
+            q.tiles.transpose(taps, end - first, partial + c * q.padded_out + first, q.group_in * q.padded_out,
+                              dw + (first * q.group_in + c) * taps, q.group_in * taps)

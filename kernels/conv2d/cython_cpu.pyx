@@ -118,5 +118,6 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
 
 include "images.pxi"
 include "sweep.pxi"
+include "packing.pxi"
 include "scattering.pxi"
 include "correlation.pxi"

@@ -15,7 +15,8 @@ ctypedef struct scattering:
     long dilation  # of rows; columns are neighbours
     const void* weights
     long w_k, w_c, w_r, w_s  # distances in the weights
-    void* packed_w  # [row r of the kernel][block of numbers (s, c)][k][number in block]
+    void* packed_w  # [row r of the kernel][block of numbers (s, c)][k][number in block], zeros behind the last
+    long packed_inputs  # channels k by one chunk
     void* dx
     bint in_place  # no columns of padding: dx is added up where it lies
     long chunk_images, chunk_rows
@@ -81,28 +82,42 @@ cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
 
 
 cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
-    """packed[r, k, (s, c)] = w[k, c, r, s] for each block of numbers (s, c), with zeros behind the last."""
+    t.packed_inputs = max(1, min(t.dy.c, PACKED_NUMBERS // max(1, t.taps[1] * t.channels)))
+    pool.run(t.taps[0] * rounded_up(t.dy.c, t.packed_inputs), pack_scattered_chunk_of, t)
+
+
+cdef void pack_scattered_chunk_of(void* argument, long chunk) noexcept nogil:
+    cdef scattering* job = <scattering*>argument
+    if job.itemsize == sizeof(float):
+        pack_scattered_chunk(<float*>NULL, job, chunk)
+    else:
+        pack_scattered_chunk(<double*>NULL, job, chunk)
+
+
+cdef void pack_scattered_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
+    """packed[r, k, (s, c)] = w[k, c, r, s] for one r, some channels k and each block of numbers (s, c)."""
     cdef long lanes = t.tiles.lanes, width = t.tiles.vectors * lanes, numbers = t.taps[1] * t.channels
-    cdef long r, k, c, s, block, number, columns, step
-    cdef real* packed = <real*>t.packed_w
+    cdef long parts = rounded_up(t.dy.c, t.packed_inputs), r = chunk // parts
+    cdef long first = chunk % parts * t.packed_inputs, end = min(t.dy.c, first + t.packed_inputs)
+    cdef long k, c, s, block = 0, number, columns, step
+    cdef real* packed
     cdef const real* w
-    for r in range(t.taps[0]):
-        block = 0
-        while block < numbers:
-            columns = min(width, numbers - block)
-            step = rounded_up(columns, lanes) * lanes
-            for k in range(t.dy.c):
-                c, s = block % t.channels, block // t.channels
-                w = <const real*>t.weights + k * t.w_k + r * t.w_r
-                for number in range(columns):
-                    packed[number] = w[c * t.w_c + s * t.w_s]
-                    c += 1
-                    if c == t.channels:
-                        c, s = 0, s + 1
-                for number in range(columns, step):
-                    packed[number] = 0
-                packed += step
-            block += width
+    while block < numbers:
+        columns = min(width, numbers - block)
+        step = rounded_up(columns, lanes) * lanes
+        packed = <real*>t.packed_w + t.dy.c * (r * rounded_up(numbers, lanes) * lanes + block) + first * step
+        for k in range(first, end):
+            c, s = block % t.channels, block // t.channels
+            w = <const real*>t.weights + k * t.w_k + r * t.w_r
+            for number in range(columns):
+                packed[number] = w[c * t.w_c + s * t.w_s]
+                c += 1
+                if c == t.channels:
+                    c, s = 0, s + 1
+            for number in range(columns, step):
+                packed[number] = 0
+            packed += step
+        block += width
 
 
 cdef void scatter_chunk_of(void* argument, long chunk) noexcept nogil:

@@ -18,7 +18,8 @@ ctypedef struct sweep:
     const void* w
     long w_group, w_in, w_out  # distances in w from a group, an input, an output channel to the next
     long[2] w_tap
-    void* packed_w  # [group][block of output channels][tap][input channel][channel in block]
+    void* packed_w  # [group][block of output channels][tap][input channel][channel in block], zeros behind the last
+    long packed_inputs  # by one chunk
     const void* bias
     void* y
     long y_h, y_w, y_image, y_row, y_column
@@ -141,73 +142,6 @@ cdef void find_runs(sweep* s, bint in_place) noexcept nogil:
     s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
     if s.groups == 1 and reach(s, 1) == s.taps[1] and (not in_place or s.x.w_stride == s.x.c):
         s.outer, s.inner = s.taps[0], s.taps[1] * s.group_in
-
-
-cdef long packed_size(const sweep* s) noexcept nogil:
-    """In numbers; a vector more than there are weights, because tiles read whole vectors."""
-    cdef long lanes = s.tiles.lanes, taps = s.taps[0] * s.taps[1]
-    if is_channelwise(s):
-        return rounded_up(s.groups, lanes) * lanes * taps + 16
-    return s.groups * rounded_up(s.group_out, lanes) * lanes * taps * s.group_in + 16
-
-
-cdef bint is_channelwise(const sweep* s) noexcept nogil:
-    return s.group_in == 1 and s.group_out == 1 and s.groups > 1
-
-
-cdef void pack(const real* tag, sweep* s) noexcept nogil:
-    s.channelwise = is_channelwise(s)
-    if s.channelwise:
-        pack_channelwise(tag, s)
-    else:
-        pack_weights(tag, s)
-
-
-cdef void pack_weights(const real* tag, sweep* s) noexcept nogil:
-    """packed[tap, c, k] = w[k, c, r, s] for each block of output channels k, with zeros behind the last channel.
-
-    16 channels k at a time, so that whole cache lines are written while 16 runs of w are read.
-    """
-    cdef long lanes = s.tiles.lanes, width = s.tiles.vectors * lanes
-    cdef long step, k0, k1, k, c, t, u, block, g, channels, depth = s.taps[0] * s.taps[1] * s.group_in
-    cdef const real* w
-    cdef const real* from_tap
-    cdef real* packed = <real*>s.packed_w
-    cdef real* to
-    for g in range(s.groups):
-        block = 0
-        while block < s.group_out:
-            channels = min(width, s.group_out - block)
-            step = rounded_up(channels, lanes) * lanes
-            w = <const real*>s.w + g * s.w_group + block * s.w_out
-            k0 = 0
-            while k0 < step:
-                k1 = min(k0 + 16, step)
-                for c in range(s.group_in):
-                    to = packed + c * step
-                    for t in range(s.taps[0]):
-                        for u in range(s.taps[1]):
-                            from_tap = w + c * s.w_in + tap_of(s, 0, t) + tap_of(s, 1, u)
-                            for k in range(k0, min(k1, channels)):
-                                to[k] = from_tap[k * s.w_out]
-                            for k in range(max(k0, channels), k1):
-                                to[k] = 0
-                            to += s.group_in * step
-                k0 = k1
-            packed += depth * step
-            block += width
-
-
-cdef void pack_channelwise(const real* tag, sweep* s) noexcept nogil:
-    """packed[tap, channel] = w[channel, 0, r, s]"""
-    cdef long t, u, channel, step = rounded_up(s.groups, s.tiles.lanes) * s.tiles.lanes
-    cdef real* packed = <real*>s.packed_w
-    memset(packed, 0, s.taps[0] * s.taps[1] * step * sizeof(real))
-    for t in range(s.taps[0]):
-        for u in range(s.taps[1]):
-            for channel in range(s.groups):
-                packed[channel] = (<const real*>s.w)[channel * s.w_group + tap_of(s, 0, t) + tap_of(s, 1, u)]
-            packed += step
 
 
 cdef void sweep_chunk_of(void* argument, long chunk) noexcept nogil:

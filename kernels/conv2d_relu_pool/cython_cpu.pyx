@@ -48,6 +48,7 @@ ctypedef fused real:
 
 include "../conv2d/images.pxi"
 include "../conv2d/sweep.pxi"
+include "../conv2d/packing.pxi"
 include "../conv2d/scattering.pxi"
 include "../conv2d/correlation.pxi"
 
