@@ -1,4 +1,4 @@
-"""Activations of a million numbers, and softmax of a thousand rows of a thousand scores. Their cost is memory."""
+"""Activations and arithmetic of a million numbers, softmax of 1024 rows of 1000 scores: all of them wait for memory."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def _in_pytorch(torch: Any, last: bool, function: str, arguments: list[np.ndarra
         "sigmoid_backward": (torch.ops.aten.sigmoid_backward, {}),
         "gelu_backward": (torch.ops.aten.gelu_backward, {}),
         "gelu_tanh_backward": (torch.ops.aten.gelu_backward, {"approximate": "tanh"}),
+        "add": (torch.add, {}),
+        "multiply": (torch.mul, {}),
         "forward": (torch.softmax, {"dim": -1}),
         "log_forward": (torch.log_softmax, {"dim": -1}),
         "input_grad": (torch.ops.aten._softmax_backward_data, {"dim": -1, "input_dtype": torch.float32}),
@@ -43,7 +45,9 @@ def case(kernel: str, function: str, shape: tuple[int, ...]) -> Case:
     x, dy = (random.standard_normal(shape, dtype=np.float32) for _ in range(2))
     module = getattr(kernels, kernel)
     forward = function.replace("input_grad", "forward").replace("backward", "forward")
-    if function == forward:
+    if kernel == "arithmetic":
+        arguments = [x, dy]
+    elif function == forward:
         arguments = [x]
     else:
         # Our backward passes take what they need: y, or x for GELU.
@@ -61,11 +65,15 @@ def case(kernel: str, function: str, shape: tuple[int, ...]) -> Case:
     )
 
 
-CASES = {
-    f"{name} {way}": partial(case, "activations", f"{name}_{way}", (NUMBERS,))
-    for name in ACTIVATIONS
-    for way in ("forward", "backward")
-} | {
-    f"softmax {function}": partial(case, "softmax", function, ROWS)
-    for function in ("forward", "input_grad", "log_forward", "log_input_grad")
-}
+CASES = (
+    {
+        f"{name} {way}": partial(case, "activations", f"{name}_{way}", (NUMBERS,))
+        for name in ACTIVATIONS
+        for way in ("forward", "backward")
+    }
+    | {f"{name} of two arrays": partial(case, "arithmetic", name, (NUMBERS,)) for name in ("add", "multiply")}
+    | {
+        f"softmax {function}": partial(case, "softmax", function, ROWS)
+        for function in ("forward", "input_grad", "log_forward", "log_input_grad")
+    }
+)

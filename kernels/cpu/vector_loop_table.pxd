@@ -14,6 +14,12 @@ cdef enum activation:
     GELU_TANH
     ERF
 
+cdef enum arithmetic:
+    ADD
+    SUBTRACT
+    MULTIPLY
+    DIVIDE
+
 # What an optimizer's formula has besides arrays; `scale` and `shrink` are what adam and adagrad make of the step t.
 ctypedef struct step_options:
     double lr, weight_decay, eps
@@ -29,6 +35,9 @@ ctypedef struct loop_table:
     # dx = dy * df/dx, where `saved` is y for RELU, TANH and SIGMOID, and x for the others
     void (*activation_backward)(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
                                 double parameter) noexcept nogil
+
+    # y = x1 + x2, or another of the four; y may be x1
+    void (*arithmetic)(arithmetic f, size_t itemsize, long n, const void* x1, const void* x2, void* y) noexcept nogil
 
     # y = softmax(x) of each row, or its logarithm
     void (*softmax_forward)(size_t itemsize, long rows, long columns, const void* x, void* y,

@@ -7,6 +7,7 @@ from .vector_loop_table cimport *
 include "vector_loops_exponential.pxi"
 include "vector_loops_error_function.pxi"
 include "vector_loops_activations.pxi"
+include "vector_loops_arithmetic.pxi"
 include "vector_loops_rows.pxi"
 include "vector_loops_columns.pxi"
 include "vector_loops_random.pxi"
@@ -16,6 +17,7 @@ include "vector_loops_steps.pxi"
 cdef loop_table _table
 _table.activation_forward = activation_forward
 _table.activation_backward = activation_backward
+_table.arithmetic = arithmetic_of_two
 _table.softmax_forward = softmax_forward
 _table.softmax_backward = softmax_backward
 _table.cross_entropy_forward = cross_entropy_forward

@@ -18,6 +18,7 @@ from minidl.autograd.arrays import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
+from minidl.kernels.operators import increased, plus
 
 _adding_up = threading.Lock()  # two threads may reach the same leaf
 
@@ -200,10 +201,9 @@ def _add(gradients: dict, due: list, sums: set[Target], target: Target, dx: Any)
     before = gradients.get(target)
     if before is not None:
         if target in sums and not isinstance(dx, Tensor):
-            before += dx
-            gradients[target] = before  # a NumPy scalar is not changed in place
+            gradients[target] = increased(before, dx)
         else:
-            gradients[target] = before + dx
+            gradients[target] = plus(before, dx)
             sums.add(target)
         return
     gradients[target] = dx

@@ -18,6 +18,7 @@ from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.kernels.operators import minus, over, plus, times
 
 __all__ = ["add", "div", "floor_divide", "lerp", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
 
@@ -28,7 +29,7 @@ class Add(Function):
     saves_inputs = False
 
     def forward(self, x1, x2):
-        return x1 + x2
+        return plus(x1, x2)
 
     def backward(self, dy, inputs, output):
         # dy/dx1 = 1, dy/dx2 = 1
@@ -41,7 +42,7 @@ class Sub(Function):
     saves_inputs = False
 
     def forward(self, x1, x2):
-        return x1 - x2
+        return minus(x1, x2)
 
     def backward(self, dy, inputs, output):
         # dy/dx1 = 1, dy/dx2 = -1
@@ -52,24 +53,25 @@ class Mul(Function):
     """y = x1 * x2."""
 
     def forward(self, x1, x2):
-        return x1 * x2
+        return times(x1, x2)
 
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
         # dy/dx1 = x2, dy/dx2 = x1
-        return dy * x2 if self.needs(0) else None, dy * x1 if self.needs(1) else None
+        return times(dy, x2) if self.needs(0) else None, times(dy, x1) if self.needs(1) else None
 
 
 class Div(Function):
     """y = x1 / x2."""
 
     def forward(self, x1, x2):
-        return x1 / x2
+        return over(x1, x2)
 
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
         # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2, without x2^2, which is 0 or inf in float32 where the quotient is neither
-        return dy / x2 if self.needs(0) else None, -dy * (x1 / x2 / x2) if self.needs(1) else None
+        dx1 = over(dy, x2) if self.needs(0) else None
+        return dx1, times(-dy, over(over(x1, x2), x2)) if self.needs(1) else None
 
 
 class Pow(Function):

@@ -197,7 +197,7 @@ class FoldTaps(Function):
     def forward(self, w):
         fold = namespace(w).asarray(self.fold, dtype=w.dtype)
         size = math.isqrt(len(fold))
-        v = kernels.matmul.forward(w.reshape(-1, fold.shape[1]), fold.T)  # (K*C, (t, u)) -> (K*C, (r, s))
+        v = kernels.matmul.forward(w.reshape(*w.shape[:2], len(fold.T)), fold.T)  # (K, C, (t, u)) -> (K, C, (r, s))
         return v.reshape(*w.shape[:2], size, size)
 
     def backward(self, dv, inputs, output):

@@ -5,7 +5,14 @@ import pytest
 
 from minidl import kernels
 
-from . import test_activations, test_cross_entropy, test_dropout, test_normalization, test_softmax_backends
+from . import (
+    test_activations,
+    test_arithmetic,
+    test_cross_entropy,
+    test_dropout,
+    test_normalization,
+    test_softmax_backends,
+)
 from .common import arrays_of, laid_out
 
 tiles = pytest.importorskip("minidl.kernels.cpu.tiles", reason="the Cython kernels are not built")
@@ -26,6 +33,7 @@ def test_all_kernels(instruction_set, dtype):
         test_activations.test_exact_to_the_last_digits(name, dtype)
     for name in test_activations.NAMES:
         test_activations.test_forward_and_backward("cython", dtype, name)
+    test_arithmetic.test_the_numbers_of_numpy("cython", dtype)
     test_softmax_backends.test_forward("cython", dtype)
     test_softmax_backends.test_gradients("cython", dtype)
     test_cross_entropy.test_losses_and_gradient("cython", dtype)

@@ -1,0 +1,118 @@
+# cython: language_level=3, boundscheck=False, cdivision=True
+"""Arithmetic on the CPU: one pass over memory as it lies, by all threads.
+
+x1 is a run of n numbers in the order of its memory, x2 a run of as many, or of `period` that are used again and again.
+From the outside:
+
+    chunk      CHUNK numbers: the unit of work of a thread
+      piece    one passage through x2
+        number in vector registers    -> cpu/vector_loops_arithmetic.pxi
+
+Why it is fast: a sum of two arrays waits for memory, and two cores have twice the paths to it (and twice the L2 cache)
+of one. Views with gaps, and pairs in two memory orders, are left to NumPy, which walks over them without a copy.
+"""
+
+import operator
+
+import numpy as np
+
+from ..cpu cimport buffers, pool, vector_loops
+from ..cpu.flat cimport is_flat, same_order
+from ..cpu.vector_loop_table cimport ADD, DIVIDE, MULTIPLY, SUBTRACT, arithmetic
+from ..cpu.views cimport view, view_of
+
+DTYPES = ("float32", "float64")
+
+cdef enum:
+    CHUNK = 16384
+    SHORT = 1024  # numbers of x2; fewer are laid out several times, for a piece to be worth a call
+
+
+def add(x1, x2):
+    return _new(ADD, operator.add, x1, x2)
+
+
+def subtract(x1, x2):
+    return _new(SUBTRACT, operator.sub, x1, x2)
+
+
+def multiply(x1, x2):
+    return _new(MULTIPLY, operator.mul, x1, x2)
+
+
+def divide(x1, x2):
+    return _new(DIVIDE, operator.truediv, x1, x2)
+
+
+def add_to(x1, x2):
+    cdef run r
+    laid_out = begin(&r, ADD, x1, x2)
+    if laid_out is None or not x1.flags.writeable or np.may_share_memory(x1, x2):
+        x1 += x2
+        return
+    r.y = <char*>r.x1
+    start(&r)
+
+
+cdef _new(arithmetic f, plain, x1, x2):
+    cdef run r
+    cdef view vy
+    laid_out = begin(&r, f, x1, x2)
+    if laid_out is None:
+        return plain(x1, x2)
+    y = buffers.empty_like(x1)
+    view_of(y, &vy)
+    r.y = vy.data
+    start(&r)
+    return y
+
+
+ctypedef struct run:
+    const vector_loops.loop_table* loops
+    arithmetic f
+    size_t itemsize
+    long n, period
+    const char* x1
+    const char* x2
+    char* y
+
+
+cdef object begin(run* r, arithmetic f, x1, x2):
+    """Fill all but y, and return the array to keep alive; None where there are gaps, or two orders."""
+    cdef view v1, v2
+    cdef bint regular
+    if type(x2) is float:
+        laid_out = np.full(SHORT, x2, x1.dtype)
+        view_of(x1, &v1)
+        regular = x1.flags.aligned and is_flat(&v1)
+    elif x1.ndim == x2.ndim:
+        laid_out = x2
+        view_of(x1, &v1)
+        view_of(x2, &v2)
+        regular = x1.flags.aligned and x2.flags.aligned and is_flat(&v1) and same_order(&v1, &v2)
+    else:
+        times = max(1, SHORT // max(1, x2.size))
+        laid_out = np.require(np.broadcast_to(x2, (times, *x2.shape)) if times > 1 else x2, requirements="CA")
+        view_of(x1, &v1)
+        regular = x1.flags.aligned and x1.flags.c_contiguous
+    if not regular:
+        return None
+    view_of(laid_out, &v2)
+    r.loops, r.f, r.itemsize, r.n, r.period = vector_loops.table(), f, v1.itemsize, x1.size, laid_out.size
+    r.x1, r.x2 = v1.data, v2.data
+    return laid_out
+
+
+cdef void start(run* r):
+    with nogil:
+        pool.run((r.n + CHUNK - 1) // CHUNK, run_chunk, r)
+
+
+cdef void run_chunk(void* argument, long chunk) noexcept nogil:
+    cdef run* r = <run*>argument
+    cdef long first = chunk * CHUNK, end = min(first + CHUNK, r.n), size = <long>r.itemsize, at, n
+    while first < end:
+        at = first % r.period
+        n = min(end - first, r.period - at)
+        r.loops.arithmetic(r.f, r.itemsize, n, r.x1 + first * size, r.x2 + at * size, r.y + first * size)
+        first += n
