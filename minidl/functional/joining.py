@@ -50,9 +50,11 @@ class Split(Function):
 
     def backward(self, dy, inputs, output):
         # dx = all dy, one after the other; zeros for a piece that was not used
-        given = next(piece for piece in dy if piece is not None)
-        zeros = namespace(given).zeros(self.saved, given.dtype)
-        return cat([zeros[piece] if part is None else part for piece, part in zip(self.pieces, dy)], self.axis)
+        if any(part is None for part in dy):
+            given = next(part for part in dy if part is not None)
+            zeros = namespace(given).zeros(self.saved, given.dtype)
+            dy = [zeros[piece] if part is None else part for piece, part in zip(self.pieces, dy)]
+        return cat(list(dy), self.axis)
 
 
 class Pad(Function):
