@@ -18,7 +18,7 @@ from minidl.autograd.arrays import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
-from minidl.kernels.operators import increased, plus
+from minidl.kernels import increased, plus
 
 _adding_up = threading.Lock()  # two threads may reach the same leaf
 

@@ -18,7 +18,7 @@ from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.operands import data_of, namespace, unrecorded
-from minidl.kernels.operators import minus, over, plus, times
+from minidl.kernels import minus, over, plus, times
 
 __all__ = ["add", "div", "floor_divide", "lerp", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
 

@@ -20,8 +20,7 @@ from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
 from minidl.functional.joining import pad
 from minidl.functional.shape import reshape, squeeze, unsqueeze
-from minidl.kernels import pair
-from minidl.kernels.operators import increased
+from minidl.kernels import increased, pair
 
 __all__ = ["conv1d", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
 
