@@ -39,7 +39,7 @@ cdef void begin_correlation(correlation* q, const view* x, const view* dw, strid
     q.out_of_memory = False
 
 
-cdef void correlate(correlation* q) noexcept nogil:
+cdef inline void correlate(correlation* q) noexcept nogil:
     """Choose bands and slots by the shapes alone, run them, add up the slots."""
     cdef long row_bytes, cached_rows, threads = pool.num_threads(), rows
     lay_out_partial(q)

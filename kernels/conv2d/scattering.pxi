@@ -44,7 +44,7 @@ cdef bint scattering_pays(const scattering* t) noexcept:
     return scattered * (1 + 6 / <double>(t.dy.c + 1)) < swept
 
 
-cdef int run_scattering(scattering* t) except -1:
+cdef inline int run_scattering(scattering* t) except -1:
     if t.dy.n == 0 or t.h == 0 or t.w == 0:
         return 0
     with nogil:

@@ -80,7 +80,7 @@ cdef void see_phase(sweep* s, int axis, long phase, long taps, long stride, long
     s.origin[axis], s.spread[axis] = (phase + padding - r * dilation) // stride, period * dilation // stride
 
 
-cdef int run_sweep(sweep* s) except -1:
+cdef inline int run_sweep(sweep* s) except -1:
     if s.x.n == 0 or s.y_h == 0 or s.y_w == 0 or s.out_channels == 0:
         return 0
     with nogil:
