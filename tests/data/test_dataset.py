@@ -143,6 +143,12 @@ def test_collate_every_structure():
     assert default_collate([np.float64(1), np.float64(2)]).dtype == np.float64
 
 
+def test_collate_loses_nothing_of_numbers_of_several_kinds():
+    for samples, dtype in (([1, 2.5], np.float32), ([True, 2], np.int64), ([False, 0.5], np.float32)):
+        batch = default_collate(samples)
+        assert batch.tolist() == samples and batch.dtype == dtype
+
+
 def test_collate_refuses():
     with pytest.raises(ValueError, match=r"one shape, got \[\(2,\), \(3,\)\]: resize or crop"):
         default_collate([np.zeros(2), np.zeros(3)])
