@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import numpy as np
@@ -445,6 +446,33 @@ def test_a_rule_with_the_wrong_number_of_gradients_is_an_error():
     x = leaf([1.0])
     with pytest.raises(ValueError, match="Wrong gave 1 gradient.* for 2 inputs"):
         Wrong()(x, x).sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (3,), (1, 3), (2, 3, 1), ()])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_rule_with_a_gradient_of_another_shape_is_an_error(shape, create_graph):
+    class Turned(Function):
+        def forward(self, x):
+            return x
+
+        def backward(self, dy, inputs, output):
+            return np.ones(shape)
+
+    x = leaf(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=rf"Turned must give .* got {re.escape(str(shape))} for .* shape \(2, 3\)"):
+        Turned()(x).sum().backward(create_graph=create_graph)
+
+
+def test_a_rule_that_gives_a_number_is_an_error():
+    class Number(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy, inputs, output):
+            return 2.0
+
+    with pytest.raises(ValueError, match=r"Number must give .* got float for an input of shape \(1,\)"):
+        Number()(leaf([1.0])).sum().backward()
 
 
 # Integers and booleans
