@@ -133,6 +133,10 @@ def test_load_names_every_problem_and_changes_nothing():
     with pytest.raises(RuntimeError, match="blocks.0.scale has shape"):
         net.load_state_dict(state, strict=False)
     del state["blocks.0.scale"]
+    with pytest.raises(TypeError, match="complex64"):
+        net.load_state_dict({**state, KEYS[-1]: state[KEYS[-1]] * np.complex64(1j)}, strict=False)
+    for key, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[key])
     missing, unexpected = net.load_state_dict(state, strict=False)
     assert (missing, unexpected) == (["blocks.0.scale", "heads.a.bias"], ["heads.c.weight"])
     np.testing.assert_array_equal(net.heads["a"].weight.numpy(), before["heads.a.weight"] + 1)
@@ -252,6 +256,12 @@ def test_attributes_change_their_kind():
     assert "extra" in net.state_dict()
     with pytest.raises(TypeError, match="extra is a parameter"):
         net.extra = minidl.tensor([1.0])
+    with pytest.raises(TypeError, match="count is a buffer: assign a Tensor or None, got ndarray"):
+        net.blocks[0].count = np.array(3)
+    with pytest.raises(TypeError, match="dropout is a module: assign a Module or None, got ufunc"):
+        net.dropout = np.tanh
+    net.dropout = None
+    assert [name for name, _ in net.named_children()] == ["blocks", "heads"] and net.dropout is None
     net.extra = None
     assert "extra" not in net.state_dict()
     del net.extra
