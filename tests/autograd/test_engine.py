@@ -463,6 +463,27 @@ def test_a_rule_with_a_gradient_of_another_shape_is_an_error(shape, create_graph
         Turned()(x).sum().backward(create_graph=create_graph)
 
 
+class Returns(Function):
+    def __init__(self, output):
+        self.output_of_forward = output
+
+    def forward(self, x):
+        return self.output_of_forward
+
+
+@pytest.mark.parametrize("output", [None, [np.ones(2), np.ones(2)], "text", (np.ones(2), None), tensor([1.0])], ids=repr)
+def test_a_forward_that_returns_no_array_is_an_error(output):
+    with pytest.raises(TypeError, match=r"forward of Returns must return an array or a tuple of arrays, got \w+$"):
+        Returns(output)(leaf([1.0]))
+
+
+def test_outputs_are_arrays_where_forward_returns_scalars():
+    for output in (np.float64(2), (np.float32(2), np.ones(3).sum(), 2.0)):
+        results = Returns(output)(leaf([1.0]))
+        for result in results if isinstance(results, tuple) else [results]:
+            assert type(result.data) is np.ndarray and result.shape == () and result.item() in (2, 3)
+
+
 def test_a_rule_that_gives_a_number_is_an_error():
     class Number(Function):
         def forward(self, x):
