@@ -272,8 +272,9 @@ def _fit(dx: Any, target: Target, function: Function) -> Any:
         added = -1 if given is None else len(given) - len(shape)
         if added < 0 or any(n not in (1, m) for n, m in zip(shape, given[added:])):
             raise ValueError(
-                f"backward of {type(function).__name__} must give each input's gradient in its shape, or in one that it "
-                f"was broadcast to: got {type(dx).__name__ if given is None else given} for an input of shape {shape}"
+                f"backward of {type(function).__name__} must give each input's gradient in its shape, or in one that "
+                f"it was broadcast to: got {type(dx).__name__ if given is None else given} "
+                f"for an input of shape {shape}"
             )
         dx = sum_to_shape(dx, shape)
     return dx if dx.dtype == dtype else dx.astype(dtype)
