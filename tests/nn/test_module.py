@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minidl
+import minidl.functional as F
 from minidl import nn, optim
 
 
@@ -375,6 +376,20 @@ def late_init():
 def test_wrong_calls(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    one, two, four = np.int64(1), np.int32(2), np.int64(4)
+    images = minidl.ones(2, 4, 6, 6)
+    blocks = nn.Sequential(nn.Conv2d(four, four, two, two, one, one, groups=two), nn.ReLU(), nn.MaxPool2d(two))
+    assert blocks(images).shape == (2, 4, 2, 2)
+    assert nn.ConvTranspose2d(four, four, two, groups=two)(images).shape == (2, 4, 7, 7)
+    assert nn.Conv1d(four, two, two, one)(images[..., 0]).shape == (2, 2, 5)
+    assert nn.LayerNorm(np.int64(6))(images).shape == F.layer_norm(images, np.int64(6)).shape == images.shape
+    assert nn.LSTM(four, two, num_layers=two)(minidl.ones(3, 1, 4))[0].shape == (3, 1, 2)
+    assert nn.TransformerEncoderLayer(four, two, two)(minidl.ones(3, 1, 4)).shape == (3, 1, 4)
+    assert images.sum(one).shape == (2, 6, 6) and images.var(one).shape == (2, 6, 6)
+    assert images.norm(np.float32(3)) == images.norm(3)
 
 
 def test_a_list_extended_by_itself():
