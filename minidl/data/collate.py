@@ -61,6 +61,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return list(samples)
     if isinstance(first, Mapping):
+        if other := next((sample for sample in samples if sample.keys() != first.keys()), None):
+            raise ValueError(f"the samples of a batch have different keys: {sorted(first)} and {sorted(other)}")
         return {key: default_collate([sample[key] for sample in samples]) for key in first}
     if isinstance(first, Sequence):
         lengths = {len(sample) for sample in samples}
