@@ -111,11 +111,16 @@ class Module:
         elif isinstance(value, Module):
             table = modules
         else:
-            table = next((table for table in tables if name in table), None)
-            if table is not None and value is not None and not (table is buffers and isinstance(value, Tensor)):
-                kinds = ("a parameter", "an nn.Parameter"), ("a buffer", "a Tensor"), ("a module", "a Module")
-                kind, expected = kinds[[name in other for other in tables].index(True)]
-                raise TypeError(f"{name} is {kind}: assign {expected} or None, got {type(value).__name__}")
+            table = None
+            for kept, kind, expected in (
+                (parameters, "a parameter", "an nn.Parameter"),
+                (buffers, "a buffer", "a Tensor"),
+                (modules, "a module", "a Module"),
+            ):
+                if name in kept:
+                    table = kept
+                    if value is not None and not (table is buffers and isinstance(value, Tensor)):
+                        raise TypeError(f"{name} is {kind}: assign {expected} or None, got {type(value).__name__}")
         for other in tables:
             if other is not table:
                 other.pop(name, None)
