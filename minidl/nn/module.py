@@ -132,10 +132,13 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         attributes = self.__dict__
-        if "_modules" in attributes:  # not before __init__
-            for table in (attributes["_parameters"], attributes["_modules"], attributes["_buffers"]):
-                if name in table:
-                    return table[name]
+        if "_modules" not in attributes:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}, for its __init__ did not call super().__init__()"
+            )
+        for table in (attributes["_parameters"], attributes["_modules"], attributes["_buffers"]):
+            if name in table:
+                return table[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:

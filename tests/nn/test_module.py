@@ -348,10 +348,22 @@ def late_init():
     Late()
 
 
+def no_init():
+    class Scale(nn.Module):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def forward(self, x):
+            return x * self.factor
+
+    Scale(2)(X)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
         (late_init, AttributeError, r"super\(\).__init__\(\) before assigning layer"),
+        (no_init, AttributeError, r"Scale has no attribute .*, for its __init__ did not call super\(\).__init__\(\)"),
         (lambda: nn.Module()(X), NotImplementedError, "Module must define forward"),
         (lambda: Net().decoder, AttributeError, "Net has no attribute 'decoder'"),
         (lambda: Net().get_submodule("blocks.7"), AttributeError, "no module '7'"),
