@@ -61,8 +61,9 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return list(samples)
     if isinstance(first, Mapping):
-        if other := next((sample for sample in samples if sample.keys() != first.keys()), None):
-            raise ValueError(f"the samples of a batch have different keys: {sorted(first)} and {sorted(other)}")
+        for sample in samples:
+            if sample.keys() != first.keys():
+                raise ValueError(f"the samples of a batch have different keys: {list(first)} and {list(sample)}")
         return {key: default_collate([sample[key] for sample in samples]) for key in first}
     if isinstance(first, Sequence):
         lengths = {len(sample) for sample in samples}

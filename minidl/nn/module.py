@@ -336,7 +336,7 @@ class Module:
         RuntimeError
             Names every key that is missing, unexpected (with `strict`), or of another shape.
         TypeError
-            A value is not real numbers. After an error nothing is changed.
+            A value is not real numbers. After either error nothing is changed.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a dict of Tensors or arrays by name, got {type(state_dict).__name__}")
