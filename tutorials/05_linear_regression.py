@@ -187,7 +187,7 @@ def r_squared(y, t):
     return 1 - ((y - t) ** 2).sum() / ((t_train.mean() - t) ** 2).sum()
 
 
-w_all, b_all, losses_all = fit(x_train, t_train, steps=300)
+w_all, b_all, _ = fit(x_train, t_train, steps=300)
 with minidl.no_grad():  # no gradient needed here, so nothing is recorded
     y_all = F.linear(minidl.tensor(x_test), w_all, b_all).numpy()[:, 0]
     y_one = F.linear(minidl.tensor(x_test[:, 2:3]), w_one, b_one).numpy()[:, 0]

@@ -24,6 +24,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from ..arrays import Pair, check_array, check_same_kind, pair
 from ..registry import kernel
 
@@ -65,9 +67,9 @@ def _check_shapes(x_shape, w_shape, stride, padding, dilation, groups) -> tuple[
 
 
 def _geometry(stride, padding, dilation, groups) -> tuple[Pair, Pair, Pair, int]:
-    if not isinstance(groups, int) or groups < 1:
+    if not isinstance(groups, (int, np.integer)) or groups < 1:
         raise ValueError(f"groups must be a positive integer, got {groups!r}")
-    return pair(stride, "stride", 1), pair(padding, "padding"), pair(dilation, "dilation", 1), groups
+    return pair(stride, "stride", 1), pair(padding, "padding"), pair(dilation, "dilation", 1), int(groups)
 
 
 def check_forward(x: Any, w: Any, b: Any, stride, padding, dilation, groups) -> tuple:

@@ -4,7 +4,7 @@ Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, 
 :mod:`gradient_check` (is the rule right?).
 """
 
-from minidl.autograd.arrays import is_array, to_device
+from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.debug import debug
 from minidl.autograd.engine import grad, sum_to_shape
 from minidl.autograd.function import Function, not_promoted
@@ -15,7 +15,7 @@ from minidl.autograd.tensor import Tensor, tensor, tensor_method
 from minidl.autograd.trace import Node, trace
 
 __all__ = [
-    "Function", "GradientCheckError", "HookHandle", "Node", "Tensor", "debug", "enable_grad", "grad", "gradcheck",
-    "gradgradcheck", "is_array", "is_grad_enabled", "no_grad", "not_promoted", "set_grad_enabled", "sum_to_shape",
-    "tensor", "tensor_method", "to_device", "trace",
+    "Function", "GradientCheckError", "HookHandle", "Node", "Tensor", "as_array", "debug", "enable_grad", "grad",
+    "gradcheck", "gradgradcheck", "is_array", "is_grad_enabled", "no_grad", "not_promoted", "set_grad_enabled",
+    "sum_to_shape", "tensor", "tensor_method", "to_device", "trace",
 ]  # fmt: skip

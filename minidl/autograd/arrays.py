@@ -24,7 +24,7 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
     if array is data:
-        return array
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # kernels take no other
     if dtype is not None:
         _check_range(array, np.dtype(dtype))
     if array.dtype == np.float64 and not isinstance(data, np.generic):

@@ -175,7 +175,7 @@ def _walk(
                 )
             for target, dx in zip(function.edges, dxs):
                 if target is not None and dx is not None:
-                    dx = _fit(dx, target)
+                    dx = _fit(dx, target, function)
                     dx = _wrap(dx) if create_graph and not isinstance(dx, Tensor) else dx
                     _add(gradients, due, sums, target, dx)
             if not retain_graph:
@@ -260,14 +260,22 @@ def _join(array: Any, target: Target) -> Tensor:
     return target if isinstance(target, Tensor) else _wrap(array, target)
 
 
-def _fit(dx: Any, target: Target) -> Any:
+def _fit(dx: Any, target: Target, function: Function) -> Any:
     """dx in the shape and dtype of `target`: where the input was broadcast, the sum over the copies."""
     if type(target) is tuple:
         shape, dtype = target[0].shape[target[1]], target[0].dtype[target[1]]
     else:
         y = target.data if isinstance(target, Tensor) else target
         shape, dtype = y.shape, y.dtype
-    if dx.shape != shape:
+    given = getattr(dx, "shape", None)
+    if given != shape:
+        added = -1 if given is None else len(given) - len(shape)
+        if added < 0 or any(n not in (1, m) for n, m in zip(shape, given[added:])):
+            raise ValueError(
+                f"backward of {type(function).__name__} must give each input's gradient in its shape, or in one that "
+                f"it was broadcast to: got {type(dx).__name__ if given is None else given} "
+                f"for an input of shape {shape}"
+            )
         dx = sum_to_shape(dx, shape)
     return dx if dx.dtype == dtype else dx.astype(dtype)
 

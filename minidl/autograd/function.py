@@ -111,6 +111,7 @@ class Function:
         output = self.forward(*arrays)
         recorded = recorded and grad_mode.enabled
         if type(output) is tuple:
+            output = tuple([y if type(y) is np.ndarray else self._as_output(y) for y in output])
             results = tuple([_wrap(y, (self, i) if recorded else None) for i, y in enumerate(output)])
             if self.is_view:
                 for result in results:
@@ -119,8 +120,8 @@ class Function:
                 self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
                 self._save(arrays, edges, output, versions + [result.version for result in results])
             return results
-        if type(output) is not np.ndarray and not is_array(output):
-            output = np.asarray(output)
+        if type(output) is not np.ndarray:
+            output = self._as_output(output)
         if output.dtype is not FLOAT32:
             output = _real(output) if self.sets_dtype else not_promoted(_real(output), arrays)
         result = _wrap(output, self if recorded else None)
@@ -132,6 +133,16 @@ class Function:
                 versions.append(result.version)
             self._save(arrays, edges, output, versions)
         return result
+
+    def _as_output(self, y: Any) -> Any:
+        """A result of ``forward`` as an array: NumPy gives scalars where no axis is left."""
+        if is_array(y):
+            return y
+        if not isinstance(y, (np.generic, int, float)):
+            raise TypeError(
+                f"forward of {type(self).__name__} must return an array or a tuple of arrays, got {type(y).__name__}"
+            )
+        return np.asarray(y)
 
     def _save(self, arrays: list, edges: list, output: Any, versions: list) -> None:
         self.number = next_number()

@@ -39,6 +39,8 @@ class HookHandle:
 def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
     """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; what it returns replaces it.
 
+    The hook must not change `grad` in place: the array may be someone else's too.
+
     Returns
     -------
     HookHandle

@@ -27,7 +27,8 @@ class Tensor:
     Parameters
     ----------
     data : array, or numbers in nested lists
-        An array is wrapped, not copied; :func:`tensor` copies. Python floats become float32.
+        An array is wrapped, not copied (unless its bytes are in the other order); :func:`tensor` copies. Python floats
+        become float32.
     requires_grad : bool
         Whether ``backward`` should leave a gradient here. Floating-point data only.
 
@@ -175,10 +176,7 @@ class Tensor:
         return view
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        array = self.numpy()
-        if copy or (dtype is not None and array.dtype != dtype):
-            return array.astype(dtype or array.dtype)
-        return array
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -193,7 +191,7 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
-            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use (x).any() or (x).all()")
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use x.any() or x.all()")
         return bool(self.data.item())
 
     def __iter__(self):
@@ -349,7 +347,9 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     Raises
     ------
     TypeError
-        The data is not real numbers, or in lists of different lengths.
+        The data is not real numbers.
+    ValueError
+        Lists of different lengths.
     OverflowError
         Python numbers that an integer `dtype` can't hold. (Numbers of an array are converted as NumPy does.)
 

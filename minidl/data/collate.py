@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels
-from minidl.autograd import Tensor, is_array
+from minidl.autograd import Tensor, as_array, is_array
 
 
 def _is_array(value: Any) -> bool:
@@ -34,7 +34,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
     Returns
     -------
     array, or a tuple, list or dict of arrays
-        Of shape (len(samples), *shape of one). Python floats become float32, ints int64, bools bool.
+        Of shape (len(samples), *shape of one). Python floats, and ints beside floats, become float32; ints int64, bools
+        bool.
 
     Raises
     ------
@@ -53,15 +54,16 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if isinstance(first, Tensor):
         samples = [sample.data for sample in samples]
         first = samples[0]
-    if isinstance(first, float) and not isinstance(first, np.floating):
-        return np.array(samples, dtype=np.float32)
-    if isinstance(first, (bool, int)):
-        return np.array(samples, dtype=np.bool_ if isinstance(first, bool) else np.int64)
     if _is_array(first):
         return _stack(samples)
+    if isinstance(first, (bool, int, float)):
+        return as_array(samples)
     if isinstance(first, (str, bytes)):
         return list(samples)
     if isinstance(first, Mapping):
+        for sample in samples:
+            if sample.keys() != first.keys():
+                raise ValueError(f"the samples of a batch have different keys: {list(first)} and {list(sample)}")
         return {key: default_collate([sample[key] for sample in samples]) for key in first}
     if isinstance(first, Sequence):
         lengths = {len(sample) for sample in samples}

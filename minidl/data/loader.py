@@ -99,7 +99,7 @@ class DataLoader:
         methods = multiprocessing.get_all_start_methods()
         if multiprocessing_context not in (None, *methods):
             raise ValueError(f"multiprocessing_context must be one of {methods} here, got {multiprocessing_context!r}")
-        if timeout < 0:
+        if not timeout >= 0:
             raise ValueError(f"timeout must be at least 0, got {timeout}")
         check_generator(generator)
         if len(dataset) == 0:
@@ -152,7 +152,7 @@ class DataLoader:
         elif ahead > 0:
             arrays = prefetched(fetch, batches, ahead)
         else:
-            arrays = map(fetch, batches)
+            arrays = (fetch(indices) for indices in batches)  # map would end with a StopIteration of the dataset's
         for batch in arrays:
             yield to_tensors(batch)
 

@@ -43,7 +43,7 @@ def one_axis(dim: int, ndim: int) -> tuple[int, ...]:
 
 def reduced_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
     """:func:`normalize_axes` for a reduction of numbers: () means all axes too, as in PyTorch."""
-    return normalize_axes(None if dim == () or dim == [] else dim, ndim)
+    return normalize_axes(None if isinstance(dim, (tuple, list)) and not dim else dim, ndim)
 
 
 def takes_numpys_names(reduction: Callable) -> Callable:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.arithmetic import add
@@ -334,6 +336,6 @@ def _single(value: Any, name: str) -> int:
     """One integer, given as 3 or as (3,)."""
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
-    if not isinstance(value, int):
+    if not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    return value
+    return int(value)

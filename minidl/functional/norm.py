@@ -13,6 +13,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.arithmetic import add, mul, sub
@@ -197,7 +199,7 @@ def layer_norm(
     tensor([[-1.,  1.],
             [-1.,  1.]])
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
     if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape:
         raise ValueError(f"layer_norm: the last sizes of x {tuple(x.shape)} must be normalized_shape {shape}")
     for name, values in (("weight", weight), ("bias", bias)):

@@ -8,6 +8,7 @@ deviation and the norm of integers are computed in float32, where PyTorch refuse
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
     """
     if p in (None, "fro", 2):
         return Norm2(reduced_axes(dim, x.ndim), keepdim)(x)
-    if not isinstance(p, (int, float)):
+    if not isinstance(p, numbers.Real):
         raise ValueError(f"p must be a number or 'fro', got {p!r}")
     size = abs(x)
     if p == float("inf"):

@@ -110,14 +110,17 @@ class Module:
             table = parameters
         elif isinstance(value, Module):
             table = modules
-        elif name in buffers and (value is None or isinstance(value, Tensor)):
-            table = buffers
-        elif name in parameters and value is None:
-            table = parameters
-        elif name in parameters:
-            raise TypeError(f"{name} is a parameter: assign an nn.Parameter or None, got {type(value).__name__}")
         else:
             table = None
+            for kept, kind, expected in (
+                (parameters, "a parameter", "an nn.Parameter"),
+                (buffers, "a buffer", "a Tensor"),
+                (modules, "a module", "a Module"),
+            ):
+                if name in kept:
+                    table = kept
+                    if value is not None and not (table is buffers and isinstance(value, Tensor)):
+                        raise TypeError(f"{name} is {kind}: assign {expected} or None, got {type(value).__name__}")
         for other in tables:
             if other is not table:
                 other.pop(name, None)
@@ -129,10 +132,13 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         attributes = self.__dict__
-        if "_modules" in attributes:  # not before __init__
-            for table in (attributes["_parameters"], attributes["_modules"], attributes["_buffers"]):
-                if name in table:
-                    return table[name]
+        if "_modules" not in attributes:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}, for its __init__ did not call super().__init__()"
+            )
+        for table in (attributes["_parameters"], attributes["_modules"], attributes["_buffers"]):
+            if name in table:
+                return table[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
@@ -328,7 +334,9 @@ class Module:
         Raises
         ------
         RuntimeError
-            Names every key that is missing, unexpected (with `strict`), or of another shape. Nothing is changed then.
+            Names every key that is missing, unexpected (with `strict`), or of another shape.
+        TypeError
+            A value is not real numbers. After either error nothing is changed.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict must be a dict of Tensors or arrays by name, got {type(state_dict).__name__}")
@@ -348,12 +356,10 @@ class Module:
                 )
         if problems:
             raise RuntimeError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
+        sources = {key: Tensor(state_dict[key]).detach() for key in own if key in state_dict}
         with no_grad():
-            for key, tensor in own.items():
-                if key in state_dict:
-                    source = state_dict[key]
-                    source = source if isinstance(source, Tensor) else Tensor(source)
-                    tensor.assign_(source.detach().to(tensor.device))
+            for key, source in sources.items():
+                own[key].assign_(source.to(own[key].device))
         return LoadResult(missing, unexpected)
 
     # How it looks

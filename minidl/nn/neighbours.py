@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minidl import functional as F
 from minidl.kernels import conv2d_relu_pool
 from minidl.nn.activation import ReLU
@@ -71,7 +73,7 @@ def _fits_conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> bool:
 
 
 def _two(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
+    return (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
 
 
 def _conv_relu(conv: Conv2d, relu: ReLU, x: Any) -> Any:

@@ -111,7 +111,8 @@ class LayerNorm(Module):
         bias: bool = True,
     ):
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        one = isinstance(normalized_shape, (int, np.integer))
+        self.normalized_shape = (int(normalized_shape),) if one else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self.register_parameter("weight", new_parameter(*self.normalized_shape) if elementwise_affine else None)
         self.register_parameter("bias", new_parameter(*self.normalized_shape) if elementwise_affine and bias else None)

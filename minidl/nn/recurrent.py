@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl import functional as F
 from minidl.autograd import Tensor, is_array
 from minidl.nn.linear import new_parameter
@@ -29,7 +31,7 @@ class _Recurrent(Module):
     ):
         super().__init__()
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if not isinstance(value, int) or value < 1:
+            if not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{name} must be a positive integer, got {value!r}")
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout}")

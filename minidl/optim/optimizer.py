@@ -71,6 +71,7 @@ class Optimizer:
                 raise ValueError("params must hold leaves: a tensor that was computed can't be optimized")
             if id(parameter) in known:
                 raise ValueError(f"params must hold each parameter once, got one of shape {parameter.shape} twice")
+            parameter.check_writable()
             known.add(id(parameter))
         self.check(group)
         self.param_groups.append(group)

@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/look":
             return self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /look")
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > LARGEST:
+        if not length.isdecimal() or int(length) > LARGEST:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture takes at most {LARGEST:,} bytes")
         try:
             pixels = read_question(self.rfile.read(int(length)))
@@ -119,7 +119,9 @@ def read_question(body: bytes) -> np.ndarray:
         if image.width * image.height > LARGEST:
             raise ValueError(f"picture must have at most {LARGEST:,} pixels, got {image.width}x{image.height}")
         pixels = np.asarray(image.convert("RGB"), np.float32) / 255  # (H, W, 3)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (
+        json.JSONDecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError, binascii.Error
+    ) as error:  # fmt: skip
         raise ValueError(f'the question must be {{"picture": "data:image/png;base64,..."}} ({error})') from error
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
         raise ValueError(f"picture cannot be read as a PNG ({error})") from error

@@ -12,12 +12,12 @@ from typing import Any
 from minidl.autograd import Tensor
 from minidl.serialization import npz_file, pytorch_file, safetensors_file
 from minidl.serialization.safetensors_file import read_safetensors, write_safetensors
-from minidl.serialization.strict_json import json_text
+from minidl.serialization.strict_json import json_text, python_number
 from minidl.serialization.whole_file import PARTIAL, in_existing_folder, write_whole, written_whole
 
 __all__ = [
-    "PARTIAL", "in_existing_folder", "json_text", "load", "read_safetensors", "save", "write_safetensors",
-    "write_whole", "written_whole",
+    "PARTIAL", "in_existing_folder", "json_text", "load", "python_number", "read_safetensors", "save",
+    "write_safetensors", "write_whole", "written_whole",
 ]  # fmt: skip
 
 READERS = {

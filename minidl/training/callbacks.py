@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.serialization import in_existing_folder, json_text, write_whole
+from minidl.serialization import in_existing_folder, json_text, python_number, write_whole
 from minidl.training.checkpoint import checkpoint_path, save_checkpoint
 from minidl.training.evaluation import evaluate
 
@@ -117,7 +117,7 @@ class Checkpoint(Callback):
     def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
         self.path, self.info, self.best = checkpoint_path(path), info or {}, best
         try:
-            json.dumps(self.info)
+            json.dumps(self.info, default=python_number)
         except (TypeError, ValueError) as error:
             raise TypeError(f"info must be what JSON holds: {error}") from error
 

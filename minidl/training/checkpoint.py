@@ -21,7 +21,7 @@ from minidl import random
 from minidl.autograd import Tensor
 from minidl.nn import Module
 from minidl.optim import Optimizer
-from minidl.serialization import in_existing_folder, read_safetensors, write_safetensors
+from minidl.serialization import in_existing_folder, python_number, read_safetensors, write_safetensors
 
 FORMAT = 1
 ENTRY = "minidl"
@@ -84,7 +84,7 @@ def save_checkpoint(
         "history": history,
         "info": info or {},
     }
-    write_safetensors(path, arrays, {ENTRY: json.dumps(entry)})
+    write_safetensors(path, arrays, {ENTRY: json.dumps(entry, default=python_number)})
 
 
 @dataclass

@@ -58,6 +58,8 @@ def train_step(
             "loss needs, or give fit a step of your own"
         )
     cost = loss(output, target)
+    if not isinstance(cost, Tensor):
+        raise TypeError(f"loss must return a Tensor, as those of functional do, got {type(cost).__name__}")
     objective = cost
     for penalty in penalties:
         objective = objective + penalty(model)

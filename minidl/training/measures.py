@@ -75,6 +75,8 @@ class Measures:
     def add(self, values: Mapping[str, Any], samples: int) -> None:
         """Add what was measured on a batch of `samples`, means over the batch."""
         for name, value in values.items():
+            if np.shape(value) not in ((), (1,)):
+                raise ValueError(f"{name} must be one number, a mean over the batch, got shape {np.shape(value)}")
             self.means.setdefault(name, Mean()).add(value, samples)
 
     def values(self, prefix: str = "") -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import numpy as np
@@ -445,6 +446,54 @@ def test_a_rule_with_the_wrong_number_of_gradients_is_an_error():
     x = leaf([1.0])
     with pytest.raises(ValueError, match="Wrong gave 1 gradient.* for 2 inputs"):
         Wrong()(x, x).sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (3,), (1, 3), (2, 3, 1), ()])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_rule_with_a_gradient_of_another_shape_is_an_error(shape, create_graph):
+    class Turned(Function):
+        def forward(self, x):
+            return x
+
+        def backward(self, dy, inputs, output):
+            return np.ones(shape)
+
+    x = leaf(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=rf"Turned must give .* got {re.escape(str(shape))} for .* shape \(2, 3\)"):
+        Turned()(x).sum().backward(create_graph=create_graph)
+
+
+class Returns(Function):
+    def __init__(self, output):
+        self.output_of_forward = output
+
+    def forward(self, x):
+        return self.output_of_forward
+
+
+@pytest.mark.parametrize("output", [None, [np.ones(2), np.ones(2)], "text", (np.ones(2), None), tensor([1.0])])
+def test_a_forward_that_returns_no_array_is_an_error(output):
+    with pytest.raises(TypeError, match=r"forward of Returns must return an array or a tuple of arrays, got \w+$"):
+        Returns(output)(leaf([1.0]))
+
+
+def test_outputs_are_arrays_where_forward_returns_scalars():
+    for output in (np.float64(2), (np.float32(2), np.ones(3).sum(), 2.0)):
+        results = Returns(output)(leaf([1.0]))
+        for result in results if isinstance(results, tuple) else [results]:
+            assert type(result.data) is np.ndarray and result.shape == () and result.item() in (2, 3)
+
+
+def test_a_rule_that_gives_a_number_is_an_error():
+    class Number(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy, inputs, output):
+            return 2.0
+
+    with pytest.raises(ValueError, match=r"Number must give .* got float for an input of shape \(1,\)"):
+        Number()(leaf([1.0])).sum().backward()
 
 
 # Integers and booleans

@@ -60,6 +60,24 @@ def test_repr():
     assert "origin=Mul" in repr(tensor([1.0], requires_grad=True) * 2)
 
 
+@pytest.mark.parametrize("make", [Tensor, tensor])
+def test_an_array_with_its_bytes_in_the_other_order_computes_like_any_other(make):
+    x = make(np.arange(6).reshape(2, 3).astype(">f4"), requires_grad=True)
+    y = x @ minidl.ones(3, 2)
+    y.sum().backward()
+    assert x.dtype == np.float32 and x.dtype.isnative and x.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert y.tolist() == [[3, 3], [12, 12]] and x.grad.dtype.isnative
+
+
+def test_as_an_array_of_numpy():
+    x = tensor([1.0, 2.0])
+    assert np.shares_memory(np.asarray(x), x.data) and not np.asarray(x).flags.writeable
+    assert not np.shares_memory(np.array(x), x.data) and np.array(x).flags.writeable
+    assert np.asarray(x, np.float64).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(x, np.float64, copy=False)
+
+
 def test_conversions():
     x = tensor([1.6, -1.0], requires_grad=True)
     assert x.double().dtype == np.float64 and x.long().tolist() == [1, -1] and x.bool().tolist() == [True, True]
@@ -220,6 +238,8 @@ def test_what_is_no_number_is_refused():
         for make in (tensor, minidl.Tensor):
             with pytest.raises(TypeError, match="data must be real numbers"):
                 make(data)
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        tensor([[1, 2], [3]])
     with pytest.raises(TypeError, match=r"requires_grad must be True or False, got 3.*minidl\.empty"):
         minidl.Tensor(2, 3)
 

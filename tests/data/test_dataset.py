@@ -143,11 +143,20 @@ def test_collate_every_structure():
     assert default_collate([np.float64(1), np.float64(2)]).dtype == np.float64
 
 
+def test_collate_loses_nothing_of_numbers_of_several_kinds():
+    for samples, dtype in (([1, 2.5], np.float32), ([True, 2], np.int64), ([False, 0.5], np.float32)):
+        batch = default_collate(samples)
+        assert batch.tolist() == samples and batch.dtype == dtype
+
+
 def test_collate_refuses():
     with pytest.raises(ValueError, match=r"one shape, got \[\(2,\), \(3,\)\]: resize or crop"):
         default_collate([np.zeros(2), np.zeros(3)])
     with pytest.raises(ValueError, match="different numbers of fields"):
         default_collate([(1, 2), (1,)])
+    for samples in ([{"x": 1}, {"x": 1, "y": 2}], [{"x": 1, "y": 2}, {"x": 1}], [{"x": 1}, {}]):
+        with pytest.raises(ValueError, match=r"different keys: \['x'.*\] and \[('x')?.*\]"):
+            default_collate(samples)
     with pytest.raises(TypeError, match=r"cannot hold Image; .*ToTensor\(\)".replace("; ", ".*")):
         default_collate([Image.new("L", (2, 2))])
     with pytest.raises(ValueError, match="no samples"):

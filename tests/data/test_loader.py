@@ -38,6 +38,10 @@ def zero_division():
     raise ZeroDivisionError
 
 
+def stop_iteration():
+    raise StopIteration
+
+
 def kill_this_process():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -229,6 +233,12 @@ def test_an_error_in_the_dataset_reaches_the_loop_after_the_batches_before_it(op
     assert seen == [[0, 1], [2, 3]]
     assert "zero_division" in "".join(traceback.format_exception(caught.value))  # the line at fault, wherever it ran
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("options", [{"prefetch": 0}, {"prefetch": 2}, {"num_workers": 2}])
+def test_a_stop_iteration_in_the_dataset_does_not_end_the_epoch_in_silence(options):
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(DataLoader(Numbers(fault=stop_iteration), 2, **options))
 
 
 def test_an_error_that_cannot_be_pickled_keeps_its_text():

@@ -12,6 +12,7 @@ from PIL import Image
 from minidl.data import (
     DataLoader,
     ImageFolder,
+    TextDataset,
     cifar10,
     digits,
     fashion_mnist,
@@ -452,3 +453,9 @@ def test_text_that_is_not_there(tmp_path):
 
 def test_idx_round_trip_of_the_helper():
     assert idx_bytes(np.zeros((2, 3), np.uint8))[:12] == b"\0\0\x08\x02\0\0\0\x02\0\0\0\x03"
+
+
+@pytest.mark.parametrize("ids", [[0, 1, 2], [-1, 0, 1]])
+def test_text_of_places_that_the_vocabulary_does_not_have(ids):
+    with pytest.raises(ValueError, match=rf"ids must be from 0 to 1, got {min(ids)} to {max(ids)}"):
+        TextDataset(np.array(ids), "ab", sequence_length=2)

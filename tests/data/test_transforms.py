@@ -303,6 +303,9 @@ def test_color_jitter_formulas():
     red = T.ColorJitter(hue=(1 / 3, 1 / 3))(Image.new("RGB", (1, 1), (255, 0, 0))).getpixel((0, 0))
     assert red[1] == 255 and max(red[0], red[2]) < 8
     assert T.ColorJitter(0.5, 0.5, 0.5, 0.5)(Image.new("L", (3, 3), 100)).mode == "L"
+    half = np.float32(0.5)  # a number of NumPy is one number too
+    assert T.ColorJitter(half, half, half, half).hue == T.ColorJitter(hue=0.5).hue == (-0.5, 0.5)
+    assert T.RandomRotation(half).degrees == T.RandomRotation(0.5).degrees
     assert T.ColorJitter(0.5, 0.5, 0.5, 0.5)(np.ones((1, 3, 3), np.float32)).shape == (1, 3, 3)
 
 

@@ -123,6 +123,8 @@ def test_clipping_takes_a_generator_or_a_single_tensor():
     nn.utils.clip_grad_value_(model.weight, 1e-5)
     assert float(model.weight.grad.abs().max()) <= 1e-5
     assert float(nn.utils.clip_grad_norm_([], 1.0)) == 0
+    with pytest.raises(ValueError, match="max_norm must not be negative, got -1.0"):
+        nn.utils.clip_grad_norm_(model.parameters(), -1.0)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minidl
+import minidl.functional as F
 from minidl import nn, optim
 
 
@@ -133,6 +134,10 @@ def test_load_names_every_problem_and_changes_nothing():
     with pytest.raises(RuntimeError, match="blocks.0.scale has shape"):
         net.load_state_dict(state, strict=False)
     del state["blocks.0.scale"]
+    with pytest.raises(TypeError, match="complex64"):
+        net.load_state_dict({**state, KEYS[-1]: state[KEYS[-1]] * np.complex64(1j)}, strict=False)
+    for key, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), before[key])
     missing, unexpected = net.load_state_dict(state, strict=False)
     assert (missing, unexpected) == (["blocks.0.scale", "heads.a.bias"], ["heads.c.weight"])
     np.testing.assert_array_equal(net.heads["a"].weight.numpy(), before["heads.a.weight"] + 1)
@@ -252,6 +257,12 @@ def test_attributes_change_their_kind():
     assert "extra" in net.state_dict()
     with pytest.raises(TypeError, match="extra is a parameter"):
         net.extra = minidl.tensor([1.0])
+    with pytest.raises(TypeError, match="count is a buffer: assign a Tensor or None, got ndarray"):
+        net.blocks[0].count = np.array(3)
+    with pytest.raises(TypeError, match="dropout is a module: assign a Module or None, got ufunc"):
+        net.dropout = np.tanh
+    net.dropout = None
+    assert [name for name, _ in net.named_children()] == ["blocks", "heads"] and net.dropout is None
     net.extra = None
     assert "extra" not in net.state_dict()
     del net.extra
@@ -337,10 +348,22 @@ def late_init():
     Late()
 
 
+def no_init():
+    class Scale(nn.Module):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def forward(self, x):
+            return x * self.factor
+
+    Scale(2)(X)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
         (late_init, AttributeError, r"super\(\).__init__\(\) before assigning layer"),
+        (no_init, AttributeError, r"Scale has no attribute .*, for its __init__ did not call super\(\).__init__\(\)"),
         (lambda: nn.Module()(X), NotImplementedError, "Module must define forward"),
         (lambda: Net().decoder, AttributeError, "Net has no attribute 'decoder'"),
         (lambda: Net().get_submodule("blocks.7"), AttributeError, "no module '7'"),
@@ -365,6 +388,20 @@ def late_init():
 def test_wrong_calls(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    one, two, four = np.int64(1), np.int32(2), np.int64(4)
+    images = minidl.ones(2, 4, 6, 6)
+    blocks = nn.Sequential(nn.Conv2d(four, four, two, two, one, one, groups=two), nn.ReLU(), nn.MaxPool2d(two))
+    assert blocks(images).shape == (2, 4, 2, 2)
+    assert nn.ConvTranspose2d(four, four, two, groups=two)(images).shape == (2, 4, 7, 7)
+    assert nn.Conv1d(four, two, two, one)(images[..., 0]).shape == (2, 2, 5)
+    assert nn.LayerNorm(np.int64(6))(images).shape == F.layer_norm(images, np.int64(6)).shape == images.shape
+    assert nn.LSTM(four, two, num_layers=two)(minidl.ones(3, 1, 4))[0].shape == (3, 1, 2)
+    assert nn.TransformerEncoderLayer(four, two, two)(minidl.ones(3, 1, 4)).shape == (3, 1, 4)
+    assert images.sum(one).shape == (2, 6, 6) and images.var(one).shape == (2, 6, 6)
+    assert images.norm(np.float32(3)) == images.norm(3)
 
 
 def test_a_list_extended_by_itself():

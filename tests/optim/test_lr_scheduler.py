@@ -137,9 +137,12 @@ def test_one_cycle_names_what_is_wrong(options, message):
 
 def test_one_cycle_ends_and_wants_a_momentum():
     schedule = lr_scheduler.OneCycleLR(sgd(1.0), 1.0, total_steps=3)
-    schedule.step()
-    schedule.step()
-    with pytest.raises(ValueError, match="ends with step 2"):
+    rates = [schedule.get_last_lr()]
+    for _ in range(3):  # a step after every batch, as training loops have it
+        schedule.step()
+        rates.append(schedule.get_last_lr())
+    assert rates[3] == rates[2] < rates[1]
+    with pytest.raises(ValueError, match="no step after total_steps, 3"):
         schedule.step()
     adagrad = optim.Adagrad([minidl.Tensor(np.zeros(1), requires_grad=True)])
     with pytest.raises(ValueError, match="Adagrad has no momentum"):

@@ -214,6 +214,7 @@ def test_penalties():
         (lambda w: optim.SGD([w, w], lr=0.1), ValueError, "twice"),
         (lambda w: optim.SGD([w * 2], lr=0.1), ValueError, "leaves"),
         (lambda w: optim.SGD([w.data], lr=0.1), TypeError, "must hold Tensors, got ndarray"),
+        (lambda w: optim.SGD([minidl.Tensor(w.numpy())]), RuntimeError, r"shape \(3, 2\) in read-only memory"),
         (lambda w: optim.SGD([w], lr=-1.0), ValueError, "lr.*-1.0"),
         (lambda w: optim.SGD([w], nesterov=True), ValueError, "nesterov needs a momentum"),
         (lambda w: optim.Adam([w], betas=(1.0, 0.9)), ValueError, r"betas.*\(1.0, 0.9\)"),

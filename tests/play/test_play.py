@@ -144,6 +144,7 @@ def test_an_empty_page_has_an_answer_too(ask):
     [
         ("", 400, "the question must be"),
         ("[]", 400, "the question must be"),
+        ("[" * 100_000, 400, "the question must be"),
         ('{"picture": 3}', 400, "the question must be"),
         ('{"picture": "data:image/gif;base64,AAAA"}', 400, "must start with data:image/png"),
         ('{"picture": "data:image/png;base64,!!"}', 400, "the question must be"),
@@ -160,6 +161,7 @@ def test_a_bad_question_is_refused_with_the_reason(ask, body, status, message):
 
 def test_what_is_too_large_or_comes_from_elsewhere_is_refused(ask):
     assert ask("POST", "/look", b"x", **{"Content-Length": "99999999"})[0] == 413
+    assert ask("POST", "/look", b"x", **{"Content-Length": "\xb2"})[0] == 413  # a digit, but no number
     assert ask("GET", "/", Host="evil.example")[0] == 403
     assert ask("POST", "/look", question(drawing(0)), Host="evil.example:80")[0] == 403
     assert ask("GET", "/../secret")[0] == 404 and ask("POST", "/other", "{}")[0] == 404

@@ -1,5 +1,6 @@
 """Checkpoints: a run that was killed at any time goes on as if it had never stopped."""
 
+import json
 import os
 import signal
 import subprocess
@@ -106,6 +107,20 @@ def test_what_went_in_comes_out(trained):
     )
     names = set(safetensors.numpy.load_file(path))
     assert names == {"model.weight", "model.bias", "optimizer.0.momentum_buffer", "optimizer.1.momentum_buffer"}
+
+
+@pytest.mark.parametrize("number", [np.float32, minidl.tensor])
+def test_numbers_of_numpy_are_kept_as_numbers(tmp_path, number):
+    model = nn.Linear(2, 2)
+    optimizer = optim.SGD(model.parameters(), lr=number(0.5))
+    callbacks = [training.Checkpoint(tmp_path / "run.safetensors", {"scale": number(0.25)})]
+    callbacks.append(training.JSONLogger(tmp_path / "log.json"))
+    history = {"epoch": [1], "train_loss": [number(2.0)]}
+    data = np.ones((4, 2), np.float32), np.zeros(4, np.int64)
+    training.fit(model, data, optimizer=optimizer, epochs=2, callbacks=callbacks, history=history)
+    saved = training.load_checkpoint(tmp_path / "run.safetensors")
+    assert saved.optimizer["param_groups"][0]["lr"] == 0.5 and saved.info == {"scale": 0.25}
+    assert saved.history["train_loss"][0] == json.loads((tmp_path / "log.json").read_text())["train_loss"][0] == 2
 
 
 def test_a_checkpoint_of_another_model_names_the_keys(trained):

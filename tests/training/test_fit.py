@@ -246,6 +246,14 @@ def test_wrong_arguments_name_themselves(points, change, message):
     np.testing.assert_array_equal(weights(model), before)
 
 
+def test_what_a_loss_or_a_metric_gives_is_checked(points):
+    model = classifier()
+    with pytest.raises(TypeError, match="loss must return a Tensor, .* got float"):
+        training.fit(model, points, optimizer=sgd(model), loss=lambda output, target: 1.0)
+    with pytest.raises(ValueError, match=r"all_of_it must be one number, a mean over the batch, got shape \(32, 2\)"):
+        training.fit(model, points, optimizer=sgd(model), metrics={"all_of_it": lambda output, target: output})
+
+
 def test_an_optimizer_of_another_model_is_refused(points):
     with pytest.raises(ValueError, match="optimizer holds no parameter of the model"):
         training.fit(classifier(), points, optimizer=sgd(classifier()))

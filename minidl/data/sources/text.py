@@ -54,6 +54,9 @@ class TextDataset(Dataset):
                 f"the text has {len(self.ids)} characters, too few for sequence_length={sequence_length} and the one "
                 "to predict after it"
             )
+        least, largest = self.ids.min(), self.ids.max()
+        if least < 0 or largest >= len(self.classes):
+            raise ValueError(f"ids must be from 0 to {len(self.classes) - 1}, got {least} to {largest}")
 
     def __len__(self) -> int:
         return (len(self.ids) - 1 - self.sequence_length) // self.stride + 1

@@ -1,5 +1,6 @@
 """Transforms of the values: from Pillow to arrays, normalization, grey, and random changes of colour."""
 
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -160,7 +161,7 @@ class ColorJitter(RandomTransform):
         self.brightness = _factor_range("brightness", brightness)
         self.contrast = _factor_range("contrast", contrast)
         self.saturation = _factor_range("saturation", saturation)
-        self.hue = check_range("hue", (-hue, hue) if isinstance(hue, (int, float)) else hue, -0.5, 0.5)
+        self.hue = check_range("hue", (-hue, hue) if isinstance(hue, numbers.Real) else hue, -0.5, 0.5)
 
     def draw(self, generator: np.random.Generator, height: int, width: int) -> list[tuple[str, float]]:
         amounts = [
@@ -199,7 +200,7 @@ class ColorJitter(RandomTransform):
 
 
 def _factor_range(name: str, value: float | Sequence[float]) -> tuple[float, float]:
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, numbers.Real):
         return check_range(name, value, 0)
     if value < 0:
         raise ValueError(f"{name} must be >= 0, got {value}")

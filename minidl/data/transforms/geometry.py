@@ -1,6 +1,7 @@
 """Transforms of the whole picture's geometry: resize, flip, rotate, affine."""
 
 import math
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -117,7 +118,7 @@ class RandomVerticalFlip(_RandomFlip):
 
 
 def _degree_range(degrees: float | Sequence[float]) -> tuple[float, float]:
-    if isinstance(degrees, (int, float)):
+    if isinstance(degrees, numbers.Real):
         if degrees < 0:
             raise ValueError(f"degrees must be >= 0 or a pair (smallest, largest), got {degrees}")
         return (-float(degrees), float(degrees))
@@ -252,7 +253,7 @@ class RandomAffine(RandomTransform):
 
 
 def _shear_range(shear: float | Sequence[float]) -> tuple[float, float, float, float]:
-    if isinstance(shear, (int, float)):
+    if isinstance(shear, numbers.Real):
         return (*_degree_range(shear), 0.0, 0.0)
     if len(shear) not in (2, 4):
         raise ValueError(f"shear must be one number, two or four, got {shear!r}")

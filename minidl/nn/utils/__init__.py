@@ -28,6 +28,11 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 
     Source: Pascanu et al., On the difficulty of training recurrent neural networks, 2013.
 
+    Raises
+    ------
+    ValueError
+        `max_norm` is negative: the steps would lead uphill.
+
     Examples
     --------
     >>> import minidl
@@ -37,6 +42,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     >>> nn.utils.clip_grad_norm_(w, max_norm=5.0), w.grad
     (tensor(10.), tensor([3., 4.]))
     """
+    if not max_norm >= 0:
+        raise ValueError(f"max_norm must not be negative, got {max_norm}")
     gradients = _gradients(parameters)
     if not gradients:
         return Tensor(0.0)

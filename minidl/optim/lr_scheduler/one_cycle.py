@@ -13,7 +13,8 @@ class OneCycleLR(LRScheduler):
 
     From a to b over n steps, lr = b + (a - b) * (1 + cos(pi * t / n)) / 2, or with ``anneal_strategy="linear"``
     a + (b - a) * t / n. Meanwhile the momentum (of SGD and RMSprop; of Adam the first of its betas) falls from
-    max_momentum to base_momentum and rises again. Call ``step()`` after every batch, at most `total_steps` - 1 times.
+    max_momentum to base_momentum and rises again. Call ``step()`` after every batch. The values of the last batch are
+    reached after `total_steps` - 1 steps, and stay with the one that follows this batch.
 
     Source: Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates, 2018.
 
@@ -93,8 +94,8 @@ class OneCycleLR(LRScheduler):
 
     def step(self) -> None:
         """Go on to the next batch."""
-        if self.last_epoch + 1 >= self.total_steps:
-            raise ValueError(f"OneCycleLR ends with step {self.total_steps - 1}; total_steps is {self.total_steps}")
+        if self.last_epoch >= self.total_steps:
+            raise ValueError(f"OneCycleLR has no step after total_steps, {self.total_steps}")
         super().step()
         if not self.cycle_momentum:
             return
@@ -108,6 +109,7 @@ class OneCycleLR(LRScheduler):
     def _cycle(self, t: int, start: float, middle: float, end: float) -> float:
         """The value at step t of what goes from start to middle to end."""
         turn, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        t = min(t, last)
         if t <= turn:
             return self._anneal(t / turn if turn else 1.0, start, middle)
         return self._anneal((t - turn) / (last - turn), middle, end)
