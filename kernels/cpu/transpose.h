@@ -22,9 +22,11 @@ static void NAME(transpose)(long rows, long columns, const void *x_, long x_step
     {
         typedef REAL four __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
         whole_rows = rows & ~3L, whole_columns = columns & ~3L;
-        /* 8 rows at a time: of more, a power of 2 apart, one would throw the other out of the cache. */
+        /* 8 rows at a time: of more, a power of 2 apart, one would throw the other out of the cache. And 32 columns: so
+         * many lines of y are still in the cache when the next rows of x fill their other half. */
+        for (long j0 = 0; j0 < whole_columns; j0 += 32)
         for (long i0 = 0; i0 < whole_rows; i0 += 8)
-        for (long j = 0; j < whole_columns; j += 4)
+        for (long j = j0; j < whole_columns && j < j0 + 32; j += 4)
             for (long i = i0; i < whole_rows && i < i0 + 8; i += 4) {
                 const REAL *p = x + i * x_step + j;
                 REAL *q = y + j * y_step + i;
