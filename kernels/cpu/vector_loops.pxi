@@ -9,6 +9,7 @@ include "vector_loops_error_function.pxi"
 include "vector_loops_activations.pxi"
 include "vector_loops_rows.pxi"
 include "vector_loops_columns.pxi"
+include "vector_loops_scores.pxi"
 include "vector_loops_random.pxi"
 include "vector_loops_gates.pxi"
 include "vector_loops_steps.pxi"
@@ -20,6 +21,10 @@ _table.softmax_forward = softmax_forward
 _table.softmax_backward = softmax_backward
 _table.cross_entropy_forward = cross_entropy_forward
 _table.cross_entropy_backward = cross_entropy_backward
+_table.softmax_across = softmax_across
+_table.softmax_backward_across = softmax_backward_across
+_table.cross_entropy_across = cross_entropy_across
+_table.cross_entropy_backward_across = cross_entropy_backward_across
 _table.column_sums = column_sums
 _table.centered_squares = centered_squares
 _table.centered_products = centered_products

@@ -50,6 +50,15 @@ def everything():
     results += [kernels.softmax.input_grad(rows, results[-2]), kernels.softmax.log_input_grad(rows, results[-1])]
     losses, _ = kernels.cross_entropy.forward(rows, target)
     results += [losses, kernels.cross_entropy.backward(losses, rows, target)]
+    images = arrays_of((5, 7, 30, 31), "float32", 3)
+    channels, pixel_target = np.moveaxis(images, 1, -1), np.arange(5 * 30 * 31).reshape(5, 30, 31) % 7
+    results += [kernels.softmax.forward(channels), kernels.softmax.log_forward(channels)]
+    results += [
+        kernels.softmax.input_grad(channels, results[-2]),
+        kernels.softmax.log_input_grad(channels, results[-1]),
+    ]
+    losses, _ = kernels.cross_entropy.forward(images, pixel_target)
+    results += [losses, kernels.cross_entropy.backward(losses, images, pixel_target)]
     return [*results, kernels.dropout.forward(x, 0.4, 5), kernels.dropout.forward(rows, 0.4, 5)]
 
 
