@@ -29,6 +29,7 @@ _table.column_sums = column_sums
 _table.centered_squares = centered_squares
 _table.centered_products = centered_products
 _table.scaled_columns = scaled_columns
+_table.scaled_run = scaled_run
 _table.scaled_columns_backward = scaled_columns_backward
 _table.normalize_rows = normalize_rows
 _table.normalize_rows_backward = normalize_rows_backward

@@ -31,6 +31,7 @@ def test_all_kernels(instruction_set, dtype):
     test_cross_entropy.test_losses_and_gradient("cython", dtype)
     test_normalization.test_forward("cython", dtype)
     test_normalization.test_backward("cython", dtype)
+    test_normalization.test_scale("cython", dtype)
     test_normalization.test_rows("cython", dtype)
     test_dropout.test_the_same_numbers_everywhere("cython", dtype)
 
@@ -51,6 +52,7 @@ def everything():
     losses, _ = kernels.cross_entropy.forward(rows, target)
     results += [losses, kernels.cross_entropy.backward(losses, rows, target)]
     images = arrays_of((5, 7, 30, 31), "float32", 3)
+    results += [kernels.normalization.channel_scale(x, m[:24]), kernels.normalization.channel_scale(images, m[:7])]
     channels, pixel_target = np.moveaxis(images, 1, -1), np.arange(5 * 30 * 31).reshape(5, 30, 31) % 7
     results += [kernels.softmax.forward(channels), kernels.softmax.log_forward(channels)]
     results += [
