@@ -11,8 +11,8 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function
+from minidl.functional.along_axis import Gather
 from minidl.functional.choice import where
-from minidl.functional.indexing import Index
 from minidl.functional.loss import check_arrays, check_float, check_same_shape, reduce_losses
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import sum
@@ -207,10 +207,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     _check_labels(labels, input.shape[axis], ignored)
     # losses[n, ...] = -input[n, label[n, ...], ...]
     safe = namespace(labels).where(ignored, 0, labels)
-    places = [
-        namespace(labels).arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - i)) for i, n in enumerate(labels.shape)
-    ]
-    losses = -Index((*places[:axis], safe, *places[axis:]), distinct=True)(input)
+    one = (*labels.shape[:axis], 1, *labels.shape[axis:])
+    losses = -reshape(Gather(axis, safe.reshape(one))(input), labels.shape)
     if weight is None and isinstance(labels, np.ndarray) and not ignored.any():
         return reduce_losses(losses, reduction)
     kept = _kept(target, ignore_index, input.dtype)
