@@ -51,6 +51,18 @@ ctypedef struct loop_table:
                                    const int64_t* target, const void* weight, int64_t ignore_index,
                                    void* dx) noexcept nogil
 
+    # the same four of samples that lie across memory: class c of sample k is x[c * step + k]
+    void (*softmax_across)(size_t itemsize, long classes, long step, long samples, const void* x, void* y,
+                           bint logarithm) noexcept nogil
+    void (*softmax_backward_across)(size_t itemsize, long classes, long step, long samples, const void* dy,
+                                    const void* y, void* dx, bint logarithm) noexcept nogil
+    void (*cross_entropy_across)(size_t itemsize, long classes, long step, long samples, const void* x,
+                                 const int64_t* target, const void* weight, int64_t ignore_index,
+                                 void* losses) noexcept nogil
+    void (*cross_entropy_backward_across)(size_t itemsize, long classes, long step, long samples, const void* dlosses,
+                                          const void* x, const int64_t* target, const void* weight,
+                                          int64_t ignore_index, void* dx) noexcept nogil
+
     # sums[j] += sum over rows of x (* y, unless that is NULL)
     void (*column_sums)(size_t itemsize, long rows, long columns, const void* x, const void* y,
                         double* sums) noexcept nogil
@@ -63,6 +75,9 @@ ctypedef struct loop_table:
     # y = (x - center[j]) * scale[j] + shift[j]
     void (*scaled_columns)(size_t itemsize, long rows, long columns, const void* x, const void* center,
                            const void* scale, const void* shift, void* y) noexcept nogil
+    # y = (x - center) * scale + shift, of n numbers; the three are one number each
+    void (*scaled_run)(size_t itemsize, long n, const void* x, const void* center, const void* scale,
+                       const void* shift, void* y) noexcept nogil
     # dx = scale[j] * (dy - shift[j] - (x - center[j]) * slope[j])
     void (*scaled_columns_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
                                     const void* center, const void* scale, const void* shift, const void* slope,

@@ -10,6 +10,7 @@ include "vector_loops_activations.pxi"
 include "vector_loops_arithmetic.pxi"
 include "vector_loops_rows.pxi"
 include "vector_loops_columns.pxi"
+include "vector_loops_scores.pxi"
 include "vector_loops_random.pxi"
 include "vector_loops_gates.pxi"
 include "vector_loops_steps.pxi"
@@ -22,10 +23,15 @@ _table.softmax_forward = softmax_forward
 _table.softmax_backward = softmax_backward
 _table.cross_entropy_forward = cross_entropy_forward
 _table.cross_entropy_backward = cross_entropy_backward
+_table.softmax_across = softmax_across
+_table.softmax_backward_across = softmax_backward_across
+_table.cross_entropy_across = cross_entropy_across
+_table.cross_entropy_backward_across = cross_entropy_backward_across
 _table.column_sums = column_sums
 _table.centered_squares = centered_squares
 _table.centered_products = centered_products
 _table.scaled_columns = scaled_columns
+_table.scaled_run = scaled_run
 _table.scaled_columns_backward = scaled_columns_backward
 _table.normalize_rows = normalize_rows
 _table.normalize_rows_backward = normalize_rows_backward

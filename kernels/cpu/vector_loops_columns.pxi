@@ -147,6 +147,23 @@ cdef void scaled_columns_of(long rows, long columns, const real* x, const real* 
             y[i * columns + j] = (x[i * columns + j] - center[j]) * scale[j] + shift[j]
 
 
+cdef void scaled_run(size_t itemsize, long n, const void* x, const void* center, const void* scale,
+                     const void* shift, void* y) noexcept nogil:
+    if itemsize == sizeof(float):
+        scaled_run_of(n, <const float*>x, (<const float*>center)[0], (<const float*>scale)[0],
+                      (<const float*>shift)[0], <float*>y)
+    else:
+        scaled_run_of(n, <const double*>x, (<const double*>center)[0], (<const double*>scale)[0],
+                      (<const double*>shift)[0], <double*>y)
+
+
+cdef void scaled_run_of(long n, const real* x, real center, real scale, real shift, real* y) noexcept nogil:
+    cdef long j
+    for j in range(n):
+        # y = (x - m) * s + b
+        y[j] = (x[j] - center) * scale + shift
+
+
 cdef void scaled_columns_backward(size_t itemsize, long rows, long columns, const void* dy, const void* x,
                                   const void* center, const void* scale, const void* shift, const void* slope,
                                   void* dx) noexcept nogil:

@@ -23,9 +23,9 @@ def forward(x: Any, target: Any, weight: Any = None, ignore_index: int = -100) -
 
     Parameters
     ----------
-    x : array (N, C), floating point
-        Scores (logits), any numbers.
-    target : array (N,), integers
+    x : array (N, C) or (N, C, ...), floating point
+        Scores (logits), any numbers; of a pixel as of a row.
+    target : array (N,) or (N, ...), integers
         Class numbers from 0 to C - 1, or `ignore_index`.
     weight : array (C,), optional
         Of each class, in the dtype of `x`.
@@ -34,7 +34,7 @@ def forward(x: Any, target: Any, weight: Any = None, ignore_index: int = -100) -
 
     Returns
     -------
-    losses : array (N,), in the dtype of `x`
+    losses : array of the shape of `target`, in the dtype of `x`
     total : a number (on a GPU, an array ())
         The sum of weight[t] over the rows that are not ignored; without weights, their number.
 
@@ -63,13 +63,13 @@ def backward(dlosses: Any, x: Any, target: Any, weight: Any = None, ignore_index
 
     Parameters
     ----------
-    dlosses : array (N,)
+    dlosses : array of the shape of `target`
     x, target, weight, ignore_index
         As given to `forward`.
 
     Returns
     -------
-    array (N, C)
+    array of the shape of `x`
 
     Examples
     --------
@@ -79,7 +79,7 @@ def backward(dlosses: Any, x: Any, target: Any, weight: Any = None, ignore_index
     array([[ 0.5, -0.5]])
     """
     _check(x, target, weight)
-    check_array(dlosses, "dlosses", 1)
+    check_array(dlosses, "dlosses", target.ndim)
     check_same_kind(x, "x", dlosses, "dlosses")
     if dlosses.shape != target.shape:
         raise ValueError(f"dlosses must have one number for each label, {target.shape}, got {dlosses.shape}")
@@ -87,20 +87,20 @@ def backward(dlosses: Any, x: Any, target: Any, weight: Any = None, ignore_index
 
 
 def _check(x: Any, target: Any, weight: Any) -> None:
-    check_array(x, "x", 2)
-    check_array(target, "target", 1)
+    check_array(x, "x", 2, at_least=True)
+    check_array(target, "target", x.ndim - 1)
     if x.shape[1] == 0:
         raise ValueError(f"x must have scores of at least one class, got shape {x.shape}")
     if x.dtype.kind != "f":
         raise TypeError(f"x must be floating point, got {x.dtype.name}")
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must be integers, got {target.dtype.name}")
-    if target.shape != x.shape[:1]:
-        raise ValueError(f"target must have one number for each row of x {x.shape}, got shape {target.shape}")
+    if target.shape != (*x.shape[:1], *x.shape[2:]):
+        raise ValueError(f"target must have one number for each row or pixel of x {x.shape}, got shape {target.shape}")
     if weight is not None:
         check_array(weight, "weight", 1)
         check_same_kind(x, "x", weight, "weight")
-        if weight.shape != x.shape[1:]:
+        if weight.shape != x.shape[1:2]:
             raise ValueError(f"weight must have one number for each of {x.shape[1]} classes, got {weight.shape}")
 
 

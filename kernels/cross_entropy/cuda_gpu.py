@@ -14,26 +14,27 @@ SOURCE = Path(__file__).with_suffix(".cu")
 
 
 def forward(x, target, weight, ignore_index):
-    runtime, (rows, columns) = current_runtime(), x.shape
+    runtime, rows, columns = current_runtime(), target.size, x.shape[1]
     module = load(SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(columns))
     losses, kept_weights = runtime.empty(rows, x.dtype), runtime.empty(rows, x.dtype)
     x, target, weight = _arrays(runtime.xp, x, target, weight)
     arguments = (x, target, weight, losses, kept_weights, rows, columns, ignore_index)
     module.get_function("cross_entropy_forward")(*grid_of_rows(rows, columns), arguments)
     total = channel_sums.forward(kept_weights.reshape(rows, 1), None)
-    return losses, total.reshape(())
+    return losses.reshape(target.shape), total.reshape(())
 
 
 def backward(dlosses, x, target, weight, ignore_index):
-    runtime, (rows, columns) = current_runtime(), x.shape
+    runtime, rows, columns = current_runtime(), target.size, x.shape[1]
     module = load(SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(columns))
-    dx = runtime.empty(x.shape, x.dtype)
     x, target, weight = _arrays(runtime.xp, x, target, weight)
+    dx = runtime.empty(x.shape, x.dtype)
     arguments = (runtime.xp.ascontiguousarray(dlosses), x, target, weight, dx, rows, columns, ignore_index)
     module.get_function("cross_entropy_backward")(*grid_of_rows(rows, columns), arguments)
-    return dx
+    return runtime.xp.moveaxis(dx, -1, 1)
 
 
 def _arrays(xp, x, target, weight):
+    """x with its classes last in memory (N, ..., C), the target and the weights, contiguous."""
     weight = None if weight is None else xp.ascontiguousarray(weight)
-    return xp.ascontiguousarray(x), xp.ascontiguousarray(target, dtype="int64"), weight
+    return xp.ascontiguousarray(xp.moveaxis(x, 1, -1)), xp.ascontiguousarray(target, dtype="int64"), weight

@@ -9,6 +9,11 @@ From the outside:
     chunk   rows: the unit of work of a thread
       row   its maximum, its sum (in double), its result    -> cpu/vector_loops_rows.pxi
 
+Pixels of images (N, C, H, W) are such rows where the channels lie last in memory. In C order, where they lie across it,
+
+    block     pixels of an image, side by side in memory: the unit of work of a thread
+      pixels  their maxima, their sums (in double), their results, many at a time    -> cpu/vector_loops_scores.pxi
+
 Why it is fast: no array of log(p), of p or of masks is made; for a few rows of ten classes, which is what most networks
 end with, everything costs about as much as one call of NumPy.
 """
@@ -25,11 +30,13 @@ DTYPES = ("float32", "float64")
 
 cdef enum:
     CHUNK = 16384  # numbers of x that one chunk reads, about
+    LEAST = 16
 
 ctypedef struct rows_of_scores:
     const vector_loops.loop_table* loops
     size_t itemsize
     long rows, columns, chunk_rows
+    long pixels, blocks  # where the channels lie across memory: of an image, and the blocks that they are cut into
     const char* dlosses
     const char* x
     const int64_t* target
@@ -39,23 +46,34 @@ ctypedef struct rows_of_scores:
 
 
 def forward(x, target, weight, ignore_index):
-    losses = np.empty(x.shape[0], x.dtype)
-    return losses, _run(None, x, target, weight, ignore_index, losses)
+    losses = np.empty(target.shape, x.dtype)
+    across = _lies_across(x)
+    if not across and x.ndim > 2:
+        x = np.moveaxis(x, 1, -1)
+    return losses, _run(None, x, target, weight, ignore_index, losses, across)
 
 
 def backward(dlosses, x, target, weight, ignore_index):
+    across = _lies_across(x)
+    if not across and x.ndim > 2:
+        x = np.moveaxis(x, 1, -1)
     dx = buffers.empty(x.shape, x.dtype)
-    _run(dlosses, x, target, weight, ignore_index, dx)
-    return dx
+    _run(dlosses, x, target, weight, ignore_index, dx, across)
+    return dx if across or x.ndim == 2 else np.moveaxis(dx, -1, 1)
 
 
-cdef _run(dlosses, x, target, weight, ignore_index, out):
+def _lies_across(x):
+    """Whether classes lie across memory, with enough pixels side by side for loops of their own."""
+    return x.ndim > 2 and x.flags.c_contiguous and x.size >= LEAST * x.shape[0] * x.shape[1]
+
+
+cdef _run(dlosses, x, target, weight, ignore_index, out, bint across):
     cdef view v_x, v_target, v_out, v_dlosses, v_weight
     cdef rows_of_scores r
     x, target = np.ascontiguousarray(x), np.ascontiguousarray(target, np.int64)
     x, target, out = view_of(x, &v_x), view_of(target, &v_target), view_of(out, &v_out)
     r.loops, r.itemsize, r.dlosses, r.weight = vector_loops.table(), v_x.itemsize, NULL, NULL
-    r.rows, r.columns = v_x.shape[0], v_x.shape[1]
+    r.rows, r.columns = target.size, v_x.shape[1 if across else v_x.ndim - 1]
     r.x, r.target, r.out, r.ignore_index = v_x.data, <const int64_t*>v_target.data, v_out.data, ignore_index
     if dlosses is not None:
         dlosses = view_of(np.ascontiguousarray(dlosses), &v_dlosses)
@@ -66,6 +84,14 @@ cdef _run(dlosses, x, target, weight, ignore_index, out):
     cdef double total = 0
     if not add_weights(&r, &total):
         _check_target(target, r.columns, ignore_index)
+    cdef long images = v_x.shape[0]
+    if across and r.rows:
+        r.pixels = r.rows // images
+        r.chunk_rows = max(1, CHUNK // 64 // r.columns) * 64
+        r.blocks = (r.pixels + r.chunk_rows - 1) // r.chunk_rows
+        with nogil:
+            pool.run(images * r.blocks, run_block, &r)
+        return total
     r.chunk_rows = max(1, CHUNK // max(1, r.columns))
     with nogil:
         pool.run((r.rows + r.chunk_rows - 1) // r.chunk_rows, run_chunk, &r)
@@ -99,3 +125,17 @@ cdef void run_chunk(void* argument, long chunk) noexcept nogil:
     else:
         r.loops.cross_entropy_backward(r.itemsize, rows, r.columns, r.dlosses + row, r.x + at, r.target + first,
                                        r.weight, r.ignore_index, r.out + at)
+
+
+cdef void run_block(void* argument, long block) noexcept nogil:
+    cdef rows_of_scores* r = <rows_of_scores*>argument
+    cdef long image = block // r.blocks, first = block % r.blocks * r.chunk_rows
+    cdef long pixels = min(r.chunk_rows, r.pixels - first), row = image * r.pixels + first
+    cdef long at = (image * r.columns * r.pixels + first) * <long>r.itemsize
+    if r.dlosses == NULL:
+        r.loops.cross_entropy_across(r.itemsize, r.columns, r.pixels, pixels, r.x + at, r.target + row, r.weight,
+                                     r.ignore_index, r.out + row * <long>r.itemsize)
+    else:
+        r.loops.cross_entropy_backward_across(r.itemsize, r.columns, r.pixels, pixels,
+                                              r.dlosses + row * <long>r.itemsize, r.x + at, r.target + row, r.weight,
+                                              r.ignore_index, r.out + at)

@@ -10,10 +10,10 @@ def forward(x, target, weight, ignore_index):
     kept, t, scale = _of_each_row(x, target, weight, ignore_index)
     shifted = x - x.max(axis=1, keepdims=True)
     # loss = -weight[t] * log(p[t]) = weight[t] * (log(sum_k e^x[k]) - x[t])
-    score = xp.take_along_axis(shifted, t, axis=1)[:, 0]
+    score = xp.take_along_axis(shifted, t[:, None], axis=1)[:, 0]
     losses = scale * (xp.log(xp.exp(shifted).sum(axis=1)) - score)
     total = xp.where(kept, scale, x.dtype.type(0)).sum(dtype=xp.float64).astype(x.dtype)
-    return xp.where(kept, losses, x.dtype.type(0)), total  # (N,), ()
+    return xp.where(kept, losses, x.dtype.type(0)), total  # (N, ...), ()
 
 
 def backward(dlosses, x, target, weight, ignore_index):
@@ -23,12 +23,12 @@ def backward(dlosses, x, target, weight, ignore_index):
     powers = xp.exp(x - x.max(axis=1, keepdims=True))
     p = powers / powers.sum(axis=1, keepdims=True)
     # dx[c] = dloss * weight[t] * (p[c] - (1 where c = t, else 0))
-    hit = xp.arange(x.shape[1]) == t
-    return xp.where(kept[:, None], (dlosses * scale)[:, None] * (p - hit), x.dtype.type(0))  # (N, C)
+    hit = xp.arange(x.shape[1]).reshape(-1, *(1,) * (x.ndim - 2)) == t[:, None]
+    return xp.where(kept[:, None], (dlosses * scale)[:, None] * (p - hit), x.dtype.type(0))  # (N, C, ...)
 
 
 def _of_each_row(x, target, weight, ignore_index):
     """Whether it counts, its class (0 where it does not), and the weight of that class."""
     kept = target != ignore_index
     t = array_module(x).where(kept, target, 0)
-    return kept, t[:, None], weight[t] if weight is not None else x.dtype.type(1)
+    return kept, t, weight[t] if weight is not None else x.dtype.type(1)

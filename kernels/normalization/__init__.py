@@ -58,7 +58,7 @@ def channel_forward(x: Any, w: Any = None, b: Any = None, eps: float = 1e-5) -> 
     >>> y.tolist(), m, v
     ([[-1.0], [1.0]], array([2.]), array([1.]))
     """
-    _check(x, {"w": w, "b": b}, 1, "channel")
+    _check_channels(x, {"w": w, "b": b})
     return x, w, b, float(eps)
 
 
@@ -88,9 +88,39 @@ def channel_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float 
     >>> dx.tolist(), dw, db
     ([[0.0], [0.0]], array([-1.]), array([1.]))
     """
-    _check(x, {"m": m, "v": v, "w": w}, 1, "channel")
+    _check_channels(x, {"m": m, "v": v, "w": w})
     _check_gradient(dy, x)
     return dy, x, m, v, w, float(eps)
+
+
+@kernel
+def channel_scale(x: Any, m: Any = None, s: Any = None, b: Any = None) -> Any:
+    """Return (x - m[c]) * s[c] + b[c]: a normalization by numbers that are known, or the scale and shift of another.
+
+    Parameters
+    ----------
+    x : array (N, C, ...), floating point
+    m, s, b : array (C,), optional
+        Without them 0, 1 and 0.
+
+    Returns
+    -------
+    array of the shape of `x`
+
+    Raises
+    ------
+    ValueError, TypeError
+        Fewer than 2 dimensions, sizes that do not fit, mixed dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.normalization.channel_scale(np.array([[1.0, 3.0]]), np.array([1.0, 1.0]), np.array([5.0, 10.0]))
+    array([[ 0., 20.]])
+    """
+    _check(x, {"m": m, "s": s, "b": b}, 1, "channel")
+    return x, m, s, b
 
 
 @kernel
@@ -142,14 +172,19 @@ def _check(x: Any, arrays: dict[str, Any], axis: int, what: str) -> None:
     check_array(x, "x", 2, at_least=True)
     if x.dtype.kind != "f":
         raise TypeError(f"x must be floating point, got {x.dtype.name}")
-    if x.size == 0 and what == "channel" and x.shape[1] != 0:
-        raise ValueError(f"every channel of x must have a number, got shape {x.shape}")
     for name, array in arrays.items():
         if array is not None:
             check_array(array, name, 1)
             check_same_kind(x, "x", array, name)
             if array.shape[0] != x.shape[axis]:
                 raise ValueError(f"{name} must have one number for each {what} of x {x.shape}, got {array.shape}")
+
+
+def _check_channels(x: Any, arrays: dict[str, Any]) -> None:
+    """The same of channels that have a mean: each has a number."""
+    _check(x, arrays, 1, "channel")
+    if x.size == 0 and x.shape[1] != 0:
+        raise ValueError(f"every channel of x must have a number, got shape {x.shape}")
 
 
 def _check_gradient(dy: Any, x: Any) -> None:

@@ -9,8 +9,11 @@ from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
 from ..cuda.rows import grid_of_rows, warps_a_row
 from ..cuda.thread_rows import LANES, LANES_AND_ROWS, lane_each
+from .reference import channel_scale
 
-__all__ = ["DTYPES", "channel_backward", "channel_forward", "row_backward", "row_forward", "unavailable"]
+__all__ = [
+    "DTYPES", "channel_backward", "channel_forward", "channel_scale", "row_backward", "row_forward", "unavailable",
+]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
 ROWS_SOURCE = SOURCE.with_name("cuda_gpu_rows.cu")

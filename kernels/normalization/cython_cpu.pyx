@@ -41,6 +41,7 @@ cdef enum:
     BLOCK = 32768  # numbers of a block, about
     MAX_BLOCKS = 64  # of which sums are kept
     WIDTH = 64  # columns of a wide row, at least
+    LEAST = 16  # pixels side by side that are worth a loop of their own
 
 ctypedef struct table:
     const vector_loops.loop_table* loops
@@ -93,6 +94,21 @@ def channel_backward(dy, x, m, v, w, eps):
     _set_columns(alive[0], m, r if w is None else r * w, db / t.rows, r * dw / t.rows)
     run_last(&t)
     return dx.transpose(back), dw.astype(x.dtype), db.astype(x.dtype)
+
+
+def channel_scale(x, m, s, b):
+    cdef table t
+    if x.size == 0:
+        return reference.channel_scale(x, m, s, b)
+    m, s, b = 0 if m is None else m, 1 if s is None else s, 0 if b is None else b
+    if x.flags.c_contiguous and x.size >= LEAST * x.shape[0] * x.shape[1]:
+        return _scale_planes(x, m, s, b)
+    x, back = _channels_last(x)
+    y = buffers.empty(x.shape, x.dtype)
+    cdef list alive = begin(&t, None, x, y)
+    _set_columns(alive[0], m, s, b, 0)
+    run_last(&t)
+    return y.transpose(back)
 
 
 def _channels_last(x):
@@ -208,6 +224,41 @@ cdef void finish_rows(const table* t, long at, long rows, long columns) noexcept
     else:
         t.loops.scaled_columns_backward(t.itemsize, rows, columns, t.dy + at, t.x + at, m, m + step, m + 2 * step,
                                         m + 3 * step, t.out + at)
+
+
+ctypedef struct planes:
+    const vector_loops.loop_table* loops
+    size_t itemsize
+    long count, channels, pixels, chunk_planes
+    const char* x
+    const char* of_channels  # [3][channel]: m, s, b
+    char* out
+
+
+cdef _scale_planes(x, m, s, b):
+    """y of an x in C order, where the pixels of a channel lie side by side."""
+    cdef view v_x, v_out, v_of_channels
+    cdef planes p
+    y, of_channels = buffers.empty(x.shape, x.dtype), np.empty((3, x.shape[1]), x.dtype)
+    of_channels[0], of_channels[1], of_channels[2] = m, s, b
+    x, y, of_channels = view_of(x, &v_x), view_of(y, &v_out), view_of(of_channels, &v_of_channels)
+    p.loops, p.itemsize = vector_loops.table(), v_x.itemsize
+    p.x, p.out, p.of_channels = v_x.data, v_out.data, v_of_channels.data
+    p.channels, p.count = v_x.shape[1], v_x.shape[0] * v_x.shape[1]
+    p.pixels = x.size // p.count
+    p.chunk_planes = max(1, BLOCK // p.pixels)
+    with nogil:
+        pool.run((p.count + p.chunk_planes - 1) // p.chunk_planes, scale_some_planes, &p)
+    return y
+
+
+cdef void scale_some_planes(void* argument, long chunk) noexcept nogil:
+    cdef planes* p = <planes*>argument
+    cdef long plane, at, step = p.channels * <long>p.itemsize
+    cdef const char* m
+    for plane in range(chunk * p.chunk_planes, min((chunk + 1) * p.chunk_planes, p.count)):
+        m, at = p.of_channels + plane % p.channels * <long>p.itemsize, plane * p.pixels * <long>p.itemsize
+        p.loops.scaled_run(p.itemsize, p.pixels, p.x + at, m, m + step, m + 2 * step, p.out + at)
 
 
 ctypedef struct row_table:

@@ -32,6 +32,14 @@ def channel_backward(dy, x, m, v, w, eps):
     return dx.astype(x.dtype), dw.astype(x.dtype), db.astype(x.dtype)
 
 
+def channel_scale(x, m, s, b):
+    column = (1, -1) + (1,) * (x.ndim - 2)
+    # y = (x - m) * s + b
+    y = x if m is None else x - m.reshape(column)
+    y = y if s is None else y * s.reshape(column)
+    return y + (x.dtype.type(0) if b is None else b.reshape(column))
+
+
 def _of(x):
     """The axes that share a mean, x in float64, and the shape of one number for each channel."""
     return (0, *range(2, x.ndim)), x.astype(array_module(x).float64), (1, -1) + (1,) * (x.ndim - 2)

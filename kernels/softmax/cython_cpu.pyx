@@ -11,6 +11,12 @@ From the outside:
     chunk   rows: the unit of work of a thread
       row   its maximum, its sum (in double), its result    -> cpu/vector_loops_rows.pxi
 
+Channels of images (N, C, H, W), which the caller has moved to the end, may still lie across memory. They are read and
+written as they lie:
+
+    block     pixels of an image, side by side in memory: the unit of work of a thread
+      pixels  their maxima, their sums (in double), their results, many at a time    -> cpu/vector_loops_scores.pxi
+
 Every row is one thread's work, so the number of threads does not change a bit of the result.
 """
 
@@ -23,11 +29,12 @@ DTYPES = ("float32", "float64")
 
 cdef enum:
     CHUNK = 16384  # numbers of x that one chunk reads, about
+    LEAST = 16  # rows side by side in memory that are worth loops of their own
 
 ctypedef struct rows_of_scores:
     const vector_loops.loop_table* loops
     size_t itemsize
-    long rows, columns, chunk_rows
+    long rows, columns, chunk_rows  # of x, or of one image where they lie across memory
     bint logarithm
     const char* dy
     const char* x  # for the gradients, y
@@ -51,6 +58,28 @@ def log_input_grad(dy, y):
 
 
 cdef _run(dy, x, bint logarithm):
+    axis = _axis_in_memory(x)
+    if axis is None:
+        return _run_along(dy, x, logarithm)
+    last = x.ndim - 1
+    order = (*range(axis), last, *range(axis, last))  # in which x lies in memory
+    y = _run_across(None if dy is None else dy.transpose(order), x.transpose(order), axis, logarithm)
+    return y.transpose(*range(axis), *range(axis + 1, last + 1), axis)
+
+
+def _axis_in_memory(x):
+    """Where the last axis stands in the C order that x lies in, if it is another place with enough behind it."""
+    if x.flags.c_contiguous:
+        return None
+    last, behind = x.ndim - 1, 1
+    for axis in range(last - 1, -1, -1):
+        behind *= x.shape[axis]
+        if behind >= LEAST and x.transpose(*range(axis), last, *range(axis, last)).flags.c_contiguous:
+            return axis
+    return None
+
+
+cdef _run_along(dy, x, bint logarithm):
     cdef view v_dy, v_x, v_out
     cdef rows_of_scores r
     x = np.ascontiguousarray(x)
@@ -77,3 +106,36 @@ cdef void run_chunk(void* argument, long chunk) noexcept nogil:
         r.loops.softmax_forward(r.itemsize, rows, r.columns, r.x + at, r.out + at, r.logarithm)
     else:
         r.loops.softmax_backward(r.itemsize, rows, r.columns, r.dy + at, r.x + at, r.out + at, r.logarithm)
+
+
+cdef _run_across(dy, x, int axis, bint logarithm):
+    cdef view v_dy, v_x, v_out
+    cdef rows_of_scores r
+    cdef int i
+    out = buffers.empty(x.shape, x.dtype)
+    x, out = view_of(x, &v_x), view_of(out, &v_out)
+    r.dy, r.x, r.out = NULL, v_x.data, v_out.data
+    if dy is not None:
+        dy = view_of(np.ascontiguousarray(dy), &v_dy)
+        r.dy = v_dy.data
+    r.loops, r.itemsize, r.logarithm = vector_loops.table(), v_x.itemsize, logarithm
+    r.columns, r.rows = v_x.shape[axis], 1
+    for i in range(axis + 1, v_x.ndim):
+        r.rows *= v_x.shape[i]
+    cdef long images = x.size // (r.rows * r.columns)
+    r.chunk_rows = max(1, CHUNK // 64 // r.columns) * 64
+    with nogil:
+        pool.run(images * ((r.rows + r.chunk_rows - 1) // r.chunk_rows), run_block, &r)
+    return out
+
+
+cdef void run_block(void* argument, long block) noexcept nogil:
+    cdef rows_of_scores* r = <rows_of_scores*>argument
+    cdef long blocks = (r.rows + r.chunk_rows - 1) // r.chunk_rows, first = block % blocks * r.chunk_rows
+    cdef long rows = min(r.chunk_rows, r.rows - first)
+    cdef long at = (block // blocks * r.columns * r.rows + first) * <long>r.itemsize
+    if r.dy == NULL:
+        r.loops.softmax_across(r.itemsize, r.columns, r.rows, rows, r.x + at, r.out + at, r.logarithm)
+    else:
+        r.loops.softmax_backward_across(r.itemsize, r.columns, r.rows, rows, r.dy + at, r.x + at, r.out + at,
+                                        r.logarithm)

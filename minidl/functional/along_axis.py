@@ -6,14 +6,48 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, tensor_method
+from minidl import kernels
+from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.arithmetic import in_place
 from minidl.functional.axes import one_axis
 from minidl.functional.indexing import Index, IndexAdd, SetItem, plain_index
+from minidl.functional.indexing import index as index_of
 from minidl.functional.operands import data_of, integers, namespace
 from minidl.functional.shape import reshape
 
 __all__ = ["gather", "index_select", "one_hot", "repeat_interleave", "scatter", "scatter_add", "take_along_dim"]
+
+
+class Gather(Function):
+    """y[i, j] = x[index[i, j], j] for axis 0, x[i, index[i, j]] for axis 1, and so on."""
+
+    saves_inputs = False
+
+    def __init__(self, axis, index):
+        self.axis, self.index = axis, index
+
+    def forward(self, x):
+        self.saved = x.shape[self.axis]
+        return kernels.along_axis.gather(x, self.index, self.axis)
+
+    def backward(self, dy, inputs, output):
+        # dx[index[i, j], j] += dy[i, j]
+        return ScatterAdd(self.axis, self.index, self.saved)(dy)
+
+
+class ScatterAdd(Function):
+    """y = zeros; y[index[i, j], j] += x[i, j] for axis 0, and so on. The adjoint of :class:`Gather`."""
+
+    saves_inputs = False
+
+    def __init__(self, axis, index, size):
+        self.axis, self.index, self.size = axis, index, size
+
+    def forward(self, x):
+        return kernels.along_axis.scatter_add(x, self.index, self.axis, self.size)
+
+    def backward(self, dy, inputs, output):
+        return Gather(self.axis, self.index)(dy)
 
 
 @tensor_method()
@@ -62,12 +96,19 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     positions = data_of(index)
     if x.ndim + positions.ndim < 2:  # a number without axes counts as an axis of one, here and in scatter
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), positions.shape)
-    # a single position along `dim` takes no number of x twice
-    return Index(_places_along(dim, positions, x), distinct=positions.shape[dim] == 1)(x)
+    axis = _checked_axis(dim, positions, x)
+    part = _slices(positions, axis, x)
+    return Gather(axis, plain_index(positions, x))(index_of(x, part) if part else x)
 
 
-def _places_along(dim: int, positions: Any, x: Any) -> tuple:
-    """The key of x that `gather` reads and `scatter` writes."""
+def _slices(positions: Any, axis: int, x: Any) -> tuple | None:
+    """The key for the part of x that is as long as the positions along the other axes; None if that is all of it."""
+    sizes = [n if i == axis else m for i, (n, m) in enumerate(zip(x.shape, positions.shape))]
+    return None if tuple(sizes) == tuple(x.shape) else tuple(slice(n) for n in sizes)
+
+
+def _checked_axis(dim: int, positions: Any, x: Any) -> int:
+    """The axis that `dim` means, for an index that `gather`, `scatter` and `scatter_add` can take."""
     if positions.ndim != x.ndim:
         raise ValueError(f"index must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
     (axis,) = one_axis(dim, x.ndim)
@@ -75,7 +116,7 @@ def _places_along(dim: int, positions: Any, x: Any) -> tuple:
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
     check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
-    return _places(positions, axis, positions.shape, x)
+    return axis
 
 
 @tensor_method()
@@ -105,7 +146,7 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
     if x.ndim + positions.ndim < 2:
         y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
         return reshape(y, tuple(x.shape))
-    key = _places_along(dim, positions, x)
+    key = _places(positions, _checked_axis(dim, positions, x), positions.shape, x)
     return SetItem((key,))(x, _source(src, positions, x) if hasattr(src, "ndim") else src)
 
 
@@ -124,8 +165,10 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
     positions = data_of(index)
     if x.ndim + positions.ndim < 2:
         return reshape(scatter_add(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1)), tuple(x.shape))
-    key = _places_along(dim, positions, x)
-    return x + IndexAdd(key, tuple(x.shape))(_source(src, positions, x))
+    axis = _checked_axis(dim, positions, x)
+    part = _slices(positions, axis, x)
+    sums = ScatterAdd(axis, plain_index(positions, x), x.shape[axis])(_source(src, positions, x))
+    return x + (IndexAdd(part, tuple(x.shape))(sums) if part else sums)
 
 
 def _source(src: Any, positions: Any, x: Any) -> Any:

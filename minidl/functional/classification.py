@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function
+from minidl.functional.along_axis import Gather
 from minidl.functional.choice import where
-from minidl.functional.indexing import Index
 from minidl.functional.loss import check_arrays, check_float, check_same_shape, reduce_losses
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import sum
-from minidl.functional.shape import movedim, reshape, unsqueeze
+from minidl.functional.shape import reshape, unsqueeze
 from minidl.functional.softmax import SoftmaxGrad, log_softmax, softmax
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -123,17 +122,17 @@ def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     weight = None if weight is None else data_of(weight).copy()  # so that it may be changed before backward comes
-    rows, row_target = input, target  # (N, C), (N,)
-    if input.ndim != 2:
-        last = input if axis == 0 else movedim(input, 1, -1)
-        samples = math.prod(target.shape)
-        rows, row_target = reshape(last, (samples, input.shape[axis])), reshape(target, (samples,))
-    loss = CrossEntropy(weight, ignore_index, reduction)(rows, row_target)
-    return reshape(loss, target.shape) if reduction == "none" and input.ndim != 2 else loss
+    if axis == 0:  # a sample by itself
+        loss = CrossEntropy(weight, ignore_index, reduction)(unsqueeze(input, 0), reshape(target, (1,)))
+        return reshape(loss, ())
+    return CrossEntropy(weight, ignore_index, reduction)(input, target)
 
 
 class CrossEntropy(Function):
-    """losses[n] = -weight[t] * log(softmax(x[n])[t]) with t = target[n], or their sum or weighted mean."""
+    """losses[n] = -weight[t] * log(softmax(x[n])[t]) with t = target[n], or their sum or weighted mean.
+
+    x is (N, C) or (N, C, ...): what is said of row n holds of each pixel as well.
+    """
 
     def __init__(self, weight, ignore_index, reduction):
         self.weight, self.ignore_index, self.reduction = weight, ignore_index, reduction
@@ -208,10 +207,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     _check_labels(labels, input.shape[axis], ignored)
     # losses[n, ...] = -input[n, label[n, ...], ...]
     safe = namespace(labels).where(ignored, 0, labels)
-    places = [
-        namespace(labels).arange(n).reshape((n,) + (1,) * (labels.ndim - 1 - i)) for i, n in enumerate(labels.shape)
-    ]
-    losses = -Index((*places[:axis], safe, *places[axis:]), distinct=True)(input)
+    one = (*labels.shape[:axis], 1, *labels.shape[axis:])
+    losses = -reshape(Gather(axis, safe.reshape(one))(input), labels.shape)
     if weight is None and isinstance(labels, np.ndarray) and not ignored.any():
         return reduce_losses(losses, reduction)
     kept = _kept(target, ignore_index, input.dtype)

@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
+from minidl.autograd import Function
 from minidl.functional.activation import relu
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.axes import Axes
 from minidl.functional.choice import where
+from minidl.functional.conversion import astype
 from minidl.functional.elementwise import sqrt
+from minidl.functional.linear import matmul
 from minidl.functional.loss import reduce_losses
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import norm, sum
-from minidl.functional.shape import broadcast_to, unsqueeze
+from minidl.functional.shape import broadcast_to, swapaxes, unsqueeze
 
 __all__ = [
     "cdist", "cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss",
@@ -55,9 +60,11 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
-    """y[i, j] = |x1[i] - x2[j]|, the p-norm of all differences, which are computed one by one: N * M * D numbers.
+    """y[i, j] = |x1[i] - x2[j]|, the p-norm of all differences; where it is 0 its gradient is 0.
 
-    Where it is 0 its gradient is 0.
+    The differences are computed one by one: N * M * D numbers. For p = 2, more than 25 rows and float32, the squares of
+    the distances come from a matrix product instead, in float64; only of rows close to each other are differences
+    taken, so that small distances, and 0, are as exact as the others.
 
     Parameters
     ----------
@@ -77,7 +84,40 @@ def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
     """
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
         raise ValueError(f"cdist: x1 must be (..., N, D), x2 (..., M, D), got {tuple(x1.shape)} and {tuple(x2.shape)}")
+    many = max(x1.shape[-2], x2.shape[-2]) > 25
+    if many and p == 2 and x1.dtype == x2.dtype == np.float32:
+        return Cdist()(x1, x2)
     return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
+
+
+class Cdist(Function):
+    """y[i, j] = |x1[i] - x2[j]|, with y^2 = |x1[i]|^2 + |x2[j]|^2 - 2 * sum_d x1[i, d] * x2[j, d]."""
+
+    saves_output = True
+
+    def forward(self, x1, x2):
+        xp = namespace(x1)
+        wide1, wide2 = x1.astype(np.float64), x2.astype(np.float64)
+        sizes = (wide1 * wide1).sum(-1)[..., :, None] + (wide2 * wide2).sum(-1)[..., None, :]
+        squares = kernels.matmul.forward(-2 * wide1, wide2.swapaxes(-1, -2)) + sizes
+        # where y^2 is small beside what it is a difference of, few of its digits are right (of NaN and infinity, none)
+        close = xp.nonzero(~(squares > 1e-7 * sizes))
+        wide1, wide2 = (xp.broadcast_to(wide, (*squares.shape[:-2], *wide.shape[-2:])) for wide in (wide1, wide2))
+        difference = wide1[close[:-1]] - wide2[(*close[:-2], close[-1])]
+        squares[close] = (difference * difference).sum(-1)
+        return xp.sqrt(squares.astype(x1.dtype))
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = (astype(x, np.float64) for x in inputs)
+        # dy/dx1[i] = (x1[i] - x2[j]) / y = -dy/dx2[j], and 0 where y = 0; with g[i, j] = dy[i, j] / y[i, j]
+        # dx1[i] = x1[i] * sum_j g[i, j] - sum_j g[i, j] * x2[j], and dx2 likewise
+        zero = data_of(output) == 0
+        g = where(zero, 0, astype(dy, np.float64) / where(zero, 1, astype(output, np.float64)))
+        gradients = (
+            x * unsqueeze(sum(part, -1), -1) - matmul(part, other) if self.needs(i) else None
+            for i, (x, other, part) in enumerate(((x1, x2, g), (x2, x1, swapaxes(g, -1, -2))))
+        )
+        return tuple(None if dx is None else astype(dx, dy.dtype) for dx in gradients)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import string
+from itertools import combinations
 from typing import Any
 
+from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.indexing import Index
 from minidl.functional.operands import namespace
@@ -22,8 +25,16 @@ class Einsum(Function):
         self.letters, self.output_letters = letters, output
 
     def forward(self, *operands):
-        equation = f"{','.join(self.letters)}->{self.output_letters}"
-        return namespace(*operands).einsum(equation, *operands, optimize=len(operands) > 1)
+        terms = list(zip(operands, self.letters))
+        while len(terms) > 2:
+            # of all pairs the one whose product has the fewest numbers is replaced by its product
+            pairs = {pair: _kept(pair, terms, self.output_letters) for pair in combinations(range(len(terms)), 2)}
+            (i, j), kept = min(pairs.items(), key=lambda item: math.prod(_sizes(terms, item[1])))
+            product = _product(terms[i], terms[j], kept)
+            terms = [term for k, term in enumerate(terms) if k not in (i, j)] + [(product, kept)]
+        if len(terms) == 2:
+            return _product(*terms, self.output_letters)
+        return namespace(*operands).einsum(f"{self.letters[0]}->{self.output_letters}", *operands)
 
     def backward(self, dy, inputs, output):
         return tuple(self._gradient(i, dy, inputs) if self.needs(i) else None for i in range(len(inputs)))
@@ -38,6 +49,48 @@ class Einsum(Function):
         sizes = iter(dx.shape)
         dx = reshape(dx, tuple(next(sizes) if letter in known else 1 for letter in self.letters[i]))
         return broadcast_to(dx, tuple(n if m == 1 else m for n, m in zip(inputs[i].shape, dx.shape)))
+
+
+def _kept(pair: tuple[int, int], terms: list, output: str) -> str:
+    """The letters of a pair of terms that the output or another term has, too."""
+    others = output + "".join(letters for k, (_, letters) in enumerate(terms) if k not in pair)
+    return _in_order(terms[pair[0]][1] + terms[pair[1]][1], others)
+
+
+def _in_order(letters: str, among: Any) -> str:
+    """Those of the letters that are among others, each once."""
+    return "".join(letter for letter in dict.fromkeys(letters) if letter in among)
+
+
+def _sizes(terms: Any, letters: str) -> list[int]:
+    """The size of each letter, where a 1 broadcasts."""
+    sizes: dict[str, int] = {}
+    for x, of_x in terms:
+        for letter, n in zip(of_x, x.shape):
+            sizes[letter] = n if sizes.get(letter, 1) == 1 else sizes[letter]
+    return [sizes[letter] for letter in letters]
+
+
+def _product(a: tuple[Any, str], b: tuple[Any, str], output: str) -> Any:
+    """Of two arrays, each with its letters: as matrix products, where there are rows, columns and something to sum."""
+    of_a, of_b = set(a[1]), set(b[1])
+    rows, columns = _in_order(output, of_a - of_b), _in_order(output, of_b - of_a)
+    batch, summed = _in_order(output, of_a & of_b), _in_order(a[1], of_a & of_b - set(output))
+    xp = namespace(a[0], b[0])
+    if not (rows and columns and summed) or a[0].dtype != b[0].dtype or a[0].dtype.kind != "f":
+        return xp.einsum(f"{a[1]},{b[1]}->{output}", a[0], b[0])
+    shapes = [_sizes((a, b), letters) for letters in (batch, rows, summed, columns)]
+    i, k, j = (math.prod(shape) for shape in shapes[1:])
+    # y[batch, rows, columns] = sum over the summed letters of a[batch, rows, summed] * b[batch, summed, columns]
+    left = _matrices(xp, *a, batch + rows + summed, sum(shapes[:3], [])).reshape(*shapes[0], i, k)
+    right = _matrices(xp, *b, batch + summed + columns, shapes[0] + shapes[2] + shapes[3]).reshape(*shapes[0], k, j)
+    y = kernels.matmul.forward(left, right).reshape(shapes[0] + shapes[1] + shapes[3])
+    return y.transpose([(batch + rows + columns).index(letter) for letter in output])
+
+
+def _matrices(xp: Any, x: Any, of_x: str, letters: str, shape: list[int]) -> Any:
+    """x with axes in the order of the letters, sums over letters that are not among these, and axes of 1 repeated."""
+    return xp.broadcast_to(xp.einsum(f"{of_x}->{letters}", x), shape)
 
 
 def einsum(equation: str, *operands: Any) -> Any:

@@ -16,6 +16,7 @@ from minidl.functional.axes import (
     any_empty,
     normalize_axes,
     one_axis,
+    reduced,
     reduced_axes,
     takes_numpys_names,
     with_reduced_axes,
@@ -37,7 +38,7 @@ class Extreme(Function):
         self.name, self.axes, self.nan_ties = name, axes, nan_ties
 
     def forward(self, x):
-        return getattr(x, self.name)(self.axes)
+        return reduced(self.name, x, self.axes)
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 / (number of ties) where x = y, else 0

@@ -17,7 +17,6 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.arithmetic import add, mul, sub
 from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import rsqrt, square
 from minidl.functional.reduce import mean, sum
@@ -73,6 +72,26 @@ class ChannelNorm(Function):
         return dx, dw, channel_sum(dy) if b is not None else None
 
 
+class ChannelScale(Function):
+    """y = (x - m) * s + b, with m, s and b of each channel, or without them."""
+
+    def forward(self, x, m, s, b):
+        return kernels.normalization.channel_scale(x, m, s, b)
+
+    def backward(self, dy, inputs, output):
+        x, m, s, b = inputs
+        channels = (1, -1) + (1,) * (x.ndim - 2)
+        dm = ds = None
+        # dx = dy * s, dm = -s * sum(dy), ds = sum(dy * (x - m)), db = sum(dy)
+        dx = (dy if s is None else ChannelScale()(dy, None, s, None)) if self.needs(0) else None
+        db = channel_sum(dy) if self.needs(1) or self.needs(3) else None
+        if self.needs(1):
+            dm = -db if s is None else -db * s
+        if self.needs(2):
+            ds = channel_sum(dy * (x if m is None else x - reshape(m, channels)))
+        return dx, dm, ds, db
+
+
 class RowNorm(Function):
     """y = (x - m) * r * w + b, with m and r of each row of x (M, K), w and b of each column: layer norm in one."""
 
@@ -102,11 +121,9 @@ def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
     return kernels.channel_sums.forward(x).reshape(channels) / (x.size // max(1, x.shape[1]))
 
 
-def _scale_and_shift(y: Any, w: Any, b: Any, shape: tuple[int, ...]) -> Any:
-    """y * w + b, with w and b along the axes that `shape` says."""
-    if w is not None:
-        y = mul(y, reshape(w, shape))
-    return y if b is None else add(y, reshape(b, shape))
+def _scale_and_shift(x: Any, w: Any, b: Any) -> Any:
+    """x * w + b, with w and b of each channel."""
+    return x if w is None and b is None else ChannelScale()(x, None, w, b)
 
 
 def batch_norm(
@@ -146,7 +163,6 @@ def batch_norm(
     """
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x must be (N, C) or (N, C, ...), got shape {tuple(x.shape)}")
-    channels = (1, x.shape[1]) + (1,) * (x.ndim - 2)
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, values in given.items():
         if values is not None and tuple(values.shape) != (x.shape[1],):
@@ -154,13 +170,13 @@ def batch_norm(
                 f"batch_norm: {name} must be ({x.shape[1]},) for x {tuple(x.shape)}, got {tuple(values.shape)}"
             )
     if not training and running_mean is not None and running_var is not None:
-        y = mul(sub(x, reshape(running_mean, channels)), reshape(rsqrt(running_var + eps), channels))
-        return _scale_and_shift(y, weight, bias, channels)
+        r = rsqrt(running_var + eps)
+        return ChannelScale()(x, running_mean, r if weight is None else r * weight, bias)
     count = x.shape[0] * math.prod(x.shape[2:])
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
     if count == 0:
-        return _scale_and_shift(x, weight, bias, channels)
+        return _scale_and_shift(x, weight, bias)
     norm = ChannelNorm(eps)
     y = norm(x, weight, bias)
     if training:
@@ -230,5 +246,4 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")
     rows = reshape(x, (x.shape[0] * num_groups, x.shape[1] // num_groups * math.prod(x.shape[2:])))
-    y = reshape(RowNorm(eps)(rows, None, None), x.shape)
-    return _scale_and_shift(y, weight, bias, (1, x.shape[1]) + (1,) * (x.ndim - 2))
+    return _scale_and_shift(reshape(RowNorm(eps)(rows, None, None), x.shape), weight, bias)

@@ -18,6 +18,7 @@ from minidl.functional.axes import (
     Axes,
     any_empty,
     normalize_axes,
+    reduced,
     reduced_axes,
     takes_numpys_names,
     with_reduced_axes,
@@ -41,7 +42,7 @@ class Sum(Function):
 
     def forward(self, x):
         self.saved = x.shape
-        return x.sum(self.axes, keepdims=self.keepdim)
+        return reduced("sum", x, self.axes, self.keepdim)
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 for every x in the sum
@@ -62,9 +63,10 @@ class LogSumExp(Function):
         xp = namespace(x)
         if x.size == 0:
             return xp.log(xp.exp(x).sum(self.axes))  # -inf where there are no values
-        highest = x.max(self.axes, keepdims=True)
+        highest = reduced("max", x, self.axes, keepdims=True)
         highest = xp.where(xp.isfinite(highest), highest, x.dtype.type(0))
-        return xp.log(xp.exp(x - highest).sum(self.axes)) + highest.reshape(xp.sum(x, self.axes).shape)
+        total = reduced("sum", xp.exp(x - highest), self.axes)
+        return xp.log(total) + highest.reshape(total.shape)
 
     def backward(self, dy, inputs, output):
         # dy/dx[i] = e^x[i] / sum_j e^x[j] = e^(x[i] - y)
@@ -107,9 +109,9 @@ class Var(Function):
         return max(math.prod(x.shape[axis] for axis in self.axes) - self.correction, 0)
 
     def forward(self, x):
-        d = x - x.mean(self.axes, keepdims=True)
+        d = x - mean(x, self.axes, keepdim=True)
         freedom = self.divisor(x)
-        return (d * d).sum(self.axes) * (1 / freedom if freedom else np.inf)
+        return reduced("sum", d * d, self.axes) * (1 / freedom if freedom else np.inf)
 
     def backward(self, dy, inputs, output):
         # dy/dx = 2 * (x - m) / (n - correction); what x does through m adds nothing, for the x - m add up to 0
@@ -207,7 +209,7 @@ class Norm2(Function):
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, x):
-        return namespace(x).sqrt((x * x).sum(self.axes, keepdims=self.keepdim))
+        return namespace(x).sqrt(reduced("sum", x * x, self.axes, self.keepdim))
 
     def backward(self, dy, inputs, output):
         # dy/dx = x / y, and 0 at the origin

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.axes import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
-from minidl.functional.joining import stack, unbind
+from minidl.functional.axes import Axes, normalize_axes, one_axis, reduced, takes_numpys_names, with_reduced_axes
+from minidl.functional.indexing import index
+from minidl.functional.joining import cat, stack, unbind
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.shape import flip
+from minidl.functional.shape import flip, reshape, unsqueeze
 
 __all__ = ["cumprod", "cumsum", "prod"]
 
@@ -22,16 +23,31 @@ class Prod(Function):
         self.axis = axis
 
     def forward(self, x):
-        return x.prod(self.axis)
+        return reduced("prod", x, (self.axis,))
 
     def backward(self, dy, inputs, output):
-        # dy/dx[i] = product of all x[j] but x[i]: those before times those after, as x[i] may be 0 and can't divide
+        # dy/dx[i] = product of all x[j] but x[i]
         x = inputs[0]
         if x.shape[self.axis] == 0:
             return x * 0
-        parts = unbind(x, self.axis)
-        before, after = products_before(parts), products_before(parts[::-1])
-        return stack([dy * b * a for b, a in zip(before, after[::-1])], self.axis)
+        return unsqueeze(dy, self.axis) * products_of_others(x, self.axis)
+
+
+def products_of_others(x: Any, axis: int) -> Any:
+    """For each x along an axis the product of all the others, without dividing by x, which may be 0.
+
+    The others of a number are its neighbour and the others of that pair, of which there are half as many.
+    """
+    n = x.shape[axis]
+    before = (slice(None),) * axis
+    if n == 1:
+        return namespace(x).ones_like(data_of(x))
+    even, odd = (index(x, (*before, slice(start, None, 2))) for start in (0, 1))
+    if n % 2:  # the last number has no neighbour
+        odd = cat([odd, namespace(x).ones_like(data_of(x)[(*before, slice(1))])], axis)
+    rest = products_of_others(even * odd, axis)
+    y = reshape(stack([rest * odd, rest * even], axis + 1), (*x.shape[:axis], n + n % 2, *x.shape[axis + 1 :]))
+    return index(y, (*before, slice(n))) if n % 2 else y
 
 
 def products_before(parts: tuple) -> list[Any]:

@@ -8,6 +8,8 @@ import pytest
 from minidl.kernels import cuda
 from minidl.kernels.activations import cuda_gpu as activations
 from minidl.kernels.activations import reference
+from minidl.kernels.along_axis import cuda_gpu as along_axis
+from minidl.kernels.along_axis import reference as along_axis_reference
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
 from minidl.kernels.index_add import cuda_gpu as index_add
@@ -133,3 +135,13 @@ def test_rows_added_up(runtime, to_device, to_host):
     x, rows = np.random.default_rng(0).standard_normal((50, 3)), np.random.default_rng(1).integers(0, 7, 50)
     got = to_host(index_add.forward(to_device(x), to_device(rows), 9))
     np.testing.assert_allclose(got, index_add_reference.forward(x, rows, 9), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_picked_along_an_axis(runtime, to_device, to_host, axis):
+    random = np.random.default_rng(0)
+    x, index = random.standard_normal((4, 4, 4)), random.integers(0, 4, (4, 4, 4))
+    got = to_host(along_axis.gather(to_device(x), to_device(index), axis))
+    np.testing.assert_array_equal(got, np.take_along_axis(x, index, axis))
+    got = to_host(along_axis.scatter_add(to_device(x), to_device(index), axis, 5))
+    np.testing.assert_allclose(got, along_axis_reference.scatter_add(x, index, axis, 5), rtol=1e-12, atol=1e-14)

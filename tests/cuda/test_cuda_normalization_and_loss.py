@@ -120,6 +120,17 @@ def test_cross_entropy(runtime, to_device, to_host, rows, columns, dtype, label)
         assert_close(to_host(got), dx, scale=5.0)
 
 
+def test_cross_entropy_of_pixels(runtime, to_device, to_host):
+    rng = np.random.default_rng(0)
+    x, target = rng.standard_normal((2, 5, 3, 4)).astype("float32"), rng.integers(0, 5, (2, 3, 4))
+    losses, _ = cross_entropy_reference.forward(x, target, None, 2)
+    got, _ = cross_entropy.forward(to_device(x), to_device(target), None, 2)
+    assert_close(to_host(got), losses, scale=5.0)
+    dx = cross_entropy_reference.backward(losses, x, target, None, 2)
+    got = cross_entropy.backward(to_device(losses), to_device(x), to_device(target), None, 2)
+    assert_close(to_host(got), dx, scale=5.0)
+
+
 def test_scores_far_out(runtime, to_device, to_host):
     x, target = np.array([[1e4, 0, -1e4], [-np.inf, 0, 0]], "float32"), np.array([2, 1])
     losses, _ = cross_entropy.forward(to_device(x), to_device(target), None, -100)

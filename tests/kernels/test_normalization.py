@@ -138,6 +138,32 @@ def test_bad_arguments():
         kernels.normalization.channel_backward(x[:1], x, np.ones(3), np.ones(3))
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(
+    shape=SHAPES | st.just((2, 3, 0)),
+    order=st.sampled_from(ORDERS),
+    given=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    far=st.sampled_from((0, 1000)),
+    seed=seeds,
+)
+def test_scale(backend, dtype, shape, order, given, far, seed):
+    """Far from 0 as exact as near it: m is subtracted from x before anything is multiplied."""
+    x = laid_out((arrays_of(shape, dtype, seed) + far).astype(dtype), order)
+    numbers = [arrays_of(shape[1:2], dtype, seed + i) + np.dtype(dtype).type(far * (i == 1)) for i in (1, 2, 3)]
+    m, s, b = (array if present else None for array, present in zip(numbers, given))
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.normalization.channel_scale(x, m, s, b)
+    shape = (-1,) + (1,) * (x.ndim - 2)
+    wide = [np.array(d) if a is None else a.astype(np.longdouble).reshape(shape) for a, d in ((m, 0), (s, 1), (b, 0))]
+    difference = x.astype(np.longdouble) - wide[0]
+    expected = difference * wide[1] + wide[2]
+    assert y.dtype == dtype and y.shape == x.shape
+    bound = np.abs(difference * wide[1]) + np.abs(wide[2])
+    assert np.all(np.abs(y - expected) <= 3 * np.finfo(dtype).eps * bound)
+
+
 TABLES = st.tuples(st.integers(1, 9), st.integers(1, 200)) | st.sampled_from(((300, 700), (3000, 40), (2, 70000)))
 
 
@@ -183,8 +209,10 @@ def test_rows_of_nothing(backend):
     np.testing.assert_array_equal([dw, db], np.zeros((2, 3)))
 
 
-def test_row_arguments():
+def test_row_and_scale_arguments():
     x = np.ones((2, 3))
+    with pytest.raises(ValueError, match="s must have one number for each channel of x"):
+        kernels.normalization.channel_scale(x, None, np.ones(2))
     with pytest.raises(ValueError, match="w must have one number for each column of x"):
         kernels.normalization.row_forward(x, np.ones(2))
     with pytest.raises(ValueError, match="m must have one number for each row of x"):

@@ -39,6 +39,7 @@ def test_all_kernels(instruction_set, dtype):
     test_cross_entropy.test_losses_and_gradient("cython", dtype)
     test_normalization.test_forward("cython", dtype)
     test_normalization.test_backward("cython", dtype)
+    test_normalization.test_scale("cython", dtype)
     test_normalization.test_rows("cython", dtype)
     test_dropout.test_the_same_numbers_everywhere("cython", dtype)
 
@@ -58,6 +59,16 @@ def everything():
     results += [kernels.softmax.input_grad(rows, results[-2]), kernels.softmax.log_input_grad(rows, results[-1])]
     losses, _ = kernels.cross_entropy.forward(rows, target)
     results += [losses, kernels.cross_entropy.backward(losses, rows, target)]
+    images = arrays_of((5, 7, 30, 31), "float32", 3)
+    results += [kernels.normalization.channel_scale(x, m[:24]), kernels.normalization.channel_scale(images, m[:7])]
+    channels, pixel_target = np.moveaxis(images, 1, -1), np.arange(5 * 30 * 31).reshape(5, 30, 31) % 7
+    results += [kernels.softmax.forward(channels), kernels.softmax.log_forward(channels)]
+    results += [
+        kernels.softmax.input_grad(channels, results[-2]),
+        kernels.softmax.log_input_grad(channels, results[-1]),
+    ]
+    losses, _ = kernels.cross_entropy.forward(images, pixel_target)
+    results += [losses, kernels.cross_entropy.backward(losses, images, pixel_target)]
     return [*results, kernels.dropout.forward(x, 0.4, 5), kernels.dropout.forward(rows, 0.4, 5)]
 
 

@@ -47,6 +47,9 @@ OPERATIONS = [
         Operation("cdist", [normal(4, 3), normal(2, 3), p], lambda x, y, p: length(x[:, None] - y, p, -1, False))
         for p in (1.0, 2.0, 3.0)
     ],
+    Operation(
+        "cdist", [normal(1, 2, 3), normal(2, 26, 3)], lambda x, y: length(x[:, :, None] - y[:, None], 2, -1, False)
+    ),
     Operation("cdist", [normal(2, 4, 3), normal(5, 3)], lambda x, y: length(x[:, :, None] - y, 2, -1, False)),
     Operation("cosine_similarity", [normal(2, 3), normal(2, 3)], cosine),
     Operation("cosine_similarity", [normal(2, 1, 3), normal(4, 3), -1], cosine),

@@ -27,8 +27,8 @@ def in_training(f: Callable, x: Any, *parameters: Any) -> Any:
     return f(x, None, None, *parameters, training=True)
 
 
-def evaluated(*shape: int) -> Operation:
-    """batch_norm by running statistics m and v, which are no variables."""
+def evaluated(*shape: int, variables: bool = False) -> Operation:
+    """batch_norm by running statistics m and v, which are variables too if asked for, though none of PyTorch's."""
 
     def expected(x, w, b, m, v):
         w, b, m, v = (per_channel(part, x) for part in (w, b, m, v))
@@ -36,7 +36,8 @@ def evaluated(*shape: int) -> Operation:
 
     c = shape[1]
     inputs = [normal(*shape), normal(c), normal(c), normal(c), positive(c)]
-    return Operation("batch_norm", inputs, expected, call=lambda f, x, w, b, m, v: f(x, m, v, w, b), constants=2)
+    only_here = {"torch": None} if variables else {"constants": 2}
+    return Operation("batch_norm", inputs, expected, call=lambda f, x, w, b, m, v: f(x, m, v, w, b), **only_here)
 
 
 def group_normed(x, groups, w, b):
@@ -91,6 +92,7 @@ OPERATIONS = [
     Operation("batch_norm", [normal(4, 3), normal(3), normal(3)], batch_normed, call=in_training),
     Operation("batch_norm", [normal(2, 3, 4)], batch_normed, call=in_training),
     evaluated(2, 2, 2, 2),
+    evaluated(2, 2, 3, variables=True),
     evaluated(0, 2, 2),
     Operation("layer_norm", [normal(2, 3, 4), (3, 4)], lambda x, shape: naive.normalize(x, (1, 2))),
     Operation(

@@ -1,0 +1,8 @@
+"""Picking along one axis on a GPU, by the array library; `scatter_add` by atomic additions, in any order."""
+
+from __future__ import annotations
+
+from ..cuda import DTYPES, unavailable
+from .reference import gather, scatter_add
+
+__all__ = ["DTYPES", "gather", "scatter_add", "unavailable"]
