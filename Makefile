@@ -1,7 +1,9 @@
 # Everything here works on a machine that has Python (3.11 or newer) and a C compiler: the targets make their own .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST = $(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4
+# A worker a core, and one thread each: more would wait for one another. tests/kernels asks for two.
+PYTEST = MINIDL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help demo test build lint clean sanitize site test-site bench bench-quick bench-peers gpu
@@ -26,7 +28,7 @@ demo: .venv/demo.stamp
 
 test: .venv/test.stamp
 	@$(BIN)/python setup.py --quiet build_ext --inplace
-	$(PYTEST) --dist loadfile --durations=10
+	$(PYTEST) --dist worksteal --durations=10
 
 build: .venv/demo.stamp
 	$(BIN)/python setup.py --quiet build_ext --inplace

@@ -13,7 +13,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-from generator import benchmarks, glossary, hand_written, kernels, operations, reference, tutorials  # noqa: E402
+from generator import benchmarks, execution, glossary, hand_written, kernels, operations, reference, tutorials  # noqa: E402
 from generator.pages import ROOT, Pages  # noqa: E402
 from generator.source_pages import source_files  # noqa: E402
 
@@ -36,6 +36,7 @@ def main() -> int:
     from sphinx.cmd.build import main as sphinx
 
     print("The tutorials that changed are executed: some minutes when all of them are new.", flush=True)
+    execution.execute(pages.folder / "tutorials", Path(os.environ["MINIDL_SITE_RESULTS"]), timeout=300)
     doctrees = str(BUILD / "doctrees")
     status = sphinx(["-q", "-W", "--keep-going", "-c", str(DOCS), "-d", doctrees, str(pages.folder), str(html)])
     if status == 0:
@@ -51,12 +52,13 @@ def _mathjax() -> Path:
 
 
 def _prepare_kernels_of_notebooks() -> None:
-    """What the tutorials find around them: their helpers, the data that every machine has, quiet threads of NumPy.
+    """What the tutorials find around them: their helpers, the data that every machine has, one thread each.
 
     Their results are kept until the library or a helper changes; the cells themselves MyST-NB compares.
     """
     os.environ["PYTHONPATH"] = str(ROOT / "tutorials")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["MINIDL_NUM_THREADS"] = "1"  # small kernels: two tutorials at a time are faster than two threads
     os.environ["IPYTHONDIR"] = str(BUILD / "ipython")
     profile = BUILD / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ extensions = [
     "generator.source_pages",
 ]
 
-# Tutorials: executed once, in order and one after the other, since some measure times.
+# Tutorials: what generator.execution left is executed in order and one after the other, since those measure times.
 nb_execution_mode = "cache"
 nb_execution_cache_path = os.environ["MINIDL_SITE_RESULTS"]
 nb_execution_timeout = 300  # seconds, a cell

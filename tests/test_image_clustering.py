@@ -9,6 +9,7 @@ import minidl
 from minidl import data, metrics, models, optim, recipes, training
 from minidl.recipes import deep_clustering
 from minidl.recipes.mnist_autoencoder import pca_loss
+from tests.no_pictures import no_pictures
 
 OPTIONS = {"image_shape": [1, 8, 8], "hidden_sizes": [32], "code_size": 4}
 SMALL = dataclasses.replace(recipes.find("digits-clustering"), network_options=OPTIONS, epochs=4, autoencoder_epochs=2)
@@ -100,6 +101,7 @@ def whole_run(tmp_path_factory):
 
 
 @pytest.mark.parametrize("stopped_after", [1, 2, 3])
+@no_pictures()
 def test_a_run_stopped_in_either_phase_goes_on_to_the_same_bits(whole_run, tmp_path, stopped_after):
     recipes.train(SMALL, epochs=stopped_after, output=tmp_path)
     minidl.manual_seed(99)
@@ -115,6 +117,7 @@ def test_a_run_stopped_in_either_phase_goes_on_to_the_same_bits(whole_run, tmp_p
     assert result["clustering_accuracy"] == whole_run[1]["clustering_accuracy"]
 
 
+@no_pictures()
 def test_the_phases_change_what_they_should(whole_run, tmp_path):
     """The decoder rests in the second phase; encoder and centres move."""
     recipes.train(SMALL, epochs=2, output=tmp_path)
@@ -149,6 +152,7 @@ def test_the_result_holds_all_three_clusterings(whole_run):
 
 
 @pytest.mark.slow
+@no_pictures()
 def test_clustering_makes_the_codes_clearer(tmp_path):
     result = recipes.train(recipes.find("digits-clustering"), output=tmp_path)
     assert result["clustering_nmi"] > result["autoencoder_nmi"] + 0.02

@@ -8,6 +8,7 @@ import pytest
 import minidl
 from minidl import data, models, recipes, training
 from minidl.recipes.moving_digits import one_frame
+from tests.no_pictures import no_pictures
 
 
 def digits(root):
@@ -111,6 +112,7 @@ def test_motion_is_read_from_films_and_not_from_one_frame(run):
         recipes.load_classifier(folder / recipes.CHECKPOINT)
 
 
+@no_pictures()
 def test_a_resumed_run_is_the_run(run, tmp_path):
     recipes.train(RECIPE, epochs=2, output=tmp_path)
     minidl.manual_seed(99)

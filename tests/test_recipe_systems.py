@@ -14,6 +14,7 @@ from benchmarks import systems
 from benchmarks.__main__ import main
 from minidl import data, models, recipes, training
 from minidl.recipes import char_lstm, transfer
+from tests.no_pictures import no_pictures
 
 
 class Killed(training.Callback):
@@ -31,7 +32,8 @@ def assert_resumes(recipe, folder, **options):
     with pytest.raises(KeyboardInterrupt):
         recipes.train(recipe, output=folder / "killed", callbacks=[Killed(1)], **options)
     minidl.manual_seed(99)
-    resumed = recipes.train(recipe, output=folder / "killed", resume=True, root=options.get("root"))
+    with no_pictures():
+        resumed = recipes.train(recipe, output=folder / "killed", resume=True, root=options.get("root"))
     expected, found = (training.load_checkpoint(folder / name / recipes.CHECKPOINT) for name in ("whole", "killed"))
     assert expected.epochs > 1 and found.random == expected.random
     for name, tensor in expected.model.items():

@@ -15,6 +15,7 @@ from PIL import Image
 import minidl
 from minidl import data, models, nn, optim, recipes, training
 from minidl.recipes import trained
+from tests.no_pictures import no_pictures
 
 INPUTS = {  # of classifiers of images
     "digits_cnn": (1, 8, 8),
@@ -90,6 +91,7 @@ def short_run(tmp_path_factory):
     return folder, recipes.train(recipes.find("digits-cnn"), epochs=6, output=folder)
 
 
+@no_pictures()
 def test_a_resumed_run_is_the_run(short_run, tmp_path):
     recipe = recipes.find("digits-cnn")
     recipes.train(recipe, epochs=3, output=tmp_path)
@@ -113,6 +115,7 @@ def test_a_resumed_run_keeps_its_options(short_run, options, message):
         recipes.train(recipes.find("digits-cnn"), output=short_run[0], resume=True, **options)
 
 
+@no_pictures()
 def test_a_resumed_run_may_be_given_its_network_options_again(tmp_path):
     train, test = data.digits()
     recipe = dataclasses.replace(recipes.find("mnist-gru"), load=lambda root: (train, test))
@@ -124,6 +127,7 @@ def test_a_resumed_run_may_be_given_its_network_options_again(tmp_path):
         recipes.train(recipe, network_options={"hidden_size": 9}, output=tmp_path, resume=True)
 
 
+@no_pictures()
 def test_a_new_run_warns_of_the_unfinished_one_that_it_replaces(tmp_path):
     class Killed(training.Callback):
         def on_epoch_start(self, run):
@@ -140,6 +144,7 @@ def test_a_new_run_warns_of_the_unfinished_one_that_it_replaces(tmp_path):
         recipes.train(recipe, epochs=1, output=tmp_path)  # over a finished one
 
 
+@no_pictures()
 def test_two_runs_do_not_write_to_one_folder(tmp_path):
     class Other(training.Callback):
         def on_epoch_end(self, run):
@@ -152,6 +157,7 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+@no_pictures()
 def test_what_a_run_that_was_killed_left_half_written_is_removed(tmp_path):
     class KilledWriting(training.Callback):
         def on_epoch_end(self, run):

@@ -43,10 +43,27 @@ def commands() -> list[Snippet]:
     return [Snippet(place, "sh", line) for place, line in lines if line]
 
 
+def needs_data(snippet: Snippet) -> bool:
+    return "DIR" in snippet.text or "mnist" in snippet.text
+
+
+DATA = [pytest.mark.data, pytest.mark.slow]
+
+
 def marked(snippet: Snippet) -> object:
-    needs_data = "DIR" in snippet.text or "mnist" in snippet.text
-    marks = [pytest.mark.data, pytest.mark.slow] if needs_data else []
-    return pytest.param(snippet, id=f"{snippet.place} {snippet.text.splitlines()[0]}"[:70], marks=marks)
+    name = f"{snippet.place} {snippet.text.splitlines()[0]}"[:70]
+    return pytest.param(snippet, id=name, marks=DATA if needs_data(snippet) else [])
+
+
+def chains() -> list[object]:
+    """The commands of each page in their order, as what one writes the next may read; those that need data apart."""
+    found: dict[tuple[str, bool], list[Snippet]] = {}
+    for command in commands():
+        found.setdefault((command.place.partition(":")[0], needs_data(command)), []).append(command)
+    return [
+        pytest.param(chain, id=f"{page}{' with data' if data else ''}", marks=DATA if data else [])
+        for (page, data), chain in found.items()
+    ]
 
 
 def test_every_fence_says_its_language() -> None:
@@ -66,25 +83,23 @@ def test_python(snippet: Snippet, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the commands run, one after the other: what one writes the next may read."""
+@pytest.mark.parametrize("chain", chains())
+def test_commands(chain: list[Snippet], tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    folder = tmp_path_factory.mktemp("commands")
     picture = np.zeros((28, 28), np.uint8)
     picture[4:24, 13:16] = 255  # a one
-    Image.fromarray(picture).save(folder / "picture.png")
-    return folder
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    for command in chain:
+        run_command(command, tmp_path)
 
 
-@pytest.mark.parametrize("snippet", [marked(s) for s in commands()])
-def test_command(snippet: Snippet, folder: Path) -> None:
+def run_command(snippet: Snippet, folder: Path) -> None:
     words = snippet.text.split()
     if words[0] == "make":
         run = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60)
-        assert run.returncode == 0, run.stderr
+        assert run.returncode == 0, f"{snippet.place} {snippet.text}: {run.stderr}"
         if words[1] != "demo":
             return
         (demo,) = [line for line in run.stdout.splitlines() if "minidl train" in line]
@@ -97,10 +112,10 @@ def test_command(snippet: Snippet, folder: Path) -> None:
     if words[0] == "play":
         server = subprocess.Popen([*command, "--no-browser"], cwd=folder, stdout=subprocess.PIPE, text=True)
         try:
-            assert server.stdout.readline().startswith("http://127.0.0.1:")
+            assert server.stdout.readline().startswith("http://127.0.0.1:"), f"{snippet.place} {snippet.text}"
         finally:
             server.terminate()
             server.communicate(timeout=30)
         return
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == 0, f"{snippet.place} {snippet.text}: {run.stderr}"

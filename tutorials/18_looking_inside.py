@@ -79,7 +79,7 @@ def occlusion(model, x, k, size=2):
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
 side = x_train.shape[-1]
-epochs = 8 if FAST else 20
+epochs = (8 if side == 8 else 5) if FAST else 20
 
 
 def train(images, labels):

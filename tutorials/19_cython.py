@@ -120,7 +120,7 @@ def build(source):
     (workshop / "setup.py").write_text(
         "from setuptools import Extension, setup\n"
         "from Cython.Build import cythonize\n"
-        f"flags = ['-O3', '-march=native', '-ffp-contract=fast']\n"
+        f"flags = ['-O3', '-g0', '-march=native', '-ffp-contract=fast']\n"
         f"setup(ext_modules=cythonize([Extension('{name}', ['{name}.pyx'], extra_compile_args=flags)]))\n"
     )
     found = subprocess.run(

@@ -5,6 +5,7 @@ A Sphinx extension. The pages are made beside the others, not read by Sphinx, so
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def _collect(app: object) -> Iterator[tuple[str, dict[str, str], str]]:
         yield source_page(path), {"title": path, "body": f'<h1 class="file">{path}</h1>\n{body}'}, "page.html"
 
 
+def _share_navigation(made: dict, app: object, page: str, template: str, context: dict, doctree: object) -> None:
+    """No source page is in the table of contents, so that all pages of a folder have the same: it is made once."""
+    if page.startswith("source/"):
+        context["toctree"] = made.setdefault(page.rpartition("/")[0], functools.cache(context["toctree"]))
+
+
 def setup(app: object) -> dict[str, bool]:
     app.connect("html-collect-pages", _collect)
+    app.connect("html-page-context", functools.partial(_share_navigation, {}), priority=400)  # before the theme, 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}

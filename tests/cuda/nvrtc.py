@@ -53,6 +53,7 @@ def version() -> str:
     return f"{major.value}.{minor.value}"
 
 
+@functools.cache  # the gate asks for some of it twice
 def machine_code(code: str, options: tuple[str, ...], architecture: str) -> tuple[bytes, str]:
     """Compile and return the cubin, an ELF file, and the log; RuntimeError with the log if the compiler refuses."""
     library, program = _library(), ctypes.c_void_p()

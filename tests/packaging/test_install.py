@@ -41,7 +41,7 @@ def test_editable_install(editable: tuple[Environment, Checkout], elsewhere: Pat
 
 
 def test_install_without_a_compiler(tmp_path: Path, elsewhere: Path):
-    checkout = Checkout(tmp_path / "checkout")
+    checkout = Checkout(tmp_path / "checkout").with_empty_cython_sources()
     extensions = len(list(checkout.folder.glob("kernels/**/*.pyx")))
     wheel, printed = checkout.wheel(CC="/bin/false")
     assert f"{extensions} of {extensions} Cython extensions could NOT be built" in printed

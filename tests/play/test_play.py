@@ -15,12 +15,14 @@ from PIL import Image
 import minidl
 from minidl import data, recipes, training
 from minidl.play import look, make_server
+from tests.no_pictures import no_pictures
 
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    recipes.train(recipes.find("digits-cnn"), epochs=6, output=folder)
+    with no_pictures():
+        recipes.train(recipes.find("digits-cnn"), epochs=6, output=folder)
     return recipes.load_classifier(folder / recipes.CHECKPOINT)
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from minidl import data, recipes
 from minidl.play import look, make_server
 from minidl.recipes import TrainedClassifier
+from tests.no_pictures import no_pictures
 from tests.site.browser import Browser, Page
 
 LOOKS = "Number(document.body.dataset.looks || 0)"
@@ -42,7 +43,8 @@ ONE = [(96, 92), (146, 38), (146, 130), (146, 242)]
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> TrainedClassifier:
     folder = tmp_path_factory.mktemp("run")
-    recipes.train(recipes.find("digits-cnn"), epochs=8, output=folder)
+    with no_pictures():
+        recipes.train(recipes.find("digits-cnn"), epochs=8, output=folder)
     return recipes.load_classifier(folder / recipes.CHECKPOINT)
 
 
