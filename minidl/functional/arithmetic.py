@@ -79,7 +79,7 @@ class Pow(Function):
 
     def forward(self, x1, x2):
         if type(x2) in (int, float) and x2 in (2, 3) and getattr(x1, "dtype", np.dtype(int)).kind == "f":
-            return x1 * x1 if x2 == 2 else x1 * x1 * x1  # NumPy's power of 3 takes ten times as long
+            return times(x1, x1) if x2 == 2 else times(times(x1, x1), x1)  # NumPy's power of 3 takes ten times as long
         if type(x1) is np.ndarray and x1.dtype.kind == "f" and isinstance(x2, (int, float)) and x2 % 2 in (0, 1):
             # |x1|^x2 with the sign: of a negative base NumPy's power takes a hundred times as long
             y = np.abs(x1) ** x2
