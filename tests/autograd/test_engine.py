@@ -592,3 +592,15 @@ def test_an_operation_object_may_be_called_twice():
     assert (x.grad.item(), y.grad.item()) == (60, 10)
     square(y).backward()
     assert y.grad.item() == 20
+
+
+@pytest.mark.parametrize("shape", [(1,), (4,)])
+def test_a_gradient_from_before_the_data_got_another_shape_is_an_error(shape):
+    x = minidl.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.data = np.ones(shape, np.float32)
+    with pytest.raises(ValueError, match=r"has a grad of shape \(3,\).*set its grad to None"):
+        (x * x).sum().backward()
+    x.grad = None
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2] * shape[0]
