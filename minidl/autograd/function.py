@@ -197,9 +197,9 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
 
 
 def _real(output: Any) -> Any:
-    """`output`; an error if it is complex, for the gradient rules leave out the conjugates that it would need."""
-    if output.dtype.kind == "c":
-        raise TypeError(f"Tensors hold real numbers, this result would be {output.dtype}")
+    """`output`; an error if it is complex, whose gradients would need conjugates, or more precise than any kernel."""
+    if output.dtype.kind == "c" or output.dtype.itemsize > 8:
+        raise TypeError(f"Tensors hold real numbers of at most 64 bits, this result would be {output.dtype}")
     return output
 
 
