@@ -352,6 +352,7 @@ class _NoSecondDerivative(Function):
     """Passes on the first derivatives of a function that has no second; differentiating them is an error."""
 
     saves_inputs = False
+    is_view = True
 
     def __init__(self, name: str):
         self.name = name
