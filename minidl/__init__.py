@@ -8,7 +8,12 @@ from minidl import _source_tree
 
 _source_tree.check()
 
+import warnings
+
 import numpy
+
+# inf and nan are results like others, as in PyTorch: NumPy's operators would warn, the kernels of large arrays do not
+warnings.filterwarnings("ignore", ".* encountered in |Mean of empty slice", RuntimeWarning, r"minidl\.")
 
 from minidl import autograd, data, functional, kernels, metrics, models, nn, optim, random, training
 from minidl.autograd import (

@@ -153,6 +153,14 @@ CALLS = [
     (lambda: Tensor(3.0).chunk(1), ValueError, "chunk: x must have an axis"),
     (lambda: Tensor(3.0).unbind(), ValueError, "unbind: x must have an axis"),
     (lambda: F.embedding(Tensor(np.array([3])), x(3, 2)), IndexError, "from 0 to 2"),
+    *(
+        (call, ValueError, "weight must not require grad.*detach")
+        for call in (
+            lambda: F.cross_entropy(x(2, 3), LABELS, x(3).requires_grad_()),
+            lambda: F.cross_entropy(x(2, 3), LABELS, x(3).requires_grad_(), label_smoothing=0.1),
+            lambda: F.nll_loss(x(2, 3), LABELS, x(3).requires_grad_()),
+        )
+    ),
     (lambda: F.cross_entropy(x(2, 3), Tensor(np.array([0, 3]))), IndexError, "from 0 to 2, got 3"),
     (lambda: F.cross_entropy(x(2, 3), Tensor(np.array([0, 1, 2]))), ValueError, r"\(2,\).*\(2, 3\).*\(3,\)"),
     (lambda: F.cross_entropy(x(2, 3, dtype=np.int64), LABELS), TypeError, "floating point, got int64"),

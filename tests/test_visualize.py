@@ -105,8 +105,12 @@ def test_filters_share_one_scale_around_zero():
     assert all(image.get_clim() == (-limit, limit) for image in drawn)
     np.testing.assert_array_equal(drawn[3].get_array(), layer.weight.data[3, 0])
     assert len(visualize.filters(nn.Conv2d(3, 4, 3)).axes) == 4
-    with pytest.raises(ValueError, match=r"\(K, C, R, S\)"):
-        visualize.filters(nn.Linear(2, 2))
+    for other, said in (
+        (nn.Linear(2, 2), r"Linear with weights of shape \(2, 2\)"),
+        (nn.Sequential(layer), "Sequential"),
+    ):
+        with pytest.raises(ValueError, match=rf"\(K, C, R, S\), got {said}$"):
+            visualize.filters(other)
 
 
 def test_feature_maps_are_those_of_the_layer():
@@ -158,6 +162,8 @@ def test_embedding_is_on_the_principal_components():
         visualize.embedding(x, [0, 1, 2])
     with pytest.raises(ValueError, match=r"at least 2, got \(40, 1\)"):
         visualize.embedding(x[:, :1], labels)
+    with pytest.raises(ValueError, match="x must be finite, got nan"):
+        visualize.embedding(np.where(x == x[0, 0], np.nan, x), labels)
     with pytest.raises(ValueError, match="labels must be below the 2 classes, got 2"):
         visualize.embedding(x, labels, ["a", "b"])
 

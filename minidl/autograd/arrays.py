@@ -21,8 +21,11 @@ def is_array(x: Any) -> bool:
 def as_array(data: Any, dtype: Any = None) -> Any:
     """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
     array = data if is_array(data) else np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"data must be real numbers in nested lists of equal lengths, or an array, got {array.dtype}")
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:  # there are kernels for up to float64
+        raise TypeError(
+            "data must be real numbers of at most 64 bits, in nested lists of equal lengths or an array, "
+            f"got {array.dtype}"
+        )
     if array is data:
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # kernels take no other
     if dtype is not None:

@@ -56,6 +56,11 @@ def backward(
     with _adding_up:
         for leaf, dx in gradients.items():
             before = leaf.grad
+            if before is not None and before.shape != dx.shape:  # it was checked when it was set
+                raise ValueError(
+                    f"a tensor of shape {dx.shape} has a grad of shape {before.shape}, from before its data was "
+                    "replaced; set its grad to None first"
+                )
             if create_graph:
                 leaf._grad = _own_recorded(dx, given_out) if before is None else before + dx
             else:
@@ -347,6 +352,7 @@ class _NoSecondDerivative(Function):
     """Passes on the first derivatives of a function that has no second; differentiating them is an error."""
 
     saves_inputs = False
+    is_view = True
 
     def __init__(self, name: str):
         self.name = name

@@ -41,6 +41,7 @@ class Function:
         Whether ``forward`` decides the dtype of the output. Otherwise :func:`not_promoted` has the last word.
     is_view : bool
         Whether the output may share the input's memory, so that a change in place of one is a change of the other.
+        ``with minidl.debug():`` raises where it does without this.
 
     Examples
     --------
@@ -152,6 +153,16 @@ class Function:
         self.versions = versions if self.saves_inputs or self.saves_output or self.watches_inputs else ()
         if debug.active:
             self.sums, self.computed = checksums(self.inputs, self.output), output
+            if not self.is_view:
+                self._check_apart(arrays, output)
+
+    def _check_apart(self, arrays: list, output: Any) -> None:
+        for y in output if type(output) is tuple else (output,):
+            if any(is_array(x) and _is_view(y, x) for x in arrays):
+                raise RuntimeError(
+                    f"forward of {type(self).__name__} returned memory of its input, so a change in place of one would "
+                    "change the other unseen; say is_view = True in the class, or return a copy"
+                )
 
     def check_unchanged(self) -> None:
         """Raise if an array that the rule reads was changed in place since the operation was recorded."""
@@ -197,9 +208,9 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
 
 
 def _real(output: Any) -> Any:
-    """`output`; an error if it is complex, for the gradient rules leave out the conjugates that it would need."""
-    if output.dtype.kind == "c":
-        raise TypeError(f"Tensors hold real numbers, this result would be {output.dtype}")
+    """`output`; an error if it is complex, whose gradients would need conjugates, or more precise than any kernel."""
+    if output.dtype.kind == "c" or output.dtype.itemsize > 8:
+        raise TypeError(f"Tensors hold real numbers of at most 64 bits, this result would be {output.dtype}")
     return output
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def as_samples(X: Any, name: str = "X") -> np.ndarray:
-    """The samples as a floating array (N, D), N and D >= 1, all finite; float32 stays, other types become float64."""
+    """The samples as an array (N, D), N and D >= 1, of finite distances; float32 stays, others become float64."""
     if hasattr(X, "__cuda_array_interface__"):
         X = X.get()
     X = X.numpy() if hasattr(X, "numpy") else np.asarray(X)
@@ -25,6 +25,13 @@ def as_samples(X: Any, name: str = "X") -> np.ndarray:
     if not np.isfinite(X.sum()) and not np.isfinite(X).all():
         row, column = np.argwhere(~np.isfinite(X))[0]
         raise ValueError(f"{name} holds {X[row, column]} at [{row}, {column}]: clustering needs finite values")
+    # the sum over N samples and D features of (x - y)^2, at most N D (2 largest)^2, must be finite
+    largest, limit = max(X.max(), -X.min()), np.sqrt(np.finfo(X.dtype).max / X.size) / 2
+    if largest > limit:
+        raise ValueError(
+            f"{name} holds numbers up to {largest:.3g} in size, so that squared distances overflow {X.dtype}; scale it "
+            f"to {limit:.3g} or less"
+        )
     return X
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels
-from minidl.autograd import Function
+from minidl.autograd import Function, is_grad_enabled
 from minidl.functional.along_axis import Gather
 from minidl.functional.choice import where
 from minidl.functional.loss import check_arrays, check_float, check_same_shape, reduce_losses
@@ -42,7 +42,8 @@ def cross_entropy(
     target : integers (), (N,) or (N, d1, ...); or probabilities of the shape of `input`
         Class numbers from 0 to C - 1.
     weight : (C,), optional
-        Of each class. With class numbers, ``"mean"`` then divides by the sum of the weights of the targets.
+        Of each class. With class numbers, ``"mean"`` then divides by the sum of the weights of the targets, and the
+        weights must not require grad.
     ignore_index : int
         Samples with this class number are left out.
     label_smoothing : float
@@ -101,9 +102,8 @@ def _cross_entropy_of_smoothed_classes(
 ) -> Any:
     axis = 0 if input.ndim == 1 else 1
     classes = input.shape[axis]
-    _check_class_weights(weight, classes)
     log_p = log_softmax(input, axis)
-    plain = nll_loss(log_p, target, weight, ignore_index, reduction)
+    plain = nll_loss(log_p, target, weight, ignore_index, reduction)  # checks the arguments
     # the loss is linear in q: (1 - e) * (loss of the class) + e/C * (sum of the losses of all classes)
     spread = -sum(log_p if weight is None else log_p * _along(weight, axis, input.ndim), axis)
     kept = _kept(target, ignore_index, input.dtype)
@@ -121,6 +121,7 @@ def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index
     _check_class_numbers(input, target, axis)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    _check_not_recorded(weight)
     weight = None if weight is None else data_of(weight).copy()  # so that it may be changed before backward comes
     if axis == 0:  # a sample by itself
         loss = CrossEntropy(weight, ignore_index, reduction)(unsqueeze(input, 0), reshape(target, (1,)))
@@ -202,6 +203,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)
     _check_class_weights(weight, input.shape[axis])
+    _check_not_recorded(weight)
     labels = data_of(target)
     ignored = labels == ignore_index
     _check_labels(labels, input.shape[axis], ignored)
@@ -232,6 +234,13 @@ def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
 def _check_class_weights(weight: Any, classes: int) -> None:
     if weight is not None and tuple(weight.shape) != (classes,):
         raise ValueError(f"weight must have one number for each of {classes} classes, got shape {tuple(weight.shape)}")
+
+
+def _check_not_recorded(weight: Any) -> None:
+    if getattr(weight, "requires_grad", False) and is_grad_enabled():
+        raise ValueError(
+            "weight must not require grad, for a loss of class numbers gives it none; pass weight.detach()"
+        )
 
 
 def _check_labels(labels: Any, classes: int, ignored: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minidl import functional as F
 from minidl.kernels import pair
 from minidl.nn.linear import init_as_torch, new_parameter
@@ -17,6 +19,9 @@ class _Conv(Module):
 
     def __init__(self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, weight_shape):
         super().__init__()
+        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if not isinstance(channels, (int, np.integer)) or channels < 0:
+                raise ValueError(f"{name} must be an integer from 0 up, got {channels!r}")
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"groups must divide in_channels and out_channels, got {groups}, {in_channels} and {out_channels}"
@@ -135,8 +140,9 @@ class Conv1d(_Conv):
 
     Parameters
     ----------
-    in_channels, out_channels, kernel_size, stride, dilation, groups : int
-    padding : int, "valid" or "same"
+    in_channels, out_channels, groups : int
+    kernel_size, stride, dilation : int or (int,)
+    padding : int, (int,), "valid" or "same"
     bias : bool
 
     Examples
@@ -151,15 +157,28 @@ class Conv1d(_Conv):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int | str = 0,
-        dilation: int = 1,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] = 1,
+        padding: int | tuple[int] | str = 0,
+        dilation: int | tuple[int] = 1,
         groups: int = 1,
         bias: bool = True,
     ):
-        shape = (out_channels, in_channels // max(1, groups), kernel_size)
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, shape)
+        window = _single(kernel_size, "kernel_size", 1)
+        padding = padding if isinstance(padding, str) else _single(padding, "padding")
+        shape = (out_channels, in_channels // max(1, groups), window)
+        geometry = (_single(stride, "stride", 1), padding, _single(dilation, "dilation", 1), groups)
+        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
 
     def forward(self, x: Any) -> Any:
         return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+def _single(value: int | tuple[int], name: str, minimum: int = 0) -> int:
+    """One integer, given as 3 or as (3,), not below `minimum`."""
+    number = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+    if not isinstance(number, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+    return int(number)

@@ -59,15 +59,15 @@ class _BatchNorm(Module):
             wanted = " or ".join(map(str, self.dimensions))
             raise ValueError(f"{type(self).__name__} needs x of {wanted} dimensions, got shape {tuple(x.shape)}")
         momentum = self.momentum
-        if self.training and self.track_running_stats:
+        counts = self.training and self.track_running_stats
+        if momentum is None:
+            momentum = 1 / (self.num_batches_tracked.item() + 1) if counts else 0.0
+        uses_batch = self.training or not self.track_running_stats
+        y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, uses_batch, momentum, self.eps)
+        if counts:  # only now, because the batch may have been refused
             with no_grad():
                 self.num_batches_tracked.assign_(self.num_batches_tracked.data + 1)
-            if momentum is None:
-                momentum = 1 / float(self.num_batches_tracked)
-        uses_batch = self.training or not self.track_running_stats
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, uses_batch, momentum or 0.0, self.eps
-        )
+        return y
 
     def extra_repr(self) -> str:
         text = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"

@@ -101,7 +101,11 @@ class Optimizer:
                 loss = closure()
         for group in self.param_groups:
             for parameters in _alike(group["params"]):
-                self.update(group, parameters)
+                try:
+                    self.update(group, parameters)
+                except (TypeError, ValueError):
+                    self._check_state(parameters)
+                    raise
                 for parameter in parameters:
                     parameter.changed()
         return loss
@@ -122,6 +126,20 @@ class Optimizer:
                     if name not in of_parameter:
                         of_parameter[name] = array_module(parameter.data).full_like(parameter.data, initial)
             return self.states_of(parameters, *names)
+
+    def _check_state(self, parameters: list[Tensor]) -> None:
+        """Raise if a parameter was given another dtype, shape or device since the state was made for it."""
+        numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        for parameter in parameters:
+            for name, value in self.state.get(parameter, {}).items():
+                kept = Tensor(value) if hasattr(value, "shape") else parameter
+                if (kept.dtype, kept.shape, kept.device) != (parameter.dtype, parameter.shape, parameter.device):
+                    raise ValueError(
+                        f"parameter {numbers[id(parameter)]} is {parameter.dtype} of shape {parameter.shape} on "
+                        f"{parameter.device}, but the optimizer's {name} of it {kept.dtype} of shape {kept.shape} on "
+                        f"{kept.device}: convert a model before its first step, or convert the state too, by "
+                        "optimizer.load_state_dict(optimizer.state_dict())"
+                    )
 
     def count_steps(self, parameters: list[Tensor]) -> list[int]:
         """The number of the step that each parameter takes now: 1 the first time."""

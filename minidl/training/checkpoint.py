@@ -2,6 +2,7 @@
 
 model.<name>                  the state dict
 optimizer.<number>.<name>     the optimizer's arrays for each parameter
+metadata["crc32"]             a checksum of all the others, so that a damaged disk does not go unnoticed
 metadata["minidl"]            JSON: format version, optimizer (its numbers and groups), random streams, history, and
                               what the caller adds: recipe, options, class names, input normalization
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import platform
+import zlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +26,7 @@ from minidl.optim import Optimizer
 from minidl.serialization import in_existing_folder, python_number, read_safetensors, write_safetensors
 
 FORMAT = 1
-ENTRY = "minidl"
+ENTRY, CHECKSUM = "minidl", "crc32"
 
 
 def checkpoint_path(path: Path | str) -> Path:
@@ -84,7 +86,17 @@ def save_checkpoint(
         "history": history,
         "info": info or {},
     }
-    write_safetensors(path, arrays, {ENTRY: json.dumps(entry, default=python_number)})
+    text = json.dumps(entry, default=python_number)
+    write_safetensors(path, arrays, {ENTRY: text, CHECKSUM: _checksum(text, arrays)})
+
+
+def _checksum(entry: str, arrays: dict[str, np.ndarray]) -> str:
+    """The CRC-32 of the JSON, then of each array's name and numbers, in the order of the names."""
+    checksum = zlib.crc32(entry.encode())
+    for name, array in sorted(arrays.items()):
+        array = array.astype(np.float32) if array.dtype == np.float16 else array  # as it will be read
+        checksum = zlib.crc32(np.ravel(array), zlib.crc32(name.encode(), checksum))
+    return f"{checksum:08x}"
 
 
 @dataclass
@@ -142,6 +154,8 @@ def load_checkpoint(path: Path | str) -> SavedRun:
     arrays, metadata = read_safetensors(path)
     if ENTRY not in metadata:
         raise ValueError(f"{path} holds weights but is no checkpoint of minidl; read them with minidl.load")
+    if CHECKSUM in metadata and metadata[CHECKSUM] != _checksum(metadata[ENTRY], arrays):  # older ones have none
+        raise ValueError(f"{path}: damaged checkpoint (it does not hold what was saved: its checksum differs)")
     try:
         entry = json.loads(metadata[ENTRY])
         if entry["format"] != FORMAT:

@@ -43,6 +43,8 @@ def principal_components(x: Any, count: int = 2) -> tuple[np.ndarray, np.ndarray
     x = as_array(x).astype(np.float64)
     if x.ndim != 2 or not 1 <= count <= min(x.shape):
         raise ValueError(f"x must have the shape (N, D) with N and D of at least {count}, got {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError(f"x must be finite, got {x[~np.isfinite(x)][0]}")
     u, s, v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)  # (N, r), (r,), (r, D)
     largest = np.abs(v[:count]).argmax(axis=1)
     signs = np.where(v[np.arange(count), largest] < 0, -1, 1)

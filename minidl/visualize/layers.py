@@ -23,9 +23,10 @@ def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
     layer : nn.Conv2d
         Weights (K, C, R, S).
     """
-    w = as_array(layer.weight)
+    w = as_array(getattr(layer, "weight", 0.0))
     if w.ndim != 4:
-        raise ValueError(f"layer must be a convolution with weights (K, C, R, S), got weights of shape {w.shape}")
+        got = f"{type(layer).__name__} with weights of shape {w.shape}" if w.ndim else type(layer).__name__
+        raise ValueError(f"layer must be a convolution with weights (K, C, R, S), got {got}")
     scale = float(np.abs(w).max()) or 1.0
     if w.shape[1] == 3:
         return images(0.5 + w / (2 * scale), columns=columns, title=title)

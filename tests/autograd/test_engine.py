@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -592,3 +594,50 @@ def test_an_operation_object_may_be_called_twice():
     assert (x.grad.item(), y.grad.item()) == (60, 10)
     square(y).backward()
     assert y.grad.item() == 20
+
+
+@pytest.mark.parametrize("shape", [(1,), (4,)])
+def test_a_gradient_from_before_the_data_got_another_shape_is_an_error(shape):
+    x = minidl.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.data = np.ones(shape, np.float32)
+    with pytest.raises(ValueError, match=r"has a grad of shape \(3,\).*set its grad to None"):
+        (x * x).sum().backward()
+    x.grad = None
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2] * shape[0]
+
+
+@pytest.mark.parametrize("shared", [lambda x: x, lambda x: x[1:], lambda x: (x * 2, x.reshape(1, -1))])
+def test_debug_finds_a_forward_that_shares_memory_without_saying_so(shared):
+    class Shares(Function):
+        def forward(self, x):
+            return shared(x)
+
+        def backward(self, dy, inputs, output):
+            return dy
+
+    x = leaf([1.0, 2.0])
+    Shares()(x)
+    with minidl.debug(), pytest.raises(RuntimeError, match="forward of Shares returned memory of its input.*is_view"):
+        Shares()(x)
+    Shares.is_view = True
+    with minidl.debug():
+        Shares()(x)
+
+
+def test_inf_and_nan_come_without_a_warning():
+    program = """
+import minidl
+x = minidl.tensor([-1.0, 0.0, 1e30], requires_grad=True)
+for y in (x.log(), x.sqrt(), x / 0, x * 1e30, x.exp(), x ** 0.5, minidl.zeros(0).mean(), minidl.ones(1).var(dim=0)):
+    assert not y.isfinite().all()
+x.log().sum().backward()
+minidl.functional.cross_entropy(minidl.zeros(0, 3), minidl.zeros(0).long())
+import warnings, numpy
+with warnings.catch_warnings(record=True) as caught:
+    numpy.log(numpy.zeros(1))
+assert len(caught) == 1  # those of the program's own arrays are left alone
+"""
+    result = subprocess.run([sys.executable, "-W", "default", "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0 and result.stderr == "", result.stderr

@@ -390,3 +390,12 @@ def test_the_device_that_programs_ask_for_first():
     assert minidl.cuda.is_available() == minidl.kernels.cuda.gpu_status().available
     assert minidl.zeros(2, device=device).device.startswith(device)
     assert minidl.inf == float("inf") and minidl.nan != minidl.nan and minidl.pi == np.pi
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="long doubles are doubles here")
+def test_numbers_of_more_than_64_bits_are_refused():
+    for make in (minidl.Tensor, minidl.tensor):
+        with pytest.raises(TypeError, match="at most 64 bits.*got (float|complex)"):
+            make(np.ones(2, np.longdouble))
+    with pytest.raises(TypeError, match="at most 64 bits.*would be float"):
+        minidl.ones(2) * np.ones(2, np.longdouble)

@@ -104,3 +104,18 @@ def test_what_is_wrong_is_named(options, error, message):
         AgglomerativeClustering(**options).fit(np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"X holds nan at \[0, 0\]"):
         AgglomerativeClustering().fit([[np.nan], [1.0]])
+
+
+@pytest.mark.parametrize("linkage", LINKAGES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_samples_whose_distances_overflow_are_refused_and_no_others(linkage, dtype):
+    """With infinite distances, the chain of nearest neighbours never ended."""
+    X = np.array([[0.0], [1.0], [5.0], [7.0]], dtype)
+    largest = float(np.sqrt(np.finfo(dtype).max / 4) / 2)
+    model = AgglomerativeClustering(2, linkage=linkage)
+    assert (
+        model.fit_predict(X * dtype(largest / 7.001)).tolist() == [0, 0, 1, 1] and np.isfinite(model.distances_).all()
+    )
+    for unusable in (X * dtype(largest / 6.9), X * dtype(-largest / 6.9)):
+        with pytest.raises(ValueError, match=r"X holds numbers up to .* overflow float\d\d; scale it to"):
+            model.fit(unusable)

@@ -218,3 +218,29 @@ def test_what_can_not_be_padded():
     ):
         with pytest.raises(ValueError, match=text):
             nn.utils.rnn.pad_sequence(sequences, **options)
+
+
+def test_sizes_of_convolutions_are_checked_by_their_names():
+    layer = nn.Conv1d(2, 4, (3,), stride=(2,), padding=(1,), dilation=[1])
+    assert layer(minidl.zeros(1, 2, 10)).shape == (1, 4, 5) and layer.weight.shape == (4, 2, 3)
+    for arguments, error, message in (
+        ((2, 3, (3, 3)), TypeError, r"kernel_size must be an integer, got \(3, 3\)"),
+        ((2, 3, 3, 1.5), TypeError, "stride must be an integer, got 1.5"),
+        ((2, 3, 3, 0), ValueError, "stride must be at least 1, got 0"),
+        ((2, 3, 3, 1, -1), ValueError, "padding must be at least 0, got -1"),
+        ((2.0, 3, 3), ValueError, "in_channels must be an integer from 0 up, got 2.0"),
+        ((2, -3, 3), ValueError, "out_channels must be an integer from 0 up, got -3"),
+    ):
+        with pytest.raises(error, match=message):
+            nn.Conv1d(*arguments)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_batch_norm_does_not_count_a_batch_that_it_refuses(momentum):
+    layer = nn.BatchNorm1d(3, momentum=momentum)
+    with pytest.raises(ValueError, match="more than one number a channel"):
+        layer(minidl.zeros(1, 3))
+    assert layer.num_batches_tracked.item() == 0
+    layer(minidl.tensor([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]))
+    assert layer.num_batches_tracked.item() == 1
+    assert np.allclose(layer.running_mean.numpy(), np.array([2, 3, 4]) * (momentum or 1))

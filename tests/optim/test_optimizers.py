@@ -307,3 +307,17 @@ def test_weight_decay_of_plain_sgd_is_that_of_the_l2_penalty():
     optim_penalized.step()
     np.testing.assert_allclose(decayed.numpy(), penalized.numpy(), rtol=1e-6)
     np.testing.assert_allclose(decayed.numpy(), [[-1.2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer, options", [case for case in ALL if case != (optim.SGD, {})])
+def test_a_model_converted_after_its_first_step_is_named_and_so_is_what_to_do(optimizer, options):
+    model = nn.Linear(2, 3)
+    stepper = optimizer(model.parameters(), lr=0.1, **options)
+    model(minidl.ones(4, 2)).sum().backward()
+    stepper.step()
+    model.double()
+    with pytest.raises(ValueError, match=r"parameter 0 is float64 of shape \(3, 2\) on cpu.*load_state_dict"):
+        stepper.step()
+    stepper.load_state_dict(stepper.state_dict())
+    stepper.step()
+    assert all(value.dtype == np.float64 for value in stepper.state[model.weight].values() if hasattr(value, "dtype"))

@@ -174,3 +174,21 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(trained, monkeypatc
         training.save_checkpoint(path, model, optimizer, {})
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_changed_byte_is_noticed_wherever_it_is(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+    model.register_buffer("half", minidl.tensor(np.arange(3, dtype=np.float16)))  # will be read as float32
+    model.register_buffer("turned", minidl.Tensor(np.arange(6.0).reshape(2, 3).T))
+    optimizer = optim.Adam(model.parameters())
+    model(minidl.randn(5, 4)).sum().backward()
+    optimizer.step()
+    path = tmp_path / "run.safetensors"
+    training.save_checkpoint(path, model, optimizer, {"epoch": [1]})
+    training.load_checkpoint(path).restore(model, optimizer)
+    content = path.read_bytes()
+    numbers_start = 8 + int.from_bytes(content[:8], "little")
+    for place in (content.index(b'"history') + 1, numbers_start, (numbers_start + len(content)) // 2, len(content) - 1):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(ValueError, match="run.safetensors: damaged checkpoint"):
+            training.load_checkpoint(path)
