@@ -71,7 +71,7 @@ class Tensor:
             data = np.asarray(data)
         elif not is_array(data):
             raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
-        self._data = data
+        self._data = as_array(data)
 
     data = property(attrgetter("_data"), _set_data, doc="")
 

@@ -32,7 +32,8 @@ def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
     parts = [part for part in PARTS if any(name.startswith(f"{part}_") for name in names)]
     measures = list(dict.fromkeys(name.partition("_")[2] for name in names if name.partition("_")[0] in parts))
     if not measures:
-        raise ValueError(f"the history has no measure of training, validation or test; it has {', '.join(names)}")
+        found = ", ".join(names) or "nothing"
+        raise ValueError(f"the history has no measure of training, validation or test; it has {found}")
     figure, panels = make_panels(1, len(measures), (4.6, 3.4), title)
     styles = dict(zip(PARTS, ("--", "-", "-"))) if len(runs) > 1 else {}
     for axes, measure in zip(panels, measures):

@@ -397,5 +397,10 @@ def test_numbers_of_more_than_64_bits_are_refused():
     for make in (minidl.Tensor, minidl.tensor):
         with pytest.raises(TypeError, match="at most 64 bits.*got (float|complex)"):
             make(np.ones(2, np.longdouble))
+    x = minidl.ones(2)
+    for wider in (np.ones(2, np.longdouble), np.ones(2, complex)):
+        with pytest.raises(TypeError, match="at most 64 bits.*got (float|complex)"):
+            x.data = wider
+    assert x.dtype == np.float32
     with pytest.raises(TypeError, match="at most 64 bits.*would be float"):
         minidl.ones(2) * np.ones(2, np.longdouble)
