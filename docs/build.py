@@ -28,17 +28,17 @@ def main() -> int:
         part.write(pages)
     pages.write("static/site.css", (DOCS / "site.css").read_bytes())
     pages.write("static/mathjax/tex-svg.js", _mathjax().read_bytes())
-    pages.remove_others()
 
     _prepare_kernels_of_notebooks()
-    html = BUILD / "html"
-    shutil.rmtree(html, ignore_errors=True)
+    html, doctrees = BUILD / "html", BUILD / "doctrees"  # both made anew: in old ones a function may be on two pages
+    for folder in (html, doctrees):
+        shutil.rmtree(folder, ignore_errors=True)
     from sphinx.cmd.build import main as sphinx
 
     print("The tutorials that changed are executed: some minutes when all of them are new.", flush=True)
     execution.execute(pages.folder / "tutorials", Path(os.environ["MINIDL_SITE_RESULTS"]), timeout=300)
-    doctrees = str(BUILD / "doctrees")
-    status = sphinx(["-q", "-W", "--keep-going", "-c", str(DOCS), "-d", doctrees, str(pages.folder), str(html)])
+    folders = ["-c", str(DOCS), "-d", str(doctrees), str(pages.folder), str(html)]
+    status = sphinx(["-q", "-W", "--keep-going", "-j", "auto", *folders])
     if status == 0:
         shutil.rmtree(SITE, ignore_errors=True)
         html.rename(SITE)

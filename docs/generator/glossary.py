@@ -60,7 +60,7 @@ def _link(place: str, titles: dict[str, str], pages: Pages) -> str:
     if place.isdigit() and (page := tutorials.page_of(place)):
         return f"[{titles[page]}](/{page}.ipynb)"
     for suffix in (".rst", ".md"):
-        if pages.folder / f"{place}{suffix}" in pages.written:
+        if (pages.folder / f"{place}{suffix}").is_file():
             folder, _, name = place.rpartition("/")
             label = f"{LABELS[folder]}{name}" if folder else ""  # without one it is the title of the page
             return f"[{label}](/{place}{suffix})"

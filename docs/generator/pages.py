@@ -1,7 +1,8 @@
-"""The folder of pages that Sphinx reads: written where something changed, cleared of what is gone."""
+"""The folder of pages that Sphinx reads, and what they are written with."""
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -9,24 +10,16 @@ ROOT = Path(__file__).resolve().parents[2]  # of the repository
 
 
 class Pages:
-    """Writes pages; a page that did not change keeps its time, so that Sphinx need not read it again."""
+    """Writes pages into a folder that is empty at first."""
 
     def __init__(self, folder: Path):
+        shutil.rmtree(folder, ignore_errors=True)
         self.folder = folder
-        self.written: set[Path] = set()
 
     def write(self, name: str, content: str | bytes) -> None:
         path = self.folder / name
-        content = content.encode() if isinstance(content, str) else content
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != content:
-            path.write_bytes(content)
-        self.written.add(path)
-
-    def remove_others(self) -> None:
-        for path in self.folder.rglob("*"):
-            if path.is_file() and path not in self.written:
-                path.unlink()
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def title(text: str, underline: str = "=") -> str:
