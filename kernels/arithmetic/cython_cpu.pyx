@@ -82,7 +82,8 @@ cdef object begin(run* r, arithmetic f, x1, x2):
     cdef view v1, v2
     cdef bint regular
     if type(x2) is float:
-        laid_out = np.full(SHORT, x2, x1.dtype)
+        laid_out = np.empty(SHORT, x1.dtype)
+        laid_out[...] = x2
         view_of(x1, &v1)
         regular = x1.flags.aligned and is_flat(&v1)
     elif x1.ndim == x2.ndim:

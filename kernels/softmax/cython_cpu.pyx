@@ -79,23 +79,28 @@ def _axis_in_memory(x):
     return None
 
 
-cdef _run_along(dy, x, bint logarithm):
+cdef list begin(rows_of_scores* r, dy, x, bint logarithm):
+    """Fill all but the shape; return the arrays that `r` points into, the result first."""
     cdef view v_dy, v_x, v_out
-    cdef rows_of_scores r
-    x = np.ascontiguousarray(x)
     out = buffers.empty(x.shape, x.dtype)
-    x, out = view_of(x, &v_x), view_of(out, &v_out)
+    x, out = view_of(np.ascontiguousarray(x), &v_x), view_of(out, &v_out)
+    r.loops, r.itemsize, r.logarithm = vector_loops.table(), v_x.itemsize, logarithm
     r.dy, r.x, r.out = NULL, v_x.data, v_out.data
     if dy is not None:
         dy = view_of(np.ascontiguousarray(dy), &v_dy)
         r.dy = v_dy.data
-    r.loops, r.itemsize, r.logarithm = vector_loops.table(), v_x.itemsize, logarithm
-    r.columns = v_x.shape[v_x.ndim - 1]
+    return [out, x, dy]
+
+
+cdef _run_along(dy, x, bint logarithm):
+    cdef rows_of_scores r
+    cdef list alive = begin(&r, dy, x, logarithm)
+    r.columns = x.shape[x.ndim - 1]
     r.rows = x.size // r.columns
     r.chunk_rows = max(1, CHUNK // r.columns)
     with nogil:
         pool.run((r.rows + r.chunk_rows - 1) // r.chunk_rows, run_chunk, &r)
-    return out
+    return alive[0]
 
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:
@@ -109,24 +114,16 @@ cdef void run_chunk(void* argument, long chunk) noexcept nogil:
 
 
 cdef _run_across(dy, x, int axis, bint logarithm):
-    cdef view v_dy, v_x, v_out
     cdef rows_of_scores r
-    cdef int i
-    out = buffers.empty(x.shape, x.dtype)
-    x, out = view_of(x, &v_x), view_of(out, &v_out)
-    r.dy, r.x, r.out = NULL, v_x.data, v_out.data
-    if dy is not None:
-        dy = view_of(np.ascontiguousarray(dy), &v_dy)
-        r.dy = v_dy.data
-    r.loops, r.itemsize, r.logarithm = vector_loops.table(), v_x.itemsize, logarithm
-    r.columns, r.rows = v_x.shape[axis], 1
-    for i in range(axis + 1, v_x.ndim):
-        r.rows *= v_x.shape[i]
+    cdef list alive = begin(&r, dy, x, logarithm)
+    r.columns, r.rows = x.shape[axis], 1
+    for n in x.shape[axis + 1 :]:
+        r.rows *= n
     cdef long images = x.size // (r.rows * r.columns)
     r.chunk_rows = max(1, CHUNK // 64 // r.columns) * 64
     with nogil:
         pool.run(images * ((r.rows + r.chunk_rows - 1) // r.chunk_rows), run_block, &r)
-    return out
+    return alive[0]
 
 
 cdef void run_block(void* argument, long block) noexcept nogil:
