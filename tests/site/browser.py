@@ -23,7 +23,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,15 @@ import websocket  # of websocket-client
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SECONDS = 120  # that anything may take, on a machine that does much else
+LEFT = ("navigated or closed", "context was destroyed", "Cannot find context", "Promise was collected", "Not attached")
 
 
 class BrowserError(Exception):
     """Chromium could not be started, or did not answer, or the page raised an error."""
+
+
+class Navigated(BrowserError):
+    """The page was left for another one before it had answered."""
 
 
 def executable() -> str:
@@ -106,7 +111,7 @@ class Browser:
         request = urllib.request.Request(f"{host}/json/new?about:blank", method="PUT")
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             target = json.load(answer)
-        page = Page(target["webSocketDebuggerUrl"], width, height, dark)
+        page = Page(target["webSocketDebuggerUrl"], f"{host}/json/close/{target['id']}", width, height, dark)
         page.go(url)
         return page
 
@@ -122,13 +127,14 @@ class Page:
         Requests that failed, or that went anywhere but to the server of the page itself, and errors of scripts.
     """
 
-    def __init__(self, address: str, width: int, height: int, dark: bool):
+    def __init__(self, address: str, closes: str, width: int, height: int, dark: bool):
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self._origin = ""
         self._asked: dict[str, str] = {}  # requests under way
         self._loaded = False
         self._last_number = 0
+        self._closes = closes
         self._socket = websocket.create_connection(address, timeout=SECONDS, suppress_origin=True)
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
@@ -143,8 +149,9 @@ class Page:
         self.close()
 
     def close(self) -> None:
-        self.call("Page.close")
         self._socket.close()
+        with urllib.request.urlopen(self._closes, timeout=SECONDS):  # the browser closes it, even between two pages
+            pass
 
     def resize(self, width: int, height: int) -> None:
         self._width = width
@@ -180,8 +187,9 @@ class Page:
         """Wait until `condition()`, or the expression `condition` in the page, is true; gives its value."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            if value := self.evaluate(condition) if isinstance(condition, str) else condition():
-                return value
+            with suppress(Navigated):  # the next page is asked
+                if value := self.evaluate(condition) if isinstance(condition, str) else condition():
+                    return value
             self._listen(0.05)
         raise BrowserError(f"waited {SECONDS} s for {what}")
 
@@ -222,7 +230,8 @@ class Page:
             message = self._listen(1.0)
             if message and message.get("id") == number:
                 if "error" in message:
-                    raise BrowserError(f"{method}: {message['error']['message']}")
+                    reason = message["error"]["message"]
+                    raise (Navigated if any(map(reason.__contains__, LEFT)) else BrowserError)(f"{method}: {reason}")
                 return message["result"]
         raise BrowserError(f"{method}: no answer in {SECONDS} s")
 

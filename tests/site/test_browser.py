@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.site.browser import Browser, BrowserError, serve
+from tests.site.browser import Browser, BrowserError, Navigated, serve
 
 FAULTS = {
     "missing picture": ("<img src='gone.png'>", "404"),
@@ -55,3 +55,17 @@ def test_a_good_page_gives_no_complaint(browser: Browser, tmp_path: Path) -> Non
         assert page.requests == [f"{address}/index.html", f"{address}/a.js"] and not page.complaints
         with pytest.raises(BrowserError, match="not defined"):
             page.evaluate("nothing.there")
+
+
+def test_pages_that_lead_to_another(browser: Browser, tmp_path: Path) -> None:
+    go_on = "onload = () => { const n = Number(location.search.slice(1)); if (n < 40) location.search = n + 1 }"
+    (tmp_path / "index.html").write_text(f"<!doctype html><link rel=icon href='data:,'><script>{go_on}</script>")
+    with serve(tmp_path) as address:
+        with browser.open(f"{address}/index.html?0") as page:  # asked in the midst of it: the last one answers
+            page.wait("location.search == '?40'", "the last page")
+            with pytest.raises(Navigated):
+                page.evaluate("new Promise(() => { location.search = '?0' })")
+            page.wait("location.search == '?40' || new Promise(() => 0)", "the last page")
+        for at in range(10):  # closed in the midst of it
+            with browser.open(f"{address}/index.html?40") as page:
+                page.evaluate(f"location.search = '{at}'")
