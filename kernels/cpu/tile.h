@@ -29,7 +29,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
     /* What will be added to comes into the cache meanwhile. */
     if (mode & TILE_ADD)
         for (int m = 0; m < rows; m++)
-            UNROLL for (int v = 0; v < NV; v++) PREFETCH((const REAL *)y_[m] + v * LANES);
+            UNROLL for (int v = 0; v < NV; v++) PREFETCH((const REAL *)y_[m] + v * LANES, 1);
 
     vec acc[TILE_MAX_ROWS][TILE_MAX_VECTORS];
     UNROLL for (int v = 0; v < NV; v++) {
@@ -42,6 +42,9 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
         const REAL *b_row = b + o * sum->b_outer;
         long k = sum->a_offsets[o];
         for (long i = 0; i < sum->inner; i++) {
+            /* A wide strip of B lies in the L2 cache: it comes nearer while the numbers before it are used. */
+            if (NV > 2)
+                UNROLL for (int v = 0; v < NV; v++) PREFETCH(b_row + 4 * sum->b_inner + v * LANES, 0);
             vec b_vectors[TILE_MAX_VECTORS];
             UNROLL for (int v = 0; v < NV; v++)
                 b_vectors[v] = PADDED || v < NV - 1 ? NAME(load)(b_row + v * LANES)

@@ -8,7 +8,7 @@
 #if MINIDL_VECTORS
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
-#define PREFETCH(p) __builtin_prefetch(p, 1)
+#define PREFETCH(p, writes) __builtin_prefetch(p, writes)
 typedef REAL NAME(vec) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 typedef INTEGER NAME(mask) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 typedef uint8_t NAME(bytes) __attribute__((vector_size(LANES), aligned(1), may_alias));
@@ -16,7 +16,7 @@ typedef double NAME(doubles) __attribute__((vector_size(LANES * sizeof(double)),
 #else
 #define INLINE static inline
 #define UNROLL
-#define PREFETCH(p) (void)0
+#define PREFETCH(p, writes) (void)0
 typedef REAL NAME(vec);
 typedef INTEGER NAME(mask);
 typedef uint8_t NAME(bytes);
