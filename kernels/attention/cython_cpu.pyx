@@ -269,7 +269,8 @@ cdef bint sees_a_key(const real* tag, const attention* a, long index, long query
     """z = z + mask, or -inf where that is, of one query; whether there is a key whose z is not -inf."""
     cdef int last = a.mask.ndim - 1
     cdef long step = a.mask.strides[last], s
-    cdef const real* mask = <const real*>(a.mask.data + matrix_offset(&a.mask, index)) + query * a.mask.strides[last - 1]
+    cdef const real* mask = <const real*>(a.mask.data + matrix_offset(&a.mask, index))
+    mask += query * a.mask.strides[last - 1]
     cdef bint sees = False
     for s in range(keys):
         z[s] = <real>-INFINITY if mask[s * step] == <real>-INFINITY else z[s] + mask[s * step]

@@ -23,3 +23,7 @@
 #define AVX2_TYPE __m256d
 #define AVX2_POINTER const double *
 #include "kernels_of_type.h"
+#undef ISA
+#undef REGISTER_BYTES
+#undef SUFFIX
+#undef REGISTERS

@@ -44,10 +44,6 @@
 #define REGISTERS 16
 #endif
 #include "clone.h"
-#undef ISA
-#undef REGISTER_BYTES
-#undef SUFFIX
-#undef REGISTERS
 
 #if MINIDL_X86
 #ifdef __clang__
@@ -61,10 +57,6 @@
 #define SUFFIX avx2
 #define REGISTERS 16
 #include "clone.h"
-#undef ISA
-#undef REGISTER_BYTES
-#undef SUFFIX
-#undef REGISTERS
 #ifdef __clang__
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
@@ -78,10 +70,6 @@
 #define SUFFIX avx512
 #define REGISTERS 32
 #include "clone.h"
-#undef ISA
-#undef REGISTER_BYTES
-#undef SUFFIX
-#undef REGISTERS
 #ifdef __clang__
 #pragma clang attribute pop
 #else

@@ -4,6 +4,7 @@
 #include "tile.h"
 #include "windows.h"
 #include "transpose.h"
+#include "dots.h"
 #include "peak.h"
 
 static const tile_table NAME(table) = {
@@ -24,23 +25,18 @@ static const tile_table NAME(table) = {
     .select_sums = NAME(select_sums),
     .weighted_sums = NAME(weighted_sums),
     .transpose = NAME(transpose),
+    .dots = NAME(dots),
     .peak = NAME(peak),
     .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,
 };
 
+/* What the next inclusion defines otherwise. */
 #undef vec
 #undef mask
 #undef bytes
 #undef doubles
-#undef TO_DOUBLES
-#undef INLINE
-#undef UNROLL
-#undef PREFETCH
 #undef MAX_VECTORS
 #undef MAX_ROWS
-#undef TILE_ARGUMENTS
-#undef ROWS_UP_TO
-#undef TILE
 #undef REAL
 #undef sizeof_REAL
 #undef INTEGER
@@ -48,7 +44,6 @@ static const tile_table NAME(table) = {
 #undef AVX512_TYPE
 #undef WIDEN
 #undef NARROW
-#undef LANE_BITS
 #undef AVX2
 #undef AVX2_TYPE
 #undef AVX2_POINTER

@@ -47,6 +47,10 @@ typedef void (*weigh_function)(long windows, const void *x, long x_step, const l
 /* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns */
 typedef void (*transpose_function)(long rows, long columns, const void *x, long x_step, void *y, long y_step);
 
+/* y[m*y_row + j] = (bias[j]) + sum over l < depth of a[m*a_row + l] * b[j*b_row + l], m < rows <= 4, j < columns. */
+typedef void (*dots_function)(long rows, long columns, long depth, const void *a, long a_row, const void *b,
+                              long b_row, void *y, long y_row, const void *bias, int mode);
+
 /* Multiply-adds in registers, as fast as they go; what it returns depends on all of them. */
 typedef double (*peak_function)(long turns, double start);
 
@@ -62,6 +66,7 @@ typedef struct {
     select_function select_sums;
     weigh_function weighted_sums;
     transpose_function transpose;
+    dots_function dots;
     peak_function peak;
     int peak_operations;                    /* of one turn */
 } tile_table;

@@ -28,6 +28,8 @@ cdef extern from "tiles.h":
                                     void* y, long y_step) noexcept nogil
     ctypedef void (*transpose_function)(long rows, long columns, const void* x, long x_step, void* y,
                                         long y_step) noexcept nogil
+    ctypedef void (*dots_function)(long rows, long columns, long depth, const void* a, long a_row, const void* b,
+                                   long b_row, void* y, long y_row, const void* bias, int mode) noexcept nogil
     ctypedef double (*peak_function)(long turns, double start) noexcept nogil
     ctypedef struct tile_table:
         int lanes
@@ -41,6 +43,7 @@ cdef extern from "tiles.h":
         select_function select_sums
         weigh_function weighted_sums
         transpose_function transpose
+        dots_function dots
         peak_function peak
         int peak_operations
 

@@ -19,10 +19,10 @@ Packing. A tile wants b's strip in consecutive memory, and a's rows along l. Wit
 row-major b is read where it lies. Where b is small, or not many chunks need the same strip, each chunk copies its own,
 one strip at a time, into memory that no other core touches. Otherwise all threads pack a block of b together before
 they multiply. a is copied where its numbers lie pages apart, so that they lie along l. For a small y of a very long
-sum there is another way: deep.pxi.
+sum there is another way: deep.pxi; and for a few rows, whose numbers lie along l in b too, as in x @ w.T: cpu/dots.h.
 
-Every number of y is summed in the order of l, in blocks of fixed length, whatever the chunks are: the result does not
-depend on the number of threads.
+Every number of y is summed in the order of l, in blocks of fixed length (or lane by lane, for a few rows), whatever the
+chunks are: the result does not depend on the number of threads.
 """
 
 import numpy as np
@@ -44,6 +44,7 @@ cdef enum:
     BLOCK_COLUMNS = 512
     BLOCK_DEPTH = 512
     FAR = 4096  # bytes between two rows of a from which on they are copied: they would share few sets of the cache
+    DOT_ROWS = 8  # for so few rows, turning b round costs more than the product
     DIRECT_ROWS = 64  # with so few rows, copying b costs more than it brings
     DIRECT_BYTES = 2 << 20  # a row-major b up to this size stays in the L2 cache: each chunk may copy from it
     SERIAL_WORK = 30000  # multiply-adds that are done before another thread has woken up
@@ -157,6 +158,10 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     if not direct and is_deep(p):
         multiply_deep(tag, p)
         return
+    if p.m <= DOT_ROWS and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
+        p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
+        pool.run(rounded_up(p.n, p.chunk_columns), multiply_rows_of, p)
+        return
     p.depth = rounded_up(p.k, blocks)
     p.pack_a = p.n > strip and p.depth * p.a_column * <long>sizeof(real) > 32768
     if p.a_column == 1:
@@ -184,6 +189,25 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         if p.first >= p.k:
             break
     pool.scratch_done(0)
+
+
+cdef void multiply_rows_of(void* argument, long chunk) noexcept nogil:
+    cdef product* job = <product*>argument
+    if job.itemsize == sizeof(float):
+        multiply_rows(<float*>NULL, job, chunk)
+    else:
+        multiply_rows(<double*>NULL, job, chunk)
+
+
+cdef void multiply_rows(const real* tag, product* p, long chunk) noexcept nogil:
+    """Some columns of y = a @ b, where the numbers of both lie along l: 4 rows at a time (cpu/dots.h)."""
+    cdef long first = chunk * p.chunk_columns, i
+    cdef long columns = min(p.chunk_columns, p.n - first)
+    cdef const real* b = <const real*>p.b + first * p.b_column
+    cdef const real* bias = <const real*>p.bias + first if p.bias != NULL else NULL
+    for i in range(0, p.m, 4):
+        p.tiles.dots(min(4, p.m - i), columns, p.k, <const real*>p.a + i * p.a_row, p.a_row, b, p.b_column,
+                     <real*>p.y + i * p.y_row + first, p.y_row, bias, tiles.TILE_RELU if p.relu else tiles.TILE_STORE)
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:

@@ -53,7 +53,7 @@ def main():
         print(np.lib.stride_tricks.as_strided(x, (16,), (4,)).sum())
     for dtype in ("float32", "float64"):
         with kernels.use_backend("cython", strict=True):
-            for m, k, n in ((1, 1, 1), (5, 7, 3), (13, 33, 70), (70, 20, 17), (100, 300, 65)):
+            for m, k, n in ((1, 1, 1), (2, 33, 9), (4, 17, 10), (5, 7, 3), (13, 33, 70), (70, 20, 17), (100, 300, 65)):
                 print("matmul", dtype, m, k, n)
                 a, b, at, bt = (random(s, dtype) for s in ((m, k), (k, n), (k, m), (n, k)))
                 for left in (a, at.T):

@@ -28,6 +28,7 @@ def instruction_set(request):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_kernels(instruction_set, dtype):
     test_matmul.test_matrices("cython", dtype)
+    test_matmul.test_linear_of_few_rows("cython", dtype)
     test_conv2d.test_all_three_against_the_reference("cython", dtype)
     test_pool2d.test_max_against_the_reference("cython", dtype)
     test_pool2d.test_avg_against_the_reference("cython", dtype)

@@ -1,3 +1,4 @@
+import itertools
 import threading
 
 import numpy as np
@@ -140,6 +141,20 @@ def test_linear(backend, dtype, relu, bias, shape):
     z = exact_x @ exact_w.T + exact_b
     magnitude = np.abs(exact_x) @ np.abs(exact_w).T + np.abs(exact_b)
     assert_close(y, np.maximum(z, 0) if relu else z, magnitude, c + 1, x.dtype, f"{shape}")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", [name for name in ("reference", "cython") if name in ("reference", *BACKENDS)])
+def test_linear_of_few_rows(backend, dtype):
+    for rows, depth, columns in itertools.product(range(1, 10), (0, 1, 7, 16, 33, 250), (1, 3, 8, 17, 300)):
+        x, w, b = (arrays_of(shape, dtype, 5) for shape in ((rows, depth), (columns, depth), (columns,)))
+        relu = columns > 8  # of so many some are above 0
+        with kernels.use_backend(backend, strict=True):
+            y = kernels.matmul.linear(x, w, b, relu)
+        exact = x.astype("f8") @ w.T.astype("f8") + b
+        exact = np.maximum(exact, 0) if relu else exact
+        magnitude = np.abs(x).astype("f8") @ np.abs(w).T.astype("f8") + np.abs(b)
+        assert_close(y, exact, magnitude, depth + 1, x.dtype, f"{rows, depth, columns}")
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 20), (3, 17000, 20)])

@@ -37,6 +37,7 @@ def everything(backend="cython"):
             kernels.pool2d.max_scatter(pooled, taps, (30, 31), 3, 2),
             kernels.matmul.forward(a, b),
             kernels.matmul.forward(b.T, a.T),
+            kernels.matmul.forward(a[:7], a.T),
             kernels.channel_sums.forward(y),
             *kernels.conv2d_relu_pool.forward(x, w, None, 2, padding=1),
             kernels.matmul.forward(a[:9].repeat(32, 1), b.T[:9].repeat(32, 1).T),  # deep: one sum in several slots
