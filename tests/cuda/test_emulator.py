@@ -341,6 +341,12 @@ def test_a_mistake_in_the_source_is_reported_with_its_line():
         launch("  y[0] = unknown;", floats(1), floats(1))
 
 
+def test_a_fault_in_a_text_that_names_no_file_is_reported_with_its_line():
+    code = 'extern "C" __global__ void one(float* y) {\n  y[threadIdx.x] = 1;\n}\n'
+    with pytest.raises(EmulatorError, match="out-of-bounds write .* at kernel.cu:2"):
+        EmulatedModule(code=code).get_function("one")((1,), (8,), (floats(7),))
+
+
 def test_declarations_it_cannot_read_are_refused():
     with pytest.raises(EmulatorError, match="one array each"):
         launch("  __shared__ float s[4], t[4];", floats(1), floats(1))

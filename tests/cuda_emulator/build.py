@@ -96,7 +96,7 @@ def translate(code: str) -> str:
     for kernel in _KERNEL.finditer(_without_comments(code)):
         name, max_threads = kernel["name"], (kernel["bounds"] or "0").split(",")[0]
         table.append(f'EmulatorCall<{name}>::record("{name}", {max_threads}),')
-    return "\n".join([body, *table, "{}};", ""])
+    return "\n".join(['#line 1 "kernel.cu"', body, *table, "{}};", ""])  # text from a file begins with its own #line
 
 
 def parameter_names(code: str) -> dict[str, list[str]]:
