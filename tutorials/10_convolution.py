@@ -199,8 +199,8 @@ def conv_gradients(x, w, dy, stride=1, padding=0):
 # %% [markdown]
 # ## Check
 #
-# Three ways forward that must agree, with each other and with the library; two gradients, against the library and
-# against measured slopes; for several strides and paddings.
+# Three ways forward that must agree, with each other and with the library, and three gradients against the library's,
+# for several strides and paddings; then the library's against measured slopes.
 
 # %%
 random = np.random.default_rng(0)
@@ -361,7 +361,7 @@ plt.show()
 # <details><summary>Answer</summary>
 #
 # Pixel $p$ is read by output $i$ through tap $r = p - i$. So $dx_p = \sum_r dy_{p-r}\,w_r$: the same sum with the
-# taps in reverse. The output near the border needs $R-1$ zeros around $dy$.
+# taps in reverse. At the border it reaches beyond $dy$: that takes $R-1$ zeros around it.
 #
 # ```python
 # x, w = random.standard_normal((2, 3, 6, 6)), random.standard_normal((4, 3, 3, 3))
@@ -388,4 +388,4 @@ plt.show()
 #
 # ## Next
 #
-# [11 · Pooling and a convolutional network](11_cnn.py): from edges to digits.
+# [11 · Pooling, and a network that sees](11_cnn.py): from edges to digits.
