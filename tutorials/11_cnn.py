@@ -119,8 +119,9 @@ show_lines("kernels/pool2d/reference.py", "max_scatter")
 # ## Something real
 #
 # A **convolutional network** (CNN) alternates: convolve, bend, pool; and again. The pictures get smaller and their
-# channels more: from "where is ink" to "which strokes are where". At the end a linear layer reads off the digit. Ours
-# has not many more weights than the network with one hidden layer from tutorial 07, so that the comparison is fair.
+# channels more: from "where is ink" to "which strokes are where". At the end a linear layer reads off the digit. Beside
+# it we train the network with one hidden layer from tutorial 07, which has about as many weights, or, where the
+# pictures are larger, more of them.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
@@ -146,7 +147,8 @@ print(nn.summary(convolutional(), x_train[:1]))
 # %% [markdown]
 # The five lines of training have not changed since tutorial 05, so from here on we let the library write them:
 # [minidl/training/loop.py](../minidl/training/loop.py) `fit` goes through the epochs and keeps the books, and the
-# five lines are [minidl/training/loop.py](../minidl/training/loop.py) `train_step`.
+# five lines, with checks and what else one may want in a step between them, are
+# [minidl/training/loop.py](../minidl/training/loop.py) `train_step`.
 
 # %%
 show_lines("minidl/training/loop.py", "train_step")
@@ -254,8 +256,8 @@ plt.show()
 # %% [markdown]
 # ## What the filters see
 #
-# The first layer's filters are small enough to look at. For each of them we also ask: which of all the little windows
-# of the test pictures excites it most?
+# The first layer's filters are small enough to look at. For each of them we also ask: which three of all the little
+# windows of the test pictures excite it most?
 
 # %%
 first = models["convolutional"][0]
@@ -273,8 +275,9 @@ figure.suptitle("above: the 16 filters (blue: wants ink); below each: the window
 plt.show()
 
 # %% [markdown]
-# Strokes in various directions, ends of strokes, corners, spots. Nobody told it to look for them. And this is what
-# becomes of one picture, layer by layer. A **feature map** is the output of one filter.
+# Edges of strokes in various directions, corners, ends. Nobody told it to look for them. And this is what becomes
+# of one picture, layer by layer. A **feature map** is the output of one filter; where it is white, the filter found
+# nothing.
 
 # %%
 layers = models["convolutional"]
