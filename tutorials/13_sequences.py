@@ -110,8 +110,9 @@ show_lines("kernels/recurrent/reference.py", "rnn_backward")
 # step. Twenty factors of 0.6 leave 0.00004 of it: it **vanishes**. (With larger weights it can **explode** instead.)
 # What was read long ago then cannot be learned from.
 #
-# The **LSTM** (Hochreiter and Schmidhuber, 1997) keeps a second state, the **cell** $c$, that is not pushed through
-# weights and tanh at every step. It is only multiplied by a number between 0 and 1 and added to:
+# The **LSTM** (Hochreiter and Schmidhuber, 1997; with its gate $f$: Gers and others, 2000) keeps a second state, the
+# **cell** $c$, that is not pushed through weights and tanh at every step. It is only multiplied by a number between 0
+# and 1 and added to:
 #
 # $$c_t = f_t \cdot c_{t-1} + i_t \cdot g_t, \qquad h_t = o_t \cdot \tanh c_t$$
 #
@@ -158,7 +159,7 @@ assert share["RNN"] < 1e-6 and share["LSTM"] < 1e-6 and share["LSTM that keeps"]
 
 # %% [markdown]
 # The plain LSTM forgets too, at first: its gates start at one half. It *can* learn to keep; starting with open forget
-# gates (Gers and others, 2000) is a head start.
+# gates is a head start.
 #
 # A task that shows the difference: the first of 40 inputs says "left" or "right", 39 inputs of noise follow, and at
 # the end the network is asked what the first one was.
@@ -199,6 +200,8 @@ for name, layer in (
 assert accuracy["LSTM that keeps"] > 0.99 > 0.8 > accuracy["RNN"]
 
 # %% [markdown]
+# A coin would do as well as the RNN.
+#
 # ## Something real
 #
 # **Pictures, row by row.** An image can be read as a sequence: its rows, from top to bottom. No convolution, and yet:
@@ -236,6 +239,8 @@ plt.show()
 assert after_row[-1] == by_rows and after_row[0] < 0.4
 
 # %% [markdown]
+# Only near the end. Before, it does hardly better than guessing, or worse: no loss ever asked for those answers.
+#
 # **Text, character by character.** Give a network a text and let it guess each next character. The loss is the
 # cross-entropy of tutorial 06, per character; guessing blindly among $K$ characters costs $\log K$. (The unit of a
 # natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. It is short, so the
