@@ -12,11 +12,7 @@ import pytest
 import minidl
 import minidl.functional as F
 from minidl import nn, optim, tensor
-
-
-def leaf(values):
-    return tensor(np.array(values, np.float64), requires_grad=True)
-
+from tests.autograd.leaves import leaf
 
 CHANGED = r"changed in place since"
 

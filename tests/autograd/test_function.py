@@ -1,0 +1,162 @@
+"""The contract of a Function: what forward and the rule may return, several outputs, no second derivative."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import minidl
+import minidl.functional as F
+from minidl import tensor
+from minidl.autograd import Function
+from tests.autograd.leaves import leaf
+
+
+class MinMax(Function):
+    """The smaller and the larger of two numbers."""
+
+    def forward(self, x1, x2):
+        self.saved = x1 <= x2
+        return np.minimum(x1, x2), np.maximum(x1, x2)
+
+    def backward(self, dy, inputs, output):
+        low, high = (0.0 if part is None else part for part in dy)
+        first = self.saved
+        return F.where(first, low, high), F.where(first, high, low)
+
+
+def test_several_outputs():
+    x, y = leaf([1.0, 5.0, 2.0]), leaf([3.0, 4.0, 1.0])
+    minidl.gradcheck(lambda x, y: MinMax()(x, y), [x, y])
+    minidl.gradgradcheck(lambda x, y: tuple(part * part for part in MinMax()(x, y)), [x, y])
+    low, high = MinMax()(x, y)
+    (low * 10).sum().backward(retain_graph=True)  # nothing flows into the other one
+    np.testing.assert_array_equal(x.grad.numpy(), [10.0, 0.0, 0.0])
+    (dlow,) = minidl.grad((low * high).sum(), low)
+    np.testing.assert_array_equal(dlow.numpy(), high.numpy())
+
+
+class OnceOnly(Function):
+    once_differentiable = True
+
+    def forward(self, x):
+        return x * x
+
+    def backward(self, dy, inputs, output):
+        return 2 * dy * inputs[0]
+
+
+def test_once_differentiable_gives_the_first_derivative_and_names_itself_at_the_second():
+    x = leaf([1.0, 2.0])
+    OnceOnly()(x).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 4.0])
+    (dx,) = minidl.grad(OnceOnly()(x).sum(), x, create_graph=True)
+    np.testing.assert_array_equal(dx.numpy(), [2.0, 4.0])
+    with pytest.raises(RuntimeError, match="OnceOnly has no second derivative"):
+        dx.sum().backward()
+    with pytest.raises(RuntimeError, match="OnceOnly has no second derivative"):
+        minidl.gradgradcheck(lambda x: OnceOnly()(x), [x])
+
+
+def test_a_function_must_define_its_two_methods():
+    with pytest.raises(NotImplementedError, match=r"Function must define forward"):
+        Function()(leaf([1.0]))
+
+
+def test_a_rule_with_the_wrong_number_of_gradients_is_an_error():
+    class Wrong(Function):
+        def forward(self, x1, x2):
+            return x1 + x2
+
+        def backward(self, dy, inputs, output):
+            return (dy,)
+
+    x = leaf([1.0])
+    with pytest.raises(ValueError, match="Wrong gave 1 gradient.* for 2 inputs"):
+        Wrong()(x, x).sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (6,), (3,), (1, 3), (2, 3, 1), ()])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_rule_with_a_gradient_of_another_shape_is_an_error(shape, create_graph):
+    class Turned(Function):
+        def forward(self, x):
+            return x
+
+        def backward(self, dy, inputs, output):
+            return np.ones(shape)
+
+    x = leaf(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=rf"Turned must give .* got {re.escape(str(shape))} for .* shape \(2, 3\)"):
+        Turned()(x).sum().backward(create_graph=create_graph)
+
+
+class Returns(Function):
+    def __init__(self, output):
+        self.output_of_forward = output
+
+    def forward(self, x):
+        return self.output_of_forward
+
+
+@pytest.mark.parametrize("output", [None, [np.ones(2), np.ones(2)], "text", (np.ones(2), None), tensor([1.0])])
+def test_a_forward_that_returns_no_array_is_an_error(output):
+    with pytest.raises(TypeError, match=r"forward of Returns must return an array or a tuple of arrays, got \w+$"):
+        Returns(output)(leaf([1.0]))
+
+
+def test_outputs_are_arrays_where_forward_returns_scalars():
+    for output in (np.float64(2), (np.float32(2), np.ones(3).sum(), 2.0)):
+        results = Returns(output)(leaf([1.0]))
+        for result in results if isinstance(results, tuple) else [results]:
+            assert type(result.data) is np.ndarray and result.shape == () and result.item() in (2, 3)
+
+
+def test_a_rule_that_gives_a_number_is_an_error():
+    class Number(Function):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy, inputs, output):
+            return 2.0
+
+    with pytest.raises(ValueError, match=r"Number must give .* got float for an input of shape \(1,\)"):
+        Number()(leaf([1.0])).sum().backward()
+
+
+def test_an_operation_object_may_be_called_twice():
+    class Square(Function):
+        def forward(self, x):
+            self.saved = 2 * x
+            return x * x
+
+        def backward(self, dy, inputs, output):
+            return dy * self.saved
+
+    square, x, y = Square(), leaf(3.0), leaf(5.0)
+    first, second = square(x), square(y)
+    first.register_hook(lambda dy: 10 * dy)
+    (first + second).backward()
+    assert (x.grad.item(), y.grad.item()) == (60, 10)
+    square(y).backward()
+    assert y.grad.item() == 20
+
+
+@pytest.mark.parametrize("shared", [lambda x: x, lambda x: x[1:], lambda x: (x * 2, x.reshape(1, -1))])
+def test_debug_finds_a_forward_that_shares_memory_without_saying_so(shared):
+    class Shares(Function):
+        def forward(self, x):
+            return shared(x)
+
+        def backward(self, dy, inputs, output):
+            return dy
+
+    x = leaf([1.0, 2.0])
+    Shares()(x)
+    with minidl.debug(), pytest.raises(RuntimeError, match="forward of Shares returned memory of its input.*is_view"):
+        Shares()(x)
+    Shares.is_view = True
+    with minidl.debug():
+        Shares()(x)

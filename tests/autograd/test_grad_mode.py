@@ -1,0 +1,109 @@
+"""Recording switched off and on: no_grad, enable_grad, set_grad_enabled, detach."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import minidl
+from tests.autograd.leaves import leaf
+
+
+def test_no_grad_and_enable_grad_nest():
+    x = leaf([1.0])
+    with minidl.no_grad():
+        assert not minidl.is_grad_enabled() and not (x * 2).requires_grad
+        with minidl.enable_grad():
+            assert (x * 2).requires_grad
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad
+
+
+def test_no_grad_ends_with_an_error_and_decorates_functions():
+    x = leaf([1.0])
+    with pytest.raises(ZeroDivisionError), minidl.no_grad():
+        raise ZeroDivisionError
+    assert minidl.is_grad_enabled()
+
+    @minidl.no_grad()
+    def double(x, depth=2):
+        return double(x, depth - 1) if depth else x * 2
+
+    assert not double(x).requires_grad
+    assert minidl.is_grad_enabled()
+
+
+def test_a_decorated_function_called_in_two_threads_keeps_their_modes_apart():
+    entered, may_leave, seen = threading.Event(), threading.Event(), []
+
+    @minidl.no_grad()
+    def inside(action):
+        action()
+
+    def first():
+        inside(lambda: (entered.set(), may_leave.wait(timeout=600)))
+        seen.append(minidl.is_grad_enabled())
+
+    def let_the_first_leave():
+        may_leave.set()
+        thread.join()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(timeout=600)
+    with minidl.no_grad():
+        inside(let_the_first_leave)
+        seen.append(minidl.is_grad_enabled())
+    assert seen == [True, False]
+    assert minidl.is_grad_enabled()
+
+
+def test_debug_ends_with_a_decorated_function_that_calls_itself():
+    @minidl.debug()
+    def countdown(n):
+        assert minidl.debug.active
+        return countdown(n - 1) if n else None
+
+    countdown(2)
+    assert not minidl.debug.active
+
+
+def test_backward_works_under_no_grad():
+    x = leaf([1.0, 2.0])
+    y = (x * x).sum()
+    with minidl.no_grad():
+        y.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 4.0])
+    assert not x.grad.requires_grad
+
+
+def test_detach_cuts_the_graph_and_shares_the_memory():
+    x = leaf([1.0, 2.0])
+    y = (x * 2).detach()
+    assert not y.requires_grad and y.is_leaf
+    (x * y).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), y.numpy())
+    assert np.shares_memory(x.detach().data, x.data)
+
+
+def test_set_grad_enabled_as_a_statement():
+    try:
+        minidl.set_grad_enabled(False)
+        assert not minidl.is_grad_enabled()
+        with minidl.set_grad_enabled(True):
+            assert minidl.is_grad_enabled()
+        assert not minidl.is_grad_enabled()
+        minidl.no_grad()  # made, not entered
+        minidl.set_grad_enabled(True)
+
+        @minidl.set_grad_enabled(False)
+        def evaluate():
+            return minidl.is_grad_enabled()
+
+        assert minidl.is_grad_enabled() and not evaluate() and minidl.is_grad_enabled()
+        minidl.no_grad()
+        assert minidl.is_grad_enabled()
+    finally:
+        minidl.set_grad_enabled(True)
