@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from minidl import Tensor
-from tests.conformance.onnx_operators import OPERATORS, NotApplicable
+from tests.conformance.onnx_node import NotApplicable
+from tests.conformance.onnx_operators import OPERATORS
 
 EXCEPTIONS = Path(__file__).with_name("onnx_exceptions.txt")
 
