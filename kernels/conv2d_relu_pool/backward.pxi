@@ -1,0 +1,244 @@
+# The way back, by bands of dz that never leave the cache either.
+#
+#     slot     a fixed share of the bands, with a dw and a db of its own: the unit of work of a thread
+#     unit     a band, or some images if they are small: the more pixels, the less often a tile of dw moves
+#       dz     dy put back at the taps, into this thread's scratch                   -> cpu/windows.h
+#       db     its sums over the pixels
+#       dw     the correlation of its pixels with x                                  -> conv2d/correlation.pxi
+#       dx     the rows of x that begin under it               -> conv2d/scattering.pxi or conv2d/sweep.pxi
+#
+# A row of dx depends on the rows of dz above it as far as the kernel reaches: those are put back once more for each
+# band. The slots are added up in order and depend on shapes alone, so that the number of threads changes no bit of the
+# result.
+
+cdef enum:
+    BACKWARD_SLOTS = 8
+    LEAST_BACKWARD_SLOTS = 4  # each is the work of one thread, dx included
+
+ctypedef struct backward_job:
+    windows pool
+    const void* dy
+    const uint8_t* taps
+    correlation dw
+    bint needs_dx, scatters
+    scattering scatter
+    sweep* phases
+    int phase_count
+    long phase_columns  # phases side by side
+    long halo  # rows of dz above a band that its rows of dx depend on
+    long stride, padding  # of rows
+    long dx_rows
+    double* db  # [slot][channel]
+
+
+def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups):
+    if not (dy.size and x.size and w.size):
+        return _reference.backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups)
+    cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
+    cdef backward_job f
+    cdef int axis
+    dw, db = buffers.empty(w.shape, w.dtype), buffers.empty(w.shape[:1], w.dtype)
+    dx = buffers.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
+    dy = view_of(memory_order.channels_last(dy).transpose(0, 2, 3, 1), &vdy)
+    taps = view_of(channels_last(taps).transpose(0, 2, 3, 1), &vtaps)
+    x, w, dw, db = view_of(x, &vx), view_of(w, &vw), view_of(dw, &vdw), view_of(db, &vdb)
+    begin_windows(&f.pool, &vdy, pool_size)
+    f.dy, f.taps, f.needs_dx, f.scatters, f.phase_count = vdy.data, <const uint8_t*>vtaps.data, needs_dx, False, 0
+    f.stride, f.padding, f.dx_rows = stride[0], padding[0], vx.shape[2]
+    f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
+    begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
+    images_of_z(&f.pool, &f.dw.dy)
+    # dz as the loops of conv2d expect it; each band sets where its part of it lies
+    cdef view vdz
+    vdz.itemsize, vdz.data, vdz.ndim = vdy.itemsize, NULL, 4
+    vdz.shape[:4] = [vdy.shape[0], f.pool.channels, f.dw.dy.h, f.dw.dy.w]
+    vdz.strides[:4] = [0, 1, f.pool.z_row, f.pool.channels]
+    if needs_dx:
+        dx = view_of(dx, &vdx)
+        begin_dx(&f, &vdz, &vw, &vdx, stride, padding, dilation, groups)
+    with nogil:
+        if f.pool.itemsize == sizeof(float):
+            backward_all(<float*>NULL, &f, <float*>vdb.data)
+        else:
+            backward_all(<double*>NULL, &f, <double*>vdb.data)
+    if f.pool.out_of_memory:
+        raise MemoryError(f"no memory for the partial gradients of w {w.shape}")
+    return dx.transpose(0, 3, 1, 2) if needs_dx else None, dw, db
+
+
+cdef void images_of_z(const windows* p, images* z):
+    z.data = NULL
+    z.n, z.c, z.h, z.w = p.images, p.channels, p.count[0] * p.size[0], p.count[1] * p.size[1]
+    z.n_stride, z.c_stride, z.h_stride, z.w_stride = 0, 1, p.z_row, p.channels
+
+
+cdef void put_into(images* z, const real* band, long n, long image, long first, long end) noexcept nogil:
+    """Rows `first` to `end` of z lie in `band`, those of image n and then of the next ones; there are none behind."""
+    z.data, z.h, z.n_stride = band - n * image - first * z.h_stride, end, image
+
+
+cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx, stride, padding, dilation,
+                  long groups) except -1:
+    """dx by scattering, or by one sweep for each phase of the stride: as in conv2d."""
+    cdef long h, v, step_h = min(<long>stride[0], dx.shape[1]), step_w = min(<long>stride[1], dx.shape[2])
+    if groups == 1 and dilation[1] == 1:
+        begin_scattering(&f.scatter, dz, w, dx, stride, padding, dilation[0])
+        f.scatters = scattering_pays(&f.scatter)
+        if f.scatters:
+            return 0
+    f.phase_columns = step_w
+    f.phases = <sweep*>pool.scratch(5, step_h * step_w * sizeof(sweep))
+    if f.phases == NULL:
+        raise MemoryError("no memory for the phases of a strided convolution")
+    for h in range(step_h):
+        for v in range(step_w):
+            begin_input_grad(&f.phases[f.phase_count], dz, w, groups)
+            see_phases(&f.phases[f.phase_count], h, v, dx, w, stride, padding, dilation)
+            f.phase_count += 1
+
+
+cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogil:
+    cdef windows* p = &f.pool
+    cdef correlation* q = &f.dw
+    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slots, slot, k, row_bytes, share, cached
+    cdef int phase
+    cdef char* memory
+    cdef double total
+    lay_out_partial(q)
+    row_bytes = (p.z_row + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
+    slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS, p.images * p.count[0] * p.size[0] * p.z_row)
+    cut_into_bands(p, row_bytes, slots)
+    p.unit_images = 1
+    if p.bands == 1 and not q.exchanged:  # as many as the cache holds, in equal parts of a slot's share
+        share = rounded_up(p.images, slots)
+        cached = max(1, CACHE_BYTES // (p.count[0] * p.size[0] * row_bytes + 1))
+        p.unit_images = rounded_up(share, rounded_up(share, cached))
+    p.units = rounded_up(p.images, p.unit_images) * p.bands
+    q.slots = min(slots, p.units)
+    if f.scatters:
+        weights = packed_size_for_scattering(&f.scatter)
+    for phase in range(f.phase_count):
+        weights += packed_size(&f.phases[phase])
+    memory = <char*>pool.scratch(0, (weights + q.slots * slot_numbers(q)) * sizeof(real)
+                                 + q.slots * db_numbers(p) * sizeof(double))
+    if memory == NULL:
+        p.out_of_memory = True
+        return
+    f.db = <double*>memory
+    q.partial = memory + q.slots * db_numbers(p) * sizeof(double)
+    pack_for_dx(<real*>q.partial + q.slots * slot_numbers(q), f)
+    pool.run(q.slots, backward_slot_of, f)
+    add_all_slots(q)
+    for k in range(p.channels):
+        total = 0
+        for slot in range(q.slots):
+            total += f.db[slot * db_numbers(p) + k]
+        db[k] = <real>total
+    pool.scratch_done(0)
+
+
+cdef long db_numbers(const windows* p) noexcept nogil:
+    """Of a slot: whole vectors."""
+    return rounded_up(p.channels, p.tiles.lanes) * p.tiles.lanes
+
+
+cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
+    cdef int phase
+    if f.scatters:
+        f.scatter.packed_w = packed
+        pack_for_scattering(packed, &f.scatter)
+    for phase in range(f.phase_count):
+        f.phases[phase].packed_w = packed
+        pack(packed, &f.phases[phase])
+        find_runs(&f.phases[phase], False)
+        packed += packed_size(&f.phases[phase])
+
+
+cdef void backward_slot_of(void* argument, long slot) noexcept nogil:
+    cdef backward_job* job = <backward_job*>argument
+    if job.pool.itemsize == sizeof(float):
+        backward_slot(<float*>NULL, job, slot)
+    else:
+        backward_slot(<double*>NULL, job, slot)
+
+
+cdef void backward_slot(const real* tag, backward_job* f, long slot) noexcept nogil:
+    cdef windows* p = &f.pool
+    cdef long slots = f.dw.slots, unit, n
+    cdef real* dw = <real*>f.dw.partial + slot * slot_numbers(&f.dw)
+    cdef double* db = f.db + slot * db_numbers(p)
+    memset(dw, 0, slot_numbers(&f.dw) * sizeof(real))
+    memset(db, 0, db_numbers(p) * sizeof(double))
+    for unit in range(p.units * slot // slots, p.units * (slot + 1) // slots):
+        n = unit // p.bands * p.unit_images
+        backward_band(f, n, min(p.unit_images, p.images - n), unit % p.bands, dw, db)
+
+
+cdef void backward_band(backward_job* f, long n, long count, long band, real* dw, double* db) noexcept nogil:
+    """A band of image n, or `count` whole images from n on."""
+    cdef windows* p = &f.pool
+    cdef long first = band * p.band_rows * p.size[0]  # rows of z
+    cdef long end = min((band + 1) * p.band_rows, p.count[0]) * p.size[0]
+    cdef long top = max(0, first - f.halo) // p.size[0] * p.size[0], low, high
+    cdef correlation q = f.dw
+    cdef long image = (end - top) * p.z_row, i
+    cdef long* offsets = <long*>pool.scratch(2, (count * (end - first) + 1) * sizeof(long))
+    cdef real* dz = <real*>pool.scratch(3, count * image * sizeof(real))
+    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # not asked for
+    if dz == NULL or offsets == NULL or halo_sums == NULL:
+        p.out_of_memory = True
+        return
+    for i in range(count):
+        put_back(f, n + i, top // p.size[0], first // p.size[0], dz + i * image, halo_sums)
+        put_back(f, n + i, first // p.size[0], end // p.size[0], dz + i * image + (first - top) * p.z_row, db)
+    q.band_rows = end - first
+    put_into(&q.dy, dz, n, image, top, end)
+    correlate_band(dz, &q, n, count, first, 0, q.rows, offsets, dw)
+    if q.out_of_memory:
+        p.out_of_memory = True
+    if f.needs_dx:
+        # The rows of x that the first tap of these rows of z reads; the last band takes all that follow.
+        low = 0 if band == 0 else min(f.dx_rows, max(0, first * f.stride - f.padding))
+        high = f.dx_rows if end == p.count[0] * p.size[0] else min(f.dx_rows, max(0, end * f.stride - f.padding))
+        if low < high:
+            write_dx(f, dz, n, count, top, end, low, high)
+
+
+cdef void put_back(const backward_job* f, long n, long first, long end, real* dz, double* sums) noexcept nogil:
+    """dz of the rows of windows `first` to `end` of image n; its sums over the pixels are added to `sums`."""
+    cdef const windows* p = &f.pool
+    cdef long i, at
+    cdef long offsets[MAX_TAPS]
+    taps_of_window(p, offsets)
+    for i in range(first, end):
+        at = (n * p.count[0] + i) * p.count[1] * p.channels
+        p.tiles.spread_windows(p.count[1], <const real*>f.dy + at, f.taps + at, <int>(p.size[0] * p.size[1]), offsets,
+                               p.channels, dz, p.size[1] * p.channels, sums)
+        dz += p.size[0] * p.z_row
+
+
+cdef void write_dx(backward_job* f, const real* dz, long n, long count, long top, long end, long low,
+                   long high) noexcept nogil:
+    """Rows `low` to `high` of dx of `count` images from n on, from the rows `top` to `end` of their dz."""
+    cdef scattering t
+    cdef sweep s
+    cdef int phase
+    cdef long first_row, phase_low, phase_high, step = f.stride, image = (end - top) * f.pool.z_row
+    if f.scatters:
+        t = f.scatter
+        put_into(&t.dy, dz, n, image, top, end)
+        scatter_rows(dz, &t, n, count, low, high - low)
+        if t.out_of_memory:
+            f.pool.out_of_memory = True
+        return
+    for phase in range(f.phase_count):
+        s = f.phases[phase]
+        put_into(&s.x, dz, n, image, top, end)
+        first_row = phase // f.phase_columns
+        phase_low = rounded_up(max(0, low - first_row), step)
+        phase_high = rounded_up(max(0, high - first_row), step)
+        if phase_low < phase_high:
+            sweep_rows(&s, n, count, phase_low, phase_high - phase_low,
+                       <real*>s.y + n * s.y_image + phase_low * s.y_row)
+        if s.out_of_memory:
+            f.pool.out_of_memory = True
