@@ -153,20 +153,10 @@ def test_the_weight_gradient_has_the_same_bits_every_time(runtime, to_device, to
     np.testing.assert_array_equal(first, second)
 
 
-class AlignedRuntime(EmulatedRuntime):
-    """Allocates where CuPy does: at multiples of 512 bytes."""
-
-    def empty(self, shape, dtype):
-        size = np.empty(shape, dtype).nbytes
-        memory = np.full(size + 512, 0xFF, np.uint8)
-        first = -memory.ctypes.data % 512
-        return memory[first : first + size].view(dtype).reshape(shape)
-
-
 def test_memory_is_used_well():
     """Neighbouring lanes read neighbouring channels: whole sectors, and no bank conflicts on the way."""
     rng = np.random.default_rng(2)
-    runtime = AlignedRuntime(profile=True)
+    runtime = EmulatedRuntime(profile=True)
     x, w = runtime.empty((2, 8, 8, 32), "float32"), rng.standard_normal((32, 32, 3, 3)).astype("float32")
     x[...] = rng.standard_normal(x.shape)
     x = x.transpose(0, 3, 1, 2)  # channels last: read where it lies, which begins at a sector
@@ -180,7 +170,7 @@ def test_memory_is_used_well():
 
 def test_depthwise_memory_is_used_well():
     rng = np.random.default_rng(2)
-    runtime = AlignedRuntime(profile=True)
+    runtime = EmulatedRuntime(profile=True)
     x, w = runtime.empty((2, 8, 8, 64), "float32"), rng.standard_normal((64, 1, 3, 3)).astype("float32")
     x[...] = rng.standard_normal(x.shape)
     x = x.transpose(0, 3, 1, 2)

@@ -238,10 +238,14 @@ class EmulatedRuntime:
         return sum((module.launches for module in self.modules), Counter())
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> np.ndarray:
-        """An array full of NaN (all bits set), so that what a kernel forgets to write shows."""
-        array = np.empty(shape, dtype)
-        array.reshape(-1).view(np.uint8).fill(0xFF)
-        return array
+        """An array full of NaN (all bits set), so that what a kernel forgets to write shows.
+
+        It begins where CuPy's do, at a multiple of 512 bytes: what a kernel fetches is then the same in every run.
+        """
+        size = math.prod(np.atleast_1d(shape)) * np.dtype(dtype).itemsize
+        memory = np.full(size + 512, 0xFF, np.uint8)
+        first = -memory.ctypes.data % 512
+        return memory[first : first + size].view(dtype).reshape(shape)
 
 
 @functools.cache
