@@ -1,7 +1,7 @@
 """The autograd engine: tensors that remember how they were computed, and the walk back along the chain rule.
 
-Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, :mod:`engine` (the walk), and
-:mod:`gradient_check` (is the rule right?).
+Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, :mod:`engine` (the walk),
+:mod:`recorded_rule` (second derivatives), and :mod:`gradient_check` (is the rule right?).
 """
 
 from minidl.autograd.arrays import as_array, is_array, to_device
