@@ -4,6 +4,7 @@ Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, 
 :mod:`recorded_rule` (second derivatives), and :mod:`gradient_check` (is the rule right?).
 """
 
+from minidl.autograd import in_place  # noqa: F401  its functions are methods of Tensor
 from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.debug import debug
 from minidl.autograd.engine import grad, sum_to_shape

@@ -1,7 +1,8 @@
 """Tensor: an array that remembers how it was computed.
 
 The arithmetic is not here: every operator and most methods (``x + y``, ``x.sum()``) are differentiable operations, and
-each is attached to this class beside its formula, in ``minidl.functional`` (see :func:`tensor_method`).
+each is attached to this class beside its formula, in ``minidl.functional`` (see :func:`tensor_method`). So are
+``backward`` (engine.py), ``register_hook`` (hooks.py) and what writes into a tensor's memory (in_place.py).
 """
 
 from __future__ import annotations
@@ -255,74 +256,6 @@ class Tensor:
     def clone(self) -> Tensor:
         """A copy that gradients flow through."""
         return self * 1 if self.requires_grad and grad_mode.enabled else _wrap(self.data.copy())
-
-    # Changes in place
-
-    def shares_memory(self) -> bool:
-        """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
-        sharing = [ref() for refs in self.version[1:] for ref in tuple(refs)]
-        return any(other is not None and other is not self for other in sharing)
-
-    def changed(self) -> None:
-        """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
-        self.version[0] = next_number()
-
-    def assign_(self, values: Any) -> Tensor:
-        """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""
-        if self.requires_grad and grad_mode.enabled:
-            kind = "a leaf that requires grad" if self.origin is None else "a recorded result"
-            raise RuntimeError(
-                f"{kind} can't be changed in place while operations are recorded; "
-                "put the change inside `with minidl.no_grad():`, or write x = x + y instead of changing x"
-            )
-        if isinstance(values, Tensor):
-            if values.requires_grad and grad_mode.enabled:
-                raise RuntimeError(
-                    "the values require grad, and writing them into another tensor's memory is not recorded; "
-                    "write x[...] = values, which is, or values.detach(), or use the values themselves"
-                )
-            values = values.data
-        self.check_writable()
-        self.data[...] = values
-        self.changed()
-        return self
-
-    def check_writable(self) -> None:
-        """Raise where the memory is read-only: that of ``expand``, where many numbers are one, or a given array's."""
-        if not getattr(self.data.flags, "writeable", True):  # CuPy's arrays do not tell
-            raise RuntimeError(
-                f"a tensor of shape {self.shape} in read-only memory, as expand gives it, can't be changed in place; "
-                "change x.clone() instead"
-            )
-
-    def become_(self, result: Tensor) -> Tensor:
-        """Take over the values and the history of `result`, which was computed from this tensor: a recorded change.
-
-        Refused where another tensor shares the memory, because that one would not see the change.
-        """
-        if self.shares_memory():
-            raise RuntimeError(
-                "a recorded change in place would not reach the tensors that share this memory: what this one is a "
-                "view of, and its views; instead of x[i] += y write x[i] = x[i] + y, instead of x += y write "
-                "x = x + y, or change it inside `with minidl.no_grad():`"
-            )
-        if result.dtype != self.dtype:
-            result = result.astype(self.dtype)
-        self._data, self.origin, self.version = result._data, result.origin, result.version
-        self._requires_grad = True
-        return self
-
-    def copy_(self, source: Any) -> Tensor:
-        """Write the values of `source`, see :meth:`assign_`."""
-        return self.assign_(source)
-
-    def fill_(self, value: float) -> Tensor:
-        """Write one value everywhere, see :meth:`assign_`."""
-        return self.assign_(value)
-
-    def zero_(self) -> Tensor:
-        """Write 0 everywhere, see :meth:`assign_`."""
-        return self.assign_(0)
 
     # Copies and other processes get the values, never the history
 

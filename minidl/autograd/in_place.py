@@ -1,0 +1,94 @@
+"""Changes in place: who may write into a tensor's memory, and how ``backward`` comes to know of it.
+
+An operation saves arrays, not copies. Each memory has a version, the number of its last change, and all tensors that
+share it have the same one; ``backward`` refuses to use what was saved of a memory that was changed since.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.autograd.grad_mode import grad_mode
+from minidl.autograd.tensor import Tensor, next_number, tensor_method
+
+
+@tensor_method()
+def shares_memory(x: Tensor) -> bool:
+    """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
+    sharing = [ref() for refs in x.version[1:] for ref in tuple(refs)]
+    return any(other is not None and other is not x for other in sharing)
+
+
+@tensor_method()
+def changed(x: Tensor) -> None:
+    """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
+    x.version[0] = next_number()
+
+
+@tensor_method()
+def assign_(x: Tensor, values: Any) -> Tensor:
+    """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""
+    if x.requires_grad and grad_mode.enabled:
+        kind = "a leaf that requires grad" if x.origin is None else "a recorded result"
+        raise RuntimeError(
+            f"{kind} can't be changed in place while operations are recorded; "
+            "put the change inside `with minidl.no_grad():`, or write x = x + y instead of changing x"
+        )
+    if isinstance(values, Tensor):
+        if values.requires_grad and grad_mode.enabled:
+            raise RuntimeError(
+                "the values require grad, and writing them into another tensor's memory is not recorded; "
+                "write x[...] = values, which is, or values.detach(), or use the values themselves"
+            )
+        values = values.data
+    x.check_writable()
+    x.data[...] = values
+    x.changed()
+    return x
+
+
+@tensor_method()
+def check_writable(x: Tensor) -> None:
+    """Raise where the memory is read-only: that of ``expand``, where many numbers are one, or a given array's."""
+    if not getattr(x.data.flags, "writeable", True):  # CuPy's arrays do not tell
+        raise RuntimeError(
+            f"a tensor of shape {x.shape} in read-only memory, as expand gives it, can't be changed in place; "
+            "change x.clone() instead"
+        )
+
+
+@tensor_method()
+def become_(x: Tensor, result: Tensor) -> Tensor:
+    """Take over the values and the history of `result`, which was computed from this tensor: a recorded change.
+
+    Refused where another tensor shares the memory, because that one would not see the change.
+    """
+    if x.shares_memory():
+        raise RuntimeError(
+            "a recorded change in place would not reach the tensors that share this memory: what this one is a "
+            "view of, and its views; instead of x[i] += y write x[i] = x[i] + y, instead of x += y write "
+            "x = x + y, or change it inside `with minidl.no_grad():`"
+        )
+    if result.dtype != x.dtype:
+        result = result.astype(x.dtype)
+    x._data, x.origin, x.version = result._data, result.origin, result.version
+    x._requires_grad = True
+    return x
+
+
+@tensor_method()
+def copy_(x: Tensor, source: Any) -> Tensor:
+    """Write the values of `source`, see :meth:`assign_`."""
+    return x.assign_(source)
+
+
+@tensor_method()
+def fill_(x: Tensor, value: float) -> Tensor:
+    """Write one value everywhere, see :meth:`assign_`."""
+    return x.assign_(value)
+
+
+@tensor_method()
+def zero_(x: Tensor) -> Tensor:
+    """Write 0 everywhere, see :meth:`assign_`."""
+    return x.assign_(0)
