@@ -43,6 +43,7 @@ CALLS = [
     (lambda: x(2, 3).unflatten(1, (3.0, 1)), TypeError, r"sizes must be .*integer"),
     (lambda: x(2, 3).repeat(2.5, 1), TypeError, r"repeats must be .*integer.*2.5"),
     (lambda: x(2, 3).roll(1.5, 0), TypeError, r"shifts must be .*integer.*1.5"),
+    (lambda: minidl.zeros(2.5), TypeError, r"size must be one integer.*2\.5"),
     (lambda: x(2, 3).tril(0.5), TypeError, r"diagonal must be .*integer.*0.5"),
     (lambda: x(2, 3).split(1.5), TypeError, r"split_size must be .*integer.*1.5"),
     (lambda: x(2, 3).chunk(2.5), TypeError, r"chunks must be .*integer.*2.5"),

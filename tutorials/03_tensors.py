@@ -176,7 +176,7 @@ show_lines("minidl/autograd/engine.py", "sum_to_shape")
 # %% [markdown]
 # The matrix product and its two gradients are in [minidl/functional/linear.py](../minidl/functional/linear.py)
 # `MatMul`, the sum in [minidl/functional/reduce.py](../minidl/functional/reduce.py) `Sum`, and the stretching in
-# [minidl/functional/shape.py](../minidl/functional/shape.py) `BroadcastTo`.
+# [minidl/functional/broadcast.py](../minidl/functional/broadcast.py) `BroadcastTo`.
 
 # %%
 show_lines("minidl/functional/linear.py", "MatMul")

@@ -8,6 +8,7 @@ from minidl.functional.activation import *
 from minidl.functional.along_axis import *
 from minidl.functional.arithmetic import *
 from minidl.functional.attention import *
+from minidl.functional.broadcast import *
 from minidl.functional.channels import *
 from minidl.functional.choice import *
 from minidl.functional.classification import *

@@ -12,12 +12,13 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
 from minidl.functional.dropout import Dropout, check_probability, dropout, new_key
 from minidl.functional.linear import matmul
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.shape import broadcast_to, swapaxes
+from minidl.functional.shape import swapaxes
 from minidl.functional.softmax import softmax
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]

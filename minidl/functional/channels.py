@@ -6,7 +6,8 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function
-from minidl.functional.shape import broadcast_to, reshape
+from minidl.functional.broadcast import broadcast_to
+from minidl.functional.shape import reshape
 
 __all__ = ["channel_sum"]
 

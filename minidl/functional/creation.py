@@ -13,6 +13,7 @@ import numpy as np
 
 from minidl import random
 from minidl.autograd import Tensor, is_array, tensor, tensor_method, to_device
+from minidl.functional.operands import sizes_of
 
 __all__ = [
     "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like", "linspace", "multinomial", "ones",
@@ -24,18 +25,13 @@ def _tensor(array: np.ndarray, device: str | None, requires_grad: bool) -> Tenso
     return Tensor(array if device is None else to_device(array, device), requires_grad)
 
 
-def _shape(sizes: tuple) -> tuple[int, ...]:
-    """Sizes given as ``2, 3`` or as ``(2, 3)``."""
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-
-
 def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
     """Random numbers for `dtype`: with 53 random bits for float64, else in float32 with 24."""
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
     draw = getattr(random.generator("initialization"), distribution)
-    return np.asarray(draw(_shape(sizes), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
+    return np.asarray(draw(sizes_of(sizes, "size"), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
@@ -65,21 +61,21 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _tensor(np.zeros(_shape(size), dtype), device, requires_grad)
+    return _tensor(np.zeros(sizes_of(size, "size"), dtype), device, requires_grad)
 
 
 def ones(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones."""
-    return _tensor(np.ones(_shape(size), dtype), device, requires_grad)
+    return _tensor(np.ones(sizes_of(size, "size"), dtype), device, requires_grad)
 
 
 def empty(
     *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor with whatever values its memory held before."""
-    return _tensor(np.empty(_shape(size), dtype), device, requires_grad)
+    return _tensor(np.empty(sizes_of(size, "size"), dtype), device, requires_grad)
 
 
 def full(

@@ -1,16 +1,17 @@
-"""The diagonal of a matrix, and the matrix of a diagonal."""
+"""The diagonal of a matrix, the matrix of a diagonal, and what lies below and above it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.choice import where
 from minidl.functional.indexing import IndexAdd
 from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim
 
-__all__ = ["diag", "diagonal", "trace"]
+__all__ = ["diag", "diagonal", "trace", "tril", "triu"]
 
 
 class Diagonal(Function):
@@ -79,3 +80,22 @@ def trace(x: Any) -> Any:
     if x.ndim != 2:
         raise ValueError(f"trace: x must have 2 dimensions, got shape {tuple(x.shape)}")
     return sum(diagonal(x))
+
+
+@tensor_method()
+def tril(x: Any, diagonal: int = 0) -> Any:
+    """x with zeros above the given diagonal."""
+    return where(_lower_triangle("tril", x, diagonal), x, x.dtype.type(0))
+
+
+@tensor_method()
+def triu(x: Any, diagonal: int = 0) -> Any:
+    """x with zeros below the given diagonal."""
+    return where(_lower_triangle("triu", x, diagonal - 1), x.dtype.type(0), x)
+
+
+def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
+    """True on and below the given diagonal of the last two axes."""
+    if x.ndim < 2:
+        raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
+    return namespace(x).tri(*x.shape[-2:], *integers("diagonal", diagonal), dtype=bool)

@@ -11,6 +11,7 @@ from minidl.autograd import Function
 from minidl.functional.activation import relu
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.axes import Axes
+from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
 from minidl.functional.elementwise import sqrt
@@ -18,7 +19,7 @@ from minidl.functional.linear import matmul
 from minidl.functional.loss import reduce_losses
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import norm, sum
-from minidl.functional.shape import broadcast_to, swapaxes, unsqueeze
+from minidl.functional.shape import swapaxes, unsqueeze
 
 __all__ = [
     "cdist", "cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss",

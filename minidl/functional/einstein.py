@@ -9,9 +9,10 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function
+from minidl.functional.broadcast import broadcast_to
 from minidl.functional.indexing import Index
 from minidl.functional.operands import namespace
-from minidl.functional.shape import broadcast_to, permute, reshape
+from minidl.functional.shape import permute, reshape
 
 __all__ = ["einsum"]
 

@@ -42,6 +42,13 @@ def integers(name: str, values: Any) -> tuple[int, ...]:
         raise TypeError(f"{name} must be one integer, or several, got {values!r}") from None
 
 
+def sizes_of(arguments: tuple, name: str = "sizes") -> tuple[int, ...]:
+    """Integers that a function was given as ``(2, 3)`` or as ``2, 3``."""
+    if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
+        arguments = tuple(arguments[0])
+    return integers(name, arguments)
+
+
 def apart(y: Any, x: Any) -> Any:
     """y, copied where it lies in the memory of x: a change in place of one shall not reach the other."""
     if not namespace(x).may_share_memory(data_of(y), data_of(x)):

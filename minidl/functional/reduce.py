@@ -23,11 +23,11 @@ from minidl.functional.axes import (
     takes_numpys_names,
     with_reduced_axes,
 )
+from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
 from minidl.functional.extremes import amax, amin
 from minidl.functional.operands import namespace, unrecorded
-from minidl.functional.shape import broadcast_to
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "norm", "std", "sum", "var"]
 

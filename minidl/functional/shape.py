@@ -6,17 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.axes import normalize_axes, one_axis
-from minidl.functional.choice import where
-from minidl.functional.operands import apart, data_of, integers, namespace
+from minidl.functional.operands import data_of, namespace, sizes_of
 
 __all__ = [
-    "broadcast_to", "contiguous", "expand", "flatten", "flip", "meshgrid", "movedim", "permute", "repeat", "reshape",
-    "roll", "squeeze", "swapaxes", "t", "transpose", "tril", "triu", "unflatten", "unsqueeze", "view",
+    "contiguous", "flatten", "flip", "movedim", "permute", "reshape", "roll", "squeeze", "swapaxes", "t", "transpose",
+    "unflatten", "unsqueeze", "view",
 ]  # fmt: skip
 
 
@@ -57,23 +54,6 @@ class Permute(Function):
         return permute(dy, tuple(self.axes.index(i) for i in range(len(self.axes))))
 
 
-class BroadcastTo(Function):
-    """y = x repeated along axes of size 1 and new axes in front."""
-
-    saves_inputs = False
-    is_view = True
-
-    def __init__(self, shape):
-        self.new_shape = shape
-
-    def forward(self, x):
-        return namespace(x).broadcast_to(x, self.new_shape)
-
-    def backward(self, dy, inputs, output):
-        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
-        return dy
-
-
 class Flip(Function):
     """y[i] = x[n - 1 - i] along some axes."""
 
@@ -104,13 +84,6 @@ class Roll(Function):
         return Roll(tuple(-shift for shift in self.shifts), self.axes)(dy)
 
 
-def _sizes(shape: tuple, name: str = "sizes") -> tuple[int, ...]:
-    """Integers given as ``(2, 3)`` or as ``2, 3``."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = tuple(shape[0])
-    return integers(name, shape)
-
-
 def _known(sizes: Sequence[int]) -> int:
     """The product of the sizes that are given: all but -1."""
     return math.prod(n for n in sizes if n != -1)
@@ -130,7 +103,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    sizes = _sizes(shape)
+    sizes = sizes_of(shape)
     try:
         if min(sizes, default=0) >= -1:  # NumPy takes any negative size for a -1
             return Reshape(sizes)(x)
@@ -179,7 +152,7 @@ def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
 @tensor_method()
 def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> Any:
     """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
-    dims = _sizes(order or (dims,), "dims")
+    dims = sizes_of(order or (dims,), "dims")
     axes = normalize_axes(dims, x.ndim)
     if len(axes) != x.ndim:
         raise ValueError(f"dims must name each of the {x.ndim} axes once, got {dims}")
@@ -245,91 +218,9 @@ def unsqueeze(x: Any, dim: int) -> Any:
 
 
 @tensor_method()
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """x repeated to `shape`, without copying."""
-    return BroadcastTo(shape)(x)
-
-
-@tensor_method()
-def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
-    """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> minidl.tensor([[1], [2]]).expand(-1, 3)
-    tensor([[1, 1, 1],
-            [2, 2, 2]])
-    """
-    sizes = _sizes(sizes)
-    added = len(sizes) - x.ndim
-    if added < 0:
-        raise ValueError(f"expand needs at least the {x.ndim} sizes that x has, got {sizes}")
-    if -1 in sizes[:added]:
-        raise ValueError(f"-1 keeps a size, so it can't stand for a new axis: {sizes}")
-    return broadcast_to(x, tuple(x.shape[i - added] if n == -1 else n for i, n in enumerate(sizes)))
-
-
-@tensor_method()
-def expand_as(x: Any, other: Any) -> Any:
-    """x repeated to the shape of `other`, see :func:`expand`."""
-    return expand(x, tuple(other.shape))
-
-
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
-    """The coordinates of a grid: y[k][i, j, ...] = tensors[k][the index of axis k], all of one shape.
-
-    Parameters
-    ----------
-    tensors : (N,), (M,), ...
-        Also as one list.
-    indexing : {"ij", "xy"}
-        Axis k of the results is that of tensors[k]; with "xy" the first two axes are exchanged, as in pictures.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> minidl.meshgrid(minidl.tensor([1, 2]), minidl.tensor([5, 6, 7]))[0]
-    tensor([[1, 1, 1],
-            [2, 2, 2]])
-    """
-    xs = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
-    if indexing not in ("ij", "xy"):
-        raise ValueError(f"indexing must be 'ij' or 'xy', got {indexing!r}")
-    if not xs or any(getattr(x, "ndim", 2) > 1 for x in xs):
-        raise ValueError(f"meshgrid needs tensors of one axis, got {[getattr(x, 'shape', x) for x in xs]}")
-    axes = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
-    xs = [reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xs)))) for axis, x in zip(axes, xs)]
-    shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
-    return tuple(broadcast_to(x, shape) for x in xs)
-
-
-@tensor_method()
-def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
-    """x tiled: `repeats` copies along each axis, new axes in front.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> minidl.tensor([1, 2]).repeat(2, 2)
-    tensor([[1, 2, 1, 2],
-            [1, 2, 1, 2]])
-    """
-    repeats = _sizes(repeats, "repeats")
-    added = len(repeats) - x.ndim
-    if added < 0:
-        raise ValueError(f"repeat needs a number for each of the {x.ndim} axes of x, got {repeats}")
-    shape = (1,) * added + tuple(x.shape)
-    interleaved = tuple(part for n in shape for part in (1, n))
-    tiled = tuple(part for copies, n in zip(repeats, shape) for part in (copies, n))
-    y = broadcast_to(reshape(x, interleaved), tiled)
-    return apart(reshape(y, tuple(copies * n for copies, n in zip(repeats, shape))), x)
-
-
-@tensor_method()
 def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> Any:
     """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
-    return Flip(normalize_axes(_sizes(axes or (dims,), "dims"), x.ndim))(x)
+    return Flip(normalize_axes(sizes_of(axes or (dims,), "dims"), x.ndim))(x)
 
 
 @tensor_method()
@@ -344,30 +235,11 @@ def roll(x: Any, shifts: int | Sequence[int], dims: int | Sequence[int] | None =
     """
     if dims is None:
         return reshape(roll(flatten(x), shifts, 0), x.shape)
-    shifts = _sizes((shifts,), "shifts")
+    shifts = sizes_of((shifts,), "shifts")
     axes = normalize_axes(tuple(dims) if isinstance(dims, (tuple, list)) else dims, x.ndim)
     if len(shifts) != len(axes):
         raise ValueError(f"shifts and dims must have as many entries, got {shifts} and {dims}")
     return Roll(shifts, axes)(x)
-
-
-@tensor_method()
-def tril(x: Any, diagonal: int = 0) -> Any:
-    """x with zeros above the given diagonal."""
-    return where(_lower_triangle("tril", x, diagonal), x, x.dtype.type(0))
-
-
-@tensor_method()
-def triu(x: Any, diagonal: int = 0) -> Any:
-    """x with zeros below the given diagonal."""
-    return where(_lower_triangle("triu", x, diagonal - 1), x.dtype.type(0), x)
-
-
-def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
-    """True on and below the given diagonal of the last two axes."""
-    if x.ndim < 2:
-        raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
-    return namespace(x).tri(*x.shape[-2:], *integers("diagonal", diagonal), dtype=bool)
 
 
 @tensor_method()

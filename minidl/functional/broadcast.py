@@ -1,0 +1,113 @@
+"""Broadcasting: the same numbers several times. The results share memory where NumPy's do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Function, tensor_method
+from minidl.functional.operands import apart, namespace, sizes_of
+from minidl.functional.shape import reshape
+
+__all__ = ["broadcast_to", "expand", "meshgrid", "repeat"]
+
+
+class BroadcastTo(Function):
+    """y = x repeated along axes of size 1 and new axes in front."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, shape):
+        self.new_shape = shape
+
+    def forward(self, x):
+        return namespace(x).broadcast_to(x, self.new_shape)
+
+    def backward(self, dy, inputs, output):
+        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
+        return dy
+
+
+@tensor_method()
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated to `shape`, without copying."""
+    return BroadcastTo(shape)(x)
+
+
+@tensor_method()
+def expand(x: Any, *sizes: int | Sequence[int]) -> Any:
+    """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    sizes = sizes_of(sizes)
+    added = len(sizes) - x.ndim
+    if added < 0:
+        raise ValueError(f"expand needs at least the {x.ndim} sizes that x has, got {sizes}")
+    if -1 in sizes[:added]:
+        raise ValueError(f"-1 keeps a size, so it can't stand for a new axis: {sizes}")
+    return broadcast_to(x, tuple(x.shape[i - added] if n == -1 else n for i, n in enumerate(sizes)))
+
+
+@tensor_method()
+def expand_as(x: Any, other: Any) -> Any:
+    """x repeated to the shape of `other`, see :func:`expand`."""
+    return expand(x, tuple(other.shape))
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
+    """The coordinates of a grid: y[k][i, j, ...] = tensors[k][the index of axis k], all of one shape.
+
+    Parameters
+    ----------
+    tensors : (N,), (M,), ...
+        Also as one list.
+    indexing : {"ij", "xy"}
+        Axis k of the results is that of tensors[k]; with "xy" the first two axes are exchanged, as in pictures.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.meshgrid(minidl.tensor([1, 2]), minidl.tensor([5, 6, 7]))[0]
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    xs = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else list(tensors)
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"indexing must be 'ij' or 'xy', got {indexing!r}")
+    if not xs or any(getattr(x, "ndim", 2) > 1 for x in xs):
+        raise ValueError(f"meshgrid needs tensors of one axis, got {[getattr(x, 'shape', x) for x in xs]}")
+    axes = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
+    xs = [reshape(x, tuple(-1 if i == axis else 1 for i in range(len(xs)))) for axis, x in zip(axes, xs)]
+    shape = np.broadcast_shapes(*[tuple(x.shape) for x in xs])
+    return tuple(broadcast_to(x, shape) for x in xs)
+
+
+@tensor_method()
+def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
+    """x tiled: `repeats` copies along each axis, new axes in front.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    repeats = sizes_of(repeats, "repeats")
+    added = len(repeats) - x.ndim
+    if added < 0:
+        raise ValueError(f"repeat needs a number for each of the {x.ndim} axes of x, got {repeats}")
+    shape = (1,) * added + tuple(x.shape)
+    interleaved = tuple(part for n in shape for part in (1, n))
+    tiled = tuple(part for copies, n in zip(repeats, shape) for part in (copies, n))
+    y = broadcast_to(reshape(x, interleaved), tiled)
+    return apart(reshape(y, tuple(copies * n for copies, n in zip(repeats, shape))), x)
