@@ -84,13 +84,21 @@ def trace(x: Any) -> Any:
 
 @tensor_method()
 def tril(x: Any, diagonal: int = 0) -> Any:
-    """x with zeros above the given diagonal."""
+    """x with zeros above the given diagonal: 0 is the main one, 1 the one above it, -1 the one below.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.ones(2, 3).tril()
+    tensor([[1., 0., 0.],
+            [1., 1., 0.]])
+    """
     return where(_lower_triangle("tril", x, diagonal), x, x.dtype.type(0))
 
 
 @tensor_method()
 def triu(x: Any, diagonal: int = 0) -> Any:
-    """x with zeros below the given diagonal."""
+    """x with zeros below the given diagonal, see :func:`tril`."""
     return where(_lower_triangle("triu", x, diagonal - 1), x.dtype.type(0), x)
 
 

@@ -138,7 +138,14 @@ def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
 @tensor_method()
 @takes_numpys_names
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Where the (first) largest value is, along `dim` or in the flattened x."""
+    """Where the (first) largest value is, along `dim` or in the flattened x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 5.0], [7.0, 2.0]]).argmax(dim=1)
+    tensor([1, 0])
+    """
     return _search("argmax", x, dim, keepdim)
 
 

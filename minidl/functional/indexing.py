@@ -277,7 +277,15 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
 
 @tensor_method()
 def masked_select(x: Any, mask: Any) -> Any:
-    """The values of x where `mask` (bool) is true, along one axis."""
+    """The values of x where `mask` (bool) is true, along one axis.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[1, 5], [7, 2]])
+    >>> x.masked_select(x > 1)
+    tensor([5, 7, 2])
+    """
     check_mask(mask, "mask")
     shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
     return index(broadcast_to(x, shape), namespace(mask).broadcast_to(data_of(mask), shape))

@@ -108,7 +108,15 @@ concatenate = cat
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Tensors of one shape joined along a new axis `dim`."""
+    """Tensors of one shape joined along a new axis `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.stack([minidl.tensor([1, 2]), minidl.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     tensors = list(tensors)
     if not tensors:
         raise ValueError("stack needs at least one tensor")

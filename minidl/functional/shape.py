@@ -124,7 +124,14 @@ def view_as(x: Any, other: Any) -> Any:
 
 @tensor_method()
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """x with the axes from `start_dim` to `end_dim` joined into one."""
+    """x with the axes from `start_dim` to `end_dim` joined into one.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(8, 3, 4, 4).flatten(1).shape
+    (8, 48)
+    """
     (start,), (end,) = (one_axis(dim, x.ndim) or (0,) for dim in (start_dim, end_dim))
     if x.ndim == 0:
         return reshape(x, 1)
@@ -151,7 +158,14 @@ def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
 
 @tensor_method()
 def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> Any:
-    """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
+    """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]].
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(2, 3, 4).permute(2, 0, 1).shape
+    (4, 2, 3)
+    """
     dims = sizes_of(order or (dims,), "dims")
     axes = normalize_axes(dims, x.ndim)
     if len(axes) != x.ndim:
