@@ -187,7 +187,10 @@ def gelu_tanh_forward(x: Any) -> Any:
 
 @kernel
 def gelu_tanh_backward(dy: Any, x: Any) -> Any:
-    """Return the gradient of `gelu_tanh_forward`; as `relu_backward`."""
+    """Return dx = dy * s * (1 + x * (1 - s) * 2u'), s = sigmoid(2u), u of `gelu_tanh_forward`; as `relu_backward`.
+
+    u' = sqrt(2/pi) * (1 + 3 * 0.044715 * x^2).
+    """
     _check_gradient(dy, x, "x")
     return dy, x
 

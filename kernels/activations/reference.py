@@ -1,7 +1,11 @@
 """The activations by the array module's own functions."""
 
+import math
+
 from ..arrays import array_module
 from .error_function import erf
+
+TWO_ROOT = 2 * math.sqrt(2 / math.pi)
 
 
 def relu_forward(x):
@@ -85,13 +89,13 @@ def gelu_backward(dy, x):
 
 def gelu_tanh_forward(x):
     # y = x * sigmoid(2u),  2u = 2 * sqrt(2/pi) * (x + 0.044715 * x^3)
-    return x * sigmoid_forward(1.5957691216057308 * (x + 0.044715 * x * x * x))
+    return x * sigmoid_forward(TWO_ROOT * (x + 0.044715 * x * x * x))
 
 
 def gelu_tanh_backward(dy, x):
-    s = sigmoid_forward(1.5957691216057308 * (x + 0.044715 * x * x * x))
-    # dx = dy * s * (1 + x * (1 - s) * 2 du/dx)
-    return dy * (s * (1 + x * (1 - s) * (1.5957691216057308 * (1 + 0.134145 * x * x))))
+    s = sigmoid_forward(TWO_ROOT * (x + 0.044715 * x * x * x))
+    # dx = dy * s * (1 + x * (1 - s) * 2u'),  2u' = 2 * sqrt(2/pi) * (1 + 3 * 0.044715 * x^2)
+    return dy * (s * (1 + x * (1 - s) * (TWO_ROOT * (1 + 3 * 0.044715 * x * x))))
 
 
 def erf_forward(x):

@@ -105,7 +105,7 @@ def _check(x: Any, target: Any, weight: Any) -> None:
 
 
 def check_target(target: Any, classes: int, ignore_index: int) -> None:
-    """Raise unless every label is the number of a class or `ignore_index`; a GPU's target are not looked at."""
+    """Raise unless every label is the number of a class or `ignore_index`; those on a GPU are not looked at."""
     if device_of(target) == "cuda":
         return
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
