@@ -2,8 +2,9 @@
 # benchmarks/on_gpu.sh [FOLDER]: everything that needs a GPU, in one go and in less than nine minutes.
 #
 # Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch with
-# CUDA and all that the part `packages` would install: the CuPy for the CUDA of PyTorch, and `needed`. Each part has its own limit of time and leaves its figures and its log in FOLDER
-# (benchmarks/results); a part that fails ends none of the others. The exit status is the number of those that failed.
+# CUDA and all that the part `packages` would install: the CuPy for the CUDA of PyTorch, and `needed`. Each part has its
+# own limit of time and leaves its figures and its log in FOLDER (benchmarks/results); a part that fails ends none of the
+# others. The exit status is the number of those that failed.
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "${1:-$root/benchmarks/results}"
 results=$(cd "${1:-$root/benchmarks/results}" && pwd)
