@@ -31,41 +31,6 @@ ctypedef struct backward_job:
     double* db  # [slot][channel]
 
 
-def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups):
-    if not (dy.size and x.size and w.size):
-        return _reference.backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups)
-    cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
-    cdef backward_job f
-    cdef int axis
-    dw, db = buffers.empty(w.shape, w.dtype), buffers.empty(w.shape[:1], w.dtype)
-    dx = buffers.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
-    dy = view_of(memory_order.channels_last(dy).transpose(0, 2, 3, 1), &vdy)
-    taps = view_of(channels_last(taps).transpose(0, 2, 3, 1), &vtaps)
-    x, w, dw, db = view_of(x, &vx), view_of(w, &vw), view_of(dw, &vdw), view_of(db, &vdb)
-    begin_windows(&f.pool, &vdy, pool_size)
-    f.dy, f.taps, f.needs_dx, f.scatters, f.phase_count = vdy.data, <const uint8_t*>vtaps.data, needs_dx, False, 0
-    f.stride, f.padding, f.dx_rows = stride[0], padding[0], vx.shape[2]
-    f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
-    begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
-    images_of_z(&f.pool, &f.dw.dy)
-    # dz as the loops of conv2d expect it; each band sets where its part of it lies
-    cdef view vdz
-    vdz.itemsize, vdz.data, vdz.ndim = vdy.itemsize, NULL, 4
-    vdz.shape[:4] = [vdy.shape[0], f.pool.channels, f.dw.dy.h, f.dw.dy.w]
-    vdz.strides[:4] = [0, 1, f.pool.z_row, f.pool.channels]
-    if needs_dx:
-        dx = view_of(dx, &vdx)
-        begin_dx(&f, &vdz, &vw, &vdx, stride, padding, dilation, groups)
-    with nogil:
-        if f.pool.itemsize == sizeof(float):
-            backward_all(<float*>NULL, &f, <float*>vdb.data)
-        else:
-            backward_all(<double*>NULL, &f, <double*>vdb.data)
-    if f.pool.out_of_memory:
-        raise MemoryError(f"no memory for the partial gradients of w {w.shape}")
-    return dx.transpose(0, 3, 1, 2) if needs_dx else None, dw, db
-
-
 cdef void images_of_z(const windows* p, images* z):
     z.data = NULL
     z.n, z.c, z.h, z.w = p.images, p.channels, p.count[0] * p.size[0], p.count[1] * p.size[1]

@@ -10,7 +10,7 @@ A band is some rows of windows of one image, so many that its z and x fit into t
                  z      the sweep of conv2d over its pixels, into this thread's scratch       -> conv2d/sweep.pxi
                  y      the maximum of each window                                           -> cpu/windows.h
 
-The way back is in backward.pxi.
+The loops of the way back are in backward.pxi.
 
 Why it is fast: without fusion z and dz, the largest arrays of a network (they are ph*pw times y), are written to memory
 and read back three times; here memory sees x, y, one byte for each y, and the gradients.
@@ -65,6 +65,8 @@ ctypedef struct forward_job:
     void* y
     uint8_t* taps
 
+include "backward.pxi"
+
 
 def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     cdef view vx, vw, vb, vy, vtaps
@@ -91,6 +93,41 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     if f.pool.out_of_memory or f.conv.out_of_memory:
         raise MemoryError("no memory for the packed weights or a band of a convolution")
     return y.transpose(0, 3, 1, 2), taps.transpose(0, 3, 1, 2)
+
+
+def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups):
+    if not (dy.size and x.size and w.size):
+        return _reference.backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups)
+    cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
+    cdef backward_job f
+    cdef int axis
+    dw, db = buffers.empty(w.shape, w.dtype), buffers.empty(w.shape[:1], w.dtype)
+    dx = buffers.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
+    dy = view_of(memory_order.channels_last(dy).transpose(0, 2, 3, 1), &vdy)
+    taps = view_of(channels_last(taps).transpose(0, 2, 3, 1), &vtaps)
+    x, w, dw, db = view_of(x, &vx), view_of(w, &vw), view_of(dw, &vdw), view_of(db, &vdb)
+    begin_windows(&f.pool, &vdy, pool_size)
+    f.dy, f.taps, f.needs_dx, f.scatters, f.phase_count = vdy.data, <const uint8_t*>vtaps.data, needs_dx, False, 0
+    f.stride, f.padding, f.dx_rows = stride[0], padding[0], vx.shape[2]
+    f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
+    begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
+    images_of_z(&f.pool, &f.dw.dy)
+    # dz as the loops of conv2d expect it; each band sets where its part of it lies
+    cdef view vdz
+    vdz.itemsize, vdz.data, vdz.ndim = vdy.itemsize, NULL, 4
+    vdz.shape[:4] = [vdy.shape[0], f.pool.channels, f.dw.dy.h, f.dw.dy.w]
+    vdz.strides[:4] = [0, 1, f.pool.z_row, f.pool.channels]
+    if needs_dx:
+        dx = view_of(dx, &vdx)
+        begin_dx(&f, &vdz, &vw, &vdx, stride, padding, dilation, groups)
+    with nogil:
+        if f.pool.itemsize == sizeof(float):
+            backward_all(<float*>NULL, &f, <float*>vdb.data)
+        else:
+            backward_all(<double*>NULL, &f, <double*>vdb.data)
+    if f.pool.out_of_memory:
+        raise MemoryError(f"no memory for the partial gradients of w {w.shape}")
+    return dx.transpose(0, 3, 1, 2) if needs_dx else None, dw, db
 
 
 cdef void begin_windows(windows* p, const view* y, pool_size):
@@ -160,6 +197,3 @@ cdef void taps_of_window(const windows* p, long* offsets) noexcept nogil:
     for u in range(p.size[0]):
         for v in range(p.size[1]):
             offsets[u * p.size[1] + v] = u * p.z_row + v * p.channels
-
-
-include "backward.pxi"
