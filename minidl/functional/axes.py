@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 Axes = int | tuple[int, ...] | None
 
-MANY = 64  # numbers that are worth reading column by column
+MANY = 64  # numbers that are worth a way of their own
+SHORT = 32  # numbers side by side; NumPy is slow to start on fewer
 
 
 def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
@@ -76,16 +78,37 @@ _PAIRWISE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mi
 
 
 def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """x.sum(axes), or what else the name says; of many short rows as NumPy does it, but column by column.
+    """x.sum(axes), or what else the name says; where few numbers lie side by side, in a faster way than NumPy's.
 
-    NumPy's own loop starts anew for each row, which takes it longer than the few numbers in it.
+    NumPy's own loop starts anew for each row, or for each run, which takes it longer than the few numbers in it.
     """
-    n = x.shape[-1] if x.ndim else 0
     plain = type(x) is np.ndarray and x.dtype.kind == "f" and x.itemsize >= 4
-    if not (plain and axes == (x.ndim - 1,) and 2 <= n < 8 and x.size >= MANY):
-        return getattr(x, name)(axes, keepdims=keepdims)
-    combine = _PAIRWISE[name]
+    if plain and len(axes) == 1 and x.size >= MANY:
+        (axis,), combine = axes, _PAIRWISE[name]
+        n, before, behind = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
+        if 2 <= n < 8 and not behind:
+            y = _by_columns(combine, x)
+            return y[..., None] if keepdims else y
+        if 2 <= n and behind and math.prod(behind) < SHORT and x.flags.c_contiguous:
+            y = _by_halves(combine, x.reshape(-1, n, math.prod(behind)))
+            return y.reshape(*before, *(1,) * keepdims, *behind)
+    return getattr(x, name)(axes, keepdims=keepdims)
+
+
+def _by_columns(combine: np.ufunc, x: np.ndarray) -> np.ndarray:
+    """Along the last axis, rounded as NumPy does it."""
     y = combine(x[..., 0], x[..., 1])
-    for i in range(2, n):
+    for i in range(2, x.shape[-1]):
         combine(y, x[..., i], out=y)
-    return y[..., None] if keepdims else y
+    return y
+
+
+def _by_halves(combine: np.ufunc, x: np.ndarray) -> np.ndarray:
+    """Along axis 1 of three: one half with the other, and the result likewise; a sum gathers few roundings."""
+    while (n := x.shape[1]) > 1:
+        half = n // 2
+        y = combine(x[:, :half], x[:, half : 2 * half])
+        if n % 2:
+            combine(y[:, 0], x[:, -1], out=y[:, 0])
+        x = y
+    return x
