@@ -97,6 +97,8 @@ cdef _multiply_views(a, b, y, bias, bint relu):
     """y[...] = a[...] @ b[...] (+ bias, ReLU) for every index of the leading axes, which the three have in common."""
     cdef view va, vb, vy, v_bias
     cdef batch_job job
+    if bias is None and y.shape[y.ndim - 1] == 1:  # one column: y^T = b^T a^T, one row, which fills the vectors
+        a, b, y = b.swapaxes(-2, -1), a.swapaxes(-2, -1), y.swapaxes(-2, -1)
     a, b, y = view_of(a, &va), view_of(b, &vb), view_of(y, &vy)
     cdef int last = va.ndim - 1, axis
     job.a, job.b, job.y = &va, &vb, &vy

@@ -28,6 +28,18 @@ class MatMul(Function):
         return da, db
 
 
+class Dot(Function):
+    """y = sum_k a[k] * b[k]."""
+
+    def forward(self, a, b):
+        return kernels.channel_sums.forward(a[:, None], b[:, None]).reshape(())
+
+    def backward(self, dy, inputs, output):
+        a, b = inputs
+        # da = dy * b, db = dy * a
+        return b * dy if self.needs(0) else None, a * dy if self.needs(1) else None
+
+
 class Linear(Function):
     """y[n, k] = sum_c x[n, c] * w[k, c] + b[k]."""
 
@@ -70,6 +82,8 @@ def matmul(a: Any, b: Any) -> Any:
             f"matmul: the last axis of a must be as long as the one of b that it meets, got {tuple(a.shape)} and "
             f"{tuple(b.shape)}"
         )
+    if a.ndim == b.ndim == 1 and a.dtype == b.dtype:  # of two dtypes MatMul says what to do
+        return Dot()(a, b)
     left = unsqueeze(a, 0) if a.ndim == 1 else a  # a row
     right = unsqueeze(b, 1) if b.ndim == 1 else b  # a column
     y = MatMul()(left, right)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
 from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import (
     Axes,
@@ -178,7 +179,7 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
     (tensor(5.), tensor(7.), tensor(4.))
     """
     if p in (None, "fro", 2):
-        return Norm2(reduced_axes(dim, x.ndim), keepdim)(x)
+        return Norm2(reduced_axes(dim, x.ndim), keepdim)(floating(x))
     if not isinstance(p, numbers.Real):
         raise ValueError(f"p must be a number or 'fro', got {p!r}")
     size = abs(x)
@@ -209,7 +210,12 @@ class Norm2(Function):
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, x):
-        return namespace(x).sqrt(reduced("sum", x * x, self.axes, self.keepdim))
+        if len(self.axes) == x.ndim and x.dtype.kind == "f":  # of all numbers: without an array of their squares
+            numbers = x.reshape(-1, 1)
+            squares = kernels.channel_sums.forward(numbers, numbers).reshape((1,) * (x.ndim * self.keepdim))
+        else:
+            squares = reduced("sum", x * x, self.axes, self.keepdim)
+        return namespace(x).sqrt(squares)
 
     def backward(self, dy, inputs, output):
         # dy/dx = x / y, and 0 at the origin
