@@ -35,6 +35,9 @@ NUMBER32, NUMBER64 = np.float32(1.5), np.float64(1.5)
 SINGLE = X.astype(np.float32)
 PROBABILITIES = np.array([0.0, 1.0, 0.0, 1.0, 0.3, 1e-30, 1 - 1e-10])
 TARGETS = np.array([0.3, 0.3, 0.0, 1.0, 0.8, 1.0, 0.1])
+LARGE = np.array([np.nan, np.inf, -np.inf, -800.0, -90.0, -16.5, 0.0, 16.5, 17.5, 19.9, 20.1, 36.5, 90.0, 800.0])
+UNEVEN = np.random.default_rng(0).integers(0, 2, (2, 3, 5, 7)).astype(float)
+UNEVEN[0, 0, 1, 2], UNEVEN[0, 1, 4, 6], UNEVEN[1, 0, 0, 3] = np.inf, -np.inf, np.nan
 
 CASES = [
     *(
@@ -116,6 +119,17 @@ CASES = [
     case("expand_as", lambda L, F, x, y: y.expand_as(x) * x, X, X[:1]),
     case("inplace=", lambda L, F, x: F.relu(F.leaky_relu(x * 1, 0.1, inplace=True) * 1, inplace=True), X),
     case("softplus, threshold", lambda L, F, x: (F.softplus(x, 2, 3), F.softplus(x, threshold=1.0)), X),
+    *(
+        case(f"{name} of large {kind}", lambda L, F, x, name=name: getattr(F, name)(x), x, tolerance=1e-6)
+        for name in ("softplus", "logsigmoid")
+        for kind, x in (("float64", LARGE), ("float32", LARGE.astype(np.float32)))
+    ),
+    case("sign of NaN and of both zeros", lambda L, F, x: (x.sign(), 1 / x.sign()), [np.nan, 0.0, -0.0, -np.inf, 2.0]),
+    *(
+        case(f"prelu, {np.size(w)} slopes", lambda L, F, x, w: F.prelu(x, w),
+             [[np.nan, 0.0, -np.inf], [np.inf, -2, 3]], w)
+        for w in ([0.25], [0.5, -1.0, 2.0])
+    ),
     case("cross-entropy of saturated probabilities", lambda L, F, x, t: F.binary_cross_entropy(x, t.detach()),
          PROBABILITIES, TARGETS, tolerance=1e-8),
     case("divergence from negative targets", lambda L, F, x, t: F.kl_div(x, t.detach(), reduction="none"), X, -X),
@@ -126,6 +140,13 @@ CASES = [
         for factor in (1.2, 1.7, 2.3)
         for recompute in (None, True)
         for options in [{"mode": mode, "scale_factor": factor, "recompute_scale_factor": recompute}]
+    ),
+    *(
+        case(f"adaptive pooling to {size} of equal numbers, infinity and NaN", lambda L, F, x, size=size: (
+            F.adaptive_max_pool2d(x, size), F.adaptive_avg_pool2d(x, size)
+        ), image)
+        for size in ((2, 3), (3, 2), (7, 7), (None, 3))
+        for image in (UNEVEN, UNEVEN[0], UNEVEN[:0])
     ),
     case("size and recompute", lambda L, F, x: F.interpolate(x, size=2, recompute_scale_factor=True), X[None, None]),
     case("arange backwards", lambda L, F, x: L.arange(5, 1), X),

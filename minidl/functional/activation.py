@@ -198,22 +198,58 @@ class GeluTanhGrad(Function):
         return GeluTanhGrad()(ddx, x), ddx * dy * (s * (1 - s) * (2 * dv + x * (ddv + (1 - 2 * s) * dv * dv)))
 
 
+class Prelu(Function):
+    """y = x where x > 0, w * x elsewhere."""
+
+    def forward(self, x, w):
+        return namespace(x).minimum(x, x.dtype.type(0)) * w + kernels.activations.relu_forward(as_array(x))
+
+    def backward(self, dy, inputs, output):
+        x, w = inputs
+        positive = x > 0
+        # dy/dx = 1 where x > 0, w elsewhere
+        dx = where(positive, dy, 0) + where(positive, 0, dy * w) if self.needs(0) else None
+        # dy/dw = 0 where x > 0, x elsewhere; of an endless x that is not chosen dy * 0 * x would be NaN
+        return dx, dy * where(positive, 0, x) if self.needs(1) else None
+
+
 class Softplus(Function):
-    """y = log(1 + e^(beta * x)) / beta, and x itself where beta * x is above the threshold."""
+    """y = log(1 + e^z) / beta with z = beta * x, and x itself where z is above the threshold."""
 
     def __init__(self, beta, threshold):
         self.beta, self.threshold = beta, threshold
 
     def forward(self, x):
-        xp, z = namespace(x), x * self.beta
+        xp, z = namespace(x), self.z(x)
         # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), in a quarter of the time of NumPy's logaddexp
-        y = (xp.maximum(z, x.dtype.type(0)) + xp.log1p(xp.exp(-xp.abs(z)))) / self.beta
-        return xp.where(z > self.threshold, x, y)
+        y = xp.log1p(xp.exp(-xp.abs(z))) + xp.maximum(z, x.dtype.type(0))
+        return xp.where(z > self.threshold, x, y / self.beta) if self.is_cut(x) else y
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 / (1 + e^(-beta * x))
-        x = inputs[0]
-        return dy * where(x * self.beta > self.threshold, 1, sigmoid(x * self.beta))
+        # dy/dx = 1 / (1 + e^-z)
+        (x,) = inputs
+        z = self.z(x)
+        return dy * (where(z > self.threshold, 1, sigmoid(z)) if self.is_cut(x) else sigmoid(z))
+
+    def z(self, x: Any) -> Any:
+        return x if self.beta == 1 else x * self.beta
+
+    def is_cut(self, x: Any) -> bool:
+        """Whether the threshold makes a difference: 1 + e^-z is 1 from z = 17 on in float32, from 37 in float64."""
+        return self.beta != 1 or self.threshold < (37 if x.dtype.itemsize == 8 else 17)
+
+
+class LogSigmoid(Function):
+    """y = log(1 / (1 + e^-x))."""
+
+    def forward(self, x):
+        xp = namespace(x)
+        # -log(1 + e^-x) = min(x, 0) - log(1 + e^-|x|)
+        return xp.minimum(x, x.dtype.type(0)) - xp.log1p(xp.exp(-xp.abs(x)))
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = e^-x / (1 + e^-x) = 1 / (1 + e^x)
+        return dy * sigmoid(-inputs[0])
 
 
 @tensor_method()
@@ -269,7 +305,7 @@ def prelu(x: Any, weight: Any) -> Any:
             f"prelu: weight must be one slope, or one for each of {channels} channels, got shape {tuple(weight.shape)}"
         )
     w = reshape(weight, (-1,) + (1,) * max(x.ndim - 2, 0) if x.ndim else ())
-    return relu(x) + w * where(x > 0, 0, x)  # of an endless x that is not chosen the slope's gradient would be NaN
+    return Prelu()(x, w)
 
 
 def elu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
@@ -299,7 +335,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + e^-x)) = -softplus(-x), exact for large and small x."""
     check_float("log_sigmoid", x)
-    return -Softplus(1.0, math.inf)(-x)
+    return LogSigmoid()(x)
 
 
 logsigmoid = log_sigmoid

@@ -273,10 +273,8 @@ def sign(x: Any) -> Any:
 
 
 def _sign(x: Any) -> Any:
-    if x.dtype.kind == "b":
-        return x
-    y = namespace(x).sign(x)
-    return namespace(x).where(y == y, y, x.dtype.type(0)) if x.dtype.kind == "f" else y
+    # NaN is neither above 0 nor below
+    return x if x.dtype.kind == "b" else ((x > 0).astype(np.int8) - (x < 0)).astype(x.dtype)
 
 
 @tensor_method()

@@ -97,15 +97,15 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 
 
 class SmoothL1(Function):
-    """losses = m * (|d| - m/2) / beta with d = x - t and m = min(|d|, beta)."""
+    """losses = h * (|d| - h) / (beta/2) with d = x - t and h = min(|d|, beta) / 2."""
 
     def __init__(self, beta):
         self.beta = beta
 
     def forward(self, x, t):
         d = abs(x - t)
-        m = namespace(d).minimum(d, self.beta)
-        return m * (d - m / 2) / self.beta
+        half = namespace(d).minimum(d, self.beta) / 2
+        return (d - half) * half / (self.beta / 2)
 
     def backward(self, dy, inputs, output):
         x, t = inputs
