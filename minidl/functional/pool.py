@@ -12,9 +12,8 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.extremes import max
-from minidl.functional.joining import stack
-from minidl.functional.operands import namespace
+from minidl.functional.indexing import index
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean
 from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import pair
@@ -106,6 +105,49 @@ class AvgPool2dInputGrad(Function):
 
     def backward(self, ddx, inputs, output):
         return AvgPool2d(*self.window)(ddx)
+
+
+class WindowMeans(Function):
+    """y[..., i] = mean of x[..., windows[i]], along the last axis or the one before."""
+
+    saves_inputs = False
+
+    def __init__(self, windows, axis):
+        self.windows, self.axis = windows, axis
+
+    def forward(self, x):
+        self.saved = x.shape[self.axis]
+        return namespace(x).stack([part.mean(self.axis) for part in _parts(x, self.windows, self.axis)], self.axis)
+
+    def backward(self, dy, inputs, output):
+        # every x of a window gets dy / (numbers in the window)
+        return WindowMeansInputGrad(self.saved, self.windows, self.axis)(dy)
+
+
+class WindowMeansInputGrad(Function):
+    """dx of WindowMeans: linear in dy, and its adjoint is WindowMeans."""
+
+    saves_inputs = False
+
+    def __init__(self, size, windows, axis):
+        self.size, self.windows, self.axis = size, windows, axis
+
+    def forward(self, dy):
+        shape = list(dy.shape)
+        shape[self.axis] = self.size
+        dx = namespace(dy).zeros(shape, dy.dtype)
+        each = [slice(i, i + 1) for i in range(len(self.windows))]
+        for part, d in zip(_parts(dx, self.windows, self.axis), _parts(dy, each, self.axis)):
+            part += d / part.shape[self.axis]
+        return dx
+
+    def backward(self, ddx, inputs, output):
+        return WindowMeans(self.windows, self.axis)(ddx)
+
+
+def _parts(x: Any, slices: list[slice], axis: int) -> list[Any]:
+    """Views of x, each a slice of the axis, which is the last one or the one before."""
+    return [x[..., part] if axis == -1 else x[..., part, :] for part in slices]
 
 
 def max_pool2d(
@@ -230,8 +272,8 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     if height % rows == 0 and width % columns == 0:
         return avg_pool2d(x, (height // rows, width // columns))
     # the mean over a rectangle is the mean over its columns of the means over its rows
-    x = stack([mean(x[..., i, :], -2) for i in _windows(rows, height)], -2)  # (N, C, rows, W)
-    return stack([mean(x[..., j], -1) for j in _windows(columns, width)], -1)
+    x = WindowMeans(_windows(rows, height), -2)(x)  # (N, C, rows, W)
+    return WindowMeans(_windows(columns, width), -1)(x)
 
 
 def adaptive_max_pool2d(x: Any, output_size: int | tuple[int | None, int | None]) -> Any:
@@ -264,9 +306,17 @@ def adaptive_max_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     height, width = x.shape[-2:]
     if height % rows == 0 and width % columns == 0:
         return max_pool2d(x, (height // rows, width // columns))
-    # rows first, then columns: of equal maxima this finds the one that comes first in the rectangle
-    x = stack([max(x[..., j], -1)[0] for j in _windows(columns, width)], -1)  # (N, C, H, columns)
-    return stack([max(x[..., i, :], -2)[0] for i in _windows(rows, height)], -2)
+    if x.ndim == 3:
+        return squeeze(adaptive_max_pool2d(unsqueeze(x, 0), output_size), 0)
+    xp = namespace(x)
+    i, j = (xp.asarray(_places(_windows(*sizes))) for sizes in ((rows, height), (columns, width)))
+    # the windows side by side, none over another, and all of one size, for the kernel to find the maxima
+    tiles, size = data_of(x)[..., i.reshape(-1, 1), j.reshape(-1)], (i.shape[1], j.shape[1])
+    _, taps = kernels.pool2d.max_forward(tiles, size, size, (0, 0), (1, 1), False)
+    taps = taps.astype(np.int64)
+    row, column = i[xp.arange(rows)[:, None], taps // size[1]], j[xp.arange(columns), taps % size[1]]
+    n, c = xp.arange(x.shape[0]).reshape(-1, 1, 1, 1), xp.arange(x.shape[1]).reshape(-1, 1, 1)
+    return index(x, (n, c, row, column))
 
 
 def _grid(name: str, x: Any, output_size: int | tuple[int | None, int | None]) -> tuple[int, int]:
@@ -286,6 +336,12 @@ def _grid(name: str, x: Any, output_size: int | tuple[int | None, int | None]) -
 def _windows(size: int, n: int) -> list[slice]:
     """`size` windows that cover n numbers: from floor(i*n/size) to ceil((i+1)*n/size)."""
     return [slice(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
+
+
+def _places(windows: list[slice]) -> np.ndarray:
+    """The numbers of the rows of each window, one window a line; where it is short, its last row again."""
+    longest = range(max(window.stop - window.start for window in windows))
+    return np.array([[min(window.start + i, window.stop - 1) for i in longest] for window in windows])
 
 
 def global_avg_pool2d(x: Any) -> Any:
