@@ -110,7 +110,7 @@ ctypedef struct loop_table:
     void (*sgd_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw,
                      void* v) noexcept nogil
     void (*adam_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* m,
-                      void* v) noexcept nogil
+                      void* v, void* h) noexcept nogil
     void (*rmsprop_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* v,
                          void* g, void* b) noexcept nogil
     void (*adagrad_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw,

@@ -35,25 +35,30 @@ cdef void sgd_step_of(long n, const step_options* o, real* w, const real* dw, re
 
 
 cdef void adam_step(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* m,
-                    void* v) noexcept nogil:
+                    void* v, void* h) noexcept nogil:
     if itemsize == sizeof(float):
-        adam_step_of(n, options, <float*>w, <const float*>dw, <float*>m, <float*>v)
+        adam_step_of(n, options, <float*>w, <const float*>dw, <float*>m, <float*>v, <float*>h)
     else:
-        adam_step_of(n, options, <double*>w, <const double*>dw, <double*>m, <double*>v)
+        adam_step_of(n, options, <double*>w, <const double*>dw, <double*>m, <double*>v, <double*>h)
 
 
-cdef void adam_step_of(long n, const step_options* o, real* w, const real* dw, real* m, real* v) noexcept nogil:
+cdef void adam_step_of(long n, const step_options* o, real* w, const real* dw, real* m, real* v,
+                       real* h) noexcept nogil:
     """scale = lr / (1 - beta1^t), shrink = sqrt(1 - beta2^t)"""
     cdef real beta1 = <real>o.beta1, fresh1 = <real>(1 - o.beta1), beta2 = <real>o.beta2, fresh2 = <real>(1 - o.beta2)
     cdef real keep = <real>(1 - o.lr * o.weight_decay) if o.decoupled else 1
     cdef real decay = 0 if o.decoupled else <real>o.weight_decay
-    cdef real eps = <real>o.eps, scale = <real>o.scale, shrink = <real>o.shrink, d
+    cdef real eps = <real>o.eps, scale = <real>o.scale, shrink = <real>o.shrink, d, spread
     cdef long j
     for j in range(n):
         d = dw[j] + decay * w[j]
         m[j] = beta1 * m[j] + fresh1 * d
         v[j] = beta2 * v[j] + fresh2 * d * d
-        w[j] = keep * w[j] - scale * m[j] / (root(v[j]) / shrink + eps)
+        spread = v[j]
+        if h != NULL:
+            h[j] = h[j] if h[j] > spread else spread
+            spread = h[j]
+        w[j] = keep * w[j] - scale * m[j] / (root(spread) / shrink + eps)
 
 
 cdef void rmsprop_step(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* v, void* g,

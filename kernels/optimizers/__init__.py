@@ -9,6 +9,7 @@ For each parameter w with its gradient dw, its memory of earlier steps and, coun
 
     adam       m  = beta1 * m + (1 - beta1) * dw
                v  = beta2 * v + (1 - beta2) * dw^2
+               h  = max(h, v)                               with amsgrad, and then h stands for v below
                w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
                decoupled (AdamW): w = w - lr * weight_decay * w first, and no decay in dw
 
@@ -135,6 +136,7 @@ def adam_step(
     ms: Arrays,
     vs: Arrays,
     steps: list[int],
+    hs: Arrays | None = None,
     *,
     lr: float,
     beta1: float = 0.9,
@@ -143,7 +145,7 @@ def adam_step(
     weight_decay: float = 0.0,
     decoupled: bool = False,
 ) -> None:
-    """Change `ws`, `ms` and `vs` by one step of `adam`; the formula stands at the top of this module.
+    """Change `ws`, `ms`, `vs` and `hs` by one step of `adam`; the formula stands at the top of this module.
 
     Parameters
     ----------
@@ -151,6 +153,8 @@ def adam_step(
         Parameters, their gradients, the means of the gradients and of their squares (both zeros at first).
     steps : list of int
         t of each parameter: 1 at its first step.
+    hs : list of arrays, optional
+        The largest v so far, zeros at first; with them, the step is that of AMSGrad.
     lr, beta1, beta2, eps, weight_decay : float
     decoupled : bool
         Decay the weights themselves (AdamW), not their gradients.
@@ -160,10 +164,10 @@ def adam_step(
     ValueError, TypeError
         As `sgd_step`.
     """
-    _check_lists(ws, dws=dws, ms=ms, vs=vs)
+    _check_lists(ws, dws=dws, ms=ms, vs=vs, hs=hs)
     _check_steps(ws, steps)
     options = float(lr), float(beta1), float(beta2), float(eps), float(weight_decay), bool(decoupled)
-    return ws, dws, ms, vs, steps, *options
+    return ws, dws, ms, vs, steps, hs, *options
 
 
 @kernel

@@ -52,7 +52,7 @@ sgd_step(const long long* table, int arrays, int share, scalar lr, scalar moment
   });
 }
 
-// state: m, v. first = lr / (1 - beta1^t), second = sqrt(1 - beta2^t); rest1 = 1 - beta1, rest2 = 1 - beta2;
+// state: m, v, h. first = lr / (1 - beta1^t), second = sqrt(1 - beta2^t); rest1 = 1 - beta1, rest2 = 1 - beta2;
 // kept = 1 - lr * weight_decay of the decoupled decay (AdamW), else 1
 extern "C" __global__ void __launch_bounds__(BLOCK)
 adam_step(const long long* table, int arrays, int share, scalar beta1, scalar rest1, scalar beta2, scalar rest2,
@@ -66,8 +66,13 @@ adam_step(const long long* table, int arrays, int share, scalar beta1, scalar re
     const scalar m = beta1 * row.state[0][e] + rest1 * dw;
     row.state[0][e] = m;
     // v = beta2 * v + (1 - beta2) * dw^2
-    const scalar v = beta2 * row.state[1][e] + rest2 * (dw * dw);
+    scalar v = beta2 * row.state[1][e] + rest2 * (dw * dw);
     row.state[1][e] = v;
+    if (row.state[2]) {
+      // h = max(h, v), and then h stands for v
+      v = row.state[2][e] > v ? row.state[2][e] : v;
+      row.state[2][e] = v;
+    }
     // w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
     return w - first * m / (sqrt(v) / second + eps);
   });

@@ -26,10 +26,10 @@ def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
     _step("sgd_step", ws, dws, (vs,), None, lr, momentum, 1 - dampening, weight_decay, nesterov)
 
 
-def adam_step(ws, dws, ms, vs, steps, lr, beta1, beta2, eps, weight_decay, decoupled):
+def adam_step(ws, dws, ms, vs, steps, hs, lr, beta1, beta2, eps, weight_decay, decoupled):
     factors = [(lr / (1 - beta1**t), sqrt(1 - beta2**t)) for t in steps]
     kept, weight_decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
-    _step("adam_step", ws, dws, (ms, vs), factors, beta1, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, kept)
+    _step("adam_step", ws, dws, (ms, vs, hs), factors, beta1, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, kept)
 
 
 def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):

@@ -83,11 +83,11 @@ def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
     _step(SGD, &options, (ws, dws, vs), None)
 
 
-def adam_step(ws, dws, ms, vs, steps, lr, beta1, beta2, eps, weight_decay, decoupled):
+def adam_step(ws, dws, ms, vs, steps, hs, lr, beta1, beta2, eps, weight_decay, decoupled):
     cdef step_options options
     options.lr, options.beta1, options.beta2, options.eps, options.weight_decay = lr, beta1, beta2, eps, weight_decay
     options.decoupled = decoupled
-    _step(ADAM, &options, (ws, dws, ms, vs), steps)
+    _step(ADAM, &options, (ws, dws, ms, vs, hs), steps)
 
 
 def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
@@ -195,7 +195,8 @@ cdef inline void step_of(job* whole, piece* p) noexcept nogil:
     if whole.kind == SGD:
         whole.loops.sgd_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2])
     elif whole.kind == ADAM:
-        whole.loops.adam_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3])
+        whole.loops.adam_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3],
+                              p.data[4])
     elif whole.kind == RMSPROP:
         whole.loops.rmsprop_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2], p.data[3],
                                  p.data[4])

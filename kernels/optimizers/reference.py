@@ -18,8 +18,8 @@ def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
         w -= lr * dw
 
 
-def adam_step(ws, dws, ms, vs, steps, lr, beta1, beta2, eps, weight_decay, decoupled):
-    for w, dw, m, v, t in zip(ws, dws, ms, vs, steps):
+def adam_step(ws, dws, ms, vs, steps, hs, lr, beta1, beta2, eps, weight_decay, decoupled):
+    for i, (w, dw, m, v, t) in enumerate(zip(ws, dws, ms, vs, steps)):
         if decoupled:
             # w = w - lr * weight_decay * w
             w *= 1 - lr * weight_decay
@@ -31,6 +31,10 @@ def adam_step(ws, dws, ms, vs, steps, lr, beta1, beta2, eps, weight_decay, decou
         # v = beta2 * v + (1 - beta2) * dw^2
         v *= beta2
         v += (1 - beta2) * (dw * dw)
+        if hs is not None:
+            # h = max(h, v)
+            h = hs[i]
+            v = array_module(v).maximum(h, v, out=h)
         # w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
         w -= lr / (1 - beta1**t) * m / (array_module(v).sqrt(v) / sqrt(1 - beta2**t) + eps)
 

@@ -16,12 +16,14 @@ class Adam(Optimizer):
         dw = dw + weight_decay * w
         m  = beta1 * m + (1 - beta1) * dw                 the mean of the gradients
         v  = beta2 * v + (1 - beta2) * dw^2               the mean of their squares
+        h  = max(h, v)                                    with amsgrad, and then h stands for v below
         w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
     The divisions by 1 - beta^t make up for m and v starting at 0. With weight decay inside dw, its effect is divided by
     sqrt(v) too; AdamW decays w itself instead.
 
-    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1.
+    Sources: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1; for amsgrad Reddi, Kale and
+    Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ class Adam(Optimizer):
         Keeps the division from blowing up where gradients are 0.
     weight_decay : float
         Added to the gradient as weight_decay * w.
+    amsgrad : bool
+        Divide by the largest mean of squares so far, so that rare large gradients are not forgotten.
 
     Examples
     --------
@@ -57,8 +61,9 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ):
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad))
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
@@ -69,6 +74,7 @@ class Adam(Optimizer):
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         steps = self.count_steps(parameters)
         ms, vs = self.states_of(parameters, "exp_avg", "exp_avg_sq")
+        hs = self.states_of(parameters, "max_exp_avg_sq")[0] if group["amsgrad"] else None
         beta1, beta2 = group["betas"]
         options = dict(lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=group["weight_decay"])
-        kernels.optimizers.adam_step(*arrays_of(parameters), ms, vs, steps, decoupled=self.decoupled, **options)
+        kernels.optimizers.adam_step(*arrays_of(parameters), ms, vs, steps, hs, decoupled=self.decoupled, **options)

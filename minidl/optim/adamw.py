@@ -14,6 +14,7 @@ class AdamW(Adam):
         w  = w - lr * weight_decay * w
         m  = beta1 * m + (1 - beta1) * dw
         v  = beta2 * v + (1 - beta2) * dw^2
+        h  = max(h, v)                                    with amsgrad, and then h stands for v below
         w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
     In Adam, a weight's decay is divided by the size of its gradients as the gradient is, so that weights with large
@@ -32,6 +33,8 @@ class AdamW(Adam):
         Keeps the division from blowing up where gradients are 0.
     weight_decay : float
         The part of a weight, times lr, that goes at each step.
+    amsgrad : bool
+        As that of :class:`Adam`.
 
     Examples
     --------
@@ -54,5 +57,6 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
     ):
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)

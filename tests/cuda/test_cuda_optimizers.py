@@ -20,8 +20,9 @@ STEPS = {
     "sgd with decay": ("sgd_step", 0, False, (None, 0.1, 0.0, 0.0, 0.01, False)),
     "momentum": ("sgd_step", 1, False, (0.1, 0.9, 0.3, 0.01, False)),
     "nesterov": ("sgd_step", 1, False, (0.1, 0.9, 0.0, 0.01, True)),
-    "adam": ("adam_step", 2, True, (1e-2, 0.9, 0.999, 1e-8, 0.01, False)),
-    "adamw": ("adam_step", 2, True, (1e-2, 0.9, 0.999, 1e-8, 0.01, True)),
+    "adam": ("adam_step", 2, True, (None, 1e-2, 0.9, 0.999, 1e-8, 0.01, False)),
+    "adamw": ("adam_step", 2, True, (None, 1e-2, 0.9, 0.999, 1e-8, 0.01, True)),
+    "amsgrad": ("adam_step", 3, True, (1e-2, 0.9, 0.5, 1e-8, 0.01, False)),
     "rmsprop": ("rmsprop_step", 1, False, (None, None, 1e-2, 0.99, 1e-8, 0.01, 0.0)),
     "rmsprop centered with momentum": ("rmsprop_step", 3, False, (1e-2, 0.99, 1e-8, 0.01, 0.9)),
     "adagrad": ("adagrad_step", 1, True, (1e-2, 0.1, 1e-10, 0.01)),
@@ -43,8 +44,8 @@ def test_steps(runtime, to_device, to_host, which, dtype, multiprocessors):
     for t in range(1, 4):
         dws = [np.asarray(rng.standard_normal(shape), dtype) for shape in SHAPES]
         steps = ([t + i for i in range(len(SHAPES))],) if counts_steps else ()  # each array counts for itself
-        getattr(reference, name)(lists[0], dws, *lists[1:], *steps, *options)
-        getattr(optimizers, name)(ours[0], [to_device(dw) for dw in dws], *ours[1:], *steps, *options)
+        getattr(reference, name)(lists[0], dws, *lists[1:3], *steps, *lists[3:], *options)
+        getattr(optimizers, name)(ours[0], [to_device(dw) for dw in dws], *ours[1:3], *steps, *ours[3:], *options)
     tolerance = 2e-6 if dtype == "float32" else 1e-14
     for got, expected in zip(ours, lists, strict=True):
         for a, b in zip(got, expected, strict=True):
@@ -68,7 +69,7 @@ def test_one_launch_for_all_arrays(runtime, to_device):
 
 
 def test_no_arrays_are_no_launch(runtime):
-    optimizers.adam_step([], [], [], [], [], 0.1, 0.9, 0.999, 1e-8, 0.0, False)
+    optimizers.adam_step([], [], [], [], [], None, 0.1, 0.9, 0.999, 1e-8, 0.0, False)
     if isinstance(runtime, EmulatedRuntime):
         assert not runtime.launches
 

@@ -289,7 +289,7 @@ def run_optimizers():
     shapes = [(700,), (3,), (256,), (5000,)]
     for step, states, rest in (
         ("sgd_step", 1, (0.1, 0.9, 0.2, 0.1, False)),
-        ("adam_step", 2, ([2, 3, 4, 5], 0.1, 0.9, 0.999, 1e-8, 0.1, False)),
+        ("adam_step", 2, ([2, 3, 4, 5], None, 0.1, 0.9, 0.999, 1e-8, 0.1, False)),
         ("rmsprop_step", 3, (0.1, 0.9, 1e-8, 0.1, 0.9)), ("adagrad_step", 1, ([2, 3, 4, 5], 0.1, 0.1, 1e-8, 0.1)),
     ):  # fmt: skip
         ours = [[normal(*shape) ** 2 + i for shape in shapes] for i in range(2 + states)]

@@ -19,6 +19,7 @@ STEPS = {
     "adam": ("adam_step", 2, True, {"lr": 0.01}),
     "adam decay": ("adam_step", 2, True, {"lr": 0.01, "beta1": 0.8, "eps": 1e-3, "weight_decay": 0.1}),
     "adamw": ("adam_step", 2, True, {"lr": 0.01, "weight_decay": 0.1, "decoupled": True}),
+    "adam amsgrad": ("adam_step", 3, True, {"lr": 0.01, "beta2": 0.5, "weight_decay": 0.1}),
     "rmsprop": ("rmsprop_step", 1, False, {"lr": 0.01, "weight_decay": 0.1}),
     "rmsprop centered": ("rmsprop_step", 3, False, {"lr": 0.01, "alpha": 0.9, "momentum": 0.5, "eps": 1e-2}),
     "adagrad": ("adagrad_step", 1, True, {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1}),
@@ -42,7 +43,7 @@ def after_steps(name, backend, dtype, order="C", gradient_order="C", first_step=
         for t in range(first_step, first_step + 3):
             dws = arrays(1000 * t, gradient_order)
             steps = ([t + i for i in range(len(ws))],) if counts else ()
-            getattr(kernels.optimizers, function)(ws, dws, *remembered, *steps, **options)
+            getattr(kernels.optimizers, function)(ws, dws, *remembered[:2], *steps, *remembered[2:], **options)
     return [x for xs in (ws, *remembered) for x in xs]
 
 

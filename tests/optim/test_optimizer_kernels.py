@@ -26,6 +26,7 @@ CASES = [
     ("adam", 2, True, {}),
     ("adam", 2, True, {"beta1": 0.5, "beta2": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
     ("adam", 2, True, {"weight_decay": 0.1, "decoupled": True}),
+    ("adam", 3, True, {"beta2": 0.5}),
     ("rmsprop", 1, False, {"alpha": 0.9}),
     ("rmsprop", 2, False, {"alpha": 0.9, "weight_decay": 0.1}),
     ("rmsprop", 3, False, {"momentum": 0.9, "eps": 1e-3}),
@@ -51,7 +52,8 @@ def step(backend, case, lists, times=2):
     with kernels.use_backend(backend, strict=True):
         for t in range(times):
             steps = [[t + 1 + i % 3 for i in range(len(lists[0]))]] if counts else []
-            getattr(kernels.optimizers, name + "_step")(lists[0], lists[1], *memory, *steps, lr=0.01, **options)
+            arguments = *lists[:2], *memory[:2], *steps, *memory[2:]
+            getattr(kernels.optimizers, name + "_step")(*arguments, lr=0.01, **options)
 
 
 def copies(lists):

@@ -21,6 +21,8 @@ ALL = [
     ("Adam", {"betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
     ("AdamW", {}),
     ("AdamW", {"betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.3}),
+    ("Adam", {"amsgrad": True}),
+    ("AdamW", {"amsgrad": True, "betas": (0.5, 0.6), "weight_decay": 0.1}),
     ("RMSprop", {}),
     ("RMSprop", {"alpha": 0.8, "eps": 1e-3, "weight_decay": 0.1, "momentum": 0.9}),
     ("RMSprop", {"centered": True}),
@@ -109,9 +111,18 @@ def test_our_state_has_the_names_of_pytorch(kind, options):
 
 def test_options_that_are_not_here_are_refused():
     theirs, ours = start()
-    their_optimizer = torch.optim.Adam(theirs, amsgrad=True)
-    with pytest.raises(ValueError, match="amsgrad"):
+    their_optimizer = torch.optim.Adam(theirs, maximize=True)
+    with pytest.raises(ValueError, match="Adam has no maximize"):
         optim.Adam(ours).load_state_dict(their_optimizer.state_dict())
+
+
+def test_a_state_from_before_amsgrad_is_loaded():
+    _, ours = start()
+    optimizer = optim.Adam(ours, amsgrad=True)
+    state = optimizer.state_dict()
+    del state["param_groups"][0]["amsgrad"]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["amsgrad"] is True
 
 
 def test_float32_stays_near():
