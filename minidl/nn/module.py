@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import HookHandle, Tensor, no_grad
+from minidl.autograd import HookHandle, Tensor, is_grad_enabled, no_grad
+from minidl.nn.backward_hooks import call_with_hooks
 
 
 class Parameter(Tensor):
@@ -76,17 +77,24 @@ class Module:
         object.__setattr__(self, "_transient", set())  # names of buffers that are not saved
         object.__setattr__(self, "_forward_hooks", {})
         object.__setattr__(self, "_forward_pre_hooks", {})
+        object.__setattr__(self, "_backward_hooks", {})
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        if not self._forward_pre_hooks and not self._forward_hooks:
+        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks):
             return self.forward(*inputs, **options)
         for hook in tuple(self._forward_pre_hooks.values()):  # a hook may remove itself
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
+        if self._backward_hooks and is_grad_enabled():
+            hooks = tuple(self._backward_hooks.values())
+            return call_with_hooks(self, hooks, lambda inputs: self._hooked_forward(inputs, options), inputs)
+        return self._hooked_forward(inputs, options)
+
+    def _hooked_forward(self, inputs: tuple, options: dict[str, Any]) -> Any:
         output = self.forward(*inputs, **options)
         for hook in tuple(self._forward_hooks.values()):
             changed = hook(self, inputs, output)
@@ -315,6 +323,24 @@ class Module:
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> HookHandle:
         """Call ``hook(module, inputs)`` before every forward; what it returns, unless None, replaces the inputs."""
         return HookHandle(self._forward_pre_hooks, hook)
+
+    def register_full_backward_hook(self, hook: Callable[[Module, tuple, tuple], Any]) -> HookHandle:
+        """Call ``hook(module, grad_input, grad_output)`` in every backward pass through a call of this module.
+
+        Both are tuples of gradients, one for each positional input and each output; None stands for an input that
+        needs none, and for what the loss does not depend on, where PyTorch gives zeros. What the hook returns, unless
+        None, replaces `grad_input`; the gradients of parameters stay as they are.
+
+        Examples
+        --------
+        >>> import minidl
+        >>> from minidl import nn
+        >>> layer = nn.ReLU()
+        >>> handle = layer.register_full_backward_hook(lambda module, dx, dy: print(dx, dy))
+        >>> layer(minidl.tensor([-1.0, 2.0], requires_grad=True)).sum().backward()
+        (tensor([0., 1.]),) (tensor([1., 1.]),)
+        """
+        return HookHandle(self._backward_hooks, hook)
 
     # State
 

@@ -1,7 +1,7 @@
 """Neighbours in a Sequential that are computed together: one table, and the switch that turns it off.
 
 The result is that of the modules one after the other, bit for bit unless a sum is taken in another order. They are
-called one by one wherever someone could see what passes between them: with a forward hook on any of them, with a
+called one by one wherever someone could see what passes between them: with a hook on any of them, with a
 subclass, which may have its own forward, and inside ``minidl.fusion(False)``.
 """
 
@@ -148,6 +148,7 @@ def _row_at(modules: list[Module], types: tuple[type[Module], ...], i: int) -> N
 
 def _watched(group: list[Module]) -> bool:
     for module in group:
-        if module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__:
+        hooks = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+        if hooks or "forward" in module.__dict__:
             return True
     return False
