@@ -97,19 +97,19 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 
 
 class SmoothL1(Function):
-    """losses = h * (|d| - h) / (beta/2) with d = x - t and h = min(|d|, beta) / 2."""
+    """losses = c * (d - c/2) / beta with d = x - t and c = d, at least -beta and at most beta."""
 
     def __init__(self, beta):
         self.beta = beta
 
     def forward(self, x, t):
-        d = abs(x - t)
-        half = namespace(d).minimum(d, self.beta) / 2
+        d = x - t
+        half = namespace(d).clip(d, -self.beta, self.beta) / 2
         return (d - half) * half / (self.beta / 2)
 
     def backward(self, dy, inputs, output):
         x, t = inputs
-        # dlosses/dx = d / beta, at least -1 and at most 1; dlosses/dt is the opposite
+        # dlosses/dx = c / beta, dlosses/dt the opposite
         dx = dy * (clip(x - t, -self.beta, self.beta) / self.beta)
         return dx, -dx if self.needs(1) else None
 
