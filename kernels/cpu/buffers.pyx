@@ -9,9 +9,6 @@ first touch of each: an activation of 202 MB costs 23 ms fresh and 14 ms in memo
 An array remembers who allocated it, so its memory comes back here whenever, and in whichever thread, it dies.
 
 The list holds at most `limit` bytes; a block that does not fit in goes to the system, the oldest first.
-
-Arrays that NumPy makes come from the C library. That of GNU also keeps free memory, up to twice the largest block it
-has seen being freed; so it is shown one of 31 MB at the start (beyond 32 MB it learns nothing).
 """
 
 import numpy as np
@@ -59,7 +56,6 @@ cdef enum:
     SMALLEST = 1 << 20  # arrays below this are np.empty's; in them the C library reuses memory well enough
     HUGE = 1 << 22  # from here on ask for pages of 2 MB, as NumPy does
     MAX_BLOCKS = 64
-    LARGEST_TO_LEARN_FROM = 31 << 20
     SET_HANDLER = 304  # number of PyDataMem_SetHandler in NumPy's table of C functions
 
 # What NumPy wants to know of an allocator: numpy/ndarraytypes.h.
@@ -218,5 +214,3 @@ def reset_peak() -> None:
 
 
 set_limit(kept_bytes())
-if _list.limit > 0:
-    np.empty(LARGEST_TO_LEARN_FROM, np.uint8)
