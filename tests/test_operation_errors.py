@@ -90,6 +90,8 @@ CALLS = [
     (lambda: F.embedding_bag(LABELS, x(2, 3), x(2)), TypeError, r"offsets must be integers \(B,\), got float32"),
     (lambda: F.embedding_bag(LABELS, x(2, 3), LABELS, mode="max"), ValueError, "'mean' or 'sum', got 'max'"),
     (lambda: F.prelu(x(2, 3), x(2)), ValueError, r"one for each of 3 channels, got shape \(2,\)"),
+    (lambda: F.adaptive_max_pool2d(x(1, 3, 0, 4), 3), ValueError, "max_pool2d: x must have at least one pixel"),
+    (lambda: F.adaptive_avg_pool2d(x(3, 4, 0), 1), ValueError, r"at least one pixel, got shape \(3, 4, 0\)"),
     (lambda: F.adaptive_max_pool2d(x(3, 4), 1), ValueError, r"adaptive_max_pool2d: x must be .* got x \(3, 4\)"),
     (lambda: x(2).isclose(LABELS), TypeError, "same dtype, got float32 and int64"),
     (lambda: x(2).allclose(x(2), atol=-1), ValueError, "must not be negative, got 1e-05 and -1"),

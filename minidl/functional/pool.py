@@ -327,6 +327,8 @@ def _grid(name: str, x: Any, output_size: int | tuple[int | None, int | None]) -
             f"{name}: x must be (N, C, H, W) or (C, H, W) and output_size one size or two, "
             f"got x {tuple(x.shape)} and {output_size}"
         )
+    if 0 in x.shape[-2:]:
+        raise ValueError(f"{name}: x must have at least one pixel, got shape {tuple(x.shape)}")
     rows, columns = (n if size is None else size for size, n in zip(sizes, x.shape[-2:]))
     if rows < 1 or columns < 1:
         raise ValueError(f"output_size must be at least 1, got {output_size}")
