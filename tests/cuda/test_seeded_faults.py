@@ -289,17 +289,19 @@ def run_optimizers():
     shapes = [(700,), (3,), (256,), (5000,)]
     for step, states, rest in (
         ("sgd_step", 1, (0.1, 0.9, 0.2, 0.1, False)),
-        ("adam_step", 2, ([2, 3, 4, 5], None, 0.1, 0.9, 0.999, 1e-8, 0.1, False)),
+        ("adam_step", 3, (0.1, 0.9, 0.999, 1e-8, 0.1, False)),
         ("rmsprop_step", 3, (0.1, 0.9, 1e-8, 0.1, 0.9)), ("adagrad_step", 1, ([2, 3, 4, 5], 0.1, 0.1, 1e-8, 0.1)),
     ):  # fmt: skip
         ours = [[normal(*shape) ** 2 + i for shape in shapes] for i in range(2 + states)]
         ours[3 if step == "rmsprop_step" else 2] = [array * 100 for array in ours[2]]  # v - g^2 must not be negative
+        ours[4:] = [[array[::-1].copy() for array in arrays] for arrays in ours[4:]]  # now above v, now below
         theirs = [[array.copy() for array in arrays] for arrays in ours]
         if step == "rmsprop_step":
             for lists in (ours, theirs):
                 lists[2], lists[3] = lists[3], lists[2]
-        getattr(optimizers, step)(*ours, *rest)
-        getattr(optimizers_reference, step)(*theirs, *rest)
+        steps = ([2, 3, 4, 5],) if step == "adam_step" else ()
+        getattr(optimizers, step)(*ours[:4], *steps, *ours[4:], *rest)
+        getattr(optimizers_reference, step)(*theirs[:4], *steps, *theirs[4:], *rest)
         for got, expected in zip(sum(ours, []), sum(theirs, []), strict=True):
             assert_close(got, expected)
 
@@ -505,6 +507,8 @@ FAULTS = [
     Fault("optimizers: an array one block late", run_optimizers, "first_block <= blockIdx", "first_block < blockIdx"),
     Fault("optimizers: another order in the table", run_optimizers, "double first, second;", "double second, first;"),
     Fault("optimizers: no correction of the mean", run_optimizers, "sqrt(v) / second", "sqrt(v)"),
+    Fault("optimizers: the largest v not kept", run_optimizers, "row.state[2][e] = v;", ""),
+    Fault("optimizers: the largest v not used", run_optimizers, "row.state[2][e] > v ?", "row.state[2][e] < v ?"),
     Fault("optimizers: velocity not kept", run_optimizers, "row.state[2][e] = u;", ""),
     Fault("recurrent: one number too many", run_recurrent, "return e < elements;", "return e <= elements;"),
     Fault("recurrent: units counted over all", run_recurrent, "j = e - n * hidden;", "j = e;"),
