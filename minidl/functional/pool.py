@@ -12,6 +12,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.axes import reduced
 from minidl.functional.indexing import index
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean
@@ -117,7 +118,8 @@ class WindowMeans(Function):
 
     def forward(self, x):
         self.saved = x.shape[self.axis]
-        return namespace(x).stack([part.mean(self.axis) for part in _parts(x, self.windows, self.axis)], self.axis)
+        parts, axis = _parts(x, self.windows, self.axis), x.ndim + self.axis
+        return namespace(x).stack([reduced("sum", part, (axis,)) / part.shape[axis] for part in parts], axis)
 
     def backward(self, dy, inputs, output):
         # every x of a window gets dy / (numbers in the window)
