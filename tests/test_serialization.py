@@ -133,6 +133,47 @@ def test_npz_of_objects_is_refused(tmp_path):
     np.savez(tmp_path / "objects.npz", x=np.array([{}, None], dtype=object))
     with pytest.raises(ValueError, match="objects.npz"):
         minidl.load(tmp_path / "objects.npz")
+    with zipfile.ZipFile(tmp_path / "notes.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    with pytest.raises(ValueError, match="notes.npz: its member notes.txt is no array"):
+        minidl.load(tmp_path / "notes.npz")
+
+
+def test_any_damage_of_an_npz_is_an_error_that_names_it(tmp_path):
+    """One byte changed: other numbers, or a ValueError; also where it asks for decryption or another compression."""
+    minidl.save(tmp_path / "a.npz", {"w": np.arange(6.0)})
+    content = (tmp_path / "a.npz").read_bytes()
+    for place in range(len(content)):
+        for value in (1, 99):
+            damaged = bytearray(content)
+            damaged[place] ^= value
+            (tmp_path / "a.npz").write_bytes(damaged)
+            try:
+                minidl.load(tmp_path / "a.npz")
+            except ValueError as error:
+                assert "a.npz" in str(error)
+
+
+def test_npz_tells_names_apart_that_end_like_its_members(tmp_path):
+    minidl.save(tmp_path / "a.npz", {"a.npy": np.zeros(2), "a": np.ones(3)})
+    loaded = minidl.load(tmp_path / "a.npz")
+    assert {name: tensor.tolist() for name, tensor in loaded.items()} == {"a.npy": [0, 0], "a": [1, 1, 1]}
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="long double is double here")
+def test_numbers_of_more_than_64_bits_are_refused(tmp_path):
+    for suffix in (".safetensors", ".npz"):
+        with pytest.raises(TypeError, match="of at most 64 bits.*'x': (float|longdouble)"):
+            minidl.save(tmp_path / f"a{suffix}", {"x": np.zeros(2, np.longdouble)})
+    np.savez(tmp_path / "b.npz", x=np.zeros(2, np.longdouble))
+    with pytest.raises(ValueError, match="b.npz: x has the type (float|longdouble).*at most 64 bits"):
+        minidl.load(tmp_path / "b.npz")
+
+
+def test_the_name_of_the_texts_is_refused_for_an_array(tmp_path):
+    with pytest.raises(ValueError, match="__metadata__"):
+        minidl.save(tmp_path / "a.safetensors", {"__metadata__": np.zeros(2)})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -335,7 +376,7 @@ def test_nothing_that_a_pickle_gets_can_be_changed_by_it(tmp_path):
         "torch\nFloatStorage",
     ):
         program = f"c{target}\n".encode() + b"(dS'planted'\nI1\nsb."
-        with pytest.raises(ValueError, match="planted.pth"):
+        with pytest.raises(ValueError, match="planted.pth: truncated or damaged"):  # from BUILD: nothing was set
             minidl.load(archive_of(tmp_path, program))
     assert not hasattr(OrderedDict, "planted")
 

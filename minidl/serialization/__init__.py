@@ -68,9 +68,10 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     arrays = {}
     for name, tensor in tensors.items():
         array = tensor.numpy() if isinstance(tensor, Tensor) else tensor
-        if not isinstance(name, str) or not hasattr(array, "dtype") or array.dtype.kind not in "fiub":
+        if not isinstance(name, str) or not hasattr(array, "dtype") or not npz_file.is_storable(array.dtype):
             raise TypeError(
-                f"tensors must hold Tensors or arrays of numbers by name, got {name!r}: {type(tensor).__name__}; "
+                "tensors must hold Tensors or arrays of numbers of at most 64 bits by name, got "
+                f"{name!r}: {getattr(array, 'dtype', type(tensor).__name__)}; "
                 "a model with its optimizer and what else there is goes through training.save_checkpoint"
             )
         arrays[name] = array

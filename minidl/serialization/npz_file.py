@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,11 @@ import numpy as np
 
 from minidl.autograd import Tensor
 from minidl.serialization.whole_file import write_whole
+
+
+def is_storable(dtype: np.dtype) -> bool:
+    """Whether a Tensor can hold such numbers, and so a file: integers, bools and floats of at most 64 bits."""
+    return dtype.kind in "fiub" and dtype.itemsize <= 8
 
 
 def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -27,12 +31,15 @@ def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def load(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            # by the members' own names: archive["a.npy"] may be the array "a"
+            arrays = {member.removesuffix(".npy"): archive[member] for member in archive.zip.namelist()}
+    except Exception as error:  # a damaged archive fails in any way
         raise ValueError(f"{path}: truncated, damaged or no .npz file of plain arrays ({error})") from error
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiub":
-            raise ValueError(f"{path}: {name} has the type {array.dtype}, expected numbers")
+        if not isinstance(array, np.ndarray):  # the bytes of a member that is no array
+            raise ValueError(f"{path}: its member {name} is no array")
+        if not is_storable(array.dtype):
+            raise ValueError(f"{path}: {name} has the type {array.dtype}, expected numbers of at most 64 bits")
     return {
         name: Tensor(array.astype(np.float32) if array.dtype == np.float16 else array) for name, array in arrays.items()
     }

@@ -77,8 +77,8 @@ def _read(archive: zipfile.ZipFile) -> Any:
 class StateDictUnpickler(pickle.Unpickler):
     """An unpickler that knows only containers, storages and tensors.
 
-    What it hands to the pickle (builtin types, methods of this object, strings) has no attribute that a pickle could
-    set.
+    What it resolves names to (builtin types, `__call__` of methods, strings) has no attribute that a pickle could set;
+    a method itself would have those of its function, which outlives the load.
     """
 
     def __init__(self, member: Callable[[str], bytes], byteorder: str):
@@ -94,8 +94,8 @@ class StateDictUnpickler(pickle.Unpickler):
             ("builtins", "set"): set,
             ("__builtin__", "set"): set,  # its name in Python 2, which protocol 2 writes
             ("torch", "Size"): tuple,
-            ("torch._utils", "_rebuild_tensor_v2"): self.rebuild_tensor,
-            ("torch._utils", "_rebuild_parameter"): self.rebuild_parameter,
+            ("torch._utils", "_rebuild_tensor_v2"): self.rebuild_tensor.__call__,
+            ("torch._utils", "_rebuild_parameter"): self.rebuild_parameter.__call__,
         }
         if (module, name) not in allowed:
             raise Refused(

@@ -28,6 +28,8 @@ def write_safetensors(
     path: Path | str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> None:
     """Write arrays by name, and texts by name beside them, as one whole file."""
+    if "__metadata__" in arrays:  # the library would write a file that nobody can read
+        raise ValueError("no array can have the name '__metadata__', which safetensors uses for the texts")
     # The library writes the memory of an array as it lies, whatever its strides.
     in_c_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_whole(path, safetensors.numpy.save(in_c_order, dict(metadata) if metadata else None))
