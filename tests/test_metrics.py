@@ -133,6 +133,19 @@ def test_undefined_precision_warns():
             lambda: metrics.accuracy_score([0, 1], [0, 1], sample_weight=[1]),
             r"sample_weight must have the shape \(2,\), got \(1,\)",
         ),
+        (
+            lambda: metrics.accuracy_score([0, 1], [0, 1], sample_weight=[1, np.nan]),
+            "sample_weight holds values that are not finite, such as nan",
+        ),
+        (lambda: metrics.confusion_matrix([0, 1], [0, 1], labels=[]), r"labels must hold at least one label.*got \[\]"),
+        (
+            lambda: metrics.precision_recall_fscore_support([0, 1], [0, 1], beta=np.inf),
+            "beta must be a number >= 0, got inf",
+        ),
+        (
+            lambda: metrics.precision_recall_fscore_support([0, 1], [0, 1], beta=np.nan),
+            "beta must be a number >= 0, got nan",
+        ),
         (lambda: metrics.adjusted_rand_score([0, 1], [0]), "labels_true and labels_pred must have the same length"),
     ],
 )
@@ -226,7 +239,11 @@ PROBABILITIES = np.full((3, 3), 1 / 3)
             lambda: metrics.roc_auc_score([0, 1, 1], PROBABILITIES, multi_class="ovr", labels=[0, 1, 2]),
             "lacks one of them",
         ),
-        (lambda: metrics.roc_auc_score([0, 1], [0.1, np.nan]), "not finite"),
+        (lambda: metrics.roc_auc_score([0, 1], [0.1, np.nan]), "y_score holds values that are not finite, such as nan"),
+        (
+            lambda: metrics.top_k_accuracy_score([0, 1, 2], PROBABILITIES * np.nan, k=1),  # would be right by chance
+            "y_score holds values that are not finite, such as nan",
+        ),
         (
             lambda: metrics.roc_auc_score([0, 1, 2], PROBABILITIES, multi_class="ovo", average=None),
             "multi_class='ovo' is defined for",
@@ -329,6 +346,9 @@ def test_silhouette_of_many_blocks_far_from_the_origin():
             "metric must be 'euclidean' or 'precomputed', got 'cosine'",
         ),
         (np.zeros((4, 2)), [0, 1, 1, 0], {"metric": "precomputed"}, r"shape \(N, N\)"),
+        (np.ones((4, 4)), [0, 1, 1, 0], {"metric": "precomputed"}, "0 on its diagonal, got 1.0"),  # similarities
+        (np.eye(4) - 1, [0, 1, 1, 0], {"metric": "precomputed"}, "distances of at least 0, got -1.0"),
+        ([[0.0], [np.inf], [1.0]], [0, 0, 1], {}, "X holds values that are not finite, such as inf"),
         (np.zeros((4, 2)), [0, 1, 1, 0], {"sample_size": 9}, r"sample_size must lie in 1\.\.4"),
     ],
 )

@@ -12,6 +12,15 @@ def as_array(values: Any) -> np.ndarray:
     return values.numpy() if hasattr(values, "numpy") else np.asarray(values)
 
 
+def as_numbers(values: Any, name: str) -> np.ndarray:
+    """A float64 array; ValueError for infinities and NaN, of which no order is known."""
+    numbers = as_array(values).astype(np.float64)
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        raise ValueError(f"{name} holds values that are not finite, such as {numbers[~finite][0]}")
+    return numbers
+
+
 def as_labels(values: Any, name: str) -> np.ndarray:
     """The labels as an array (N,), N >= 1; ValueError for scores in their place."""
     labels = as_array(values)
@@ -47,7 +56,7 @@ def as_weights(sample_weight: Any, count: int) -> np.ndarray:
     """The weights, float64 (N,); ones where there are none."""
     if sample_weight is None:
         return np.ones(count)
-    weights = as_array(sample_weight).astype(np.float64)
+    weights = as_numbers(sample_weight, "sample_weight")
     if weights.shape != (count,):
         raise ValueError(f"sample_weight must have the shape ({count},), got {weights.shape}")
     if not weights.any():
@@ -57,6 +66,8 @@ def as_weights(sample_weight: Any, count: int) -> np.ndarray:
 
 def positions(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The place of each value in `labels`, -1 for one that is not among them."""
+    if not len(labels):
+        return np.full(len(values), -1)
     order = np.argsort(labels, kind="stable")
     places = np.minimum(np.searchsorted(labels, values, sorter=order), len(labels) - 1)
     found = order[places]

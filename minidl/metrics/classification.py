@@ -147,8 +147,8 @@ def _measures(
     zero_division: str | float = "warn",
 ) -> tuple[Any, Any, Any, Any]:
     y_true, y_pred = label_pair(y_true, y_pred)
-    if beta < 0:
-        raise ValueError(f"beta must be >= 0, got {beta}")
+    if not 0 <= beta < np.inf:
+        raise ValueError(f"beta must be a number >= 0, got {beta}")
     if zero_division not in ("warn", 0, 1) and not (isinstance(zero_division, float) and np.isnan(zero_division)):
         raise ValueError(f"zero_division must be 'warn', 0, 1 or nan, got {zero_division!r}")
     present = np.union1d(y_true, y_pred)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.metrics.arguments import as_array, as_labels, check_lengths
+from minidl.metrics.arguments import as_array, as_labels, as_numbers, check_lengths
 
 BLOCK = 1024  # rows of the distance matrix that are in memory at once
 
@@ -169,7 +169,7 @@ def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.
     -----
     Source: P. Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", 1987.
     """
-    points, labels = as_array(X).astype(np.float64), as_labels(labels, "labels")
+    points, labels = as_numbers(X, "X"), as_labels(labels, "labels")
     if points.ndim != 2:
         raise ValueError(
             f"X must have the shape (N, features), got {points.shape}: flatten images with X.reshape(len(X), -1)"
@@ -181,6 +181,10 @@ def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.
         raise ValueError(
             f"X must hold the distances of all pairs, shape (N, N), with metric='precomputed', got {points.shape}"
         )
+    if metric == "precomputed" and points.min() < 0:
+        raise ValueError(f"X must hold distances of at least 0, got {points.min()}")
+    if metric == "precomputed" and points.diagonal().max() > 1e-6 * points.max():
+        raise ValueError(f"X must hold distances, 0 on its diagonal, got {points.diagonal().max()}")
     if metric == "euclidean":
         points = points - points.mean(axis=0)  # the same distances, rounded less
     clusters, cluster = np.unique(labels, return_inverse=True)
@@ -192,8 +196,7 @@ def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.
     for start in range(0, len(labels), BLOCK):
         rows = slice(start, min(start + BLOCK, len(labels)))
         distances = points[rows] if metric == "precomputed" else _euclidean(points[rows], points)
-        if metric == "euclidean":
-            distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = 0
+        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = 0
         sums = distances @ member  # (block, K), summed over each cluster's samples
         own = np.arange(len(sums)), cluster[rows]
         a = sums[own] / np.maximum(sizes[cluster[rows]] - 1, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.metrics.arguments import as_array, as_labels, as_weights, check_lengths, positions
+from minidl.metrics.arguments import as_array, as_labels, as_numbers, as_weights, check_lengths, positions
 
 
 def top_k_accuracy_score(
@@ -36,7 +36,7 @@ def top_k_accuracy_score(
     >>> top_k_accuracy_score([0, 1, 2], [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1]], k=2)
     0.6666666666666666
     """
-    y_true, scores = as_labels(y_true, "y_true"), as_array(y_score)
+    y_true, scores = as_labels(y_true, "y_true"), as_numbers(y_score, "y_score")
     check_lengths(y_true, scores, "y_true", "y_score")
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ValueError(f"k must be an int of at least 1, got {k!r}")
@@ -103,10 +103,8 @@ def roc_auc_score(
     >>> roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
-    y_true, scores = as_labels(y_true, "y_true"), as_array(y_score).astype(np.float64)
+    y_true, scores = as_labels(y_true, "y_true"), as_numbers(y_score, "y_score")
     check_lengths(y_true, scores, "y_true", "y_score")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"y_score holds values that are not finite, such as {scores[~np.isfinite(scores)][0]}")
     if average not in ("macro", "weighted", None):
         raise ValueError(f"average must be 'macro', 'weighted' or None, got {average!r}")
     classes = _classes(y_true, labels)
