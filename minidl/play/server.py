@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import json
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,7 +42,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
     page = files("minidl.play").joinpath("page.html").read_text(encoding="utf-8")
     facts = {"recipe": classifier.recipe, "classes": classifier.classes, **classifier.saved.info["input"]}
     try:
-        server = ThreadingHTTPServer((LOOPBACK, port), Handler)
+        server = Server((LOOPBACK, port), Handler)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"port {port} cannot be used: {reason}; 0 takes a free one") from error
@@ -49,6 +50,13 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
     server.classifier = classifier
     server.one_look_at_a_time = threading.Lock()  # a look puts hooks on the layers of the network
     return server
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print an error of ours; a connection that ends early is none: the page was closed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -82,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _addressed_here(self) -> bool:
         """Whether the request names this machine's own address, not a host name that a foreign page points here."""
-        host = self.headers.get("Host", "").rpartition(":")[0]
+        host = self.headers.get("Host", "").partition(":")[0]  # port 80 is not named
         if host in (LOOPBACK, "localhost"):
             return True
         self._refuse(HTTPStatus.FORBIDDEN, f"the host must be {LOOPBACK} or localhost, got {host!r}")

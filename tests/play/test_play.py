@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import socket
 import struct
 import threading
 import zlib
@@ -169,6 +170,10 @@ def test_what_is_too_large_or_comes_from_elsewhere_is_refused(ask):
     assert ask("GET", "/../secret")[0] == 404 and ask("POST", "/other", "{}")[0] == 404
 
 
+def test_the_address_of_port_80_names_no_port(ask):
+    assert [ask("GET", "/", Host=host)[0] for host in ("127.0.0.1", "localhost", "")] == [200, 200, 403]
+
+
 def test_two_questions_at_once_have_their_own_answers(ask):
     questions = [question(drawing(number)) for number in range(8)]
     alone = [ask("POST", "/look", text)[2] for text in questions]
@@ -192,3 +197,19 @@ def test_it_listens_on_this_machine_alone_and_names_a_port_that_cannot_be_used(c
             make_server(classifier, server.server_port)
     with pytest.raises(ValueError, match="port 99999 cannot be used: .*0-65535"):
         make_server(classifier, 99999)
+
+
+def test_a_page_that_is_closed_while_it_is_answered_prints_nothing(classifier, capsys):
+    before = set(threading.enumerate())
+    with make_server(classifier) as server:
+        threading.Thread(target=server.serve_forever).start()
+        body = question(drawing(0)).encode()
+        head = f"POST /look HTTP/1.1\r\nHost: 127.0.0.1:1\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        for content in (head[:30], head + body[:9], head + body):
+            with socket.create_connection(server.server_address) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close by a reset
+                connection.sendall(content)
+        server.shutdown()
+        for answering in set(threading.enumerate()) - before:
+            answering.join(20)
+    assert capsys.readouterr().err == ""
