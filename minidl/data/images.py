@@ -10,9 +10,9 @@ from minidl.data.dataset import Dataset
 
 
 class ImageDataset(Dataset):
-    """Images and their labels, all in memory; samples are float32 in 0..1.
+    """Images and their labels, all in memory; bytes are handed out as float32 in 0..1.
 
-    x[i] = images[i] / 255 for bytes; floating-point images are taken as they are.
+    x[i] = images[i] / 255 for bytes; floating-point images are taken as they are, float64 too.
 
     Bytes stay bytes in memory (a quarter of the space) and are converted batch by batch.
 
@@ -25,7 +25,7 @@ class ImageDataset(Dataset):
     classes : sequence of str
         The name of each label.
     transform : callable, optional
-        Called with float32 images (C, H, W) in 0..1, or with whole batches (N, C, H, W) if its `batched` is true.
+        Called with these images (C, H, W) in 0..1, or with whole batches (N, C, H, W) if its `batched` is true.
 
     Examples
     --------

@@ -330,6 +330,15 @@ def test_compose():
             "interpolation must be one of nearest, bilinear, bicubic, got 'lanczos'",
         ),
         (lambda: T.RandomRotation(-5), "degrees must be >= 0"),
+        (lambda: T.RandomRotation(math.nan), "degrees must be >= 0"),
+        (lambda: T.RandomRotation(math.inf), "degrees must be >= 0"),
+        (lambda: T.RandomAffine(0, scale=(1, math.inf)), "scale must be a pair"),
+        (lambda: T.RandomAffine(0, scale=0.5), "scale must be a pair .* got 0.5"),
+        (lambda: T.RandomAffine(0, translate=0.1), "translate must be a pair of fractions .* got 0.1"),
+        (lambda: T.ColorJitter(math.nan), "brightness must be >= 0"),
+        (lambda: T.Resize(2.5), "size must be a positive int or a pair .* got 2.5"),
+        (lambda: T.RandomCrop(4, padding=1.5), "padding must be an int .* got 1.5"),
+        (lambda: T.RandomCrop(4, padding=(1.5, 2)), "padding must be an int"),
         (lambda: T.RandomHorizontalFlip(1.5), r"p must be a probability in 0\.\.1, got 1.5"),
         (lambda: T.RandomCrop(4, padding=-1), "padding must be"),
         (lambda: T.RandomCrop(4, padding_mode="wrap"), "padding_mode must be one of"),
@@ -348,6 +357,57 @@ def test_compose():
 def test_wrong_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("make", [
+    lambda: T.Resize(4), lambda: T.ColorJitter(0.5), lambda: T.RandomRotation(9), lambda: T.RandomResizedCrop(4),
+    lambda: T.Grayscale(),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.int64, np.uint16, bool])
+def test_other_integers_are_refused_where_values_are_computed(make, dtype):
+    """Which of their values is white, nobody knows: ColorJitter took all above 1 for it, Resize cut off fractions."""
+    with pytest.raises(TypeError, match=rf"bytes \(uint8, 0..255\) or floating.*, got {np.dtype(dtype)}"):
+        make()(np.ones((3, 8, 8), dtype))
+    assert T.RandomHorizontalFlip(1)(np.ones((3, 8, 8), dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("make", [
+    lambda fill: T.RandomRotation((45, 45), fill=fill), lambda fill: T.RandomAffine((45, 45), fill=fill),
+    lambda fill: T.RandomCrop((12, 16), padding=(16, 12), fill=fill),
+])  # fmt: skip
+def test_the_fill_of_bytes(make):
+    image = Image.new("RGB", (16, 12))
+    for fill in (255, 255.0, np.float64(255)):
+        assert np.asarray(make(fill)(image)).max() == planes_of(make(fill)(planes_of(image))).max() == 255
+    for fill in (0.5, 256, -1, math.nan):
+        for x in (image, planes_of(image)):
+            with pytest.raises(ValueError, match=f"fill must be a whole number from 0 to 255 .* bytes, got {fill}"):
+                make(fill)(x)
+
+
+def test_a_picture_of_a_palette_is_not_padded_as_if_its_numbers_were_grey():
+    x = picture().convert("P")
+    for transform in (T.CenterCrop(20), T.RandomCrop(12, padding=2)):
+        with pytest.raises(ValueError, match="mode 'P'.*convert\\('RGB'\\)"):
+            transform(x)
+    assert T.CenterCrop(4)(x).mode == "P"
+
+
+def test_hue_of_a_picture_with_transparency():
+    x = picture().convert("RGBA")
+    x.putalpha(Image.new("L", x.size, 77))
+    turned = T.ColorJitter(hue=(0.25, 0.25))(x)
+    expected = T.ColorJitter(hue=(0.25, 0.25))(picture())
+    np.testing.assert_array_equal(np.asarray(turned)[..., :3], np.asarray(expected))
+    assert turned.mode == "RGBA" and turned.getchannel("A").getextrema() == (77, 77)
+
+
+def test_images_that_rotation_makes_larger_are_made_one_by_one():
+    """Each gets a size of its own, so that no batch of them exists before the next transform makes them alike."""
+    turn = T.Compose([T.RandomRotation((0, 40), expand=True), T.Resize((8, 8))])
+    dataset = minidl.data.ImageDataset(np.ones((5, 1, 9, 9), np.uint8), np.zeros(5, int), ["a"], transform=turn)
+    [(x, _)] = minidl.data.DataLoader(dataset, batch_size=5)
+    assert x.shape == (5, 1, 8, 8) and T.RandomRotation(9).batched
 
 
 def test_a_seed_is_no_generator():

@@ -4,7 +4,7 @@ An image is a Pillow image; or an array or Tensor (C, H, W), bytes in 0..255 or 
 (N, C, H, W), in which a random transform draws anew for every image.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ class Compose:
 
 def size_pair(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
     """(height, width) from one number or two."""
-    pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
+    pair = tuple(size) if isinstance(size, Iterable) else (size, size)
     if len(pair) != 2 or any(
         isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1 for side in pair
     ):
@@ -132,15 +132,29 @@ def check_interpolation(interpolation: str, allowed: Sequence[str] = tuple(INTER
 
 
 def check_range(name: str, values: Sequence[float], lower: float, upper: float = np.inf) -> tuple[float, float]:
-    """The pair (smallest, largest); ValueError unless lower <= smallest <= largest <= upper."""
-    pair = tuple(float(value) for value in values)
-    if len(pair) != 2 or not lower <= pair[0] <= pair[1] <= upper:
-        raise ValueError(f"{name} must be a pair (smallest, largest) within {lower}..{upper}, got {tuple(values)}")
+    """The pair (smallest, largest), finite; ValueError unless lower <= smallest <= largest <= upper."""
+    pair = tuple(float(value) for value in values) if isinstance(values, Iterable) else ()
+    if len(pair) != 2 or not lower <= pair[0] <= pair[1] <= upper or not np.isfinite(pair).all():
+        raise ValueError(f"{name} must be a pair (smallest, largest) within {lower}..{upper}, got {values}")
     return pair
+
+
+def check_pixels(array: np.ndarray) -> None:
+    """Raises TypeError for an array whose range of values is not known."""
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise TypeError(f"an image must hold bytes (uint8, 0..255) or floating values, got {array.dtype}")
+
+
+def fill_of_bytes(fill: float) -> int:
+    """`fill` as the value of a byte."""
+    if not 0 <= fill <= 255 or fill != int(fill):
+        raise ValueError(f"fill must be a whole number from 0 to 255 for an image of bytes, got {fill}")
+    return int(fill)
 
 
 def through_pillow(array: np.ndarray, function: Callable[[Image.Image], Image.Image]) -> np.ndarray:
     """The array (..., H, W), each plane (H, W) sent through a Pillow function as bytes or as 32-bit floats."""
+    check_pixels(array)
     planes = array.reshape(-1, *array.shape[-2:])
     planes = planes if array.dtype == np.uint8 else planes.astype(np.float32, copy=False)
     results = np.stack([np.asarray(function(Image.fromarray(np.ascontiguousarray(plane)))) for plane in planes])

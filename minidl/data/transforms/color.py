@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from minidl.autograd import Tensor
-from minidl.data.transforms.base import RandomTransform, Transform, check_range
+from minidl.data.transforms.base import RandomTransform, Transform, check_pixels, check_range
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32).reshape(3, 1, 1)  # of R, G, B: ITU-R BT.601
 
@@ -126,6 +126,7 @@ class Grayscale(Transform):
 
 def _luminance(array: np.ndarray) -> np.ndarray:
     """(..., 3, H, W) to (..., 1, H, W)."""
+    check_pixels(array)
     if array.shape[-3] != 3:
         raise ValueError(f"a colour image has 3 channels (R, G, B), got shape {array.shape}")
     gray = (array * LUMA).sum(axis=-3, keepdims=True, dtype=np.float32)
@@ -178,13 +179,14 @@ class ColorJitter(RandomTransform):
         for name, amount in parameters:
             if name in enhancers:
                 image = enhancers[name](image).enhance(amount)
-            elif amount != 0 and image.mode == "RGB":
+            elif amount != 0 and image.mode in ("RGB", "RGBA"):
                 image = _turn_hue(image, amount)
         return image
 
     def apply_array(self, array: np.ndarray, parameters: list[tuple[str, float]]) -> np.ndarray:
         if array.dtype == np.uint8:
             return np.round(self.apply_array(array / np.float32(255), parameters) * 255).astype(np.uint8)
+        check_pixels(array)
         gray = array.shape[-3] == 1
         for name, amount in parameters:
             if name == "brightness":
@@ -202,15 +204,18 @@ class ColorJitter(RandomTransform):
 def _factor_range(name: str, value: float | Sequence[float]) -> tuple[float, float]:
     if not isinstance(value, numbers.Real):
         return check_range(name, value, 0)
-    if value < 0:
+    if not 0 <= value < np.inf:
         raise ValueError(f"{name} must be >= 0, got {value}")
     return (max(0.0, 1 - value), 1.0 + value)
 
 
 def _turn_hue(image: Image.Image, turns: float) -> Image.Image:
-    hue, saturation, value = image.convert("HSV").split()
+    hue, saturation, value = image.convert("RGB").convert("HSV").split()
     turned = (np.asarray(hue).astype(np.int16) + round(turns * 255)) % 256
-    return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
+    result = Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), saturation, value)).convert("RGB")
+    if image.mode == "RGBA":
+        result.putalpha(image.getchannel("A"))
+    return result
 
 
 def rgb_to_hsv(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

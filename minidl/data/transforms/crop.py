@@ -1,7 +1,7 @@
 """Transforms that cut out a part of the picture."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,9 +14,11 @@ from minidl.data.transforms.base import (
     Transform,
     check_interpolation,
     check_range,
+    fill_of_bytes,
     size_pair,
 )
 
+PADDED_MODES = ("1", "L", "LA", "RGB", "RGBA", "I", "I;16", "F")
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
 
@@ -24,6 +26,7 @@ def _pad_array(array: np.ndarray, padding: tuple[int, int, int, int], fill: floa
     """The array (..., H, W) with (left, top, right, bottom) pixels more."""
     if not any(padding):
         return array
+    fill = fill_of_bytes(fill) if array.dtype == np.uint8 else fill
     left, top, right, bottom = padding
     widths = [(0, 0)] * (array.ndim - 2) + [(top, bottom), (left, right)]
     return np.pad(array, widths, mode, constant_values=fill) if mode == "constant" else np.pad(array, widths, mode)
@@ -32,6 +35,11 @@ def _pad_array(array: np.ndarray, padding: tuple[int, int, int, int], fill: floa
 def _pad_image(image: Image.Image, padding: tuple[int, int, int, int], fill: float, mode: str) -> Image.Image:
     if not any(padding):
         return image
+    if image.mode not in PADDED_MODES:  # the array of another mode does not say which picture it is
+        raise ValueError(
+            f"a picture must have one of the modes {', '.join(PADDED_MODES)} to be padded, got mode {image.mode!r}: "
+            "convert it first, with picture.convert('RGB')"
+        )
     pixels = np.asarray(image)  # (H, W) or (H, W, C)
     planes = np.moveaxis(pixels, -1, 0) if pixels.ndim == 3 else pixels
     padded = _pad_array(planes, padding, fill, mode)
@@ -149,9 +157,9 @@ class RandomCrop(RandomTransform):
 
 
 def _four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
-    sides = (padding, padding) if isinstance(padding, (int, np.integer)) else tuple(padding)
+    sides = tuple(padding) if isinstance(padding, Iterable) else (padding, padding)
     sides = sides * 2 if len(sides) == 2 else sides
-    if len(sides) != 4 or any(side < 0 for side in sides):
+    if len(sides) != 4 or any(not isinstance(side, (int, np.integer)) or side < 0 for side in sides):
         raise ValueError(f"padding must be an int >= 0, (x, y) or (left, top, right, bottom), got {padding!r}")
     return sides
 

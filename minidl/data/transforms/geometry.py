@@ -14,6 +14,7 @@ from minidl.data.transforms.base import (
     Transform,
     check_interpolation,
     check_range,
+    fill_of_bytes,
     size_pair,
     through_pillow,
 )
@@ -119,7 +120,7 @@ class RandomVerticalFlip(_RandomFlip):
 
 def _degree_range(degrees: float | Sequence[float]) -> tuple[float, float]:
     if isinstance(degrees, numbers.Real):
-        if degrees < 0:
+        if not 0 <= degrees < math.inf:
             raise ValueError(f"degrees must be >= 0 or a pair (smallest, largest), got {degrees}")
         return (-float(degrees), float(degrees))
     return check_range("degrees", degrees, -np.inf)
@@ -159,6 +160,11 @@ class RandomRotation(RandomTransform):
         self.expand = expand
         self.center = center
         self.fill = fill
+
+    @property
+    def batched(self) -> bool:
+        """Not where every image gets a size of its own."""
+        return not self.expand
 
     def draw(self, generator: np.random.Generator, height: int, width: int) -> float:
         return generator.uniform(*self.degrees)
@@ -214,11 +220,9 @@ class RandomAffine(RandomTransform):
     ):
         super().__init__(generator)
         self.degrees = _degree_range(degrees)
-        self.translate = None if translate is None else tuple(translate)
-        if self.translate is not None and (
-            len(self.translate) != 2 or not all(0 <= part <= 1 for part in self.translate)
-        ):
+        if translate is not None and (np.shape(translate) != (2,) or not all(0 <= part <= 1 for part in translate)):
             raise ValueError(f"translate must be a pair of fractions in 0..1, got {translate!r}")
+        self.translate = None if translate is None else tuple(translate)
         self.scale = None if scale is None else check_range("scale", scale, np.finfo(float).tiny)
         self.shear = None if shear is None else _shear_range(shear)
         self.interpolation = check_interpolation(interpolation, AFFINE_INTERPOLATIONS)
@@ -283,5 +287,6 @@ def inverse_affine(
 
 def _fill(image: Image.Image, fill: float) -> float | tuple[float, ...]:
     """The fill value for each band of the image."""
+    fill = fill if image.mode[0] in "IF" else fill_of_bytes(fill)
     bands = len(image.getbands())
     return fill if bands == 1 else (fill,) * bands
