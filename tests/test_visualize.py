@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 
 from PIL import Image  # noqa: E402
 
-from minidl import cluster, nn, visualize  # noqa: E402
+from minidl import cluster, metrics, nn, visualize  # noqa: E402
 
 HISTORY = {
     "epoch": [1, 2, 3], "train_loss": [2.0, 1.0, 0.5], "train_accuracy": [0.3, 0.6, 0.8],
@@ -213,3 +213,59 @@ def test_confusion_matrix_of_clusters_names_its_columns():
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "2"] and axes.get_xlabel() == "cluster"
     with pytest.raises(ValueError, match=r"shape \(2, 1\) of 2 classes and 1 columns, got \(2, 2\)"):
         visualize.confusion_matrix(np.eye(2), ["a", "b"], ["0"])
+
+
+def test_a_confusion_matrix_of_shares_is_shaded_by_row_and_says_them_shortly():
+    labels, predicted = [0, 0, 0, 1], [0, 1, 1, 1]
+    for normalize in ("true", "all"):
+        shares = metrics.confusion_matrix(labels, predicted, normalize=normalize)
+        axes = visualize.confusion_matrix(shares, ["a", "b"]).axes[0]
+        np.testing.assert_allclose(axes.images[0].get_array(), [[1 / 3, 2 / 3], [0, 1]])
+        assert [text.get_text() for text in axes.texts] == [f"{share:.2f}" for share in shares.flat if share]
+
+
+def test_a_loss_below_zero_is_seen():
+    for losses, lowest in (([-1.0, -3.0], -3), ([0.5, -2.0], -2), ([3.0, 1.0], 0)):
+        low, high = visualize.learning_curves({"epoch": [1, 2], "train_loss": losses}).axes[0].get_ylim()
+        assert low <= lowest and high >= max(losses) and (low == 0) == (lowest == 0)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml"), (".jpg", b"\xff\xd8")]
+)
+def test_the_name_of_a_file_says_its_format(tmp_path, suffix, start):
+    visualize.save(visualize.sample_grid(PICTURES), tmp_path / f"a{suffix}")
+    assert (tmp_path / f"a{suffix}").read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("draw", "error", "message"),
+    [
+        (lambda: visualize.save(visualize.sample_grid(PICTURES), "no_suffix"), ValueError, "path must end in .*png"),
+        (lambda: visualize.images(np.full((2, 1, 4, 4), 255)), TypeError, "pictures must be bytes .*, got int64"),
+        (lambda: visualize.images(PICTURES, columns=0), ValueError, "columns must be at least 1, got 0"),
+        (lambda: visualize.sample_grid(PICTURES, columns=0), ValueError, "columns must be at least 1, got 0"),
+        (lambda: visualize.filters(nn.Conv2d(1, 2, 3), columns=0), ValueError, "columns must be at least 1, got 0"),
+        (lambda: visualize.learning_curves({"train_loss": [2.0, 1.0]}), ValueError, "a history with its 'epoch'"),
+        (
+            lambda: visualize.misclassified(PICTURES, np.zeros((5, 1), int), np.zeros((5, 2)), "ab"),
+            ValueError,
+            r"got \(5, 1, 6, 6\), \(5, 1\) and \(5, 2\)",
+        ),
+        (
+            lambda: visualize.misclassified(PICTURES, np.full(5, 2), np.zeros((5, 2)), "ab"),
+            ValueError,
+            "labels must be from 0 to 1, got 2 to 2",
+        ),
+        (
+            lambda: visualize.misclassified(PICTURES, np.zeros(5, int), np.zeros((5, 2)), "abc"),
+            ValueError,
+            "classes must name the 2 columns of logits, got 3",
+        ),
+        (lambda: visualize.embedding(np.eye(3), np.zeros(3)), ValueError, "integers of at least -1, got float64"),
+        (lambda: visualize.embedding(np.eye(3), np.array([0, -2, 1]), "ab"), ValueError, "at least -1, got .* -2"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw, error, message):
+    with pytest.raises(error, match=message):
+        draw()

@@ -28,6 +28,9 @@ def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
     """
     if "epoch" in runs:
         runs = {"": runs}
+    for label, history in runs.items():
+        if not isinstance(history, Mapping) or "epoch" not in history:
+            raise ValueError(f"runs must be a history with its 'epoch', or several by name; {label!r} has none")
     names = dict.fromkeys(name for history in runs.values() for name in history)
     parts = [part for part in PARTS if any(name.startswith(f"{part}_") for name in names)]
     measures = list(dict.fromkeys(name.partition("_")[2] for name in names if name.partition("_")[0] in parts))
@@ -50,7 +53,7 @@ def learning_curves(runs: Mapping[str, Any], *, title: str = "") -> Figure:
         axes.set_xlabel("epoch")
         axes.set_ylabel(measure.replace("_", " "))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        if measure.endswith("loss"):
+        if measure.endswith("loss") and not axes.dataLim.ymin < 0:
             axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

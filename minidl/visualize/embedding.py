@@ -66,12 +66,14 @@ def embedding(x: Any, labels: Any, classes: Sequence[str] | None = None, *, titl
     Raises
     ------
     ValueError
-        For labels of another shape, or without a name.
+        For labels of another shape or type, or without a name.
     """
     coordinates, shares = principal_components(x)
     labels = as_array(labels)
     if labels.shape != (len(coordinates),):
         raise ValueError(f"labels must have the shape ({len(coordinates)},), one for each sample, got {labels.shape}")
+    if labels.dtype.kind not in "iu" or labels.min() < -1:
+        raise ValueError(f"labels must be integers of at least -1, got {labels.dtype} such as {labels.min()}")
     if classes is not None and labels.max() >= len(classes):
         raise ValueError(f"labels must be below the {len(classes)} classes, got {labels.max()}")
     figure, [axes] = make_panels(1, 1, (6.4, 5.2), title)

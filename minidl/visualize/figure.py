@@ -24,9 +24,12 @@ def available() -> bool:
 
 
 def save(figure: Figure, path: Path | str, dpi: int = 150) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure, whole or not at all, in the format that the name of the file ends in: .png, .pdf, .svg, .jpg."""
+    suffix = Path(path).suffix
+    if not suffix:
+        raise ValueError(f"path must end in the format of the picture, such as .png, got {path}")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+    figure.savefig(buffer, format=suffix[1:], dpi=dpi, facecolor="white")
     write_whole(path, buffer.getbuffer())
 
 

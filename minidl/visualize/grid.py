@@ -26,6 +26,7 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
         raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), got {pictures.shape}")
     if labels is not None and len(labels) != len(pictures):
         raise ValueError(f"labels must be one for each of the {len(pictures)} pictures, got {len(labels)}")
+    check_columns(columns)
     rows = max(1, math.ceil(len(pictures) / columns))
     size = (1.15, 1.15 if labels is None else 1.45)
     figure, panels = make_panels(rows, min(columns, max(len(pictures), 1)), size, title)
@@ -38,6 +39,11 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
     return figure
 
 
+def check_columns(columns: int) -> None:
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
+
+
 def draw_image(axes: Any, picture: np.ndarray) -> None:
     """One picture (1 or 3, H, W), bytes or floating in 0..1, in axes that are there."""
     shown = to_unit_range(picture).transpose(1, 2, 0)  # (H, W, C)
@@ -45,5 +51,7 @@ def draw_image(axes: Any, picture: np.ndarray) -> None:
 
 
 def to_unit_range(pictures: np.ndarray) -> np.ndarray:
-    """Bytes divided by 255, other values cut to 0..1."""
+    """Bytes divided by 255, floating values cut to 0..1."""
+    if pictures.dtype != np.uint8 and pictures.dtype.kind not in "fb":
+        raise TypeError(f"pictures must be bytes (uint8, 0..255) or floating (0..1), got {pictures.dtype}")
     return pictures / 255 if pictures.dtype == np.uint8 else np.clip(pictures, 0, 1)

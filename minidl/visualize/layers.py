@@ -10,7 +10,7 @@ import numpy as np
 from minidl import nn
 from minidl.autograd import Tensor
 from minidl.visualize.figure import Figure, as_array, make_panels
-from minidl.visualize.grid import images
+from minidl.visualize.grid import check_columns, images
 
 
 def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
@@ -60,6 +60,7 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
 
 def _maps(maps: np.ndarray, scale: float, label: str, columns: int, title: str) -> Figure:
     """Signed pictures (N, H, W) on one scale: blue below 0, white at 0, red above."""
+    check_columns(columns)
     figure, panels = make_panels(math.ceil(len(maps) / columns), min(columns, len(maps)), (1.0, 1.0), title)
     for axes in panels:
         axes.axis("off")

@@ -27,7 +27,7 @@ def confusion_matrix(
     Parameters
     ----------
     counts : array (K, K), or (K, number of columns)
-        For example from `metrics.confusion_matrix`.
+        For example from `metrics.confusion_matrix`, also with weights or normalized.
     classes : sequence of str
         K names, of the rows.
     columns : sequence of str, optional
@@ -43,14 +43,16 @@ def confusion_matrix(
             + ("" if columns is classes else f" and {len(columns)} columns")
             + f", got {counts.shape}"
         )
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    totals = counts.sum(1, keepdims=True)
+    shares = counts / np.where(totals == 0, 1, totals)
     cell = min(0.46, 16 / len(classes))  # inches; with very many classes the figure would not fit into memory
     side = 1.8 + cell * len(classes)
     figure, [axes] = make_panels(1, 1, (side + 0.9, side), title)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    text = str if counts.dtype.kind in "iu" else "{:.2f}".format
     for row, column in np.argwhere(counts > 0) if cell > 0.3 else ():
         color = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color, fontsize=8)
+        axes.text(column, row, text(counts[row, column]), ha="center", va="center", color=color, fontsize=8)
     long_names = max(map(len, [*classes, *columns])) > 2
     fontsize = min(10, 60 * cell)  # points: a name is to fit beside its row
     axes.set_xticks(
@@ -79,6 +81,15 @@ def misclassified(
         How many to show.
     """
     pictures, labels, logits = as_array(pictures), as_array(labels), as_array(logits)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(pictures) != len(logits):
+        raise ValueError(
+            "pictures, labels and logits must have the shapes (N, C, H, W), (N,) and (N, K), got "
+            f"{pictures.shape}, {labels.shape} and {logits.shape}"
+        )
+    if len(classes) != logits.shape[1]:
+        raise ValueError(f"classes must name the {logits.shape[1]} columns of logits, got {len(classes)} names")
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise ValueError(f"labels must be from 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}")
     probabilities = F.softmax(logits, 1)  # (N, K)
     predicted = probabilities.argmax(1)
     wrong = np.flatnonzero(predicted != labels)

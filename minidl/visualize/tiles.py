@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.visualize.figure import Figure, as_array, make_panels
-from minidl.visualize.grid import draw_image, to_unit_range
+from minidl.visualize.grid import check_columns, draw_image, to_unit_range
 
 GAP = 2  # pixels between images
 TILE = 0.62  # inches that an image takes
@@ -80,6 +80,7 @@ def _tile(pictures: Any, columns: int) -> np.ndarray:
     pictures = as_array(pictures)
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3) or len(pictures) == 0:
         raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), N at least 1, got {pictures.shape}")
+    check_columns(columns)
     pictures = to_unit_range(pictures)
     count, channels, height, width = pictures.shape
     rows = math.ceil(count / columns)
