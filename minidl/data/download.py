@@ -2,9 +2,8 @@
 
 import hashlib
 import http.client
-import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -33,7 +32,7 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
     folder : Path
         Made if it is not there.
     mirrors : sequence of str
-        Addresses of folders, tried in turn: the file is at `mirror + "/" + file.name`.
+        Addresses of folders, tried in turn: the file is at `mirror + "/" + file.name`. At least one.
 
     Returns
     -------
@@ -43,8 +42,14 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
     Raises
     ------
     OSError
-        When no mirror did: says for each what went wrong.
+        When no mirror did: says for each what went wrong. When the file cannot be written.
+    TypeError, ValueError
+        For one address that is no sequence of them, and for no address.
     """
+    if isinstance(mirrors, str):
+        raise TypeError(f"mirrors must be a sequence of addresses, got the text {mirrors!r}: put it into a list")
+    if not mirrors:
+        raise ValueError("mirrors must hold at least one address, got none")
     folder.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
@@ -53,39 +58,40 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
             with written_whole(folder / file.name) as stream:
                 _fetch(url, file, stream)
             return folder / file.name
-        except (
-            urllib.error.URLError,
-            http.client.HTTPException,
-            TimeoutError,
-            ConnectionError,
-            _WrongContent,
-        ) as error:
+        except _Failed as error:
             failures.append(f"  {url}: {error}")
     raise OSError(f"{file.name} could not be downloaded to {folder}:\n" + "\n".join(failures))
 
 
-class _WrongContent(Exception):
-    """The bytes that came are not the file's."""
+class _Failed(Exception):
+    """The mirror did not send the file, or sent another."""
 
 
 def _fetch(url: str, file: RemoteFile, stream: BinaryIO) -> None:
     from tqdm import tqdm
 
-    request = urllib.request.Request(url, headers={"User-Agent": "minidl"})
     digest = hashlib.sha256()
     received = 0
-    with (
-        urllib.request.urlopen(request, timeout=TIMEOUT) as response,
-        tqdm(total=file.size, unit="B", unit_scale=True, desc=file.name, disable=None) as progress,
-    ):
-        while chunk := response.read(CHUNK):
+    with tqdm(total=file.size, unit="B", unit_scale=True, desc=file.name, disable=None) as progress:
+        for chunk in _chunks(url):
             received += len(chunk)
             if received > file.size:
-                raise _WrongContent(f"sent more than the {file.size} bytes of the file")
+                raise _Failed(f"sent more than the {file.size} bytes of the file")
             stream.write(chunk)
             digest.update(chunk)
             progress.update(len(chunk))
     if received < file.size:
-        raise _WrongContent(f"sent {received} of {file.size} bytes")
+        raise _Failed(f"sent {received} of {file.size} bytes")
     if digest.hexdigest() != file.sha256:
-        raise _WrongContent(f"sent another file: its sha256 is {digest.hexdigest()}, expected {file.sha256}")
+        raise _Failed(f"sent another file: its sha256 is {digest.hexdigest()}, expected {file.sha256}")
+
+
+def _chunks(url: str) -> Iterator[bytes]:
+    """What a server sends; whatever goes wrong on the way is told apart from what goes wrong on the disk."""
+    request = urllib.request.Request(url, headers={"User-Agent": "minidl"})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            while chunk := response.read(CHUNK):
+                yield chunk
+    except (OSError, http.client.HTTPException) as error:
+        raise _Failed(str(error)) from error

@@ -22,13 +22,8 @@ def in_existing_folder(path: Path | str) -> Path:
 
 def write_whole(path: Path | str, content: bytes | memoryview) -> None:
     """Write `content` to a file that appears whole or not at all."""
-    try:
-        with written_whole(path) as file:
-            file.write(content)
-    except OSError as error:
-        if error.errno:  # the error of a full disk names no file, others name the temporary one
-            error.filename = str(path)
-        raise
+    with written_whole(path) as file:
+        file.write(content)
 
 
 @contextmanager
@@ -46,8 +41,11 @@ def written_whole(path: Path | str) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        # the error of a full disk names no file, others name the temporary one
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
     _sync_folder(path.parent)
 

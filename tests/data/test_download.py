@@ -1,11 +1,15 @@
 """Downloads from a server on the loopback: good ones, and every way in which they go wrong."""
 
+import errno
 import hashlib
+import http.client
 import http.server
 import io
 import os
+import ssl
 import tarfile
 import threading
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +137,42 @@ def test_the_next_mirror_is_tried(server, tmp_path):
     assert server.requests == ["/missing/a.bin", "/bad/a.bin", "/good/a.bin"]
 
 
+def test_any_error_of_the_network_leads_to_the_next_mirror(server, tmp_path, monkeypatch):
+    """An error of TLS in the middle of a file is an OSError and no more: neither a ConnectionError nor a URLError."""
+    server.files |= {"/bad/a.bin": CONTENT, "/good/a.bin": CONTENT}
+    read = http.client.HTTPResponse.read
+
+    def read_or_fail(response, size):
+        if server.requests == ["/bad/a.bin"]:
+            raise ssl.SSLError(1, "decryption failed or bad record mac")
+        return read(response, size)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", read_or_fail)
+    mirrors = [f"{server.address}/{name}" for name in ("bad", "good")]
+    assert download(remote("a.bin", CONTENT), tmp_path, mirrors).read_bytes() == CONTENT
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_full_disk_is_told_with_the_file_and_asks_no_other_mirror(server, tmp_path, monkeypatch):
+    server.files |= {"/1/a.bin": CONTENT, "/2/a.bin": CONTENT}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device: .*a.bin'$"):
+        download(remote("a.bin", CONTENT), tmp_path, [f"{server.address}/1", f"{server.address}/2"])
+    assert server.requests == ["/1/a.bin"] and os.listdir(tmp_path) == []
+
+
+def test_mirrors_that_are_no_list(tmp_path):
+    with pytest.raises(TypeError, match="a sequence of addresses, got the text 'https://host'"):
+        download(remote("a.bin", CONTENT), tmp_path / "new", "https://host")
+    with pytest.raises(ValueError, match="at least one address"):
+        download(remote("a.bin", CONTENT), tmp_path / "new", [])
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_failed_download_keeps_the_file_that_was_there(server, tmp_path):
     (tmp_path / "a.bin").write_bytes(b"old")
     server.files["/a.bin"], server.faults["/a.bin"] = CONTENT, "truncated"
@@ -223,6 +263,21 @@ def test_cifar10_is_taken_out_of_its_archive(server, tmp_path, monkeypatch):
     assert (len(train), len(test)) == (10, 2)
     assert sorted(os.listdir(tmp_path / "data" / "cifar-10-batches-bin")) == CIFAR_NAMES
     assert not outside.exists() and not list(Path(tmp_path).rglob("outside.bin"))
+
+
+def test_cifar10_that_is_there_in_part_is_completed(server, tmp_path, monkeypatch):
+    content = archive([f"cifar-10-batches-bin/{name}" for name in CIFAR_NAMES])
+    server.files["/cifar-10-binary.tar.gz"] = content
+    monkeypatch.setattr(cifar10_module, "ARCHIVE", remote("cifar-10-binary.tar.gz", content))
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for name in ("data_batch_3.bin", "test_batch_first1000.bin"):
+        (folder / name).write_bytes(cifar_bytes(1))
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            train, test = cifar10(tmp_path, download=True, mirrors=[server.address])
+        assert (len(train), len(test)) == (10, 2) and len(server.requests) == 1
 
 
 def test_cifar10_archive_without_a_file(server, tmp_path, monkeypatch):

@@ -37,7 +37,7 @@ def cifar10(
     """The training and the test set of CIFAR-10, 50,000 and 10,000 images where all files are there.
 
     With some of the five training files, or with `test_batch_first1000.bin` for the test, what is there is used, and a
-    warning says how much that is.
+    warning says how much that is; with `download` the whole set is looked for.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def cifar10(
         A folder that holds `cifar-10-batches-bin/` (or is that folder), its `.bin` files plain or gzipped. Unless
         given, MINIDL_DATA and then the user's cache folder are searched.
     download : bool
-        Fetch what is not found (170 MB), into `root` or else the cache folder.
+        Fetch the set where it is not found whole (170 MB), into `root` or else the cache folder.
     mirrors : sequence of str
         Addresses to download from, tried in turn.
 
@@ -64,7 +64,8 @@ def cifar10(
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
     """
     fetch = (lambda to: _fetch(to, mirrors)) if download else None
-    folder = find_or_download("CIFAR-10", FOLDERS, (TRAIN_FILES, TEST_FILES), root, fetch, "cifar10")
+    needed = (*TRAIN_FILES, TEST_FILES[0]) if download else (TRAIN_FILES, TEST_FILES)
+    folder = find_or_download("CIFAR-10", FOLDERS, needed, root, fetch, "cifar10")
     train_paths = [path for name in TRAIN_FILES if (path := find_file(folder, name))]
     test_path = next(path for name in TEST_FILES if (path := find_file(folder, name)))
     train, test = _dataset(train_paths), _dataset([test_path])
