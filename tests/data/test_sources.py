@@ -282,7 +282,10 @@ def test_image_folder(tmp_path):
     write_pictures(tmp_path)
     Image.new("L", (5, 5), 7).save(tmp_path / "cat" / "grey.JPG", "JPEG")
     (tmp_path / "cat" / "notes.txt").write_text("no picture")
-    (tmp_path / ".hidden").mkdir()
+    for hidden in (tmp_path / ".hidden", tmp_path / "cat" / ".ipynb_checkpoints"):
+        hidden.mkdir()
+        (hidden / "1.png").write_bytes((tmp_path / "cat" / "1.png").read_bytes())
+    (tmp_path / "cat" / "._1.png").write_bytes(b"what macOS puts beside a file")
     folder = ImageFolder(tmp_path)
     assert folder.classes == ("cat", "dog") and folder.targets.tolist() == [0] * 7 + [1] * 6
     picture, label = folder[12]
@@ -459,3 +462,11 @@ def test_idx_round_trip_of_the_helper():
 def test_text_of_places_that_the_vocabulary_does_not_have(ids):
     with pytest.raises(ValueError, match=rf"ids must be from 0 to 1, got {min(ids)} to {max(ids)}"):
         TextDataset(np.array(ids), "ab", sequence_length=2)
+
+
+@pytest.mark.parametrize("ids", [[-1], [2], [[0, 1]], [0.5]])
+def test_places_that_are_none_are_not_decoded(ids):
+    dataset = TextDataset(np.array([0, 1, 0]), "ab", sequence_length=2)
+    assert dataset.decode([]) == "" and dataset.decode((1, 0)) == "ba"
+    with pytest.raises(ValueError, match=r"ids must be integers \(T,\) from 0 to 1, got"):
+        dataset.decode(ids)

@@ -168,8 +168,14 @@ def image_folder(
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The files below a folder that are named like pictures."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    """The files below a folder that are named like pictures; not those that are hidden, such as macOS' "._1.jpg"."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in EXTENSIONS
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def read_picture(path: Path | str) -> Image.Image:

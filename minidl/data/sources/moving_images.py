@@ -54,8 +54,10 @@ def moving_images(
     >>> films.images.shape, films.classes[films.labels[1]]
     ((16, 5, 16, 16), 'right')
     """
-    if images.ndim != 4 or images.shape[1] != 1 or images.dtype != np.uint8:
-        raise ValueError(f"images must be uint8 of shape (N, 1, H, W), got {images.dtype} of shape {images.shape}")
+    if images.ndim != 4 or images.shape[1] != 1 or images.dtype != np.uint8 or len(images) == 0:
+        raise ValueError(
+            f"images must be uint8 of shape (N, 1, H, W), N at least 1, got {images.dtype} of shape {images.shape}"
+        )
     if steps < 1 or steps % 2 == 0:
         raise ValueError(f"steps must be an odd number, so that there is a frame in the middle, got {steps}")
     labels = np.arange(count) % len(MOTIONS)

@@ -83,8 +83,14 @@ class TextDataset(Dataset):
             ) from None
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of an array of places in the vocabulary."""
-        return "".join(self.classes[place] for place in np.asarray(ids))
+        """The text of an array (T,) of places in the vocabulary."""
+        ids = np.asarray(ids)
+        known = (
+            ids.dtype.kind in "iu" and ids.ndim == 1 and ids.size and 0 <= ids.min() <= ids.max() < len(self.classes)
+        )
+        if ids.size and not known:
+            raise ValueError(f"ids must be integers (T,) from 0 to {len(self.classes) - 1}, got {ids}")
+        return "".join(self.classes[place] for place in ids.tolist())
 
     def with_length(self, sequence_length: int, stride: int | None = None) -> "TextDataset":
         """The same text in pieces of another length."""
