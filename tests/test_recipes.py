@@ -253,6 +253,23 @@ def test_photographs_are_cut_to_the_middle_and_normalized():
     np.testing.assert_allclose(x[1:], -1, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [np.full((1, 9, 9), 255, np.uint8), np.zeros((9, 9)), np.zeros((4, 9, 9)), np.zeros((3, 0, 9))],
+    ids=lambda picture: f"{picture.dtype} {picture.shape}",
+)
+def test_an_array_that_is_no_picture_is_refused(picture):
+    """Bytes most of all: inverted as if they were in 0..1, they wrapped around to another picture."""
+    with pytest.raises(ValueError, match=rf"floating.* \(1 or 3, H, W\), got {picture.dtype} of shape"):
+        trained.prepare(picture, **GREY)
+
+
+def test_a_grey_array_for_a_network_of_colours():
+    grey = np.random.default_rng(0).random((1, 8, 8))
+    options = dict(shape=[3, 4, 4], mean=[0.1, 0.2, 0.3], std=[0.5] * 3, bright_on_dark=False)
+    np.testing.assert_array_equal(trained.prepare(grey, **options), trained.prepare(grey.repeat(3, 0), **options))
+
+
 def test_lenet_is_given_normalized_pixels():
     images = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1) * np.ones((2, 3, 32, 32), np.uint8)
     dataset = data.ImageDataset(images, np.array([0, 1]), ["black", "white"])

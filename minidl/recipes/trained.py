@@ -38,7 +38,7 @@ class TrainedClassifier:
         return self.saved.info["classes"]
 
     def predict(self, picture: Path | str | np.ndarray) -> Prediction:
-        """The class of a picture, given as a file or as an array (C, H, W) in 0..1."""
+        """The class of a picture, given as a file or as an array (1 or 3, H, W) in 0..1."""
         x = self.prepare(read_pixels(picture) if isinstance(picture, (str, Path)) else picture)  # (C, H, W)
         logits = training.predict(self.model, x[None]).numpy()  # (1, K)
         probabilities = F.softmax(logits[0].astype(np.float64), 0)
@@ -90,18 +90,26 @@ def prepare(
 ) -> np.ndarray:
     """A picture as the network saw its own in training.
 
-    It becomes grey if the network takes one channel. For a network that was trained on bright things on a dark ground
-    (MNIST), a picture with a bright border is inverted and padded with dark to a square; for others the longer side is
-    cropped. With a `margin`, what is bright is first cut out and put in the middle with that share of the side around
-    it. Then the picture is resized with antialiasing. If a side has more than LONGEST pixels, it is resized to that
-    first.
+    It becomes grey if the network takes one channel; for a network of colours, grey becomes three equal ones. For a
+    network that was trained on bright things on a dark ground (MNIST), a picture with a bright border is inverted and
+    padded with dark to a square; for others the longer side is cropped. With a `margin`, what is bright is first cut
+    out and put in the middle with that share of the side around it. Then the picture is resized with antialiasing. If a
+    side has more than LONGEST pixels, it is resized to that first.
+
+    Raises
+    ------
+    ValueError
+        For what is no floating picture (1 or 3, H, W).
     """
+    if pixels.ndim != 3 or pixels.shape[0] not in (1, 3) or 0 in pixels.shape or pixels.dtype.kind != "f":
+        raise ValueError(
+            f"a picture must be floating, 0..1, of the shape (1 or 3, H, W), got {pixels.dtype} of shape {pixels.shape}"
+        )
     channels, height, width = shape
     longest = max(pixels.shape[1:])
     if longest > LONGEST:
         pixels = Resize(tuple(max(1, side * LONGEST // longest) for side in pixels.shape[1:]))(pixels)
-    if channels == 1:
-        pixels = Grayscale()(pixels)  # (1, H, W)
+    pixels = Grayscale()(pixels) if channels == 1 else np.repeat(pixels, channels // len(pixels), axis=0)
     if bright_on_dark:
         border = np.concatenate(
             [pixels[:, 0].ravel(), pixels[:, -1].ravel(), pixels[:, :, 0].ravel(), pixels[:, :, -1].ravel()]
