@@ -100,6 +100,14 @@ def whole_run(tmp_path_factory):
     return folder, recipes.train(SMALL, output=folder)
 
 
+@no_pictures()
+def test_the_second_phase_ends_where_the_run_was_planned_to(tmp_path):
+    """From lr towards 0 along half a cosine, over as many epochs as --epochs leaves for it."""
+    recipes.train(SMALL, epochs=SMALL.autoencoder_epochs + 3, output=tmp_path)
+    rates = training.load_checkpoint(tmp_path / recipes.CHECKPOINT).history["learning_rate"]
+    np.testing.assert_allclose(rates[-3:], SMALL.lr * np.array([1, 0.75, 0.25]))
+
+
 @pytest.mark.parametrize("stopped_after", [1, 2, 3])
 @no_pictures()
 def test_a_run_stopped_in_either_phase_goes_on_to_the_same_bits(whole_run, tmp_path, stopped_after):

@@ -207,6 +207,21 @@ def test_pictures_are_classified_like_the_images_they_show(short_run, tmp_path, 
     assert same >= 19
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TellsItsPlan(recipes.ImageClassifier):
+    def results(self, model, test_data, history):
+        return {"plan": [self.epochs, self.batch_size, self.lr]}
+
+
+@no_pictures()
+def test_a_recipe_knows_the_plan_of_the_run(tmp_path):
+    """What it does by its own numbers, a schedule or a network to compare with, is by those that were asked for."""
+    own = {field.name: getattr(recipes.find("digits-cnn"), field.name) for field in dataclasses.fields(TellsItsPlan)}
+    recipe = TellsItsPlan(**own)
+    assert recipes.train(recipe, epochs=1, batch_size=64, lr=0.01, output=tmp_path)["plan"] == [1, 64, 0.01]
+    assert recipes.train(recipe, epochs=2, output=tmp_path, resume=True)["plan"] == [2, 64, 0.01]
+
+
 def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
     model = nn.Linear(1, 1)
     path = tmp_path / recipes.CHECKPOINT

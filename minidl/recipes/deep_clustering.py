@@ -175,7 +175,7 @@ class DeepClustering(Recipe):
         """The factor of an epoch, counted from 1: in each phase from 1 towards 0 along half a cosine."""
         start, end = 1, self.autoencoder_epochs + 1
         if epoch >= end:
-            start, end = end, max(self.epochs, epoch) + 1
+            start, end = end, self.epochs + 1
         return (1 + math.cos(math.pi * (epoch - start) / (end - start))) / 2
 
     def results(self, model: nn.Module, test_data: data.ImageDataset, history: dict[str, list]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import tempfile
@@ -74,6 +75,8 @@ def train(
     else:
         options = _resumed_options(recipe, asked, saved)
         recipe = recipe.trained_with(saved.info)
+    # as this run is planned, for all that a recipe does by its own numbers
+    recipe = dataclasses.replace(recipe, **{name: options[name] for name in ("epochs", "batch_size", "lr")})
     _check_device(device)
 
     minidl.manual_seed(options["seed"])
