@@ -74,6 +74,7 @@ def test_films_are_reproducible_and_show_the_images_given():
     ("images", "steps", "message"),
     [
         (np.zeros((2, 3, 8, 8), np.uint8), 9, r"\(N, 1, H, W\), got uint8 of shape \(2, 3, 8, 8\)"),
+        (np.zeros((0, 1, 8, 8), np.uint8), 9, r"N >= 1 .* got uint8 of shape \(0, 1, 8, 8\)"),
         (np.zeros((2, 1, 8, 8)), 9, "must be uint8 .* got float64"),
         (np.zeros((2, 1, 8, 8), np.uint8), 8, "steps must be an odd number.*got 8"),
     ],

@@ -56,7 +56,7 @@ def moving_images(
     """
     if images.ndim != 4 or images.shape[1] != 1 or images.dtype != np.uint8 or len(images) == 0:
         raise ValueError(
-            f"images must be uint8, at least one, of shape (N, 1, H, W), got {images.dtype} of shape {images.shape}"
+            f"images must be uint8 of N >= 1 and shape (N, 1, H, W), got {images.dtype} of shape {images.shape}"
         )
     if steps < 1 or steps % 2 == 0:
         raise ValueError(f"steps must be an odd number, so that there is a frame in the middle, got {steps}")
