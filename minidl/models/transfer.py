@@ -10,7 +10,7 @@ from minidl.models.classifiers import mnist_cnn
 class TransferComparison(nn.Module):
     """Three of the same network: two start from pretrained convolutions, which one of them never changes.
 
-    `fine_tuned` is the one to use; `frozen` and `scratch` show what it gains from training on and from its start.
+    `fine_tuned` is the one to use; `frozen` and `scratch` show what training on and its start do for it.
     """
 
     HEAD = ("7", "9")  # the linear layers of mnist_cnn

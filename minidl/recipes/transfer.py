@@ -8,6 +8,9 @@ images of each, in three ways side by side on the same batches:
     frozen        the new head alone
     scratch       all layers new, all at lr
 
+The start is worth some 0.1 of accuracy. Training on is worth nothing here: from 50 images the convolutions learn no
+better features than those that the digits 0 to 4 gave them.
+
 Source: Yosinski et al., How transferable are features in deep neural networks?, 2014; Howard and Ruder, Universal
 language model fine-tuning for text classification, 2018, section 3.2 (discriminative rates).
 """
@@ -144,7 +147,7 @@ RECIPE = Transfer(
     batch_size=10,
     epochs=40,
     schedule=cosine,
-    expected="accuracy 0.90 to 0.91, from scratch 0.80 to 0.81",
+    expected="accuracy 0.90 to 0.91, frozen 0.91 to 0.92, from scratch 0.80 to 0.81",
     minutes=0.7,
     bright_on_dark=True,
 )
