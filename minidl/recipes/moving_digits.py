@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from minidl import data, metrics, models, nn, optim, random, training, visualize
+from minidl.optim.lr_scheduler import LRScheduler
 from minidl.recipes.recipe import Recipe
+from minidl.recipes.schedules import cosine
 
 
 class Films(data.ImageDataset):
@@ -42,6 +44,10 @@ class MotionClassifier(Recipe):
 
     def options_of_data(self, train_data: data.ImageDataset) -> dict[str, Any]:
         return {"classes": len(train_data.classes), "image_size": train_data.images.shape[-1]}
+
+    def make_schedule(self, optimizer: optim.Optimizer, steps: int) -> LRScheduler:
+        """Down to 0: with constant steps the test accuracy of an epoch is anything from 0.98 to 0.998."""
+        return cosine(optimizer, steps)
 
     def fit_options(self, train_data: data.ImageDataset) -> dict[str, Any]:
         return {"metrics": ["accuracy"]}
