@@ -282,6 +282,8 @@ def test_what_numpy_cannot_hold_is_refused_by_name(torch, tmp_path):
     ):
         with pytest.raises(ValueError, match=r"state\.pth: refused, because it asks for torch"):
             through_torch(torch, tmp_path, {"x": odd})
+    with pytest.raises(ValueError, match="a tensor is the negative of its storage; save tensor.resolve_neg"):
+        through_torch(torch, tmp_path, {"x": torch.ones(2, dtype=torch.complex64).conj().imag})
     with pytest.raises(ValueError, match="holds a list"):
         through_torch(torch, tmp_path, [1, 2])
 

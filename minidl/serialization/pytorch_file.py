@@ -99,8 +99,9 @@ class StateDictUnpickler(pickle.Unpickler):
         }
         if (module, name) not in allowed:
             raise Refused(
-                f"refused, because it asks for {module}.{name}, which is neither a tensor nor a container; nothing "
-                "in it was run (of a model that was saved whole, save model.state_dict() instead)"
+                f"refused, because it asks for {module}.{name}: only tensors, numbers and text, and dicts, lists, "
+                "tuples and sets of them are read; nothing in it was run (of a model that was saved whole, save "
+                "model.state_dict() instead)"
             )
         return allowed[module, name]
 
@@ -116,8 +117,19 @@ class StateDictUnpickler(pickle.Unpickler):
             self.storages[key] = array
         return self.storages[key]
 
-    def rebuild_tensor(self, storage: np.ndarray, offset: int, size: tuple, stride: tuple, *_: Any) -> Tensor:
+    def rebuild_tensor(
+        self,
+        storage: np.ndarray,
+        offset: int,
+        size: tuple,
+        stride: tuple,
+        requires_grad: Any = None,
+        hooks: Any = None,
+        metadata: dict[str, bool] | None = None,
+    ) -> Tensor:
         """The tensor whose element [i, j, ...] is storage[offset + i * stride[0] + j * stride[1] + ...]."""
+        if metadata and metadata.get("neg"):
+            raise Refused("a tensor is the negative of its storage; save tensor.resolve_neg() instead")
         if min(offset, *size, *stride, 0) < 0 or len(size) != len(stride):
             raise Refused(f"a tensor has the offset {offset}, size {size} and stride {stride}")
         last = offset + sum((n - 1) * step for n, step in zip(size, stride))
