@@ -96,3 +96,13 @@ def test_each_is_drawn_beside_the_picture(draw):
 def test_wrong_calls_say_what_is_wrong(call, message):
     with pytest.raises(ValueError, match=message):
         call(linear_model(), RANDOM.standard_normal((2, 4, 4)).astype(np.float32))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pictures_of_any_number_of_channels_are_drawn(channels):
+    """Of two or four channels their mean: two are no picture to matplotlib, and four one with transparency."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(channels * 16, 3))
+    picture = np.random.default_rng(0).random((channels, 4, 4), dtype=np.float32)
+    left = visualize.saliency(model, picture).axes[0].images[0].get_array()
+    expected = picture.transpose(1, 2, 0) if channels == 3 else picture.mean(0)
+    np.testing.assert_allclose(left.reshape(expected.shape), expected, rtol=1e-6)

@@ -183,8 +183,9 @@ def _beside(picture: Any, values: np.ndarray, name: str, title: str) -> Figure:
     figure, (left, right) = make_panels(1, 2, (2.6, 2.5), title)
     shown = picture - picture.min() if picture.min() < 0 else picture  # one that was normalized
     shown = shown / max(float(shown.max()), 1.0)
-    draw_image(left, shown)
-    right.imshow(shown.mean(0), cmap="gray", vmin=0, vmax=1)
+    grey = shown.mean(0, keepdims=True)
+    draw_image(left, shown if len(shown) == 3 else grey)
+    right.imshow(grey[0], cmap="gray", vmin=0, vmax=1)
     scale = float(np.abs(values).max()) or 1.0
     image = right.imshow(values, cmap="RdBu_r", vmin=-scale, vmax=scale, alpha=0.75)
     right.set_title(name, fontsize=9)
