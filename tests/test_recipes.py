@@ -207,6 +207,12 @@ def test_pictures_are_classified_like_the_images_they_show(short_run, tmp_path, 
     assert same >= 19
 
 
+@pytest.mark.parametrize("name", ["digits-cnn", "digits-clustering"])
+def test_a_folder_that_is_not_used_is_said(name, tmp_path):
+    with pytest.warns(UserWarning, match=f"nothing in {tmp_path} is used"):
+        recipes.find(name).datasets(tmp_path)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TellsItsPlan(recipes.ImageClassifier):
     def results(self, model, test_data, history):

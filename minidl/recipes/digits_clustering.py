@@ -2,12 +2,13 @@
 
 from minidl import data
 from minidl.recipes.deep_clustering import DeepClustering
+from minidl.recipes.digits_cnn import load
 
 RECIPE = DeepClustering(
     name="digits-clustering",
     task="image clustering",
     dataset="digits",
-    load=lambda root: data.digits(),
+    load=load,
     distort=data.transforms.RandomAffine(8, translate=(0.07, 0.07), shear=8, interpolation="bilinear"),
     network="deep_clustering",
     network_options={"image_shape": [1, 8, 8], "hidden_sizes": [256, 512]},

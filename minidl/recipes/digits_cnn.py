@@ -1,13 +1,25 @@
 """Handwritten digits of 8x8 pixels, which come with scikit-learn. The 360 test images are by other writers."""
 
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
 from minidl import data, optim
 from minidl.recipes.image_classifier import ImageClassifier
+
+
+def load(root: Path | None) -> tuple[data.ImageDataset, data.ImageDataset]:
+    if root is not None:
+        warnings.warn(f"the digits come with scikit-learn: nothing in {root} is used", stacklevel=2)
+    return data.digits()
+
 
 RECIPE = ImageClassifier(
     name="digits-cnn",
     task="image classification",
     dataset="digits",
-    load=lambda root: data.digits(),
+    load=load,
     network="digits_cnn",
     optimizer=optim.Adam,
     lr=0.001,
