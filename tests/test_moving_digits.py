@@ -9,6 +9,7 @@ import minidl
 from minidl import data, models, recipes, training
 from minidl.recipes.moving_digits import one_frame
 from tests.no_pictures import no_pictures
+from tests.test_recipe_systems import Killed
 
 
 def digits(root):
@@ -115,9 +116,10 @@ def test_motion_is_read_from_films_and_not_from_one_frame(run):
 
 @no_pictures()
 def test_a_resumed_run_is_the_run(run, tmp_path):
-    recipes.train(RECIPE, epochs=2, output=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        recipes.train(RECIPE, epochs=4, output=tmp_path, callbacks=[Killed(2)])
     minidl.manual_seed(99)
-    resumed = recipes.train(RECIPE, epochs=4, output=tmp_path, resume=True)
+    resumed = recipes.train(RECIPE, output=tmp_path, resume=True)
     expected = training.load_checkpoint(run[0] / recipes.CHECKPOINT)
     found = training.load_checkpoint(tmp_path / recipes.CHECKPOINT)
     for name, tensor in expected.model.items():
