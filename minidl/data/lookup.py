@@ -54,12 +54,14 @@ def find_folder(
     FileNotFoundError
         If it is not there: lists every place, what it lacks, and what to type. If `root` is no folder.
     """
-    if root is not None and not Path(root).is_dir():
+    root = None if root is None else Path(root).expanduser()
+    if root is not None and not root.is_dir():
         raise FileNotFoundError(
-            f"the data folder {root} " + ("is a file, expected a folder" if Path(root).exists() else "does not exist")
+            f"the data folder {root} " + ("is a file, expected a folder" if root.exists() else "does not exist")
         )
     base = os.environ.get("MINIDL_DATA") if root is None else root
-    places = [*(Path(base, folder) for folder in folders), Path(base)] if base else []
+    base = Path(base).expanduser() if base else None
+    places = [*(base / folder for folder in folders), base] if base else []
     if root is None:
         places += [cache_folder() / folder for folder in folders]
     report = []
@@ -97,6 +99,6 @@ def find_or_download(
     except FileNotFoundError:
         if fetch is None:
             raise
-    folder = (cache_folder() if root is None else Path(root)) / folders[0]
+    folder = (cache_folder() if root is None else Path(root).expanduser()) / folders[0]
     fetch(folder)
     return folder

@@ -105,6 +105,14 @@ def test_lookup_order(no_data_elsewhere, tmp_path, monkeypatch):
     assert len(mnist()[0]) == 9
 
 
+def test_the_home_folder_may_be_written_short(no_data_elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_idx_set(tmp_path / "sets/mnist", 3)
+    assert len(mnist("~/sets")[0]) == 3
+    monkeypatch.setenv("MINIDL_DATA", "~/sets")
+    assert len(mnist()[0]) == 3
+
+
 def test_plain_files_and_torchvisions_folder(tmp_path):
     arrays = write_idx_set(tmp_path / "MNIST/raw", gzipped=False)
     train, test = mnist(tmp_path)

@@ -51,7 +51,7 @@ class ImageFolder(Dataset):
     ):
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-        self.root = Path(root)
+        self.root = Path(root).expanduser()
         self.transform = transform
         if not self.root.is_dir():
             raise FileNotFoundError(
@@ -145,7 +145,7 @@ def image_folder(
     FileNotFoundError, ValueError
         As ImageFolder; and when train and test have different classes.
     """
-    root = Path(root)
+    root = Path(root).expanduser()
     test_transform = transform if test_transform is None else test_transform
     for name in ("test", "val"):
         if (root / "train").is_dir() and (root / name).is_dir():
