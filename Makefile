@@ -6,7 +6,7 @@ PYTEST = MINIDL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test build lint clean sanitize site test-site bench bench-quick bench-peers gpu
+.PHONY: help demo test test-arm64 build lint clean sanitize site test-site bench bench-quick bench-peers gpu
 
 help:
 	@echo "make demo    train the default network on handwritten digits; checkpoint and pictures in runs/digits-cnn"
@@ -19,6 +19,7 @@ help:
 	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (9 minutes)"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"
+	@echo "make test-arm64   kernel tests on arm64, cross-compiled and run by QEMU (Debian on x86-64; an hour or two)"
 	@echo "make clean   remove what was built"
 	@echo "PYTHON=python3.12 make ...   chooses the Python for a new .venv"
 
@@ -40,6 +41,9 @@ site: .venv/docs.stamp
 
 test-site: site .venv/test.stamp
 	$(PYTEST) --dist worksteal tests/site
+
+test-arm64: .venv/test.stamp
+	tests/arm64.sh
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

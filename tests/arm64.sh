@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The kernels on arm64, where the register tile is NEON's, on a machine that is none: cross-compiled by GCC, and their
+# tests run by QEMU, which takes an hour or two.
+#
+#     tests/arm64.sh [arguments of pytest]        build/arm64 keeps what was downloaded
+#
+# Needs Debian or Ubuntu on x86-64, `make .venv/test.stamp` before, and once, as root:
+#
+#     dpkg --add-architecture arm64 && apt-get update
+#     apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+here=$PWD/build/arm64
+version=$(.venv/bin/python -c 'import sys; print(*sys.version_info[:2], sep=".")')
+mkdir -p "$here/packages"
+
+if [ ! -x "$here/root/usr/bin/python$version" ]; then  # Python with all that it needs, unpacked beside the system's own
+  needed=$(apt-cache depends --recurse --no-{recommends,suggests,conflicts,breaks,replaces,enhances} \
+    "python$version:arm64" "libpython$version-dev:arm64" libstdc++6:arm64 | grep '^[a-z].*:arm64$' | sort -u)
+  (cd "$here/packages" && apt-get download $needed && for file in *.deb; do dpkg -x "$file" ../root; done)
+fi
+
+.venv/bin/python -m pip install --quiet --upgrade --target "$here/site" --only-binary=:all: --python-version "$version" \
+  --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux_2_28_aarch64 \
+  numpy pillow pyyaml safetensors pytest hypothesis
+
+export CC=aarch64-linux-gnu-gcc LDSHARED="aarch64-linux-gnu-gcc -shared" CFLAGS="-I$here/root/usr/include/python$version"
+CFLAGS+=" -I$here/root/usr/include" SETUPTOOLS_EXT_SUFFIX=.cpython-${version/./}-aarch64-linux-gnu.so \
+  .venv/bin/python setup.py --quiet build --build-base "$here" --build-lib "$here/lib"
+cp -r tests pyproject.toml "$here/lib"
+
+cd "$here/lib"
+export PYTHONPATH=$here/lib:$here/site
+python=(qemu-aarch64-static -L "$here/root" "$here/root/usr/bin/python$version")
+"${python[@]}" -c 'from minidl.kernels.cpu import tiles; assert tiles.chosen() == "neon", tiles.chosen()'
+[ $# = 0 ] && set -- tests/kernels
+exec "${python[@]}" -m pytest -q -p no:cacheprovider "$@"
