@@ -23,7 +23,7 @@ fi
 
 .venv/bin/python -m pip install --quiet --upgrade --target "$here/site" --only-binary=:all: --python-version "$version" \
   --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux_2_28_aarch64 \
-  numpy pillow pyyaml safetensors pytest hypothesis
+  numpy pillow pyyaml safetensors scipy pytest hypothesis
 
 export CC=aarch64-linux-gnu-gcc LDSHARED="aarch64-linux-gnu-gcc -shared" CFLAGS="-I$here/root/usr/include/python$version"
 CFLAGS+=" -I$here/root/usr/include" SETUPTOOLS_EXT_SUFFIX=.cpython-${version/./}-aarch64-linux-gnu.so \

@@ -11,7 +11,6 @@ INLINE REAL NAME(total)(vec v) {
     return sum;
 #endif
 }
-
 INLINE void NAME(dots_of)(const int MR, const int NR, long columns, long depth, const REAL *a, long a_row,
                           const REAL *b, long b_row, REAL *y, long y_row, const REAL *bias, int mode) {
     vec acc[4][8], b_n[8];

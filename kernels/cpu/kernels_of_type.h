@@ -29,8 +29,6 @@ static const tile_table NAME(table) = {
     .peak = NAME(peak),
     .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,
 };
-
-/* What the next inclusion defines otherwise. */
 #undef vec
 #undef mask
 #undef bytes

@@ -48,6 +48,9 @@ INLINE vec NAME(load_first)(const REAL *p, long n) {
     vec v = {0};
     for (int j = 0; j < LANES; j++)
         if (j < n) v[j] = p[j];
+#ifdef __aarch64__
+    __asm__("" : "+w"(v)); /* one vector from here on: lane by lane, some multiply-adds would round twice */
+#endif
     return v;
 }
 INLINE void NAME(store_first)(REAL *p, vec v, long n) {
