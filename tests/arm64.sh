@@ -30,9 +30,14 @@ CFLAGS+=" -I$here/root/usr/include" SETUPTOOLS_EXT_SUFFIX=.cpython-${version/./}
   .venv/bin/python setup.py --quiet build --build-base "$here" --build-lib "$here/lib"
 cp -r tests pyproject.toml "$here/lib"
 
+# In place of an interpreter; it is sys.executable too, since some tests start another Python.
+printf '#!/bin/sh\nexec qemu-aarch64-static -0 "$0" -L "%s" "%s" "$@"\n' "$here/root" "$here/root/usr/bin/python$version" \
+  >"$here/python"
+chmod +x "$here/python"
 cd "$here/lib"
 export PYTHONPATH=$here/lib:$here/site
-python=(qemu-aarch64-static -L "$here/root" "$here/root/usr/bin/python$version")
-"${python[@]}" -c 'from minidl.kernels.cpu import tiles; assert tiles.chosen() == "neon", tiles.chosen()'
-[ $# = 0 ] && set -- tests/kernels
-exec "${python[@]}" -m pytest -q -p no:cacheprovider "$@"
+"$here/python" -c 'from minidl.kernels.cpu import tiles; assert tiles.chosen() == "neon", tiles.chosen()'
+# That one test counts page faults, and would get those of QEMU.
+[ $# = 0 ] &&
+  set -- tests/kernels --deselect tests/kernels/test_memory.py::test_numpys_own_arrays_are_in_memory_that_was_used_before
+exec "$here/python" -m pytest -q -p no:cacheprovider "$@"
