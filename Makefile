@@ -19,7 +19,7 @@ help:
 	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (9 minutes)"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"
-	@echo "make test-arm64   kernel tests on arm64, cross-compiled and run by QEMU (Debian on x86-64; an hour or two)"
+	@echo "make test-arm64   kernel tests on arm64, cross-compiled and run by QEMU (Debian on x86-64; takes long)"
 	@echo "make clean   remove what was built"
 	@echo "PYTHON=python3.12 make ...   chooses the Python for a new .venv"
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The kernels on arm64, where the register tile is NEON's, on a machine that is none: cross-compiled by GCC, and their
-# tests run by QEMU, which takes an hour or two.
+# tests run by QEMU, which takes long: four minutes for 85 tests of matrix products.
 #
 #     tests/arm64.sh [arguments of pytest]        build/arm64 keeps what was downloaded
 #
-# Needs Debian or Ubuntu on x86-64, `make .venv/test.stamp` before, and once, as root:
+# Needs Debian or Ubuntu on x86-64, whose python3 has the version of that in .venv, `make .venv/test.stamp` before,
+# and once, as root:
 #
 #     dpkg --add-architecture arm64 && apt-get update
 #     apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
@@ -21,8 +22,9 @@ if [ ! -x "$here/root/usr/bin/python$version" ]; then  # Python with all that it
   (cd "$here/packages" && apt-get download $needed && for file in *.deb; do dpkg -x "$file" ../root; done)
 fi
 
-.venv/bin/python -m pip install --quiet --upgrade --target "$here/site" --only-binary=:all: --python-version "$version" \
-  --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux_2_28_aarch64 \
+.venv/bin/python -m pip install --quiet --upgrade --target "$here/site" --only-binary=:all: \
+  --python-version "$version" --platform manylinux2014_aarch64 \
+  --platform manylinux_2_17_aarch64 --platform manylinux_2_28_aarch64 \
   numpy pillow pyyaml safetensors scipy pytest hypothesis
 
 export CC=aarch64-linux-gnu-gcc LDSHARED="aarch64-linux-gnu-gcc -shared" CFLAGS="-I$here/root/usr/include/python$version"
