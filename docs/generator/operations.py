@@ -78,8 +78,7 @@ def _facts(operation: str, lines: list[code_map.Lines], check: checks.Check | No
     facts = []
     if check is not None:
         first, second = errors(check)
-        no_second = "; it has no second derivative" if check.second_order is None else f", second order {second}"
-        facts.append(f"**Gradient check**, worst error: first order {first}{no_second}")
+        facts.append(f"**Gradient check**, worst error: first order {first}, second order {second}")
     calls = [f":func:`{kernel}.{f} <minidl.kernels.{kernel}.{f}>`" for kernel, f in code_map.kernels_of(lines)]
     if calls:
         facts.append("**Kernels**: " + ", ".join(calls))

@@ -35,8 +35,6 @@ class Function:
     watches_inputs : bool
         Whether changing an input in place between forward and backward is an error. It always is with ``saves_inputs``;
         set this where ``saved`` holds an input, such as a mask.
-    once_differentiable : bool
-        Whether the rule can't be differentiated itself: a second derivative is then an error that names the function.
     sets_dtype : bool
         Whether ``forward`` decides the dtype of the output. Otherwise :func:`not_promoted` has the last word.
     is_view : bool
@@ -61,7 +59,6 @@ class Function:
     saves_inputs = True
     saves_output = False
     watches_inputs = False
-    once_differentiable = False
     sets_dtype = False
     is_view = False
 

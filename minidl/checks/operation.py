@@ -26,7 +26,6 @@ class Operation:
     torch      the same in PyTorch: None, a function, or (default) what has that name in torch.nn.functional or torch
     constants  how many of the last inputs are constants that get no gradient, such as class weights
     gradient   whether gradients are checked (False: there are none, or the inputs stand on a kink)
-    second     whether it has a second derivative (False: asking for one is an error that names the operation)
     same_dtype whether float32 inputs give a float32 result (False: it has its own dtype, such as bool)
     """
 
@@ -39,7 +38,6 @@ class Operation:
     constants: int = 0
     gradient: bool = True
     same_dtype: bool = True
-    second: bool = True
 
     @property
     def function(self) -> Callable[..., Any]:

@@ -32,6 +32,7 @@ from minidl.functional.loss import *
 from minidl.functional.norm import *
 from minidl.functional.pool import *
 from minidl.functional.recurrent import *
+from minidl.functional.recurrent_cell import *
 from minidl.functional.reduce import *
 from minidl.functional.resize import *
 from minidl.functional.scan import *

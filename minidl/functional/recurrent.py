@@ -1,8 +1,7 @@
 """Recurrent layers: a state that is carried from step to step and changed by the input of each step.
 
-The cells are one step, written with the operations of the other families. ``rnn``, ``lstm`` and ``gru`` walk over all
-time steps in one operation, by the same formulas in ``kernels/recurrent``, which also names their sources. Their
-gradient rule works on arrays only: where second derivatives are needed, use the cells.
+``rnn``, ``lstm`` and ``gru`` walk over all time steps in one operation, by the formulas in ``kernels/recurrent``, which
+also names their sources. One step is a cell, see :mod:`minidl.functional.recurrent_cell`.
 """
 
 from __future__ import annotations
@@ -10,21 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from minidl import kernels
-from minidl.autograd import Function, Tensor
-from minidl.functional.activation import relu, sigmoid
-from minidl.functional.elementwise import tanh
-from minidl.functional.joining import chunk
-from minidl.functional.linear import linear
+from minidl.autograd import Function, Tensor, grad
+from minidl.functional.joining import stack
 from minidl.functional.operands import namespace
+from minidl.functional.recurrent_cell import gru_cell, lstm_cell, rnn_cell
 
-__all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"]
+__all__ = ["gru", "lstm", "rnn"]
 
 
 class Walk(Function):
     """What the walks over time share. The kernels take (T, N, ...); with `batch_first`, x and y are (N, T, ...)."""
 
-    once_differentiable = True
     saves_output = True
+    states = 1  # that are carried on
 
     def __init__(self, reverse, batch_first):
         self.reverse = reverse
@@ -33,6 +30,26 @@ class Walk(Function):
     def last(self, y):
         """The state (1, N, H) after the walk, in memory of its own."""
         return (y[:1] if self.reverse else y[-1:]).copy()
+
+    def backward(self, dy, inputs, output):
+        """By the kernel; where the gradients are recorded themselves, by the engine, step by step."""
+        recorded = any(isinstance(part, Tensor) for part in dy)
+        return self.by_cells(dy, inputs) if recorded else self.by_kernel(dy, inputs, output)
+
+    def by_cells(self, dy, inputs):
+        """The gradients of the same walk in operations that are recorded: backpropagation through time."""
+        inputs = [x.clone() if isinstance(x, Tensor) else x for x in inputs]  # one tensor may be given twice
+        x, state, weights = self.turn(inputs[0]), inputs[1 : 1 + self.states], inputs[1 + self.states :]
+        state, y = [h[0] for h in state], []
+        for x_t in reversed(x) if self.reverse else x:
+            state = self.step(x_t, *state, *weights)
+            y.append(state[0])  # (N, H)
+        y = stack(y[::-1] if self.reverse else y)  # (T, N, H)
+        used = [i for i, part in enumerate(dy) if part is not None]
+        outputs = self.turn(y), *[h[None] for h in state]
+        wanted = [x for i, x in enumerate(inputs) if self.needs(i)]
+        dx = iter(grad([outputs[i] for i in used], wanted, [dy[i] for i in used], create_graph=True))
+        return tuple(next(dx) if self.needs(i) else None for i in range(len(inputs)))
 
 
 class Rnn(Walk):
@@ -46,15 +63,20 @@ class Rnn(Walk):
         y = kernels.recurrent.rnn_forward(self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
         return self.turn(y), self.last(y)
 
-    def backward(self, dy, inputs, output):
+    def by_kernel(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
         given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), _of_one_layer(dy[1])
         dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
         return self.turn(dx), dh0[None], dw_ih, dw_hh, *[db] * len(biases)
 
+    def step(self, x, h, *weights):
+        return (rnn_cell(x, h, *weights, nonlinearity=self.options["nonlinearity"]),)
+
 
 class Lstm(Walk):
     """c[t] = f * c[t-1] + i * g and y[t] = o * tanh(c[t]), with i, f, g, o of x[t] and y[t-1]; and the last of both."""
+
+    states = 2
 
     def forward(self, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None):
         given = self.turn(x), h0[0], c0[0], w_ih, w_hh, b_ih, b_hh
@@ -62,7 +84,7 @@ class Lstm(Walk):
         self.saved = c, gates
         return self.turn(y), self.last(y), self.last(c)
 
-    def backward(self, dy, inputs, output):
+    def by_kernel(self, dy, inputs, output):
         x, h0, c0, w_ih, w_hh, *biases = inputs
         given = self.turn(x), h0[0], c0[0], w_ih, w_hh, self.turn(output[0]), *self.saved
         dys = self.turn(dy[0]), _of_one_layer(dy[1]), _of_one_layer(dy[2])
@@ -70,6 +92,9 @@ class Lstm(Walk):
             *given, *dys, reverse=self.reverse, needs_dx=self.needs(0)
         )
         return self.turn(dx), dh0[None], dc0[None], dw_ih, dw_hh, *[db] * len(biases)
+
+    def step(self, x, h, c, *weights):
+        return lstm_cell(x, (h, c), *weights)
 
 
 class Gru(Walk):
@@ -80,12 +105,15 @@ class Gru(Walk):
         y, self.saved = kernels.recurrent.gru_forward(*given, reverse=self.reverse)  # (T, N, H)
         return self.turn(y), self.last(y)
 
-    def backward(self, dy, inputs, output):
+    def by_kernel(self, dy, inputs, output):
         x, h0, w_ih, w_hh, *biases = inputs
         given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.saved
         dys = self.turn(dy[0]), _of_one_layer(dy[1])
         dx, dh0, *gradients = kernels.recurrent.gru_backward(*given, *dys, reverse=self.reverse, needs_dx=self.needs(0))
         return self.turn(dx), dh0[None], *gradients[: 2 + len(biases)]
+
+    def step(self, x, h, *weights):
+        return (gru_cell(x, h, *weights),)
 
 
 def _turn(x: Any) -> Any:
@@ -155,8 +183,6 @@ def rnn(
     ------
     ValueError, TypeError
         Shapes that do not fit (the message names them), a sequence without a step, mixed dtypes.
-    RuntimeError
-        A second derivative: this operation has a first one only.
 
     Examples
     --------
@@ -180,7 +206,7 @@ def lstm(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """A layer of long short-term memory over all time steps; :func:`lstm_cell` is its formula.
+    """A layer of long short-term memory over all time steps; :func:`~minidl.functional.lstm_cell` is its formula.
 
     Parameters
     ----------
@@ -201,7 +227,7 @@ def lstm(
 
     Raises
     ------
-    ValueError, TypeError, RuntimeError
+    ValueError, TypeError
         As :func:`rnn`.
     """
     h0, c0 = (None, None) if state is None else state
@@ -219,7 +245,7 @@ def gru(
     reverse: bool = False,
     batch_first: bool = False,
 ) -> tuple[Any, Any]:
-    """A layer of gated recurrent units over all time steps; :func:`gru_cell` is its formula.
+    """A layer of gated recurrent units over all time steps; :func:`~minidl.functional.gru_cell` is its formula.
 
     Parameters
     ----------
@@ -239,7 +265,7 @@ def gru(
 
     Raises
     ------
-    ValueError, TypeError, RuntimeError
+    ValueError, TypeError
         As :func:`rnn`.
     """
     h0 = _start(h0, "h0", x, w_hh, batch_first)
@@ -250,49 +276,3 @@ def _biases(b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
     if (b_ih is None) != (b_hh is None):
         raise ValueError(f"b_ih and b_hh must be given both or neither, got only {'b_hh' if b_ih is None else 'b_ih'}")
     return () if b_ih is None else (b_ih, b_hh)
-
-
-def rnn_cell(
-    x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, nonlinearity: str = "tanh"
-) -> Any:
-    """One step of :func:`rnn`: the state (N, H) after x (N, C) came to h (N, H).
-
-    h = tanh(x w_ih^T + b_ih + h w_hh^T + b_hh), or relu for tanh
-    """
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
-    return tanh(a) if nonlinearity == "tanh" else relu(a)
-
-
-def lstm_cell(
-    x: Any, state: tuple[Any, Any], w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
-) -> tuple[Any, Any]:
-    """One step of :func:`lstm`: the state and cell, (N, H) each, after x (N, C) came to (h, c).
-
-    i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of the four parts of x w_ih^T + b_ih + h w_hh^T + b_hh
-    c = f * c + i * g
-    h = o * tanh(c)
-    """
-    h, c = state
-    a_i, a_f, a_g, a_o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
-    # c = f * c + i * g
-    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
-    # h = o * tanh(c)
-    return sigmoid(a_o) * tanh(c), c
-
-
-def gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
-    """One step of :func:`gru`: the state (N, H) after x (N, C) came to h (N, H).
-
-    With a = x w_ih^T + b_ih and q = h w_hh^T + b_hh, each in three parts r, z, n:
-
-    r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
-    n = tanh(a_n + r * q_n)
-    h = (1 - z) * n + z * h
-    """
-    a_r, a_z, a_n = chunk(linear(x, w_ih, b_ih), 3, -1)
-    q_r, q_z, q_n = chunk(linear(h, w_hh, b_hh), 3, -1)
-    r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
-    n = tanh(a_n + r * q_n)
-    return (1 - z) * n + z * h

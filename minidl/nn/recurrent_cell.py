@@ -1,4 +1,4 @@
-"""Recurrent cells: a single step, for loops of your own; the formulas are in :mod:`minidl.functional.recurrent`."""
+"""Recurrent cells: one step, for loops of your own; the formulas are in :mod:`minidl.functional.recurrent_cell`."""
 
 from __future__ import annotations
 

@@ -84,22 +84,35 @@ def test_gradients_by_differences(kind, reverse):
     assert minidl.gradcheck(run, (x, *states, *weights))
 
 
+@pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cell_has_second_derivatives(kind):
-    x, states, weights = layer(kind, np.random.default_rng(0), steps=1, batch=2, inputs=2, hidden=2)
+def test_second_derivatives_are_those_of_the_cells(kind, reverse):
+    x, states, weights = layer(kind, np.random.default_rng(0))
 
     def run(x, *rest):
-        return loop_of_cells(kind, x, rest[: len(states)], rest[len(states) :])[1]
+        return fused(kind, x, rest[: len(states)], rest[len(states) :], reverse)
 
-    assert minidl.gradgradcheck(run, (x, *states, *weights))
+    leaves = [x, *states, *weights]
+    assert minidl.gradgradcheck(run, leaves)
+    found = []
+    for y, *_ in (run(*leaves), loop_of_cells(kind, x, states, weights, reverse)):
+        dx = minidl.grad((y * y).sum(), leaves, create_graph=True)
+        found.append([dx, minidl.grad(sum((d * d * d).sum() for d in dx), leaves)])
+    for order in (0, 1):
+        for ours, expected in zip(found[0][order], found[1][order]):
+            np.testing.assert_allclose(ours.numpy(), expected.numpy(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_second_derivative_of_the_walk_names_itself(kind):
-    x, states, weights = layer(kind, np.random.default_rng(0))
-    (dx,) = minidl.grad(fused(kind, x, states, weights)[0].sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match=f"{kind.capitalize()} has no second derivative"):
-        dx.sum().backward()
+def test_second_derivatives_where_one_tensor_is_given_twice_and_others_are_constants():
+    w, x, h0 = (minidl.Tensor(np.random.default_rng(i).normal(size=(1, 2, 2))) for i in range(3))
+    w = w[0].requires_grad_()
+
+    def square_of_gradient(y):
+        (dw,) = minidl.grad((y * y).sum(), w, create_graph=True)
+        return minidl.grad((dw * dw).sum(), w)[0].numpy()
+
+    ours = square_of_gradient(F.rnn(x, h0, w, w)[1][0])
+    np.testing.assert_allclose(ours, square_of_gradient(F.rnn_cell(x[0], h0[0], w, w)), rtol=1e-12)
 
 
 def test_arrays_give_arrays():

@@ -1,4 +1,4 @@
-"""Recurrent layers, which have no second derivative, and their cells."""
+"""Recurrent layers and their cells."""
 
 from __future__ import annotations
 
@@ -25,14 +25,8 @@ def layer(name: str, cell: Callable, parts: int, states: int, reverse: bool) -> 
         y, *last = naive.recurrent(cell, x, *[state[0] for state in rest[:states]], *rest[states:], reverse=reverse)
         return y, *[state[None] for state in last]
 
-    return Operation(
-        name,
-        [normal(4, 2, 2), *[normal(1, 2, 3)] * states, *weights(parts)],
-        one_by_one,
-        call=call,
-        torch=None,
-        second=False,
-    )
+    inputs = [normal(4, 2, 2), *[normal(1, 2, 3)] * states, *weights(parts)]
+    return Operation(name, inputs, one_by_one, call=call, torch=None)
 
 
 def of_each_row(cell: Callable) -> Callable:

@@ -1,0 +1,58 @@
+"""Recurrent cells: one step in time, written with the operations of the other families."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minidl.functional.activation import relu, sigmoid
+from minidl.functional.elementwise import tanh
+from minidl.functional.joining import chunk
+from minidl.functional.linear import linear
+
+__all__ = ["gru_cell", "lstm_cell", "rnn_cell"]
+
+
+def rnn_cell(
+    x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, nonlinearity: str = "tanh"
+) -> Any:
+    """One step of :func:`~minidl.functional.rnn`: the state (N, H) after x (N, C) came to h (N, H).
+
+    h = tanh(x w_ih^T + b_ih + h w_hh^T + b_hh), or relu for tanh
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
+    return tanh(a) if nonlinearity == "tanh" else relu(a)
+
+
+def lstm_cell(
+    x: Any, state: tuple[Any, Any], w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
+) -> tuple[Any, Any]:
+    """One step of :func:`~minidl.functional.lstm`: the state and cell, (N, H) each, after x (N, C) came to (h, c).
+
+    i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of the four parts of x w_ih^T + b_ih + h w_hh^T + b_hh
+    c = f * c + i * g
+    h = o * tanh(c)
+    """
+    h, c = state
+    a_i, a_f, a_g, a_o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
+    # c = f * c + i * g
+    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
+    # h = o * tanh(c)
+    return sigmoid(a_o) * tanh(c), c
+
+
+def gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+    """One step of :func:`~minidl.functional.gru`: the state (N, H) after x (N, C) came to h (N, H).
+
+    With a = x w_ih^T + b_ih and q = h w_hh^T + b_hh, each in three parts r, z, n:
+
+    r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
+    n = tanh(a_n + r * q_n)
+    h = (1 - z) * n + z * h
+    """
+    a_r, a_z, a_n = chunk(linear(x, w_ih, b_ih), 3, -1)
+    q_r, q_z, q_n = chunk(linear(h, w_hh, b_hh), 3, -1)
+    r, z = sigmoid(a_r + q_r), sigmoid(a_z + q_z)
+    n = tanh(a_n + r * q_n)
+    return (1 - z) * n + z * h
