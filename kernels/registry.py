@@ -201,6 +201,10 @@ def _load(package: str, backend: str) -> tuple[Any, str]:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         return None, f"{error.name} is not installed" if error.name != name else MISSING
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+        return None, "Numba found no folder for what it compiles; set NUMBA_CACHE_DIR to one"
     unavailable = getattr(module, "unavailable", None)  # a module may say at run time why it cannot serve: no GPU, ...
     reason = unavailable() if unavailable is not None else None
     return (None, reason) if reason else (module, "")

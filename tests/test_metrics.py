@@ -124,6 +124,7 @@ def test_undefined_precision_warns():
             lambda: metrics.accuracy_score([0, 1], [0.2, 0.9]),
             "y_pred must hold labels, got continuous values such as 0.2",
         ),
+        (lambda: metrics.accuracy_score([0, 1], [0.0, np.inf]), "y_pred must hold labels, .* such as inf"),
         (lambda: metrics.accuracy_score([0, 1], ["0", "1"]), "labels of one kind"),
         (
             lambda: metrics.accuracy_score([0, 1], [0, 1], sample_weight=[0, 0]),

@@ -126,6 +126,8 @@ def test_wrong_calls(tmp_path):
         minidl.load(tmp_path / "a.npz")
     with pytest.raises(FileNotFoundError):
         minidl.save(tmp_path / "no" / "a.npz", STATE)
+    with pytest.raises(ValueError, match=r"ends at a null character, got 'a\\x00b'"):
+        minidl.save(tmp_path / "a.npz", {"a\0b": np.zeros(1)})
     assert list(tmp_path.iterdir()) == []
 
 

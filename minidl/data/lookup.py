@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """The folder that downloads go to: $XDG_CACHE_HOME/minidl, or ~/.cache/minidl."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minidl"
+    """The folder that downloads go to: $XDG_CACHE_HOME/minidl, or ~/.cache/minidl; ~ stays where there is no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "minidl"
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -100,5 +100,9 @@ def find_or_download(
         if fetch is None:
             raise
     folder = (cache_folder() if root is None else Path(root).expanduser()) / folders[0]
+    if folder.parts[0] == "~":
+        raise FileNotFoundError(
+            f"{title} cannot be fetched to {folder}: this user has no home folder; give root=DIR, or set XDG_CACHE_HOME"
+        )
     fetch(folder)
     return folder

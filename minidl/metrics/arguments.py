@@ -29,10 +29,10 @@ def as_labels(values: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold one label for each sample, shape (N,), got shape {labels.shape}{hint}")
     if labels.size == 0:
         raise ValueError(f"{name} is empty: a measure needs at least one sample")
-    if labels.dtype.kind == "f" and not np.array_equal(labels, np.floor(labels)):
-        raise ValueError(
-            f"{name} must hold labels, got continuous values such as {labels[labels != np.floor(labels)][0]}"
-        )
+    if labels.dtype.kind == "f":
+        whole = np.isfinite(labels) & (labels == np.floor(labels))
+        if not whole.all():
+            raise ValueError(f"{name} must hold labels, got continuous values such as {labels[~whole][0]}")
     return labels
 
 

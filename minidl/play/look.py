@@ -29,6 +29,11 @@ def look(classifier: TrainedClassifier, pixels: np.ndarray) -> dict[str, Any]:
     dict
         ``label``, ``probabilities`` by class, and pictures of values (see `picture`): ``seen``, the input;
         ``gradient``, d logits[label] / d input; ``layers``, a list of ``name``, ``kind``, ``shape`` and ``values``.
+
+    Raises
+    ------
+    ValueError
+        If a layer gives NaN or infinities, as in a network whose training diverged; names the first.
     """
     x = Tensor(classifier.prepare(pixels)[None], requires_grad=True)  # (1, C, H, W)
     layers: list[dict[str, Any]] = []
@@ -36,6 +41,8 @@ def look(classifier: TrainedClassifier, pixels: np.ndarray) -> dict[str, Any]:
     def record(name: str, module: nn.Module) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             y = (output[0] if isinstance(output, tuple) else output).data
+            if not np.isfinite(y).all():
+                raise ValueError(f"the output of {name} is not finite: weights of the network are NaN, or too large")
             shape = list(y.shape[1:])
             layers.append({"name": name, "kind": type(module).__name__, "shape": shape, "values": picture(_maps(y))})
 

@@ -23,6 +23,8 @@ def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:  # np.savez would refuse an array named like its argument, "file"
         for name, array in arrays.items():
+            if "\0" in name:
+                raise ValueError(f"a name in a .npz file ends at a null character, got {name!r}")
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
     write_whole(path, buffer.getbuffer())

@@ -217,6 +217,16 @@ def test_mnist_goes_to_the_cache_and_only_what_lacks_is_fetched(served_mnist, no
     assert served_mnist.requests == ["/train-labels-idx1-ubyte.gz"]
 
 
+def test_a_user_without_a_home_folder(served_mnist, no_data_elsewhere, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # in no table of users
+    with pytest.raises(FileNotFoundError, match="~/.cache/minidl/mnist: no such folder"):
+        mnist()
+    with pytest.raises(FileNotFoundError, match="this user has no home folder; give root=DIR, or set XDG_CACHE_HOME"):
+        mnist(download=True)
+
+
 def test_mnist_that_cannot_be_downloaded(served_mnist, no_data_elsewhere):
     served_mnist.faults["/t10k-images-idx3-ubyte.gz"] = "truncated"
     with pytest.raises(OSError, match="t10k-images-idx3-ubyte.gz could not be downloaded"):

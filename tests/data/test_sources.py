@@ -363,6 +363,9 @@ def test_pictures_are_read_as_people_see_them(tmp_path):
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "measured.tiff")
     with pytest.raises(ValueError, match="measured.tiff: a picture of float32 from 0.5 to 0.5, expected 8 or 16 bits"):
         read_picture(tmp_path / "measured.tiff")
+    Image.fromarray(np.full((4, 4), 255, np.int32)).save(tmp_path / "bytes.tiff")
+    with pytest.raises(ValueError, match="bytes.tiff: a picture of int32 up to 255, which may stand for white"):
+        read_picture(tmp_path / "bytes.tiff")
 
 
 def test_empty_folders(tmp_path):

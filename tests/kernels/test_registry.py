@@ -129,6 +129,14 @@ def test_table_has_a_reference_for_every_kernel():
         assert row.available == (row.reason == "")
 
 
+def test_numba_without_a_folder_to_write_to_cannot_serve():
+    pytest.importorskip("numba")
+    code = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []; from minidl import kernels; "
+    result = run_python(code + "print({row.reason for row in kernels.table() if row.backend == 'numba'})")
+    reason = "Numba found no folder for what it compiles; set NUMBA_CACHE_DIR to one"
+    assert result.stdout == f"{{'{reason}'}}\n", result.stderr
+
+
 def test_table_tells_why_an_extension_cannot_serve(monkeypatch):
     registry._load.cache_clear()
     monkeypatch.setattr(build_report, "unavailable", lambda module: "there was no compiler")

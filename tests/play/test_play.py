@@ -1,6 +1,7 @@
 """The play page: what the network is said to have computed is what it computed, and who may ask."""
 
 import base64
+import copy
 import http.client
 import io
 import json
@@ -99,6 +100,14 @@ def test_a_look_shows_what_each_layer_gives(classifier):
     np.testing.assert_allclose(values(first["values"]), y, atol=np.abs(y).max() / 127)
     np.testing.assert_allclose(values(last["values"])[0, 0], logits, atol=np.abs(logits).max() / 127)
     np.testing.assert_allclose(values(found["seen"])[0], x[0, 0], atol=1 / 127)
+
+
+def test_a_network_that_diverged_says_so(classifier):
+    diverged = copy.deepcopy(classifier)
+    with minidl.no_grad():
+        diverged.model[-1].bias.fill_(np.nan)
+    with pytest.raises(ValueError, match=r"the output of \d+ is not finite"):
+        look(diverged, drawing(0)[None])
 
 
 def test_the_gradient_is_the_slope_of_the_score(classifier):

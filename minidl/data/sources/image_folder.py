@@ -201,6 +201,11 @@ def read_picture(path: Path | str) -> Image.Image:
         if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
             values = f"{grey.dtype} from {grey.min()} to {grey.max()}"
             raise ValueError(f"{path}: a picture of {values}, expected 8 or 16 bits")
+        if grey.itemsize > 2 and 0 < grey.max() <= 255:
+            raise ValueError(
+                f"{path}: a picture of {grey.dtype} up to {grey.max()}, which may stand for white or for black; "
+                "expected 8 or 16 bits"
+            )
         picture = Image.fromarray(np.uint8(grey // 257))  # 65535 = 257 * 255
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
