@@ -6,6 +6,8 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 
@@ -47,3 +49,9 @@ def test_every_public_name_is_documented(package: str) -> None:
     ours = [(name, value) for name, value in values if getattr(value, "__module__", "").startswith("minidl")]
     undocumented = [name for name, value in ours if callable(value) and not inspect.getdoc(value)]
     assert ours and undocumented == []
+
+
+def test_nothing_needs_its_docstring() -> None:
+    imports = "import " + ", ".join(name for name in modules() if not name.startswith("minidl.kernels."))
+    ran = subprocess.run([sys.executable, "-OO", "-c", imports], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr

@@ -75,12 +75,12 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = _BatchNorm.__doc__.replace("Each channel", "Each channel of (N, C) or (N, C, L)")
+    __doc__ = (_BatchNorm.__doc__ or "").replace("Each channel", "Each channel of (N, C) or (N, C, L)")
     dimensions = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = _BatchNorm.__doc__.replace("Each channel", "Each channel of images (N, C, H, W)")
+    __doc__ = (_BatchNorm.__doc__ or "").replace("Each channel", "Each channel of images (N, C, H, W)")
     dimensions = (4,)
 
 
@@ -215,10 +215,10 @@ class _InstanceNorm(Module):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    __doc__ = _InstanceNorm.__doc__.replace("each image", "each sequence (N, C, L)")
+    __doc__ = (_InstanceNorm.__doc__ or "").replace("each image", "each sequence (N, C, L)")
     dimensions = 3
 
 
 class InstanceNorm2d(_InstanceNorm):
-    __doc__ = _InstanceNorm.__doc__.replace("each image", "each image (N, C, H, W)")
+    __doc__ = (_InstanceNorm.__doc__ or "").replace("each image", "each image (N, C, H, W)")
     dimensions = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 
 import numpy as np
@@ -268,7 +269,7 @@ def test_requires_grad_is_checked_when_it_is_set():
 
 def test_the_attributes_are_described_at_the_class_alone():
     for name in ("data", "grad", "requires_grad"):
-        assert getattr(Tensor, name).__doc__ == "" and f"    {name} :" in Tensor.__doc__
+        assert getattr(Tensor, name).__doc__ == "" and f"\n{name} :" in inspect.getdoc(Tensor)
 
 
 def test_view_as():
