@@ -90,7 +90,7 @@ plt.show()
 #
 # So make $h$ tiny? Not quite. A computer stores about 16 digits of a number. The gap between 1 and the next number that
 # it can store is called the **machine epsilon**, $\epsilon$. The difference of two nearly equal numbers loses most of
-# those digits, and dividing by $h$ blows the loss up. That error grows like $\epsilon / h$.
+# those digits, and dividing by $h$ magnifies the rounding error: it grows like $\epsilon / h$.
 #
 # ## Check
 #
@@ -150,8 +150,8 @@ print(measuring)
 assert list(measuring.values()) == ["slopes[index] = (above - below) / (2 * eps)"]
 
 # %% [markdown]
-# For everything else, minidl does not measure: it applies the rules of school, exactly. You say which number you want
-# the slope for, compute, and call `backward()`. For example, the rule of $e^x$:
+# For everything else, minidl does not measure: it applies the rules that school teaches, exactly. You say which number
+# you want the slope for, compute, and call `backward()`. For example, the rule of $e^x$:
 
 # %%
 show_lines("minidl/functional/elementwise.py", "Exp")
@@ -168,8 +168,8 @@ assert abs(x.grad.item() - g_slope(1.0)) < 1e-15
 #
 # ## Something real
 #
-# Here are two handwritten pictures of the same digit. One is written with a lighter hand. By which factor $w$ should
-# we multiply the first to make it as alike to the second as possible?
+# Here are two handwritten pictures of the same digit. One is written with a lighter hand. By which factor $w$ should we
+# multiply the first to make it as like the second as possible?
 #
 # We need a number that says how unlike they are: a **loss**, small when things are good. Take the mean squared
 # difference of their pixels, $L(w) = \operatorname{mean}\big((w a - b)^2\big)$. Its slope tells us which way to turn
@@ -215,9 +215,9 @@ axes[3].legend()
 plt.show()
 
 # %% [markdown]
-# Every step goes downhill, and the steps shrink by themselves, because the slope does. That is all of learning, with
-# one weight. A network has thousands or millions of weights, and for each of them the measured slope costs two more
-# evaluations of the loss. There must be a better way. There is.
+# Every step goes downhill, and the steps shrink by themselves, because the slope does. That is all there is to
+# learning, with a single number to be learned, a single **weight**. A network has thousands or millions of weights, and
+# for each of them the measured slope costs two more evaluations of the loss. There must be a better way. There is.
 #
 # ## Exercises
 #
@@ -234,7 +234,7 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** Make the learning rate above six times as large. What happens, and from which value on?
+# **2.** Make the learning rate six times as large. What happens, and from which value on?
 #
 # <details><summary>Answer</summary>
 #
