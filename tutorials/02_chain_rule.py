@@ -215,8 +215,10 @@ show_lines("minidl/functional/arithmetic.py", "Mul")
 
 # %% [markdown]
 # The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number to
-# the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`. (What it pushes onto a
-# heap are the steps that the walk has still to visit, the youngest on top.)
+# the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`. It is longer than yours
+# for two reasons: a step may have several outputs (then `target` is a tuple), and where many gradients meet, they are
+# added up in one array (`sums` says which arrays may be changed so). `due` is a heap of the steps that the walk has
+# still to visit, the youngest on top.
 
 # %%
 show_lines("minidl/autograd/engine.py", "_add")
@@ -351,5 +353,5 @@ plt.show()
 #
 # ## Next
 #
-# [03 · Tensors and broadcasting](03_tensors.py): sixty pictures took thousands of small objects. The same idea for
-# whole arrays does the same work in a handful.
+# [03 · Tensors and broadcasting](03_tensors.py): one look at sixty pictures made hundreds of small objects. The same
+# idea for whole arrays makes a handful.
