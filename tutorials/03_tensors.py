@@ -50,9 +50,9 @@ import minidl
 # %%
 a, b = np.array([[1.0], [2.0], [3.0]]), np.array([10.0, 20.0, 30.0, 40.0])
 dy = np.arange(12.0).reshape(3, 4)
-figure, axes = plt.subplots(1, 5, figsize=(9.5, 2.6), width_ratios=(1, 4, 4, 4, 1))
+figure, axes = plt.subplots(1, 6, figsize=(10.5, 2.3), width_ratios=(1, 4, 4, 4, 1, 4))
 panels = [("a (3, 1)", a), ("b (4,)", b[None]), ("y = a + b (3, 4)", a + b), ("dy (3, 4)", dy)]
-panels.append(("da (3, 1)", dy.sum(1, keepdims=True)))
+panels += [("da (3, 1)", dy.sum(1, keepdims=True)), ("db (4,)", dy.sum(0, keepdims=True))]
 for ax, (title, values) in zip(axes, panels):
     ax.imshow(values, cmap="Blues", vmin=values.min() - 1, vmax=2 * values.max())
     for (i, j), value in np.ndenumerate(values):
@@ -67,8 +67,8 @@ plt.show()
 #
 # $$da_{ik} = \sum_j dy_{ij}\, b_{kj} \qquad\text{that is}\qquad da = dy\; b^T ,$$
 #
-# and in the same way $db = a^T dy$. The shapes leave no other choice: from $dy$ of shape $(n, m)$ and $b$ of $(k, m)$
-# there is only one product that gives $(n, k)$.
+# and in the same way $db = a^T dy$. The shapes leave no other choice: from $dy$ of shape $(N, M)$ and $b$ of $(K, M)$
+# there is only one product that gives the shape $(N, K)$ of $a$.
 #
 # ## By hand
 #
@@ -198,13 +198,14 @@ print(x.shape, x.dtype, x.mean(), x.T, x[0], x.reshape(4), sep="\n")
 # %% [markdown]
 # ## Something real
 #
-# Broadcasting can classify. Let the **prototype** of a digit be the mean of all its training pictures. A new picture
-# gets the digit whose prototype is nearest. All distances at once:
+# Broadcasting can read digits. Some of our pictures are for learning (the *training* pictures), the others are only for
+# finding out how well that worked (the *test* pictures). Let the **prototype** of a digit be the mean of all its
+# training pictures. A test picture gets the digit whose prototype is nearest. All squared distances at once:
 #
 # $$d_{nk} = \sum_p (x_{np} - m_{kp})^2$$
 #
-# with pictures $x$ of shape $(N, P)$ and prototypes $m$ of $(10, P)$. As arrays: $(N, 1, P)$ minus $(10, P)$,
-# squared, summed over the pixels.
+# with $N$ pictures $x$ of $P$ pixels, $(N, P)$, and prototypes $m$ of shape $(10, P)$. As arrays: $(N, 1, P)$ minus
+# $(10, P)$, squared, summed over the pixels.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=2000)
@@ -224,8 +225,8 @@ for digit, ax in enumerate(axes.flat):
 plt.show()
 
 # %% [markdown]
-# Why the mean? Ask the gradient. The mean is the point whose squared distances to its own pictures are smallest, so
-# there the slope must be 0, in every pixel.
+# Why the mean? Ask the gradient. The mean is the point from which the squared distances to its own pictures have the
+# smallest sum. So there the slope of that sum must be 0, in every pixel.
 
 # %%
 threes = minidl.tensor(x_train[y_train == 3].astype(np.float64))
