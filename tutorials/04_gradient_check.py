@@ -74,7 +74,7 @@ assert wrong[-1] < 0.5 * wrong[0], "the wrong gradient learns too"
 assert right[-1] < wrong[-1]
 
 # %% [markdown]
-# If you saw only the second curve, you would have been content.
+# Had you seen only the second curve, you would have been content.
 #
 # ## The formula
 #
@@ -88,10 +88,10 @@ assert right[-1] < wrong[-1]
 #
 # The array $v$ is called a **cotangent**. (With all weights 1 we would only ever test the rule for $dy = 1$.)
 #
-# **2. The right step, and enough digits.** The central difference is off by about $h^2$ (from the third derivative)
-# and $\epsilon/h$ (from rounding). The sum is least near $h = \epsilon^{1/3}$. With the 16 digits of `float64` that
-# is about $6\cdot 10^{-6}$, and ten digits are good. With the 7 digits of `float32` only four are: too few to tell a
-# small mistake from rounding.
+# **2. The right step, and enough digits.** The central difference is off by about $h^2$ (from the third derivative) and
+# $\epsilon/h$ (from rounding). The sum is least near $h = \epsilon^{1/3}$. With the 16 digits of `float64` that is
+# about $6\cdot 10^{-6}$, and some ten digits are right. With the 7 digits of `float32` at most four are: too few to
+# tell a small mistake from rounding.
 #
 # **3. A relative tolerance.** An error of 0.001 is much for a slope of 0.01 and little for one of 1000. We accept
 #
@@ -127,8 +127,8 @@ def gradient_errors(forward, backward, *inputs, h=1e-6, cotangent=None):
 # %% [markdown]
 # ## Check the check
 #
-# A check that accepts everything is worse than none. So we feed it right rules, and rules with the four mistakes that
-# people really make. Each must be caught.
+# A check that accepts everything is worse than none. So we feed it four right rules, which must pass, and the same
+# rules with mistakes that people really make. Each must be caught.
 
 # %%
 random = np.random.default_rng(1)
@@ -211,8 +211,8 @@ assert (abs(1e-7 + 1e-6) - abs(1e-7 - 1e-6)) / 2e-6 < 0.2
 # `minidl.gradcheck` does the same for anything made of Tensors. Its lines are in
 # [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `gradcheck` and
 # [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `worst_gradient_error`. The library's own
-# $\tanh$ is [minidl/functional/elementwise.py](../minidl/functional/elementwise.py) `Tanh`. And here is what the
-# check says about our two of the beginning:
+# $\tanh$ is [minidl/functional/elementwise.py](../minidl/functional/elementwise.py) `Tanh`. And here is what the check
+# says about our two rules from the beginning:
 
 # %%
 show_lines("minidl/functional/elementwise.py", "Tanh")
