@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 05 · Linear regression and the mean squared error
 #
-# A doctor measures a patient today and wants to know how far a disease will have gone in a year. The oldest and still
-# one of the best tools for such a question is a straight line.
+# A doctor measures a patient today and wants to know how far a disease will have progressed in a year. The oldest tool
+# for such a question, and still one of the best, is a straight line.
 #
 # **Question.** Which line fits a cloud of points best, and how do we find it with nothing but slopes?
 #
@@ -19,17 +19,17 @@ import minidl
 import minidl.functional as F
 
 # %% [markdown]
-# The data are real: 442 patients, ten measurements each, and a number for how far their diabetes had progressed a year
-# later (Efron and others, *Least angle regression*, 2004; it comes with scikit-learn). We keep every fourth patient
-# aside. They are the **test set**: the line must do well on patients it has never seen. The others are the **training
-# set**.
+# The data are real: 442 patients, ten measurements each (s1 to s6 are blood values), and a number for how far their
+# diabetes had progressed a year later (Efron and others, *Least angle regression*, 2004; it comes with scikit-learn).
+# We keep every fourth patient aside. They are the **test set**: the line must do well on patients it has never seen.
+# The others are the **training set**.
 
 # %%
 table = load_diabetes(scaled=False)
 names = ["age", "sex", "body mass index", "blood pressure", *table.feature_names[4:]]
 is_test = np.arange(len(table.data)) % 4 == 3
 mean, spread = table.data[~is_test].mean(0), table.data[~is_test].std(0)
-features = (table.data - mean) / spread  # each with mean 0 and spread 1 over the training patients
+features = (table.data - mean) / spread  # mean 0 and spread (standard deviation) 1 over the training patients
 x_train, x_test = features[~is_test], features[is_test]  # (N, 10)
 t_train, t_test = table.target[~is_test], table.target[is_test]  # (N,)
 print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_train.min():.0f} to {t_train.max():.0f}")
@@ -72,10 +72,10 @@ for _ in range(60):
 print(f"w = {w:.3f}, b = {b:.3f}, MSE {hand_losses[0]:.0f} -> {hand_losses[-1]:.0f}")
 
 # %% [markdown]
-# Why 0.1? The bottom is a parabola in $w$ with curvature $\frac{2}{N}\sum x_n^2$, and $x$ has mean 0 and spread 1, so
-# that is 2. From tutorial 01: each step multiplies the distance to the best $w$ by $1 - 2\eta$. With $\eta = 0.1$
-# that is 0.8, and 60 steps leave $0.8^{60}$ of it, less than one part in half a million. This is why we brought the
-# features to the same spread: one learning rate fits all.
+# Why 0.1? As a function of $w$ the loss is a parabola, with the second derivative $\frac{2}{N}\sum x_n^2$. As $x$ has
+# mean 0 and spread 1, that is 2. From tutorial 01: each step multiplies the distance to the best $w$ by $1 - 2\eta$.
+# With $\eta = 0.1$ that is 0.8, and 60 steps leave $0.8^{60}$ of it, less than one part in half a million. This is why
+# we brought the features to the same spread: one learning rate fits all.
 #
 # ## Check
 #
@@ -208,9 +208,9 @@ right.set(xlabel="weight (per spread of the measurement)", title="what the line 
 plt.show()
 
 # %% [markdown]
-# A line will not tell a patient's fate, but ten measurements explain more than a third of the differences, and you
-# can read off what it looks at. Careful with that reading: s1 and s2 (two measures of cholesterol) nearly always rise
-# together, so the line can trade one for the other.
+# A line will not tell a patient's fate, but with ten measurements it removes more than a third of the squared error,
+# and you can read off what it looks at. Careful with that reading: s1 and s2 (two measures of cholesterol) nearly
+# always rise together, so the line can trade one for the other.
 #
 # ## Exercises
 #
