@@ -54,8 +54,8 @@ plt.show()
 # $$\frac{\partial L}{\partial z_i} = p_i - [i = t]$$
 #
 # where $[i = t]$ is 1 for the true class, else 0 (the truth in **one-hot encoding**). What we said minus what is true:
-# it could not be simpler. The scores of wrong classes are pushed down as far as they were believed, and the true one is
-# pushed up by what it lacks.
+# a gradient could not be simpler. The scores of wrong classes are pushed down as far as they were believed, and the
+# true one is pushed up by what it lacks.
 #
 # ## By hand
 
@@ -122,7 +122,7 @@ print(f"minidl {F.cross_entropy(far, np.array([0])):.0f}")
 assert F.cross_entropy(far, np.array([0])) == 1000
 
 # %% [markdown]
-# Yours said `inf` there: $p$ was rounded to 0 first. The library's did not.
+# Your loss there is `inf`: its $p$ was rounded to 0 before the logarithm. The library takes no logarithm of $p$.
 #
 # ## Something real
 #
@@ -132,10 +132,11 @@ assert F.cross_entropy(far, np.array([0])) == 1000
 #
 # The learning rate need not be guessed. In tutorial 05 the second derivative of the loss was 2, and each step left
 # $1 - 2\eta$ of the distance: with $\eta = \frac12$, one over the second derivative, nothing. A larger step goes too
-# far. Here the second derivative changes from place to place, but it has a limit: $\frac12$ by the logits, and so
-# $\frac12\lambda$ by the weights, where $\lambda$ says how large the inputs are: their mean square in the direction in
-# which it is largest. (In algebra it is the largest eigenvalue of $\frac1N x^T x$. The bias counts as a weight whose
-# input is always 1.) So $\eta = 2/\lambda$ never overshoots.
+# far. Here the second derivative changes from place to place, but it has a limit. In the logits it is nowhere larger
+# than $\frac12$, so in the weights it is nowhere larger than $\frac12\lambda$, where $\lambda$ says how large the
+# inputs are: their mean square in the direction in which that is largest. (In algebra it is the largest eigenvalue of
+# $\frac1N x^T x$. The bias counts as a weight whose input is always 1.) One over the limit, $\eta = 2/\lambda$, never
+# overshoots.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=1500)
