@@ -109,7 +109,8 @@ for dx, tensor in zip(gradients, tensors):
 print("your six backward lines and minidl's autograd agree")
 
 # %% [markdown]
-# Now a softer XOR: points anywhere in a square, and the class says whether $x_1 x_2 > 0$.
+# Now a softer XOR: points anywhere in a square, and the class says whether $x_1 x_2 > 0$. In the pictures the colour of
+# a point is its class, and the colour behind it is what the network says.
 
 # %%
 points = random.uniform(-1, 1, (300, 2))
@@ -145,13 +146,13 @@ plt.show()
 assert accuracy > 0.95, "32 bends are enough for four quarters"
 
 # %% [markdown]
-# Every hidden unit bends the plane along one line. A few lines, and the quarters come apart.
+# Every hidden unit bends the plane along one line. One such line is not enough; a few, and the quarters come apart.
 #
 # ## Keeping order: modules
 #
 # Four arrays can be carried around by hand. Forty cannot. A **module** is an object that owns its weights, its
-# **parameters**, and may own other modules. The trick that makes it pleasant: when you write
-# `self.w = Parameter(...)`, it takes a note.
+# **parameters**, and may own other modules. One trick makes that pleasant: when you write `self.w = Parameter(...)`,
+# the module notes it down.
 
 
 # %%
