@@ -65,14 +65,14 @@ def gradient(w):
 # $\eta = 4/(\sqrt{\lambda_1} + \sqrt{\lambda_2})^2$.
 #
 # **Nesterov's momentum** (1983). The velocity will carry us on whatever we do. So look at the slope *there*, where it
-# carries us, and correct in time. Written for the point from which we look:
+# carries us, and correct in time. Written with $w$ for the point at which we look:
 #
 # $$v \leftarrow \beta v + dw \qquad w \leftarrow w - \eta\,(dw + \beta v)$$
 #
 # with $\eta = 1/\lambda_2$ and $\beta = \frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}$.
 #
-# **Adam** (Kingma and Ba, 2015). Give each number a step size of its own. Keep running means of the gradient, $m$,
-# and of its square, $v$, and walk by their ratio:
+# **Adam** (Kingma and Ba, 2015). Give each number a step size of its own. Keep running means of the gradient, $m$, and
+# of its square, $v$ (a velocity no longer), and walk by $m/\sqrt v$:
 #
 # $$m \leftarrow \beta_1 m + (1-\beta_1)\,dw \qquad v \leftarrow \beta_2 v + (1-\beta_2)\,dw^2 \qquad
 # w \leftarrow w - \eta\,\frac{m / (1-\beta_1^t)}{\sqrt{v / (1-\beta_2^t)} + \epsilon}$$
@@ -83,7 +83,7 @@ def gradient(w):
 #
 # **Stochastic gradient descent** (SGD; Robbins and Monro, 1951). A loss is a mean over pictures. The mean over a few,
 # drawn at random (a **mini-batch**), is a cheap guess of the gradient: wrong each time, right on average. Our valley
-# too is a mean, of 100 valleys with their bottoms scattered around 0:
+# too is a mean (but for a constant, which has no slope), of 100 valleys with their bottoms $c_n$ scattered around 0:
 #
 # $$f_n(w) = \tfrac12 (w - c_n)^T H\, (w - c_n) \qquad \sum_n c_n = 0$$
 #
@@ -168,11 +168,12 @@ last.legend(fontsize=7, loc="lower left")
 plt.show()
 
 # %% [markdown]
-# All come nearer to the bottom: they **converge**. Gradient descent zigzags. Momentum swings far across at first, and
-# is home soonest; Nesterov hardly swings. Adam takes a curved way of its own, and then strolls about near the bottom:
-# its steps have a length that the slope does not set. SGD, here with half the learning rate of gradient descent, gets
-# near and then dances: its last steps are all noise, and would shrink only with the learning rate. So why does everyone
-# use it? Because each of its steps cost a twentieth of the others: it looked at 5 of the 100.
+# Gradient descent, momentum and Nesterov's **converge**: they come as near to the bottom as one likes. Gradient descent
+# zigzags. Momentum swings far across at first, and is there soonest; Nesterov's hardly swings. Adam takes a curved way
+# of its own, and then strolls about near the bottom: its steps have a length that the slope does not set. SGD, here
+# with half the learning rate of gradient descent, gets near and then dances: its last steps are all noise, and would
+# shrink only with the learning rate. So why does everyone use it? Because each of its steps cost a twentieth of what
+# the others' cost: it looked at 5 of the 100.
 #
 # ## Check
 #
@@ -315,7 +316,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# Its steps have about the length $\eta$ in each coordinate, so 60 steps of 0.03 lead about 1.8 far, and the bottom is
+# Its steps have about the length $\eta$ in each coordinate, so 60 steps of 0.03 cover about 1.8, and the bottom is
 # further away than that.
 #
 # ```python
