@@ -203,9 +203,10 @@ show_lines("minidl/nn/container.py", "Sequential.forward")
 # ## How large should the first weights be?
 #
 # The choice of the first weights is called **initialization**. All 0 will not do: every hidden unit would compute the
-# same, get the same gradient, and stay the same for ever. So draw them at random. How large? A layer with $C$ inputs
-# adds up $C$ products. If weights and inputs are independent, and the weights have mean 0, variances (mean squared
-# distances from the mean) add up:
+# same, get the same gradient, and stay the same for ever. So draw them at random. (`manual_seed` makes the random
+# numbers the same in each run; its argument is the **seed**.) How large? A layer with $C$ inputs adds up $C$ products.
+# If weights and inputs are independent, and the weights have mean 0, variances (mean squared distances from the mean)
+# add up:
 #
 # $$\operatorname{mean}(a^2) = C\cdot\operatorname{var}(w)\cdot\operatorname{mean}(h^2)$$
 #
@@ -243,9 +244,9 @@ assert 0.3 < final[1.0] < 3 and final[0.5] < 1e-5 and final[1.5] > 1e3
 #
 # ## Something real
 #
-# Digits again, with a hidden layer. One thing is new: each step looks at 32 pictures only, a **batch**, drawn in a
-# new random order each time round. One time round is an **epoch**. Why that is a good idea is the subject of the next
-# tutorial.
+# Digits again, with a hidden layer. One thing is new: each step looks at 32 pictures only, a **batch**. A `DataLoader`
+# hands them out, in a new random order each time round. One time round is an **epoch**. Why that is a good idea is the
+# subject of the next tutorial.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
