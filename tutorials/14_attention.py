@@ -24,14 +24,14 @@ from minidl import nn, optim, training
 #
 # Think of a shelf of folders. Each has a label, the **key** $k_s$, and a content, the **value** $v_s$. You come with a
 # **query** $q_l$, compare it with every label, and take out a mixture of the contents, more of those whose label fits
-# better. "Fits" is a scalar product, and "mixture" is a weighted mean, with the weights from a softmax (tutorial 06),
-# so that they are positive and sum to 1:
+# better. "Fits" is the scalar product of two vectors of $E$ numbers, and "mixture" is a weighted mean, with the weights
+# from a softmax (tutorial 06), so that they are positive and sum to 1:
 #
 # $$a_{ls} = \frac{q_l \cdot k_s}{\sqrt{E}}, \qquad p_{ls} = \frac{e^{a_{ls}}}{\sum_j e^{a_{lj}}}, \qquad
 # y_l = \sum_s p_{ls}\,v_s$$
 #
-# Why $\sqrt E$? A scalar product of $E$ random numbers of size 1 has the size $\sqrt E$. Without the division the
-# softmax of long vectors would put everything on one key, and its slope would be nearly 0.
+# Why $\sqrt E$? If the numbers of both vectors are random and of size 1, their scalar product has the size $\sqrt E$.
+# Without the division the softmax of long vectors would put everything on one key, and its slope would be nearly 0.
 #
 # The gradient goes back through three steps. Through the mean: $dv_s = \sum_l p_{ls}\,dy_l$ and
 # $dp_{ls} = dy_l\cdot v_s$. Through the softmax: a higher score raises its own weight and lowers the others, for they
@@ -78,8 +78,8 @@ print("attention and its three gradients agree with minidl")
 # ## In the library
 #
 # [minidl/functional/attention.py](../minidl/functional/attention.py) `attention_weights` is $p$, made of operations
-# that have gradient rules of their own. What is more than yours is the **mask**, which hides keys: padding, or, where a
-# network is to guess what comes next, everything after the query (`is_causal`).
+# that have gradient rules of their own. One thing is new, the **mask**, which hides keys: padding, or, where a network
+# is to guess what comes next, everything after the query (`is_causal`).
 
 # %%
 show_lines("minidl/functional/attention.py", "attention_weights")
@@ -87,9 +87,9 @@ show_lines("minidl/functional/attention.py", "attention_weights")
 # %% [markdown]
 # `scaled_dot_product_attention` does not keep $p$. With $L$ queries and $S$ keys that is a matrix of $L \times S$, the
 # one thing here that grows with the square of a sequence's length; the fast kernel,
-# [kernels/attention/cython_cpu.pyx](../kernels/attention/cython_cpu.pyx) `forward`, takes some queries at a time from
-# $q$ to $y$, and computes their $p$ again on the way back. The rules are those of `attention_gradient` above:
-# [kernels/attention/reference.py](../kernels/attention/reference.py) `backward`.
+# [kernels/attention/cython_cpu.pyx](../kernels/attention/cython_cpu.pyx) `forward`, takes a few queries at a time all
+# the way from $q$ to $y$, and computes their $p$ again on the way back. The rules are those of `attention_gradient`
+# above: [kernels/attention/reference.py](../kernels/attention/reference.py) `backward`.
 
 # %%
 show_lines("kernels/attention/reference.py", "backward")
@@ -137,7 +137,7 @@ examples = lookup_task(4000, np.random.default_rng(1))
 training.fit(model, examples, optimizer=optim.Adam(model.parameters(), lr=0.003), epochs=10 if FAST else 20)
 letters, numbers, asked, answers = lookup_task(500, np.random.default_rng(2))
 looked_up = training.evaluate(model, (letters, numbers, asked, answers))["accuracy"]
-print(f"{looked_up:.1%} of 500 new questions answered rightly, by chance {1 / NUMBERS:.0%}")
+print(f"{looked_up:.1%} of 500 new questions answered correctly, by chance {1 / NUMBERS:.0%}")
 assert looked_up > 0.95
 
 # %%
@@ -171,9 +171,9 @@ assert np.allclose(same, y)
 # Where order matters, the place must be written on each piece: a learned vector for each position is added to it (an
 # embedding, tutorial 13).
 #
-# **Heads.** One softmax looks at one thing. **Multi-head attention** cuts the vectors into parts, say 4, and attends
-# with each part by itself, after a linear layer each for queries, keys and values, and before one for the result:
-# [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
+# **Heads.** One softmax looks at one thing. **Multi-head attention** sends queries, keys and values through a linear
+# layer each, cuts what comes out into parts, say 4, attends with each part by itself, and joins the results by one more
+# linear layer: [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
 #
 # **Blocks.** A **transformer** (Vaswani and others, 2017) stacks blocks of two halves: *look around*
 # (**self-attention**, where queries, keys and values all come from the sequence itself), then *think it over* (two
@@ -252,10 +252,11 @@ for row, place in enumerate((1, 5, 10, 14)):
 plt.show()
 
 # %% [markdown]
-# Compare with the convolutional network of tutorial 11, on the same pictures: with half of the epochs it is better, on
-# average over several seeds. (From one seed or epoch to the next both change by some percent.) It knows from the start
-# that neighbours belong together and that a stroke is a stroke anywhere. A transformer must learn that from examples,
-# so it needs more of them. With very many it wins, and it does not care whether the pieces are patches, words or notes.
+# The convolutional network of tutorial 11 is better on the same pictures, with half of the epochs: on scikit-learn's
+# digits it reads 94.2%, the transformer 91.5%, on average over five seeds. (From one seed to the next each changes by
+# some percent.) A convolution knows from the start that neighbours belong together and that a stroke is a stroke
+# anywhere. A transformer must learn that from examples, so it needs more of them. With very many it can be the better
+# one (Dosovitskiy and others), and it does not care whether the pieces are patches, words or notes.
 #
 # ## What it costs
 #
@@ -291,7 +292,7 @@ assert times[4096] > 16 * times[256], "sixteen times the pieces cost more than s
 # ```
 # </details>
 #
-# **2.** Make attention that only looks back, as a network needs it that writes text, with a mask of your own.
+# **2.** Make attention that only looks back, as a network that writes text needs it, with a mask of your own.
 #
 # <details><summary>Answer</summary>
 #
