@@ -34,9 +34,9 @@ from minidl.recipes import adversarial
 # The slope of $L_G$ runs *through the discriminator* back into the sample, and from there into the generator: "a little
 # more to the left, and I would have believed you".
 #
-# We start with numbers in place of pictures. Real ones are normal, with mean 1 and spread 0.5. The generator has two
-# weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$, the sigmoid of
-# $t = w_0 + w_1 x + w_2 x^2$. With the slopes $dL/dt$ of tutorial 06, for $N$ samples of each:
+# We start with numbers in place of pictures. Real ones are normally distributed, with mean 1 and spread 0.5. The
+# generator has two weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$,
+# the sigmoid of $t = w_0 + w_1 x + w_2 x^2$. With the slopes $dL/dt$ of tutorial 06, for $N$ samples of each:
 #
 # $$dt_\text{real} = \frac{p - 1}{N}, \quad dt_\text{made} = \frac{p}{N}; \qquad
 # \text{for } G:\ dt = \frac{p - 1}{N}, \quad dx = dt\,(w_1 + 2 w_2 x), \quad da = \sum dx\, z, \quad dc = \sum dx$$
@@ -118,8 +118,8 @@ print("exact:  ", np.round(log_ratio, 1))
 assert np.abs(powers(x) @ w - log_ratio).max() < 0.5
 
 # %% [markdown]
-# Now let them play, twice: once with a discriminator that learns as slowly as the generator, once with one that has
-# five turns for each of the other's.
+# Now let them play, twice: once with a discriminator that takes one turn for each of the generator's, once with one
+# that takes five, and learns three times as much in each.
 
 # %%
 paths = {"turn by turn": play(3000, 1, 0.1), "a good discriminator": play(1500, 5, 0.3)}
@@ -138,8 +138,8 @@ assert rest["a good discriminator"] < 0.02 and rest["a good discriminator"] < re
 
 # %% [markdown]
 # There is no valley to descend: what is down for one is up for the other, so they run in circles around the goal. The
-# circles shrink if the discriminator knows well where the generator stands. This is why GANs are touchy, and why their
-# losses tell so little: at the end, neither goes down.
+# better the discriminator knows where the generator stands, the faster the circles shrink. This is why GANs are touchy,
+# and why their losses tell so little: at the end, neither goes down.
 #
 # ## In the library
 #
@@ -158,11 +158,11 @@ show_lines("minidl/recipes/adversarial.py", "verdict")
 # %% [markdown]
 # ## Something real
 #
-# Digits. Dense networks will do for small pictures. The generator makes 16 random numbers into a picture with values
-# from -1 to 1 (tanh), so the real ones are brought to -1..1 too. Two layers are new. **Batch norm** brings each hidden
-# unit to mean 0 and spread 1 over the batch, and then scales and shifts it by two weights of its own; networks with it
-# can be trained with larger steps. **Leaky ReLU** passes on a fifth of what is negative, so that its slope is never 0,
-# and something always flows back to the generator.
+# Digits. Dense networks will do for small pictures. The generator turns 16 random numbers into a picture with values
+# from -1 to 1 (tanh), so the real ones are brought to that range too. Two layers are new. **Batch norm** brings each
+# hidden unit to mean 0 and spread 1 over the batch, and then scales and shifts it by two weights of its own; networks
+# with it can be trained with larger steps. **Leaky ReLU** passes on a fifth of what is negative, so that its slope is
+# never 0, and something always flows back to the generator.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
@@ -250,8 +250,8 @@ assert shares.min() > 0.01, "a digit is missing"
 assert judged[epochs].max(1).mean() > judged[1].max(1).mean() and judged[epochs].max(1).mean() > 0.75
 
 # %% [markdown]
-# Nobody told the generator what a digit is. Everything it knows came through the slope of a network that knew nothing
-# either when they began.
+# Nobody told the generator what a digit is. Everything it knows came through the slope of a network that, when they
+# began, knew nothing either.
 #
 # ## Exercises
 #
