@@ -23,8 +23,8 @@ from minidl.recipes import deep_clustering
 #
 # What is a *kind*? Three answers, for points $x_n$.
 #
-# **K-means**: a kind is what lies around a centre. Find $K$ centres $c_k$ and a label for each point so that the
-# squared distances are small in sum:
+# **K-means**: a kind is what lies around a centre. Find $K$ centres $c_k$ and a label for each point so that the sum of
+# the squared distances is small:
 #
 # $$\text{inertia} = \sum_n |x_n - c_{\text{label}_n}|^2$$
 #
@@ -32,9 +32,9 @@ from minidl.recipes import deep_clustering
 # the slope $\sum_n 2(c - x_n)$ to 0). So do both in turns (Lloyd, 1957): neither can make it worse.
 #
 # **Agglomerative** (or hierarchical): everything is a kind of its own; merge the two nearest, again and again, and a
-# tree grows. All that must be said is how far two *clusters* are from each other: by their nearest points (*single*),
-# their farthest (*complete*), on average, or by what the merger adds to the inertia (*Ward*). Nobody has to go back to
-# the points: after merging $i$ and $j$, the distance to any other cluster $k$ follows from those before (Lance and
+# tree grows. The distance of two *clusters* may be that of their nearest points (*single*), that of their farthest
+# (*complete*), the mean of all (*average*), or say what the merger adds to the inertia (*Ward*). Nobody has to go back
+# to the points: after merging $i$ and $j$, the distance to any other cluster $k$ follows from those before (Lance and
 # Williams, 1967). With sizes $n_i, n_j, n_k$ (for Ward with squared distances):
 #
 # $$\text{single: } \min(d_{ik}, d_{jk}) \qquad \text{complete: } \max(d_{ik}, d_{jk}) \qquad
@@ -42,7 +42,7 @@ from minidl.recipes import deep_clustering
 #
 # **DBSCAN** (Ester and others, 1996): a kind is a region where points lie densely. A point with at least $m$ points
 # (itself among them) within the distance $\varepsilon$ is a *core*; cores within reach of each other belong together,
-# with all that they reach. What no core reaches is noise.
+# with all that they reach. What no core reaches is noise. (In the code $m$ is `least` and $\varepsilon$ is `radius`.)
 #
 # ## By hand
 
@@ -172,8 +172,9 @@ show_lines("minidl/cluster/agglomerative.py", "_merge_along_chains")
 # %% [markdown]
 # ## Something real
 #
-# Digits, without looking at their labels, except at the end, to see how good it was. First by their pixels. To measure,
-# each cluster is given the name of a digit, one to one, in the best possible way.
+# Digits, without looking at their labels, except at the end, to see how good it was. First by their pixels. For the
+# *accuracy*, each cluster is given the name of a digit, one to one, in the best possible way. The *mutual information*
+# needs no names: it is 1 if cluster and digit follow from each other, and 0 if neither says anything about the other.
 
 # %%
 x_train, y_train, _, _ = load_images(train_limit=3000)
