@@ -6,10 +6,11 @@
 # is translated to C and compiled. We need a C compiler (Linux: `gcc`, macOS: the command line tools), and Cython and
 # setuptools.
 #
-# **Question.** How does one loop become a hundred times faster without computing anything else, and what does each step
-# bring?
+# **Question.** How does one loop become hundreds of times faster without computing anything else, and what does each
+# step bring?
 
 # %%
+import atexit
 import hashlib
 import importlib.util
 import os
@@ -111,6 +112,7 @@ def multiply(const float[:, ::1] a, const float[:, ::1] b, float[:, ::1] y):
 """
 
 workshop = Path(tempfile.mkdtemp(prefix="minidl-cython-"))
+atexit.register(shutil.rmtree, workshop, ignore_errors=True)
 
 
 def build(source):
@@ -175,8 +177,8 @@ assert speeds["ordered"] > 2 * speeds["naive"]
 # keep a small piece of $y$, say 4 rows by 32 columns, in *registers*, the few places where the processor holds what it
 # computes with, until its sums are complete. In each step $l$ it takes 4 numbers of $a$ and 32 of $b$ and does 128
 # multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can unroll the small loops, and `acc` need never
-# exist in memory: its 128 numbers are 8 of the 32 registers of AVX-512. (They are all 16 of AVX2; there some will be in
-# memory.)
+# exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor with AVX-512 has 32 of
+# those. One with AVX2 has just 16, and some of `acc` will be in memory.)
 #
 # **Step 4: blocks.** Large matrices fall out of the cache between two uses. So take $l$ in blocks of 240: of $b$ then
 # only 240 rows, one strip of 32 columns (30 kB), are alive while the tiles of all rows pass over it. We do both.
@@ -257,8 +259,8 @@ assert np.array_equal(one, two)
 # [kernels/matmul/cython_naive.pyx](../kernels/matmul/cython_naive.pyx) `multiply`,
 # [kernels/matmul/cython_blocked.pyx](../kernels/matmul/cython_blocked.pyx) `multiply`, and
 # [kernels/matmul/cython_cpu.pyx](../kernels/matmul/cython_cpu.pyx) `forward`. The last one has your tile, written in C
-# with vector types (`kernels/cpu/tile.h`), for any size, float64 too, with packing, threads that need no start, and the
-# instruction set chosen when the program runs, so that one build serves every processor.
+# with vector types (`kernels/cpu/tile.h`), for any size, float64 too, with packing, threads that stay alive between
+# calls, and the instruction set chosen when the program runs, so that one build serves every processor.
 
 # %%
 show_lines("kernels/matmul/cython_naive.pyx", "multiply")
@@ -276,7 +278,7 @@ speeds["NumPy (OpenBLAS)"] = speed(lambda a, b, y: np.matmul(a, b, out=y))
 # %% [markdown]
 # ## Something real
 #
-# All steps together, on the machine that ran this page; on yours the figures are others. Grey is what the libraries
+# All steps together, on the machine that ran this page; on yours the figures will differ. Grey is what the libraries
 # reach. The scale is logarithmic: each grid line is ten times the one before.
 
 # %%
@@ -299,8 +301,9 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # <details><summary>Answer</summary>
 #
-# It depends on how many registers there are: 4 x 96 numbers are 24 registers of AVX-512, but 48 of AVX2, which has only
-# 16. Then the compiler must keep part of the tile in memory. Measure.
+# Slower, on most machines: 4 x 96 numbers are 48 registers of 8, more than there are, so the compiler must keep part of
+# the tile in memory. (AVX-512 has registers of 16 numbers, too, of which 24 would do. But compilers often leave their
+# upper halves unused, unless they are told to use them, as by the flag `-mprefer-vector-width=512`.)
 #
 # ```python
 # wide = build(TILED.replace("COLUMNS = 32", "COLUMNS = 96"))
