@@ -128,10 +128,10 @@ assert results["njit"][0] > operations / results["njit"][1] / 1e9, "the first ca
 #
 # minidl has Numba kernels for matmul, conv2d and pool2d: [kernels/conv2d/numba_cpu.py](../kernels/conv2d/numba_cpu.py)
 # `forward` and its gradients, with stride, padding, dilation and groups. They never serve unless you ask, by
-# `minidl.use_backend("numba")` or `MINIDL_BACKEND=numba`: Cython's are faster, and need no second at the first call.
-# (The library's own keep their machine code in a file, `cache=True`, so a machine pays that second once.) Their place
-# is where there is no compiler, and where someone wants to change a kernel and see what happens, for a changed line
-# takes effect at the next start.
+# `minidl.use_backend("numba")` or `MINIDL_BACKEND=numba`: Cython's are faster, and their first call does not have to
+# compile, which takes Numba about a second. (The library's own keep their machine code in a file, `cache=True`, so a
+# machine waits only once.) Their place is where there is no compiler, and where someone wants to change a kernel and
+# see what happens, for a changed line takes effect at the next start.
 
 # %%
 show_lines("kernels/conv2d/numba_cpu.py", "forward")
