@@ -81,14 +81,14 @@ show_lines("kernels/cpu/peak.pyx", "peak_gflops")
 P = max(peak.peak_gflops(0.03) for _ in range(3 if FAST else 10))
 B = max(peak.memory_bandwidth(96 if FAST else 512, 0.1) for _ in range(1 if FAST else 3))
 bend = P / B
-print(f"{get_num_threads()} threads: P = {P:.0f} GFLOP/s, B = {B:.0f} GB/s, the bend at {bend:.0f} operations a byte")
+print(f"threads: {get_num_threads()}, P = {P:.0f} GFLOP/s, B = {B:.0f} GB/s, the bend at {bend:.0f} operations a byte")
 assert P > 1 and B > 0.1
 
 # %% [markdown]
 # ## Check
 #
-# Before a kernel is timed, its result is checked; a wrong kernel can be as fast as one likes. Here is one that is "four
-# times as fast" as the right one:
+# Before a kernel is timed, its result is checked; a wrong kernel can be as fast as one likes. Here is one that leaves
+# out three quarters of the sum, and is much "faster" than the right one:
 
 
 # %%
@@ -152,7 +152,8 @@ plt.show()
 # %% [markdown]
 # A point far below the roof has something left to gain; one on the slope is as fast as memory allows, and a cleverer
 # loop would not help. What helps there is moving fewer bytes: doing two things in one pass (convolution, bias, ReLU and
-# pooling, say) while the numbers are at hand. (Small arrays can lie *above* the slope: they come from a cache.)
+# pooling, say) while the numbers are at hand. (A point can lie *above* the slope: its arrays come from a cache, and the
+# last cache of a server may hold hundreds of megabytes.)
 #
 # ## What a ratio hides
 #
@@ -172,20 +173,21 @@ assert 0.1 < np.median(ratios) < 10
 
 # %% [markdown]
 # **The other one.** Ten times as fast as a slow program is still slow. Say what the peer is, and take the best one that
-# there is; and say how far the roof is. **The part.** A kernel that takes a tenth of the time, made ten times as fast,
-# saves 9 % of the whole (Amdahl's law):
+# there is; and say how far the roof is. **The part.** A kernel that takes the share $p$ of the time, made $s$ times as
+# fast, makes the whole faster by (Amdahl's law)
 #
 # $$\text{speedup} = \frac{1}{(1 - p) + p/s}$$
 
 # %%
-speedup = 1 / ((1 - 0.1) + 0.1 / 10)
+p, s = 0.1, 10
+speedup = 1 / ((1 - p) + p / s)
 print(f"a tenth of the time, ten times as fast: the whole is {speedup:.2f} times as fast")
 assert 1.09 < speedup < 1.1
 
 # %% [markdown]
 # **The question.** Which time? With the first call or without, with the data's way to the device or without, on one
-# thread or all? `python -m benchmarks` writes all of that beside its figures; read `benchmarks/README.md` with today's
-# eyes.
+# thread or all? `python -m benchmarks` writes all of that beside its figures; read `benchmarks/README.md` with these
+# questions in mind.
 #
 # ## Exercises
 #
