@@ -5,7 +5,7 @@
 # memory, threads, and at the very bottom a handful of vector registers. Let us follow one call all the way down, and
 # its gradient all the way back.
 #
-# **Question.** What happens between `F.conv2d` and the processor's registers, how many bytes and how much time does
+# **Question.** What happens between `F.conv2d` and the processor's registers, and how many bytes and how much time does
 # each step take?
 
 # %%
@@ -150,15 +150,15 @@ assert "acc[m][v] += a_m * b_vectors[v]" in inner
 # ## Something real: where the time goes
 #
 # Each storey has its price. We measure: the engine and registry with a convolution so small that it costs nothing
-# itself; bringing an array from PyTorch's order to channels last; and the kernel proper. Several runs, the best counts:
-# the others were disturbed.
+# itself; bringing an array from PyTorch's order to channels last; and the kernel proper. Each time is the median of
+# several runs (tutorial 22).
 
 
 # %%
 def microseconds(function, repeat=15):
     timer = timeit.Timer(function)
     number = max(1, round(0.005 / max(timer.timeit(1), 1e-7)))
-    return min(timer.repeat(repeat, number)) / number * 1e6
+    return float(np.median(timer.repeat(repeat, number))) / number * 1e6
 
 
 last = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)  # the same x, channels last in memory
@@ -174,7 +174,7 @@ with minidl.use_backend("auto"):
     times["weight gradient"] = microseconds(lambda: kernels.conv2d.weight_grad(last, dy, (R, S)))
 figure, axes = plt.subplots(figsize=(7.5, 2.8))
 axes.barh(list(times)[::-1], list(times.values())[::-1])
-axes.set(xlabel="microseconds", title=f"one convolution, {kernels.get_num_threads()} threads")
+axes.set(xlabel="microseconds", title=f"one convolution, threads: {kernels.get_num_threads()}")
 plt.show()
 for name, value in times.items():
     rate = f", {operations / value / 1e3:5.0f} GFLOP/s" if name == "forward" or "gradient" in name else ""
@@ -244,9 +244,11 @@ assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 #
 # <details><summary>Answer</summary>
 #
-# The same four: `relu`, `Function.__call__`, `Relu.forward`, and the kernel's contract and registry.
+# The same four: `relu`, `Function.__call__`, `Relu.forward`, and the kernel's contract and registry. (Call it once
+# before: the first call also looks for the kernel.)
 #
 # ```python
+# F.relu(x_tensor)
 # relu_trace = [name for _, _, name in calls_of(lambda: F.relu(x_tensor))]
 # print(relu_trace)
 # assert relu_trace[0] == "relu" and "Function.__call__" in relu_trace and "Relu.forward" in relu_trace
