@@ -229,7 +229,7 @@ minidl.manual_seed(0)
 images = data.ImageDataset(x_train, y_train, [str(k) for k in range(10)])
 model = models.build("deep_clustering", image_shape=x_train.shape[1:], hidden_sizes=[256, 512])
 autoencoder_epochs, epochs = 20, 30
-undistorted = deep_clustering.DistortedImages(images, lambda x: x)
+undistorted = deep_clustering.DistortedImages(images, lambda x: x)  # nothing is distorted here
 phases = deep_clustering.Phases(images, autoencoder_epochs)  # first the autoencoder, then the clusters
 options = {"optimizer": optim.Adam(model.parameters(), lr=0.001), "step": deep_clustering.step, "batch_size": 64}
 history = training.fit(model, undistorted, epochs=autoencoder_epochs, callbacks=[phases], **options)
