@@ -155,7 +155,8 @@ plt.show()
 
 # %% [markdown]
 # Saliency is grainy: it is the slope at this very picture, and slopes of a network with bends jump about. Grad-CAM
-# shows places. Occlusion can be negative too, and would then be blue: covering such a patch makes the network *surer*.
+# shows places. Occlusion can be negative too (blue, where there is any): covering such a patch makes the network
+# *surer*.
 #
 # ## Something real: the clever horse
 #
