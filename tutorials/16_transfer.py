@@ -7,6 +7,8 @@
 # **Question.** How does a network that has learned one thing help to learn another, of which there are few examples?
 
 # %%
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -86,7 +88,9 @@ def make_network():
 minidl.manual_seed(0)
 lender = make_network()
 training.fit(lender, (x_known, y_known), optimizer=optim.Adam(lender.parameters(), lr=0.005), epochs=4 if FAST else 8)
-weights = Path(tempfile.mkdtemp(prefix="minidl-transfer-")) / "lender.safetensors"
+folder = Path(tempfile.mkdtemp(prefix="minidl-transfer-"))
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
+weights = folder / "lender.safetensors"
 minidl.save(weights, lender.state_dict())
 
 # %% [markdown]

@@ -7,6 +7,7 @@
 # **Question.** What is the shortest way through the house for an operation of your own?
 
 # %%
+import atexit
 import os
 import shutil
 import subprocess
@@ -92,6 +93,7 @@ print("value, gradient and second derivative are right")
 
 # %%
 house = Path(tempfile.mkdtemp(prefix="minidl-house-"))
+atexit.register(shutil.rmtree, house, ignore_errors=True)
 for folder in ("minidl", "kernels", "tests"):
     shutil.copytree(REPOSITORY / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
 for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
@@ -345,7 +347,6 @@ else:
 with_kernel = run("-m", "pytest", "-q", "--color=no", "tests/test_operations.py", "-k", "softsign")
 print(with_kernel.splitlines()[-1])
 assert int(with_kernel.split(" passed")[0].split()[-1]) >= tests and "failed" not in with_kernel
-shutil.rmtree(house)
 
 # %% [markdown]
 # ## Something real
