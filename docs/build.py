@@ -48,7 +48,10 @@ def main() -> int:
 
 
 def _mathjax() -> Path:
-    return next(Path(file.locate()) for file in files(MATHJAX) or [] if file.name == "tex-svg.js")
+    for file in files(MATHJAX) or []:
+        if file.name == "tex-svg.js":
+            return Path(file.locate())
+    raise FileNotFoundError(f"{MATHJAX} carries no tex-svg.js: expected a version of it with MathJax 3")
 
 
 def _prepare_kernels_of_notebooks() -> None:

@@ -94,10 +94,14 @@ def _literal(lines: list[str]) -> list[str]:
 
 
 def _bullets(lines: list[str]) -> list[str]:
-    return [
-        match[0] + escape(line[match.end() :]) if (match := BULLET.match(line)) else "  " + escape(line.strip())
-        for line in lines
-    ]
+    result, indent = [], 0
+    for line in lines:
+        if match := BULLET.match(line):
+            indent = match.end()
+            result.append(match[0] + escape(line[indent:]))
+        else:
+            result.append(" " * indent + escape(line.strip()))
+    return result
 
 
 def _examples(lines: list[str]) -> list[str]:
