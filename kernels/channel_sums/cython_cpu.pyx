@@ -31,17 +31,17 @@ cdef enum:
 
 
 def forward(x, y):
-    if _is_channels_last(x) and (y is None or _is_channels_last(y)):
-        return _sum_rows(x, y)
+    x_last, y_last = _channels_last(x), None if y is None else _channels_last(y)
+    if x_last.flags.c_contiguous and (y is None or y_last.flags.c_contiguous):
+        return _sum_rows(x_last, y_last)
     if x.flags.c_contiguous and (y is None or y.flags.c_contiguous):
         return _sum_runs(x, y)
-    x, y = (None if v is None else np.ascontiguousarray(np.moveaxis(v, 1, -1)) for v in (x, y))
-    back = (0, x.ndim - 1, *range(1, x.ndim - 1))
-    return _sum_rows(x.transpose(back), None if y is None else y.transpose(back))
+    return _sum_rows(np.ascontiguousarray(x_last), None if y is None else np.ascontiguousarray(y_last))
 
 
-def _is_channels_last(x):
-    return (x if x.ndim == 2 else np.moveaxis(x, 1, -1)).flags.c_contiguous
+def _channels_last(x):
+    """A view (N, ..., C) of x (N, C, ...)."""
+    return x if x.ndim == 2 else np.moveaxis(x, 1, -1)
 
 
 ctypedef struct summation:
@@ -57,6 +57,7 @@ ctypedef struct summation:
 
 
 cdef _sum_rows(x, y):
+    """Of x (N, ..., C), in C order."""
     cdef view vx, vy, v_total
     cdef summation s
     x = view_of(x, &vx)
@@ -64,7 +65,7 @@ cdef _sum_rows(x, y):
     if y is not None:
         y = view_of(y, &vy)
         s.y = vy.data
-    s.channels = vx.shape[1]
+    s.channels = vx.shape[vx.ndim - 1]
     s.rows = x.size // s.channels if s.channels else 0
     s.widen = max(1, min(s.rows, WIDTH // max(1, s.channels)))
     s.blocks = max(1, min(MAX_BLOCKS, s.rows * s.channels // BLOCK))
@@ -108,6 +109,7 @@ cdef void sum_block_of_rows(void* argument, long block) noexcept nogil:
 
 
 cdef _sum_runs(x, y):
+    """Of x (N, C, ...), in C order."""
     cdef view vx, vy
     cdef summation s
     x = view_of(x, &vx)

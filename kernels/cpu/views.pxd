@@ -13,7 +13,8 @@ ctypedef struct view:
     long[MAX_NDIM] strides
 
 
-# Fill `v` from the array `x`, and return the array to keep alive while `v` is in use: `x`, or an aligned copy of it.
+# Fill `v` from the array `x`, and return the array to keep alive while `v` is in use: `x`, or an aligned copy of it in
+# C order. So whoever does not look at the strides has to hand in a view whose order is C.
 cdef inline object view_of(object x, view* v):
     cdef Py_buffer buffer
     cdef int axis

@@ -109,20 +109,20 @@ cdef _run(operation what, source, taps, size, kernel_size, stride, padding, dila
     cdef view v_source, v_taps, v_out
     cdef job j
     cdef int axis
-    source = view_of(memory_order.channels_last(source), &v_source)
-    out = buffers.empty((source.shape[0], *size, source.shape[1]), source.dtype)
+    source = view_of(memory_order.channels_last(source).transpose(0, 2, 3, 1), &v_source)
+    out = buffers.empty((source.shape[0], *size, source.shape[3]), source.dtype)
     out = view_of(out, &v_out)
     j.what, j.from_windows = what, what == MAX_SCATTER or what == AVG_INPUT_GRAD
     j.tiles, j.itemsize, j.count_include_pad = tiles.table(v_source.itemsize), v_source.itemsize, count_include_pad
-    j.n, j.channels = v_source.shape[0], v_source.shape[1]
+    j.n, j.channels = v_source.shape[0], v_source.shape[3]
     for axis in range(2):
-        j.size[axis], j.source_size[axis] = size[axis], v_source.shape[2 + axis]
+        j.size[axis], j.source_size[axis] = size[axis], v_source.shape[1 + axis]
         j.image_size[axis] = j.size[axis] if j.from_windows else j.source_size[axis]
         j.kernel[axis], j.stride[axis] = kernel_size[axis], stride[axis]
         j.padding[axis], j.dilation[axis] = padding[axis], dilation[axis]
     j.source, j.out, j.taps = v_source.data, v_out.data, NULL
     if taps is not None:
-        taps = view_of(taps, &v_taps)
+        taps = view_of(taps.transpose(0, 2, 3, 1), &v_taps)
         j.taps = v_taps.data
     j.chunk_rows = max(1, CHUNK // (j.size[1] * j.channels + 1))
     j.out_of_memory = False

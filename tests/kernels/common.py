@@ -10,7 +10,7 @@ from minidl import kernels
 from minidl.kernels.registry import BACKENDS
 
 FLOATS = ("float32", "float64")
-ORDERS = ("C", "channels_last", "reversed", "sliced", "unaligned")
+ORDERS = ("C", "channels_last", "reversed", "sliced", "unaligned", "unaligned_channels_last")
 
 # Shapes are small and the kernels fast, but the machine may be busy: no deadline. Same examples in every run.
 fast = settings(deadline=None, derandomize=True, max_examples=25)
@@ -38,12 +38,19 @@ def laid_out(x: np.ndarray, order: str) -> np.ndarray:
         larger = np.full([2 * n + 1 for n in x.shape], np.nan if x.dtype.kind == "f" else 77, x.dtype)
         y = larger[tuple(slice(1, None, 2) for _ in range(x.ndim))]
         y[...] = x
-    elif order == "unaligned":  # one byte off
-        y = np.frombuffer(bytearray(x.nbytes + 1), np.uint8)[1:].view(x.dtype).reshape(x.shape)
-        y[...] = x
+    elif order == "unaligned":
+        y = _one_byte_off(x)
+    elif order == "unaligned_channels_last":
+        y = np.moveaxis(_one_byte_off(np.moveaxis(x, 1, -1)), -1, 1) if x.ndim > 2 else _one_byte_off(x)
     else:
         y = np.ascontiguousarray(x)
     np.testing.assert_array_equal(y, x)
+    return y
+
+
+def _one_byte_off(x: np.ndarray) -> np.ndarray:
+    y = np.frombuffer(bytearray(x.nbytes + 1), np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    y[...] = x
     return y
 
 
