@@ -8,6 +8,11 @@ cdef inline real root(real x) noexcept nogil:
     return sqrtf(x) if real is float else sqrt(x)
 
 
+cdef inline real decayed(real dw, real w, real weight_decay) noexcept nogil:
+    """dw + weight_decay * w; without decay nothing is added, which matters where w is infinite: 0 * inf is NaN."""
+    return dw + weight_decay * w if weight_decay != 0 else dw
+
+
 cdef void sgd_step(size_t itemsize, long n, const step_options* options, void* w, const void* dw,
                    void* v) noexcept nogil:
     if itemsize == sizeof(float):
@@ -22,15 +27,15 @@ cdef void sgd_step_of(long n, const step_options* o, real* w, const real* dw, re
     cdef long j
     if v == NULL:
         for j in range(n):
-            w[j] = w[j] - lr * (dw[j] + decay * w[j])
+            w[j] = w[j] - lr * decayed(dw[j], w[j], decay)
     elif o.nesterov:
         for j in range(n):
-            d = dw[j] + decay * w[j]
+            d = decayed(dw[j], w[j], decay)
             v[j] = momentum * v[j] + fresh * d
             w[j] = w[j] - lr * (d + momentum * v[j])
     else:
         for j in range(n):
-            v[j] = momentum * v[j] + fresh * (dw[j] + decay * w[j])
+            v[j] = momentum * v[j] + fresh * decayed(dw[j], w[j], decay)
             w[j] = w[j] - lr * v[j]
 
 
@@ -51,7 +56,7 @@ cdef void adam_step_of(long n, const step_options* o, real* w, const real* dw, r
     cdef real eps = <real>o.eps, scale = <real>o.scale, shrink = <real>o.shrink, d, spread
     cdef long j
     for j in range(n):
-        d = dw[j] + decay * w[j]
+        d = decayed(dw[j], w[j], decay)
         m[j] = beta1 * m[j] + fresh1 * d
         v[j] = beta2 * v[j] + fresh2 * d * d
         spread = v[j]
@@ -75,12 +80,13 @@ cdef void rmsprop_step_of(long n, const step_options* o, real* w, const real* dw
     cdef real eps = <real>o.eps, momentum = <real>o.momentum, d, spread, u
     cdef long j
     for j in range(n):
-        d = dw[j] + decay * w[j]
+        d = decayed(dw[j], w[j], decay)
         v[j] = alpha * v[j] + fresh * d * d
         spread = v[j]
         if g != NULL:
             g[j] = alpha * g[j] + fresh * d
             spread = spread - g[j] * g[j]
+            spread = 0 if spread < 0 else spread  # a variance that only rounding makes negative
         u = d / (root(spread) + eps)
         if b != NULL:
             b[j] = momentum * b[j] + u
@@ -101,6 +107,6 @@ cdef void adagrad_step_of(long n, const step_options* o, real* w, const real* dw
     cdef real decay = <real>o.weight_decay, eps = <real>o.eps, scale = <real>o.scale, d
     cdef long j
     for j in range(n):
-        d = dw[j] + decay * w[j]
+        d = decayed(dw[j], w[j], decay)
         s[j] = s[j] + d * d
         w[j] = w[j] - scale * d / (root(s[j]) + eps)

@@ -14,7 +14,7 @@ For each parameter w with its gradient dw, its memory of earlier steps and, coun
                decoupled (AdamW): w = w - lr * weight_decay * w first, and no decay in dw
 
     rmsprop    v  = alpha * v + (1 - alpha) * dw^2
-               g  = alpha * g + (1 - alpha) * dw            if centered, and then v - g^2 stands for v below
+               g  = alpha * g + (1 - alpha) * dw            if centered, and then max(v - g^2, 0) stands for v below
                u  = dw / (sqrt(v) + eps)
                b  = momentum * b + u                        with momentum, and then b stands for u below
                w  = w - lr * u

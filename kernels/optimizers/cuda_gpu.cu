@@ -19,6 +19,11 @@ struct Row {
 };
 static_assert(sizeof(Row) == 9 * 8, "the host writes rows of 9 numbers of 64 bits");
 
+// dw + weight_decay * w; without decay nothing is added, which matters where w is infinite: 0 * inf is NaN.
+__device__ __forceinline__ scalar decayed(scalar dw, scalar w, scalar weight_decay) {
+  return weight_decay != 0 ? dw + weight_decay * w : dw;
+}
+
 template <class Step>
 __device__ __forceinline__ void for_each_number(const long long* table, int arrays, int share, Step step) {
   const Row* const rows = (const Row*)table;
@@ -40,7 +45,7 @@ sgd_step(const long long* table, int arrays, int share, scalar lr, scalar moment
          scalar weight_decay, int nesterov) {
   for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
     // dw = dw + weight_decay * w
-    dw += weight_decay * w;
+    dw = decayed(dw, w, weight_decay);
     if (row.state[0]) {
       // v = momentum * v + (1 - dampening) * dw
       const scalar v = momentum * row.state[0][e] + undamped * dw;
@@ -61,7 +66,7 @@ adam_step(const long long* table, int arrays, int share, scalar beta1, scalar re
                                             scalar second) {
     // w = w - lr * weight_decay * w, or dw = dw + weight_decay * w
     w *= kept;
-    dw += weight_decay * w;
+    dw = decayed(dw, w, weight_decay);
     // m = beta1 * m + (1 - beta1) * dw
     const scalar m = beta1 * row.state[0][e] + rest1 * dw;
     row.state[0][e] = m;
@@ -84,15 +89,16 @@ rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar al
              scalar weight_decay, scalar momentum) {
   for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
     // dw = dw + weight_decay * w
-    dw += weight_decay * w;
+    dw = decayed(dw, w, weight_decay);
     // v = alpha * v + (1 - alpha) * dw^2
     scalar v = alpha * row.state[0][e] + rest * (dw * dw);
     row.state[0][e] = v;
     if (row.state[1]) {
-      // g = alpha * g + (1 - alpha) * dw, and then v - g^2 stands for v
+      // g = alpha * g + (1 - alpha) * dw, and then max(v - g^2, 0) stands for v
       const scalar g = alpha * row.state[1][e] + rest * dw;
       row.state[1][e] = g;
       v -= g * g;
+      if (v < 0) v = 0;  // a variance that only rounding makes negative
     }
     // u = dw / (sqrt(v) + eps)
     scalar u = dw / (sqrt(v) + eps);
@@ -111,7 +117,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
 adagrad_step(const long long* table, int arrays, int share, scalar eps, scalar weight_decay) {
   for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar) {
     // dw = dw + weight_decay * w
-    dw += weight_decay * w;
+    dw = decayed(dw, w, weight_decay);
     // s = s + dw^2
     const scalar s = row.state[0][e] + dw * dw;
     row.state[0][e] = s;

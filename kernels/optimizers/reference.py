@@ -50,7 +50,8 @@ def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
             g = gs[i]
             g *= alpha
             g += (1 - alpha) * dw
-            v = v - g * g
+            # the variance, which only rounding makes negative: v = max(v - g^2, 0)
+            v = array_module(v).maximum(v - g * g, 0)
         # u = dw / (sqrt(v) + eps)
         u = dw / (array_module(v).sqrt(v) + eps)
         if momentum:

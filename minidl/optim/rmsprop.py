@@ -15,7 +15,7 @@ class RMSprop(Optimizer):
 
         dw = dw + weight_decay * w
         v  = alpha * v + (1 - alpha) * dw^2
-        g  = alpha * g + (1 - alpha) * dw              if centered, and then v - g^2, the variance, stands for v below
+        g  = alpha * g + (1 - alpha) * dw              if centered, and then the variance, max(v - g^2, 0), stands for v
         u  = dw / (sqrt(v) + eps)
         b  = momentum * b + u                          with momentum, and then b stands for u below
         w  = w - lr * u

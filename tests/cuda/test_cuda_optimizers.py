@@ -53,6 +53,27 @@ def test_steps(runtime, to_device, to_host, which, dtype, multiprocessors):
     assert all(np.abs(now - before).max() > 1e-3 for now, before in zip(lists[0], start) if now.size)
 
 
+@pytest.mark.parametrize("which", STEPS)
+def test_infinite_weights_stay_what_they_are(runtime, to_device, to_host, which):
+    """As on the CPU: without decay, 0 * inf is not added to the gradient."""
+    name, state_count, counts_steps, options = STEPS[which]
+    options = tuple(0.0 if option == 0.01 else option for option in options)  # weight_decay, and lr of some
+    w, states = to_device(np.array([-np.inf, 1, np.inf])), [[to_device(np.zeros(3))] for _ in range(state_count)]
+    steps = ([1],) if counts_steps else ()
+    dw = to_device(np.array([0.0, 1, 0]))
+    getattr(optimizers, name)([w], [dw], *states[:2], *steps, *states[2:], *options)
+    np.testing.assert_array_equal(np.isinf(to_host(w)), [True, False, True])
+
+
+def test_centered_rmsprop_of_a_gradient_that_does_not_change(runtime, to_device, to_host):
+    """Its variance goes to 0, and rounding makes it negative now and then: no root may be taken of that."""
+    dw = np.random.default_rng(0).standard_normal(300).astype("float32")
+    w, v, g = (to_device(np.zeros_like(dw)) for _ in range(3))
+    for _ in range(1500):
+        optimizers.rmsprop_step([w], [to_device(dw)], [v], [g], None, 1e-3, 0.9, 1e-3, 0.0, 0.0)
+    assert np.isfinite(to_host(w)).all() and (to_host(w) * dw < 0).all()
+
+
 def test_blocks_are_shared_out_by_size():
     for sizes in ([10] * 100 + [10_000_000], [0, 5, 0], [257], [0, 0], [256] * 70_000):
         share, first, blocks = optimizers._blocks(np.array(sizes), 132)

@@ -93,6 +93,31 @@ def test_denormal_memory_counts_as_zero(size):
     assert denormal * np.float32(1) > 0
 
 
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("backend", ["reference", *BACKENDS])
+def test_infinite_weights_stay_what_they_are(backend, name):
+    """A bias of -inf hides a class for good, and its gradient is 0. (A decay of it is infinite too.)"""
+    function, memories, counts, options = STEPS[name]
+    options = {key: value for key, value in options.items() if key != "weight_decay"}
+    w, dw = np.array([-np.inf, 1.0, np.inf]), np.array([0.0, 1.0, 0.0])
+    remembered = [[np.zeros(3)] for _ in range(memories)]
+    steps = ([1],) if counts else ()
+    with kernels.use_backend(backend, strict=True):
+        getattr(kernels.optimizers, function)([w], [dw], *remembered[:2], *steps, *remembered[2:], **options)
+    assert w[0] == -np.inf and w[1] < 1 and w[2] == np.inf
+
+
+@pytest.mark.parametrize("backend", ["reference", *BACKENDS])
+def test_centered_rmsprop_of_a_gradient_that_does_not_change(backend):
+    """Its variance goes to 0, and rounding makes it negative now and then: no root may be taken of that."""
+    dw = arrays_of(1000, "float32", 0)
+    w, v, g = np.zeros_like(dw), np.zeros_like(dw), np.zeros_like(dw)
+    with kernels.use_backend(backend, strict=True):
+        for _ in range(2000):
+            kernels.optimizers.rmsprop_step([w], [dw], [v], [g], lr=1e-3, eps=1e-3)
+    assert np.isfinite(w).all() and (w * dw < 0).all()
+
+
 def test_bad_arguments():
     w = [np.ones((2, 3)), np.ones(4)]
     for arguments, options, error, words in (

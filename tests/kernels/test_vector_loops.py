@@ -11,6 +11,7 @@ from . import (
     test_cross_entropy,
     test_dropout,
     test_normalization,
+    test_optimizers,
     test_softmax_backends,
 )
 from .common import arrays_of, laid_out
@@ -42,6 +43,10 @@ def test_all_kernels(instruction_set, dtype):
     test_normalization.test_scale("cython", dtype)
     test_normalization.test_rows("cython", dtype)
     test_dropout.test_the_same_numbers_everywhere("cython", dtype)
+    for name in test_optimizers.STEPS:
+        test_optimizers.test_as_the_reference("cython", dtype, name)
+        test_optimizers.test_infinite_weights_stay_what_they_are("cython", name)
+    test_optimizers.test_centered_rmsprop_of_a_gradient_that_does_not_change("cython")
 
 
 def everything():
