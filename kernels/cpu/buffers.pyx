@@ -8,7 +8,7 @@ first touch of each: an activation of 202 MB costs 23 ms fresh and 14 ms in memo
 (NEP 49) from a list of free blocks. The hook is set for the one call: arrays that others make are none of our business.
 An array remembers who allocated it, so its memory comes back here whenever, and in whichever thread, it dies.
 
-The list holds at most `limit` bytes; a block that does not fit in goes to the system, the oldest first.
+The list holds at most `limit` bytes: where one more block would not fit in, the oldest go to the system first.
 """
 
 import numpy as np
@@ -123,8 +123,8 @@ cdef void give_back(void* context, void* data, size_t nbytes) noexcept nogil:
     cdef void* block = <char*>data - HEADER
     buffers_lock()
     _list.in_use -= size_of(block)
-    shrink(_list.limit - min(_list.limit, size_of(block)), MAX_BLOCKS - 1)
     if size_of(block) <= _list.limit:
+        shrink(_list.limit - size_of(block), MAX_BLOCKS - 1)
         _list.blocks[_list.count] = block
         _list.count += 1
         _list.kept += size_of(block)

@@ -77,6 +77,8 @@ cdef void run_image(void* argument, long image) noexcept nogil:
     r.tiles.transpose(r.pixels, r.channels, r.x + first * itemsize, r.channels, planes + before * itemsize, r.pixels)
     r.loops.dropout_forward(r.itemsize, before + size, first - before, r.key, r.threshold, r.scale, planes, dropped)
     r.tiles.transpose(r.channels, r.pixels, dropped + before * itemsize, r.pixels, r.y + first * itemsize, r.channels)
+    pool.scratch_done(0)
+    pool.scratch_done(1)
 
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:

@@ -73,8 +73,8 @@ def test_what_is_kept_is_bounded():
     assert address(buffers.empty((4 * MEGABYTE,), np.uint8)) in places[-2:]  # the oldest went to the system
     del arrays
     large = buffers.empty((11 * MEGABYTE,), np.uint8)
-    del large
-    assert kernels.memory_usage().kept <= 10 * MEGABYTE
+    del large  # it cannot be kept, so others must not go for it
+    assert 8 * MEGABYTE <= kernels.memory_usage().kept <= 10 * MEGABYTE
     buffers.set_limit(0)
     assert kernels.memory_usage().kept == 0
     before = kernels.memory_usage()
