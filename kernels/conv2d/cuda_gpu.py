@@ -175,10 +175,10 @@ def _grid(tile, rows, channels, groups):
 
 
 def _check_sizes(w_shape, dilation, *shapes):
-    """Pixels of a batch, and steps in an image or in the rows that a window spans, are counted in 32 bits."""
-    window_height = dilation[0] * (w_shape[2] - 1) + 1
+    """Pixels of a batch, and steps in an image or in what a window spans, are counted in 32 bits."""
+    spans = [dilation[axis] * (w_shape[2 + axis] - 1) + 1 for axis in (0, 1)]
     check_count(f"weights, {w_shape}", math.prod(w_shape))
     for shape in shapes:
         n, channels, height, width = shape
         check_count(f"pixels of all images, {shape}: split the batch", n * height * width)
-        check_count(f"numbers an image, {shape}", max(height, window_height) * width * channels)
+        check_count(f"numbers an image, {shape}", max(height, spans[0]) * max(width, spans[1]) * channels)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..channel_sums import cuda_gpu as channel_sums
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import check_count
 from ..matmul import cuda_gpu as matmul
 
 __all__ = [
@@ -100,6 +101,7 @@ class _State:
     """What all steps of one walk have in common: the size of the state, and the source for its dtype."""
 
     def __init__(self, h0):
+        check_count(f"numbers a state, {h0.shape}", h0.size)
         self.elements, self.module = h0.size, load(SOURCE, h0.dtype)
         self.sizes = h0.size, h0.shape[1]
 

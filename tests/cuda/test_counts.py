@@ -21,6 +21,7 @@ from minidl.kernels.matmul import cuda_gpu as matmul
 from minidl.kernels.normalization import cuda_gpu as normalization
 from minidl.kernels.pool2d import cuda_gpu as pool2d
 from minidl.kernels.pool2d import reference as pool2d_reference
+from minidl.kernels.recurrent import cuda_gpu as recurrent
 from tests.cuda.helpers import assert_close
 from tests.cuda_emulator import EmulatedRuntime
 
@@ -107,6 +108,19 @@ def test_a_convolution_that_is_too_large(emulated, x, w, message):
     dy = shaped(n, w[0], height - w[2] + 1, width - w[3] + 1)
     with pytest.raises(ValueError, match=f"at most {message}"):
         conv2d.weight_grad(x, dy, w[2:], *geometry)
+
+
+def test_a_window_that_is_wider_than_the_image(emulated):
+    x, w = shaped(1, 2**20, 1, 1000), shaped(1, 2**20, 1, 3)  # with their padding, the taps are 1048 pixels apart
+    with pytest.raises(ValueError, match=r"at most 2147418112 numbers an image, \(1, 1048576, 1, 1000\), got 21988"):
+        conv2d.forward(x, w, None, (1, 1), (0, 1048), (1, 1048), 1)
+
+
+def test_a_state_that_is_too_large(emulated):
+    h0 = shaped(2**15, 2**16 - 1)
+    message = r"at most 2147418112 numbers a state, \(32768, 65535\), got 21474508"
+    with pytest.raises(ValueError, match=message):
+        recurrent.rnn_forward(shaped(1, 2**15, 1), h0, shaped(2**16 - 1, 1), None, None, None, "tanh", False)
 
 
 def test_groups_without_end(emulated):
