@@ -2,8 +2,8 @@
 //
 // Two passes, so that many blocks can share one channel and the result is still the same bits every time: the first
 // writes a sum for each (part, channel), parts being stretches of what is summed over; the second adds the parts,
-// always in the same order. Few numbers are one part: the first pass writes s, and there is no second. Memory is all that counts here:
-// each number is read once, neighbouring threads read neighbouring numbers.
+// always in the same order. Few numbers are one part: the first pass writes s, and there is no second. Memory is all
+// that counts here: each number is read once, neighbouring threads read neighbouring numbers.
 #include "common.cuh"
 #include "thread_rows.cuh"
 

@@ -5,7 +5,7 @@ cdef enum:
     CHUNKS_PER_THREAD = 4  # at least: what a late thread has not begun, others take
     SLOTS = 4  # partial weight gradients
 
-# An image batch in any memory order, and the window of it that a chunk reads.
+# A batch of images in any memory order.
 ctypedef struct images:
     const void* data
     long n, c, h, w

@@ -100,7 +100,6 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
         return _reference.backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups)
     cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
     cdef backward_job f
-    cdef int axis
     dw, db = buffers.empty(w.shape, w.dtype), buffers.empty(w.shape[:1], w.dtype)
     dx = buffers.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype) if needs_dx else None
     dy = view_of(memory_order.channels_last(dy).transpose(0, 2, 3, 1), &vdy)

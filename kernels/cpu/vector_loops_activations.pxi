@@ -11,7 +11,6 @@ cdef void activation_forward(activation f, size_t itemsize, long n, const void* 
 
 cdef void activation_forward_of(activation f, long n, const real* x, real* y, real parameter) noexcept nogil:
     cdef long i
-    cdef real s
     if f == RELU:
         # y = max(x, 0), NaN for NaN
         for i in range(n):

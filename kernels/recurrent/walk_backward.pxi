@@ -119,7 +119,7 @@ cdef void backward_chunk_of(void* argument, long chunk) noexcept nogil:
 cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     """Some sequences, through all of time, from the end of the walk to its beginning."""
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), count = end - first
-    cdef long hidden = w.hidden, across = (4 if w.kind == GRU else w.kind) * hidden, parts = w.kind * hidden
+    cdef long hidden = w.hidden, parts = w.kind * hidden
     cdef long capacity = max(1, min(w.steps, BLOCK_ROWS // count)), in_block = 0
     cdef long s, t, before, n, at
     cdef const real* h
