@@ -46,7 +46,7 @@ def test_all_kernels(instruction_set, dtype):
     for name in test_optimizers.STEPS:
         test_optimizers.test_as_the_reference("cython", dtype, name)
         test_optimizers.test_infinite_weights_stay_what_they_are("cython", name)
-    test_optimizers.test_centered_rmsprop_of_a_gradient_that_does_not_change("cython")
+    test_optimizers.test_a_variance_that_rounding_makes_negative("cython")
 
 
 def everything():
