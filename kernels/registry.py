@@ -73,6 +73,7 @@ class Implementation(NamedTuple):
 
 _choice: ContextVar[Choice | None] = ContextVar("minidl_backend", default=None)
 _kernels: dict[str, list[str]] = {}  # kernel's package -> its functions
+_remembered: list[dict[tuple, Callable]] = []  # for each function, which implementation serves which arrays
 
 
 def _validated(backend: str, where: str) -> str:
@@ -128,12 +129,19 @@ def simulate_device(device: str | None, backend: str = "auto", strict: bool = Fa
     whether it can serve, here and at the end.
     """
     token = _choice.set(Choice(_validated(backend, "backend"), bool(strict), device))
-    _load.cache_clear()
+    _forget()
     try:
         yield
     finally:
         _choice.reset(token)
-        _load.cache_clear()
+        _forget()
+
+
+def _forget() -> None:
+    """What was found out about the backends, and what was chosen by it."""
+    _load.cache_clear()
+    for chosen in _remembered:
+        chosen.clear()
 
 
 def kernel(contract: Callable[..., tuple]) -> Callable[..., Any]:
@@ -141,6 +149,7 @@ def kernel(contract: Callable[..., tuple]) -> Callable[..., Any]:
     package, function = contract.__module__, contract.__name__
     _kernels.setdefault(package, []).append(function)
     chosen: dict[tuple, Callable] = {}
+    _remembered.append(chosen)
 
     @functools.wraps(contract)
     def call(*args: Any, **kwargs: Any) -> Any:

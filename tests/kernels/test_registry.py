@@ -18,7 +18,9 @@ def kernel_with_two(monkeypatch):
         found = modules.get(backend, "not there")
         return (None, found) if isinstance(found, str) else (found, "")
 
+    _load.cache_clear = lambda: None
     monkeypatch.setattr(registry, "_load", _load)
+    monkeypatch.setattr(registry, "_remembered", list(registry._remembered))
     monkeypatch.setattr(registry, "_kernels", dict(registry._kernels))
 
     def double(x):
@@ -59,6 +61,18 @@ def test_order_dtype_and_strict(kernel_with_two):
             double(x)
         assert double(x) == "reference"
     assert double(x) == "cython"
+
+
+def test_a_simulation_is_asked_anew(kernel_with_two):
+    double, modules = kernel_with_two
+    modules["reference"] = Module("reference")
+    x = np.ones(2)
+    with registry.simulate_device("cuda"):
+        assert double(x) == "reference"
+    modules["cuda"] = Module("cuda")
+    with registry.simulate_device("cuda"):
+        assert double(x) == "cuda"
+    assert double(x) == "reference"
 
 
 def test_the_contract_checks_first_and_documents(kernel_with_two):
