@@ -281,7 +281,7 @@ def row_forward(x, w, b, eps):
     cdef row_table t
     if x.size == 0:
         return reference.row_forward(x, w, b, eps)
-    y = np.empty(x.shape, x.dtype)
+    y = buffers.empty(x.shape, x.dtype)
     m, v = np.empty(x.shape[0], x.dtype), np.empty(x.shape[0], x.dtype)
     cdef list alive = begin_rows(&t, None, x, m, v, w, b, y)
     t.eps = eps
@@ -294,7 +294,7 @@ def row_backward(dy, x, m, v, w, eps):
     cdef row_table t
     if x.size == 0:
         return reference.row_backward(dy, x, m, v, w, eps)
-    dx = np.empty(x.shape, x.dtype)
+    dx = buffers.empty(x.shape, x.dtype)
     cdef list alive = begin_rows(&t, dy, x, np.ascontiguousarray(m), np.ascontiguousarray(v), w, None, dx)
     t.eps = eps
     t.blocks = min(<long>MAX_BLOCKS, t.blocks)
