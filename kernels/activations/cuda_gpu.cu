@@ -34,12 +34,6 @@ __device__ __forceinline__ void map(const scalar* dy, const scalar* x, scalar* d
   }
 }
 
-// 1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below: e^-|x| never overflows. NaN stays NaN.
-__device__ __forceinline__ scalar sigmoid(scalar x) {
-  const scalar power = exp(x < 0 ? x : -x);
-  return (x < 0 ? power : (scalar)1) / (1 + power);
-}
-
 // P(x) = (1 + erf(x / sqrt(2))) / 2, how probable it is that a standard normal number lies below x.
 __device__ __forceinline__ scalar normal_below(scalar x) {
   return (scalar)0.5 * erfc(x * (scalar)-0.7071067811865476);

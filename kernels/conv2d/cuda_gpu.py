@@ -10,8 +10,8 @@ import math
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.counts import batches, check_count
-from ..cuda.gemm_tile import MAX_GRID_Y, choose_splits, choose_tile
+from ..cuda.counts import MAX_GRID, batches, check_count
+from ..cuda.gemm_tile import choose_splits, choose_tile
 from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
 from ..memory_order.cuda_gpu import channels_last
 from . import output_size
@@ -21,7 +21,6 @@ __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
 SOURCE = Path(__file__).with_suffix(".cu")
 DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
 MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
-MAX_GRID_Z = 65535
 BLOCK = LANES * THREAD_ROWS
 MAX_TAPS = 8  # of a row of the kernel for one thread: each takes registers
 PIECE = 64  # pixels of a row that a thread adds up in the dtype of x, before it goes on in double precision
@@ -101,7 +100,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
         pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
         tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # the splits give every multiprocessor its share
         grid = _grid(tile, taps * channels, k, groups)
-        splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID_Z // groups)
+        splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID // groups)
         parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
         module = load(SOURCE, x.dtype, **tile._asdict())
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
@@ -166,9 +165,9 @@ def _nhwc(x):
 
 def _grid(tile, rows, channels, groups):
     grid = tile.grid(rows, channels, groups)
-    if grid[1] > MAX_GRID_Y or groups > MAX_GRID_Z:
+    if grid[1] > MAX_GRID or groups > MAX_GRID:
         raise ValueError(
-            f"the CUDA convolution takes at most {MAX_GRID_Z} groups of {MAX_GRID_Y * tile.BLOCK_N} channels, "
+            f"the CUDA convolution takes at most {MAX_GRID} groups of {MAX_GRID * tile.BLOCK_N} channels, "
             f"got {groups} groups of {channels}"
         )
     return grid

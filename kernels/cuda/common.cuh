@@ -19,6 +19,12 @@ __device__ __forceinline__ bool is_aligned(const void* address) { return (size_t
 
 __device__ __forceinline__ scalar infinity() { return (scalar)__int_as_float(0x7f800000); }
 
+// 1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below: e^-|x| never overflows. NaN stays NaN.
+__device__ __forceinline__ scalar sigmoid(scalar x) {
+  const scalar power = exp(x < 0 ? x : -x);
+  return (x < 0 ? power : (scalar)1) / (1 + power);
+}
+
 // Every lane ends with the sum over the warp: after each step, over the lanes that differ in the bits taken so far.
 template <class T>
 __device__ __forceinline__ T warp_sum(T value) {

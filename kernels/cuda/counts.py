@@ -1,4 +1,4 @@
-"""What kernels count in 32 bits, in which a division costs a quarter of what it does in 64."""
+"""How much a launch can count: blocks of a grid, and numbers in 32 bits, where a division costs a quarter of 64's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+MAX_GRID = 65535  # blocks along y or z of a grid; along x there may be 2^31 - 1
 MAX_COUNT = 2**31 - 2**16  # of one launch: its last threads count up to a block, or a tile, beyond the last number
 
 

@@ -6,6 +6,8 @@ import functools
 import math
 from typing import Any, NamedTuple
 
+from .counts import MAX_GRID
+
 
 class Tile(NamedTuple):
     """The constants of gemm_tile.cuh: elements of the result for a block, and for one of its threads."""
@@ -26,7 +28,6 @@ class Tile(NamedTuple):
 
 LARGE, HALF, NARROW, MEDIUM = Tile(128, 128, 8, 8), Tile(128, 64, 8, 8), Tile(128, 32, 8, 4), Tile(64, 64, 4, 4)
 BLOCK_K = 8
-MAX_GRID_Y = 65535
 
 # How much of the peak a tile can reach: about the multiply-adds among the instructions of its loop, see
 # `python -m tests.cuda.instructions`. The more results a thread has, the more often it uses what it reads.
@@ -47,7 +48,7 @@ def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) 
         blocks_of_the_busiest = -(-math.prod(tile.grid(m, n, batches)) // multiprocessors)
         return blocks_of_the_busiest * tile.BLOCK_M * tile.BLOCK_N / SPEED[tile]
 
-    return min((tile for tile in SPEED if tile is LARGE or -(-n // tile.BLOCK_N) <= MAX_GRID_Y), key=time)
+    return min((tile for tile in SPEED if tile is LARGE or -(-n // tile.BLOCK_N) <= MAX_GRID), key=time)
 
 
 def choose_splits(

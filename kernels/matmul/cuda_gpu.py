@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.counts import check_count
-from ..cuda.gemm_tile import BLOCK_K, MAX_GRID_Y, Tile, choose_splits, choose_tile
+from ..cuda.counts import MAX_GRID, check_count
+from ..cuda.gemm_tile import BLOCK_K, Tile, choose_splits, choose_tile
 from ..cuda.thread_rows import lane_each
 
 __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
@@ -18,7 +18,6 @@ TF32_SOURCE = SOURCE.with_name("cuda_gpu_tf32.cu")
 STEPS = ("naive", "tiled", "registers", "async")  # the ladder, slowest first
 TF32 = "tf32"  # one more step, faster and with 10 bits of mantissa: for those who ask for it
 TF32_TILE, TF32_BLOCK_K = Tile(128, 128, 8, 16), 16  # the constants of its source
-MAX_GRID_Z = 65535
 
 # step: (rows and columns of c that one block computes, threads of a block)
 _BLOCKS = {"naive": ((8, 32), (32, 8)), "tiled": ((32, 32), (32, 32)), "registers": ((64, 64), (64,))}
@@ -41,8 +40,8 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
         rows, batches = m * batches, 1  # one tall matrix times b
     result = runtime.empty((*batch_shape, m, n), a.dtype)  # an array of its own, that needs no copy as a gradient
     c = result.reshape(batches, rows, n)
-    for first in range(0, batches, MAX_GRID_Z):
-        here = slice(first, first + MAX_GRID_Z)
+    for first in range(0, batches, MAX_GRID):
+        here = slice(first, first + MAX_GRID)
         part_a, part_b = a[here] if a_stride else a, b[here] if b_stride else b
         operands = (part_a, part_b, c[here], k, a_transposed, b_transposed, a_stride, b_stride)
         if step in _BLOCKS:
@@ -94,7 +93,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
         module = load(SOURCE, a.dtype, **tile._asdict(), **along_l)
     grid = _checked(tile.grid(m, n, batches), m, n, k)
     splits, l_per_split = choose_splits(
-        math.prod(grid), k, runtime.multiprocessors, MAX_GRID_Z // batches, block_k=block_k
+        math.prod(grid), k, runtime.multiprocessors, MAX_GRID // batches, block_k=block_k
     )
     parts = c if splits == 1 else runtime.empty((splits, *c.shape), c.dtype)
     own_bias, own_relu = (bias, int(relu)) if splits == 1 else (None, 0)  # a part of a sum has no epilogue
@@ -110,8 +109,8 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
 def _checked(grid, m, n, k):
     check_count("rows of a", m)
     check_count("columns of a", k)
-    if grid[1] > MAX_GRID_Y:
-        raise ValueError(f"b has {n} columns, more than {MAX_GRID_Y} tiles of this step cover; cut b")
+    if grid[1] > MAX_GRID:
+        raise ValueError(f"b has {n} columns, more than {MAX_GRID} tiles of this step cover; cut b")
     return grid
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
+from ..cuda.counts import MAX_GRID
 
 __all__ = ["DTYPES", "channels_first", "channels_last", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 TILE, ROWS = 32, 8
-MAX_GRID_Y = 65535
 
 
 def channels_first(x):
@@ -38,7 +38,7 @@ def _transposed(x, images, rows, columns):
     kernel = load(SOURCE, x.dtype).get_function("transpose_images")
     tiles = -(-rows // TILE) * -(-columns // TILE)
     x = x.reshape(images, rows, columns)
-    for first in range(0, images, MAX_GRID_Y):
-        here = slice(first, first + MAX_GRID_Y)
+    for first in range(0, images, MAX_GRID):
+        here = slice(first, first + MAX_GRID)
         kernel((tiles, len(x[here])), (TILE, ROWS), (x[here], y[here], rows, columns))
     return y

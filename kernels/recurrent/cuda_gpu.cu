@@ -11,11 +11,6 @@
 // neighbouring units, and the parts of a row (gates i, f, g, o) lie `hidden` numbers apart.
 #include "common.cuh"
 
-__device__ __forceinline__ scalar sigmoid(scalar a) {
-  const scalar power = exp(a < 0 ? a : -a);  // never overflows
-  return (a < 0 ? power : (scalar)1) / (1 + power);
-}
-
 __device__ __forceinline__ scalar or_zero(const scalar* a, long long e) { return a ? a[e] : (scalar)0; }
 
 // Finds this thread's n and j; returns false for a thread beyond the last.
