@@ -39,7 +39,3 @@ cdef void copy_window(const images* x, long n, long top, long left, long rows, l
                         out[(first + j) * channels + c] = source[j * x.w_stride + c * x.c_stride]
             memset(out + end * channels, 0, (columns - end) * channels * sizeof(real))
         out += columns * channels
-
-
-cdef inline long rounded_up(long n, long part) noexcept nogil:
-    return (n + part - 1) // part

@@ -6,11 +6,11 @@ cdef enum:
 
 
 cdef long packed_size(const sweep* s) noexcept nogil:
-    """In numbers; a vector more than there are weights, because tiles read whole vectors."""
+    """In numbers: of each tap and input channel whole vectors, because tiles read those."""
     cdef long lanes = s.tiles.lanes, taps = s.taps[0] * s.taps[1]
     if is_channelwise(s):
-        return rounded_up(s.groups, lanes) * lanes * taps + 16
-    return s.groups * rounded_up(s.group_out, lanes) * lanes * taps * s.group_in + 16
+        return rounded_up(s.groups, lanes) * lanes * taps
+    return s.groups * rounded_up(s.group_out, lanes) * lanes * taps * s.group_in
 
 
 cdef bint is_channelwise(const sweep* s) noexcept nogil:

@@ -78,7 +78,7 @@ cdef void scatter_all(const real* tag, scattering* t) noexcept nogil:
 
 cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
     cdef long lanes = t.tiles.lanes
-    return t.taps[0] * t.dy.c * rounded_up(t.taps[1] * t.channels, lanes) * lanes + 16
+    return t.taps[0] * t.dy.c * rounded_up(t.taps[1] * t.channels, lanes) * lanes
 
 
 cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
@@ -150,7 +150,7 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
         dx_image = rows * dx_row
         dx = <real*>pool.scratch(1, count * dx_image * sizeof(real))
     if t.dy.c_stride != 1:
-        copy = <real*>pool.scratch(2, count * t.dy.h * t.dy.w * t.dy.c * sizeof(real) + 64)
+        copy = <real*>pool.scratch(2, count * t.dy.h * t.dy.w * t.dy.c * sizeof(real))
         if copy != NULL:
             for i in range(count):
                 copy_window(&t.dy, n + i, 0, 0, t.dy.h, t.dy.w, copy + i * t.dy.h * t.dy.w * t.dy.c)

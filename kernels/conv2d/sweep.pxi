@@ -177,7 +177,7 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
         columns = (s.y_w - 1) * s.step[1] + reach(s, 1)
         height = (rows - 1) * s.step[0] + reach(s, 0)
         x_column, x_row, x_image = s.x.c, columns * s.x.c, height * columns * s.x.c
-        copy = <real*>pool.scratch(1, count * x_image * sizeof(real) + 64)
+        copy = <real*>pool.scratch(1, count * x_image * sizeof(real))
         if copy == NULL:
             s.out_of_memory = True
             return

@@ -32,6 +32,7 @@ from . import reference as _reference
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
+from ..cpu.whole_parts cimport rounded_up
 
 DTYPES = ("float32", "float64")
 

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 # Arrays as runs of numbers, in the order of their memory: for what treats every number alike.
 
 from . cimport buffers

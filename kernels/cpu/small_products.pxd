@@ -1,3 +1,4 @@
+# cython: cdivision=True
 # A matrix product that is part of a larger kernel: operands that are in the cache already, on one thread.
 #
 #     y[i, j] = sum_l x[i, l] * w[l, j], or added to y

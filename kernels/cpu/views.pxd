@@ -1,3 +1,4 @@
+# cython: cdivision=True
 # A NumPy array as the kernels see it: a pointer, a shape, and strides counted in elements.
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer

@@ -32,6 +32,7 @@ from libc.string cimport memcpy, memset
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport matrix_offset, view, view_of
+from ..cpu.whole_parts cimport rounded_up
 
 DTYPES = ("float32", "float64")
 
@@ -176,7 +177,7 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     if direct or p.copy_b:
         pool.run(chunks, multiply_chunk_of, p)
         return
-    p.packed_b = pool.scratch(0, strips * strip * p.depth * sizeof(real) + 64)
+    p.packed_b = pool.scratch(0, strips * strip * p.depth * sizeof(real))
     if p.packed_b == NULL:
         p.out_of_memory = True
         return
@@ -241,10 +242,6 @@ cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
 
 cdef inline long equal_part(long n, long parts, long multiple) noexcept nogil:
     return max(1, rounded_up(rounded_up(n, parts), multiple)) * multiple
-
-
-cdef inline long rounded_up(long n, long part) noexcept nogil:
-    return (n + part - 1) // part
 
 
 cdef void multiply_chunk_of(void* argument, long chunk) noexcept nogil:

@@ -32,6 +32,7 @@ from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.small_products cimport multiply, real  # a function that has no number gets a `tag`, a null pointer
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
+from ..cpu.whole_parts cimport rounded_up
 
 DTYPES = ("float32", "float64")
 
@@ -148,10 +149,6 @@ cdef void begin(walk* w, int kind, bint relu, bint reverse, const view* y) noexc
     w.loops = vector_loops.table()
     w.chunk_rows = max(<long>CHUNK_ROWS, rounded_up(w.batch, MAX_CHUNKS))
     w.out_of_memory = False
-
-
-cdef inline long rounded_up(long n, long part) noexcept nogil:
-    return (n + part - 1) // part
 
 
 include "walk_forward.pxi"

@@ -62,7 +62,7 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
 cdef void run_backward(const real* tag, walk* w) noexcept nogil:
     cdef long parts = w.kind * w.hidden, strips = rounded_up(w.hidden, narrow_strip(w))
     cdef long size = (packed_width(w, w.hidden) + packed_width(w, w.inputs)) * parts
-    w.packed = pool.scratch(0, size * sizeof(real) + 64)
+    w.packed = pool.scratch(0, size * sizeof(real))
     if w.packed == NULL:
         w.out_of_memory = True
         return

@@ -40,7 +40,7 @@ cdef void run_forward(const real* tag, walk* w) noexcept nogil:
         size += packed_size(w, &panels[p])
         strips += strips_of(w, &panels[p])
     w.large_weights = size * sizeof(real) > SMALL_WEIGHTS
-    w.packed = pool.scratch(0, size * sizeof(real) + 64)
+    w.packed = pool.scratch(0, size * sizeof(real))
     if w.packed == NULL:
         w.out_of_memory = True
         return
