@@ -22,8 +22,8 @@ A sweep for dx multiplies zeros at the borders, and fills vectors with the chann
 channels, input_grad therefore scatters instead (scattering.pxi): for each row r of the kernel, a tile of 6 pixels of dy
 is added to the runs (s, c) of dx that they have been made of.
 
-weight_grad exchanges the roles (correlation.pxi): a tile is 6 numbers (r, s, c) x 64 channels k, and the sum runs over
-the pixels:
+weight_grad exchanges the roles (correlation.pxi, and correlation_band.pxi for a band): a tile is 6 numbers (r, s, c)
+x 64 channels k, and the sum runs over the pixels:
 
     slot            a fixed share of the images, with a dw of its own: unit of work of a thread
       band          rows of an image whose x and dy fit into the L2 cache
@@ -122,3 +122,4 @@ include "sweep.pxi"
 include "packing.pxi"
 include "scattering.pxi"
 include "correlation.pxi"
+include "correlation_band.pxi"

@@ -4,7 +4,7 @@
 #     unit     a band, or some images if they are small: the more pixels, the less often a tile of dw moves
 #       dz     dy put back at the taps, into this thread's scratch                   -> cpu/windows.h
 #       db     its sums over the pixels
-#       dw     the correlation of its pixels with x                                  -> conv2d/correlation.pxi
+#       dw     the correlation of its pixels with x                             -> conv2d/correlation_band.pxi
 #       dx     the rows of x that begin under it               -> conv2d/scattering.pxi or conv2d/sweep.pxi
 #
 # A row of dx depends on the rows of dz above it as far as the kernel reaches: those are put back once more for each

@@ -45,6 +45,7 @@ include "../conv2d/sweep.pxi"
 include "../conv2d/packing.pxi"
 include "../conv2d/scattering.pxi"
 include "../conv2d/correlation.pxi"
+include "../conv2d/correlation_band.pxi"
 
 cdef enum:
     MAX_TAPS = 255
