@@ -49,6 +49,28 @@ def test_all_kernels(instruction_set, dtype):
     test_optimizers.test_a_variance_that_rounding_makes_negative("cython")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layers_made_of_small_products(instruction_set, dtype):
+    """Attention and the recurrent layers: tiles and loops in turns, in sizes that fill no vector."""
+    heads = [arrays_of(shape, dtype, i) for i, shape in enumerate([(2, 67, 9), (2, 37, 9), (2, 37, 21), (2, 67, 21)])]
+    both = []
+    for backend in ("reference", "cython"):
+        with kernels.use_backend(backend, strict=True):
+            q, k, v, dy = heads
+            results = [kernels.attention.forward(q, k, v, is_causal=True), *kernels.attention.backward(dy, q, k, v)]
+            for kind, parts, states in (("rnn", 1, 1), ("lstm", 4, 2), ("gru", 3, 1)):
+                x, dy, b = (arrays_of(shape, dtype, 9) for shape in ((3, 19, 5), (3, 19, 37), (parts * 37,)))
+                w = [0.2 * arrays_of((parts * 37, columns), dtype, columns) for columns in (5, 37)]
+                start = [arrays_of((19, 37), dtype, 7)] * states
+                saved = getattr(kernels.recurrent, f"{kind}_forward")(x, *start, *w, b, b)
+                saved = saved if isinstance(saved, tuple) else (saved,)
+                results += [*saved, *getattr(kernels.recurrent, f"{kind}_backward")(x, *start, *w, *saved, dy)]
+        both.append(results)
+    for expected, actual in zip(*both, strict=True):
+        assert actual.dtype == dtype
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=100 * np.finfo(dtype).eps * np.abs(expected).max())
+
+
 def everything():
     x = laid_out(arrays_of((9, 24, 30, 31), "float32", 0), "channels_last")
     dy = laid_out(arrays_of(x.shape, "float32", 1), "channels_last")
