@@ -16,7 +16,7 @@ needs_nvrtc = pytest.mark.skipif(
 
 
 # Kernels of which the compiler puts a few bytes into memory on some architecture; each waits for memory anyway.
-MAY_SPILL = {"softmax_forward": 32, "adagrad_step": 8}
+MAY_SPILL = {"softmax_forward": 32, "adagrad_step": 12, "rmsprop_step": 40}
 
 
 def test_every_source_has_a_budget():
