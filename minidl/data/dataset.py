@@ -1,6 +1,6 @@
 """Datasets: things with a length and samples, as in torch.utils.data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,9 @@ class Dataset:
 
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), one sample")
+
+    def __add__(self, other: "Dataset") -> "ConcatDataset":
+        return ConcatDataset([self, other])
 
     def get_batch(self, indices: np.ndarray) -> Any:
         """The samples `indices` as one batch."""
@@ -121,6 +124,33 @@ class Subset(Dataset):
 
     def get_batch(self, indices: np.ndarray) -> Any:
         return self.dataset.get_batch(self.indices[indices])
+
+
+class ConcatDataset(Dataset):
+    """Several datasets, one after the other; ``a + b`` of two datasets is one too.
+
+    Examples
+    --------
+    >>> both = TensorDataset(np.array([10, 20])) + TensorDataset(np.array([30]))
+    >>> len(both), both[2], both[-3]
+    (3, (np.int64(30),), (np.int64(10),))
+    """
+
+    def __init__(self, datasets: Iterable[Dataset]):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset needs at least one dataset, got none")
+        self.ends = np.cumsum([len(dataset) for dataset in self.datasets])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> Any:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index must lie in {-len(self)}..{len(self) - 1}, got {index}")
+        place = index % len(self)
+        part = int(np.searchsorted(self.ends, place, side="right"))  # the first that ends behind it
+        return self.datasets[part][place - (int(self.ends[part - 1]) if part else 0)]
 
 
 def random_split(

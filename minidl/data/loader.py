@@ -1,7 +1,7 @@
 """DataLoader: the batches of a dataset, shuffled, fetched ahead of the program, as Tensors."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from minidl import random
 from minidl.data.collate import default_collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
+from minidl.data.sampler import places_of, positions
 from minidl.data.seeding import check_generator, item_seed
 from minidl.data.workers import from_workers
 
@@ -30,6 +31,11 @@ class DataLoader:
         Samples in a batch; the last one may be smaller.
     shuffle : bool
         A new random order every epoch.
+    sampler : iterable of int, optional
+        The samples of an epoch, in their order, in place of the dataset's: a :class:`Sampler`, a list.
+    batch_sampler : iterable of lists of int, optional
+        The samples of each batch, in place of `batch_size`, `shuffle`, `sampler` and `drop_last`. Both kinds of samplers
+        are read to their end when an epoch starts.
     num_workers : int
         Processes that fetch batches; 0 fetches them in this process. Worth it where it takes longer to make a sample
         than to send it, some 0.3 ms for a photograph of 224x224.
@@ -77,6 +83,8 @@ class DataLoader:
         batch_size: int = 1,
         shuffle: bool = False,
         *,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Iterable[int]] | None = None,
         num_workers: int = 0,
         collate_fn: Callable[[list], Any] | None = None,
         drop_last: bool = False,
@@ -104,9 +112,15 @@ class DataLoader:
         check_generator(generator)
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: a DataLoader needs at least one sample")
+        if sampler is not None and shuffle:
+            raise ValueError("sampler decides the order of the samples: shuffle must be False")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError("batch_sampler decides the batches: give no batch_size, shuffle, sampler or drop_last")
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
         self.num_workers = num_workers
         self.collate_fn = collate_fn
         self.drop_last = drop_last
@@ -117,18 +131,15 @@ class DataLoader:
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        whole, rest = divmod(len(self.dataset if self.sampler is None else self.sampler), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        samples = len(self.dataset)
-        shuffling = self.generator or random.generator("shuffling")
         augmentation = self.generator or random.generator("augmentation")
-        order = shuffling.permutation(samples) if self.shuffle else np.arange(samples)
+        batches = self._batches()
         epoch_key = int(augmentation.integers(2**63))
-        batches = [
-            order[start : start + self.batch_size] for start in range(0, len(self) * self.batch_size, self.batch_size)
-        ]
         whole = getattr(self.dataset, "batched", False) and self.collate_fn is None
         if whole:
             fetch = partial(_fetch_whole, self.dataset, epoch_key)
@@ -138,6 +149,25 @@ class DataLoader:
         if ahead is None:
             ahead = 0 if whole and self.num_workers == 0 else 2
         return self._tensors(fetch, batches, ahead)
+
+    def _batches(self) -> list[np.ndarray]:
+        """The places (see `places_of`) of the samples of each batch."""
+        n = len(self.dataset)
+        if self.batch_sampler is not None:
+            batches = [positions(batch, n, "batch_sampler") for batch in self.batch_sampler]
+            if any(len(batch) == 0 for batch in batches):
+                raise ValueError("batch_sampler gave a batch without samples")
+            if not batches:
+                return []
+            return np.split(places_of(np.concatenate(batches), n), np.cumsum([len(batch) for batch in batches])[:-1])
+        if self.sampler is not None:
+            places = places_of(positions(self.sampler, n, "sampler"), n)
+        elif self.shuffle:
+            places = (self.generator or random.generator("shuffling")).permutation(n)
+        else:
+            places = np.arange(n)
+        end = len(places) // self.batch_size * self.batch_size if self.drop_last else len(places)
+        return [places[start : start + self.batch_size] for start in range(0, end, self.batch_size)]
 
     def _tensors(self, fetch: Callable[[np.ndarray], Any], batches: list[np.ndarray], ahead: int) -> Iterator[Any]:
         if self.num_workers > 0:
@@ -152,20 +182,20 @@ class DataLoader:
         elif ahead > 0:
             arrays = prefetched(fetch, batches, ahead)
         else:
-            arrays = (fetch(indices) for indices in batches)  # map would end with a StopIteration of the dataset's
+            arrays = (fetch(places) for places in batches)  # map would end with a StopIteration of the dataset's
         for batch in arrays:
             yield to_tensors(batch)
 
 
-def _fetch_whole(dataset: Dataset, epoch_key: int, indices: np.ndarray) -> Any:
+def _fetch_whole(dataset: Dataset, epoch_key: int, places: np.ndarray) -> Any:
     """The batch by one call; what is random in it draws from the generator of its first sample."""
-    with item_seed(epoch_key, int(indices[0])):
-        return dataset.get_batch(indices)
+    with item_seed(epoch_key, int(places[0])):
+        return dataset.get_batch(places % len(dataset))
 
 
-def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], indices: np.ndarray) -> Any:
-    samples = []
-    for index in indices.tolist():
-        with item_seed(epoch_key, index):
-            samples.append(dataset[index])
+def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], places: np.ndarray) -> Any:
+    samples, n = [], len(dataset)
+    for place in places.tolist():
+        with item_seed(epoch_key, place):
+            samples.append(dataset[place % n])
     return collate_fn(samples)

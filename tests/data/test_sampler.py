@@ -1,0 +1,153 @@
+"""Samplers: the samples of an epoch in an order of their own, drawn by weight, or batch by batch."""
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    Sampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+    augmentation_generator,
+)  # fmt: skip
+
+TEN = TensorDataset(np.arange(10))
+
+
+class TenAugmented(Dataset):
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return index, augmentation_generator().random()
+
+
+class WholeBatches(TenAugmented):
+    batched = True
+
+    def get_batch(self, indices):
+        return indices, np.full(len(indices), augmentation_generator().random())
+
+
+def batches_of(loader):
+    return [batch[0].tolist() for batch in loader]
+
+
+@pytest.mark.parametrize("options", [{}, {"drop_last": True}, {"num_workers": 2}])
+@pytest.mark.parametrize("dataset", [TEN, TenAugmented(), WholeBatches()])
+def test_a_sampler_gives_the_batches_of_torch(options, dataset):
+    torch_data = pytest.importorskip("torch.utils.data")
+    order = [3, 3, 9, 0, 3, 7, 1]
+    loader = DataLoader(dataset, 3, sampler=order, **options)
+    theirs = torch_data.DataLoader(range(10), 3, sampler=order, drop_last=options.get("drop_last", False))
+    assert batches_of(loader) == [batch.tolist() for batch in theirs]
+    assert len(loader) == len(theirs)
+
+
+@pytest.mark.parametrize("dataset", [TEN, TenAugmented(), WholeBatches()])
+def test_a_batch_sampler_gives_the_batches(dataset):
+    groups = [[1, 2], [5], [2, 2, 0]]
+    loader = DataLoader(dataset, batch_sampler=groups)
+    assert batches_of(loader) == groups and len(loader) == 3
+    assert batches_of(DataLoader(dataset, batch_sampler=[])) == []
+
+
+@pytest.mark.parametrize("dataset", [TenAugmented(), WholeBatches()])
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_sample_that_comes_again_is_augmented_anew(dataset, num_workers):
+    def numbers(order):
+        minidl.manual_seed(0)
+        return [
+            v for _, batch in DataLoader(dataset, 1, sampler=order, num_workers=num_workers) for v in batch.tolist()
+        ]
+
+    assert len(set(numbers([4, 4, 1, 4]))) == 4
+    assert numbers(range(10)) == numbers(None)  # and one that comes once, as without a sampler
+
+
+def test_positions_may_be_tensors_and_subsets_are_sampled_by_their_own_positions():
+    assert batches_of(DataLoader(TEN, 2, sampler=minidl.tensor([4, 2, 0]))) == [[4, 2], [0]]
+    assert batches_of(DataLoader(Subset(TEN, [7, 8, 9]), 2, sampler=[2, 0])) == [[9, 7]]
+
+
+def test_weighted_draws_have_the_frequencies_of_their_weights():
+    weights = np.array([1.0, 0.0, 3.0, 4.0])
+    sampler = WeightedRandomSampler(minidl.tensor(weights), 8000, generator=np.random.default_rng(0))
+    counts = np.bincount(list(sampler), minlength=4)
+    expected = 8000 * weights / 8
+    assert counts[1] == 0 and len(sampler) == 8000
+    assert (np.abs(counts - expected) < 4 * np.sqrt(expected + 1)).all()
+
+
+def test_weighted_draws_without_replacement_are_different_samples():
+    sampler = WeightedRandomSampler([1, 2, 0, 5], 3, replacement=False)
+    assert sorted(sampler) == [0, 1, 3]
+
+
+def test_weighted_draws_come_from_the_shuffling_stream_anew_each_epoch():
+    sampler = WeightedRandomSampler(np.ones(50), 50)
+    minidl.manual_seed(1)
+    first, second = list(sampler), list(sampler)
+    minidl.manual_seed(1)
+    assert list(sampler) == first != second
+
+
+def test_datasets_one_after_the_other():
+    both = ConcatDataset([TEN, TensorDataset(np.zeros(0, int)), Subset(TEN, [5])]) + Subset(TEN, [3, 4])
+    assert [int(both[i][0]) for i in range(len(both))] == [*range(10), 5, 3, 4]
+    assert int(both[-1][0]) == 4
+    assert batches_of(DataLoader(both, 5))[2] == [5, 3, 4]
+    with pytest.raises(IndexError, match=r"index must lie in -13\.\.12, got 13"):
+        both[13]
+    with pytest.raises(ValueError, match="at least one dataset"):
+        ConcatDataset([])
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"sampler": [0], "shuffle": True}, ValueError, "shuffle must be False"),
+        ({"batch_sampler": [[0]], "batch_size": 2}, ValueError, "give no batch_size"),
+        ({"batch_sampler": [[0]], "drop_last": True}, ValueError, "give no batch_size"),
+        ({"sampler": [0, 10]}, IndexError, "positions from 0 to 9, got 0 to 10"),
+        ({"sampler": [-1]}, IndexError, "positions from 0 to 9, got -1 to -1"),
+        ({"sampler": [1.5]}, TypeError, "sampler must give integers"),
+        ({"batch_sampler": [[1], []]}, ValueError, "a batch without samples"),
+        ({"batch_sampler": [1]}, TypeError, "batch_sampler must give integers"),
+    ],
+)
+def test_wrong_samplers(options, error, message):
+    with pytest.raises(error, match=message):
+        list(DataLoader(TEN, **options))
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        (([[1.0]], 1), ValueError, r"got shape \(1, 1\)"),
+        (([-1.0, 2.0], 1), ValueError, "at least 0"),
+        (([np.nan, 2.0], 1), ValueError, "finite"),
+        (([0.0, 0.0], 1), ValueError, "not all 0"),
+        (([1.0], 0), ValueError, "num_samples must be from 1"),
+        (([1.0], 2.0), TypeError, "num_samples must be an int"),
+        (([1.0, 0.0], 2, False), ValueError, "from 1 to 1, got 2"),
+        (([1.0], 1, True, 3), TypeError, "numpy.random.Generator"),
+    ],
+)
+def test_wrong_weights(arguments, error, message):
+    with pytest.raises(error, match=message):
+        WeightedRandomSampler(*arguments)
+
+
+def test_an_unfinished_sampler_says_what_it_lacks():
+    class Empty(Sampler):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty must define __iter__"):
+        list(DataLoader(TEN, sampler=Empty()))
+    with pytest.raises(NotImplementedError, match="Empty must define __len__"):
+        len(Empty())
