@@ -34,8 +34,8 @@ class DataLoader:
     sampler : iterable of int, optional
         The samples of an epoch, in their order, in place of the dataset's: a :class:`Sampler`, a list.
     batch_sampler : iterable of lists of int, optional
-        The samples of each batch, in place of `batch_size`, `shuffle`, `sampler` and `drop_last`. Both kinds of samplers
-        are read to their end when an epoch starts.
+        The samples of each batch, in place of `batch_size`, `shuffle`, `sampler` and `drop_last`.
+        Samplers of both kinds are read to their end when an epoch starts.
     num_workers : int
         Processes that fetch batches; 0 fetches them in this process. Worth it where it takes longer to make a sample
         than to send it, some 0.3 ms for a photograph of 224x224.
@@ -148,7 +148,7 @@ class DataLoader:
         ahead = self.prefetch
         if ahead is None:
             ahead = 0 if whole and self.num_workers == 0 else 2
-        return self._tensors(fetch, batches, ahead)
+        return self._tensors(fetch, batches, epoch_key, ahead)
 
     def _batches(self) -> list[np.ndarray]:
         """The places (see `places_of`) of the samples of each batch."""
@@ -169,12 +169,15 @@ class DataLoader:
         end = len(places) // self.batch_size * self.batch_size if self.drop_last else len(places)
         return [places[start : start + self.batch_size] for start in range(0, end, self.batch_size)]
 
-    def _tensors(self, fetch: Callable[[np.ndarray], Any], batches: list[np.ndarray], ahead: int) -> Iterator[Any]:
+    def _tensors(
+        self, fetch: Callable[[np.ndarray], Any], batches: list[np.ndarray], epoch_key: int, ahead: int
+    ) -> Iterator[Any]:
         if self.num_workers > 0:
             arrays = from_workers(
                 fetch,
                 batches,
                 num_workers=self.num_workers,
+                epoch_key=epoch_key,
                 ahead=max(ahead, 1),
                 timeout=self.timeout,
                 start_method=self.multiprocessing_context,

@@ -1,4 +1,4 @@
-"""Samplers: which samples an epoch has, and in which order, where the dataset's own order or a shuffled one won't do."""
+"""Samplers: which samples an epoch has, where it is not to be each of them once."""
 
 from collections.abc import Iterable, Iterator
 from operator import index

@@ -2,9 +2,11 @@
 
 Inside a DataLoader every item draws from a generator of its own, Philox(key=(epoch_key, index)). `epoch_key` is drawn
 from the "augmentation" stream when the epoch starts, so the numbers depend on the seed, the epoch and the item, and
-never on which process fetched the item or when.
+never on which process fetched the item or when. What a dataset draws from NumPy's, Python's or minidl's own streams
+differs from worker to worker and from epoch to epoch, but depends on the number of workers.
 """
 
+import random as python_random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,10 +31,14 @@ _item: ContextVar[_Item | None] = ContextVar("item", default=None)
 _in_worker_process = False
 
 
-def mark_worker_process() -> None:
-    """Says that this process is a DataLoader's worker, which holds only a copy of the program's generators."""
+def begin_worker_process(epoch_key: int, number: int) -> None:
+    """Says that this process is a DataLoader's worker, whose generators are copies of the program's: it seeds them."""
     global _in_worker_process
     _in_worker_process = True
+    seeds = np.random.SeedSequence([epoch_key, number]).generate_state(4, np.uint64)
+    random.manual_seed(int(seeds[0]))
+    python_random.seed(int(seeds[1]))
+    np.random.seed(seeds[2:].view(np.uint32))  # noqa: NPY002  what datasets draw with np.random.rand()
 
 
 def check_generator(generator: object) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.data.collate import to_arrays
-from minidl.data.seeding import mark_worker_process
+from minidl.data.seeding import begin_worker_process
 
 # Forking shares the dataset without a copy and takes any function as a transform; on macOS it is not safe.
 DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
@@ -32,14 +32,19 @@ _starting = threading.Lock()
 
 
 def _worker_main(
-    fetch: Callable[[np.ndarray], Any], batches: Sequence[np.ndarray], to_program: socket, program_end: socket
+    fetch: Callable[[np.ndarray], Any],
+    batches: Sequence[np.ndarray],
+    epoch_key: int,
+    number: int,
+    to_program: socket,
+    program_end: socket,
 ) -> None:
     """Sends `fetch(indices)` for each of `batches`, one for every byte that comes."""
     program_end.close()  # so that the end of the program reads as the end of the file here
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the program then ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the program's own handler, which a fork inherits
     kernels.set_num_threads(1)
-    mark_worker_process()
+    begin_worker_process(epoch_key, number)
     for indices in batches:
         try:
             if not to_program.recv(1):
@@ -103,13 +108,20 @@ def _sendable(error: BaseException) -> BaseException:
 class _Worker:
     """One process and the program's end of its socket."""
 
-    def __init__(self, context: Any, number: int, fetch: Callable[[np.ndarray], Any], batches: Sequence[np.ndarray]):
+    def __init__(
+        self,
+        context: Any,
+        number: int,
+        fetch: Callable[[np.ndarray], Any],
+        batches: Sequence[np.ndarray],
+        epoch_key: int,
+    ):
         self.number = number
         with _starting, warnings.catch_warnings():
             # The child runs kernels on its one thread and takes no lock that another thread could have held.
             warnings.filterwarnings("ignore", "This process .* is multi-threaded, use of fork", DeprecationWarning)
             self.socket, worker_end = socketpair()
-            arguments = (fetch, batches, worker_end, self.socket)
+            arguments = (fetch, batches, epoch_key, number, worker_end, self.socket)
             self.process = context.Process(
                 target=_worker_main, args=arguments, name=f"minidl-worker-{number}", daemon=True
             )
@@ -172,6 +184,7 @@ def from_workers(
     batches: Sequence[np.ndarray],
     *,
     num_workers: int,
+    epoch_key: int,
     ahead: int,
     timeout: float,
     start_method: str | None,
@@ -185,7 +198,7 @@ def from_workers(
     workers: list[_Worker] = []
     try:
         for number in range(min(num_workers, len(batches))):
-            workers.append(_Worker(context, number, fetch, batches[number::num_workers]))
+            workers.append(_Worker(context, number, fetch, batches[number::num_workers], epoch_key))
         for worker in workers:
             for _ in range(ahead):
                 worker.request()

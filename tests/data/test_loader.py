@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -107,6 +108,29 @@ def test_order_and_random_numbers_do_not_depend_on_who_fetches(options):
     assert expected[:7] != expected[7:]  # every epoch is another
     assert len({number for _, numbers in expected for number in numbers}) == 40
     assert two_epochs(**options) == expected
+
+
+class RandomEverywhere(Dataset):
+    """Samples drawn from the streams that programs use without a thought: NumPy's, Python's and minidl's."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return np.random.rand(), random.random(), minidl.rand(1).item()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_workers_and_epochs_draw_different_numbers_and_the_seed_repeats_them(start_method):
+    def drawn():
+        loader = DataLoader(RandomEverywhere(), 2, num_workers=2, multiprocessing_context=start_method)
+        return np.concatenate([np.stack(batch, axis=1) for _ in range(2) for batch in loader])
+
+    minidl.manual_seed(3)
+    first = drawn()
+    assert all(len(np.unique(column)) == 24 for column in first.T)
+    minidl.manual_seed(3)
+    np.testing.assert_array_equal(drawn(), first)
 
 
 def test_restoring_the_streams_repeats_the_epoch():
