@@ -5,6 +5,7 @@ that programs call, whose docstring gives the formula, the shapes and the source
 """
 
 from minidl.functional.activation import *
+from minidl.functional.activation_variants import *
 from minidl.functional.along_axis import *
 from minidl.functional.arithmetic import *
 from minidl.functional.attention import *
@@ -14,6 +15,7 @@ from minidl.functional.choice import *
 from minidl.functional.classification import *
 from minidl.functional.comparison import *
 from minidl.functional.conv import *
+from minidl.functional.conv1d import *
 from minidl.functional.conversion import *
 from minidl.functional.counting import *
 from minidl.functional.creation import *
@@ -31,6 +33,7 @@ from minidl.functional.linear import *
 from minidl.functional.loss import *
 from minidl.functional.norm import *
 from minidl.functional.pool import *
+from minidl.functional.pool1d import *
 from minidl.functional.recurrent import *
 from minidl.functional.recurrent_cell import *
 from minidl.functional.reduce import *
@@ -39,5 +42,6 @@ from minidl.functional.scan import *
 from minidl.functional.shape import *
 from minidl.functional.softmax import *
 from minidl.functional.sorting import *
+from minidl.functional.windows import *
 
 __all__: list[str] = [name for name, value in vars().items() if callable(value) and not name.startswith("_")]

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.arithmetic import add
@@ -24,7 +22,7 @@ from minidl.functional.joining import pad
 from minidl.functional.shape import reshape, squeeze, unsqueeze
 from minidl.kernels import increased, pair
 
-__all__ = ["conv1d", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
+__all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
 
 Size = int | tuple[int, int]
 
@@ -197,51 +195,6 @@ def conv2d_weight_grad(
     return Conv2dWeightGrad(tuple(kernel_size), stride=stride, padding=padding, dilation=dilation, groups=groups)(x, dy)
 
 
-def conv1d(
-    x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int | str = 0, dilation: int = 1, groups: int = 1
-) -> Any:
-    """conv2d of sequences, which are images of height 1.
-
-    y[n,k,j] = b[k] + sum_c,s x[n, c, j*stride + s*dilation - padding] * w[k,c,s]
-
-    Parameters
-    ----------
-    x : (N, C, W) or (C, W)
-    weight : (K, C/groups, S)
-        w.
-    bias : (K,), optional
-        b.
-    stride, padding, dilation, groups
-        As in :func:`conv2d`, along the one axis.
-
-    Returns
-    -------
-    (N, K, OW) or (K, OW)
-
-    Examples
-    --------
-    >>> import minidl, minidl.functional as F
-    >>> F.conv1d(minidl.tensor([[[1.0, 2.0, 4.0]]]), minidl.tensor([[[-1.0, 1.0]]]))
-    tensor([[[1., 2.]]])
-    """
-    if weight.ndim != 3 or x.ndim not in (2, 3):
-        raise ValueError(
-            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S), got {tuple(x.shape)} and "
-            f"{tuple(weight.shape)}"
-        )
-    row = padding if isinstance(padding, str) else (0, _single(padding, "padding"))
-    y = conv2d(
-        unsqueeze(x, -2),
-        unsqueeze(weight, -2),
-        bias,
-        (1, _single(stride, "stride")),
-        row,
-        (1, _single(dilation, "dilation")),
-        groups,
-    )
-    return squeeze(y, -2)
-
-
 def conv_transpose2d(
     x: Any,
     weight: Any,
@@ -330,12 +283,3 @@ def _pad_by_name(x: Any, w: Any, padding: str, stride: Size, dilation: Size) -> 
         return x, (total[0] // 2, total[1] // 2)
     top, left = total[0] // 2, total[1] // 2
     return pad(x, (left, total[1] - left, top, total[0] - top)), 0
-
-
-def _single(value: Any, name: str) -> int:
-    """One integer, given as 3 or as (3,)."""
-    if isinstance(value, (tuple, list)) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    return int(value)

@@ -191,8 +191,8 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
 
     Parameters
     ----------
-    mode : {"constant", "reflect", "replicate"}
-        The border holds `value`; x mirrored at its edge; or the numbers at its edge repeated.
+    mode : {"constant", "reflect", "replicate", "circular"}
+        The border holds `value`; x mirrored at its edge; the numbers at its edge repeated; or x from its other end on.
 
     Examples
     --------
@@ -200,8 +200,8 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     >>> F.pad(minidl.tensor([[1.0, 2.0]]), (1, 0))
     tensor([[0., 1., 2.]])
     """
-    if mode not in ("constant", "reflect", "replicate"):
-        raise ValueError(f"mode must be 'constant', 'reflect' or 'replicate', got {mode!r}")
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise ValueError(f"mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     pad = integers("pad", pad)
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad needs two numbers for each of at most {x.ndim} axes, got {pad}")
@@ -213,6 +213,8 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
             raise ValueError(f"padding {(low, high)} leaves nothing of axis {axis}, whose size is {n}")
         if mode == "reflect" and (low or high) and max(low, high) >= n:
             raise ValueError(f"reflect can pad axis {axis} of size {n} by less than its size, got {(low, high)}")
+        if mode == "circular" and not 0 <= min(low, high) <= max(low, high) <= n:
+            raise ValueError(f"circular can pad axis {axis} of size {n} by 0 up to its size, got {(low, high)}")
     if mode != "constant":
         return apart(_read_beyond(x, widths, mode), x)
     if any(min(width) < 0 for width in widths):  # a negative border cuts
@@ -222,11 +224,13 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
 
 
 def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
-    """x read from -low to n + high along each axis: beyond its edges mirrored there, or as at the edge itself."""
+    """x read from -low to n + high along each axis: beyond its edges mirrored, as at the edge, or begun anew."""
     for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
         if low or high:
             places = np.arange(-low, n + high)
-            mirrored = n - 1 - np.abs(n - 1 - np.abs(places))  # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
-            places = mirrored if mode == "reflect" else np.clip(places, 0, n - 1)
+            if mode == "reflect":
+                places = n - 1 - np.abs(n - 1 - np.abs(places))  # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
+            else:
+                places = np.clip(places, 0, n - 1) if mode == "replicate" else places % n
             x = x[(slice(None),) * axis + (namespace(x).asarray(places),)]
     return x

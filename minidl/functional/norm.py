@@ -17,12 +17,13 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
+from minidl.functional.activation import check_float
 from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import rsqrt, square
 from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape
 
-__all__ = ["batch_norm", "group_norm", "layer_norm"]
+__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
 
 
 class Normalize(Function):
@@ -47,6 +48,28 @@ class Normalize(Function):
         # x changes its own y directly, and all y of the set through m and r:
         # dx = r * (dy - mean(dy) - y * mean(dy * y))
         return r * (dy - axes_mean(dy, self.axes) - y * axes_mean(dy * y, self.axes))
+
+
+class RootMeanSquareNorm(Function):
+    """y = x * r with r = 1 / sqrt(mean(x^2) + eps), over the given axes."""
+
+    def __init__(self, axes, eps):
+        self.axes, self.eps = axes, eps
+
+    def forward(self, x):
+        self.saved = self.scale(x)
+        return x * self.saved
+
+    def scale(self, x: Any) -> Any:
+        """r, of an array or (recorded) of a Tensor."""
+        return rsqrt(mean(square(x), self.axes, keepdim=True) + self.eps)
+
+    def backward(self, dy, inputs, output):
+        (x,) = inputs
+        r = self.scale(x) if isinstance(x, Tensor) else self.saved
+        y = x * r
+        # x changes its own y directly, and all y of the set through r: dx = r * (dy - y * mean(dy * y))
+        return r * (dy - y * mean(dy * y, self.axes, keepdim=True))
 
 
 class ChannelNorm(Function):
@@ -215,16 +238,52 @@ def layer_norm(
     tensor([[-1.,  1.],
             [-1.,  1.]])
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-    if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape:
-        raise ValueError(f"layer_norm: the last sizes of x {tuple(x.shape)} must be normalized_shape {shape}")
-    for name, values in (("weight", weight), ("bias", bias)):
-        if values is not None and tuple(values.shape) != shape:
-            raise ValueError(f"layer_norm: {name} must be normalized_shape {shape}, got {tuple(values.shape)}")
+    shape = _normalized_shape("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     columns = math.prod(shape)
     weight, bias = (None if values is None else reshape(values, (columns,)) for values in (weight, bias))
     rows = reshape(x, (math.prod(x.shape[: x.ndim - len(shape)]), columns))
     return reshape(RowNorm(eps)(rows, weight, bias), x.shape)
+
+
+def rms_norm(x: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
+    """Divide the last axes of x by the root of their mean square: y = x / sqrt(mean(x^2) + eps) * weight.
+
+    Parameters
+    ----------
+    x : (..., *normalized_shape)
+    normalized_shape : int or sequence of int
+        Sizes of the axes that are normalized together.
+    weight : normalized_shape, optional
+    eps : float, optional
+        Default: the spacing of the numbers at 1 in the dtype of x.
+
+    Notes
+    -----
+    Source: Zhang and Sennrich, Root mean square layer normalization, 2019.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.rms_norm(minidl.tensor([[3.0, 4.0], [30.0, 40.0]]), 2)
+    tensor([[0.8485, 1.1314],
+            [0.8485, 1.1314]])
+    """
+    shape = _normalized_shape("rms_norm", x, normalized_shape, weight=weight)
+    check_float("rms_norm", x)
+    eps = np.finfo(x.dtype).eps if eps is None else eps
+    y = RootMeanSquareNorm(tuple(range(-len(shape), 0)), float(eps))(x)
+    return y if weight is None else y * weight
+
+
+def _normalized_shape(name: str, x: Any, normalized_shape: int | Sequence[int], **parameters: Any) -> tuple[int, ...]:
+    """The sizes as a tuple, checked against x and the parameters."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
+    if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape:
+        raise ValueError(f"{name}: the last sizes of x {tuple(x.shape)} must be normalized_shape {shape}")
+    for parameter, values in parameters.items():
+        if values is not None and tuple(values.shape) != shape:
+            raise ValueError(f"{name}: {parameter} must be normalized_shape {shape}, got {tuple(values.shape)}")
+    return shape
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

@@ -30,11 +30,12 @@ from minidl.checks.operations import (
     resize,
     shape,
     sorting,
+    windows,
 )
 
 FAMILIES = (
-    elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, resize, norm, loss, distance,
-    recurrent, attention, fused,
+    elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, windows, resize, norm, loss,
+    distance, recurrent, attention, fused,
 )  # fmt: skip
 
 TABLE: list[Operation] = [operation for family in FAMILIES for operation in family.OPERATIONS]

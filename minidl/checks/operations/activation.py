@@ -12,6 +12,8 @@ from minidl.checks.operation import Operation
 from minidl.checks.operations.common import SPECIAL, at_special_values, of_one
 from minidl.checks.recipes import away_from_zero, integers, normal, values
 
+ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805  # of SELU
+
 
 def relu(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, x, np.where(np.isnan(x), np.nan, 0))
@@ -51,6 +53,18 @@ OPERATIONS = [
     Operation("logsigmoid", [normal(2, 3)], lambda x: -np.log1p(np.exp(-x))),
     *of_one("gelu", normal, lambda x: x * (1 + naive.erf(x / 2**0.5)) / 2),
     *of_one("gelu", normal, gelu_by_tanh, approximate="tanh"),
+    *of_one("hardtanh", normal, lambda x: np.clip(x, -0.5, 0.7), min_val=-0.5, max_val=0.7),
+    *at_special_values("hardtanh", lambda x: np.clip(x, -1, 1)),
+    *of_one("relu6", away_from_zero, lambda x: np.clip(x, 0, 6)),
+    *at_special_values("relu6", lambda x: np.clip(x, 0, 6)),
+    # PyTorch's own has a gradient of float32(1 / 6), in float64 too
+    *of_one("hardsigmoid", normal, lambda x: np.clip(x + 3, 0, 6) / 6, torch=lambda x: (x + 3).clamp(0, 6) / 6),
+    *of_one("hardswish", normal, lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    *of_one("selu", away_from_zero, lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x))),
+    *of_one("mish", normal, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    Operation("glu", [normal(2, 3, 4)], lambda x: x[..., :2] * naive.sigmoid(x[..., 2:])),
+    Operation("glu", [normal(2, 6, 3), 1], lambda x, dim: x[:, :3] * naive.sigmoid(x[:, 3:])),
+    Operation("glu", [normal(0, 4)], lambda x: x[:, :2]),
     *at_special_values("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x)),
     *at_special_values("elu", lambda x: np.where(x > 0, x, np.expm1(x))),
     *at_special_values("sigmoid", naive.sigmoid),

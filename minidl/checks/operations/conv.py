@@ -49,6 +49,10 @@ def transposed(x: tuple[int, ...], w: tuple[int, ...], bias: bool = True, **opti
     return Operation("conv_transpose2d", inputs, expected, options)
 
 
+def transposed_row(x: np.ndarray, w: np.ndarray, size: int, **geometry: Any) -> np.ndarray:
+    return naive.conv2d_adjoint(x[:, :, None], w[:, :, None], (1, size), **geometry)[:, :, 0]
+
+
 def same_padded(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Zeros around x, one more after than before where their number is odd."""
     rows, columns = w.shape[2] - 1, w.shape[3] - 1
@@ -78,6 +82,18 @@ OPERATIONS = [
         "conv1d",
         [normal(2, 6), normal(2, 1, 2)],
         lambda x, w: naive.conv2d(x[None, :, None], w[:, :, None], dilation=(1, 2), groups=2)[0, :, 0],
+        {"dilation": 2, "groups": 2},
+    ),
+    Operation(
+        "conv_transpose1d",
+        [normal(2, 2, 3), normal(2, 3, 3), normal(3)],
+        lambda x, w, b: transposed_row(x, w, 6, stride=(1, 2), padding=(0, 1)) + b[:, None],
+        {"stride": 2, "padding": 1, "output_padding": 1},
+    ),
+    Operation(
+        "conv_transpose1d",
+        [normal(4, 3), normal(4, 1, 2)],
+        lambda x, w: transposed_row(x[None], w, 5, dilation=(1, 2), groups=2)[0],
         {"dilation": 2, "groups": 2},
     ),
     transposed((2, 3, 3, 2), (3, 2, 3, 3)),

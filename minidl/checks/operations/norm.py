@@ -40,6 +40,10 @@ def evaluated(*shape: int, variables: bool = False) -> Operation:
     return Operation("batch_norm", inputs, expected, call=lambda f, x, w, b, m, v: f(x, m, v, w, b), **only_here)
 
 
+def by_root_mean_square(x, axes, eps=2.0**-52):
+    return x / np.sqrt((x * x).mean(axes, keepdims=True) + eps)
+
+
 def group_normed(x, groups, w, b):
     y = naive.normalize(x.reshape(x.shape[0], groups, -1), 2).reshape(x.shape)
     return y * per_channel(w, x) + per_channel(b, x)
@@ -101,6 +105,14 @@ OPERATIONS = [
         lambda x, shape, w, b: naive.normalize(x, 2) * w + b,
     ),
     Operation("layer_norm", [normal(0, 4), (4,)], lambda x, shape: x),
+    Operation("rms_norm", [normal(2, 3, 4), (3, 4)], lambda x, shape: by_root_mean_square(x, (1, 2))),
+    Operation(
+        "rms_norm",
+        [normal(2, 3, 4), (4,), normal(4)],
+        lambda x, shape, w: by_root_mean_square(x, 2, 0.1) * w,
+        {"eps": 0.1},
+    ),
+    Operation("rms_norm", [normal(0, 4), (4,)], lambda x, shape: x),
     Operation("group_norm", [normal(2, 4, 2, 2), 2, normal(4), normal(4)], group_normed),
     Operation("group_norm", [normal(2, 4, 3), 2, normal(4), normal(4)], group_normed),
     *dropped("dropout", 2, 3),

@@ -30,6 +30,15 @@ def adaptive_pool(shape: tuple[int, ...], rows: int | None, columns: int) -> lis
     ]
 
 
+def pool_row(name: str, shape: tuple[int, ...], **options: Any) -> Operation:
+    """max_pool1d and avg_pool1d: the image of height 1, whose options are pairs."""
+    first = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
+    pairs = {key: (first[key], value) if key in first else value for key, value in options.items()}
+    pooled = getattr(naive, name.replace("1d", "2d"))
+    recipe = distinct if name == "max_pool1d" else normal
+    return Operation(name, [recipe(*shape)], lambda x: pooled(x[..., None, :], **pairs)[..., 0, :], options)
+
+
 def max_with_indices(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2 x 2 windows of an image of even size."""
     n, c, h, w = x.shape
@@ -64,6 +73,24 @@ OPERATIONS = [
     *adaptive_pool((1, 2, 3, 4), None, 6),
     Operation("adaptive_avg_pool2d", [normal(2, 3, 4), 1], mean_of_image),
     Operation("adaptive_max_pool2d", [distinct(2, 3, 4), 1], lambda x, size: x.max((-2, -1), keepdims=True)),
+    pool_row("max_pool1d", (2, 3, 6), kernel_size=2),
+    pool_row("max_pool1d", (1, 2, 8), kernel_size=3, stride=2, padding=1, dilation=2),
+    Operation("max_pool1d", [distinct(2, 5), 2, 1], lambda x, size, stride: np.maximum(x[:, 1:], x[:, :-1])),
+    Operation(
+        "max_pool1d",
+        [distinct(2, 6)],
+        lambda x: (x.reshape(2, 3, 2).max(-1), x.reshape(2, 3, 2).argmax(-1) + [0, 2, 4]),
+        {"kernel_size": 2, "return_indices": True},
+    ),
+    pool_row("avg_pool1d", (2, 3, 6), kernel_size=2),
+    pool_row("avg_pool1d", (1, 2, 8), kernel_size=3, stride=2, padding=1, count_include_pad=False),
+    Operation("avg_pool1d", [normal(2, 5), 2, 1], lambda x, size, stride: (x[:, 1:] + x[:, :-1]) / 2),
+    Operation("adaptive_avg_pool1d", [normal(2, 2, 6), 3], lambda x, size: x.reshape(2, 2, 3, 2).mean(-1)),
+    Operation(
+        "adaptive_avg_pool1d", [normal(2, 5), 2], lambda x, size: (x[:, [0, 2]] + x[:, [1, 3]] + x[:, [2, 4]]) / 3
+    ),
+    Operation("adaptive_max_pool1d", [distinct(2, 2, 6), 3], lambda x, size: x.reshape(2, 2, 3, 2).max(-1)),
+    Operation("adaptive_max_pool1d", [distinct(2, 5), 1], lambda x, size: x.max(-1, keepdims=True)),
     Operation("global_avg_pool2d", [normal(2, 2, 3, 4)], mean_of_image, torch=None),
     Operation("global_max_pool2d", [distinct(2, 2, 3, 4)], lambda x: x.max((-2, -1), keepdims=True), torch=None),
 ]

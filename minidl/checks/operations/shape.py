@@ -91,6 +91,11 @@ OPERATIONS = [
         [X1234, (3, 5, 1, 2), "replicate"],
         lambda x, pad, mode: np.pad(x, ((0, 0), (0, 0), (1, 2), (3, 5)), "edge"),
     ),
+    Operation(
+        "pad",
+        [X1234, (3, 1, 2, 0), "circular"],
+        lambda x, pad, mode: np.pad(x, ((0, 0), (0, 0), (2, 0), (3, 1)), "wrap"),
+    ),
     Operation("tril", [X234, 1], np.tril),
     Operation("triu", [normal(3, 3)], np.triu),
     Operation("contiguous", [normal(2, 3)], np.transpose, call=lambda f, x: f(x.T), torch=lambda x: x.contiguous()),

@@ -1,0 +1,119 @@
+"""Convolution of sequences, which are images of height 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.functional.conv import conv2d, conv_transpose2d
+from minidl.functional.shape import squeeze, unsqueeze
+
+__all__ = ["conv1d", "conv_transpose1d"]
+
+
+def conv1d(
+    x: Any, weight: Any, bias: Any = None, stride: int = 1, padding: int | str = 0, dilation: int = 1, groups: int = 1
+) -> Any:
+    """conv2d of sequences, which are images of height 1.
+
+    y[n,k,j] = b[k] + sum_c,s x[n, c, j*stride + s*dilation - padding] * w[k,c,s]
+
+    Parameters
+    ----------
+    x : (N, C, W) or (C, W)
+    weight : (K, C/groups, S)
+        w.
+    bias : (K,), optional
+        b.
+    stride, padding, dilation, groups
+        As in :func:`conv2d`, along the one axis.
+
+    Returns
+    -------
+    (N, K, OW) or (K, OW)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.conv1d(minidl.tensor([[[1.0, 2.0, 4.0]]]), minidl.tensor([[[-1.0, 1.0]]]))
+    tensor([[[1., 2.]]])
+    """
+    if weight.ndim != 3 or x.ndim not in (2, 3):
+        raise ValueError(
+            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S), got {tuple(x.shape)} and "
+            f"{tuple(weight.shape)}"
+        )
+    row = padding if isinstance(padding, str) else (0, single(padding, "padding"))
+    y = conv2d(
+        unsqueeze(x, -2),
+        unsqueeze(weight, -2),
+        bias,
+        (1, single(stride, "stride")),
+        row,
+        (1, single(dilation, "dilation")),
+        groups,
+    )
+    return squeeze(y, -2)
+
+
+def conv_transpose1d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: int = 1,
+    padding: int = 0,
+    output_padding: int = 0,
+    groups: int = 1,
+    dilation: int = 1,
+) -> Any:
+    """conv_transpose2d of sequences: each number of x adds a window of weights, so sequences grow.
+
+    y[n,k,q] = b[k] + sum of x[n,c,j] * w[c,k,s] over all (c,j,s) with q = j*stride + s*dilation - padding
+
+    Parameters
+    ----------
+    x : (N, C, W) or (C, W)
+    weight : (C, K/groups, S)
+        w.
+    bias : (K,), optional
+        b.
+    stride, padding, output_padding, groups, dilation
+        As in :func:`conv_transpose2d`, along the one axis.
+
+    Returns
+    -------
+    (N, K, OW) or (K, OW)
+        OW = (W - 1)*stride - 2*padding + dilation*(S-1) + output_padding + 1.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.conv_transpose1d(minidl.tensor([[1.0, 2.0]]), minidl.tensor([[[1.0, 10.0]]]), stride=2)
+    tensor([[ 1., 10.,  2., 20.]])
+    """
+    if weight.ndim != 3 or x.ndim not in (2, 3):
+        raise ValueError(
+            f"conv_transpose1d: x must be (N, C, W) or (C, W) and weight (C, K/groups, S), got {tuple(x.shape)} and "
+            f"{tuple(weight.shape)}"
+        )
+    y = conv_transpose2d(
+        unsqueeze(x, -2),
+        unsqueeze(weight, -2),
+        bias,
+        (1, single(stride, "stride")),
+        (0, single(padding, "padding")),
+        (0, single(output_padding, "output_padding")),
+        groups,
+        (1, single(dilation, "dilation")),
+    )
+    return squeeze(y, -2)
+
+
+def single(value: Any, name: str) -> int:
+    """One integer, given as 3 or as (3,)."""
+    if isinstance(value, (tuple, list)) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    return int(value)
