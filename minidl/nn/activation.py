@@ -86,6 +86,72 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
+class Hardtanh(Module):
+    """x between `min_val` and `max_val`, these two beyond them."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
+        super().__init__()
+        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace  # inplace: as in ReLU
+
+    def forward(self, x: Any) -> Any:
+        return F.hardtanh(x, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class ReLU6(Hardtanh):
+    """min(max(x, 0), 6)."""
+
+    def __init__(self, inplace: bool = False):
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+class Hardsigmoid(ReLU):
+    """min(max(x + 3, 0), 6) / 6."""
+
+    def forward(self, x: Any) -> Any:
+        return F.hardsigmoid(x)
+
+
+class Hardswish(ReLU):
+    """x * hardsigmoid(x)."""
+
+    def forward(self, x: Any) -> Any:
+        return F.hardswish(x)
+
+
+class SELU(ReLU):
+    """scale * elu(x, alpha), which keeps mean 0 and variance 1; see :func:`minidl.functional.selu`."""
+
+    def forward(self, x: Any) -> Any:
+        return F.selu(x)
+
+
+class Mish(ReLU):
+    """x * tanh(softplus(x))."""
+
+    def forward(self, x: Any) -> Any:
+        return F.mish(x)
+
+
+class GLU(Module):
+    """a * sigmoid(b) of the two halves of x along `dim`; see :func:`minidl.functional.glu`."""
+
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Any) -> Any:
+        return F.glu(x, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
 class Sigmoid(Module):
     """1 / (1 + e^-x)."""
 

@@ -17,7 +17,10 @@ Size = int | tuple[int, int]
 class _Conv(Module):
     """What all convolutions share: their sizes, weights and initial values."""
 
-    def __init__(self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, weight_shape):
+    def __init__(
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, weight_shape,
+        padding_mode="zeros",
+    ):  # fmt: skip
         super().__init__()
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if not isinstance(channels, (int, np.integer)) or channels < 0:
@@ -31,7 +34,11 @@ class _Conv(Module):
                 raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
             if padding == "same" and stride not in (1, (1, 1)):
                 raise ValueError(f"padding='same' needs stride 1, got {stride}")
-        self.in_channels, self.out_channels = in_channels, out_channels
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            raise ValueError(
+                f"padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got {padding_mode!r}"
+            )
+        self.in_channels, self.out_channels, self.padding_mode = in_channels, out_channels, padding_mode
         self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
         self.groups = groups
         self.weight = new_parameter(*weight_shape)
@@ -42,6 +49,16 @@ class _Conv(Module):
         """Draw new initial values."""
         init_as_torch(self.weight, self.bias)
 
+    def _border(self) -> list[int]:
+        """What :func:`minidl.functional.pad` is given for the padding: before and after, of the last axis first."""
+        taps, spreads, paddings = (_tuple(part) for part in (self.kernel_size, self.dilation, self.padding))
+        border = []
+        for i in reversed(range(len(taps))):
+            total = spreads[i] * (taps[i] - 1)
+            before_and_after = {"same": (total // 2, total - total // 2), "valid": (0, 0)}
+            border += before_and_after[self.padding] if isinstance(self.padding, str) else (paddings[i], paddings[i])
+        return border
+
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
@@ -49,7 +66,8 @@ class _Conv(Module):
             value = getattr(self, name, default)  # only transposed convolution has the third
             if value not in (default, default[0] if isinstance(default, tuple) else default):
                 text += f", {name}={value}"
-        return text + ("" if self.bias is not None else ", bias=False")
+        text += "" if self.bias is not None else ", bias=False"
+        return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
 
 
 class Conv2d(_Conv):
@@ -63,6 +81,8 @@ class Conv2d(_Conv):
     padding : int, (int, int), "valid" or "same"
     groups : int
     bias : bool
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        What stands around the images: zeros, or what :func:`minidl.functional.pad` makes of them.
 
     Examples
     --------
@@ -82,14 +102,18 @@ class Conv2d(_Conv):
         dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
     ):
         window = pair(kernel_size, "kernel_size", 1)
         padding = padding if isinstance(padding, str) else pair(padding, "padding")
         shape = (out_channels, in_channels // max(1, groups), *window)
         geometry = (pair(stride, "stride", 1), padding, pair(dilation, "dilation", 1), groups)
-        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
+        super().__init__(in_channels, out_channels, window, *geometry, bias, shape, padding_mode)
 
     def forward(self, x: Any) -> Any:
+        if self.padding_mode != "zeros":
+            x = F.pad(x, self._border(), self.padding_mode)
+            return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
@@ -144,6 +168,8 @@ class Conv1d(_Conv):
     kernel_size, stride, dilation : int or (int,)
     padding : int, (int,), "valid" or "same"
     bias : bool
+    padding_mode : {"zeros", "reflect", "replicate", "circular"}
+        As in :class:`Conv2d`.
 
     Examples
     --------
@@ -163,15 +189,65 @@ class Conv1d(_Conv):
         dilation: int | tuple[int] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
     ):
         window = _single(kernel_size, "kernel_size", 1)
         padding = padding if isinstance(padding, str) else _single(padding, "padding")
         shape = (out_channels, in_channels // max(1, groups), window)
         geometry = (_single(stride, "stride", 1), padding, _single(dilation, "dilation", 1), groups)
-        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
+        super().__init__(in_channels, out_channels, window, *geometry, bias, shape, padding_mode)
 
     def forward(self, x: Any) -> Any:
+        if self.padding_mode != "zeros":
+            x = F.pad(x, self._border(), self.padding_mode)
+            return F.conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class ConvTranspose1d(_Conv):
+    """Each number stamps a window of weights, so sequences grow; see :func:`minidl.functional.conv_transpose1d`.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, output_padding, dilation : int or (int,)
+    groups : int
+    bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ConvTranspose1d(2, 4, 2, stride=2)(minidl.zeros(1, 2, 5)).shape
+    (1, 4, 10)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] = 1,
+        padding: int | tuple[int] = 0,
+        output_padding: int | tuple[int] = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | tuple[int] = 1,
+    ):
+        window = _single(kernel_size, "kernel_size", 1)
+        shape = (in_channels, out_channels // max(1, groups), window)
+        geometry = (_single(stride, "stride", 1), _single(padding, "padding"), _single(dilation, "dilation", 1), groups)
+        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
+        self.output_padding = _single(output_padding, "output_padding")
+
+    def forward(self, x: Any) -> Any:
+        return F.conv_transpose1d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        )
+
+
+def _tuple(value: Any) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _single(value: int | tuple[int], name: str, minimum: int = 0) -> int:

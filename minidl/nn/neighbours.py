@@ -55,7 +55,7 @@ class Neighbours(NamedTuple):
 
 
 def _fits_conv_relu(conv: Conv2d, relu: ReLU) -> bool:
-    return not isinstance(conv.padding, str)
+    return not isinstance(conv.padding, str) and conv.padding_mode == "zeros"
 
 
 def _fits_conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> bool:
@@ -98,7 +98,7 @@ def _fits_upsample_conv(upsample: Upsample, conv: Conv2d) -> bool:
         and upsample.scale_factor in (2, (2, 2))
         and conv.kernel_size == (3, 3)
         and conv.padding in ((1, 1), "same")
-        and (conv.stride, conv.dilation, conv.groups) == ((1, 1), (1, 1), 1)
+        and (conv.stride, conv.dilation, conv.groups, conv.padding_mode) == ((1, 1), (1, 1), 1, "zeros")
     )
 
 

@@ -127,6 +127,43 @@ class LayerNorm(Module):
         return f"{text}, bias={self.bias is not None}"
 
 
+class RMSNorm(Module):
+    """The last axes divided by the root of their mean square; see :func:`minidl.functional.rms_norm`.
+
+    Parameters
+    ----------
+    normalized_shape : int or sequence of int
+    eps : float, optional
+        Default: the spacing of the numbers at 1 in the dtype of x.
+    elementwise_affine : bool
+        Whether there is a weight.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.RMSNorm(2)(minidl.tensor([[3.0, 4.0]]))
+    tensor([[0.8485, 1.1314]], origin=Mul)
+    """
+
+    def __init__(
+        self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True
+    ):
+        super().__init__()
+        one = isinstance(normalized_shape, (int, np.integer))
+        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.register_parameter("weight", new_parameter(*self.normalized_shape) if elementwise_affine else None)
+        if elementwise_affine:
+            init.ones_(self.weight)
+
+    def forward(self, x: Any) -> Any:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
 class GroupNorm(Module):
     """Each of `num_groups` groups of channels of each image brought to mean 0 and variance 1.
 

@@ -1,4 +1,4 @@
-"""The encoder of a Transformer: attention and dense layers, one on top of the other."""
+"""The Transformer's encoder: attention and dense layers, one on top of the other. Its decoder is in the file beside."""
 
 from __future__ import annotations
 
@@ -66,8 +66,6 @@ class TransformerEncoderLayer(Module):
         bias: bool = True,
     ):
         super().__init__()
-        if isinstance(activation, str) and activation not in ("relu", "gelu"):
-            raise ValueError(f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
         self.linear1 = Linear(d_model, dim_feedforward, bias)
         self.dropout = Dropout(dropout)
@@ -77,7 +75,7 @@ class TransformerEncoderLayer(Module):
         self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
-        self.activation = getattr(F, activation) if isinstance(activation, str) else activation
+        self.activation = activation_of(activation)
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """The sequence (L, N, E) anew; the masks are those of :class:`MultiheadAttention`."""
@@ -96,6 +94,13 @@ class TransformerEncoderLayer(Module):
         return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
+def activation_of(activation: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function that "relu" or "gelu" names; a function as it is."""
+    if isinstance(activation, str) and activation not in ("relu", "gelu"):
+        raise ValueError(f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
+    return getattr(F, activation) if isinstance(activation, str) else activation
+
+
 class TransformerEncoder(Module):
     """Copies of an encoder layer on top of one another.
 
@@ -106,6 +111,8 @@ class TransformerEncoder(Module):
     num_layers : int
     norm : Module, optional
         Applied at the end.
+    enable_nested_tensor : bool
+        Has no effect: it is taken as PyTorch's programs give it.
 
     Examples
     --------
@@ -116,7 +123,9 @@ class TransformerEncoder(Module):
     (5, 2, 16)
     """
 
-    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None):
+    def __init__(
+        self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True
+    ):
         super().__init__()
         self.layers = ModuleList(deepcopy(encoder_layer) for _ in range(num_layers))
         self.num_layers = num_layers

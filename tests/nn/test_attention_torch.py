@@ -1,4 +1,4 @@
-"""Attention and the Transformer encoder beside PyTorch's."""
+"""Attention and the Transformer beside PyTorch's."""
 
 from __future__ import annotations
 
@@ -162,3 +162,64 @@ def test_encoder(norm, masked):
     x = np.random.default_rng(5).normal(size=(6, 3, 8))
     masks = {"mask": np.triu(np.ones((6, 6), bool), 1), "src_key_padding_mask": PADDING} if masked else {}
     assert_same_layer(build(torch.nn), build(nn), x, **masks)
+
+
+CAUSAL = np.triu(np.ones((5, 5), bool), 1)
+DECODER_MASKS = {
+    "none": {},
+    "causal": {"tgt_mask": CAUSAL},
+    "padding": {"tgt_key_padding_mask": np.eye(2, 5, 3, bool), "memory_key_padding_mask": np.eye(2, 7, 2, bool)},
+    "memory": {"tgt_mask": CAUSAL, "memory_mask": np.eye(5, 7, 1, bool)},
+}
+
+
+@pytest.mark.parametrize("masks", DECODER_MASKS)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"norm_first": True, "activation": "gelu"}, {"batch_first": True, "bias": False, "layer_norm_eps": 0.1}],
+    ids=str,
+)
+def test_decoder_layer(options, masks):
+    random = np.random.default_rng(4)
+    tgt, memory = random.normal(size=(5, 2, 8)), random.normal(size=(7, 2, 8))
+    if options.get("batch_first"):
+        tgt, memory = tgt.swapaxes(0, 1), memory.swapaxes(0, 1)
+    options = {"dim_feedforward": 12, "dropout": 0.0} | options
+    theirs, ours = torch.nn.TransformerDecoderLayer(8, 2, **options), nn.TransformerDecoderLayer(8, 2, **options)
+    assert_same_layer(theirs, ours, tgt, memory, **DECODER_MASKS[masks])
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_decoder(norm):
+    def decoder(library):
+        layer = library.TransformerDecoderLayer(8, 2, 12, 0.0)
+        return library.TransformerDecoder(layer, 3, library.LayerNorm(8) if norm else None)
+
+    random = np.random.default_rng(5)
+    tgt, memory = random.normal(size=(5, 2, 8)), random.normal(size=(7, 2, 8))
+    assert_same_layer(decoder(torch.nn), decoder(nn), tgt, memory, tgt_mask=CAUSAL)
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+def test_transformer():
+    random = np.random.default_rng(6)
+    src, tgt = random.normal(size=(7, 2, 8)), random.normal(size=(5, 2, 8))
+    theirs, ours = torch.nn.Transformer(8, 2, 2, 2, 12, 0.0), nn.Transformer(8, 2, 2, 2, 12, 0.0)
+    masks = {"tgt_mask": CAUSAL, "src_key_padding_mask": np.eye(2, 7, 2, bool)}
+    assert_same_layer(theirs, ours, src, tgt, memory_key_padding_mask=np.eye(2, 7, 2, bool), **masks)
+    np.testing.assert_array_equal(
+        nn.Transformer.generate_square_subsequent_mask(4).numpy(),
+        torch.nn.Transformer.generate_square_subsequent_mask(4).numpy(),
+    )
+
+
+def test_a_decoder_sees_nothing_that_comes_later():
+    model = nn.Transformer(8, 2, 1, 2, 12, batch_first=True).eval()
+    random = np.random.default_rng(7)
+    src, tgt = (random.normal(size=(2, length, 8)).astype(np.float32) for length in (6, 5))
+    changed = tgt.copy()
+    changed[:, 3:] += 1
+    before, after = (model(src, x, tgt_is_causal=True).numpy() for x in (tgt, changed))
+    np.testing.assert_array_equal(before[:, :3], after[:, :3])
+    assert np.abs(before[:, 3:] - after[:, 3:]).min() > 0
+    assert all(p.numpy().std() > 0 for p in model.parameters() if p.ndim > 1)

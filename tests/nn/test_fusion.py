@@ -87,6 +87,7 @@ UPSAMPLE_APART = {
     "no padding": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 3)],
     "strided": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 3, 2, 1)],
     "groups": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 3, 3, padding=1, groups=3)],
+    "circular": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular")],
 }
 
 
@@ -137,6 +138,15 @@ def test_hooks_see_every_module(place, monkeypatch):
     seen.clear()
     model(x)
     assert seen == [["Conv2d", "ReLU", "MaxPool2d"]]
+
+
+def test_a_border_of_other_than_zeros_is_left_alone(monkeypatch):
+    layers = [nn.Conv2d(3, 5, 3, padding=1, padding_mode="reflect"), nn.ReLU(), nn.MaxPool2d(2)]
+    model, x, seen = nn.Sequential(*layers), images(layers), calls(monkeypatch)
+    together = run(model, x, True)
+    assert not seen
+    for y, expected in zip(together, run(model, x, False)):
+        np.testing.assert_array_equal(y, expected)
 
 
 def test_a_subclass_is_left_alone(monkeypatch):

@@ -18,6 +18,7 @@ LAYERS = [
     (nn.GRUCell(3, 4), (2, 3), {}),
     (nn.RNNCell(3, 4), (2, 3), {}),
     (nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 2), (5, 2, 4), {"is_causal": True}),
+    (nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"), (2, 3, 4, 5), {}),
     (nn.TransformerEncoderLayer(4, 2, 8), (5, 2, 4), {"src_mask": MASK, "src_key_padding_mask": MASK[:2] * 1.0}),
     (nn.TransformerEncoderLayer(4, 2, 8), (5, 2, 4), {"src_mask": MASK * 0.5, "src_key_padding_mask": MASK[:2]}),
     (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()), (2, 3, 6, 6), {}),
