@@ -23,6 +23,7 @@ from minidl.autograd import (
     grad,
     gradcheck,
     gradgradcheck,
+    inference_mode,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
@@ -47,7 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Tensor", "allclose", "arange", "argmax", "as_tensor", "autograd", "cat", "cuda", "data", "debug", "einsum",
     "empty", "enable_grad", "exp", "eye", "flatten", "float32", "float64", "from_numpy", "full", "full_like",
-    "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "int32", "int64",
+    "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "inference_mode", "int32", "int64",
     "is_grad_enabled", "kernels", "linspace", "load", "log", "manual_seed", "matmul", "max", "mean", "metrics", "min",
     "models", "multinomial", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "rand_like", "randint", "randn",
     "randn_like", "random", "randperm", "relu", "save", "set_grad_enabled", "set_num_threads", "sigmoid", "softmax",

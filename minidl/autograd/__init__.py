@@ -4,12 +4,12 @@ Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, 
 :mod:`recorded_rule` (second derivatives), and :mod:`gradient_check` (is the rule right?).
 """
 
-from minidl.autograd import in_place  # noqa: F401  its functions are methods of Tensor
+from minidl.autograd import functional, in_place  # noqa: F401  the functions of the second are methods of Tensor
 from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.debug import debug
 from minidl.autograd.engine import grad, sum_to_shape
 from minidl.autograd.function import Function, not_promoted
-from minidl.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from minidl.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from minidl.autograd.gradient_check import GradientCheckError, gradcheck, gradgradcheck
 from minidl.autograd.hooks import HookHandle
 from minidl.autograd.tensor import Tensor, tensor, tensor_method
@@ -17,6 +17,6 @@ from minidl.autograd.trace import Node, trace
 
 __all__ = [
     "Function", "GradientCheckError", "HookHandle", "Node", "Tensor", "as_array", "debug", "enable_grad", "grad",
-    "gradcheck", "gradgradcheck", "is_array", "is_grad_enabled", "no_grad", "not_promoted", "set_grad_enabled",
-    "sum_to_shape", "tensor", "tensor_method", "to_device", "trace",
+    "gradcheck", "gradgradcheck", "inference_mode", "is_array", "is_grad_enabled", "no_grad", "not_promoted",
+    "set_grad_enabled", "sum_to_shape", "tensor", "tensor_method", "to_device", "trace",
 ]  # fmt: skip

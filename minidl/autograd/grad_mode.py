@@ -106,6 +106,11 @@ def no_grad(function: Callable | None = None) -> Any:
     return GradModeBlock(False) if function is None else GradModeBlock(False)(function)
 
 
+def inference_mode(mode: Any = True) -> Any:
+    """:func:`no_grad`, as PyTorch's programs call it for evaluation; with False, :func:`enable_grad`."""
+    return no_grad(mode) if callable(mode) else GradModeBlock(not mode)
+
+
 def enable_grad() -> GradModeBlock:
     """Record again inside a ``no_grad`` block."""
     return GradModeBlock(True)

@@ -107,3 +107,23 @@ def test_set_grad_enabled_as_a_statement():
         assert minidl.is_grad_enabled()
     finally:
         minidl.set_grad_enabled(True)
+
+
+def test_inference_mode_is_no_grad():
+    w = minidl.tensor([1.0], requires_grad=True)
+
+    @minidl.inference_mode()
+    def decorated():
+        return (w * 2).requires_grad
+
+    @minidl.inference_mode
+    def decorated_without_brackets():
+        return (w * 2).requires_grad
+
+    assert not decorated() and not decorated_without_brackets() and minidl.is_grad_enabled()
+    with minidl.inference_mode():
+        assert not (w * 2).requires_grad
+        with minidl.inference_mode(False):
+            assert (w * 2).requires_grad
+    with minidl.inference_mode(mode=True):
+        assert not minidl.is_grad_enabled()

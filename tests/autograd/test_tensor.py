@@ -405,3 +405,23 @@ def test_numbers_of_more_than_64_bits_are_refused():
     assert x.dtype == np.float32
     with pytest.raises(TypeError, match="at most 64 bits.*would be float"):
         minidl.ones(2) * np.ones(2, np.longdouble)
+
+
+def test_new_tensors_like_another():
+    x = minidl.tensor([1.5], dtype="float64")
+    for y, values in (
+        (x.new_ones(2), [1, 1]),
+        (x.new_full((2,), 3), [3, 3]),
+        (x.new_tensor([1, 2]), [1, 2]),
+        (x.new_zeros((2,)), [0, 0]),
+    ):
+        assert y.dtype == np.float64 and y.tolist() == values
+    assert x.new_ones(1, dtype=minidl.int64).dtype == x.type(minidl.int64).dtype == np.int64
+
+
+def test_equal_is_one_boolean():
+    x = minidl.tensor([[1.0, 2.0]])
+    assert minidl.equal(x, x * 1) is True
+    assert not x.equal(minidl.tensor([1.0, 2.0])) and not x.equal(x + 1)
+    nan = minidl.tensor([float("nan")])
+    assert not nan.equal(nan)
