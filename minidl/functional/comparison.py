@@ -11,7 +11,7 @@ from minidl.autograd import tensor_method
 from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = [
-    "allclose", "eq", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
+    "allclose", "eq", "equal", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
     "logical_or", "lt", "ne",
 ]  # fmt: skip
 
@@ -79,6 +79,21 @@ tensor_method("__and__", "__rand__")(lambda x1, x2: unrecorded(operator.and_, x1
 tensor_method("__or__", "__ror__")(lambda x1, x2: unrecorded(operator.or_, x1, x2))
 tensor_method("__xor__", "__rxor__")(lambda x1, x2: unrecorded(operator.xor, x1, x2))
 tensor_method("__invert__")(lambda x: unrecorded(operator.invert, x))
+
+
+@tensor_method()
+def equal(x: Any, other: Any) -> bool:
+    """Whether the shapes and all numbers are the same: one Python boolean.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1, 2])
+    >>> x.equal(minidl.tensor([1, 2])), x.equal(minidl.tensor([[1, 2]]))
+    (True, False)
+    """
+    x, other = data_of(x), data_of(other)
+    return x.shape == other.shape and bool((x == other).all())
 
 
 @tensor_method()

@@ -44,7 +44,7 @@ class Move(Function):
         return move(dy, self.saved)
 
 
-@tensor_method()
+@tensor_method("astype", "type")
 def astype(x: Any, dtype: Any) -> Any:
     """x in another dtype."""
     dtype = np.dtype(dtype)

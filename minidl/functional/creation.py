@@ -258,3 +258,21 @@ def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires
 def new_zeros(x: Tensor, *size: int | Sequence[int], dtype: Any = None, device: str | None = None) -> Tensor:
     """Zeros of the given size in the dtype and on the device of x."""
     return zeros(*size, dtype=dtype or x.dtype, device=device or x.device)
+
+
+@tensor_method()
+def new_ones(x: Tensor, *size: int | Sequence[int], dtype: Any = None, device: str | None = None) -> Tensor:
+    """Ones of the given size in the dtype and on the device of x."""
+    return ones(*size, dtype=dtype or x.dtype, device=device or x.device)
+
+
+@tensor_method()
+def new_full(x: Tensor, size: Sequence[int], fill_value: float, dtype: Any = None, device: str | None = None) -> Tensor:
+    """One value in the given size, in the dtype and on the device of x."""
+    return full(size, fill_value, dtype or x.dtype, device or x.device)
+
+
+@tensor_method()
+def new_tensor(x: Tensor, data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """A copy of `data` in the dtype and on the device of x."""
+    return tensor(data, dtype or x.dtype, device or x.device)

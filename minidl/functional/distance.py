@@ -22,7 +22,8 @@ from minidl.functional.reduce import norm, sum
 from minidl.functional.shape import swapaxes, unsqueeze
 
 __all__ = [
-    "cdist", "cosine_embedding_loss", "cosine_similarity", "normalize", "pairwise_distance", "triplet_margin_loss",
+    "cdist", "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "normalize", "pairwise_distance",
+    "triplet_margin_loss",
 ]  # fmt: skip
 
 
@@ -184,6 +185,35 @@ def triplet_margin_loss(
     if swap:
         far = minimum(far, pairwise_distance(positive, negative, p, eps))
     return reduce_losses(relu(near - far + margin), reduction)
+
+
+def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    """max(-target * (x1 - x2) + margin, 0): where the target is 1, x1 shall be the larger one, where it is -1, x2.
+
+    Parameters
+    ----------
+    x1, x2, target : of as many axes, which broadcast
+
+    Returns
+    -------
+    A number; with ``reduction="none"`` one for each pair
+
+    Raises
+    ------
+    ValueError
+        Different numbers of axes.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x1, x2 = minidl.tensor([3.0, 1.0]), minidl.tensor([1.0, 3.0])
+    >>> F.margin_ranking_loss(x1, x2, minidl.tensor([1, 1]), reduction="none")
+    tensor([0., 2.])
+    """
+    if not x1.ndim == x2.ndim == target.ndim:
+        shapes = ", ".join(str(tuple(x.shape)) for x in (x1, x2, target))
+        raise ValueError(f"margin_ranking_loss: x1, x2 and target must have as many axes, got {shapes}")
+    return reduce_losses(relu(margin - target * (x1 - x2)), reduction)
 
 
 def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:

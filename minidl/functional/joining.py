@@ -13,7 +13,7 @@ from minidl.functional.axes import one_axis
 from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.shape import squeeze, unsqueeze
 
-__all__ = ["cat", "chunk", "concatenate", "pad", "split", "stack", "unbind"]
+__all__ = ["cat", "chunk", "concatenate", "narrow", "pad", "split", "stack", "unbind"]
 
 
 class Cat(Function):
@@ -178,6 +178,26 @@ def unbind(x: Any, dim: int = 0) -> tuple:
     """x cut along `dim` into pieces of size 1, without that axis."""
     axis = _axis_to_cut("unbind", x, dim)
     return tuple(squeeze(piece, axis) for piece in split(x, [1] * x.shape[axis], axis))
+
+
+@tensor_method()
+def narrow(x: Any, dim: int, start: int, length: int) -> Any:
+    """`length` numbers of x along `dim`, from `start` on.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(5).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    axis = _axis_to_cut("narrow", x, dim)
+    n = x.shape[axis]
+    first = start + n if start < 0 else start
+    if not (0 <= first <= n and 0 <= length <= n - first):
+        raise ValueError(
+            f"narrow: {length} numbers from {start} on are not all in axis {dim} of shape {tuple(x.shape)}"
+        )
+    return x[(slice(None),) * axis + (slice(first, first + length),)]
 
 
 def _axis_to_cut(name: str, x: Any, dim: int) -> int:

@@ -10,10 +10,10 @@ from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import Axes, normalize_axes, one_axis, reduced, takes_numpys_names, with_reduced_axes
 from minidl.functional.indexing import index
 from minidl.functional.joining import cat, stack, unbind
-from minidl.functional.operands import data_of, namespace
+from minidl.functional.operands import apart, data_of, namespace
 from minidl.functional.shape import flip, reshape, unsqueeze
 
-__all__ = ["cumprod", "cumsum", "prod"]
+__all__ = ["cumprod", "cumsum", "diff", "prod"]
 
 
 class Prod(Function):
@@ -142,6 +142,37 @@ def cumprod(x: Any, dim: int) -> Any:
     """
     axes, x = one_axis(dim, x.ndim), _in_int64(x)
     return Cumprod(axes[0])(x) if axes else x * 1
+
+
+@tensor_method()
+def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """y[i] = x[i + 1] - x[i] along `dim`, `n` times over; of booleans, whether the two differ.
+
+    Parameters
+    ----------
+    prepend, append : Tensor, optional
+        What x is lengthened by before.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 4.0, 9.0, 16.0]).diff()
+    tensor([3., 5., 7.])
+    """
+    if x.ndim == 0:
+        raise ValueError("diff: x must have an axis, got a single number")
+    if n < 0:
+        raise ValueError(f"diff: n must not be negative, got {n}")
+    (axis,) = one_axis(dim, x.ndim)
+    if n == 0:
+        return apart(x, x)
+    parts = [part for part in (prepend, x, append) if part is not None]
+    y = cat(parts, axis) if len(parts) > 1 else x
+    before = (slice(None),) * axis
+    for _ in range(min(n, y.shape[axis])):
+        later, earlier = y[(*before, slice(1, None))], y[(*before, slice(None, -1))]
+        y = later != earlier if y.dtype == np.bool_ else later - earlier
+    return y
 
 
 def _in_int64(x: Any) -> Any:

@@ -116,7 +116,7 @@ def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
 view = reshape
 
 
-@tensor_method()
+@tensor_method("view_as", "reshape_as")
 def view_as(x: Any, other: Any) -> Any:
     """x in the shape of `other`."""
     return reshape(x, tuple(other.shape))

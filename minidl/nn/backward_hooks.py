@@ -84,5 +84,6 @@ def _checked(changed: Any, grad_input: Gradients) -> Gradients:
     shapes = [getattr(dx, "shape", None) for dx in grad_input]
     tensors = isinstance(changed, tuple) and all(dx is None or isinstance(dx, Tensor) for dx in changed)
     if not tensors or [getattr(dx, "shape", None) for dx in changed] != shapes:
-        raise TypeError(f"a backward hook must return None or gradients of the shapes {shapes}, got {changed!r}")
+        got = [getattr(dx, "shape", dx) for dx in changed] if isinstance(changed, tuple) else repr(changed)
+        raise TypeError(f"a backward hook must return None or gradients of the shapes {shapes}, got {got}")
     return changed

@@ -201,6 +201,59 @@ class ParameterList(Module):
         self._parameters[list(self._parameters)[index]] = _parameter(parameter)
 
 
+class ParameterDict(Module):
+    """Parameters by name, which the module that holds it finds; other tensors become parameters.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> gains = nn.ParameterDict({"left": minidl.ones(2), "right": minidl.zeros(2)})
+    >>> list(gains), [name for name, _ in gains.named_parameters()]
+    (['left', 'right'], ['left', 'right'])
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] = ()):
+        super().__init__()
+        self.update(parameters)
+
+    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
+        """Add parameters, in place of those that have their names."""
+        for name, parameter in dict(parameters).items():
+            self[name] = parameter
+
+    def pop(self, name: str) -> Parameter:
+        """Take a parameter out and return it."""
+        return self._parameters.pop(name)
+
+    def __setitem__(self, name: str, parameter: Tensor) -> None:
+        self.register_parameter(name, _parameter(parameter))
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._parameters[name]
+
+    def __delitem__(self, name: str) -> None:
+        del self._parameters[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._parameters
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def keys(self) -> Iterable[str]:
+        return self._parameters.keys()
+
+    def values(self) -> Iterable[Parameter]:
+        return self._parameters.values()
+
+    def items(self) -> Iterable[tuple[str, Parameter]]:
+        return self._parameters.items()
+
+
 def _parameter(value: Any) -> Parameter:
     return value if isinstance(value, Parameter) else Parameter(value)
 

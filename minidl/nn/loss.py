@@ -155,6 +155,17 @@ class TripletMarginLoss(_Loss):
         )
 
 
+class MarginRankingLoss(_Loss):
+    """The right one of two numbers larger by a margin; see :func:`minidl.functional.margin_ranking_loss`."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean"):
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, x1: Any, x2: Any, target: Any) -> Any:
+        return F.margin_ranking_loss(x1, x2, target, self.margin, self.reduction)
+
+
 class CosineEmbeddingLoss(_Loss):
     """One direction for vectors that belong together; see :func:`minidl.functional.cosine_embedding_loss`."""
 

@@ -184,6 +184,8 @@ class Module:
         self._check_name(name, self._modules)
         self._modules[name] = module
 
+    register_module = add_module
+
     def _check_name(self, name: str, table: dict[str, Any]) -> None:
         if not name or "." in name:
             raise ValueError(f"a name must be a non-empty string without a dot, got {name!r}")
@@ -246,6 +248,22 @@ class Module:
                 raise AttributeError(f"{type(module).__name__} has no module {name!r} (looking for {target!r})")
             module = child
         return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of that dotted name, as :meth:`named_parameters` gives it."""
+        return self._get("_parameters", "parameter", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of that dotted name, as :meth:`named_buffers` gives it."""
+        return self._get("_buffers", "buffer", target)
+
+    def _get(self, table: str, kind: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        value = getattr(module, table).get(name)
+        if value is None:
+            raise AttributeError(f"{type(module).__name__} has no {kind} {name!r} (looking for {target!r})")
+        return value
 
     # Changing all of it
 

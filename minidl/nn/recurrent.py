@@ -63,6 +63,9 @@ class _Recurrent(Module):
         """y of one layer in one direction, and its last states."""
         raise NotImplementedError(f"{type(self).__name__} must define walk(self, x, states, weights, ...)")
 
+    def flatten_parameters(self) -> None:
+        """Nothing: it is there for programs that ask PyTorch to put the weights side by side in memory."""
+
     def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             sizes = "N, T" if self.batch_first else "T, N"

@@ -244,3 +244,21 @@ def test_batch_norm_does_not_count_a_batch_that_it_refuses(momentum):
     layer(minidl.tensor([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]))
     assert layer.num_batches_tracked.item() == 1
     assert np.allclose(layer.running_mean.numpy(), np.array([2, 3, 4]) * (momentum or 1))
+
+
+def test_a_vector_of_all_parameters_and_back():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1, bias=False))
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    np.testing.assert_array_equal(vector.numpy(), np.concatenate([p.numpy().ravel() for p in model.parameters()]))
+    (vector * vector).sum().backward()
+    np.testing.assert_allclose(model[0].weight.grad.numpy(), 2 * model[0].weight.numpy())
+    nn.utils.vector_to_parameters(minidl.arange(12.0), model.parameters())
+    np.testing.assert_array_equal(model[1].weight.numpy(), [[9, 10, 11]])
+    with pytest.raises(ValueError, match=r"the 12 numbers of the parameters, got shape \(13,\)"):
+        nn.utils.vector_to_parameters(minidl.zeros(13), model.parameters())
+
+
+def test_eye():
+    np.testing.assert_array_equal(nn.init.eye_(minidl.ones(2, 3)).numpy(), np.eye(2, 3))
+    with pytest.raises(ValueError, match="needs a matrix"):
+        nn.init.eye_(minidl.ones(2))

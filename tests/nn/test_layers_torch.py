@@ -117,7 +117,8 @@ LOSSES = [
 ]
 SHOWN_ELSEWHERE = {
     "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell", "Hardsigmoid",
-    "LSTM", "LSTMCell", "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter", "ParameterList", "RNN",
+    "LSTM", "LSTMCell", "MarginRankingLoss", "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter",
+    "ParameterDict", "ParameterList", "RNN",
     "RNNCell", "Sequential", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
     "TransformerEncoderLayer", "TripletMarginLoss",
 }  # fmt: skip
@@ -221,6 +222,8 @@ def test_losses_of_vectors(reduction):
     options, target = {"margin": 0.3, "reduction": reduction}, np.array([1, -1, -1, 1, -1, 1])
     theirs, ours = torch.nn.CosineEmbeddingLoss(**options), nn.CosineEmbeddingLoss(**options)
     assert_same_layer(theirs, ours, anchor, positive, target)
+    theirs, ours = torch.nn.MarginRankingLoss(**options), nn.MarginRankingLoss(**options)
+    assert_same_layer(theirs, ours, anchor[0], positive[0], target[:5])
 
 
 def test_two_batches_move_the_statistics_as_in_pytorch():

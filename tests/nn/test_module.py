@@ -408,3 +408,32 @@ def test_a_list_extended_by_itself():
     modules, parameters = nn.ModuleList([nn.ReLU(), nn.Tanh()]), nn.ParameterList([minidl.ones(2)])
     assert [type(module) for module in modules.extend(modules)] == [nn.ReLU, nn.Tanh] * 2
     assert len(parameters.extend(parameters)) == 2
+
+
+def test_parameters_and_buffers_by_their_dotted_names():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.BatchNorm1d(3)))
+    assert model.get_parameter("1.0.weight") is model[1][0].weight
+    assert model.get_buffer("1.0.running_mean") is model[1][0].running_mean
+    for call, name in (
+        (model.get_parameter, "0.running_mean"),
+        (model.get_buffer, "0.weight"),
+        (model.get_buffer, "x"),
+    ):
+        with pytest.raises(AttributeError, match=f"looking for '{name}'"):
+            call(name)
+    with pytest.raises(AttributeError, match="has no module '5'"):
+        model.get_parameter("5.weight")
+
+
+def test_a_dict_of_parameters_is_one_of_pytorch():
+    gains = nn.ParameterDict({"b": minidl.ones(2), "a": nn.Parameter(np.zeros(3, "float32"), requires_grad=False)})
+    gains["c"] = minidl.zeros(1)
+    gains.update([("b", minidl.zeros(2))])
+    assert list(gains) == list(gains.keys()) == list(gains.state_dict()) == ["b", "a", "c"]
+    assert [p.requires_grad for p in gains.values()] == [True, False, True] and len(gains) == 3 and "a" in gains
+    assert all(isinstance(p, nn.Parameter) for _, p in gains.items()) and gains["b"].sum() == 0
+    assert gains.pop("a").shape == (3,) and "a" not in gains
+    del gains["c"]
+    assert [name for name, _ in nn.Sequential(gains).named_parameters()] == ["0.b"]
+    with pytest.raises(KeyError):
+        gains["a"]

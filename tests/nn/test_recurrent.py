@@ -224,3 +224,10 @@ def test_inputs_stay_as_they_are():
     for array in arrays:
         array.flags.writeable = False  # writing would raise
     fused("gru", x, states, weights)[0].sum().backward()
+
+
+def test_flattening_parameters_changes_nothing():
+    layer = nn.GRU(2, 3)
+    before = {name: value.numpy().copy() for name, value in layer.state_dict().items()}
+    assert layer.flatten_parameters() is None
+    assert all((layer.state_dict()[name].numpy() == value).all() for name, value in before.items())

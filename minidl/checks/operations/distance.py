@@ -31,6 +31,10 @@ def triplet_with_swap(a: np.ndarray, p: np.ndarray, n: np.ndarray) -> np.ndarray
     return np.maximum(distance(a, p, 3) - np.minimum(distance(a, n, 3), distance(p, n, 3)) + 0.7, 0)
 
 
+def ranking_loss(x1: np.ndarray, x2: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.maximum(0.1 - target * (x1 - x2), 0)
+
+
 def cosine_loss(x: np.ndarray, y: np.ndarray, t: np.ndarray) -> np.ndarray:
     c = cosine(x, y, -1)
     return np.where(t == 1, 1 - c, np.maximum(c - 0.1, 0))
@@ -59,5 +63,6 @@ OPERATIONS = [
     Operation("pairwise_distance", [normal(2, 3), normal(3)], lambda x, y: distance(x, y)[:, None], {"keepdim": True}),
     *loss("triplet_margin_loss", TRIPLETS, triplet, margin=0.7),
     *loss("triplet_margin_loss", TRIPLETS, triplet_with_swap, margin=0.7, p=3.0, swap=True),
+    *loss("margin_ranking_loss", [normal(4), normal(4), SIGNS], ranking_loss, margin=0.1),
     *loss("cosine_embedding_loss", [normal(4, 3), normal(4, 3), SIGNS], cosine_loss, margin=0.1),
 ]

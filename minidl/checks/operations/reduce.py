@@ -59,6 +59,15 @@ def taken(find: Callable, keepdims: bool = False) -> Callable:
 
 
 OPERATIONS = [
+    Operation("diff", [normal(2, 5)], np.diff),
+    Operation("diff", [normal(4, 3), 2, 0], lambda x, n, dim: np.diff(x, n, dim)),
+    Operation("diff", [normal(2, 1)], lambda x: x[:, :0]),
+    Operation(
+        "diff",
+        [normal(2, 3), normal(2, 1), normal(2, 2)],
+        lambda x, before, after: np.diff(np.concatenate([before, x, after], 1)),
+        call=lambda f, x, before, after: f(x, prepend=before, append=after),
+    ),
     *reduction("sum", normal, np.sum),
     *reduction("mean", normal, np.mean),
     *reduction("prod", away_from_zero, np.prod, ALONG_AXES + ALONG_ALL + EDGES),

@@ -68,6 +68,7 @@ OPERATIONS = [
     Operation("split", [normal(2, 5), [1, 4], 1], lambda x, sizes, dim: (x[:, :1], x[:, 1:])),
     Operation("chunk", [normal(5, 2), 3], lambda x, chunks: (x[:2], x[2:4], x[4:])),
     Operation("chunk", [normal(2, 4), 2, -1], lambda x, chunks, dim: (x[:, :2], x[:, 2:])),
+    Operation("narrow", [normal(2, 5), 1, -3, 2], lambda x, dim, start, length: x[:, 2:4]),
     Operation("unbind", [normal(2, 3), 1], lambda x, dim: tuple(x.T)),
     Operation("flip", [X234, (0, -1)], np.flip),
     Operation("roll", [X234, 2, 1], np.roll),

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from minidl.autograd import Tensor, no_grad
-from minidl.functional import stack
+from minidl.functional import cat, stack
 from minidl.nn.module import Module
 from minidl.nn.utils import rnn
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "evaluation_mode", "rnn"]
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "evaluation_mode", "parameters_to_vector", "rnn", "vector_to_parameters",
+]  # fmt: skip
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -60,6 +62,36 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """Limit every number of every gradient to +-clip_value."""
     for grad in _gradients(parameters):
         grad.assign_(grad.clip(-clip_value, clip_value))
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All numbers of all parameters in one vector; gradients flow back to them.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.utils.parameters_to_vector([minidl.tensor([[1.0, 2.0]]), minidl.tensor([3.0])])
+    tensor([1., 2., 3.])
+    """
+    return cat([parameter.reshape(-1) for parameter in parameters])
+
+
+@no_grad
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write the numbers of a vector into the parameters, the inverse of :func:`parameters_to_vector`.
+
+    Raises
+    ------
+    ValueError
+        The vector has not as many numbers as the parameters together.
+    """
+    parameters = list(parameters)
+    counts = [parameter.numel() for parameter in parameters]
+    if vec.shape != (sum(counts),):
+        raise ValueError(f"vec must have the {sum(counts)} numbers of the parameters, got shape {vec.shape}")
+    for parameter, numbers in zip(parameters, vec.split(counts)):
+        parameter.assign_(numbers.reshape(parameter.shape))
 
 
 @contextmanager
