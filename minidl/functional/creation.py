@@ -25,9 +25,8 @@ def _tensor(array: np.ndarray, device: str | None, requires_grad: bool) -> Tenso
     return Tensor(array if device is None else to_device(array, device), requires_grad)
 
 
-def _drawn(distribution: str, sizes: tuple, dtype: Any) -> np.ndarray:
+def _drawn(distribution: str, sizes: tuple, dtype: np.dtype) -> np.ndarray:
     """Random numbers for `dtype`: with 53 random bits for float64, else in float32 with 24."""
-    dtype = np.dtype(dtype)
     if dtype.kind != "f":
         raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
     draw = getattr(random.generator("initialization"), distribution)
@@ -50,7 +49,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def zeros(
-    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of zeros.
 
@@ -61,21 +60,21 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _tensor(np.zeros(sizes_of(size, "size"), dtype), device, requires_grad)
+    return _tensor(np.zeros(sizes_of(size, "size"), dtype or np.float32), device, requires_grad)
 
 
 def ones(
-    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of ones."""
-    return _tensor(np.ones(sizes_of(size, "size"), dtype), device, requires_grad)
+    return _tensor(np.ones(sizes_of(size, "size"), dtype or np.float32), device, requires_grad)
 
 
 def empty(
-    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor with whatever values its memory held before."""
-    return _tensor(np.empty(sizes_of(size, "size"), dtype), device, requires_grad)
+    return _tensor(np.empty(sizes_of(size, "size"), dtype or np.float32), device, requires_grad)
 
 
 def full(
@@ -109,40 +108,42 @@ def linspace(
     start: float,
     end: float,
     steps: int,
-    dtype: Any = np.float32,
+    dtype: Any = None,
     device: str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
-    return _tensor(np.linspace(start, end, steps, dtype=dtype), device, requires_grad)
+    return _tensor(np.linspace(start, end, steps, dtype=dtype or np.float32), device, requires_grad)
 
 
 def eye(
-    n: int, m: int | None = None, dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+    n: int, m: int | None = None, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """The n x n (or n x m) matrix with ones on its diagonal."""
-    return _tensor(np.eye(n, m, dtype=dtype), device, requires_grad)
+    return _tensor(np.eye(n, m, dtype=dtype or np.float32), device, requires_grad)
 
 
 def rand(
-    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included)."""
+    dtype = np.dtype(dtype or np.float32)
     drawn = _drawn("random", size, dtype)
-    if np.dtype(dtype) == np.float16:
+    if dtype == np.float16:
         drawn -= drawn % 2**-11  # down to the bits that float16 has, so that none is rounded up to 1
     return _tensor(drawn.astype(dtype, copy=False), device, requires_grad)
 
 
 def randn(
-    *size: int | Sequence[int], dtype: Any = np.float32, device: str | None = None, requires_grad: bool = False
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    dtype = np.dtype(dtype or np.float32)
     return _tensor(_drawn("standard_normal", size, dtype).astype(dtype, copy=False), device, requires_grad)
 
 
 def randint(
-    low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), dtype: Any = np.int64,
+    low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), dtype: Any = None,
     device: str | None = None,
 ) -> Tensor:  # fmt: skip
     """Integers from `low` to ``high - 1``, each as likely as any other; ``randint(high, size)`` starts from 0."""
@@ -152,14 +153,14 @@ def randint(
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")
     drawn = random.generator("initialization").integers(low, high, tuple(size))
-    return _tensor(np.asarray(drawn, dtype), device, False)
+    return _tensor(np.asarray(drawn, dtype or np.int64), device, False)
 
 
-def randperm(n: int, dtype: Any = np.int64, device: str | None = None) -> Tensor:
+def randperm(n: int, dtype: Any = None, device: str | None = None) -> Tensor:
     """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
     if n < 0:
         raise ValueError(f"randperm needs n >= 0, got {n}")
-    return _tensor(random.generator("initialization").permutation(n).astype(dtype), device, False)
+    return _tensor(random.generator("initialization").permutation(n).astype(dtype or np.int64), device, False)
 
 
 @tensor_method()

@@ -425,3 +425,14 @@ def test_equal_is_one_boolean():
     assert not x.equal(minidl.tensor([1.0, 2.0])) and not x.equal(x + 1)
     nan = minidl.tensor([float("nan")])
     assert not nan.equal(nan)
+
+
+@pytest.mark.parametrize("name", ["zeros", "ones", "empty", "rand", "randn"])
+def test_no_dtype_is_float32_also_where_it_is_given_as_none(name):
+    assert getattr(minidl, name)(2, dtype=None).dtype == np.float32
+
+
+def test_no_dtype_of_the_others():
+    assert minidl.eye(2, dtype=None).dtype == minidl.linspace(0, 1, 3, dtype=None).dtype == np.float32
+    assert minidl.randint(3, (2,), dtype=None).dtype == minidl.randperm(3, dtype=None).dtype == np.int64
+    assert minidl.full((2,), 1.5, dtype=None).dtype == minidl.arange(3.0, dtype=None).dtype == np.float32
