@@ -240,7 +240,8 @@ def layer_norm(
     """
     shape = _normalized_shape("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     columns = math.prod(shape)
-    weight, bias = (None if values is None else reshape(values, (columns,)) for values in (weight, bias))
+    if len(shape) > 1:
+        weight, bias = (None if values is None else reshape(values, (columns,)) for values in (weight, bias))
     rows = reshape(x, (math.prod(x.shape[: x.ndim - len(shape)]), columns))
     return reshape(RowNorm(eps)(rows, weight, bias), x.shape)
 

@@ -21,6 +21,8 @@ def _along(kernel: Any, axis: tuple[int, ...], *arrays: Any) -> Any:
         return kernel(*(x.reshape(1) for x in arrays)).reshape(())
     if arrays[0].size == 0:
         return arrays[0]
+    if axis[0] == arrays[0].ndim - 1:
+        return kernel(*arrays)
     xp = namespace(*arrays)
     # not swapaxes: the channels of channels-last memory, once they are the last axis, are read as they lie
     return xp.moveaxis(kernel(*(xp.moveaxis(x, axis[0], -1) for x in arrays)), -1, axis[0])
