@@ -83,6 +83,12 @@ def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None) -
 
 
 @tensor_method()
+def type_as(x: Tensor, other: Tensor) -> Tensor:
+    """x in the dtype and on the device of another Tensor."""
+    return to(x, other)
+
+
+@tensor_method()
 def cpu(x: Tensor) -> Tensor:
     """``to("cpu")``."""
     return to(x, "cpu")
