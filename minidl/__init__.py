@@ -40,6 +40,7 @@ int32 = int = numpy.int32
 int64 = long = numpy.int64
 float32 = float = numpy.float32
 float64 = double = numpy.float64
+finfo, iinfo = numpy.finfo, numpy.iinfo
 inf, nan, pi = numpy.inf, numpy.nan, numpy.pi
 device = str  # "cpu", "cuda", "cuda:1": a device is its name
 

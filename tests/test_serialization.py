@@ -452,3 +452,15 @@ def test_pytorchs_weights_only_is_taken_and_a_missing_folder_is_named(tmp_path):
 def test_random_numbers_like_those_of_a_tensor():
     x = minidl.zeros(2, 3)
     assert minidl.randn_like(x).shape == minidl.rand_like(x).shape == (2, 3)
+
+
+def test_map_location_names_the_device(tmp_path, monkeypatch):
+    moved = []
+    monkeypatch.setattr(minidl.Tensor, "to", lambda x, device: moved.append(device) or x)
+    minidl.save(tmp_path / "x.safetensors", {"x": minidl.ones(2)})
+    assert minidl.load(tmp_path / "x.safetensors", map_location="cuda:1")["x"].tolist() == [1, 1]
+    assert moved == ["cuda:1"]
+    minidl.load(tmp_path / "x.safetensors", map_location=None)
+    assert moved == ["cuda:1"]
+    with pytest.raises(TypeError, match="map_location must be the name of a device"):
+        minidl.load(tmp_path / "x.safetensors", map_location=lambda storage, loc: storage)

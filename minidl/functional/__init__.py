@@ -21,6 +21,7 @@ from minidl.functional.counting import *
 from minidl.functional.creation import *
 from minidl.functional.diagonal import *
 from minidl.functional.distance import *
+from minidl.functional.drawing import *
 from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *

@@ -60,8 +60,11 @@ def move(x: Any, device: str) -> Any:
 
 
 @tensor_method()
-def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None) -> Tensor:
-    """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor."""
+def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None, non_blocking: bool = False) -> Tensor:
+    """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor.
+
+    A copy between devices has always ended: `non_blocking` is taken as PyTorch's programs give it.
+    """
     for target in targets:
         if target is None:
             continue  # np.dtype(None) is float64
@@ -95,7 +98,7 @@ def cpu(x: Tensor) -> Tensor:
 
 
 @tensor_method()
-def cuda(x: Tensor) -> Tensor:
+def cuda(x: Tensor, non_blocking: bool = False) -> Tensor:
     """``to("cuda")``."""
     return to(x, "cuda")
 

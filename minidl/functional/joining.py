@@ -13,7 +13,7 @@ from minidl.functional.axes import one_axis
 from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.shape import squeeze, unsqueeze
 
-__all__ = ["cat", "chunk", "concatenate", "narrow", "pad", "split", "stack", "unbind"]
+__all__ = ["cat", "chunk", "concat", "concatenate", "narrow", "pad", "split", "stack", "unbind"]
 
 
 class Cat(Function):
@@ -104,7 +104,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     return Cat(axis)(*tensors)
 
 
-concatenate = cat
+concat = concatenate = cat
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:

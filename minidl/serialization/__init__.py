@@ -78,7 +78,7 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     writer(path, arrays)
 
 
-def load(path: Path | str, weights_only: bool = True) -> dict[str, Any]:
+def load(path: Path | str, map_location: str | None = None, weights_only: bool = True) -> dict[str, Any]:
     """Read the tensors in a file.
 
     Parameters
@@ -86,6 +86,8 @@ def load(path: Path | str, weights_only: bool = True) -> dict[str, Any]:
     path : path
         ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint.
         PyTorch is not needed, and nothing in the file is run.
+    map_location : str, optional
+        The device on which the tensors shall be, ``"cpu"`` (the default) or ``"cuda"``.
     weights_only : bool
         As in ``torch.load``, but without effect: only weights are ever read, and a file that asks for more is an error.
 
@@ -101,11 +103,23 @@ def load(path: Path | str, weights_only: bool = True) -> dict[str, Any]:
     ValueError
         For a file that is truncated, damaged, of another format, or that asks for more than tensors; names the file.
     """
+    if map_location is not None and not isinstance(map_location, str):
+        raise TypeError(f"map_location must be the name of a device, got {map_location!r}")
     path = Path(path)
     reader = _by_suffix(READERS, path, "read")
     if not path.is_file():
         raise FileNotFoundError(f"{path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist"))
-    return reader(path)
+    tensors = reader(path)
+    return tensors if map_location is None else _moved(tensors, map_location)
+
+
+def _moved(value: Any, device: str) -> Any:
+    """A Tensor, or each of those in dicts and lists, on another device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {key: _moved(part, device) for key, part in value.items()}
+    return type(value)(_moved(part, device) for part in value) if isinstance(value, (list, tuple)) else value
 
 
 def _by_suffix(functions: dict[str, Any], path: Path, verb: str) -> Any:

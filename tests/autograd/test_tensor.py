@@ -437,3 +437,38 @@ def test_no_dtype_of_the_others():
     assert minidl.eye(2, dtype=None).dtype == minidl.linspace(0, 1, 3, dtype=None).dtype == np.float32
     assert minidl.randint(3, (2,), dtype=None).dtype == minidl.randperm(3, dtype=None).dtype == np.int64
     assert minidl.full((2,), 1.5, dtype=None).dtype == minidl.arange(3.0, dtype=None).dtype == np.float32
+
+
+def test_normal_and_bernoulli_draws_have_their_moments():
+    minidl.manual_seed(0)
+    x = minidl.normal(3.0, 0.5, (20_000,))
+    assert x.dtype == np.float32 and abs(x.mean().item() - 3) < 0.02 and abs(x.std().item() - 0.5) < 0.02
+    mean = minidl.tensor([[0.0], [100.0]], dtype="float64")
+    y = minidl.normal(mean, minidl.tensor([1e-3, 0.0]))
+    assert y.shape == (2, 2) and y.dtype == np.float64 and y[:, 1].tolist() == [0, 100] and (y[:, 0] - mean[:, 0]).any()
+    p = minidl.full((20_000,), 0.3).requires_grad_()
+    draws = p.bernoulli()
+    assert not draws.requires_grad and abs(draws.mean().item() - 0.3) < 0.02
+    assert set(draws.tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: minidl.normal(0.0, 1.0), TypeError, "needs a size"),
+        (lambda: minidl.normal(minidl.zeros(2), 1.0, (2,)), TypeError, "needs a size"),
+        (lambda: minidl.normal(0.0, -1.0, (2,)), ValueError, "std must not be negative"),
+        (lambda: minidl.bernoulli(minidl.tensor([1])), TypeError, "must be probabilities, got int64"),
+        (lambda: minidl.bernoulli(minidl.tensor([1.5])), ValueError, "from 0 to 1"),
+        (lambda: minidl.bernoulli(minidl.tensor([float("nan")])), ValueError, "from 0 to 1"),
+    ],
+)
+def test_wrong_draws(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_what_pytorchs_programs_say_about_copies_is_taken():
+    x = minidl.ones(2)
+    assert x.to("cpu", non_blocking=True) is x
+    assert minidl.finfo(x.dtype).eps == np.finfo(np.float32).eps and minidl.iinfo(minidl.int64).max == 2**63 - 1

@@ -37,14 +37,14 @@ def truth(name: str, expected: Callable, *inputs: Recipe) -> Operation:
     return Operation(name, list(inputs), expected, gradient=False, same_dtype=False)
 
 
-def all_close(x: Recipe, other: Recipe, expected: bool, **options: Any) -> Operation:
-    """The answer, which is no array, as 1 or 0 for each x."""
+def answer(name: str, x: Recipe, other: Recipe, expected: bool, **options: Any) -> Operation:
+    """allclose and equal: the answer, which is no array, as 1 or 0 for each x."""
 
     def call(operation: Callable, x: Any, other: Any) -> Any:
         return (x != x) * 0 + int(operation(x, other, **options))
 
     return Operation(
-        "allclose",
+        name,
         [x, other],
         lambda x, _: np.full(x.shape, int(expected)),
         call=call,
@@ -145,10 +145,14 @@ OPERATIONS = [
         )
         for nan in (False, True)
     ],
-    all_close(SPECIAL, SPECIAL, False),
-    all_close(SPECIAL, SPECIAL, True, equal_nan=True),
-    all_close(values(1.0, 2.0), values(1.000009, 2.0), True),
-    all_close(values(1.0, 2.0), values(1.000011, 2.0), False),
+    answer("equal", SPECIAL, SPECIAL, False),
+    answer("equal", values(1.0, np.inf), values(1.0, np.inf), True),
+    answer("equal", values(1.0, 2.0), values(1.0, 2.0 + 1e-6), False),
+    answer("equal", normal(0, 3), normal(0, 3), True),
+    answer("allclose", SPECIAL, SPECIAL, False),
+    answer("allclose", SPECIAL, SPECIAL, True, equal_nan=True),
+    answer("allclose", values(1.0, 2.0), values(1.000009, 2.0), True),
+    answer("allclose", values(1.0, 2.0), values(1.000011, 2.0), False),
     Operation("astype", [normal(2, 3), np.float64], lambda x, dtype: x, torch=None, same_dtype=False),
     Operation("move", [normal(2, 3), "cpu"], lambda x, device: x, torch=None),
 ]

@@ -61,6 +61,7 @@ OPERATIONS = [
     Operation(
         "cat", [normal(0), normal(2, 3)], lambda *xs: xs[1], call=lambda f, *xs: f(xs), torch=None, gradient=False
     ),
+    of_several("concat", np.concatenate, (2, 3), (1, 3)),
     of_several("concatenate", np.concatenate, (2, 3), (1, 3)),
     of_several("stack", np.stack, (2, 3), (2, 3), dim=1),
     of_several("stack", np.stack, (2, 3), (2, 3), dim=-1),

@@ -1,0 +1,199 @@
+"""New tensors of random numbers, and random numbers for those that are there.
+
+They come from the stream ``"initialization"`` of :mod:`minidl.random`, drawn on the CPU, so they are the same on every
+device. Floating-point tensors are float32 unless `dtype` says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import random
+from minidl.autograd import Tensor, tensor_method, to_device
+from minidl.functional.creation import placed
+from minidl.functional.operands import sizes_of
+
+__all__ = [
+    "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
+]  # fmt: skip
+
+
+def _drawn(distribution: str, sizes: tuple, dtype: np.dtype) -> np.ndarray:
+    """Random numbers for `dtype`: with 53 random bits for float64, else in float32 with 24."""
+    if dtype.kind != "f":
+        raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
+    draw = getattr(random.generator("initialization"), distribution)
+    return np.asarray(draw(sizes_of(sizes, "size"), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
+
+
+def rand(
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included)."""
+    dtype = np.dtype(dtype or np.float32)
+    drawn = _drawn("random", size, dtype)
+    if dtype == np.float16:
+        drawn -= drawn % 2**-11  # down to the bits that float16 has, so that none is rounded up to 1
+    return placed(drawn.astype(dtype, copy=False), device, requires_grad)
+
+
+def randn(
+    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    dtype = np.dtype(dtype or np.float32)
+    return placed(_drawn("standard_normal", size, dtype).astype(dtype, copy=False), device, requires_grad)
+
+
+def randint(
+    low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), dtype: Any = None,
+    device: str | None = None,
+) -> Tensor:  # fmt: skip
+    """Integers from `low` to ``high - 1``, each as likely as any other; ``randint(high, size)`` starts from 0."""
+    if isinstance(high, (tuple, list)):
+        high, size = None, high
+    low, high = (0, low) if high is None else (low, high)
+    if low >= high:
+        raise ValueError(f"randint needs low < high, got {low} and {high}")
+    drawn = random.generator("initialization").integers(low, high, tuple(size))
+    return placed(np.asarray(drawn, dtype or np.int64), device, False)
+
+
+def randperm(n: int, dtype: Any = None, device: str | None = None) -> Tensor:
+    """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
+    if n < 0:
+        raise ValueError(f"randperm needs n >= 0, got {n}")
+    return placed(random.generator("initialization").permutation(n).astype(dtype or np.int64), device, False)
+
+
+@tensor_method()
+def uniform_(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
+    return x.assign_(rand(x.shape, dtype=x.dtype, device=x.device) * (high - low) + low)
+
+
+@tensor_method()
+def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Write numbers drawn from the normal distribution, see :meth:`Tensor.assign_`."""
+    return x.assign_(randn(x.shape, dtype=x.dtype, device=x.device) * std + mean)
+
+
+def normal(mean: Any, std: Any, size: Sequence[int] | None = None) -> Tensor:
+    """Numbers drawn from the normal distribution of the given mean and standard deviation.
+
+    Parameters
+    ----------
+    mean, std : float or Tensor
+        Of the whole result, or of each number; they broadcast.
+    size : sequence of int, optional
+        The shape, where both are floats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Two floats without a size, a Tensor with one; a `std` below 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.normal(0.0, 0.01, size=(2, 3)).shape, minidl.normal(minidl.zeros(4), 1.0).shape
+    ((2, 3), (4,))
+    """
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if bool(tensors) == (size is not None):
+        raise TypeError("normal needs a size where mean and std are numbers, and none where one of them is a Tensor")
+    if not (std >= 0 if not isinstance(std, Tensor) else (std.data >= 0).all()):
+        raise ValueError("normal: std must not be negative")
+    if not tensors:
+        return randn(*size) * std + mean
+    shape = np.broadcast_shapes(*(x.shape for x in tensors))
+    mean, std = (x.detach() if isinstance(x, Tensor) else x for x in (mean, std))
+    return randn(shape, dtype=tensors[0].dtype, device=tensors[0].device) * std + mean
+
+
+@tensor_method()
+def bernoulli(x: Tensor) -> Tensor:
+    """1 with probability x, 0 otherwise, drawn for each number of x; without gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An x that is not floating point, or not from 0 to 1.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.bernoulli(minidl.tensor([0.0, 1.0, 1.0]))
+    tensor([0., 1., 1.])
+    """
+    if x.dtype.kind != "f":
+        raise TypeError(f"bernoulli: x must be probabilities, got {x.dtype}")
+    if not ((x.data >= 0) & (x.data <= 1)).all():
+        raise ValueError("bernoulli: x must be from 0 to 1")
+    return (rand(x.shape, dtype=x.dtype, device=x.device) < x.detach()).astype(x.dtype)
+
+
+@tensor_method()
+def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j].
+
+    Without `replacement` no position is drawn twice: once drawn, its weight counts as 0. That amounts to sorting
+    e[i] / x[i], smallest first, with e[i] from the exponential distribution (Efraimidis and Spirakis, Weighted random
+    sampling with a reservoir, 2006).
+
+    Parameters
+    ----------
+    x : (C,) or (N, C)
+        Weights: none negative, not all 0; they need not add up to 1.
+    num_samples : int
+        Without `replacement` at most the number of weights that are not 0.
+
+    Returns
+    -------
+    (num_samples,) or (N, num_samples) integers from 0 to C - 1, without gradient
+
+    Raises
+    ------
+    TypeError, ValueError
+        An x that is not floating point or does not hold weights; a `num_samples` that can't be drawn.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.multinomial(minidl.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    weights, device = np.asarray(to_device(x.data, "cpu"), np.float64), x.device
+    if x.dtype.kind != "f" or x.ndim not in (1, 2):
+        raise TypeError(f"multinomial: x must be floats (C,) or (N, C), got {x.dtype} of shape {tuple(x.shape)}")
+    total = weights.sum(-1, keepdims=True)
+    if (weights < 0).any() or not np.isfinite(total).all() or (total == 0).any():
+        raise ValueError("multinomial: x must hold weights: finite, not negative, in each row one that is not 0")
+    most = np.inf if replacement else (weights != 0).sum(-1).min(initial=weights.shape[-1])
+    if not 1 <= num_samples <= most:
+        raise ValueError(f"multinomial: num_samples must be from 1 to {most}, got {num_samples}")
+    draw = random.generator("initialization")
+    if replacement:
+        # the first i with (x[0] + ... + x[i]) / sum_j x[j] above a number drawn evenly from 0 to 1
+        cumulated = weights.cumsum(-1).reshape(-1, weights.shape[-1])
+        cumulated /= cumulated[:, -1:]  # exactly 1 at the end
+        u = draw.random((len(cumulated), num_samples))
+        rows = [np.searchsorted(row, numbers, side="right") for row, numbers in zip(cumulated, u)]
+        positions = np.array(rows, np.int64).reshape(*weights.shape[:-1], num_samples)
+    else:
+        with np.errstate(divide="ignore"):
+            positions = (draw.standard_exponential(weights.shape) / weights).argsort(-1)[..., :num_samples]
+    return placed(positions, device, False)
+
+
+def rand_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """:func:`rand` in the shape and dtype and on the device of x."""
+    return rand(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """:func:`randn` in the shape and dtype and on the device of x."""
+    return randn(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
