@@ -29,6 +29,10 @@ class Dataset:
 
     batched: bool = False
 
+    def __class_getitem__(cls, samples: Any) -> type:
+        """The class itself: ``Dataset[tuple[Tensor, int]]`` tells readers what a sample is."""
+        return cls
+
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of its samples")
 

@@ -28,6 +28,10 @@ class Sampler:
     [[2, 1], [0]]
     """
 
+    def __class_getitem__(cls, samples: Any) -> type:
+        """The class itself: ``Sampler[list[int]]`` tells readers what it gives."""
+        return cls
+
     def __iter__(self) -> Iterator[int]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__, the positions of the samples")
 

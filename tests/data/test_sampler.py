@@ -143,6 +143,21 @@ def test_wrong_weights(arguments, error, message):
         WeightedRandomSampler(*arguments)
 
 
+def test_what_is_sampled_may_be_named():
+    class Pairs(Sampler[list[int]]):
+        def __iter__(self):
+            return iter([[0, 1], [2, 3]])
+
+    class Squares(Dataset[tuple[int, int]]):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return index, index**2
+
+    assert batches_of(DataLoader(Squares(), batch_sampler=Pairs())) == [[0, 1], [2, 3]]
+
+
 def test_an_unfinished_sampler_says_what_it_lacks():
     class Empty(Sampler):
         pass
