@@ -11,13 +11,7 @@ from minidl.nn.module import Module
 
 
 class _Pad(Module):
-    """A border of `padding` numbers around WHAT.
-
-    Parameters
-    ----------
-    padding : int, or PAIRS
-        One width for all sides, or one for each.
-    """
+    """A border, as wide on all sides or on each as it is said."""
 
     mode, axes = "constant", 2
     value = 0.0
@@ -36,25 +30,19 @@ class _Pad(Module):
         return str(self.padding)
 
 
-def _described(what: str, pairs: str) -> str:
-    return _Pad.__doc__.replace("WHAT", what).replace("PAIRS", pairs)
-
-
-_IMAGES = "(left, right, top, bottom)"
-_SEQUENCES = "(left, right)"
-
-
 class ZeroPad1d(_Pad):
-    __doc__ = _described("sequences: zeros", _SEQUENCES)
+    """Zeros before and after sequences; `padding` is one width, or (left, right)."""
+
     axes = 1
 
 
 class ZeroPad2d(_Pad):
-    __doc__ = _described("images: zeros", _IMAGES)
+    """Zeros around images; `padding` is one width, or (left, right, top, bottom)."""
 
 
 class ConstantPad1d(_Pad):
-    __doc__ = _described("sequences: one `value`", _SEQUENCES)
+    """One `value` before and after sequences; `padding` is one width, or (left, right)."""
+
     axes = 1
 
     def __init__(self, padding: int | tuple[int, ...], value: float):
@@ -66,25 +54,30 @@ class ConstantPad1d(_Pad):
 
 
 class ConstantPad2d(ConstantPad1d):
-    __doc__ = _described("images: one `value`", _IMAGES)
+    """One `value` around images; `padding` is one width, or (left, right, top, bottom)."""
+
     axes = 2
 
 
 class ReflectionPad1d(_Pad):
-    __doc__ = _described("sequences, mirrored at their ends", _SEQUENCES)
+    """Sequences mirrored at their ends; `padding` is one width, or (left, right)."""
+
     mode, axes = "reflect", 1
 
 
 class ReflectionPad2d(_Pad):
-    __doc__ = _described("images, mirrored at their edges", _IMAGES)
+    """Images mirrored at their edges; `padding` is one width, or (left, right, top, bottom)."""
+
     mode = "reflect"
 
 
 class ReplicationPad1d(_Pad):
-    __doc__ = _described("sequences: their first and last numbers, repeated", _SEQUENCES)
+    """The first and the last number of sequences repeated; `padding` is one width, or (left, right)."""
+
     mode, axes = "replicate", 1
 
 
 class ReplicationPad2d(_Pad):
-    __doc__ = _described("images: the pixels at their edges, repeated", _IMAGES)
+    """The pixels at the edges of images repeated; `padding` is one width, or (left, right, top, bottom)."""
+
     mode = "replicate"
