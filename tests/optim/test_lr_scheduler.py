@@ -157,6 +157,6 @@ def test_a_sequence_takes_formulas_of_its_own_optimizer():
             sequence(optimizer, step, other, milestones=[3])
     with pytest.raises(ValueError, match="schedulers must be of the given optimizer, StepLR has another"):
         sequence(sgd(1.0), step, milestones=[])
-    for milestones in ([], [3, 4], [5, 3]):
-        with pytest.raises(ValueError, match="milestones must rise, and be one less than the 2 schedulers"):
-            sequence(optimizer, step, step, milestones=milestones)
+    for count, milestones in ((2, []), (2, [3, 4]), (3, [5, 3])):
+        with pytest.raises(ValueError, match=f"milestones must rise, and be one less than the {count} schedulers"):
+            sequence(optimizer, *[step] * count, milestones=milestones)
