@@ -38,6 +38,24 @@ def test_several_outputs():
     np.testing.assert_array_equal(dlow.numpy(), high.numpy())
 
 
+class FirstAlone(Function):
+    """y = x1, whatever x2 is."""
+
+    def forward(self, x1, x2):
+        return x1.copy()
+
+    def backward(self, dy, inputs, output):
+        return dy, None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_rule_gives_none_where_there_is_no_gradient(create_graph):
+    x, y = leaf([1.0, 5.0]), leaf([3.0, 4.0])
+    FirstAlone()(x * 2, y * 2).sum().backward(create_graph=create_graph)
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 2.0])
+    assert y.grad is None
+
+
 class ForArraysAlone(Function):
     def forward(self, x):
         return np.sin(x)
@@ -57,6 +75,13 @@ def test_a_rule_for_arrays_alone_gives_no_wrong_second_derivative():
 def test_a_function_must_define_its_two_methods():
     with pytest.raises(NotImplementedError, match=r"Function must define forward"):
         Function()(leaf([1.0]))
+
+    class NoRule(Function):
+        def forward(self, x):
+            return 2 * x
+
+    with pytest.raises(NotImplementedError, match=r"NoRule must define backward"):
+        NoRule()(leaf([1.0])).backward()
 
 
 def test_a_rule_with_the_wrong_number_of_gradients_is_an_error():

@@ -199,6 +199,20 @@ def test_gradcheck_names_what_is_wrong():
         minidl.gradcheck(lambda x: x.detach(), x)
 
 
+def test_gradgradcheck_follows_the_cotangent_too():
+    class Cut(minidl.autograd.Function):
+        def forward(self, x):
+            return x * x
+
+        def backward(self, dy, inputs, output):
+            return 2 * inputs[0] * (dy.detach() if isinstance(dy, Tensor) else dy)
+
+    x = tensor(np.array([1.0, -2.0]), requires_grad=True)
+    assert minidl.gradcheck(lambda x: Cut()(x), [x])
+    with pytest.raises(minidl.autograd.GradientCheckError):
+        minidl.gradgradcheck(lambda x: Cut()(x), [x])
+
+
 def test_gradcheck_sees_a_scaled_softmax():
     """A sum of all outputs would not: the outputs of softmax always add up to 1."""
 
