@@ -69,6 +69,10 @@ def test_early_stopping_waits_for_patience_epochs_and_resumes_alike():
     assert history["epoch"] == [1, 2, 3, 4]
     again, _ = fit(Scripted(), stopping(), epochs=5, history=history)
     assert again["epoch"] == [1, 2, 3, 4]
+    soonest, _ = fit(Scripted(), training.EarlyStopping(patience=1), epochs=5)
+    assert soonest["epoch"] == [1, 2, 3]
+    with pytest.raises(ValueError, match="patience must be at least 1, got 0"):
+        training.EarlyStopping(patience=0)
     with pytest.raises(ValueError, match="no 'validation_los' to monitor"):
         fit(training.EarlyStopping("validation_los"), epochs=2)
 
@@ -147,17 +151,35 @@ def test_progress_shows_loss_metrics_and_speed(capsys):
     assert "train_accuracy" in lines[1] and lines[1].endswith("samples/s")
 
 
-def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
+def terminal_for(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", "140")
+    return sys.stderr
+
+
+def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
+    terminal = terminal_for(monkeypatch)
     fit(training.ProgressBar(interval=0), epochs=1)
     shown = terminal.getvalue()
     assert "epoch 1/1: " in shown and "32/48" in shown and "samples/s, loss 0." in shown and "accuracy 0." in shown
+    assert "samples/s, loss" not in shown.rpartition("epoch 1/1  ")[2]  # the bar ends before its line
+
+
+def test_an_error_ends_the_bar_too(monkeypatch):
+    terminal = terminal_for(monkeypatch)
+
+    class Fails(training.Callback):
+        def on_batch_end(self, run):
+            raise RuntimeError("no")
+
+    bar = training.ProgressBar(interval=0)
+    with pytest.raises(RuntimeError, match="no"):
+        fit(bar, Fails())
+    assert "16/48" in terminal.getvalue() and terminal.getvalue().endswith(" \r")  # it was shown, and is cleared
 
 
 @pytest.mark.parametrize("callback", [training.Checkpoint, training.CSVLogger, training.JSONLogger])

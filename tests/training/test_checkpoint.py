@@ -124,7 +124,7 @@ def test_numbers_of_numpy_are_kept_as_numbers(tmp_path, number):
 
 
 def test_a_checkpoint_of_another_model_names_the_keys(trained):
-    saved = training.load_checkpoint(trained[2])
+    saved = training.load_checkpoint(str(trained[2]))
     with pytest.raises(ValueError, match="another model.*weight has shape"):
         saved.restore_model(nn.Linear(4, 2))
     with pytest.raises(ValueError, match="missing keys: 0.weight.*unexpected keys: bias, weight"):

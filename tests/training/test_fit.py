@@ -265,6 +265,8 @@ def test_what_is_no_data_and_no_callback_is_named(points):
         training.fit(model, {"x": points[0]}, optimizer=sgd(model))
     with pytest.raises(TypeError, match="callbacks must hold instances of Callback, .*, got <class .*ProgressBar"):
         training.fit(model, points, optimizer=sgd(model), callbacks=[training.ProgressBar])
+    with pytest.raises(TypeError, match=r"a batch must be a tuple of Tensors such as \(x, target\), got dict"):
+        training.fit(model, DataLoader(TensorDataset(*points), collate_fn=lambda samples: {}), optimizer=sgd(model))
 
 
 def test_a_model_that_gives_several_tensors_is_named():

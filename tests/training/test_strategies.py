@@ -77,8 +77,9 @@ def test_wrong_schedules_are_refused():
         training.LearningRateSchedule(lr_scheduler.StepLR)
     with pytest.raises(ValueError, match="every must be 'epoch' or 'batch', got 'step'"):
         training.LearningRateSchedule(plateau, every="step")
-    with pytest.raises(ValueError, match="every='batch' is for"):
-        training.LearningRateSchedule(plateau, every="batch")
+    for schedule in (plateau, lambda epoch: 1 / epoch):
+        with pytest.raises(ValueError, match="every='batch' is for"):
+            training.LearningRateSchedule(schedule, every="batch")
     model = nn.Linear(1, 2)
     with pytest.raises(ValueError, match="made with another optimizer"):
         schedule = training.LearningRateSchedule(lr_scheduler.StepLR(other, 1))
