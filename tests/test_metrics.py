@@ -95,8 +95,9 @@ def test_binary_average(pairs):
 
 
 def test_undefined_precision_warns():
-    with pytest.warns(UserWarning, match="precision is undefined for a class without predicted samples"):
+    with pytest.warns(UserWarning, match="precision is undefined for a class without predicted samples") as caught:
         assert metrics.precision_score([0, 1], [0, 0]) == 0
+    assert caught[0].filename == __file__  # of the line to change
     with pytest.warns(UserWarning, match="recall is undefined for a class without true samples"):
         assert metrics.recall_score([0, 0], [0, 1]) == 0
     with warnings.catch_warnings():
@@ -178,6 +179,12 @@ def test_top_k_accuracy(classes, n, k, weighted, ties, seed):
     assert metrics.top_k_accuracy_score(y, scores, **options) == pytest.approx(
         quiet(sk.top_k_accuracy_score, y, scores, **options)
     )
+
+
+def test_scores_of_two_classes_are_probabilities_from_0_to_1_or_logits():
+    assert metrics.top_k_accuracy_score([0, 0, 1], [0.0, 0.5, 1.0], k=1) == 1  # above 0.5: the second class
+    assert metrics.top_k_accuracy_score([0, 1, 1], [-0.1, 0.5, 1.0], k=1) == 1  # above 0
+    assert metrics.top_k_accuracy_score([0, 1, 1], [0.0, 0.5, 1.1], k=1) == 1
 
 
 @given(st.integers(2, 40), st.integers(0, 9999), st.booleans(), st.booleans())
@@ -350,6 +357,7 @@ def test_silhouette_of_many_blocks_far_from_the_origin():
         (np.ones((4, 4)), [0, 1, 1, 0], {"metric": "precomputed"}, "0 on its diagonal, got 1.0"),  # similarities
         (np.eye(4) - 1, [0, 1, 1, 0], {"metric": "precomputed"}, "distances of at least 0, got -1.0"),
         ([[0.0], [np.inf], [1.0]], [0, 0, 1], {}, "X holds values that are not finite, such as inf"),
+        (np.zeros((4, 2)), [0, 1, 2], {"sample_size": 2}, "X and labels must have the same length, got 4 and 3"),
         (np.zeros((4, 2)), [0, 1, 1, 0], {"sample_size": 9}, r"sample_size must lie in 1\.\.4"),
     ],
 )
