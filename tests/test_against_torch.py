@@ -576,6 +576,7 @@ def test_defaults_are_those_of_pytorch():
     compared = 0
     for ours, theirs in (
         *((F, TF), (F, torch), (nn, torch.nn), (nn.init, torch.nn.init), (nn.utils, torch.nn.utils)),
+        (nn.utils.rnn, torch.nn.utils.rnn),
         *((optim, torch.optim), (optim.lr_scheduler, torch.optim.lr_scheduler)),
     ):
         for name in (name for name in dir(ours) if not name.startswith("_") and callable(getattr(theirs, name, None))):

@@ -23,6 +23,7 @@ APART = {
     "overlapping windows": lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(3, 2)],
     "ceil_mode": lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)],
     "padded pooling": lambda: [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2, padding=1)],
+    "windows of 256": lambda: [nn.Conv2d(3, 5, 3, padding=5), nn.ReLU(), nn.MaxPool2d(16)],
 }
 
 
@@ -161,6 +162,12 @@ def test_a_subclass_is_left_alone(monkeypatch):
         2 * nn.Sequential(conv, nn.ReLU(), nn.MaxPool2d(2))(x).numpy(),
     )
     assert seen == [["Conv2d", "ReLU", "MaxPool2d"]]  # the second model's
+
+
+def test_a_module_with_a_forward_of_its_own_is_left_alone(monkeypatch):
+    seen, layers = calls(monkeypatch), CONV_RELU_POOL["valid"]()
+    layers[1].forward = lambda x: x * 0
+    assert not nn.Sequential(*layers)(minidl.Tensor(images(layers))).numpy().any() and seen == []
 
 
 def test_frozen_weights_and_inputs():

@@ -188,6 +188,9 @@ def test_trunc_normal_refuses_bounds_that_hardly_a_number_keeps():
         with pytest.raises(ValueError, match=f"of mean 0.0 and std 1.0, got {a} and {b}"):
             nn.init.trunc_normal_(minidl.zeros(3), a=a, b=b)
     assert abs(nn.init.trunc_normal_(minidl.tensor(9.0)).item()) <= 2
+    assert nn.init.trunc_normal_(minidl.zeros(3), a=2.32, b=9.0).numpy().min() >= 2.32  # P(x > 2.3263) = 0.01
+    with pytest.raises(ValueError, match="a and b must hold a hundredth"):
+        nn.init.trunc_normal_(minidl.zeros(3), a=2.33, b=9.0)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])

@@ -179,7 +179,10 @@ def test_binary_cross_entropy():
 def test_embedding(padding_idx):
     indices = np.array([[0, 2, 2, 6], [6, 1, 0, 2]])
     theirs = torch.nn.Embedding(7, 3, padding_idx=padding_idx)
-    assert_same_layer(theirs, nn.Embedding(7, 3, padding_idx=padding_idx), indices)
+    ours = nn.Embedding(7, 3, padding_idx=padding_idx)
+    starts_as_zeros = (ours.weight.numpy() == 0).all(axis=1).tolist()
+    assert starts_as_zeros == (theirs.weight == 0).all(dim=1).tolist()
+    assert_same_layer(theirs, ours, indices)
 
 
 @pytest.mark.parametrize("mode", ["mean", "sum"])

@@ -294,6 +294,7 @@ def test_containers():
     assert len(modules[1:3]) == 2
     modules[3] = nn.Identity()
     assert [type(module).__name__ for module in modules][3:] == ["Identity", "Tanh"]
+    assert type(modules.pop()) is nn.Tanh and len(modules) == 4
     by_name = nn.ModuleDict({"x": nn.Linear(3, 3)})
     by_name["y"] = nn.ReLU()
     assert (list(by_name), "y" in by_name, len(by_name)) == (["x", "y"], True, 2)
