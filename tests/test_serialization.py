@@ -131,10 +131,11 @@ def test_wrong_calls(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_npz_of_objects_is_refused(tmp_path):
-    np.savez(tmp_path / "objects.npz", x=np.array([{}, None], dtype=object))
+def test_npz_of_objects_is_refused_and_runs_nothing(tmp_path):
+    np.savez(tmp_path / "objects.npz", x=np.array([marker(tmp_path / "ran")], dtype=object))
     with pytest.raises(ValueError, match="objects.npz"):
         minidl.load(tmp_path / "objects.npz")
+    assert not (tmp_path / "ran").exists()
     with zipfile.ZipFile(tmp_path / "notes.npz", "w") as archive:
         archive.writestr("notes.txt", "no array")
     with pytest.raises(ValueError, match="notes.npz: its member notes.txt is no array"):

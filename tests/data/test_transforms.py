@@ -203,6 +203,11 @@ def test_affine_parts():
     square = np.zeros((1, 20, 20), np.float32)
     square[0, 8:12, 8:12] = 1
     assert T.RandomAffine(0, scale=(2, 2))(square).sum() == 64
+    rows = np.zeros((1, 9, 9), np.float32)
+    rows[0, [0, 8]] = 1
+    slanted = T.RandomAffine(0, shear=(45, 45))(rows)[0]  # x - tan(45) y, from the centre
+    assert slanted[0].tolist() == [0] * 4 + [1] * 5 and slanted[8].tolist() == [1] * 5 + [0] * 4
+    np.testing.assert_array_equal(T.RandomAffine(0, shear=(0, 0, 45, 45))(rows.swapaxes(1, 2))[0].T, slanted)
 
 
 @given(
