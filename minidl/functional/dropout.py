@@ -34,7 +34,7 @@ def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = Fal
     """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they are dropped together."""
     if x.ndim not in (3, 4):
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
-    if not training or p in (0, 1):
+    if not training:
         return _drop(x, p, training)
     data = data_of(x)
     factors = _drop(namespace(data).ones((*x.shape[:-2], 1, 1), data.dtype), p, training)
