@@ -148,6 +148,9 @@ CASES = [
         for size in ((2, 3), (3, 2), (7, 7), (None, 3))
         for image in (UNEVEN, UNEVEN[0], UNEVEN[:0])
     ),
+    case("settings in tuples", lambda L, F, x, w: F.conv1d(x, w, None, (2,), (1,), (1,)), X[:, None], X[None, :1]),
+    case("maxima far apart", lambda L, F, x: F.max_pool2d(x, (1, 2), 1, dilation=(1, 300), return_indices=True),
+         np.arange(1208.0).reshape(1, 2, 2, 302) % 301),
     case("size and recompute", lambda L, F, x: F.interpolate(x, size=2, recompute_scale_factor=True), X[None, None]),
     case("arange backwards", lambda L, F, x: L.arange(5, 1), X),
     case("arange without a step", lambda L, F, x: L.arange(1, 5, 0), X),

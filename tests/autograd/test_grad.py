@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minidl
+import minidl.functional as F
 from minidl import tensor
 from tests.autograd.leaves import leaf
 
@@ -145,3 +146,11 @@ def test_a_recorded_gradient_with_memory_of_its_own_is_still_in_the_graph():
     assert dx is not dw
     (ddx,) = minidl.grad(dw, x)
     np.testing.assert_allclose(ddx.numpy(), [24.0])
+
+
+def test_third_derivative_of_the_largest():
+    x = leaf([[[[1.0, 2.0, 5.0, 3.0]]]])
+    y = F.max_pool2d(x, (1, 2)) ** 4
+    for _ in range(3):
+        (y,) = minidl.grad(y.sum(), x, create_graph=True)
+    np.testing.assert_array_equal(y.numpy(), [[[[0.0, 24 * 2.0, 24 * 5.0, 0.0]]]])

@@ -70,7 +70,7 @@ OPERATIONS = [
     Operation("conv2d", [normal(0, 2, 4, 4), normal(3, 2, 3, 3)], naive.conv2d),
     Operation("conv2d", [normal(2, 4, 4), normal(3, 2, 3, 3)], lambda x, w: naive.conv2d(x[None], w)[0]),
     Operation("conv2d", [normal(1, 2, 4, 4), normal(3, 2, 3, 3)], same_padded, {"padding": "same"}),
-    Operation("conv2d", [normal(1, 2, 4, 4), normal(3, 2, 2, 4)], same_padded, {"padding": "same"}),
+    Operation("conv2d", [normal(1, 2, 4, 4), normal(3, 2, 5, 6)], same_padded, {"padding": "same"}),
     Operation("conv2d", [normal(1, 2, 4, 4), normal(3, 2, 2, 4)], naive.conv2d, {"padding": "valid"}),
     Operation(
         "conv1d",

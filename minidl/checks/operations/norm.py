@@ -114,7 +114,7 @@ OPERATIONS = [
     ),
     Operation("rms_norm", [normal(0, 4), (4,)], lambda x, shape: x),
     Operation("group_norm", [normal(2, 4, 2, 2), 2, normal(4), normal(4)], group_normed),
-    Operation("group_norm", [normal(2, 4, 3), 2, normal(4), normal(4)], group_normed),
+    Operation("group_norm", [normal(2, 4, 3), 1, normal(4), normal(4)], group_normed),
     *dropped("dropout", 2, 3),
     *dropped("dropout2d", 2, 3, 2, 2),
     Operation("embedding", [integers(4, 2, 5), normal(4, 3)], lambda i, w: w[i]),
