@@ -132,30 +132,3 @@ def test_inference_mode_is_no_grad():
             assert (w * 2).requires_grad
     with minidl.inference_mode(mode=True):
         assert not minidl.is_grad_enabled()
-
-
-def test_a_decorated_generator_records_nothing_while_it_runs_and_changes_nothing_while_it_waits():
-    seen = []
-
-    @minidl.no_grad()
-    def steps():
-        try:
-            seen.append((yield "first", minidl.is_grad_enabled()))
-            try:
-                yield "second", minidl.is_grad_enabled()
-            except ValueError as error:
-                yield str(error), minidl.is_grad_enabled()
-            return "the end"
-        finally:
-            seen.append(minidl.is_grad_enabled())
-
-    run = steps()
-    found = [next(run), run.send("sent"), run.throw(ValueError("thrown"))]
-    assert found == [("first", False), ("second", False), ("thrown", False)] and minidl.is_grad_enabled()
-    with pytest.raises(StopIteration, match="the end"):
-        next(run)
-    assert seen == ["sent", False] and minidl.is_grad_enabled()
-    left = steps()
-    next(left)
-    left.close()
-    assert seen == ["sent", False, False] and minidl.is_grad_enabled()
