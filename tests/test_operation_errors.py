@@ -113,6 +113,7 @@ CALLS = [
     (lambda: x(3).scatter(0, Tensor(np.array([3])), 1.0), IndexError, "from 0 to 2 along dim 0, got 3"),
     (lambda: x(3).scatter(0, Tensor(np.array([-1])), 1.0), IndexError, "from 0 to 2 along dim 0, got -1"),
     (lambda: x(3).scatter(0, LABELS, x(1)), ValueError, r"src must be as long as index \(2,\) .*got \(1,\)"),
+    (lambda: x(3).scatter(0, LABELS, x(2, 1)), ValueError, r"src must be as long as index \(2,\) .*got \(2, 1\)"),
     (lambda: x(3, 1).scatter_add(0, LABELS, x(2)), ValueError, r"as many dimensions as x, got \(2,\) for x \(3, 1\)"),
     (lambda: x(3).scatter_add(0, LABELS, LABELS), TypeError, "src must be float32 like x, got int64"),
     (lambda: x(3).scatter_add(0, x(3) > 0, x(3)), TypeError, "index must hold integers, got bool"),

@@ -118,6 +118,13 @@ def test_dropout_keeps_the_mean():
     np.testing.assert_allclose(weights.numpy().sum(-1), 1, rtol=1e-6)
 
 
+def test_causal_and_padding_together():
+    attention, x = nn.MultiheadAttention(8, 2), np.random.default_rng(0).normal(size=(5, 2, 8)).astype("f4")
+    padding = np.array([[False] * 5, [False] * 3 + [True] * 2])
+    _, weights = attention(x, x, x, padding, is_causal=True)
+    assert ((weights.numpy() == 0) == (np.triu(np.ones((5, 5), bool), 1) | padding[:, None])).all()
+
+
 def test_copies_of_an_encoder_layer_start_equal_and_train_apart():
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0), 2)
     first, second = encoder.layers
@@ -149,6 +156,7 @@ X, LONG = np.zeros((5, 2, 8), "f4"), np.zeros((6, 2, 8), "f4")
         (lambda: F.scaled_dot_product_attention(X, X, X, np.ones((2, 2), bool), is_causal=True), "not both"),
         (lambda: F.scaled_dot_product_attention(X, X, X, dropout_p=2), "probability"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X[..., :4], X), r"key must be \(L, N, E\).*E = 8, got \(5, 2, 4\)"),
+        (lambda: nn.MultiheadAttention(8, 2)(*[X[None]] * 3), r"query must be \(L, N, E\).*got \(1, 5, 2, 8\)"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X, LONG), r"equally long, got \(5, 2, 8\) and \(6, 2, 8\)"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X, X, np.ones((5, 2), bool)), r"key_padding_mask must be.*\(2, 5\)"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X, X, attn_mask=np.ones((2, 5), bool)), r"attn_mask must be.*\(5, 5\)"),

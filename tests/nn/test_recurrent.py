@@ -195,6 +195,7 @@ def test_initial_values_are_uniform_in_one_over_the_root_of_hidden_size():
         (lambda: nn.RNN(3, 5, dropout=1.5), ValueError, "dropout.*1.5"),
         (lambda: nn.LSTM(0, 5), ValueError, "input_size.*0"),
         (lambda: nn.LSTMCell(3, 5)(np.zeros((2, 4), "f4")), ValueError, r"\(N, 3\).*\(2, 4\)"),
+        (lambda: nn.LSTMCell(3, 5)(np.zeros((4, 2, 3), "f4")), ValueError, r"\(N, 3\).*\(4, 2, 3\)"),
         (lambda: nn.GRUCell(3, 5)(np.zeros((2, 3), "f4"), np.zeros((2, 4), "f4")), ValueError, r"\(2, 5\).*\(2, 4\)"),
     ],
 )
