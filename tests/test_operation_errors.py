@@ -117,6 +117,7 @@ CALLS = [
     (lambda: x(3, 1).scatter_add(0, LABELS, x(2)), ValueError, r"as many dimensions as x, got \(2,\) for x \(3, 1\)"),
     (lambda: x(3).scatter_add(0, LABELS, LABELS), TypeError, "src must be float32 like x, got int64"),
     (lambda: x(3).scatter_add(0, x(3) > 0, x(3)), TypeError, "index must hold integers, got bool"),
+    (lambda: x(0, dtype=np.int64).median(), ValueError, r"median of no values.*\(0,\)"),
     (lambda: x(2, 0).median(1), ValueError, r"median of no values.*\(2, 0\)"),
     (lambda: x(2, 3).median((0, 1)), TypeError, r"dim must be one integer, got \(0, 1\)"),
     (lambda: (x(2) > 0).median(), TypeError, "median needs numbers, got bool"),
