@@ -77,6 +77,7 @@ CASES = [
     case("a norm with p below 0 of no values", lambda L, F, x: x.norm(-1), X[:0]),
     case("median of no values", lambda L, F, x: x.median(), X[:0]),
     case("median of NaN and numbers", lambda L, F, x: x.median(), np.array([1.0, np.nan, 3.0, np.nan])),
+    case("least of NaN and numbers", lambda L, F, x: (x.min(), x.max()), np.array([1.0, np.nan, 3.0, np.nan])),
     case("median along no values", lambda L, F, x: x.median(0), X[:0]),
     case("where of bytes", lambda L, F, x: L.where(x, 1.0, 2.0), BYTES),
     case("a mask fills integers", lambda L, F, x: x.masked_fill(x > 1, 2.5), INTEGERS),

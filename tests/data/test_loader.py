@@ -226,6 +226,25 @@ def test_leaving_early_ends_threads_and_processes(options):
     assert threading.active_count() == before
 
 
+def test_leaving_early_ends_a_thread_that_waits_for_room():
+    fetched = []
+
+    class Counted(Numbers):
+        def __getitem__(self, index):
+            fetched.append(index)
+            return index
+
+    iterator = iter(DataLoader(Counted(1000), 1, prefetch=2))
+    next(iterator)
+    while len(fetched) < 3:
+        time.sleep(0.001)
+    time.sleep(0.05)  # now it waits
+    leaving = threading.Thread(target=iterator.close, daemon=True)
+    leaving.start()
+    leaving.join(30)
+    assert not leaving.is_alive() and len(fetched) == 3
+
+
 class SlowFromTheThirdOn(Numbers):
     def __getitem__(self, index):
         time.sleep(30 if index > 1 else 0)

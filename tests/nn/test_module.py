@@ -316,6 +316,7 @@ def test_repr():
 @pytest.mark.parametrize(
     "layer, text",
     [
+        (nn.Conv2d(1, 2, 3), "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))"),
         (nn.MaxPool2d(2, dilation=3, ceil_mode=True), "kernel_size=2, stride=2, padding=0, dilation=3, ceil_mode=True"),
         (nn.ConvTranspose2d(1, 2, 3, 2, output_padding=1), "stride=(2, 2), output_padding=(1, 1)"),
         (nn.BatchNorm2d(2, track_running_stats=False), "affine=True, track_running_stats=False"),
@@ -339,7 +340,8 @@ def test_summary_counts_what_is_not_in_a_layer_too():
     counted = sum(int(line.split()[-1].replace(",", "")) for line in text.splitlines()[2:-3])
     assert counted == sum(parameter.numel() for parameter in model.parameters())
     assert text.splitlines()[-1].split() == ["trainable", "0"]
-    assert model.training
+    assert "Sequential" not in text and "0.self_attn (MultiheadAttention)" in text  # which has weights of its own
+    assert model.training and not any(module._forward_hooks for module in model.modules())
     assert "(1, 3, 4), (1, 3, 4)" in nn.summary(nn.LSTM(2, 4), np.zeros((5, 3, 2), "f4"))
 
 
