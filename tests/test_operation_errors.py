@@ -51,6 +51,7 @@ CALLS = [
     (lambda: F.one_hot(LABELS, 3.0), TypeError, r"num_classes must be .*integer.*3.0"),
     (lambda: F.pad(x(2, 3), (1.5, 1)), TypeError, r"pad must be .*integer.*1.5"),
     (lambda: F.pad(x(2, 3), 1), ValueError, r"two numbers for each of at most 2 axes, got \(1,\)"),
+    (lambda: F.pad(x(2), (-2, 0), "reflect"), ValueError, r"padding \(-2, 0\) leaves nothing of axis 0, .* is 2"),
     (lambda: F.pad(x(0), (-1, 2)), ValueError, r"padding \(-1, 2\) leaves nothing of axis 0, whose size is 0"),
     (lambda: F.interpolate(x(1, 1, 2, 3), 2.5), TypeError, r"size must be .*integer.*2.5"),
     (lambda: F.where(x(2) > 0, x(2)), TypeError, "both x1 and x2"),

@@ -366,6 +366,7 @@ def test_multinomial_without_replacement_draws_one_after_the_other():
         found = ((pairs[:, 0] == i) & (pairs[:, 1] == j)).mean()
         assert abs(found - p[i] * p[j] / (1 - p[i])) < 0.02
     assert sorted(minidl.tensor(p).multinomial(3).tolist()) == [0, 2, 3]
+    assert minidl.tensor([0.0, 1.0]).multinomial(1).tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -327,8 +327,9 @@ def test_a_picture_that_is_cut_off(tmp_path, name):
     folder = ImageFolder(tmp_path)
     with pytest.raises(ValueError, match=f"{name}: this picture is damaged"):
         list(DataLoader(folder.with_transform(transforms.ToTensor()), 1))
-    with pytest.warns(UserWarning, match=rf"1 of 13 pictures left out:\n.*{name}"):
+    with pytest.warns(UserWarning, match=rf"1 of 13 pictures left out:\n.*{name}") as caught:
         assert len(ImageFolder(tmp_path, on_error="skip")) == 12
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no picture", b"\x89PNG\r\n\x1a\n"])

@@ -138,7 +138,10 @@ def test_load_names_every_problem_and_changes_nothing():
         net.load_state_dict({**state, KEYS[-1]: state[KEYS[-1]] * np.complex64(1j)}, strict=False)
     for key, value in net.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), before[key])
-    missing, unexpected = net.load_state_dict(state, strict=False)
+    result = net.load_state_dict(state, strict=False)
+    missing, unexpected = result
+    assert repr(result) == f"LoadResult(missing_keys={missing}, unexpected_keys={unexpected})"
+    assert repr(net.load_state_dict(net.state_dict())) == "<All keys matched successfully>"
     assert (missing, unexpected) == (["blocks.0.scale", "heads.a.bias"], ["heads.c.weight"])
     np.testing.assert_array_equal(net.heads["a"].weight.numpy(), before["heads.a.weight"] + 1)
 
