@@ -210,6 +210,7 @@ def test_copies_and_pickles_hold_values_and_no_history():
     for y in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
         assert y.requires_grad and y.is_leaf and not np.shares_memory(x.data, y.data)
         np.testing.assert_array_equal(y.numpy(), x.numpy())
+    assert not pickle.loads(pickle.dumps(x * x)).requires_grad
     twin = copy.deepcopy(x)
     np.testing.assert_array_equal(twin.grad.numpy(), x.grad.numpy())
     assert not np.shares_memory(twin.grad.data, x.grad.data)

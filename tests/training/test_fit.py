@@ -81,11 +81,12 @@ def test_training_losses_are_means_over_the_epoch(points):
         points,
         optimizer=optim.SGD(model.parameters(), lr=0.0),
         batch_size=64,
-        metrics=["accuracy"],
+        metrics=["accuracy", F.cross_entropy],
         penalties=[optim.L1(1.0)],
     )
     expected = training.evaluate(model, points)
     assert history["train_loss"][0] == pytest.approx(expected["loss"], rel=1e-6)
+    assert history["train_cross_entropy"] == history["train_loss"]
     assert history["train_accuracy"][0] == pytest.approx(expected["accuracy"])
 
 
