@@ -55,7 +55,10 @@ def test_subset_refuses_indices_out_of_range():
         Subset(TensorDataset(np.zeros(3)), [0, 3])
     with pytest.raises(TypeError, match=r"indices must be integers, got bool; of a mask, give np.flatnonzero\(mask\)"):
         Subset(TensorDataset(np.zeros(3)), [True, False, True])  # not the samples 1, 0 and 1
+    with pytest.raises(ValueError, match=r"indices must be one-dimensional, got shape \(1, 2\)"):
+        Subset(TensorDataset(np.zeros(3)), [[0, 1]])
     assert len(Subset(TensorDataset(np.zeros(3)), [])) == 0
+    assert Subset(TensorDataset(np.arange(3)), [-3])[0] == (0,)
 
 
 @given(st.integers(1, 200), st.lists(st.integers(1, 10), min_size=1, max_size=5))

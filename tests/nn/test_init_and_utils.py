@@ -265,3 +265,15 @@ def test_eye():
     np.testing.assert_array_equal(nn.init.eye_(minidl.ones(2, 3)).numpy(), np.eye(2, 3))
     with pytest.raises(ValueError, match="needs a matrix"):
         nn.init.eye_(minidl.ones(2))
+
+
+@pytest.mark.parametrize(
+    "layer, fan_in",
+    [(nn.Linear(1, 5000), 1), (nn.Linear(4, 5000), 4), (nn.Conv2d(6, 5000, (1, 3), groups=2), 9)],
+    ids=lambda value: type(value).__name__,
+)
+def test_weights_and_biases_start_evenly_between_the_bounds_of_pytorch(layer, fan_in):
+    for parameter in layer.parameters():
+        share = parameter.numpy() * np.sqrt(fan_in)  # from -1 to 1
+        assert share.min() < -0.99 and share.max() > 0.99 and np.abs(share).max() < 1 + 1e-6
+        assert abs(share.mean()) < 0.05 and share.std() == pytest.approx(1 / np.sqrt(3), rel=0.05)
