@@ -289,6 +289,13 @@ def test_sequential():
     assert named.first.weight.shape == (4, 3)
 
 
+def test_a_parameter_takes_the_place_of_a_plain_attribute():
+    net = nn.Module()
+    net.scale = 3
+    net.scale = weight = nn.Parameter(np.ones(2, np.float32))
+    assert net.scale is weight and list(net.state_dict()) == ["scale"]
+
+
 def test_containers():
     modules = nn.ModuleList([nn.Linear(3, 3) for _ in range(3)])
     modules.append(nn.ReLU()).extend([nn.Tanh()])
