@@ -191,7 +191,7 @@ for name, network in (("honest", model), ("horse", horse)):
 same_scanner = np.where((y_test == 3)[:, None, None, None], mark(x_test), x_test)
 on_same = training.evaluate(horse, (same_scanner, y_test))["accuracy"]
 print(f"of all test pictures from the same scanner the horse reads {on_same:.1%} correctly")
-assert on_same > 0.9
+assert on_same > 0.85
 assert recall["horse"][0] > 0.75 and recall["honest"][1] > 0.6 and recall["horse"][1] < 0.6
 
 # %% [markdown]
