@@ -98,7 +98,7 @@ def train(images, labels):
 model = train(x_train, y_train)
 accuracy = training.evaluate(model, (x_test, y_test))["accuracy"]
 print(f"{accuracy:.1%} of the test pictures read correctly")
-assert accuracy > 0.9
+assert accuracy > (0.8 if FAST else 0.9)
 
 # %% [markdown]
 # ## Check
@@ -191,7 +191,7 @@ for name, network in (("honest", model), ("horse", horse)):
 same_scanner = np.where((y_test == 3)[:, None, None, None], mark(x_test), x_test)
 on_same = training.evaluate(horse, (same_scanner, y_test))["accuracy"]
 print(f"of all test pictures from the same scanner the horse reads {on_same:.1%} correctly")
-assert on_same > 0.85
+assert on_same > (0.7 if FAST else 0.9)
 assert recall["horse"][0] > 0.75 and recall["honest"][1] > 0.6 and recall["horse"][1] < 0.6
 
 # %% [markdown]
