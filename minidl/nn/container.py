@@ -213,9 +213,10 @@ class ParameterDict(Module):
     (['left', 'right'], ['left', 'right'])
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] = ()):
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None):
         super().__init__()
-        self.update(parameters)
+        if parameters is not None:
+            self.update(parameters)
 
     def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
         """Add parameters, in place of those that have their names."""
