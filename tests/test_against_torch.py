@@ -6,7 +6,6 @@ some of them whole, so that there are ties. Where PyTorch refuses a call, minidl
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 import minidl.functional as F
-from minidl import Tensor, nn, optim
+from minidl import Tensor
 
 torch = pytest.importorskip("torch")
 TF = torch.nn.functional
@@ -559,36 +558,3 @@ STRATEGIES = [
 @given(data=st.data())
 def test_random_calls(strategy, data):
     compare(data.draw(strategy()))
-
-
-OTHER_DEFAULTS = {  # of these names, for these arguments: (minidl's, PyTorch's)
-    ("Softmax LogSoftmax softmax log_softmax", "dim"): (-1, None),  # PyTorch guesses, and warns
-    ("ModuleList ModuleDict", "modules"): ((), None),
-    ("TransformerEncoderLayer", "activation"): ("relu", TF.relu),
-    ("interpolate", "align_corners"): (False, None),
-    ("pad", "value"): (0.0, None),
-    ("meshgrid", "indexing"): ("ij", None),
-    ("norm", "p"): (2, "fro"),
-}
-
-
-def test_defaults_are_those_of_pytorch():
-    compared = 0
-    for ours, theirs in (
-        *((F, TF), (F, torch), (nn, torch.nn), (nn.init, torch.nn.init), (nn.utils, torch.nn.utils)),
-        (nn.utils.rnn, torch.nn.utils.rnn),
-        *((optim, torch.optim), (optim.lr_scheduler, torch.optim.lr_scheduler)),
-    ):
-        for name in (name for name in dir(ours) if not name.startswith("_") and callable(getattr(theirs, name, None))):
-            try:
-                here, there = (inspect.signature(getattr(module, name)).parameters for module in (ours, theirs))
-            except ValueError:  # what PyTorch has in C++ alone has no signature
-                continue
-            for argument in here.keys() & there.keys():
-                pair = here[argument].default, there[argument].default
-                if inspect.Parameter.empty in pair or pair[0] == pair[1]:
-                    compared += inspect.Parameter.empty not in pair
-                    continue
-                known = [v for (names, word), v in OTHER_DEFAULTS.items() if name in names.split() and word == argument]
-                assert known == [pair], f"{argument} of {ours.__name__}.{name} is {pair[0]!r}, PyTorch's {pair[1]!r}"
-    assert compared > 200
