@@ -34,11 +34,16 @@ def jacobian(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor]) ->
             [0., 4.]])
     """
     single = isinstance(inputs, Tensor)
+    if not single and not all(isinstance(x, Tensor) for x in inputs):
+        raise TypeError(f"inputs must be a Tensor or Tensors, got {inputs!r}")
     xs = [x.detach().requires_grad_() for x in ((inputs,) if single else inputs)]
     with enable_grad():
         outputs = function(*xs)
+    ys = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+    if not all(isinstance(y, Tensor) for y in ys):
+        raise TypeError(f"function must give a Tensor or a tuple of Tensors, got {outputs!r}")
     results = []
-    for y in (outputs,) if isinstance(outputs, Tensor) else outputs:
+    for y in ys:
         of_inputs = [array_module(y.data).zeros((y.numel(), x.numel()), y.dtype) for x in xs]
         for i in range(y.numel() if y.requires_grad else 0):
             dy = np.zeros(y.numel(), y.dtype)
@@ -81,8 +86,8 @@ def hessian(function: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor]) 
 
     def gradient(*xs: Tensor) -> tuple[Tensor, ...]:
         y = function(*xs)
-        if y.numel() != 1:
-            raise ValueError(f"the function of a hessian must give one number, got shape {y.shape}")
+        if not isinstance(y, Tensor) or y.numel() != 1:
+            raise ValueError(f"function must give a Tensor of one number, got {y!r}")
         dxs = grad(y, xs, create_graph=True, allow_unused=True) if y.requires_grad else (None,) * len(xs)
         return tuple(Tensor(array_module(x.data).zeros_like(x.data)) if dx is None else dx for dx, x in zip(dxs, xs))
 

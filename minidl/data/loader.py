@@ -129,6 +129,14 @@ class DataLoader:
         self.generator = generator
         self.prefetch = prefetch
 
+    @property
+    def samples(self) -> int | None:
+        """How many samples an epoch has; None with a `batch_sampler`, which tells only as it goes."""
+        if self.batch_sampler is not None:
+            return None
+        n = len(self.dataset if self.sampler is None else self.sampler)
+        return n // self.batch_size * self.batch_size if self.drop_last else n
+
     def __len__(self) -> int:
         """The number of batches in an epoch."""
         if self.batch_sampler is not None:

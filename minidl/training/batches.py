@@ -29,9 +29,10 @@ def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: b
     if not isinstance(data, DataLoader):
         loader = DataLoader(as_dataset(data), batch_size, shuffle=shuffle, drop_last=drop_last)
     if len(loader) == 0:
-        raise ValueError(
-            f"drop_last leaves no batch: {len(loader.dataset)} samples are fewer than batch_size={loader.batch_size}"
-        )
+        if not loader.drop_last:
+            raise ValueError("data gives no batch: its sampler is empty")
+        n = len(loader.dataset if loader.sampler is None else loader.sampler)
+        raise ValueError(f"drop_last leaves no batch: {n} samples are fewer than batch_size={loader.batch_size}")
     return loader
 
 

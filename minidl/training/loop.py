@@ -30,7 +30,7 @@ class Run:
     model: Module
     optimizer: Optimizer
     epochs: int  # to train in all
-    samples: int  # in an epoch
+    samples: int | None  # in an epoch; None where a batch_sampler decides
     batches: int  # in an epoch
     history: History  # of every measure, one value for each epoch that is done
     epoch: int = 0  # that is running, counted from 1
@@ -167,7 +167,6 @@ def fit(
             raise ValueError("give validation_data or validation_split, not both")
         data, validation_data = split_validation(data, validation_split, validation_seed)
     loader = as_loader(data, batch_size, shuffle=shuffle, drop_last=drop_last)
-    samples = min(len(loader) * loader.batch_size, len(loader.dataset))
     metrics = named_metrics(metrics)
     if step is None:
 
@@ -180,7 +179,7 @@ def fit(
 
     device = device_of_model(model)
     history = {name: list(values) for name, values in (history or {}).items()}
-    run = Run(model, optimizer, epochs, samples, len(loader), history)
+    run = Run(model, optimizer, epochs, loader.samples, len(loader), history)
 
     def tell(event: str) -> None:
         for callback in callbacks:

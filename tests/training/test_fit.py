@@ -361,3 +361,31 @@ def test_a_loss_of_any_name_that_is_not_finite_ends_training():
         training.fit(
             model, (np.ones((2, 1)), np.ones(2)), optimizer=optimizer, step=lambda *_: {"generator_loss": np.nan}
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "samples", "seen"),
+    [
+        ({"batch_size": 4, "sampler": [0, 1, 2] * 7}, 21, 21),  # more than the dataset has
+        ({"batch_size": 4, "sampler": [0, 1, 2], "drop_last": False}, 3, 3),
+        ({"batch_size": 4, "sampler": [0] * 6, "drop_last": True}, 4, 4),
+        ({"batch_sampler": [[0, 1], [2]]}, None, 3),
+    ],
+)
+def test_a_sampler_decides_how_many_samples_an_epoch_has(options, samples, seen):
+    class Counts(training.Callback):
+        def on_epoch_end(self, run):
+            counts.append((run.samples, run.samples_done))
+
+    counts = []
+    model = nn.Linear(2, 2)
+    loader = DataLoader(TensorDataset(np.ones((8, 2), "f4"), np.zeros(8, "i8")), **options)
+    training.fit(model, loader, optimizer=optim.SGD(model.parameters(), lr=0.1), callbacks=[Counts()])
+    assert counts == [(samples, seen)]
+
+
+def test_an_empty_sampler_is_named():
+    model = nn.Linear(2, 2)
+    loader = DataLoader(TensorDataset(np.ones((8, 2), "f4"), np.zeros(8, "i8")), batch_size=4, sampler=[])
+    with pytest.raises(ValueError, match="data gives no batch: its sampler is empty"):
+        training.fit(model, loader, optimizer=optim.SGD(model.parameters(), lr=0.1))
