@@ -106,7 +106,7 @@ def normal(mean: Any, std: Any, size: Sequence[int] | None = None) -> Tensor:
     if bool(tensors) == (size is not None):
         raise TypeError("normal needs a size where mean and std are numbers, and none where one of them is a Tensor")
     if not (std >= 0 if not isinstance(std, Tensor) else (std.data >= 0).all()):
-        raise ValueError("normal: std must not be negative")
+        raise ValueError(f"normal: std must not be negative, got {std!r}")
     if not tensors:
         return randn(*size) * std + mean
     shape = np.broadcast_shapes(*(x.shape for x in tensors))
@@ -131,8 +131,9 @@ def bernoulli(x: Tensor) -> Tensor:
     """
     if x.dtype.kind != "f":
         raise TypeError(f"bernoulli: x must be probabilities, got {x.dtype}")
-    if not ((x.data >= 0) & (x.data <= 1)).all():
-        raise ValueError("bernoulli: x must be from 0 to 1")
+    inside = (x.data >= 0) & (x.data <= 1)
+    if not inside.all():
+        raise ValueError(f"bernoulli: x must be probabilities, from 0 to 1, got {float(x.data[~inside][0])}")
     return (rand(x.shape, dtype=x.dtype, device=x.device) < x.detach()).astype(x.dtype)
 
 

@@ -474,10 +474,10 @@ def test_normal_and_bernoulli_draws_have_their_moments():
     [
         (lambda: minidl.normal(0.0, 1.0), TypeError, "needs a size"),
         (lambda: minidl.normal(minidl.zeros(2), 1.0, (2,)), TypeError, "needs a size"),
-        (lambda: minidl.normal(0.0, -1.0, (2,)), ValueError, "std must not be negative"),
+        (lambda: minidl.normal(0.0, -1.0, (2,)), ValueError, "std must not be negative, got -1.0"),
         (lambda: minidl.bernoulli(minidl.tensor([1])), TypeError, "must be probabilities, got int64"),
-        (lambda: minidl.bernoulli(minidl.tensor([1.5])), ValueError, "from 0 to 1"),
-        (lambda: minidl.bernoulli(minidl.tensor([float("nan")])), ValueError, "from 0 to 1"),
+        (lambda: minidl.bernoulli(minidl.tensor([1.5])), ValueError, "from 0 to 1, got 1.5"),
+        (lambda: minidl.bernoulli(minidl.tensor([float("nan")])), ValueError, "from 0 to 1, got nan"),
     ],
 )
 def test_wrong_draws(call, error, message):
