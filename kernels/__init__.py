@@ -16,7 +16,7 @@ import pkgutil
 from .arrays import array_module, channels_last, device_of, pair
 from .isa import CpuInfo, cpu_info
 from .memory import MemoryUsage, memory_usage, release_memory, reset_peak_memory
-from .operators import increased, minus, over, plus, times
+from .operators import minus, over, plus, times
 from .registry import Implementation, current_backend, kernel, table, use_backend
 from .threads import get_num_threads, set_num_threads
 
@@ -30,7 +30,6 @@ __all__ = [
     "current_backend",
     "device_of",
     "get_num_threads",
-    "increased",
     "kernel",
     "memory_usage",
     "minus",

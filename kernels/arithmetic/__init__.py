@@ -4,10 +4,10 @@
     subtract   y = x1 - x2
     multiply   y = x1 * x2
     divide     y = x1 / x2
-    add_to     x1 = x1 + x2, in place
 
-x2 has the shape of x1, or of its last axes, or is one number. The result has the memory order of x1. The array library
-does the same in one thread; :func:`pays` says where that is slower.
+x2 has the shape of x1, or of its last axes, or is one number. The result has the memory order of x1; with `in_place` it
+is x1 itself, into which it was written. The array library does the same in one thread; :func:`pays` says where that is
+slower.
 """
 
 from __future__ import annotations
@@ -39,26 +39,28 @@ def pays(x1: Any, x2: Any) -> bool:
     return type(x2) is float or type(x2) is int
 
 
-def _check(x1: Any, x2: Any) -> tuple[Any, Any]:
+def _check(x1: Any, x2: Any, in_place: bool) -> tuple[Any, Any, bool]:
     check_array(x1, "x1", 0, at_least=True)
     if not hasattr(x2, "shape"):
-        return x1, float(x2)
+        return x1, float(x2), bool(in_place)
     check_array(x2, "x2", 0, at_least=True)
     if x2.dtype != x1.dtype:
         raise TypeError(f"x2 must have the dtype of x1, {x1.dtype.name}, got {x2.dtype.name}")
     if x2.shape != x1.shape[x1.ndim - x2.ndim :] or x2.ndim > x1.ndim:
         raise ValueError(f"x2 must have the shape of x1, {x1.shape}, or of its last axes, got {x2.shape}")
-    return x1, x2
+    return x1, x2, bool(in_place)
 
 
 @kernel
-def add(x1: Any, x2: Any) -> Any:
+def add(x1: Any, x2: Any, in_place: bool = False) -> Any:
     """Return x1 + x2.
 
     Parameters
     ----------
     x1 : array of any shape
     x2 : array of the shape of `x1`, or of its last axes, or a number
+    in_place : bool
+        Write the result into `x1`, which may overlap `x2`, and return that.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def add(x1: Any, x2: Any) -> Any:
     Raises
     ------
     ValueError, TypeError
-        Of the two arrays' shapes, or dtypes, that do not fit.
+        Of the two arrays' shapes, or dtypes, that do not fit; with `in_place`, of an `x1` that is read-only.
 
     Examples
     --------
@@ -77,28 +79,22 @@ def add(x1: Any, x2: Any) -> Any:
     array([[11., 22.],
            [13., 24.]])
     """
-    return _check(x1, x2)
+    return _check(x1, x2, in_place)
 
 
 @kernel
-def subtract(x1: Any, x2: Any) -> Any:
+def subtract(x1: Any, x2: Any, in_place: bool = False) -> Any:
     """Return x1 - x2; arguments and errors are those of `add`."""
-    return _check(x1, x2)
+    return _check(x1, x2, in_place)
 
 
 @kernel
-def multiply(x1: Any, x2: Any) -> Any:
+def multiply(x1: Any, x2: Any, in_place: bool = False) -> Any:
     """Return x1 * x2; arguments and errors are those of `add`."""
-    return _check(x1, x2)
+    return _check(x1, x2, in_place)
 
 
 @kernel
-def divide(x1: Any, x2: Any) -> Any:
+def divide(x1: Any, x2: Any, in_place: bool = False) -> Any:
     """Return x1 / x2, inf or NaN where x2 is 0; arguments and errors are those of `add`."""
-    return _check(x1, x2)
-
-
-@kernel
-def add_to(x1: Any, x2: Any) -> None:
-    """Add x2 to x1 in place; arguments and errors are those of `add`."""
-    return _check(x1, x2)
+    return _check(x1, x2, in_place)

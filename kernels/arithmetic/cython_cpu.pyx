@@ -12,14 +12,13 @@ Why it is fast: a sum of two arrays waits for memory, and two cores have twice t
 of one. Views with gaps, and pairs in two memory orders, are left to NumPy, which walks over them without a copy.
 """
 
-import operator
-
 import numpy as np
 
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport is_flat, same_order
 from ..cpu.vector_loop_table cimport ADD, DIVIDE, MULTIPLY, SUBTRACT, arithmetic
 from ..cpu.views cimport view, view_of
+from . import reference
 
 DTYPES = ("float32", "float64")
 
@@ -28,39 +27,29 @@ cdef enum:
     SHORT = 1024  # numbers of x2; fewer are laid out several times, for a piece to be worth a call
 
 
-def add(x1, x2):
-    return _new(ADD, operator.add, x1, x2)
+def add(x1, x2, in_place):
+    return _compute(ADD, reference.add, x1, x2, in_place)
 
 
-def subtract(x1, x2):
-    return _new(SUBTRACT, operator.sub, x1, x2)
+def subtract(x1, x2, in_place):
+    return _compute(SUBTRACT, reference.subtract, x1, x2, in_place)
 
 
-def multiply(x1, x2):
-    return _new(MULTIPLY, operator.mul, x1, x2)
+def multiply(x1, x2, in_place):
+    return _compute(MULTIPLY, reference.multiply, x1, x2, in_place)
 
 
-def divide(x1, x2):
-    return _new(DIVIDE, operator.truediv, x1, x2)
+def divide(x1, x2, in_place):
+    return _compute(DIVIDE, reference.divide, x1, x2, in_place)
 
 
-def add_to(x1, x2):
-    cdef run r
-    laid_out = begin(&r, ADD, x1, x2)
-    if laid_out is None or not x1.flags.writeable or np.may_share_memory(x1, x2):
-        x1 += x2
-        return
-    r.y = <char*>r.x1
-    start(&r)
-
-
-cdef _new(arithmetic f, plain, x1, x2):
+cdef _compute(arithmetic f, plain, x1, x2, bint in_place):
     cdef run r
     cdef view vy
     laid_out = begin(&r, f, x1, x2)
-    if laid_out is None:
-        return plain(x1, x2)
-    y = buffers.empty_like(x1)
+    if laid_out is None or (in_place and (not x1.flags.writeable or np.may_share_memory(x1, x2))):
+        return plain(x1, x2, in_place)  # NumPy refuses what is read-only, and copies x2 where the two overlap
+    y = x1 if in_place else buffers.empty_like(x1)
     view_of(y, &vy)
     r.y = vy.data
     start(&r)

@@ -1,21 +1,19 @@
 """Arithmetic number by number, as the array library's operators do it."""
 
-
-def add(x1, x2):
-    return x1 + x2
+import operator
 
 
-def subtract(x1, x2):
-    return x1 - x2
+def add(x1, x2, in_place):
+    return operator.iadd(x1, x2) if in_place else x1 + x2
 
 
-def multiply(x1, x2):
-    return x1 * x2
+def subtract(x1, x2, in_place):
+    return operator.isub(x1, x2) if in_place else x1 - x2
 
 
-def divide(x1, x2):
-    return x1 / x2
+def multiply(x1, x2, in_place):
+    return operator.imul(x1, x2) if in_place else x1 * x2
 
 
-def add_to(x1, x2):
-    x1 += x2
+def divide(x1, x2, in_place):
+    return operator.itruediv(x1, x2) if in_place else x1 / x2

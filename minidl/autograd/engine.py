@@ -19,7 +19,7 @@ from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.recorded_rule import recorded_rule
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
-from minidl.kernels import increased, plus
+from minidl.kernels import plus
 
 _adding_up = threading.Lock()  # two threads may reach the same leaf
 
@@ -207,7 +207,7 @@ def _add(gradients: dict, due: list, sums: set[Target], target: Target, dx: Any)
     before = gradients.get(target)
     if before is not None:
         if target in sums and not isinstance(dx, Tensor):
-            gradients[target] = increased(before, dx)
+            gradients[target] = plus(before, dx, in_place=True)
         else:
             gradients[target] = plus(before, dx)
             sums.add(target)

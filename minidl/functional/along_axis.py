@@ -8,8 +8,8 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.arithmetic import in_place
 from minidl.functional.axes import one_axis
+from minidl.functional.in_place import in_place
 from minidl.functional.indexing import Index, IndexAdd, SetItem, plain_index
 from minidl.functional.indexing import index as index_of
 from minidl.functional.operands import data_of, integers, namespace

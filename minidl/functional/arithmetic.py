@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, Tensor, tensor_method
+from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
+from minidl.functional.in_place import in_place
 from minidl.functional.operands import data_of, namespace, unrecorded
 from minidl.kernels import minus, over, plus, times
 
@@ -169,6 +170,8 @@ def sub(x1: Any, x2: Any, *, alpha: float = 1) -> Any:
 
 def _scaled(x1: Any, x2: Any, alpha: float) -> Any:
     """alpha * x2; integers beside a float are scaled in its dtype."""
+    if hasattr(x2, "dtype") and x2.dtype.kind == "f":
+        return mul(x2, alpha)
     dtypes = [x.dtype if hasattr(x, "dtype") else np.dtype(type(x)) for x in (x1, x2)]
     if isinstance(alpha, float) and not any(dtype.kind == "f" for dtype in dtypes):
         raise TypeError(f"alpha must be an integer where x1 and x2 are, got {alpha}")
@@ -252,31 +255,12 @@ tensor_method("__rmod__")(lambda x2, x1: Remainder()(x1, x2))
 tensor_method("__rfloordiv__")(lambda x2, x1: floor_divide(x1, x2))
 
 
-KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # a change in place may not need a kind above the tensor's own
-
-
-def in_place(operation: Any, *names: str) -> None:
-    """Attach a method such as ``x += y``: x becomes the recorded result, or its memory is written to if none is."""
-
-    def method(self: Tensor, *arguments: Any, **options: Any) -> Tensor:
-        result = operation(self, *arguments, **options)
-        if result.shape != self.shape:
-            raise ValueError(
-                f"{names[0]}: the result has shape {result.shape}, which does not fit the tensor's own {self.shape}"
-            )
-        if KINDS[result.dtype.kind] > KINDS[self.dtype.kind]:
-            raise TypeError(f"{names[0]}: the result is {result.dtype}, which a tensor of {self.dtype} can't hold")
-        if not result.requires_grad or self.is_leaf and self.requires_grad:
-            return self.assign_(result)  # which refuses a leaf that requires grad
-        return self.become_(result)
-
-    tensor_method(*names)(method)
-
-
-in_place(add, "__iadd__", "add_")
-in_place(sub, "__isub__", "sub_")
-in_place(mul, "__imul__", "mul_")
-in_place(div, "__itruediv__", "div_")
+in_place(add, "__iadd__", compute=plus)
+in_place(sub, "__isub__", compute=minus)
+in_place(mul, "__imul__", "mul_", compute=times)
+in_place(div, "__itruediv__", "div_", compute=over)
+tensor_method("add_")(lambda x1, x2, *, alpha=1: x1.__iadd__(x2 if alpha == 1 else _scaled(x1, x2, alpha)))
+tensor_method("sub_")(lambda x1, x2, *, alpha=1: x1.__isub__(x2 if alpha == 1 else _scaled(x1, x2, alpha)))
 in_place(lerp, "lerp_")
 in_place(pow, "__ipow__", "pow_")
 in_place(floor_divide, "__ifloordiv__", "floor_divide_")

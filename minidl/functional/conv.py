@@ -20,7 +20,7 @@ from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
 from minidl.functional.joining import pad
 from minidl.functional.shape import reshape, squeeze, unsqueeze
-from minidl.kernels import increased, pair
+from minidl.kernels import pair, plus
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
 
@@ -57,7 +57,7 @@ class Conv2dInputGrad(Function):
     def forward(self, dy, w, b=None):
         dx = kernels.conv2d.input_grad(dy, w, self.input_size, **self.geometry)
         if b is not None:
-            dx = increased(dx.transpose(0, 2, 3, 1), b).transpose(0, 3, 1, 2)
+            dx = plus(dx.transpose(0, 2, 3, 1), b, in_place=True).transpose(0, 3, 1, 2)
         return dx
 
     def backward(self, ddx, inputs, output):

@@ -9,9 +9,9 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
-from minidl.functional.arithmetic import in_place
 from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import check_mask, where
+from minidl.functional.in_place import in_place
 from minidl.functional.operands import as_array, data_of, namespace, unrecorded
 from minidl.functional.shape import reshape
 
