@@ -175,10 +175,10 @@ FAULTS = [
     ),
     Fault("a permutation put back by its own order", shape.Permute, "backward", permuted_the_same_way, "permute"),
     Fault(
-        "a concatenation with its pieces exchanged",
-        joining.Cat,
+        "a stack with its slices exchanged",
+        joining.Stack,
         "backward",
-        lambda self, dy, inputs, output: tuple(reversed(F.split(dy, self.saved, self.axis))),
+        lambda self, dy, inputs, output: tuple(reversed(F.unbind(dy, self.axis))),
         "stack",
     ),
     Fault("repeated indices written once", indexing.IndexAdd, "forward", repeated_index_written_once, "index"),

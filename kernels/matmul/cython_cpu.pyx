@@ -81,9 +81,10 @@ def forward(a, b):
         y = buffers.empty((rows.shape[0], b.shape[1]), a.dtype)
         _multiply_views(rows, b, y, None, False)
         return y.reshape(*a.shape[:-1], b.shape[1])
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    y = buffers.empty((*batch, a.shape[-2], b.shape[-1]), a.dtype)
-    a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    if a.shape[:-2] != b.shape[:-2]:
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    y = buffers.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
     _multiply_views(a, b, y, None, False)
     return y
 

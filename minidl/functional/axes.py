@@ -74,7 +74,7 @@ def any_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
     return 0 in [shape[axis] for axis in axes]
 
 
-_PAIRWISE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+_UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
 def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
@@ -82,9 +82,10 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
 
     NumPy's own loop starts anew for each row, or for each run, which takes it longer than the few numbers in it.
     """
-    plain = type(x) is np.ndarray and x.dtype.kind == "f" and x.itemsize >= 4
-    if plain and len(axes) == 1 and x.size >= MANY:
-        (axis,), combine = axes, _PAIRWISE[name]
+    if type(x) is not np.ndarray:
+        return getattr(x, name)(axes, keepdims=keepdims)
+    if len(axes) == 1 and x.size >= MANY and x.dtype.kind == "f" and x.itemsize >= 4:
+        (axis,), combine = axes, _UFUNCS[name]
         n, before, behind = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
         if 2 <= n < 8 and not behind:
             y = _by_columns(combine, x)
@@ -92,7 +93,7 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
         if 2 <= n and behind and math.prod(behind) < SHORT and x.flags.c_contiguous:
             y = _by_halves(combine, x.reshape(-1, n, math.prod(behind)))
             return y.reshape(*before, *(1,) * keepdims, *behind)
-    return getattr(x, name)(axes, keepdims=keepdims)
+    return _UFUNCS[name].reduce(x, axes, keepdims=keepdims)  # what the method calls, without its wrapping
 
 
 def _by_columns(combine: np.ufunc, x: np.ndarray) -> np.ndarray:

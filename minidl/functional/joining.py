@@ -11,7 +11,6 @@ import numpy as np
 from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import one_axis
 from minidl.functional.operands import apart, integers, namespace
-from minidl.functional.shape import squeeze, unsqueeze
 
 __all__ = ["cat", "chunk", "concat", "concatenate", "narrow", "pad", "split", "stack", "unbind"]
 
@@ -57,6 +56,45 @@ class Split(Function):
         return cat(list(dy), self.axis)
 
 
+class Stack(Function):
+    """y = several x of one shape, one after the other along a new axis."""
+
+    saves_inputs = False
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        new_axis = (slice(None),) * self.axis + (None,)
+        return namespace(*xs).concatenate([x[new_axis] for x in xs], self.axis)
+
+    def backward(self, dy, inputs, output):
+        # each x gets its own slice of dy
+        return unbind(dy, self.axis)
+
+
+class Unbind(Function):
+    """y[i] = x[i] for every i along an axis; one gradient comes back for all of them."""
+
+    saves_inputs = False
+    is_view = True
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        before = (slice(None),) * self.axis
+        return tuple([x[(*before, i, ...)] for i in range(x.shape[self.axis])])
+
+    def backward(self, dy, inputs, output):
+        # dx = all dy, one after the other; zeros for a slice that was not used
+        if any(part is None for part in dy):
+            given = next(part for part in dy if part is not None)
+            zeros = namespace(given).zeros(given.shape, given.dtype)
+            dy = [zeros if part is None else part for part in dy]
+        return stack(dy, self.axis)
+
+
 class Pad(Function):
     """y = x with a border of a constant."""
 
@@ -84,22 +122,17 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     tensor([1., 2., 3.])
     """
     tensors = list(tensors)
-    if not tensors:
-        raise ValueError("cat needs at least one tensor")
-    if any(not hasattr(x, "shape") for x in tensors):
-        raise TypeError(f"cat needs tensors, got {[type(x).__name__ for x in tensors]}")
-    if any(x.ndim > 1 for x in tensors):  # a tensor of shape (0,), with which collecting loops begin, is left out
-        tensors = [x for x in tensors if tuple(x.shape) != (0,)]
-    first = tensors[0]
-    (axis,) = one_axis(dim, first.ndim) or (0,)
-    for i, x in enumerate(tensors):
-        fits = x.ndim == first.ndim > 0 and all(
-            a == b for j, (a, b) in enumerate(zip(x.shape, first.shape)) if j != axis
-        )
-        if not fits:
+    shapes = _shapes("cat", tensors)
+    if max(map(len, shapes)) > 1:  # a tensor of shape (0,), with which collecting loops begin, is left out
+        tensors = [x for x, shape in zip(tensors, shapes) if shape != (0,)]
+        shapes = [shape for shape in shapes if shape != (0,)]
+    (axis,) = one_axis(dim, len(shapes[0])) or (0,)
+    others = [(len(shape), shape[:axis], shape[axis + 1 :]) for shape in shapes]
+    for i, shape in enumerate(shapes):
+        if others[i] != others[0] or not shape:
             raise ValueError(
-                f"cat along dim {dim}: tensors[{i}] has shape {tuple(x.shape)}, tensors[0] {tuple(first.shape)}; "
-                "all sizes but that one must be equal"
+                f"cat along dim {dim}: tensors[{i}] has shape {shape}, tensors[0] {shapes[0]}; all sizes but that one "
+                "must be equal"
             )
     return Cat(axis)(*tensors)
 
@@ -118,16 +151,21 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
             [2, 4]])
     """
     tensors = list(tensors)
+    shapes = _shapes("stack", tensors)
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(f"stack needs equal shapes: tensors[{i}] has {shape}, tensors[0] {shapes[0]}")
+    return Stack(one_axis(dim, len(shapes[0]) + 1)[0])(*tensors)
+
+
+def _shapes(name: str, tensors: list) -> list[tuple[int, ...]]:
+    """Their shapes; an error where there is none, or one is no tensor."""
     if not tensors:
-        raise ValueError("stack needs at least one tensor")
-    if any(not hasattr(x, "shape") for x in tensors):
-        raise TypeError(f"stack needs tensors, got {[type(x).__name__ for x in tensors]}")
-    for i, x in enumerate(tensors):
-        if x.shape != tensors[0].shape:
-            raise ValueError(
-                f"stack needs equal shapes: tensors[{i}] has {tuple(x.shape)}, tensors[0] {tuple(tensors[0].shape)}"
-            )
-    return cat([unsqueeze(x, dim) for x in tensors], dim)
+        raise ValueError(f"{name} needs at least one tensor")
+    try:
+        return [x.shape for x in tensors]
+    except AttributeError:
+        raise TypeError(f"{name} needs tensors, got {[type(x).__name__ for x in tensors]}") from None
 
 
 @tensor_method()
@@ -176,8 +214,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
 @tensor_method()
 def unbind(x: Any, dim: int = 0) -> tuple:
     """x cut along `dim` into pieces of size 1, without that axis."""
-    axis = _axis_to_cut("unbind", x, dim)
-    return tuple(squeeze(piece, axis) for piece in split(x, [1] * x.shape[axis], axis))
+    return Unbind(_axis_to_cut("unbind", x, dim))(x)
 
 
 @tensor_method()

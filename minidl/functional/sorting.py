@@ -16,6 +16,8 @@ from minidl.functional.shape import reshape
 
 __all__ = ["argsort", "median", "sort", "topk"]
 
+SOON_SORTED = 128  # numbers: fewer are sorted in less time than it takes to find the largest of them first
+
 
 @tensor_method()
 def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesAndIndices:
@@ -52,10 +54,10 @@ def argsort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True
 
 
 def _order(x: Any, axis: int, descending: bool) -> Any:
-    xp = namespace(x)
     if descending:  # sort the reversed axis and reverse back, so that equal values keep their order
-        return x.shape[axis] - 1 - xp.flip(xp.argsort(xp.flip(x, axis), axis, kind="stable"), axis)
-    return xp.argsort(x, axis, kind="stable")
+        backwards = (slice(None),) * axis + (slice(None, None, -1),)
+        return x.shape[axis] - 1 - _order(x[backwards], axis, False)[backwards]
+    return namespace(x).argsort(x, axis, kind="stable")
 
 
 @tensor_method()
@@ -82,7 +84,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
     """Where the k largest (or smallest) numbers are along an axis, best first."""
     xp, front = namespace(x), (slice(None),) * axis + (slice(0, k),)
-    if not 0 < 8 * k <= x.shape[axis]:
+    if not 0 < 8 * k <= x.shape[axis] or x.shape[axis] < SOON_SORTED:
         return _order(x, axis, largest)[front]
     # few of many: find them, then sort those
     last = (slice(None),) * axis + (slice(-k, None),)
