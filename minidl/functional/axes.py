@@ -40,6 +40,8 @@ def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
 
 def one_axis(dim: int, ndim: int) -> tuple[int, ...]:
     """:func:`normalize_axes` for an operation along one axis: a tuple of one axis, empty for a 0-d array."""
+    if type(dim) is int and -ndim <= dim < ndim:  # as it nearly always is
+        return (dim % ndim,)
     if dim is None or isinstance(dim, (tuple, list)):
         raise TypeError(f"dim must be one integer, got {dim!r}")
     return normalize_axes(dim, ndim)

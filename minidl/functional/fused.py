@@ -37,11 +37,11 @@ from minidl.autograd import Function, Tensor
 from minidl.functional.activation import ReluGrad
 from minidl.functional.channels import channel_sum
 from minidl.functional.conv import conv2d, conv2d_input_grad, conv2d_weight_grad, conv_transpose2d
-from minidl.functional.linear import check_linear, matmul, rows_of
+from minidl.functional.linear import Linear, check_linear
 from minidl.functional.operands import namespace
 from minidl.functional.pool import MaxScatter
 from minidl.functional.resize import interpolate
-from minidl.functional.shape import permute, reshape, squeeze, unsqueeze
+from minidl.functional.shape import permute, squeeze, unsqueeze
 from minidl.kernels import pair
 
 __all__ = ["conv2d_relu_pool", "linear_relu", "upsample_conv2d"]
@@ -134,23 +134,14 @@ def conv2d_relu_pool(
     return operation(x, w) if b is None else operation(x, w, b)
 
 
-class LinearRelu(Function):
-    """y[n, k] = max(0, sum_c x[n, c] * w[k, c] + b[k])."""
+class LinearRelu(Linear):
+    """y[..., k] = max(0, sum_c x[..., c] * w[k, c] + b[k])."""
 
-    saves_output = True
-
-    def forward(self, x, w, b=None):
-        return kernels.matmul.linear(x, w, b, relu=True)  # (N, K)
+    relu = saves_output = True
 
     def backward(self, dy, inputs, output):
-        x, w = inputs[:2]
-        dz = ReluGrad()(dy, output)
-        # dx = dz w, dw = dz^T x, db = sum_n dz[n]
-        dx = matmul(dz, w) if self.needs(0) else None  # (N, C)
-        dw = matmul(dz.swapaxes(0, 1), x) if self.needs(1) else None  # (K, C)
-        if len(inputs) == 2:
-            return dx, dw
-        return dx, dw, channel_sum(dz) if self.needs(2) else None
+        # dz = dy where y > 0, of which dx, dw and db follow as without ReLU
+        return super().backward(ReluGrad()(dy, output), inputs, None)
 
 
 def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
@@ -175,9 +166,7 @@ def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
     tensor([11.,  0.])
     """
     check_linear(x, w, b, "linear_relu")
-    rows = rows_of(x)
-    y = LinearRelu()(rows, w) if b is None else LinearRelu()(rows, w, b)
-    return y if x.ndim == 2 else reshape(y, (*x.shape[:-1], w.shape[0]))
+    return LinearRelu()(x, w) if b is None else LinearRelu()(x, w, b)
 
 
 # Row r: which of the three taps of w the tap r of the transposed convolution is the sum of; for both axes at once,

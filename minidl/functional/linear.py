@@ -41,16 +41,20 @@ class Dot(Function):
 
 
 class Linear(Function):
-    """y[n, k] = sum_c x[n, c] * w[k, c] + b[k]."""
+    """y[..., k] = sum_c x[..., c] * w[k, c] + b[k]; all axes in front of the last count as one, of N rows."""
+
+    relu = False  # whether y = max(0, that)
 
     def forward(self, x, w, b=None):
-        return kernels.matmul.linear(x, w, b)  # (N, K)
+        y = kernels.matmul.linear(rows_of(x), w, b, self.relu)  # (N, K)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
 
     def backward(self, dy, inputs, output):
         x, w = inputs[:2]
         # dx = dy w, dw = dy^T x, db = sum_n dy[n]
-        dx = matmul(dy, w) if self.needs(0) else None  # (N, C)
-        dw = matmul(_swap_last(dy), x) if self.needs(1) else None  # (K, C)
+        dx = matmul(dy, w) if self.needs(0) else None  # (..., C)
+        dy = rows_of(dy)  # (N, K)
+        dw = matmul(_swap_last(dy), rows_of(x)) if self.needs(1) else None  # (K, C)
         if len(inputs) == 2:
             return dx, dw
         return dx, dw, channel_sum(dy) if self.needs(2) else None
@@ -164,9 +168,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     tensor([11.5])
     """
     check_linear(x, weight, bias, "linear")
-    rows = rows_of(x)
-    y = Linear()(rows, weight) if bias is None else Linear()(rows, weight, bias)
-    return y if rows is x else reshape(y, (*x.shape[:-1], weight.shape[0]))
+    return Linear()(x, weight) if bias is None else Linear()(x, weight, bias)
 
 
 def check_linear(x: Any, w: Any, b: Any, name: str) -> None:
