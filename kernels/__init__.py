@@ -12,6 +12,7 @@ array([[1.],
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING, Any
 
 from .arrays import array_module, channels_last, device_of, pair
 from .isa import CpuInfo, cpu_info
@@ -49,3 +50,7 @@ for _module in pkgutil.iter_modules(__path__):
     if _module.ispkg:
         globals()[_module.name] = importlib.import_module(f"{__name__}.{_module.name}")
         __all__.append(_module.name)
+
+if TYPE_CHECKING:  # which does not see these folders
+
+    def __getattr__(name: str) -> Any: ...

@@ -12,17 +12,22 @@ from collections.abc import Callable
 from copy import deepcopy
 from itertools import count
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.grad_mode import grad_mode
 
+if TYPE_CHECKING:  # editors and type checkers read there what is attached to Tensor elsewhere
+    from minidl.autograd.tensor_methods import TensorMethods
+else:
+    TensorMethods = object
+
 next_number = count(1).__next__  # one clock for operations and changes in place: which came after which
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """A NumPy or CuPy array, its gradient, and the operation that computed it.
 
     Parameters

@@ -4,6 +4,8 @@ For every operation, the file of its family holds a Function (the formula and th
 that programs call, whose docstring gives the formula, the shapes and the source.
 """
 
+from typing import TYPE_CHECKING
+
 from minidl.functional.activation import *
 from minidl.functional.activation_variants import *
 from minidl.functional.along_axis import *
@@ -45,4 +47,5 @@ from minidl.functional.softmax import *
 from minidl.functional.sorting import *
 from minidl.functional.windows import *
 
-__all__: list[str] = [name for name, value in vars().items() if callable(value) and not name.startswith("_")]
+if not TYPE_CHECKING:  # a type checker follows the lines above
+    __all__ = [name for name, value in vars().items() if callable(value) and not name.startswith("_")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,9 @@ def takes_numpys_names(reduction: Callable) -> Callable:
                 options[name] = options.pop(numpys)
         return reduction(*arguments, **options)
 
+    signature = inspect.signature(reduction)
+    numpys = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("axis", "keepdims")]
+    renamed.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *numpys])
     return renamed
 
 

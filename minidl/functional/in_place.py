@@ -6,6 +6,7 @@ the tensor's memory.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ def in_place(operation: Callable, *names: str, compute: Callable | None = None) 
         The operation on two arrays with ``in_place=True``, which needs no memory for the result.
     """
 
+    @functools.wraps(operation, updated=())
     def method(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
         if compute is not None and len(arguments) == 1 and not options and _fits(x, arguments[0]):
             x.check_writable()

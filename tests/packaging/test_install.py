@@ -63,6 +63,7 @@ def test_the_wheel_holds_every_source_of_the_kernels(plain: tuple[Environment, C
     files = [path for path in plain[1].folder.glob("kernels/**/*") if path.is_file() and path.suffix not in NOT_SHIPPED]
     expected = {f"minidl/{path.relative_to(plain[1].folder).as_posix()}" for path in files}
     assert expected and expected - shipped == set()
+    assert {"minidl/py.typed", "minidl/autograd/tensor_methods.pyi"} <= shipped  # for type checkers
 
 
 def test_a_wheel_holds_nothing_of_an_older_build(tmp_path: Path):

@@ -1,0 +1,388 @@
+"""The methods that operations attach to Tensor. Written by tests/tensor_methods.py: do not edit."""
+
+# ruff: noqa: E501
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minidl.autograd.hooks import HookHandle
+from minidl.autograd.tensor import Tensor
+from minidl.functional.extremes import ValuesAndIndices
+
+class TensorMethods:
+    @property
+    def T(self) -> Tensor:
+        """The tensor with its axes reversed."""
+    def __abs__(self) -> Tensor: ...
+    def __add__(self, x2: Any) -> Tensor: ...
+    def __and__(self, x2: Any) -> Tensor: ...
+    def __eq__(self, x2: Any) -> Tensor: ...  # type: ignore[override]
+    def __floordiv__(self, x2: Any) -> Tensor: ...
+    def __ge__(self, x2: Any) -> Tensor: ...
+    def __getitem__(self, key: Any) -> Tensor: ...
+    def __gt__(self, x2: Any) -> Tensor: ...
+    def __iadd__(self, x2: Any) -> Tensor: ...
+    def __ifloordiv__(self, x2: Any) -> Tensor: ...
+    def __imod__(self, x2: Any) -> Tensor: ...
+    def __imul__(self, x2: Any) -> Tensor: ...
+    def __invert__(self) -> Tensor: ...
+    def __ipow__(self, x2: Any) -> Tensor: ...
+    def __isub__(self, x2: Any) -> Tensor: ...
+    def __itruediv__(self, x2: Any) -> Tensor: ...
+    def __le__(self, x2: Any) -> Tensor: ...
+    def __lt__(self, x2: Any) -> Tensor: ...
+    def __matmul__(self, b: Any) -> Tensor: ...
+    def __mod__(self, x2: Any) -> Tensor: ...
+    def __mul__(self, x2: Any) -> Tensor: ...
+    def __ne__(self, x2: Any) -> Tensor: ...  # type: ignore[override]
+    def __neg__(self) -> Tensor: ...
+    def __or__(self, x2: Any) -> Tensor: ...
+    def __pos__(self) -> Tensor: ...
+    def __pow__(self, x2: Any) -> Tensor: ...
+    def __radd__(self, x2: Any) -> Tensor: ...
+    def __rand__(self, x2: Any) -> Tensor: ...
+    def __rfloordiv__(self, x1: Any) -> Tensor: ...
+    def __rmatmul__(self, a: Any) -> Tensor: ...
+    def __rmod__(self, x1: Any) -> Tensor: ...
+    def __rmul__(self, x2: Any) -> Tensor: ...
+    def __ror__(self, x2: Any) -> Tensor: ...
+    def __rpow__(self, x1: Any) -> Tensor: ...
+    def __rsub__(self, x1: Any) -> Tensor: ...
+    def __rtruediv__(self, x1: Any) -> Tensor: ...
+    def __rxor__(self, x2: Any) -> Tensor: ...
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+    def __sub__(self, x2: Any) -> Tensor: ...
+    def __truediv__(self, x2: Any) -> Tensor: ...
+    def __xor__(self, x2: Any) -> Tensor: ...
+    def abs(self) -> Tensor:
+        """y = |x|; the gradient is 0 at 0."""
+    def add(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
+        """x1 + alpha * x2."""
+    def add_(self, x2: Any, *, alpha: Any = ...) -> Tensor: ...
+    def all(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """Whether every value along `dim` is true (not 0)."""
+    def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool:
+        """Whether all elements are close, see :func:`isclose`: one Python boolean."""
+    def amax(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The largest value along `dim`; ties share the gradient equally."""
+    def amin(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The smallest value along `dim`; ties share the gradient equally."""
+    def any(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """Whether any value along `dim` is true (not 0)."""
+    def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """Where the (first) largest value is, along `dim` or in the flattened x."""
+    def argmin(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """Where the (first) smallest value is, along `dim` or in the flattened x."""
+    def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor:
+        """Where the values of :func:`sort` come from: integers in the shape of x, which have no gradient."""
+    def assign_(self, values: Any) -> Tensor:
+        """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""
+    def astype(self, dtype: Any) -> Tensor:
+        """x in another dtype."""
+    def backward(self, gradient: Any = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ...) -> None:
+        """Add d(output)/d(leaf) to the ``grad`` of every leaf that `output` was computed from."""
+    def become_(self, result: Tensor) -> Tensor:
+        """Take over the values and the history of `result`, which was computed from this tensor: a recorded change."""
+    def bernoulli(self) -> Tensor:
+        """1 with probability x, 0 otherwise, drawn for each number of x; without gradient."""
+    def bincount(self, weights: Any = ..., minlength: builtins.int = ...) -> Tensor:
+        """y[k] = how often k is in x, or the sum of the weights of those places; as long as the largest x + 1."""
+    def bmm(self, b: Any) -> Tensor:
+        """The products of two batches of matrices."""
+    def bool(self) -> Tensor:
+        """True where x is not 0."""
+    def broadcast_to(self, shape: builtins.tuple[builtins.int, ...]) -> Tensor:
+        """x repeated to `shape`, without copying."""
+    def ceil(self) -> Tensor:
+        """The smallest integer not below x; its gradient is 0."""
+    def changed(self) -> None:
+        """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
+    def check_writable(self) -> None:
+        """Raise where the memory is read-only: that of ``expand``, where many numbers are one, or a given array's."""
+    def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]:
+        """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller)."""
+    def clamp(self, min: Any = ..., max: Any = ...) -> Tensor:
+        """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor:
+        """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    def clip(self, min: Any = ..., max: Any = ...) -> Tensor:
+        """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    def clip_(self, min: Any = ..., max: Any = ...) -> Tensor:
+        """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    def contiguous(self) -> Tensor:
+        """x in C-ordered memory; x itself if it is that already."""
+    def copy_(self, source: Any) -> Tensor:
+        """Write the values of `source`, see :meth:`assign_`."""
+    def cos(self) -> Tensor:
+        """y = cos(x), x in radians."""
+    def count_nonzero(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """How many values along `dim` are not 0."""
+    def cpu(self) -> Tensor:
+        """``to("cpu")``."""
+    def cuda(self, non_blocking: builtins.bool = ...) -> Tensor:
+        """``to("cuda")``."""
+    def cumprod(self, dim: builtins.int, *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """y[i] = x[0] * ... * x[i] along `dim`; of integers and booleans in int64. Its gradient is right at 0 too."""
+    def cumsum(self, dim: builtins.int, *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64."""
+    def diag(self, diagonal: builtins.int = ...) -> Tensor:
+        """The matrix with x (N,) on a diagonal and 0 elsewhere; of a matrix x its :func:`diagonal`, copied."""
+    def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
+        """y[..., i] = x[..., i, i + offset], the two axes being `dim1` and `dim2`: what stands `offset` above the diagonal."""
+    def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor:
+        """y[i] = x[i + 1] - x[i] along `dim`, `n` times over; of booleans, whether the two differ."""
+    def div(self, x2: Any) -> Tensor:
+        """x1 / x2."""
+    def div_(self, x2: Any) -> Tensor:
+        """x1 / x2."""
+    def dot(self, b: Any) -> Tensor:
+        """sum_k a[k] * b[k] of two vectors."""
+    def double(self) -> Tensor:
+        """x in float64."""
+    def eq(self, x2: Any) -> Tensor:
+        """x1 == x2, as booleans."""
+    def equal(self, other: Any) -> builtins.bool:
+        """Whether the shapes and all numbers are the same: one Python boolean."""
+    def erf(self) -> Tensor:
+        """y = erf(x), the error function: 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
+    def exp(self) -> Tensor:
+        """y = e^x."""
+    def expand(self, *sizes: builtins.int | Sequence[builtins.int]) -> Tensor:
+        """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size."""
+    def expand_as(self, other: Any) -> Tensor:
+        """x repeated to the shape of `other`, see :func:`expand`."""
+    def expm1(self) -> Tensor:
+        """y = e^x - 1, exact for small x."""
+    def fill_(self, value: builtins.float) -> Tensor:
+        """Write one value everywhere, see :meth:`assign_`."""
+    def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor:
+        """x with the axes from `start_dim` to `end_dim` joined into one."""
+    def flip(self, *axes: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] = ...) -> Tensor:
+        """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
+    def float(self) -> Tensor:
+        """x in float32."""
+    def floor(self) -> Tensor:
+        """The largest integer not above x; its gradient is 0."""
+    def floor_divide(self, x2: Any) -> Tensor:
+        """floor(x1 / x2); its gradient is 0."""
+    def floor_divide_(self, x2: Any) -> Tensor:
+        """floor(x1 / x2); its gradient is 0."""
+    def gather(self, dim: builtins.int, index: Any) -> Tensor:
+        """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes."""
+    def ge(self, x2: Any) -> Tensor:
+        """x1 >= x2, as booleans."""
+    def gt(self, x2: Any) -> Tensor:
+        """x1 > x2, as booleans."""
+    def index_select(self, dim: builtins.int, index: Any) -> Tensor:
+        """The entries `index` (one axis of integers from 0) of x along `dim`."""
+    def int(self) -> Tensor:
+        """x in int32."""
+    def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
+        """|x - other| <= atol + rtol * |other|, as booleans; infinities are close to themselves, NaN with `equal_nan`."""
+    def isfinite(self) -> Tensor:
+        """Where x is neither infinite nor NaN, as booleans."""
+    def isinf(self) -> Tensor:
+        """Where x is infinite, as booleans."""
+    def isnan(self) -> Tensor:
+        """Where x is NaN, as booleans."""
+    def le(self, x2: Any) -> Tensor:
+        """x1 <= x2, as booleans."""
+    def lerp(self, x2: Any, weight: Any) -> Tensor:
+        """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small."""
+    def lerp_(self, x2: Any, weight: Any) -> Tensor:
+        """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small."""
+    def log(self) -> Tensor:
+        """y = log(x), the natural logarithm; -inf at 0, NaN below."""
+    def log1p(self) -> Tensor:
+        """y = log(1 + x), exact for small x."""
+    def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor:
+        """log(softmax(x)), exact where softmax would round to 0; with `dtype` x is brought to it first."""
+    def logical_and(self, x2: Any) -> Tensor:
+        """Whether both x1 and x2 are true (not 0)."""
+    def logical_not(self) -> Tensor:
+        """Whether x is not true (is 0)."""
+    def logical_or(self, x2: Any) -> Tensor:
+        """Whether x1 or x2 or both are true (not 0)."""
+    def logsumexp(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """log(sum of e^x) along `dim`, without overflow."""
+    def long(self) -> Tensor:
+        """x in int64."""
+    def lt(self, x2: Any) -> Tensor:
+        """x1 < x2, as booleans."""
+    @property
+    def mT(self) -> Tensor:
+        """The tensor with its last two axes exchanged."""
+    def masked_fill(self, mask: Any, value: builtins.float) -> Tensor:
+        """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x."""
+    def masked_fill_(self, mask: Any, value: builtins.float) -> Tensor:
+        """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x."""
+    def masked_select(self, mask: Any) -> Tensor:
+        """The values of x where `mask` (bool) is true, along one axis."""
+    def matmul(self, b: Any) -> Tensor:
+        """The matrix product over the last two axes; axes in front broadcast; a vector is a row (left) or a column (right)."""
+    def max(self, dim: builtins.int | Tensor | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Any:
+        """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest."""
+    def maximum(self, x2: Any) -> Tensor:
+        """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    def mean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, keepdims: builtins.bool = ..., axis: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
+        """The sum along `dim` divided by the number of values; NaN where there are none."""
+    def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Any:
+        """The middle one of the values in order, the lower of two; along `dim`, these values and where they are."""
+    def min(self, dim: builtins.int | Tensor | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Any:
+        """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
+    def minimum(self, x2: Any) -> Tensor:
+        """The smaller of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    def mm(self, b: Any) -> Tensor:
+        """The product of two matrices."""
+    def move(self, device: builtins.str) -> Tensor:
+        """x on another device: ``"cpu"``, ``"cuda"`` (the current GPU), ``"cuda:1"``."""
+    def movedim(self, source: builtins.int | builtins.tuple[builtins.int, ...], destination: builtins.int | builtins.tuple[builtins.int, ...]) -> Tensor:
+        """x with one or several axes moved from `source` to `destination`; the others keep their order."""
+    def mul(self, x2: Any) -> Tensor:
+        """x1 * x2, element by element."""
+    def mul_(self, x2: Any) -> Tensor:
+        """x1 * x2, element by element."""
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ...) -> Tensor:
+        """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j]."""
+    def mv(self, b: Any) -> Tensor:
+        """A matrix times a vector."""
+    def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
+        """`length` numbers of x along `dim`, from `start` on."""
+    def ne(self, x2: Any) -> Tensor:
+        """x1 != x2, as booleans."""
+    def neg(self) -> Tensor:
+        """y = -x."""
+    def new_full(self, size: Sequence[builtins.int], fill_value: builtins.float, dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
+        """One value in the given size, in the dtype and on the device of x."""
+    def new_ones(self, *size: builtins.int | Sequence[builtins.int], dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
+        """Ones of the given size in the dtype and on the device of x."""
+    def new_tensor(self, data: Any, dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
+        """A copy of `data` in the dtype and on the device of x."""
+    def new_zeros(self, *size: builtins.int | Sequence[builtins.int], dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
+        """Zeros of the given size in the dtype and on the device of x."""
+    def nonzero(self, as_tuple: builtins.bool = ...) -> Any:
+        """Where x is not 0 (NaN is not): one row of positions for each such number; `as_tuple`, one array for each axis."""
+    def norm(self, p: builtins.float | builtins.str | None = ..., dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ...) -> Tensor:
+        """Write numbers drawn from the normal distribution, see :meth:`Tensor.assign_`."""
+    def outer(self, b: Any) -> Tensor:
+        """y[i, j] = a[i] * b[j] of two vectors."""
+    def permute(self, *order: builtins.int | Sequence[builtins.int], dims: Sequence[builtins.int] = ...) -> Tensor:
+        """x with its axes in the order `dims`, also given as ``permute(x, 1, 0)``: y.shape[i] = x.shape[dims[i]]."""
+    def pow(self, x2: Any) -> Tensor:
+        """x1 ** x2; booleans count as the integers 0 and 1."""
+    def pow_(self, x2: Any) -> Tensor:
+        """x1 ** x2; booleans count as the integers 0 and 1."""
+    def prod(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The product along `dim`; of integers and booleans in int64."""
+    def reciprocal(self) -> Tensor:
+        """y = 1 / x."""
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
+        """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; what it returns replaces it."""
+    def relu(self, inplace: builtins.bool = ...) -> Tensor:
+        """max(x, 0); the gradient at 0 is 0, and NaN stays NaN."""
+    def remainder(self, x2: Any) -> Tensor:
+        """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
+    def remainder_(self, x2: Any) -> Tensor:
+        """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
+    def repeat(self, *repeats: builtins.int | Sequence[builtins.int]) -> Tensor:
+        """x tiled: `repeats` copies along each axis, new axes in front."""
+    def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ...) -> Tensor:
+        """Each entry of x along `dim` `repeats` times (one integer, or one for each) in a row; None takes the flattened x."""
+    def reshape(self, *shape: builtins.int | Sequence[builtins.int]) -> Tensor:
+        """x in another shape with as many numbers; one size may be -1, meaning "what is left"."""
+    def reshape_as(self, other: Any) -> Tensor:
+        """x in the shape of `other`."""
+    def retain_grad(self) -> None:
+        """Let ``backward`` add the gradient of this tensor to its ``grad`` though it is no leaf."""
+    @property
+    def retains_grad(self) -> builtins.bool:
+        """Whether ``retain_grad`` was called on a tensor that is no leaf."""
+    def roll(self, shifts: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
+        """x shifted by `shifts` along `dims`; what leaves at one end comes in at the other. None shifts the flattened x."""
+    def round(self, decimals: builtins.int = ...) -> Tensor:
+        """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
+    def rsqrt(self) -> Tensor:
+        """y = 1 / sqrt(x)."""
+    def scatter(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
+        """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on."""
+    def scatter_(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
+        """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on."""
+    def scatter_add(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
+        """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ..."""
+    def scatter_add_(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
+        """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ..."""
+    def shares_memory(self) -> builtins.bool:
+        """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + e^-x)."""
+    def sign(self) -> Tensor:
+        """-1, 0 or 1, and 0 for NaN; its gradient is 0."""
+    def sin(self) -> Tensor:
+        """y = sin(x), x in radians."""
+    def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor:
+        """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1."""
+    def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesAndIndices:
+        """The values in order along `dim`, and where each came from; equal values always keep their order, as if `stable`."""
+    def split(self, split_size: builtins.int | Sequence[builtins.int], dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]:
+        """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list."""
+    def sqrt(self) -> Tensor:
+        """y = sqrt(x); NaN below 0."""
+    def square(self) -> Tensor:
+        """y = x^2."""
+    def squeeze(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
+        """x without its axes of size 1; of those that `dim` names, if it is given."""
+    def std(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., correction: builtins.float = ..., keepdim: builtins.bool = ..., unbiased: builtins.bool | None = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The square root of :func:`var`; where it is 0 its gradient is 0."""
+    def sub(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
+        """x1 - alpha * x2."""
+    def sub_(self, x2: Any, *, alpha: Any = ...) -> Tensor: ...
+    def sum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, keepdims: builtins.bool = ..., axis: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
+        """The sum along `dim`."""
+    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """x with two axes exchanged."""
+    def t(self) -> Tensor:
+        """The transposed matrix."""
+    def take_along_dim(self, indices: Any, dim: builtins.int | None = ..., distinct: builtins.bool = ...) -> Tensor:
+        """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast."""
+    def tan(self) -> Tensor:
+        """y = tan(x), x in radians."""
+    def tanh(self) -> Tensor:
+        """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
+    def to(self, *targets: Any, device: builtins.str | None = ..., dtype: Any = ..., non_blocking: builtins.bool = ...) -> Tensor:
+        """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor."""
+    def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesAndIndices:
+        """The k largest (or smallest) values along `dim` and where they are, always in order, as if `sorted`, best first."""
+    def trace(self) -> Tensor:
+        """sum_i x[i, i] of a matrix."""
+    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """x with two axes exchanged."""
+    def tril(self, diagonal: builtins.int = ...) -> Tensor:
+        """x with zeros above the given diagonal: 0 is the main one, 1 the one above it, -1 the one below."""
+    def triu(self, diagonal: builtins.int = ...) -> Tensor:
+        """x with zeros below the given diagonal, see :func:`tril`."""
+    def type(self, dtype: Any) -> Tensor:
+        """x in another dtype."""
+    def type_as(self, other: Tensor) -> Tensor:
+        """x in the dtype and on the device of another Tensor."""
+    def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]:
+        """x cut along `dim` into pieces of size 1, without that axis."""
+    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:
+        """x with axis `dim` cut into several, of the given `sizes`."""
+    def uniform_(self, low: builtins.float = ..., high: builtins.float = ...) -> Tensor:
+        """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
+    def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any:
+        """The values of x, each once, in order; along `dim`, the different slices."""
+    def unsqueeze(self, dim: builtins.int) -> Tensor:
+        """x with a new axis of size 1 at `dim`."""
+    def var(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., correction: builtins.float = ..., keepdim: builtins.bool = ..., unbiased: builtins.bool | None = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """sum((x - mean)^2) / (n - correction) along `dim`: ``correction=1`` estimates the variance of what x samples."""
+    def view(self, *shape: builtins.int | Sequence[builtins.int]) -> Tensor:
+        """x in another shape with as many numbers; one size may be -1, meaning "what is left"."""
+    def view_as(self, other: Any) -> Tensor:
+        """x in the shape of `other`."""
+    def where(self, condition: Any, x2: Any) -> Tensor: ...
+    def zero_(self) -> Tensor:
+        """Write 0 everywhere, see :meth:`assign_`."""
