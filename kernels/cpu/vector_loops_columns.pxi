@@ -243,10 +243,6 @@ cdef void normalize_row_backward(long columns, const real* dy, const real* x, re
     cdef double products = 0
     cdef long j, first = 0, n
     cdef real[POWERS] z
-    for j in range(columns):
-        db[j] += dy[j]
-    for j in range(columns):
-        dw[j] += dy[j] * ((x[j] - m) * r)
     # g = dy * w,  z = (x - m) * r
     for j in range(columns):
         dx[j] = dy[j] * w[j] if w != NULL else dy[j]
@@ -254,6 +250,9 @@ cdef void normalize_row_backward(long columns, const real* dy, const real* x, re
         n = min(<long>POWERS, columns - first)
         for j in range(n):
             z[j] = (x[first + j] - m) * r
+        for j in range(n):
+            dw[first + j] += dy[first + j] * z[j]
+            db[first + j] += dy[first + j]
         products += sum_of_products(dx + first, <const real*>z, n)
         first += POWERS
     mean = <real>(sum_of_products(<const real*>dx, <const real*>NULL, columns) / columns)

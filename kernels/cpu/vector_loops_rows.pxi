@@ -17,7 +17,7 @@ cdef inline real largest(const real* x, long columns) noexcept nogil:
     cdef real[LANES] lanes
     cdef real best = <real>-INFINITY
     cdef long j = 0
-    cdef int k
+    cdef int k, half
     if columns >= LANES:
         for k in range(LANES):
             lanes[k] = x[k]
@@ -26,10 +26,12 @@ cdef inline real largest(const real* x, long columns) noexcept nogil:
             for k in range(LANES):
                 lanes[k] = x[j + k] if x[j + k] > lanes[k] else lanes[k]
             j += LANES
-        for k in range(16):
-            lanes[k] = lanes[k + 16] if lanes[k + 16] > lanes[k] else lanes[k]
-        for k in range(16):
-            best = lanes[k] if lanes[k] > best else best
+        half = LANES // 2
+        while half:
+            for k in range(half):
+                lanes[k] = lanes[k + half] if lanes[k + half] > lanes[k] else lanes[k]
+            half //= 2
+        best = lanes[0]
     for j in range(j, columns):
         best = x[j] if x[j] > best else best
     return best
@@ -40,7 +42,7 @@ cdef inline double sum_of_products(const real* x, const real* y, long columns) n
     cdef double[LANES] lanes
     cdef double sum = 0
     cdef long j = 0
-    cdef int k
+    cdef int k, half
     if columns >= LANES:
         for k in range(LANES):
             lanes[k] = 0
@@ -52,10 +54,12 @@ cdef inline double sum_of_products(const real* x, const real* y, long columns) n
                 for k in range(LANES):
                     lanes[k] += x[j + k]
             j += LANES
-        for k in range(16):
-            lanes[k] += lanes[k + 16]
-        for k in range(16):
-            sum += lanes[k]
+        half = LANES // 2
+        while half:
+            for k in range(half):
+                lanes[k] += lanes[k + half]
+            half //= 2
+        sum = lanes[0]
     for j in range(j, columns):
         sum += <double>x[j] * <double>y[j] if y != NULL else <double>x[j]
     return sum
