@@ -31,7 +31,7 @@ from minidl.functional import (
 )
 from minidl.functional.classification import CrossEntropy, CrossEntropyGrad
 from minidl.functional.linear import Linear, MatMul
-from minidl.functional.norm import ChannelNorm, Normalize, RowNorm, axes_mean
+from minidl.functional.norm import ChannelNorm, GroupNorm, Normalize, RowNorm, axes_mean
 from minidl.functional.softmax import LogSoftmax, Softmax
 from tests import test_operations
 
@@ -80,12 +80,12 @@ def statistics_as_constants(self, dy, inputs, output):
 
 
 def normalization_that_forgets_the_mean(self, dy, inputs, output):
-    (x, w, b), (m, v) = inputs, self.saved
-    r = 1 / (v + self.eps)[:, None] ** 0.5
-    y = (x - m[:, None]) * r
-    dz = dy if w is None else dy * w
-    dx = r * (dz - y * (dz * y).mean(1, keepdims=True))
-    return dx, None if w is None else (dy * y).sum(0), None if b is None else dy.sum(0)
+    (x, w, _), (m, v) = inputs, self.saved
+    r = 1 / (v + self.eps)[..., None] ** 0.5
+    rows, column, axes = (*m.shape, -1), (-1,) + (1,) * (x.ndim - 2), (0, *range(2, x.ndim))
+    z, g = (x.reshape(rows) - m[..., None]) * r, (dy * w.reshape(column)).reshape(rows)
+    dx = r * (g - z * (g * z).mean(2, keepdims=True))
+    return dx.reshape(x.shape), (dy * z.reshape(x.shape)).sum(axes), dy.sum(axes)
 
 
 def products_by_division(self, dy, inputs, output):
@@ -206,11 +206,12 @@ FAULTS = [
     ),
     Fault(
         "a normalization that forgets the mean",
-        RowNorm,
+        GroupNorm,
         "backward",
         normalization_that_forgets_the_mean,
         "group_norm",
     ),
+    Fault("a scaled layer norm", RowNorm, "backward", scaled(rule_of(RowNorm), 2), "layer_norm"),
     Fault("a scaled batch norm", ChannelNorm, "backward", scaled(rule_of(ChannelNorm), 2), "batch_norm"),
     Fault(
         "a normalization without second order",

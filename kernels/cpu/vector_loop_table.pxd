@@ -78,7 +78,7 @@ ctypedef struct loop_table:
     # y = (x - center) * scale + shift, of n numbers; the three are one number each
     void (*scaled_run)(size_t itemsize, long n, const void* x, const void* center, const void* scale,
                        const void* shift, void* y) noexcept nogil
-    # dx = scale[j] * (dy - shift[j] - (x - center[j]) * slope[j])
+    # dx = scale[j] * dy - shift[j] - (x - center[j]) * slope[j]
     void (*scaled_columns_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
                                     const void* center, const void* scale, const void* shift, const void* slope,
                                     void* dx) noexcept nogil

@@ -181,8 +181,8 @@ cdef void scaled_columns_backward_of(long rows, long columns, const real* dy, co
     for i in range(rows):
         for j in range(columns):
             k = i * columns + j
-            # dx = r * w * (dy - mean(dy) - (x - m) * r^2 * mean(dy * (x - m)))
-            dx[k] = scale[j] * (dy[k] - shift[j] - (x[k] - center[j]) * slope[j])
+            # dx = r * w * dy - r * mean(g) - (x - m) * r^2 * mean(g * z)                             g = dy * w
+            dx[k] = scale[j] * dy[k] - shift[j] - (x[k] - center[j]) * slope[j]
 
 
 cdef void normalize_rows(size_t itemsize, long rows, long columns, const void* x, const void* w, const void* b,

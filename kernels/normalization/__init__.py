@@ -14,10 +14,16 @@ and of the rows of x (M, K), where each row i has m[i], v[i] and r[i], and w and
     db[k]    = sum over i of dy[i, k],   dw[k] = sum over i of dy[i, k] * z[i, k]
     dx[i, k] = r[i] * (g[i, k] - mean of g[i] - z[i, k] * mean of (g[i] * z[i]))         g = dy * w
 
-p runs over the pixels and `count` numbers share a mean. All sums are added up in float64, the variance around the mean
-itself: numbers far from 0 lose no digits. The results for channels are channels last in memory.
+and of groups of channels of each image n, where m[n, g], v[n, g] and r[n, g] belong to all channels c of a group g:
 
-Sources: Ioffe and Szegedy, Batch normalization, 2015, algorithm 1 and section 3; Ba et al., Layer normalization, 2016.
+    y[n, c, p]  = (x[n, c, p] - m[n, g]) * r[n, g] * w[c] + b[c]     dw and db as above, dx as of a row with g = dy * w
+
+p runs over the pixels and `count` numbers share a mean. All sums are added up in float64, the variance around the mean
+itself: numbers far from 0 lose no digits. The results for channels and groups are channels last in
+memory.
+
+Sources: Ioffe and Szegedy, Batch normalization, 2015, algorithm 1 and section 3; Ba et al., Layer normalization, 2016;
+Wu and He, Group normalization, 2018.
 """
 
 from __future__ import annotations
@@ -89,6 +95,56 @@ def channel_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float 
     ([[0.0], [0.0]], array([-1.]), array([1.]))
     """
     _check_channels(x, {"m": m, "v": v, "w": w})
+    _check_gradient(dy, x)
+    return dy, x, m, v, w, float(eps)
+
+
+@kernel
+def group_forward(x: Any, groups: int, w: Any = None, b: Any = None, eps: float = 1e-5) -> Any:
+    """Return y, and the mean and the variance of each group of channels of each image.
+
+    Parameters
+    ----------
+    x : array (N, C, ...), floating point
+    groups : int
+        Divides C.
+    w, b : array (C,), optional
+        Scale and shift; without them 1 and 0.
+    eps : float
+
+    Returns
+    -------
+    y : array of the shape of `x`
+    m, v : array (N, groups)
+
+    Raises
+    ------
+    ValueError, TypeError
+        Fewer than 2 dimensions, groups of different sizes, sizes that do not fit, mixed dtypes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> y, m, v = kernels.normalization.group_forward(np.array([[1.0, 3.0, 10.0, 30.0]]), 2, eps=0.0)
+    >>> y.tolist(), m.tolist(), v.tolist()
+    ([[-1.0, 1.0, -1.0, 1.0]], [[2.0, 20.0]], [[1.0, 100.0]])
+    """
+    _check(x, {"w": w, "b": b}, 1, "channel")
+    if groups < 1 or x.shape[1] % groups:
+        raise ValueError(f"groups must divide the channels of x {x.shape}, got {groups}")
+    return x, int(groups), w, b, float(eps)
+
+
+@kernel
+def group_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float = 1e-5) -> Any:
+    """Return dx, dw and db, from the gradient with respect to y, what `group_forward` got, its m and v."""
+    _check(x, {"w": w}, 1, "channel")
+    for name, array in (("m", m), ("v", v)):
+        check_array(array, name, 2)
+        check_same_kind(x, "x", array, name)
+        if array.shape[0] != x.shape[0] or not array.shape[1] or x.shape[1] % array.shape[1]:
+            raise ValueError(f"{name} must have a number for each image and group of x {x.shape}, got {array.shape}")
     _check_gradient(dy, x)
     return dy, x, m, v, w, float(eps)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from ..channel_sums import cuda_gpu as channel_sums
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
 from ..cuda.rows import grid_of_rows, warps_a_row
@@ -12,7 +13,8 @@ from ..cuda.thread_rows import LANES, LANES_AND_ROWS, lane_each
 from .reference import channel_scale
 
 __all__ = [
-    "DTYPES", "channel_backward", "channel_forward", "channel_scale", "row_backward", "row_forward", "unavailable",
+    "DTYPES", "channel_backward", "channel_forward", "channel_scale", "group_backward", "group_forward", "row_backward",
+    "row_forward", "unavailable",
 ]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
@@ -100,6 +102,24 @@ def row_backward(dy, x, m, v, w, eps):
             *lane_each(columns, parts.shape[1]), (parts, dw, db, columns, parts.shape[1])
         )  # fmt: skip
     return dx, dw, db
+
+
+def group_forward(x, groups, w, b, eps):
+    z, m, v = row_forward(_rows_of_groups(x, groups), None, None, eps)
+    return channel_scale(z.reshape(x.shape), None, w, b), m.reshape(-1, groups), v.reshape(-1, groups)
+
+
+def group_backward(dy, x, m, v, w, eps):
+    rows = _rows_of_groups(x, m.shape[1])
+    g = _rows_of_groups(channel_scale(dy, None, w, None), m.shape[1])
+    dx = row_backward(g, rows, m.ravel(), v.ravel(), None, eps)[0].reshape(x.shape)
+    z = row_forward(rows, None, None, eps)[0].reshape(x.shape)
+    return dx, channel_sums.forward(dy, z), channel_sums.forward(dy, None)
+
+
+def _rows_of_groups(x, groups):
+    """x (N, C, ...) as (N * groups, the numbers of a group)."""
+    return x.reshape(x.shape[0] * groups, math.prod(x.shape[1:]) // groups)
 
 
 def _load_rows(x):

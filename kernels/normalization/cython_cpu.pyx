@@ -2,11 +2,13 @@
 """Normalization on the CPU. Of channels: memory channels last, so x is a table of (n, p) rows and c columns.
 
     forward    m, v of the columns;  y = (x - m) * (r * w) + b
-    backward   db = sum(dy), dw = r * sum(dy * (x - m));  dx = r*w * (dy - db/count - (x - m) * r * dw/count)
+    backward   db = sum(dy), dw = r * sum(dy * (x - m));  dx = r * w * dy - r * mean(g) - (x - m) * r^2 * mean(g * z)
 
-Each is two jobs, since all of x has to be seen before the first y is known. From the outside:
+Of groups of channels the same, but the rows of an image have statistics of their own, and the columns of a group share
+them: channels are groups of one, all of whose rows belong to one part. Each is two jobs, since all of a part has to be
+seen before its first y is known. From the outside:
 
-    block    rows, about BLOCK numbers: the unit of work of a thread; stays in the L2 cache
+    block    rows of a part, about BLOCK numbers: the unit of work of a thread; stays in the L2 cache
       row    in vector registers; where there are few channels, several rows are taken as one wide row
                                                                                     -> cpu/vector_loops_columns.pxi
 
@@ -25,10 +27,10 @@ for the gradients of w and b.
 import numpy as np
 
 from libc.math cimport sqrt
-from libc.string cimport memset
 
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.views cimport view, view_of
+from ..memory_order import cython_cpu as memory_order
 from . import reference
 
 DTYPES = ("float32", "float64")
@@ -47,53 +49,80 @@ ctypedef struct table:
     const vector_loops.loop_table* loops
     size_t itemsize
     long rows, channels
+    long parts  # of the rows: images, or all of them
     long widen, width  # rows that are taken as one, and their numbers
-    long blocks  # with sums of their own
+    long blocks  # of all parts, with sums of their own
     const char* dy
     const char* x
     char* out
     double* sums  # [block][width]: of x or dy, then means
     double* products  # [block][width]: of (x - m)^2, or of dy * (x - m)
-    double* center  # [width]
-    char* of_columns  # [4][width] of x's dtype: m, scale, shift, slope
+    double* center  # [part][width]
+    char* of_columns  # [part][4][width] of x's dtype: m, scale, shift, slope
 
 
 def channel_forward(x, w, b, eps):
-    cdef table t
     if x.size == 0:
         return reference.channel_forward(x, w, b, eps)
+    y, m, v = _forward(x, 1, x.shape[1], w, b, eps)
+    return y, m[0], v[0]
+
+
+def group_forward(x, groups, w, b, eps):
+    if x.size == 0:
+        return reference.group_forward(x, groups, w, b, eps)
+    return _forward(x, x.shape[0], groups, w, b, eps)
+
+
+cdef _forward(x, long parts, long groups, w, b, double eps):
+    cdef table t
+    cdef long part
     x, back = _channels_last(x)
     y = buffers.empty(x.shape, x.dtype)
-    cdef list alive = begin(&t, None, x, y)
-    m, v = np.empty(t.channels), np.empty(t.channels)
-    cdef double[::1] means = m, variances = v
+    cdef list alive = begin(&t, None, x, y, parts)
+    m, v = np.zeros((parts, groups)), np.zeros((parts, groups))
+    cdef double[:, ::1] means = m, variances = v
     with nogil:
         pool.run(t.blocks, add_up_block, &t)
-        put_together(&t, &means[0], &variances[0])
-    scale = 1 / np.sqrt(v + eps)
+        for part in range(parts):
+            put_together(&t, part, t.channels // groups, groups, &means[part, 0], &variances[part, 0])
+    scale = np.repeat(1 / np.sqrt(v + eps), t.channels // groups, axis=1)
     if w is not None:
         scale *= w
-    _set_columns(alive[0], m, scale, 0 if b is None else b, 0)
+    _set_columns(alive[0], np.repeat(m, t.channels // groups, axis=1), scale, 0 if b is None else b, 0)
     run_last(&t)
     return y.transpose(back), m.astype(x.dtype), v.astype(x.dtype)
 
 
 def channel_backward(dy, x, m, v, w, eps):
-    cdef table t
     if x.size == 0:
         return reference.channel_backward(dy, x, m, v, w, eps)
+    return group_backward(dy, x, m[None], v[None], w, eps)
+
+
+def group_backward(dy, x, m, v, w, eps):
+    """dx, dw, db; m and v are those of one part for each image, or of a single one."""
+    cdef table t
+    if x.size == 0:
+        return reference.group_backward(dy, x, m, v, w, eps)
     (dy, _), (x, back) = _channels_last(dy), _channels_last(x)
     dx = buffers.empty(x.shape, x.dtype)
-    cdef list alive = begin(&t, dy, x, dx)
-    alive[1].reshape(-1, t.channels)[...] = m
+    cdef long parts = m.shape[0], groups = m.shape[1], together = x.shape[-1] // groups
+    cdef list alive = begin(&t, dy, x, dx, parts)
+    m = np.repeat(m, together, axis=1)  # (parts, C), as all from here on but g and g_z
+    _set_columns(alive[1], m)
     with nogil:
         pool.run(t.blocks, add_up_block_of_gradient, &t)
-    r = 1 / np.sqrt(v.astype(np.float64) + eps)
-    db = alive[2].reshape(-1, t.channels).sum(axis=0)
-    dw = alive[3].reshape(-1, t.channels).sum(axis=0) * r
-    _set_columns(alive[0], m, r if w is None else r * w, db / t.rows, r * dw / t.rows)
+    r = np.repeat(1 / np.sqrt(v.astype(np.float64) + eps), together, axis=1)
+    db = alive[2].reshape(parts, -1, t.channels).sum(axis=1)
+    dw = alive[3].reshape(parts, -1, t.channels).sum(axis=1) * r
+    # the means of g = dy * w and of g * z, over the numbers that share m
+    g, g_z = (part if w is None else part * w for part in (db, dw))
+    count = t.rows // parts * together
+    g, g_z = (np.repeat(part.reshape(parts, groups, together).sum(2), together, axis=1) / count for part in (g, g_z))
+    _set_columns(alive[0], m, r if w is None else r * w, r * g, r * r * g_z)
     run_last(&t)
-    return dx.transpose(back), dw.astype(x.dtype), db.astype(x.dtype)
+    return dx.transpose(back), dw.sum(0).astype(x.dtype), db.sum(0).astype(x.dtype)
 
 
 def channel_scale(x, m, s, b):
@@ -105,7 +134,7 @@ def channel_scale(x, m, s, b):
         return _scale_planes(x, m, s, b)
     x, back = _channels_last(x)
     y = buffers.empty(x.shape, x.dtype)
-    cdef list alive = begin(&t, None, x, y)
+    cdef list alive = begin(&t, None, x, y, 1)
     _set_columns(alive[0], m, s, b, 0)
     run_last(&t)
     return y.transpose(back)
@@ -113,17 +142,20 @@ def channel_scale(x, m, s, b):
 
 def _channels_last(x):
     """x as (N, ..., C) in C order, and the axes that bring it back."""
-    last = np.ascontiguousarray(x.transpose(0, *range(2, x.ndim), 1))
-    return last, (0, x.ndim - 1, *range(1, x.ndim - 1))
+    last, back = x.transpose(0, *range(2, x.ndim), 1), (0, x.ndim - 1, *range(1, x.ndim - 1))
+    if x.flags.c_contiguous and not last.flags.c_contiguous:  # NumPy would copy it slowly
+        pixels = memory_order.channels_last(x.reshape(x.shape[0], x.shape[1], 1, -1)).transpose(0, 2, 3, 1)
+        return pixels.reshape(last.shape), back
+    return np.ascontiguousarray(last), back
 
 
-def _set_columns(of_columns, m, scale, shift, slope):
-    """The four numbers of each column, once for each row that a wide row is made of."""
-    for numbers, value in zip(of_columns, (m, scale, shift, slope)):
-        numbers[...] = value
+def _set_columns(of_columns, *values):
+    """The numbers of each column of each part, once for each row that a wide row is made of."""
+    for i, value in enumerate(values):
+        of_columns[:, i] = value if np.ndim(value) < 2 else value[:, None]
 
 
-cdef list begin(table* t, dy, x, out):
+cdef list begin(table* t, dy, x, out, long parts):
     """Cut the table into blocks; return the arrays that `t` points into: of_columns, center, sums, products, x, dy."""
     cdef view v_x, v_out, v_dy
     x, out = view_of(x, &v_x), view_of(out, &v_out)
@@ -132,18 +164,19 @@ cdef list begin(table* t, dy, x, out):
     if dy is not None:
         dy = view_of(dy, &v_dy)
         t.dy = v_dy.data
-    t.channels = v_x.shape[v_x.ndim - 1]
+    t.channels, t.parts = v_x.shape[v_x.ndim - 1], parts
     t.rows = x.size // t.channels
-    t.widen = max(1, min(t.rows, WIDTH // t.channels))
+    t.widen = max(1, min(t.rows // parts, WIDTH // t.channels))
     t.width = t.widen * t.channels
-    t.blocks = max(1, min(MAX_BLOCKS, t.rows * t.channels // BLOCK))
-    of_columns = np.empty((4, t.widen, t.channels), x.dtype)
-    center, sums, products = np.zeros(t.width), np.zeros((t.blocks, t.width)), np.zeros((t.blocks, t.width))
-    cdef double[::1] one_row = center
+    t.blocks = parts * max(1, min(MAX_BLOCKS, t.rows // parts * t.channels // BLOCK))
+    of_columns = np.empty((parts, 4, t.widen, t.channels), x.dtype)
+    center = np.zeros((parts, 1, t.widen, t.channels))
+    sums, products = np.zeros((t.blocks, t.width)), np.zeros((t.blocks, t.width))
+    cdef double[:, :, :, ::1] centers = center
     cdef double[:, ::1] many_sums = sums, many_products = products
     cdef view v_columns
     view_of(of_columns, &v_columns)
-    t.of_columns, t.center = v_columns.data, &one_row[0]
+    t.of_columns, t.center = v_columns.data, &centers[0, 0, 0, 0]
     t.sums, t.products = &many_sums[0, 0], &many_products[0, 0]
     return [of_columns, center, sums, products, x, dy]
 
@@ -168,26 +201,24 @@ cdef void add_up_block(void* argument, long block) noexcept nogil:
     t.loops.centered_squares(t.itemsize, 1, rest, behind, means, t.products + block * t.width)
 
 
-cdef void put_together(const table* t, double* m, double* v) noexcept nogil:
-    """m and v of each channel, from the means and squares of its wide columns in all blocks."""
-    cdef long block, j, rows, count
-    memset(m, 0, t.channels * sizeof(double))
-    memset(v, 0, t.channels * sizeof(double))
-    for block in range(t.blocks):
+cdef void put_together(const table* t, long part, long together, long groups, double* m, double* v) noexcept nogil:
+    """m and v of each group of a part, 0 before, from the means and squares of its wide columns in all its blocks."""
+    cdef long first = t.blocks // t.parts * part, end = t.blocks // t.parts * (part + 1)
+    cdef long block, j, rows, count, group, numbers = t.rows // t.parts * together
+    for block in range(first, end):
         rows = first_row(t, block + 1) - first_row(t, block)
         for j in range(t.width):
             count = rows // t.widen + (j < rows % t.widen * t.channels)
-            m[j % t.channels] += count * t.sums[block * t.width + j]
-    for j in range(t.channels):
-        m[j] /= t.rows
-    for block in range(t.blocks):
+            m[j % t.channels // together] += count * t.sums[block * t.width + j]
+    for group in range(groups):
+        m[group] /= numbers
+    for block in range(first, end):
         rows = first_row(t, block + 1) - first_row(t, block)
         for j in range(t.width):
-            count = rows // t.widen + (j < rows % t.widen * t.channels)
-            v[j % t.channels] += (t.products[block * t.width + j]
-                                  + count * (t.sums[block * t.width + j] - m[j % t.channels]) ** 2)
-    for j in range(t.channels):
-        v[j] /= t.rows
+            count, group = rows // t.widen + (j < rows % t.widen * t.channels), j % t.channels // together
+            v[group] += t.products[block * t.width + j] + count * (t.sums[block * t.width + j] - m[group]) ** 2
+    for group in range(groups):
+        v[group] /= numbers
 
 
 cdef void add_up_block_of_gradient(void* argument, long block) noexcept nogil:
@@ -197,13 +228,14 @@ cdef void add_up_block_of_gradient(void* argument, long block) noexcept nogil:
     cdef long at = first * t.channels * <long>t.itemsize, behind = at + wide * t.width * <long>t.itemsize
     cdef double* sums = t.sums + block * t.width
     cdef double* products = t.products + block * t.width
-    t.loops.centered_products(t.itemsize, wide, t.width, t.dy + at, t.x + at, t.center, sums, products)
-    t.loops.centered_products(t.itemsize, 1, rest, t.dy + behind, t.x + behind, t.center, sums, products)
+    cdef const double* center = t.center + block // (t.blocks // t.parts) * t.width
+    t.loops.centered_products(t.itemsize, wide, t.width, t.dy + at, t.x + at, center, sums, products)
+    t.loops.centered_products(t.itemsize, 1, rest, t.dy + behind, t.x + behind, center, sums, products)
 
 
 cdef void run_last(table* t):
     """y or dx, in blocks of their own: they need no sums, so there may be any number of them."""
-    t.blocks = (t.rows * t.channels + BLOCK - 1) // BLOCK
+    t.blocks = t.parts * ((t.rows // t.parts * t.channels + BLOCK - 1) // BLOCK)
     with nogil:
         pool.run(t.blocks, finish_block, t)
 
@@ -212,13 +244,13 @@ cdef void finish_block(void* argument, long block) noexcept nogil:
     cdef table* t = <table*>argument
     cdef long first = first_row(t, block), rows = first_row(t, block + 1) - first
     cdef long wide = rows // t.widen, at = first * t.channels * <long>t.itemsize
-    finish_rows(t, at, wide, t.width)
-    finish_rows(t, at + wide * t.width * <long>t.itemsize, 1, (rows - wide * t.widen) * t.channels)
+    cdef const char* m = t.of_columns + block // (t.blocks // t.parts) * 4 * t.width * <long>t.itemsize
+    finish_rows(t, at, wide, t.width, m)
+    finish_rows(t, at + wide * t.width * <long>t.itemsize, 1, (rows - wide * t.widen) * t.channels, m)
 
 
-cdef void finish_rows(const table* t, long at, long rows, long columns) noexcept nogil:
+cdef void finish_rows(const table* t, long at, long rows, long columns, const char* m) noexcept nogil:
     cdef long step = t.width * <long>t.itemsize
-    cdef const char* m = t.of_columns
     if t.dy == NULL:
         t.loops.scaled_columns(t.itemsize, rows, columns, t.x + at, m, m + step, m + 2 * step, t.out + at)
     else:

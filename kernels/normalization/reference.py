@@ -1,5 +1,7 @@
 """Normalization by the array module's own sums, in float64."""
 
+import math
+
 from ..arrays import array_module
 
 
@@ -38,6 +40,36 @@ def channel_scale(x, m, s, b):
     y = x if m is None else x - m.reshape(column)
     y = y if s is None else y * s.reshape(column)
     return y + (x.dtype.type(0) if b is None else b.reshape(column))
+
+
+def group_forward(x, groups, w, b, eps):
+    _, wide, column = _of(x)
+    wide = _rows_of_groups(wide, groups)
+    m = wide.mean(2, keepdims=True)
+    v = ((wide - m) ** 2).mean(2, keepdims=True)
+    # y = (x - m) * r * w + b
+    y = ((wide - m) / array_module(x).sqrt(v + eps)).reshape(x.shape)
+    y = y if w is None else y * w.reshape(column)
+    y = y if b is None else y + b.reshape(column)
+    return y.astype(x.dtype), m[..., 0].astype(x.dtype), v[..., 0].astype(x.dtype)
+
+
+def group_backward(dy, x, m, v, w, eps):
+    axes, wide, column = _of(x)
+    dy = dy.astype(wide.dtype)
+    r = 1 / array_module(x).sqrt(v[..., None].astype(wide.dtype) + eps)
+    z = (_rows_of_groups(wide, m.shape[1]) - m[..., None]) * r
+    g = _rows_of_groups(dy if w is None else dy * w.reshape(column), m.shape[1])
+    # dx = r * (g - mean(g) - z * mean(g * z))
+    dx = r * (g - g.mean(2, keepdims=True) - z * (g * z).mean(2, keepdims=True))
+    # dw = sum(dy * z), db = sum(dy)
+    dw, db = (dy * z.reshape(x.shape)).sum(axes), dy.sum(axes)
+    return dx.reshape(x.shape).astype(x.dtype), dw.astype(x.dtype), db.astype(x.dtype)
+
+
+def _rows_of_groups(x, groups):
+    """(N, C, ...) as (N, groups, the numbers of a group)."""
+    return x.reshape(x.shape[0], groups, math.prod(x.shape[1:]) // groups)
 
 
 def _of(x):

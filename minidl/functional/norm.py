@@ -20,7 +20,7 @@ from minidl.autograd import Function, Tensor
 from minidl.functional.activation import check_float
 from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import rsqrt, square
-from minidl.functional.reduce import mean, sum
+from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
@@ -95,6 +95,30 @@ class ChannelNorm(Function):
         return dx, dw, channel_sum(dy) if b is not None else None
 
 
+class GroupNorm(Function):
+    """y = (x - m) * r * w + b, with m and r of each image and group of channels, w and b of each channel."""
+
+    def __init__(self, groups, eps):
+        self.groups, self.eps = groups, eps
+
+    def forward(self, x, w, b):
+        y, *self.saved = kernels.normalization.group_forward(x, self.groups, w, b, self.eps)  # m, v: (N, groups)
+        return y
+
+    def backward(self, dy, inputs, output):
+        x, w, b = inputs
+        if not isinstance(dy, Tensor):
+            return kernels.normalization.group_backward(dy, x, *self.saved, w, self.eps)
+        # to be differentiated again: by the rules of the operations that it is made of
+        normalize, dx = Normalize((2,), self.eps), None
+        rows = (x.shape[0], self.groups, x.shape[1] // self.groups * math.prod(x.shape[2:]))
+        if self.needs(0):
+            dz = dy if w is None else dy * reshape(w, (1, -1) + (1,) * (x.ndim - 2))
+            dx = reshape(normalize.backward(reshape(dz, rows), (reshape(x, rows),), None), x.shape)
+        dw = channel_sum(dy * reshape(normalize(reshape(x, rows)), x.shape)) if w is not None else None
+        return dx, dw, channel_sum(dy) if b is not None else None
+
+
 class ChannelScale(Function):
     """y = (x - m) * s + b, with m, s and b of each channel, or without them."""
 
@@ -116,24 +140,32 @@ class ChannelScale(Function):
 
 
 class RowNorm(Function):
-    """y = (x - m) * r * w + b, with m and r of each row of x (M, K), w and b of each column: layer norm in one."""
+    """y = (x - m) * r * w + b, with m and r over the last axes of x, w and b of their shape: layer norm in one."""
 
-    def __init__(self, eps):
-        self.eps = eps
+    def __init__(self, shape, eps):
+        self.normalized_shape, self.eps = shape, eps
 
     def forward(self, x, w, b):
-        y, *self.saved = kernels.normalization.row_forward(x, w, b, self.eps)  # m, v: (M,)
-        return y
+        w, b = (None if values is None else values.reshape(-1) for values in (w, b))
+        y, *self.saved = kernels.normalization.row_forward(self.rows(x), w, b, self.eps)  # m, v: (M,)
+        return y.reshape(x.shape)
+
+    def rows(self, x: Any) -> Any:
+        """x as (M, K), where K numbers share a mean."""
+        columns = self.normalized_shape
+        return reshape(x, (math.prod(x.shape[: x.ndim - len(columns)]), math.prod(columns)))
 
     def backward(self, dy, inputs, output):
         x, w, b = inputs
         if not isinstance(dy, Tensor):
-            return kernels.normalization.row_backward(dy, x, *self.saved, w, self.eps)
+            flat = None if w is None else w.reshape(-1)
+            dx, dw, db = kernels.normalization.row_backward(self.rows(dy), self.rows(x), *self.saved, flat, self.eps)
+            return dx.reshape(x.shape), dw.reshape(self.normalized_shape), db.reshape(self.normalized_shape)
         # to be differentiated again: by the rules of the operations that it is made of
-        normalize = Normalize((1,), self.eps)
+        normalize = Normalize(tuple(range(-len(self.normalized_shape), 0)), self.eps)
         dx = normalize.backward(dy if w is None else dy * w, (x,), None) if self.needs(0) else None
-        dw = sum(dy * normalize(x), 0) if w is not None else None
-        return dx, dw, sum(dy, 0) if b is not None else None
+        # of dw and db the engine takes the sum over the rows
+        return dx, dy * normalize(x) if w is not None else None, dy if b is not None else None
 
 
 def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
@@ -239,11 +271,7 @@ def layer_norm(
             [-1.,  1.]])
     """
     shape = _normalized_shape("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    columns = math.prod(shape)
-    if len(shape) > 1:
-        weight, bias = (None if values is None else reshape(values, (columns,)) for values in (weight, bias))
-    rows = reshape(x, (math.prod(x.shape[: x.ndim - len(shape)]), columns))
-    return reshape(RowNorm(eps)(rows, weight, bias), x.shape)
+    return RowNorm(shape, eps)(x, weight, bias)
 
 
 def rms_norm(x: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
@@ -305,5 +333,4 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     """
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")
-    rows = reshape(x, (x.shape[0] * num_groups, x.shape[1] // num_groups * math.prod(x.shape[2:])))
-    return _scale_and_shift(reshape(RowNorm(eps)(rows, None, None), x.shape), weight, bias)
+    return GroupNorm(num_groups, eps)(x, weight, bias)

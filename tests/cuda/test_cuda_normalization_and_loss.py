@@ -101,6 +101,23 @@ def test_normalization_of_rows(runtime, to_device, to_host, shape, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape, groups", [((2, 6), 3), ((3, 8, 5, 7), 2), ((2, 4, 9), 4), ((0, 4, 3), 2)])
+def test_normalization_of_groups(runtime, to_device, to_host, shape, groups, dtype):
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    w, b = (rng.standard_normal(shape[1]).astype(dtype) for _ in range(2))
+    for scale, shift in ((w, b), (None, None)):
+        move = [None if array is None else to_device(array) for array in (scale, shift)]
+        expected = reference.group_forward(x, groups, scale, shift, 1e-5)
+        got = normalization.group_forward(to_device(x), groups, *move, 1e-5)
+        saved = (dy, x, *expected[1:])
+        wanted = reference.group_backward(*saved, scale, 1e-5)
+        ours = normalization.group_backward(*map(to_device, saved), move[0], 1e-5)
+        for a, c in zip((*got, *ours), (*expected, *wanted), strict=True):
+            assert_close(to_host(a), c, scale=np.maximum(1, np.abs(c).max(initial=0)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows, columns", [(1, 1), (5, 10), (9, 33), (8, 32), (3, 1025), (2, 2048), (0, 4), (3000, 3)])
 @pytest.mark.parametrize("label", ["int64", "int32", "uint8"])
 def test_cross_entropy(runtime, to_device, to_host, rows, columns, dtype, label):

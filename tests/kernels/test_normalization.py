@@ -117,6 +117,8 @@ def test_threads_change_no_bit():
         kernels.set_num_threads(threads)
         y, m, v = kernels.normalization.channel_forward(x)
         results.append((y, m, v, *kernels.normalization.channel_backward(x * x, x, m, v)))
+        y, m, v = kernels.normalization.group_forward(x, 4)
+        results[-1] += (y, m, v, *kernels.normalization.group_backward(x * x, x, m, v))
     kernels.set_num_threads(before)
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
@@ -200,6 +202,59 @@ def test_rows(backend, dtype, shape, order, scaled, far, seed):
     np.testing.assert_allclose(db, wide_dy.sum(0), rtol=0, atol=added * unit * np.abs(wide_dy).sum(0).max())
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+@fast
+@given(
+    groups=st.integers(1, 5),
+    shape=st.lists(st.integers(1, 7), min_size=2, max_size=4).map(tuple) | st.sampled_from(((3, 8, 70, 80), (2, 90))),
+    orders=st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)),
+    scaled=st.booleans(),
+    far=st.sampled_from((0, 1000)),
+    seed=seeds,
+)
+def test_groups(backend, dtype, groups, shape, orders, scaled, far, seed):
+    """Each group of channels of each image is a row of its own, but that w and b belong to the channels."""
+    n, together, *pixels = shape
+    shape = n, groups * together, *pixels
+    column = (-1,) + (1,) * len(pixels)
+    x = laid_out((arrays_of(shape, dtype, seed) + far).astype(dtype), orders[0])
+    dy = laid_out(arrays_of(shape, dtype, seed + 3), orders[1])
+    w, b = (arrays_of(shape[1:2], dtype, seed + i) if scaled else None for i in (1, 2))
+    with kernels.use_backend(backend, strict=True):
+        y, m, v = kernels.normalization.group_forward(x, groups, w, b, 0.1)
+        dx, dw, db = kernels.normalization.group_backward(dy, x, m, v, w, 0.1)
+    assert y.dtype == dx.dtype == m.dtype == dw.dtype == dtype and m.shape == v.shape == (n, groups)
+    wide_w, wide_b = (np.longdouble(i) if a is None else a.reshape(column) for i, a in ((1, w), (0, b)))
+    rows, wide_dy = x.astype(np.longdouble).reshape(n, groups, -1), dy.astype(np.longdouble)
+    mean = rows.mean(2, keepdims=True)
+    variance = ((rows - mean) ** 2).mean(2, keepdims=True)
+    r = 1 / np.sqrt(variance + np.longdouble(0.1))
+    z, g = (rows - mean) * r, (wide_dy * wide_w).reshape(n, groups, -1)
+    unit = np.finfo(dtype).eps
+    added = 8 if dtype == "float32" else 1000  # units: float64 sums have the errors of their additions
+    rounding = unit * (30 + (4 if dtype == "float32" else 30) * np.abs(x).max() / math.sqrt(0.1))  # of m, seen in z
+    np.testing.assert_allclose(m, mean[..., 0], rtol=added * unit, atol=added * unit / 100)
+    np.testing.assert_allclose(v, variance[..., 0], rtol=added * unit, atol=added * unit / 1000)
+    size = np.abs(wide_w).max() + 1
+    np.testing.assert_allclose(y, z.reshape(shape) * wide_w + wide_b, rtol=0, atol=rounding * 4 * size)
+    expected = r * (g - g.mean(2, keepdims=True) - z * (g * z).mean(2, keepdims=True))
+    np.testing.assert_allclose(dx, expected.reshape(shape), rtol=0, atol=rounding * 40 * size * np.abs(dy).max())
+    sums = columns(np.abs(wide_dy)).sum(1).max()
+    np.testing.assert_allclose(dw, columns(wide_dy * z.reshape(shape)).sum(1), rtol=0, atol=rounding * 4 * sums)
+    np.testing.assert_allclose(db, columns(wide_dy).sum(1), rtol=0, atol=added * unit * sums)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_groups_of_nothing(backend):
+    x = np.zeros((0, 4, 3))
+    with kernels.use_backend(backend, strict=True):
+        y, m, v = kernels.normalization.group_forward(x, 2, np.ones(4), np.ones(4))
+        dx, dw, db = kernels.normalization.group_backward(x, x, m, v, np.ones(4))
+    assert y.shape == dx.shape == (0, 4, 3) and m.shape == v.shape == (0, 2)
+    np.testing.assert_array_equal([dw, db], np.zeros((2, 4)))
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_rows_of_nothing(backend):
     with kernels.use_backend(backend, strict=True):
@@ -219,3 +274,15 @@ def test_row_and_scale_arguments():
         kernels.normalization.row_backward(x, x, np.ones(3), np.ones(2))
     with pytest.raises(ValueError, match="x must have 2 dimensions"):
         kernels.normalization.row_forward(np.ones((2, 3, 4)))
+
+
+def test_group_arguments():
+    x, m = np.ones((2, 6)), np.ones((2, 3))
+    with pytest.raises(ValueError, match=r"groups must divide the channels of x \(2, 6\), got 4"):
+        kernels.normalization.group_forward(x, 4)
+    with pytest.raises(ValueError, match="b must have one number for each channel of x"):
+        kernels.normalization.group_forward(x, 3, b=np.ones(3))
+    with pytest.raises(ValueError, match=r"v must have a number for each image and group of x \(2, 6\), got \(2, 4\)"):
+        kernels.normalization.group_backward(x, x, m, np.ones((2, 4)))
+    with pytest.raises(ValueError, match="dy must have the shape of x"):
+        kernels.normalization.group_backward(x[:1], x, m, m)

@@ -41,6 +41,7 @@ def test_all_kernels(instruction_set, dtype):
     test_normalization.test_forward("cython", dtype)
     test_normalization.test_backward("cython", dtype)
     test_normalization.test_scale("cython", dtype)
+    test_normalization.test_groups("cython", dtype)
     test_normalization.test_rows("cython", dtype)
     test_dropout.test_the_same_numbers_everywhere("cython", dtype)
     for name in test_optimizers.STEPS:
