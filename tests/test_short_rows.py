@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minidl
 import minidl.functional as F
 
 
@@ -47,3 +48,39 @@ def test_a_sum_over_short_runs_keeps_its_digits():
     x = np.random.default_rng(0).random((100_000, 3), np.float32)
     exact = x.sum(0, dtype=np.float64)
     assert abs(F.sum(x, 0) / exact - 1).max() < 2e-7 < abs(x.sum(0) / exact - 1).max()  # of NumPy's too few are right
+
+
+LARGE = {
+    "C": lambda x: x,
+    "channels last": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2),
+    "with gaps": lambda x: np.repeat(x, 2, -1)[..., ::2],
+}
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("order", LARGE)
+@pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 1), (1, 2), (2, 3), (3, 2), (0, 2), (0, 2, 3), (1, 2, 3)])
+def test_large_sums(axes, order, dtype, keepdim):
+    x = (np.random.default_rng(0).standard_normal((5, 40, 6, 48)) + 1).astype(dtype)
+    x[0, 3, 2, 4], x[1, 2, 3, 5] = np.nan, np.inf
+    given, expected = LARGE[order](x), x.astype(np.longdouble).sum(axes, keepdims=keepdim)
+    y, size = F.sum(given, axes, keepdim), np.abs(x.astype(np.longdouble)).sum(axes, keepdims=keepdim)
+    assert y.shape == expected.shape and y.dtype == dtype and not np.shares_memory(y, given)
+    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(expected))
+    finite = np.isfinite(expected)
+    assert np.all(np.abs(y[finite] - expected[finite]) <= 20 * np.finfo(dtype).eps * size[finite])
+
+
+@pytest.mark.parametrize("shape, axes", [((2, 20_000, 64), 1), ((50_000, 40), 0), ((8, 40, 90, 80), (0, 2, 3))])
+def test_large_sums_down_the_rows_keep_their_digits(shape, axes):
+    x = np.random.default_rng(0).random(shape, np.float32)
+    exact = x.sum(axes, dtype=np.float64)
+    sums, before = [], minidl.get_num_threads()
+    for threads in (1, 2, 3):
+        minidl.set_num_threads(threads)
+        sums.append(F.sum(x, axes))
+    minidl.set_num_threads(before)
+    assert abs(sums[0] / exact - 1).max() < 1e-6
+    for other in sums[1:]:
+        np.testing.assert_array_equal(sums[0], other)

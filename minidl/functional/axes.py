@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
+
 Axes = int | tuple[int, ...] | None
 
 MANY = 64  # numbers that are worth a way of their own
+LARGE = 1 << 15  # numbers that are worth a matrix product
 SHORT = 32  # numbers side by side; NumPy is slow to start on fewer
 
 
@@ -86,7 +89,8 @@ _UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.mini
 def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
     """x.sum(axes), or what else the name says; where few numbers lie side by side, in a faster way than NumPy's.
 
-    NumPy's own loop starts anew for each row, or for each run, which takes it longer than the few numbers in it.
+    NumPy's own loop starts anew for each row, or for each run, which takes it longer than the few numbers in it. Large
+    sums down the rows are computed by all threads; NumPy adds row to row, and loses digits.
     """
     if type(x) is not np.ndarray:
         return getattr(x, name)(axes, keepdims=keepdims)
@@ -99,7 +103,31 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
         if 2 <= n and behind and math.prod(behind) < SHORT and x.flags.c_contiguous:
             y = _by_halves(combine, x.reshape(-1, n, math.prod(behind)))
             return y.reshape(*before, *(1,) * keepdims, *behind)
+    if name == "sum" and x.size >= LARGE and x.dtype.kind == "f" and x.itemsize >= 4:
+        if axes == (0, *range(2, x.ndim)):
+            y = kernels.channel_sums.forward(x)
+            return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
+        y = _by_product(x, axes)
+        if y is not None:
+            return y if keepdims else y.squeeze(axes)
     return _UFUNCS[name].reduce(x, axes, keepdims=keepdims)  # what the method calls, without its wrapping
+
+
+def _by_product(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray | None:
+    """The sum as a product with a row of ones, which all threads compute, with fewer roundings one after the other.
+
+    None unless the axes lie next to each other in memory, with enough numbers side by side behind them.
+    """
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    memory, places = x.transpose(order), [order.index(axis) for axis in axes]
+    first, end = min(places, default=0), max(places, default=-1) + 1
+    behind = math.prod(memory.shape[end:])
+    if end - first != len(axes) or not axes or behind < SHORT or not memory.flags.c_contiguous:
+        return None
+    n = math.prod(memory.shape[first:end])
+    y = kernels.matmul.forward(np.ones((1, n), x.dtype), memory.reshape(-1, n, behind))
+    back = [order.index(axis) for axis in range(x.ndim)]
+    return y.reshape(*memory.shape[:first], *(1,) * len(axes), *memory.shape[end:]).transpose(back)
 
 
 def _by_columns(combine: np.ufunc, x: np.ndarray) -> np.ndarray:
