@@ -20,6 +20,7 @@ from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
+from minidl.kernels import increased, minus, over, times
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -103,14 +104,21 @@ class SmoothL1(Function):
         self.beta = beta
 
     def forward(self, x, t):
-        d = x - t
-        half = namespace(d).clip(d, -self.beta, self.beta) / 2
-        return (d - half) * half / (self.beta / 2)
+        d, c = self.differences(x, t)
+        return self.divided(times(increased(times(c, -0.5), d), c))
+
+    def differences(self, x: Any, t: Any) -> tuple[Any, Any]:
+        """d and c."""
+        d = minus(x, t)
+        return d, clip(d, -self.beta, self.beta)
+
+    def divided(self, y: Any) -> Any:
+        """y / beta."""
+        return y if self.beta == 1 else over(y, self.beta)
 
     def backward(self, dy, inputs, output):
-        x, t = inputs
         # dlosses/dx = c / beta, dlosses/dt the opposite
-        dx = dy * (clip(x - t, -self.beta, self.beta) / self.beta)
+        dx = self.divided(dy * self.differences(*inputs)[1])
         return dx, -dx if self.needs(1) else None
 
 
