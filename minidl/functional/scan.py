@@ -8,10 +8,9 @@ import numpy as np
 
 from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import Axes, normalize_axes, one_axis, reduced, takes_numpys_names, with_reduced_axes
-from minidl.functional.indexing import index
-from minidl.functional.joining import cat, stack, unbind
+from minidl.functional.joining import cat, split, stack, unbind
 from minidl.functional.operands import apart, data_of, namespace
-from minidl.functional.shape import flip, reshape, unsqueeze
+from minidl.functional.shape import flip, unsqueeze
 
 __all__ = ["cumprod", "cumsum", "diff", "prod"]
 
@@ -36,18 +35,15 @@ class Prod(Function):
 def products_of_others(x: Any, axis: int) -> Any:
     """For each x along an axis the product of all the others, without dividing by x, which may be 0.
 
-    The others of a number are its neighbour and the others of that pair, of which there are half as many.
+    The others of a number in the first half are its partner in the second half and the others of that pair; the last
+    of an odd number of them is left over, and stands beside the pairs.
     """
-    n = x.shape[axis]
-    before = (slice(None),) * axis
+    n, half = x.shape[axis], x.shape[axis] // 2
     if n == 1:
         return namespace(x).ones_like(data_of(x))
-    even, odd = (index(x, (*before, slice(start, None, 2))) for start in (0, 1))
-    if n % 2:  # the last number has no neighbour
-        odd = cat([odd, namespace(x).ones_like(data_of(x)[(*before, slice(1))])], axis)
-    rest = products_of_others(even * odd, axis)
-    y = reshape(stack([rest * odd, rest * even], axis + 1), (*x.shape[:axis], n + n % 2, *x.shape[axis + 1 :]))
-    return index(y, (*before, slice(n))) if n % 2 else y
+    first, second, last = split(x, (half, half, n % 2), axis)
+    pairs, alone = split(products_of_others(cat([first * second, last], axis), axis), (half, n % 2), axis)
+    return cat([pairs * second, pairs * first, alone], axis)
 
 
 def products_before(parts: tuple) -> list[Any]:
