@@ -19,8 +19,8 @@ and of groups of channels of each image n, where m[n, g], v[n, g] and r[n, g] be
     y[n, c, p]  = (x[n, c, p] - m[n, g]) * r[n, g] * w[c] + b[c]     dw and db as above, dx as of a row with g = dy * w
 
 p runs over the pixels and `count` numbers share a mean. All sums are added up in float64, the variance around the mean
-itself: numbers far from 0 lose no digits. The results for channels and groups are channels last in
-memory.
+itself: numbers far from 0 lose no digits. The results for channels are channels last in memory, and
+so are those for groups unless x is in C order.
 
 Sources: Ioffe and Szegedy, Batch normalization, 2015, algorithm 1 and section 3; Ba et al., Layer normalization, 2016;
 Wu and He, Group normalization, 2018.

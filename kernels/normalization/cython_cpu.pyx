@@ -6,7 +6,7 @@
 
 Of groups of channels the same, but the rows of an image have statistics of their own, and the columns of a group share
 them: channels are groups of one, all of whose rows belong to one part. Each is two jobs, since all of a part has to be
-seen before its first y is known. From the outside:
+seen before its first y is known. (Groups in C order: planes.pxi.) From the outside:
 
     block    rows of a part, about BLOCK numbers: the unit of work of a thread; stays in the L2 cache
       row    in vector registers; where there are few channels, several rows are taken as one wide row
@@ -45,6 +45,9 @@ cdef enum:
     WIDTH = 64  # columns of a wide row, at least
     LEAST = 16  # pixels side by side that are worth a loop of their own
 
+include "planes.pxi"
+
+
 ctypedef struct table:
     const vector_loops.loop_table* loops
     size_t itemsize
@@ -71,6 +74,8 @@ def channel_forward(x, w, b, eps):
 def group_forward(x, groups, w, b, eps):
     if x.size == 0:
         return reference.group_forward(x, groups, w, b, eps)
+    if _in_planes(x, WIDTH):
+        return _forward_in_planes(x, groups, w, b, eps)
     return _forward(x, x.shape[0], groups, w, b, eps)
 
 
@@ -97,14 +102,19 @@ cdef _forward(x, long parts, long groups, w, b, double eps):
 def channel_backward(dy, x, m, v, w, eps):
     if x.size == 0:
         return reference.channel_backward(dy, x, m, v, w, eps)
-    return group_backward(dy, x, m[None], v[None], w, eps)
+    return _backward(dy, x, m[None], v[None], w, eps)
 
 
 def group_backward(dy, x, m, v, w, eps):
-    """dx, dw, db; m and v are those of one part for each image, or of a single one."""
-    cdef table t
     if x.size == 0:
         return reference.group_backward(dy, x, m, v, w, eps)
+    if _in_planes(x, WIDTH):
+        return _backward_in_planes(dy, x, m, v, w, eps)
+    return _backward(dy, x, m, v, w, eps)
+
+
+cdef _backward(dy, x, m, v, w, double eps):
+    cdef table t
     (dy, _), (x, back) = _channels_last(dy), _channels_last(x)
     dx = buffers.empty(x.shape, x.dtype)
     cdef long parts = m.shape[0], groups = m.shape[1], together = x.shape[-1] // groups
@@ -130,7 +140,7 @@ def channel_scale(x, m, s, b):
     if x.size == 0:
         return reference.channel_scale(x, m, s, b)
     m, s, b = 0 if m is None else m, 1 if s is None else s, 0 if b is None else b
-    if x.flags.c_contiguous and x.size >= LEAST * x.shape[0] * x.shape[1]:
+    if _in_planes(x, LEAST):
         return _scale_planes(x, m, s, b)
     x, back = _channels_last(x)
     y = buffers.empty(x.shape, x.dtype)
@@ -342,16 +352,22 @@ def row_backward(dy, x, m, v, w, eps):
 cdef list begin_rows(row_table* t, dy, x, m, v, w, b, out):
     """Cut the rows into blocks; return the arrays that `t` points into."""
     cdef view[7] views
-    cdef list alive = [None if array is None else np.ascontiguousarray(array) for array in (dy, x, m, v, w, b, out)]
-    cdef int i
-    for i in range(7):
-        views[i].data = NULL
-        if alive[i] is not None:
-            alive[i] = view_of(alive[i], &views[i])
+    cdef list alive = views_of(views, (dy, x, m, v, w, b, out))
     t.dy, t.x, t.m, t.v = views[0].data, views[1].data, views[2].data, views[3].data
     t.w, t.b, t.out = views[4].data, views[5].data, views[6].data
     t.loops, t.itemsize, t.rows, t.columns = vector_loops.table(), views[1].itemsize, x.shape[0], x.shape[1]
     t.blocks = max(1, min(t.rows, t.rows * t.columns // BLOCK))
+    return alive
+
+
+cdef list views_of(view* views, tuple arrays):
+    """The arrays in C order, and a view of each; of None the data is NULL."""
+    cdef list alive = [None if array is None else np.ascontiguousarray(array) for array in arrays]
+    cdef int i
+    for i in range(len(alive)):
+        views[i].data = NULL
+        if alive[i] is not None:
+            alive[i] = view_of(alive[i], &views[i])
     return alive
 
 
