@@ -30,6 +30,7 @@ from libc.math cimport sqrt
 
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.views cimport view, view_of
+from ..channel_sums import cython_cpu as channel_sums
 from ..memory_order import cython_cpu as memory_order
 from . import reference
 
@@ -76,7 +77,24 @@ def group_forward(x, groups, w, b, eps):
         return reference.group_forward(x, groups, w, b, eps)
     if _in_planes(x, WIDTH):
         return _forward_in_planes(x, groups, w, b, eps)
+    if x.ndim == 2:
+        return _forward_as_rows(x, groups, w, b, eps)
     return _forward(x, x.shape[0], groups, w, b, eps)
+
+
+cdef _forward_as_rows(x, long groups, w, b, double eps):
+    """Of channels without pixels, where a group is a row and parts of one row each would be many."""
+    z, m, v = row_forward(x.reshape(-1, x.shape[1] // groups), None, None, eps)
+    y = z.reshape(x.shape) if w is None else z.reshape(x.shape) * w
+    return y if b is None else y + b, m.reshape(-1, groups), v.reshape(-1, groups)
+
+
+cdef _backward_as_rows(dy, x, m, v, w, double eps):
+    rows = -1, x.shape[1] // m.shape[1]
+    x, g = x.reshape(rows), (dy if w is None else dy * w).reshape(rows)
+    dx, _, _ = row_backward(g, x, m.ravel(), v.ravel(), None, eps)
+    z = row_forward(x, None, None, eps)[0].reshape(dy.shape)
+    return dx.reshape(dy.shape), channel_sums.forward(dy, z), channel_sums.forward(dy, None)
 
 
 cdef _forward(x, long parts, long groups, w, b, double eps):
@@ -110,6 +128,8 @@ def group_backward(dy, x, m, v, w, eps):
         return reference.group_backward(dy, x, m, v, w, eps)
     if _in_planes(x, WIDTH):
         return _backward_in_planes(dy, x, m, v, w, eps)
+    if x.ndim == 2:
+        return _backward_as_rows(dy, x, m, v, w, eps)
     return _backward(dy, x, m, v, w, eps)
 
 
@@ -213,20 +233,26 @@ cdef void add_up_block(void* argument, long block) noexcept nogil:
 
 cdef void put_together(const table* t, long part, long together, long groups, double* m, double* v) noexcept nogil:
     """m and v of each group of a part, 0 before, from the means and squares of its wide columns in all its blocks."""
-    cdef long first = t.blocks // t.parts * part, end = t.blocks // t.parts * (part + 1)
-    cdef long block, j, rows, count, group, numbers = t.rows // t.parts * together
+    cdef long first = t.blocks // t.parts * part, end = first + t.blocks // t.parts
+    cdef long block, row, group, c, j, rows, count, numbers = t.rows // t.parts * together
     for block in range(first, end):
-        rows = first_row(t, block + 1) - first_row(t, block)
-        for j in range(t.width):
-            count = rows // t.widen + (j < rows % t.widen * t.channels)
-            m[j % t.channels // together] += count * t.sums[block * t.width + j]
+        rows, j = first_row(t, block + 1) - first_row(t, block), block * t.width
+        for row in range(t.widen):
+            count = rows // t.widen + (row < rows % t.widen)
+            for group in range(groups):
+                for c in range(together):
+                    m[group] += count * t.sums[j]
+                    j += 1
     for group in range(groups):
         m[group] /= numbers
     for block in range(first, end):
-        rows = first_row(t, block + 1) - first_row(t, block)
-        for j in range(t.width):
-            count, group = rows // t.widen + (j < rows % t.widen * t.channels), j % t.channels // together
-            v[group] += t.products[block * t.width + j] + count * (t.sums[block * t.width + j] - m[group]) ** 2
+        rows, j = first_row(t, block + 1) - first_row(t, block), block * t.width
+        for row in range(t.widen):
+            count = rows // t.widen + (row < rows % t.widen)
+            for group in range(groups):
+                for c in range(together):
+                    v[group] += t.products[j] + count * (t.sums[j] - m[group]) ** 2
+                    j += 1
     for group in range(groups):
         v[group] /= numbers
 
