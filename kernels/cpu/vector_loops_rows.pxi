@@ -13,11 +13,24 @@ cdef enum:
     POWERS = 512  # so many powers are kept where there is no row for them
 
 
+cdef inline void keep_larger(int half, real* lanes) noexcept nogil:
+    """Of two halves the larger number each; `half` is a constant, so that the lanes stay in registers."""
+    cdef int k
+    for k in range(half):
+        lanes[k] = lanes[k + half] if lanes[k + half] > lanes[k] else lanes[k]
+
+
+cdef inline void add_half(int half, double* lanes) noexcept nogil:
+    cdef int k
+    for k in range(half):
+        lanes[k] += lanes[k + half]
+
+
 cdef inline real largest(const real* x, long columns) noexcept nogil:
     cdef real[LANES] lanes
     cdef real best = <real>-INFINITY
     cdef long j = 0
-    cdef int k, half
+    cdef int k
     if columns >= LANES:
         for k in range(LANES):
             lanes[k] = x[k]
@@ -26,11 +39,11 @@ cdef inline real largest(const real* x, long columns) noexcept nogil:
             for k in range(LANES):
                 lanes[k] = x[j + k] if x[j + k] > lanes[k] else lanes[k]
             j += LANES
-        half = LANES // 2
-        while half:
-            for k in range(half):
-                lanes[k] = lanes[k + half] if lanes[k + half] > lanes[k] else lanes[k]
-            half //= 2
+        keep_larger(16, lanes)
+        keep_larger(8, lanes)
+        keep_larger(4, lanes)
+        keep_larger(2, lanes)
+        keep_larger(1, lanes)
         best = lanes[0]
     for j in range(j, columns):
         best = x[j] if x[j] > best else best
@@ -42,7 +55,7 @@ cdef inline double sum_of_products(const real* x, const real* y, long columns) n
     cdef double[LANES] lanes
     cdef double sum = 0
     cdef long j = 0
-    cdef int k, half
+    cdef int k
     if columns >= LANES:
         for k in range(LANES):
             lanes[k] = 0
@@ -54,11 +67,11 @@ cdef inline double sum_of_products(const real* x, const real* y, long columns) n
                 for k in range(LANES):
                     lanes[k] += x[j + k]
             j += LANES
-        half = LANES // 2
-        while half:
-            for k in range(half):
-                lanes[k] += lanes[k + half]
-            half //= 2
+        add_half(16, lanes)
+        add_half(8, lanes)
+        add_half(4, lanes)
+        add_half(2, lanes)
+        add_half(1, lanes)
         sum = lanes[0]
     for j in range(j, columns):
         sum += <double>x[j] * <double>y[j] if y != NULL else <double>x[j]
