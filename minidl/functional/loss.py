@@ -20,7 +20,7 @@ from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
-from minidl.kernels import increased, minus, over, times
+from minidl.kernels import minus, over, plus, times
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -105,7 +105,8 @@ class SmoothL1(Function):
 
     def forward(self, x, t):
         d, c = self.differences(x, t)
-        return self.divided(times(increased(times(c, -0.5), d), c))
+        y = plus(times(c, -0.5), d, in_place=True)
+        return self.divided(times(y, c, in_place=True))
 
     def differences(self, x: Any, t: Any) -> tuple[Any, Any]:
         """d and c."""
