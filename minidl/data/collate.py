@@ -44,6 +44,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import default_collate
     >>> x, y = default_collate([(np.zeros(3), 1), (np.ones(3), 2)])
     >>> x.shape, y
     ((2, 3), array([1, 2]))

@@ -17,6 +17,7 @@ class Dataset:
 
     Examples
     --------
+    >>> from minidl.data import Dataset
     >>> class Squares(Dataset):
     ...     def __len__(self):
     ...         return 5
@@ -57,6 +58,8 @@ class TensorDataset(Dataset):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import TensorDataset
     >>> dataset = TensorDataset(np.arange(6.0).reshape(3, 2), np.array([0, 1, 0]))
     >>> len(dataset), dataset[2]
     (3, (array([4., 5.]), np.int64(0)))
@@ -93,6 +96,8 @@ class Subset(Dataset):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import Subset, TensorDataset
     >>> Subset(TensorDataset(np.array([10, 20, 30])), [2, 0])[0]
     (np.int64(30),)
     """
@@ -135,6 +140,8 @@ class ConcatDataset(Dataset):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import TensorDataset
     >>> both = TensorDataset(np.array([10, 20])) + TensorDataset(np.array([30]))
     >>> len(both), both[2], both[-3]
     (3, (np.int64(30),), (np.int64(10),))
@@ -182,6 +189,8 @@ def random_split(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import TensorDataset, random_split
     >>> dataset = TensorDataset(np.arange(10))
     >>> [len(part) for part in random_split(dataset, [0.75, 0.25], np.random.default_rng(0))]
     [8, 2]

@@ -29,6 +29,8 @@ class ImageDataset(Dataset):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import ImageDataset
     >>> dataset = ImageDataset(np.full((2, 1, 4, 4), 255, np.uint8), np.array([0, 1]), ["cat", "dog"])
     >>> image, label = dataset[1]
     >>> image.shape, image.dtype, float(image.max()), dataset.classes[label]

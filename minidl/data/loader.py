@@ -66,7 +66,8 @@ class DataLoader:
 
     Examples
     --------
-    >>> from minidl.data import TensorDataset
+    >>> import numpy as np
+    >>> from minidl.data import DataLoader, TensorDataset
     >>> loader = DataLoader(TensorDataset(np.arange(5.0), np.arange(5)), batch_size=2)
     >>> len(loader)
     3

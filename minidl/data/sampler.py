@@ -16,7 +16,8 @@ class Sampler:
 
     Examples
     --------
-    >>> from minidl.data import DataLoader, TensorDataset
+    >>> import numpy as np
+    >>> from minidl.data import DataLoader, Sampler, TensorDataset
     >>> class Backwards(Sampler):
     ...     def __init__(self, n):
     ...         self.n = n
@@ -60,6 +61,7 @@ class WeightedRandomSampler(Sampler):
 
     Examples
     --------
+    >>> from minidl.data import WeightedRandomSampler
     >>> sampler = WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=4)
     >>> list(sampler)
     [1, 1, 1, 1]

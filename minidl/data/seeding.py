@@ -80,6 +80,7 @@ def augmentation_generator(generator: np.random.Generator | None = None) -> np.r
     Examples
     --------
     >>> import numpy as np
+    >>> from minidl.data import augmentation_generator
     >>> augmentation_generator(np.random.default_rng(0)).integers(10)
     np.int64(8)
     """

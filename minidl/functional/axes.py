@@ -22,6 +22,7 @@ SHORT = 32  # numbers side by side; NumPy is slow to start on fewer
 def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
     """`dim` as a tuple of axes counted from 0; all of them for None.
 
+    >>> from minidl.functional.axes import normalize_axes
     >>> normalize_axes(-1, 3), normalize_axes(None, 2)
     ((2,), (0, 1))
     """

@@ -23,6 +23,7 @@ def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_w
 
     Examples
     --------
+    >>> from minidl.metrics import accuracy_score
     >>> accuracy_score([0, 1, 2, 3], [0, 2, 2, 3])
     0.75
     """
@@ -58,6 +59,7 @@ def confusion_matrix(
 
     Examples
     --------
+    >>> from minidl.metrics import confusion_matrix
     >>> confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1]).tolist()
     [[1, 1], [0, 2]]
     """
@@ -203,6 +205,7 @@ def precision_score(
 
     Examples
     --------
+    >>> from minidl.metrics import precision_score
     >>> precision_score([0, 1, 1, 0], [1, 1, 1, 0])
     0.6666666666666666
     """
@@ -218,6 +221,7 @@ def recall_score(
 
     Examples
     --------
+    >>> from minidl.metrics import recall_score
     >>> recall_score([0, 1, 1, 0], [1, 1, 0, 0])
     0.5
     """
@@ -233,6 +237,7 @@ def f1_score(
 
     Examples
     --------
+    >>> from minidl.metrics import f1_score
     >>> f1_score([0, 1, 2, 0, 1, 2], [0, 2, 1, 0, 0, 1], average="macro")
     0.26666666666666666
     """

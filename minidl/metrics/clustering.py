@@ -36,6 +36,7 @@ def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
 
     Examples
     --------
+    >>> from minidl.metrics import clustering_accuracy
     >>> clustering_accuracy([0, 0, 1, 1], [5, 5, 3, 5])
     0.75
     """
@@ -51,6 +52,7 @@ def match_clusters(labels_true: Any, labels_pred: Any) -> dict[Any, Any]:
 
     Examples
     --------
+    >>> from minidl.metrics import match_clusters
     >>> match_clusters(["cat", "cat", "dog", "dog"], [5, 5, 3, 5])
     {5: 'cat', 3: 'dog'}
     """
@@ -86,6 +88,7 @@ def adjusted_rand_score(labels_true: Any, labels_pred: Any) -> float:
 
     Examples
     --------
+    >>> from minidl.metrics import adjusted_rand_score
     >>> adjusted_rand_score([0, 0, 1, 1], [1, 1, 0, 0])
     1.0
     """
@@ -124,6 +127,7 @@ def normalized_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_
 
     Examples
     --------
+    >>> from minidl.metrics import normalized_mutual_info_score
     >>> normalized_mutual_info_score([0, 0, 1, 1], [0, 1, 0, 1])
     0.0
     """
@@ -231,6 +235,7 @@ def silhouette_score(
 
     Examples
     --------
+    >>> from minidl.metrics import silhouette_score
     >>> round(silhouette_score([[0.0], [1.0], [10.0], [11.0]], [0, 0, 1, 1]), 4)
     0.8997
     """

@@ -33,6 +33,7 @@ def top_k_accuracy_score(
 
     Examples
     --------
+    >>> from minidl.metrics import top_k_accuracy_score
     >>> top_k_accuracy_score([0, 1, 2], [[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1]], k=2)
     0.6666666666666666
     """
@@ -100,6 +101,7 @@ def roc_auc_score(
 
     Examples
     --------
+    >>> from minidl.metrics import roc_auc_score
     >>> roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """

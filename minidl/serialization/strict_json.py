@@ -23,6 +23,7 @@ def json_text(value: Any, indent: int | None = None) -> str:
 
     Examples
     --------
+    >>> from minidl.serialization.strict_json import json_text
     >>> json_text({"loss": [0.5, float("nan")]})
     '{"loss": [0.5, null]}'
     """

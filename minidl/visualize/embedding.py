@@ -36,6 +36,8 @@ def principal_components(x: Any, count: int = 2) -> tuple[np.ndarray, np.ndarray
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.visualize import principal_components
     >>> coordinates, shares = principal_components(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]))
     >>> np.round(coordinates[:, 0], 4), np.round(shares, 4)
     (array([-1.4142,  0.    ,  1.4142]), array([1., 0.]))

@@ -29,7 +29,8 @@ def digits() -> tuple[ImageDataset, ImageDataset]:
 
     Examples
     --------
-    >>> train, test = digits()
+    >>> from minidl import data
+    >>> train, test = data.digits()
     >>> train.images.shape, len(test), test.classes[test.labels[0]]
     ((1437, 1, 8, 8), 360, '2')
     """

@@ -49,6 +49,8 @@ def moving_images(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import moving_images
     >>> image = np.full((1, 1, 8, 8), 255, np.uint8)
     >>> films = moving_images(image, 16, steps=5, size=16, generator=np.random.default_rng(0))
     >>> films.images.shape, films.classes[films.labels[1]]

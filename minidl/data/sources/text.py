@@ -32,6 +32,8 @@ class TextDataset(Dataset):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data import TextDataset
     >>> dataset = TextDataset(np.array([0, 1, 2, 1, 0]), "abc", sequence_length=2)
     >>> x, y = dataset[1]
     >>> dataset.decode(x), dataset.decode(y)

@@ -88,7 +88,8 @@ class Compose:
 
     Examples
     --------
-    >>> from minidl.data.transforms import CenterCrop, Normalize
+    >>> import numpy as np
+    >>> from minidl.data.transforms import CenterCrop, Compose, Normalize
     >>> compose = Compose([CenterCrop(2), Normalize([0.5], [0.5])])
     >>> compose(np.ones((1, 4, 4), np.float32)).shape
     (1, 2, 2)

@@ -19,6 +19,8 @@ class ToTensor(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import ToTensor
     >>> ToTensor()(np.full((2, 3, 1), 255, np.uint8)).shape
     (1, 2, 3)
     """
@@ -60,6 +62,8 @@ class Normalize(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import Normalize
     >>> Normalize(0.5, 0.25)(np.full((1, 1, 1), 0.75, np.float32)).tolist()
     [[[1.0]]]
     """
@@ -106,6 +110,8 @@ class Grayscale(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import Grayscale
     >>> Grayscale()(np.ones((3, 2, 2), np.float32)).shape
     (1, 2, 2)
     """

@@ -55,6 +55,8 @@ class CenterCrop(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import CenterCrop
     >>> CenterCrop(2)(np.arange(16, dtype=np.uint8).reshape(1, 4, 4)).tolist()
     [[[5, 6], [9, 10]]]
     """
@@ -101,6 +103,8 @@ class RandomCrop(RandomTransform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import RandomCrop
     >>> RandomCrop(32, padding=4)(np.zeros((128, 3, 32, 32), np.float32)).shape
     (128, 3, 32, 32)
     """

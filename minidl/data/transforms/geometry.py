@@ -33,6 +33,8 @@ class Resize(Transform):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import Resize
     >>> Resize(4)(np.zeros((3, 8, 16), np.float32)).shape
     (3, 4, 8)
     """
@@ -97,6 +99,8 @@ class RandomHorizontalFlip(_RandomFlip):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import RandomHorizontalFlip
     >>> RandomHorizontalFlip(p=1)(np.array([[[1, 2, 3]]], np.uint8)).tolist()
     [[[3, 2, 1]]]
     """
