@@ -59,20 +59,20 @@ def test_a_target_is_of_the_model_of_at_most_thirty_batches_ago():
     model = models.build("deep_clustering", **OPTIONS)
     seen = []
 
-    def step(model, optimizer, inputs, numbers):
-        q = training.predict(model, train).numpy()
-        seen.append(np.array_equal(model.target.numpy(), deep_clustering.target_distribution(q)))
-        return deep_clustering.step(model, optimizer, inputs, numbers)
+    class Watched(deep_clustering.Phases):
+        def __call__(self, model, optimizer, inputs, numbers):
+            q = training.predict(model, train).numpy()
+            seen.append(np.array_equal(self.target.numpy(), deep_clustering.target_distribution(q)))
+            return super().__call__(model, optimizer, inputs, numbers)
 
     deep_clustering.set_centers(model, train, 1)
     training.fit(
         model,
         deep_clustering.DistortedImages(train, lambda x: x),
         optimizer=optim.Adam(model.parameters(), lr=0.001),
-        step=step,
+        step=Watched(train, autoencoder_epochs=0),
         batch_size=20,
         drop_last=True,
-        callbacks=[deep_clustering.Phases(train, autoencoder_epochs=0)],
     )
     assert [n for n, fresh in enumerate(seen) if fresh] == [0, 30, 60]
 

@@ -231,8 +231,8 @@ model = models.build("deep_clustering", image_shape=x_train.shape[1:], hidden_si
 autoencoder_epochs, epochs = 20, 30
 undistorted = deep_clustering.DistortedImages(images, lambda x: x)  # nothing is distorted here
 phases = deep_clustering.Phases(images, autoencoder_epochs)  # first the autoencoder, then the clusters
-options = {"optimizer": optim.Adam(model.parameters(), lr=0.001), "step": deep_clustering.step, "batch_size": 64}
-history = training.fit(model, undistorted, epochs=autoencoder_epochs, callbacks=[phases], **options)
+options = {"optimizer": optim.Adam(model.parameters(), lr=0.001), "step": phases, "batch_size": 64}
+history = training.fit(model, undistorted, epochs=autoencoder_epochs, **options)
 codes = training.predict(model.encoder, x_train).numpy()
 drawn = training.predict(model.decoder, codes[:10]).numpy()
 before = deep_clustering.assign(model, images)
@@ -242,7 +242,7 @@ assert np.allclose(q, training.predict(model, images).numpy(), atol=1e-5)
 assert np.allclose(target(q), deep_clustering.target_distribution(q), atol=1e-6)
 assert target(q).max(1).mean() > q.max(1).mean(), "the target is surer"
 
-history = training.fit(model, undistorted, epochs=epochs, callbacks=[phases], history=history, **options)
+history = training.fit(model, undistorted, epochs=epochs, history=history, **options)
 measure("k-means of codes", before)
 measure("deep embedded clustering", deep_clustering.assign(model, images))
 

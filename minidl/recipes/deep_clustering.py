@@ -1,15 +1,17 @@
 """The kind of recipe that finds the classes of images without their labels: deep embedded clustering.
 
-First an autoencoder learns codes; k-means finds centres among them. Then the encoder and the centres are trained
-together, towards surer assignments than those they give now. Labels are used to measure, not to train.
+It has two phases. In the first an autoencoder learns codes, among which k-means finds centres. In the second the
+encoder and the centres are trained together: each image is to belong to its cluster more clearly than it does now
+(`target_distribution`). Labels are used to measure, not to train.
 
-Both phases see images distorted: the autoencoder is to give back the image as it was, and the target of a distorted
-image is that of the image as it was.
+The network sees distorted images in both phases. The autoencoder has to reproduce the undistorted image; in the second
+phase the target of a distorted image is computed from the undistorted one.
 
-How the second phase is run was chosen on MNIST by the NMI with its labels (seed 0, 6 epochs of the autoencoder). After
-one epoch of clustering it was 0.68 with one target an epoch, and 0.73 to 0.75 with four. With eight, and wider
-distortions, it was 0.78 after two epochs with codes as they come, of standard deviation 0.5, and 0.83 with 3. A target
-anew for each batch gave 0.83 too, but 0.69 three epochs later: clusters ran into each other.
+Two settings of the second phase were chosen on MNIST, by the NMI with the labels (seed 0, 6 epochs of the autoencoder):
+
+    how often the target is renewed    once an epoch: NMI 0.68 after one epoch; four times: 0.73 to 0.75; for each
+                                       batch: clusters run into each other, from 0.83 to 0.69 within three epochs
+    standard deviation of the codes    0.5, as the autoencoder leaves them: 0.78 after two epochs; scaled to 3: 0.83
 
 Sources: J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for clustering analysis", 2016; X. Guo, E. Zhu,
 X. Liu, J. Yin, "Deep embedded clustering with data augmentation", 2018, for the distortions.
@@ -32,7 +34,7 @@ from minidl.optim import Optimizer
 from minidl.recipes.recipe import Recipe
 
 SAMPLES = 10  # of each cluster in the picture
-TARGET_INTERVAL = 30  # batches trained towards one target
+TARGET_INTERVAL = 30  # batches between two renewals of the target
 CODE_SCALE = 3  # standard deviation of the codes that the second phase starts from
 
 
@@ -57,7 +59,7 @@ class DistortedImages(data.Dataset):
 
 
 def target_distribution(q: np.ndarray) -> np.ndarray:
-    """The assignments to train towards: sure ones made surer, large clusters given no advantage (equation 3).
+    """The assignments to train towards: clearer ones than q, without advantage for large clusters (equation 3).
 
     p[n,k] = q[n,k]^2 / f[k] / sum_j q[n,j]^2 / f[j]        f[k] = sum_n q[n,k]
     """
@@ -65,62 +67,62 @@ def target_distribution(q: np.ndarray) -> np.ndarray:
     return weighted / weighted.sum(axis=1, keepdims=True)
 
 
-def step(model: nn.Module, optimizer: Optimizer, inputs: list[Tensor], numbers: Tensor) -> dict[str, Any]:
-    """One step of the phase that `Phases` has set: on the reconstruction, or on KL(p || q)."""
-    distorted, x = inputs
-    optimizer.zero_grad()
-    if model.target is None:
-        # the code of a distorted image is to give back the image as it was
-        loss = F.mse_loss(model.decoder(model.encoder(distorted)), x)
-    else:
-        # KL(p || q) = sum_nk p[n,k] log(p[n,k] / q[n,k]) / N
-        loss = F.kl_div(model(distorted).log(), model.target[numbers], reduction="batchmean")
-    loss.backward()
-    optimizer.step()
-    return {"loss": loss.detach()}
-
-
 class Phases(training.Callback):
-    """Trains the autoencoder for some epochs and the clustering after them; measures the clusters of every epoch.
+    """The step of `fit`, and what happens between epochs: the autoencoder for some epochs, then the clustering.
 
-    All that the second phase starts from, the centres among the codes, is in the model after each epoch of the first,
-    and its target is computed from the model; so a run that goes on from a checkpoint needs nothing else.
+    The second phase starts from the centres among the codes. They are set in the model after each epoch of the first
+    phase, and the target is computed from the model, so a run that goes on from a checkpoint needs nothing else.
     """
 
     def __init__(self, images: data.ImageDataset, autoencoder_epochs: int):
         self.images, self.autoencoder_epochs = images, autoencoder_epochs
+        self.target: Tensor | None = None  # p (N, K) of all images; None in the first phase
+        self.batches_done = 0  # in this epoch
+
+    def __call__(self, model: nn.Module, optimizer: Optimizer, inputs: list[Tensor], numbers: Tensor) -> dict[str, Any]:
+        """A step on the reconstruction in the first phase, on KL(p || q) in the second."""
+        distorted, x = inputs
+        optimizer.zero_grad()
+        if self.target is None:
+            # the code of a distorted image is to give back the image as it was
+            loss = F.mse_loss(model.decoder(model.encoder(distorted)), x)
+        else:
+            # KL(p || q) = sum_nk p[n,k] log(p[n,k] / q[n,k]) / N
+            loss = F.kl_div(model(distorted).log(), self.target[numbers], reduction="batchmean")
+        loss.backward()
+        optimizer.step()
+        return {"loss": loss.detach()}
 
     def on_epoch_start(self, run: training.Run) -> None:
-        self.batches_done = 0
-        run.model.target = None
+        self.batches_done, self.target = 0, None
         if run.epoch == self.autoencoder_epochs + 1:
-            run.optimizer.state.clear()  # what Adam remembers is of gradients of another loss
+            run.optimizer.state.clear()  # Adam's averages are of gradients of another loss
         if run.epoch > self.autoencoder_epochs:
-            self._set_target(run.model)
+            self._renew_target(run.model)
 
     def on_batch_end(self, run: training.Run) -> None:
         self.batches_done += 1
-        if run.model.target is not None and self.batches_done % TARGET_INTERVAL == 0:
-            self._set_target(run.model)
+        if self.target is not None and self.batches_done % TARGET_INTERVAL == 0:
+            self._renew_target(run.model)
 
     def on_validation_end(self, run: training.Run) -> None:
         if run.epoch <= self.autoencoder_epochs:
             last = run.epoch == self.autoencoder_epochs
             if last:
                 scale_codes(run.model, self.images)
-            # from many starts where the second phase is to begin, from one where it is only to be seen how it goes
-            set_centers(run.model, self.images, 20 if last else 1)
+            # many starts for the centres that the second phase begins with; one suffices to show how the codes improve
+            set_centers(run.model, self.images, starts=20 if last else 1)
         run.values |= clustering_measures(self.images.labels, assign(run.model, self.images), "train_")
 
-    def _set_target(self, model: nn.Module) -> None:
+    def _renew_target(self, model: nn.Module) -> None:
         q = training.predict(model, self.images).numpy()
-        model.target = Tensor(target_distribution(q)).to(model.centers.device)
+        self.target = Tensor(target_distribution(q)).to(model.centers.device)
 
 
 def scale_codes(model: nn.Module, images: data.ImageDataset) -> None:
-    """Give the codes the standard deviation CODE_SCALE, and let the decoder draw from them what it drew before.
+    """Give the codes the standard deviation CODE_SCALE, and change the decoder so that it draws what it drew before.
 
-    Student's t knows near from far by the unit of length: among codes closer than that, every q is about 1 / K.
+    In Student's t, distances well below 1 hardly count: among codes so close together, every q is about 1 / K.
 
         z' = s z = (s w) h + s b        w' z' = (w / s) (s z) = w z        s = CODE_SCALE / std(z)
     """
@@ -132,7 +134,7 @@ def scale_codes(model: nn.Module, images: data.ImageDataset) -> None:
 
 
 def set_centers(model: nn.Module, images: data.ImageDataset, starts: int) -> None:
-    """Put the model's centres to those that k-means finds among the codes of the images."""
+    """Set the model's centres to those that k-means finds among the codes of the images."""
     codes = training.predict(model.encoder, images).numpy()
     k_means = cluster.KMeans(len(model.centers), n_init=starts, random_state=random.generator("initialization"))
     with no_grad():
@@ -154,7 +156,7 @@ def clustering_measures(labels: np.ndarray, clusters: np.ndarray, prefix: str = 
 
 @dataclass(frozen=True, kw_only=True)
 class DeepClustering(Recipe):
-    """Clusters of images: by k-means on their pixels, by k-means on their codes, and by deep embedded clustering."""
+    """Clusters of images by deep embedded clustering, and beside them those of k-means on codes and on pixels."""
 
     load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
     distort: Callable[[Any], Any]  # a transform that leaves an image what it is
@@ -166,10 +168,10 @@ class DeepClustering(Recipe):
         return DistortedImages(images, self.distort), images
 
     def fit_options(self, train_data: DistortedImages) -> dict[str, Any]:
-        return {"step": step}
+        return {"step": Phases(train_data.images, self.autoencoder_epochs)}
 
     def callbacks(self, test_data: data.ImageDataset, output: Path) -> Sequence[training.Callback]:
-        return [training.LearningRateSchedule(self.learning_rate), Phases(test_data, self.autoencoder_epochs)]
+        return [training.LearningRateSchedule(self.learning_rate)]
 
     def learning_rate(self, epoch: int) -> float:
         """The factor of an epoch, counted from 1: in each phase from 1 towards 0 along half a cosine."""
@@ -179,7 +181,7 @@ class DeepClustering(Recipe):
         return (1 + math.cos(math.pi * (epoch - start) / (end - start))) / 2
 
     def results(self, model: nn.Module, test_data: data.ImageDataset, history: dict[str, list]) -> dict[str, Any]:
-        """Of the clusters at the end, of k-means on the codes of the autoencoder, and of k-means on the pixels."""
+        """The measures of the clusters at the end, of k-means on the autoencoder's codes, and of k-means on pixels."""
         x, _ = test_data.get_batch(np.arange(len(test_data)))
         pixels = cluster.KMeans(len(model.centers), n_init=3, random_state=0).fit_predict(x.reshape(len(x), -1))
         autoencoder = min(self.autoencoder_epochs, len(history["epoch"])) - 1
@@ -218,7 +220,7 @@ class DeepClustering(Recipe):
 
 
 def _phases(history: dict[str, list], autoencoder_epochs: int) -> dict[str, dict[str, list]]:
-    """The history of each phase that was begun, with its loss under a name of its own: the two have no common scale."""
+    """The history of each phase, the loss under a name of its own: the two losses have no common scale."""
     starts = {"autoencoder": (0, "reconstruction_loss"), "clustering": (autoencoder_epochs, "KL_loss")}
     ends = {"autoencoder": autoencoder_epochs, "clustering": None}
     return {
