@@ -70,12 +70,12 @@ def test_each_network_learns_alone():
     minidl.manual_seed(0)
     model = models.GAN(latent=8, image_size=8)
     optimizer = adversarial.make_optimizer(model, 0.001)
-    real, made = minidl.rand(4, 1, 8, 8), model(minidl.randn(4, 8))
+    real, fake = minidl.rand(4, 1, 8, 8), model(minidl.randn(4, 8))
     generator, discriminator = weights(model.generator), weights(model.discriminator)
-    adversarial.discriminator_step(model, optimizer, real, made)
+    adversarial.discriminator_step(model, optimizer, real, fake)
     assert changed(model.generator, generator) == {False} and changed(model.discriminator, discriminator) == {True}
     discriminator = weights(model.discriminator)
-    adversarial.generator_step(model, optimizer, made)
+    adversarial.generator_step(model, optimizer, fake)
     assert changed(model.discriminator, discriminator) == {False}
     assert True in changed(model.generator, generator)
     assert all(parameter.requires_grad for parameter in model.parameters())
@@ -101,14 +101,14 @@ def test_a_step_is_that_of_two_optimizers():
     other = models.GAN(latent=8, image_size=8)
     of_g, of_d = (optim.Adam(part.parameters(), 0.001, betas=(0.5, 0.999)) for part in other.children())
     for _ in range(3):
-        made = other.generator(minidl.randn(6, 8))
+        fake = other.generator(minidl.randn(6, 8))
         of_d.zero_grad()
-        p_real, p_made = other.discriminator(real).sigmoid(), other.discriminator(made.detach()).sigmoid()
-        loss_d = -(0.9 * p_real.log() + 0.1 * (1 - p_real).log() + (1 - p_made).log()).mean() / 2
+        p_real, p_fake = other.discriminator(real).sigmoid(), other.discriminator(fake.detach()).sigmoid()
+        loss_d = -(0.9 * p_real.log() + 0.1 * (1 - p_real).log() + (1 - p_fake).log()).mean() / 2
         loss_d.backward()
         of_d.step()
         of_g.zero_grad()
-        loss_g = -other.discriminator(made).sigmoid().log().mean()
+        loss_g = -other.discriminator(fake).sigmoid().log().mean()
         loss_g.backward()
         of_g.step()
     assert found["discriminator_loss"].item() == pytest.approx(loss_d.item(), rel=1e-3)
@@ -227,4 +227,4 @@ def test_loss_of_the_discriminator_is_smoothed_cross_entropy():
     x = minidl.rand(5, 1, 8, 8)
     p = F.sigmoid(model.discriminator(x)).data.astype(np.float64)
     expected = -(0.9 * np.log(p) + 0.1 * np.log(1 - p)).mean()
-    assert adversarial.verdict(model, x, adversarial.REAL).item() == pytest.approx(expected, rel=1e-5)
+    assert adversarial.adversarial_loss(model, x, adversarial.REAL).item() == pytest.approx(expected, rel=1e-5)

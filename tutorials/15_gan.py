@@ -2,7 +2,7 @@
 # # 15 · Two networks at play
 #
 # So far there was always a right answer to learn from. For "draw me a digit" there is none: a million different
-# drawings would do. We cannot write down a loss for "looks real". But we can train a network to tell real from made,
+# drawings would do. We cannot write down a loss for "looks real". But we can train a network to tell real from fake,
 # and let a second one learn from its judgement.
 #
 # **Question.** How does a network learn to make things that look like those it was shown?
@@ -23,7 +23,7 @@ from minidl.recipes import adversarial
 #
 # A **generator** turns noise $z$ (the **latent vector**) into a sample $x = G(z)$. A **discriminator** gives the
 # probability $p(x)$ that $x$ is real. They have opposite aims (Goodfellow and others, 2014: a *generative adversarial
-# network*, GAN). The discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "made":
+# network*, GAN). The discriminator's loss is the cross-entropy of tutorial 06, with the answers "real" and "fake":
 #
 # $$L_D = -\text{mean} \log p(x_\text{real}) - \text{mean} \log\big(1 - p(G(z))\big)$$
 #
@@ -38,7 +38,7 @@ from minidl.recipes import adversarial
 # generator has two weights, $x = a z + c$, so it can do that: $a = 0.5$, $c = 1$. The discriminator is $p = \sigma(t)$,
 # the sigmoid of $t = w_0 + w_1 x + w_2 x^2$. With the slopes $dL/dt$ of tutorial 06, for $N$ samples of each:
 #
-# $$dt_\text{real} = \frac{p - 1}{N}, \quad dt_\text{made} = \frac{p}{N}; \qquad
+# $$dt_\text{real} = \frac{p - 1}{N}, \quad dt_\text{fake} = \frac{p}{N}; \qquad
 # \text{for } G:\ dt = \frac{p - 1}{N}, \quad dx = dt\,(w_1 + 2 w_2 x), \quad da = \sum dx\, z, \quad dc = \sum dx$$
 #
 # ## By hand
@@ -53,10 +53,10 @@ def powers(x):
     return np.stack([np.ones_like(x), x, x**2], 1)  # (N, 3)
 
 
-def discriminator_gradient(w, real, made):
+def discriminator_gradient(w, real, fake):
     N = len(real)
-    dt_real, dt_made = (sigmoid(powers(real) @ w) - 1) / N, sigmoid(powers(made) @ w) / N
-    return powers(real).T @ dt_real + powers(made).T @ dt_made
+    dt_real, dt_fake = (sigmoid(powers(real) @ w) - 1) / N, sigmoid(powers(fake) @ w) / N
+    return powers(real).T @ dt_real + powers(fake).T @ dt_fake
 
 
 def generator_gradient(w, z, a, c):
@@ -73,8 +73,8 @@ def play(steps, turns, lr_discriminator, lr_generator=0.02, N=256):
     path = [(c, a)]
     for _ in range(steps):
         for _ in range(turns):
-            real, made = 1 + 0.5 * random.standard_normal(N), a * random.standard_normal(N) + c
-            w -= lr_discriminator * discriminator_gradient(w, real, made)
+            real, fake = 1 + 0.5 * random.standard_normal(N), a * random.standard_normal(N) + c
+            w -= lr_discriminator * discriminator_gradient(w, real, fake)
         da, dc = generator_gradient(w, random.standard_normal(N), a, c)
         a, c = a - lr_generator * da, c - lr_generator * dc
         path.append((c, a))
@@ -85,8 +85,8 @@ def play(steps, turns, lr_discriminator, lr_generator=0.02, N=256):
 # ## Check
 #
 # The gradients, against minidl's engine. And what the discriminator learns: for two distributions with densities $r(x)$
-# (real) and $m(x)$ (made), the best $p$ is $r / (r + m)$, where the slope of $-r\log p - m\log(1 - p)$ is 0. So
-# $t = \log r - \log m$. For two normal distributions that is exactly a parabola, and we know its three numbers.
+# (real) and $f(x)$ (fake), the best $p$ is $r / (r + f)$, where the slope of $-r\log p - f\log(1 - p)$ is 0. So
+# $t = \log r - \log f$. For two normal distributions that is exactly a parabola, and we know its three numbers.
 
 # %%
 random = np.random.default_rng(1)
@@ -99,18 +99,18 @@ def score(x):
     return w_tensor[0] + w_tensor[1] * x + w_tensor[2] * x**2
 
 
-made = a_tensor * z + c_tensor
+fake = a_tensor * z + c_tensor
 as_real = F.binary_cross_entropy_with_logits(score(minidl.tensor(real)), minidl.ones(64, dtype="float64"))
-as_made = F.binary_cross_entropy_with_logits(score(made.detach()), minidl.zeros(64, dtype="float64"))
-(dw,) = minidl.grad(as_real + as_made, w_tensor)
-fooled = F.binary_cross_entropy_with_logits(score(made), minidl.ones(64, dtype="float64"))
+as_fake = F.binary_cross_entropy_with_logits(score(fake.detach()), minidl.zeros(64, dtype="float64"))
+(dw,) = minidl.grad(as_real + as_fake, w_tensor)
+fooled = F.binary_cross_entropy_with_logits(score(fake), minidl.ones(64, dtype="float64"))
 da, dc = minidl.grad(fooled, [a_tensor, c_tensor])
 assert np.allclose(dw.numpy(), discriminator_gradient(w, real, a * z + c))
 assert np.allclose([da.item(), dc.item()], generator_gradient(w, z, a, c))
 
-made, real, w = 0.8 * random.standard_normal(20000), 1 + 0.5 * random.standard_normal(20000), np.zeros(3)
+fake, real, w = 0.8 * random.standard_normal(20000), 1 + 0.5 * random.standard_normal(20000), np.zeros(3)
 for _ in range(2000):
-    w -= 0.5 * discriminator_gradient(w, real, made)
+    w -= 0.5 * discriminator_gradient(w, real, fake)
 x = np.linspace(-1, 2, 7)
 log_ratio = (-0.5 * ((x - 1) / 0.5) ** 2 - np.log(0.5)) - (-0.5 * (x / 0.8) ** 2 - np.log(0.8))
 print("learned:", np.round(powers(x) @ w, 1))
@@ -153,7 +153,7 @@ assert rest["a good discriminator"] < 0.02 and rest["a good discriminator"] < re
 # %%
 show_lines("minidl/recipes/adversarial.py", "discriminator_step")
 show_lines("minidl/recipes/adversarial.py", "generator_step")
-show_lines("minidl/recipes/adversarial.py", "verdict")
+show_lines("minidl/recipes/adversarial.py", "adversarial_loss")
 
 # %% [markdown]
 # ## Something real
@@ -194,9 +194,9 @@ class Play(nn.Module):
 
 def step(model, optimizer, inputs, target):  # the labels are not looked at
     [real] = inputs
-    made = model(minidl.randn(len(real), model.latent))
-    discriminator_loss = adversarial.discriminator_step(model, optimizer, real, made)
-    generator_loss = adversarial.generator_step(model, optimizer, made)
+    fake = model(minidl.randn(len(real), model.latent))
+    discriminator_loss = adversarial.discriminator_step(model, optimizer, real, fake)
+    generator_loss = adversarial.generator_step(model, optimizer, fake)
     return {"discriminator_loss": discriminator_loss, "generator_loss": generator_loss}
 
 
@@ -245,7 +245,7 @@ left.set(xlabel="epoch", ylabel="loss", title="the losses stand still")
 left.legend()
 right.bar(range(10), shares)
 right.axhline(0.1, color="gray", linestyle="--")
-right.set(xticks=range(10), xlabel="read as", ylabel="share", title="what the made digits are read as")
+right.set(xticks=range(10), xlabel="read as", ylabel="share", title="what the fake digits are read as")
 plt.show()
 assert shares.min() > 0.01, "a digit is missing"
 assert judged[epochs].max(1).mean() > judged[1].max(1).mean() and judged[epochs].max(1).mean() > 0.75
@@ -289,16 +289,16 @@ assert judged[epochs].max(1).mean() > judged[1].max(1).mean() and judged[epochs]
 # ```
 # </details>
 #
-# **3.** Does it only repeat pictures that it was shown? Find for made digits the nearest real one.
+# **3.** Does it only repeat pictures that it was shown? Find for fake digits the nearest real one.
 #
 # <details><summary>Answer</summary>
 #
 # It never saw a real picture, only the discriminator's slopes. The nearest real ones are similar, not equal.
 #
 # ```python
-# made = stages[epochs][:50].reshape(50, -1)
+# fake = stages[epochs][:50].reshape(50, -1)
 # real = x_train.reshape(len(x_train), -1)
-# nearest = np.sqrt(((made[:, None] - real[None, :1000]) ** 2).sum(2)).min(1)
+# nearest = np.sqrt(((fake[:, None] - real[None, :1000]) ** 2).sum(2)).min(1)
 # print(f"nearest real picture at {nearest.min():.2f} to {nearest.max():.2f}")
 # assert nearest.min() > 0.1
 # ```

@@ -1,6 +1,6 @@
-"""Pictures of clothes with a hole: an encoder-decoder fills it, trained on the error and on fooling a discriminator.
+"""Pictures of clothes with a hole: an encoder-decoder learns to fill it, from the squared error and a discriminator.
 
-The error alone leads to a blurred mean of all that may have been there; the discriminator asks for what looks real.
+The error alone leads to a blurred mean of all that may have been there; the discriminator makes it look real.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from minidl.recipes.epoch_picture import EpochPicture
 from minidl.recipes.recipe import Recipe
 
 SHOWN = 12  # images in a row
-ADVERSARIAL_WEIGHT = 0.005  # of being found out, some 0.7, beside the squared error, some 0.04
+ADVERSARIAL_WEIGHT = 0.005  # of the adversarial loss, which is about 0.7; the squared error is about 0.04
 
 
 class DamagedImages(data.Dataset):

@@ -28,7 +28,7 @@ JUDGED = 2000  # generated images that the classifier judges
 
 @dataclass(frozen=True)
 class RealImages:
-    """What generated images are measured by: a classifier learns on `train`, and is as sure as it can be on `test`."""
+    """Real images for the judge: it is trained on `train`, and its confidence on `test` is what fake images aim at."""
 
     train: data.ImageDataset
     test: data.ImageDataset
@@ -107,11 +107,11 @@ class ImageGAN(Recipe):
 
 
 def gan_step(model: nn.Module, optimizer: optim.Optimizer, inputs: list[Tensor], target: Tensor) -> dict[str, Tensor]:
-    """Each network learns once on a batch, of real images and as many made ones; labels are not looked at."""
+    """Each network learns once on a batch, of real images and as many fake ones; labels are not used."""
     [real] = inputs
-    made = model(minidl.randn(len(real), model.latent, device=real.device))
-    discriminator_loss = adversarial.discriminator_step(model, optimizer, real, made)
-    generator_loss = adversarial.generator_step(model, optimizer, made)
+    fake = model(minidl.randn(len(real), model.latent, device=real.device))
+    discriminator_loss = adversarial.discriminator_step(model, optimizer, real, fake)
+    generator_loss = adversarial.generator_step(model, optimizer, fake)
     return {"generator_loss": generator_loss, "discriminator_loss": discriminator_loss}
 
 
