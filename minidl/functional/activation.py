@@ -1,4 +1,4 @@
-"""Activations: the bends that let a network be more than one matrix."""
+"""Activations: nonlinear functions of single numbers, without which layers in a row would be one matrix."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class SiluGrad(Function):
 
 
 class Gelu(Function):
-    """y = x * P(x), P(x) = (1 + erf(x / sqrt(2))) / 2: the part of all standard normal numbers below x."""
+    """y = x * P(x) with P(x) = (1 + erf(x / sqrt(2))) / 2, the probability that a standard normal number is below x."""
 
     def forward(self, x):
         return kernels.activations.gelu_forward(as_array(x))
@@ -220,7 +220,7 @@ class Prelu(Function):
             dx = kernels.activations.leaky_relu_backward(dy, x, w.item())
         else:
             dx = where(positive, dy, 0) + where(positive, 0, dy * w)
-        # dy/dw = 0 where x > 0, x elsewhere; of an endless x that is not chosen dy * 0 * x would be NaN
+        # dy/dw = 0 where x > 0, x elsewhere; chosen by where, as 0 * x would be NaN for an infinite x
         return dx, dy * where(positive, 0, x) if self.needs(1) else None
 
 
@@ -232,7 +232,7 @@ class Softplus(Function):
 
     def forward(self, x):
         xp, z = namespace(x), self.z(x)
-        # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), in a quarter of the time of NumPy's logaddexp
+        # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|): four times as fast as NumPy's logaddexp
         y = xp.log1p(xp.exp(-xp.abs(z))) + xp.maximum(z, x.dtype.type(0))
         return xp.where(z > self.threshold, x, y / self.beta) if self.is_cut(x) else y
 
@@ -246,7 +246,7 @@ class Softplus(Function):
         return x if self.beta == 1 else x * self.beta
 
     def is_cut(self, x: Any) -> bool:
-        """Whether the threshold makes a difference: 1 + e^-z is 1 from z = 17 on in float32, from 37 in float64."""
+        """Whether the threshold changes any y: above z = 17 in float32, 37 in float64, log(1 + e^z) is z anyway."""
         return self.beta != 1 or self.threshold < (37 if x.dtype.itemsize == 8 else 17)
 
 
@@ -267,7 +267,7 @@ class LogSigmoid(Function):
 def relu(x: Any, inplace: bool = False) -> Any:
     """max(x, 0); the gradient at 0 is 0, and NaN stays NaN.
 
-    Nothing is overwritten: `inplace` is taken here and below as PyTorch's programs give it.
+    `inplace` has no effect, here and in the other activations: it is accepted as PyTorch's programs give it.
 
     Examples
     --------
@@ -353,7 +353,7 @@ logsigmoid = log_sigmoid
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
-    """x * P(a standard normal number is below x), of Hendrycks and Gimpel, 2016.
+    """x times the probability that a standard normal number is below x (Hendrycks and Gimpel, 2016).
 
     ``approximate="none"``: x/2 * (1 + erf(x / sqrt(2))).
     ``approximate="tanh"``: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3))).

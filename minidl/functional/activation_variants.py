@@ -1,4 +1,4 @@
-"""Activations that are cut off at both ends or made of others."""
+"""Activations that are bounded on both sides, or made of other activations."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Hardtanh(Function):
         return namespace(x).clip(x, x.dtype.type(self.low), x.dtype.type(self.high))
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 0 at the ends too, while clip has 1 there
+        # dy/dx = 1 where low < x < high, else 0: at low and high too, where the gradient of clip is 1
         (x,) = inputs
         return where((x <= self.low) | (x >= self.high), 0, dy)
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
-    """x between `min_val` and `max_val`, these two beyond them; the gradient is 0 from the ends on.
+    """min(max(x, min_val), max_val); the gradient is 1 strictly between the two, 0 elsewhere.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def relu6(x: Any, inplace: bool = False) -> Any:
 
 
 def hardsigmoid(x: Any, inplace: bool = False) -> Any:
-    """min(max(x + 3, 0), 6) / 6, a sigmoid without exponential."""
+    """min(max(x + 3, 0), 6) / 6, an approximation of the sigmoid without an exponential."""
     return relu6(x + 3) / 6
 
 

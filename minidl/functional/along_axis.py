@@ -1,4 +1,4 @@
-"""Picking along one axis: gather, scatter and their like, by integers that count from 0."""
+"""Indexing along one axis: gather, scatter and their like."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def gather(x: Any, dim: int, index: Any) -> Any:
             [3.]])
     """
     positions = data_of(index)
-    if x.ndim + positions.ndim < 2:  # a number without axes counts as an axis of one, here and in scatter
+    if x.ndim + positions.ndim < 2:  # a 0-d array counts as one of shape (1,), here and in scatter
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), positions.shape)
     axis = _checked_axis(dim, positions, x)
     part = _slices(positions, axis, x)
@@ -217,7 +217,12 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
 
 @tensor_method()
 def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
-    """Each entry of x along `dim` `repeats` times (one integer, or one for each) in a row; None takes the flattened x.
+    """Each entry of x along `dim`, repeated `repeats` times in a row; without `dim`, each of the flattened x.
+
+    Parameters
+    ----------
+    repeats : int, or integers (N,)
+        One for all N entries, or one for each.
 
     Examples
     --------

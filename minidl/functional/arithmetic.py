@@ -1,10 +1,15 @@
 """Arithmetic of two numbers: the operators of Tensor, in place and not, and the larger and smaller of two.
 
-Shapes broadcast as in NumPy. The result has the wider of the two dtypes, except that, as in PyTorch, an integer never
-widens a float, neither a Python number nor a 0-d float widens a tensor with axes, and integers that must become floats
-become float32. (Plain arrays promote as in NumPy.) Unlike in PyTorch, lists count as arrays, booleans as 0 and 1 in a
-difference too, and a number that an integer type can't hold is an error. The derivatives are in any table, for example
-Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3.
+Shapes broadcast as in NumPy. The dtype of the result is the wider of the two, with PyTorch's exceptions:
+
+    an integer beside a float             the float's dtype
+    a Python number or a 0-d float        does not widen a tensor with axes
+    integers that must become floats      float32
+
+Plain arrays promote as in NumPy. Unlike in PyTorch, lists count as arrays, booleans can be subtracted (as 0 and 1), and
+a number that the integer type can't hold is an error.
+
+The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3.
 """
 
 from __future__ import annotations
@@ -70,7 +75,7 @@ class Div(Function):
 
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
-        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2, without x2^2, which is 0 or inf in float32 where the quotient is neither
+        # dy/dx1 = 1 / x2, dy/dx2 = -x1 / x2^2; divided twice, as x2^2 may over- or underflow where dx2 does not
         dx1 = over(dy, x2) if self.needs(0) else None
         return dx1, times(-dy, over(over(x1, x2), x2)) if self.needs(1) else None
 
@@ -82,7 +87,7 @@ class Pow(Function):
         if type(x2) in (int, float) and x2 in (2, 3) and getattr(x1, "dtype", np.dtype(int)).kind == "f":
             return times(x1, x1) if x2 == 2 else times(times(x1, x1), x1)  # NumPy's power of 3 takes ten times as long
         if type(x1) is np.ndarray and x1.dtype.kind == "f" and isinstance(x2, (int, float)) and x2 % 2 in (0, 1):
-            # |x1|^x2 with the sign: of a negative base NumPy's power takes a hundred times as long
+            # |x1|^x2, then the sign: NumPy's power of negative bases takes a hundred times as long
             y = np.abs(x1) ** x2
             return np.copysign(y, x1) if x2 % 2 else y
         return x1**x2

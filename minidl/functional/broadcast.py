@@ -32,7 +32,7 @@ class BroadcastTo(Function):
         return namespace(x).broadcast_to(x, self.new_shape)
 
     def backward(self, dy, inputs, output):
-        # each x got copied; the engine sums the copies' gradients, since dy has the larger shape
+        # dx is the sum of dy over the repetitions; the engine takes it, as for every operand that broadcasts
         return dy
 
 

@@ -42,14 +42,14 @@ def _is_zero(x: Any) -> bool:
 
 
 def _have_bits(mask: Any, x: Any) -> bool:
-    """Whether both are arrays of NumPy, one a mask and the other of floats whose bits `_keep` can pick."""
+    """Whether both are NumPy arrays, a mask and floats of 4 or 8 bytes, so that `_keep` can work on their bits."""
     if type(mask) is not np.ndarray or type(x) is not np.ndarray or not x.ndim:
         return False
     return mask.dtype == bool and x.dtype.kind == "f" and x.itemsize in (4, 8)
 
 
 def _keep(x: Any, mask: Any) -> Any:
-    """where(mask, x, 0), for a mask in no order in an eighth of the time: the bits of x and all ones, or no ones."""
+    """where(mask, x, 0), up to eight times as fast: the bits of x & all ones (-1) where the mask is 1, else & 0."""
     return (x.view(f"i{x.itemsize}") & -mask.view(np.int8)).view(x.dtype)
 
 
@@ -74,7 +74,7 @@ class Clip(Function):
 
 
 def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> None:
-    """Raise a TypeError for a mask of numbers: it is mostly a weight, or a comparison was forgotten."""
+    """Raise a TypeError unless the mask is boolean: numbers are most likely weights, or a comparison was forgotten."""
     dtype = mask.dtype if hasattr(mask, "dtype") else np.asarray(mask).dtype
     if dtype.name not in allowed:
         raise TypeError(f"{name} must be bool, got {dtype}; write {name} != 0 for a mask of what is not 0")

@@ -134,14 +134,15 @@ def isclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_na
     if rtol < 0 or atol < 0:
         raise ValueError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
 
+    wide = x.dtype if x.dtype.kind == "f" else np.float64  # differences of small integers would wrap around
+
     def close(x: Any, other: Any) -> Any:
         xp = namespace(x)
-        # differences of bytes would wrap around; a finite x is not close to an infinite one, whose tolerance is inf
+        # |x - other| <= atol + rtol * |other|, which for an infinite `other` would hold of every x
         near = xp.abs(xp.subtract(x, other, dtype=wide)) <= atol + rtol * xp.abs(other.astype(wide))
         result = (x == other) | (near & xp.isfinite(other))
         return result | (x != x) & (other != other) if equal_nan else result
 
-    wide = x.dtype if x.dtype.kind == "f" else np.float64
     return unrecorded(close, x, other)
 
 

@@ -63,7 +63,7 @@ def move(x: Any, device: str) -> Any:
 def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None, non_blocking: bool = False) -> Tensor:
     """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor.
 
-    A copy between devices has always ended: `non_blocking` is taken as PyTorch's programs give it.
+    `non_blocking` has no effect: a copy between devices is always complete when this returns.
     """
     for target in targets:
         if target is None:

@@ -14,7 +14,7 @@ __all__ = ["bincount", "unique"]
 
 @tensor_method()
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    """y[k] = how often k is in x, or the sum of the weights of those places; as long as the largest x + 1.
+    """y[k] = how often k is in x; with `weights`, the sum of weights[i] over the i with x[i] = k.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     weights : (N,), optional
         The sums are in float64, those of float32 weights in float32.
     minlength : int
-        The least length of y.
+        The least length of y, which otherwise is the largest x + 1.
 
     Examples
     --------
@@ -45,18 +45,20 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 def unique(
     x: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
-    """The values of x, each once, in order; along `dim`, the different slices.
+    """The values of x, each once, in ascending order; along `dim`, the different slices.
 
     Parameters
     ----------
     sorted : bool
-        They are in order in any case.
-    return_inverse, return_counts : bool
-        Whether to tell where each value of x is among the different ones, and how often each occurs.
+        Has no effect: the values are always sorted.
+    return_inverse : bool
+        Also return the positions in the result of the values of x, in the shape of x.
+    return_counts : bool
+        Also return how often each value occurs in x.
 
     Returns
     -------
-    The values; with `return_inverse` or `return_counts` a tuple of them and of what was asked for
+    values, or a tuple (values, inverse, counts) of those that were asked for
 
     Examples
     --------

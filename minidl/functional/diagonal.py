@@ -32,7 +32,7 @@ class Diagonal(Function):
 
 @tensor_method()
 def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """y[..., i] = x[..., i, i + offset], the two axes being `dim1` and `dim2`: what stands `offset` above the diagonal.
+    """y[..., i] = x[..., i, i + offset], where the two axes are `dim1` and `dim2`; offset 1 is just above the diagonal.
 
     The result shares the memory of x.
 

@@ -64,9 +64,9 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
     """y[i, j] = |x1[i] - x2[j]|, the p-norm of all differences; where it is 0 its gradient is 0.
 
-    The differences are computed one by one: N * M * D numbers. For p = 2, more than 25 rows and float32, the squares of
-    the distances come from a matrix product instead, in float64; only of rows close to each other are differences
-    taken, so that small distances, and 0, are as exact as the others.
+    All N * M * D differences are computed. For p = 2, float32 and more than 25 rows, a matrix product in float64 gives
+    the squared distances instead; for rows close to each other these are then replaced by those from the differences,
+    so that small distances, and 0, are as exact as the others.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Cdist(Function):
         wide1, wide2 = x1.astype(np.float64), x2.astype(np.float64)
         sizes = (wide1 * wide1).sum(-1)[..., :, None] + (wide2 * wide2).sum(-1)[..., None, :]
         squares = kernels.matmul.forward(-2 * wide1, wide2.swapaxes(-1, -2)) + sizes
-        # where y^2 is small beside what it is a difference of, few of its digits are right (of NaN and infinity, none)
+        # where y^2 is small beside |x1|^2 + |x2|^2, cancellation leaves few right digits (of infinities NaN): once more
         close = xp.nonzero(~(squares > 1e-7 * sizes))
         wide1, wide2 = (xp.broadcast_to(wide, (*squares.shape[:-2], *wide.shape[-2:])) for wide in (wide1, wide2))
         difference = wide1[close[:-1]] - wide2[(*close[:-2], close[-1])]
@@ -188,7 +188,7 @@ def triplet_margin_loss(
 
 
 def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    """max(-target * (x1 - x2) + margin, 0): where the target is 1, x1 shall be the larger one, where it is -1, x2.
+    """max(-target * (x1 - x2) + margin, 0): a target of 1 asks for x1 > x2, a target of -1 for x2 > x1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""New tensors of random numbers, and random numbers for those that are there.
+"""Random numbers: new tensors of them, and methods that fill a tensor with them.
 
 They come from the stream ``"initialization"`` of :mod:`minidl.random`, drawn on the CPU, so they are the same on every
 device. Floating-point tensors are float32 unless `dtype` says otherwise.

@@ -216,7 +216,7 @@ class Erf(Function):
 
 
 def floating(x: Any) -> Any:
-    """x, but a Tensor of integers or booleans as float32: of bytes NumPy would compute a root in float16."""
+    """x; a Tensor of integers or booleans as float32, where NumPy would choose float16 for the root of a byte."""
     return x if x.dtype.kind == "f" or not isinstance(x, Tensor) else x.float()
 
 
@@ -248,10 +248,7 @@ tanh = _function_of(Tanh)
 erf = _function_of(Erf)
 
 
-# Constant between its jumps
-
-
-class Flat(Function):
+class PiecewiseConstant(Function):
     """y = f(x) for an f that is constant between its jumps, so that its gradient is 0."""
 
     saves_inputs = False
@@ -269,7 +266,7 @@ class Flat(Function):
 @tensor_method()
 def sign(x: Any) -> Any:
     """-1, 0 or 1, and 0 for NaN; its gradient is 0."""
-    return Flat(_sign)(x)
+    return PiecewiseConstant(_sign)(x)
 
 
 def _sign(x: Any) -> Any:
@@ -280,16 +277,16 @@ def _sign(x: Any) -> Any:
 @tensor_method()
 def floor(x: Any) -> Any:
     """The largest integer not above x; its gradient is 0."""
-    return Flat(lambda x: namespace(x).floor(x))(x)
+    return PiecewiseConstant(lambda x: namespace(x).floor(x))(x)
 
 
 @tensor_method()
 def ceil(x: Any) -> Any:
     """The smallest integer not below x; its gradient is 0."""
-    return Flat(lambda x: namespace(x).ceil(x))(x)
+    return PiecewiseConstant(lambda x: namespace(x).ceil(x))(x)
 
 
 @tensor_method()
 def round(x: Any, decimals: int = 0) -> Any:
     """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
-    return Flat(lambda x: namespace(x).round(x, decimals))(x)
+    return PiecewiseConstant(lambda x: namespace(x).round(x, decimals))(x)

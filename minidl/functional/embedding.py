@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors, looked up by number, one by one or as the mean of a bag of them."""
+"""Embedding: a table of vectors, looked up by index, one by one or as the mean or sum of a bag of them."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
 
 
 def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "mean") -> Any:
-    """y[b, :] = the mean (or the sum) of weight[i, :] over the i in bag b; 0 for an empty bag given by `offsets`.
+    """y[b, :] = the mean (or the sum) of weight[i, :] over the indices i in bag b; an empty bag of `offsets` gives 0.
 
     Source: Joulin et al., Bag of tricks for efficient text classification, 2016 (a text is the mean of its words).
 
     Parameters
     ----------
     indices : integers (B, L), or (n,) with `offsets`
-        From 0 to V - 1; a row is a bag, or all bags stand one after the other.
+        From 0 to V - 1. Each row is a bag; with `offsets`, all bags one after the other.
     weight : (V, D)
     offsets : integers (B,), optional
-        Where each bag begins, the first at 0; the last ends with the indices.
+        Where each bag begins, the first at 0; the last bag ends where the indices do.
     mode : {"mean", "sum"}
 
     Returns
@@ -97,6 +97,6 @@ def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "m
     xp = namespace(starts)
     ends = xp.concatenate((starts[1:], xp.full((1,), n, starts.dtype)))
     bags = xp.searchsorted(starts, xp.arange(n), side="right") - 1  # (n,)
-    # y[b] = sum over the i with bags[i] = b of weight[indices[i]], over their number
+    # y[b] = sum over the i with bags[i] = b of weight[indices[i]]; for "mean" divided by their number
     y = index_add(rows, bags, (len(starts), weight.shape[1]))
     return y / xp.maximum(ends - starts, 1).astype(y.dtype)[:, None] if mode == "mean" else y

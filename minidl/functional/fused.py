@@ -169,7 +169,7 @@ def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
     return LinearRelu()(x, w) if b is None else LinearRelu()(x, w, b)
 
 
-# Row r: which of the three taps of w the tap r of the transposed convolution is the sum of; for both axes at once,
+# Along one axis, tap r of the transposed convolution is the sum of the taps t of w with FOLD_ROWS[r, t] = 1; along two,
 # FOLD[(r, s), (t, u)] = FOLD_ROWS[r, t] * FOLD_ROWS[s, u].
 FOLD_ROWS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
 FOLD = np.kron(FOLD_ROWS, FOLD_ROWS)
@@ -196,9 +196,9 @@ class FoldTaps(Function):
 def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
     """conv2d(interpolate(x, scale_factor=2), w, b, padding=1) of 3 x 3 windows, for 4/9 of the multiplications.
 
-    Of the 9 pixels of the larger image that a window sees, only 4 are different pixels of x. The taps that meet the
-    same one are added up before they are multiplied, so that the result agrees up to rounding, and may be inf for an
-    infinite x where single products give NaN (inf - inf, 0 * inf).
+    Of the 9 pixels of the larger image that a window sees, only 4 are different pixels of x. The weights that meet the
+    same pixel are added up first. So the result is the same up to rounding, and for an infinite x it may be inf where
+    the separate products give NaN (inf - inf, 0 * inf).
 
     Parameters
     ----------
@@ -220,5 +220,5 @@ def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
     if w.ndim != 4 or w.shape[2:] != (3, 3):
         raise ValueError(f"upsample_conv2d: w must be (K, C, 3, 3), got {tuple(w.shape)}")
     if x.ndim != 4 or x.shape[1] != w.shape[1] or x.dtype != w.dtype:
-        return conv2d(interpolate(x, scale_factor=2), w, b, padding=1)  # it says what is wrong, if anything is
+        return conv2d(interpolate(x, scale_factor=2), w, b, padding=1)  # raises the error that names what is wrong
     return conv_transpose2d(x, permute(FoldTaps(FOLD)(w), (1, 0, 2, 3)), b, stride=2, padding=1)
