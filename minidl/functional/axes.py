@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minidl import kernels
-
 Axes = int | tuple[int, ...] | None
-
-MANY = 64  # numbers that are worth a way of their own
-LARGE = 1 << 15  # numbers that are worth a matrix product
-SHORT = 32  # numbers side by side; NumPy is slow to start on fewer
 
 
 def normalize_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
@@ -82,69 +75,3 @@ def with_reduced_axes(y: Any, axes: tuple[int, ...], ndim: int) -> Any:
 def any_empty(shape: tuple[int, ...], axes: tuple[int, ...]) -> bool:
     """Whether one of the axes has no entries."""
     return 0 in [shape[axis] for axis in axes]
-
-
-_UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
-
-
-def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
-    """x.sum(axes), or what else the name says; where few numbers lie side by side, in a faster way than NumPy's.
-
-    NumPy's own loop starts anew for each row, or for each run, which takes it longer than the few numbers in it. Large
-    sums down the rows are computed by all threads; NumPy adds row to row, and loses digits.
-    """
-    if type(x) is not np.ndarray:
-        return getattr(x, name)(axes, keepdims=keepdims)
-    if len(axes) == 1 and x.size >= MANY and x.dtype.kind == "f" and x.itemsize >= 4:
-        (axis,), combine = axes, _UFUNCS[name]
-        n, before, behind = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
-        if 2 <= n < 8 and not behind:
-            y = _by_columns(combine, x)
-            return y[..., None] if keepdims else y
-        if 2 <= n and behind and math.prod(behind) < SHORT and x.flags.c_contiguous:
-            y = _by_halves(combine, x.reshape(-1, n, math.prod(behind)))
-            return y.reshape(*before, *(1,) * keepdims, *behind)
-    if name == "sum" and x.size >= LARGE and x.dtype.kind == "f" and x.itemsize >= 4:
-        if axes == (0, *range(2, x.ndim)):
-            y = kernels.channel_sums.forward(x)
-            return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
-        y = _by_product(x, axes)
-        if y is not None:
-            return y if keepdims else y.squeeze(axes)
-    return _UFUNCS[name].reduce(x, axes, keepdims=keepdims)  # what the method calls, without its wrapping
-
-
-def _by_product(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray | None:
-    """The sum as a product with a row of ones, which all threads compute, with fewer roundings one after the other.
-
-    None unless the axes lie next to each other in memory, with enough numbers side by side behind them.
-    """
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
-    memory, places = x.transpose(order), [order.index(axis) for axis in axes]
-    first, end = min(places, default=0), max(places, default=-1) + 1
-    behind = math.prod(memory.shape[end:])
-    if end - first != len(axes) or not axes or behind < SHORT or not memory.flags.c_contiguous:
-        return None
-    n = math.prod(memory.shape[first:end])
-    y = kernels.matmul.forward(np.ones((1, n), x.dtype), memory.reshape(-1, n, behind))
-    back = [order.index(axis) for axis in range(x.ndim)]
-    return y.reshape(*memory.shape[:first], *(1,) * len(axes), *memory.shape[end:]).transpose(back)
-
-
-def _by_columns(combine: np.ufunc, x: np.ndarray) -> np.ndarray:
-    """Along the last axis, rounded as NumPy does it."""
-    y = combine(x[..., 0], x[..., 1])
-    for i in range(2, x.shape[-1]):
-        combine(y, x[..., i], out=y)
-    return y
-
-
-def _by_halves(combine: np.ufunc, x: np.ndarray) -> np.ndarray:
-    """Along axis 1 of three: one half with the other, and the result likewise; a sum gathers few roundings."""
-    while (n := x.shape[1]) > 1:
-        half = n // 2
-        y = combine(x[:, :half], x[:, half : 2 * half])
-        if n % 2:
-            combine(y[:, 0], x[:, -1], out=y[:, 0])
-        x = y
-    return x

@@ -16,11 +16,11 @@ from minidl.functional.axes import (
     any_empty,
     normalize_axes,
     one_axis,
-    reduced,
     reduced_axes,
     takes_numpys_names,
     with_reduced_axes,
 )
+from minidl.functional.fast_reduce import reduced
 from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]

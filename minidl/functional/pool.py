@@ -12,7 +12,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.axes import reduced
+from minidl.functional.fast_reduce import reduced
 from minidl.functional.indexing import index
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean

@@ -19,7 +19,6 @@ from minidl.functional.axes import (
     Axes,
     any_empty,
     normalize_axes,
-    reduced,
     reduced_axes,
     takes_numpys_names,
     with_reduced_axes,
@@ -28,6 +27,7 @@ from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
 from minidl.functional.extremes import amax, amin
+from minidl.functional.fast_reduce import reduced
 from minidl.functional.operands import namespace, unrecorded
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "norm", "std", "sum", "var"]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.axes import Axes, normalize_axes, one_axis, reduced, takes_numpys_names, with_reduced_axes
+from minidl.functional.axes import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
+from minidl.functional.fast_reduce import reduced
 from minidl.functional.joining import cat, split, stack, unbind
 from minidl.functional.operands import apart, data_of, namespace
 from minidl.functional.shape import flip, unsqueeze

@@ -1,0 +1,79 @@
+"""Sums, products and extremes of arrays, where NumPy is slow: many short rows or runs of numbers, and large sums.
+
+NumPy's own loop starts anew for each row, which takes longer than the few numbers in it. It sums a large array in one
+thread, and along any axis but the last it adds row to row, which loses digits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl import kernels
+
+MIN_SIZE = 64  # numbers in x; with fewer, NumPy's own way is as fast
+SHORT_RUN = 32  # numbers that lie side by side; with more, NumPy's own way is as fast
+LARGE = 1 << 15  # numbers in x that are worth a matrix product
+UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
+    """x.sum(axes), or x.prod, x.max, x.min, by name."""
+    if type(x) is not np.ndarray:
+        return getattr(x, name)(axes, keepdims=keepdims)
+    is_float = x.dtype.kind == "f" and x.itemsize >= 4
+    if is_float and len(axes) == 1 and x.size >= MIN_SIZE:
+        (axis,), ufunc = axes, UFUNCS[name]
+        n, before, behind = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
+        if 2 <= n < 8 and not behind:
+            y = _by_columns(ufunc, x)
+            return y[..., None] if keepdims else y
+        if 2 <= n and behind and math.prod(behind) < SHORT_RUN and x.flags.c_contiguous:
+            y = _by_halves(ufunc, x.reshape(-1, n, math.prod(behind)))
+            return y.reshape(*before, *(1,) * keepdims, *behind)
+    if is_float and name == "sum" and x.size >= LARGE:
+        if axes == (0, *range(2, x.ndim)):
+            y = kernels.channel_sums.forward(x)
+            return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
+        y = _by_product(x, axes)
+        if y is not None:
+            return y if keepdims else y.squeeze(axes)
+    return UFUNCS[name].reduce(x, axes, keepdims=keepdims)  # what x.sum(axes) calls
+
+
+def _by_columns(ufunc: np.ufunc, x: np.ndarray) -> np.ndarray:
+    """Reduce the last axis one column after the other, which rounds as NumPy does for fewer than 8 numbers."""
+    y = ufunc(x[..., 0], x[..., 1])
+    for i in range(2, x.shape[-1]):
+        ufunc(y, x[..., i], out=y)
+    return y
+
+
+def _by_halves(ufunc: np.ufunc, x: np.ndarray) -> np.ndarray:
+    """Reduce axis 1 of three: the first half with the second, then the result in the same way (pairwise summation)."""
+    while (n := x.shape[1]) > 1:
+        half = n // 2
+        y = ufunc(x[:, :half], x[:, half : 2 * half])
+        if n % 2:
+            ufunc(y[:, 0], x[:, -1], out=y[:, 0])
+        x = y
+    return x
+
+
+def _by_product(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray | None:
+    """The sum, its axes kept, as the matrix product of a row of ones and x; all threads compute it.
+
+    None unless the axes lie next to each other in memory, with at least SHORT_RUN numbers side by side behind them.
+    """
+    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    memory, positions = x.transpose(order), [order.index(axis) for axis in axes]
+    first, end = min(positions, default=0), max(positions, default=-1) + 1
+    behind = math.prod(memory.shape[end:])
+    if end - first != len(axes) or not axes or behind < SHORT_RUN or not memory.flags.c_contiguous:
+        return None
+    n = math.prod(memory.shape[first:end])
+    y = kernels.matmul.forward(np.ones((1, n), x.dtype), memory.reshape(-1, n, behind))
+    back = [order.index(axis) for axis in range(x.ndim)]
+    return y.reshape(*memory.shape[:first], *(1,) * len(axes), *memory.shape[end:]).transpose(back)
