@@ -1,4 +1,4 @@
-"""Indexing: x[key], its adjoint, which adds numbers up at positions, and x[key] = value; masks."""
+"""Indexing: x[key], its adjoint (y[key] += x), x[key] = value, and masks."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Index(Function):
 
 
 class IndexAdd(Function):
-    """y = zeros; y[key] += x: what goes to the same place adds up. The adjoint of :class:`Index`."""
+    """y = zeros; y[key] += x, where values for the same place add up. The adjoint of :class:`Index`."""
 
     saves_inputs = False
 
     def __init__(self, key, shape, distinct=False):
         self.key, self.new_shape = key, shape
-        self.distinct = distinct or _names_once((key,))  # no place occurs twice, so that = does what += would
+        self.distinct = distinct or _names_once((key,))  # no place occurs twice: y[key] = x is then the same
 
     def forward(self, x):
         xp, shape = namespace(x), self.new_shape
         if xp is np and x.size and not self.distinct:
-            # rows of x are added to rows of y, numbers to numbers of y as it lies in memory
+            # the kernel adds rows to rows; an array for each axis picks single numbers, rows of the flattened y
             axis = _axis_of_positions(self.key)
             if axis is not None:
                 places = _places(self.key[axis] if type(self.key) is tuple else self.key, shape[axis]).reshape(-1)
@@ -72,7 +72,7 @@ class IndexAdd(Function):
 
 
 def _axis_of_positions(key: Any) -> int | None:
-    """The axis of the one array of positions that a key is, or that stands in it behind nothing but full slices."""
+    """The axis k of a key with one array of integers, behind k full slices: ``x[:, :, positions]``. None for others."""
     *slices, positions = key if type(key) is tuple and key else (key,)
     if not isinstance(positions, np.ndarray) or positions.dtype.kind not in "iu":
         return None
@@ -80,7 +80,7 @@ def _axis_of_positions(key: Any) -> int | None:
 
 
 def _picks_numbers(key: Any, ndim: int) -> bool:
-    """Whether a key is an array of positions for each of several axes."""
+    """Whether a key has an array of integers for each of several axes: ``x[i, j]``."""
     if type(key) is not tuple or len(key) != ndim or ndim == 1:
         return False
     return all(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in key)
@@ -95,7 +95,7 @@ def _flat_places(key: tuple, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _places(positions: np.ndarray, n: int) -> np.ndarray:
-    """Positions along an axis of n, all of them counted from its beginning."""
+    """Positions along an axis of n, negative ones counted from its end, as positions from 0 to n - 1."""
     positions = positions.astype(np.int64, copy=False)
     least, largest = (positions.min(), positions.max()) if positions.size else (0, -1)
     if least < -n or largest >= n:
@@ -109,7 +109,7 @@ def _plain_key(key: Any, x: Any) -> Any:
 
 
 def plain_index(part: Any, x: Any) -> Any:
-    """One part of a key, for arrays like that of x; an array is copied, as it may change before backward comes."""
+    """One part of a key as NumPy or CuPy takes it; an array is copied, as it might be changed before backward."""
     if part is None or isinstance(part, (slice, int)) or part is Ellipsis:
         return part
     if isinstance(part, list):
@@ -127,7 +127,7 @@ def plain_index(part: Any, x: Any) -> Any:
 def index(x: Any, key: Any) -> Any:
     """x[key]: slices, integers, arrays, lists, booleans, ``...`` and None, as in NumPy and PyTorch.
 
-    Where the two differ, NumPy is followed: a list of lists is one array, and bytes (uint8) are positions, not a mask.
+    Where the two differ it is as in NumPy: a list of lists is one array, and bytes (uint8) are positions, not a mask.
 
     Examples
     --------
@@ -144,9 +144,10 @@ def index(x: Any, key: Any) -> Any:
 
 
 def _steps(key: Any, ndim: int) -> tuple:
-    """The key as one or two keys to use one after the other: integers beside arrays pick first, as in PyTorch.
+    """The key as one or two keys, to be applied one after the other: first its integers, then its arrays.
 
-    In ``x[0, :, rows]`` NumPy would treat the 0 as an array too, and move the axis of the rows to the front.
+    So ``x[0, :, rows]`` is ``x[0][:, rows]``, as in PyTorch. NumPy would treat the 0 as an array too, and move the axis
+    of the rows to the front.
     """
     parts = key if isinstance(key, tuple) else (key,)
     if not any(hasattr(part, "ndim") for part in parts) or not any(type(part) is int for part in parts):
@@ -172,7 +173,7 @@ def _steps(key: Any, ndim: int) -> tuple:
 
 
 def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with x added at `key`; what goes to the same place adds up.
+    """y = zeros of `shape`; y[key] += x, where values for the same place add up.
 
     Examples
     --------
@@ -184,9 +185,9 @@ def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
 
 class SetItem(Function):
-    """y = x; y[key] = value, with the key as the steps of `_steps`.
+    """y = x; y[key] = value, with the key in the form that `_steps` gives.
 
-    Of several values written to one place the last one stays, and only it gets a gradient; PyTorch gives it to all.
+    Of several values for one place the last one stays, and only it gets a gradient (in PyTorch all of them do).
     """
 
     saves_inputs, sets_dtype = False, True
@@ -201,8 +202,8 @@ class SetItem(Function):
         return y
 
     def backward(self, dy, inputs, output):
-        # dx = dy, and 0 where x was overwritten; dvalue = dy[key], and 0 where a later value overwrote this one
-        # (where value was broadcast, the engine takes the sum)
+        # dx = dy, but 0 where x was overwritten; dvalue = dy[key], but 0 where a later value overwrote this one
+        # (if value was broadcast, the engine takes the sum)
         dx = SetItem(self.steps)(dy, 0) if self.needs(0) else None
         if not self.needs(1):
             return dx, None
@@ -215,13 +216,13 @@ class SetItem(Function):
 
 
 def _names_once(steps: tuple) -> bool:
-    """Whether keys, used one after the other, name no place twice: only arrays of positions can."""
+    """Whether the steps name no place twice. Only an array of integers can; one counts as if it did."""
     parts = [part for step in steps for part in (step if isinstance(step, tuple) else (step,))]
     return not any(hasattr(part, "dtype") and part.dtype.kind in "iu" for part in parts)
 
 
 def _last_written(steps: tuple, dy: Any, shape: tuple[int, ...]) -> Any:
-    """For each of the values written, whether it is the one that stays: write their numbers instead, and look."""
+    """For each value, whether it is the last one written to its place: write 0, 1, 2, ... instead, and compare."""
     xp = namespace(dy)
     numbers = xp.arange(math.prod(shape)).reshape(shape)
     written = xp.zeros(dy.shape, np.int64)
@@ -277,7 +278,7 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
 
 @tensor_method()
 def masked_select(x: Any, mask: Any) -> Any:
-    """The values of x where `mask` (bool) is true, along one axis.
+    """The values of x where `mask` (bool) is true, as one axis.
 
     Examples
     --------
@@ -293,7 +294,7 @@ def masked_select(x: Any, mask: Any) -> Any:
 
 @tensor_method()
 def nonzero(x: Any, as_tuple: bool = False) -> Any:
-    """Where x is not 0 (NaN is not): one row of positions for each such number; `as_tuple`, one array for each axis.
+    """The positions of the values that are not 0 (NaN included), one row each; `as_tuple`, one array for each axis.
 
     Examples
     --------

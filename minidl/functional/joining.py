@@ -1,4 +1,4 @@
-"""Joining and cutting: from several arrays one, from one several; and padding."""
+"""Joining several tensors into one, cutting one into several, and padding."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cat(Function):
 
 
 class Split(Function):
-    """y[i] = the piece of x from start[i] to end[i] along an axis; one gradient comes back for all of them."""
+    """y[i] = the piece of x from start[i] to end[i] along an axis."""
 
     saves_inputs = False
     is_view = True
@@ -48,7 +48,7 @@ class Split(Function):
         return tuple([x[piece] for piece in self.pieces])
 
     def backward(self, dy, inputs, output):
-        # dx = all dy, one after the other; zeros for a piece that was not used
+        # dx = the dy of all pieces, one after the other; zeros for a piece that was not used
         if any(part is None for part in dy):
             given = next(part for part in dy if part is not None)
             zeros = namespace(given).zeros(self.saved, given.dtype)
@@ -108,7 +108,7 @@ class Pad(Function):
         return namespace(x).pad(x, self.widths, constant_values=self.value)
 
     def backward(self, dy, inputs, output):
-        # what stands inside the border
+        # dx = dy without the border
         return dy[tuple(slice(low, low + n) for (low, _), n in zip(self.widths, self.saved))]
 
 
@@ -123,7 +123,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """
     tensors = list(tensors)
     shapes = _shapes("cat", tensors)
-    if max(map(len, shapes)) > 1:  # a tensor of shape (0,), with which collecting loops begin, is left out
+    if max(map(len, shapes)) > 1:  # shape (0,) is left out: loops that collect tensors start with an empty one
         tensors = [x for x, shape in zip(tensors, shapes) if shape != (0,)]
         shapes = [shape for shape in shapes if shape != (0,)]
     (axis,) = one_axis(dim, len(shapes[0])) or (0,)
@@ -249,7 +249,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     Parameters
     ----------
     mode : {"constant", "reflect", "replicate", "circular"}
-        The border holds `value`; x mirrored at its edge; the numbers at its edge repeated; or x from its other end on.
+        What the border holds: `value`; x mirrored at its edge; the numbers at its edge repeated; x from its other end.
 
     Examples
     --------
@@ -281,7 +281,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
 
 
 def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
-    """x read from -low to n + high along each axis: beyond its edges mirrored, as at the edge, or begun anew."""
+    """x[-low : n + high] along each axis, where x goes on beyond its edges as the mode says."""
     for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
         if low or high:
             places = np.arange(-low, n + high)

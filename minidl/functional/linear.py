@@ -86,7 +86,7 @@ def matmul(a: Any, b: Any) -> Any:
             f"matmul: the last axis of a must be as long as the one of b that it meets, got {tuple(a.shape)} and "
             f"{tuple(b.shape)}"
         )
-    if a.ndim == b.ndim == 1 and a.dtype == b.dtype:  # of two dtypes MatMul says what to do
+    if a.ndim == b.ndim == 1 and a.dtype == b.dtype:  # where they differ, MatMul raises the error
         return Dot()(a, b)
     left = unsqueeze(a, 0) if a.ndim == 1 else a  # a row
     right = unsqueeze(b, 1) if b.ndim == 1 else b  # a column
@@ -106,19 +106,19 @@ tensor_method("__rmatmul__")(lambda b, a: matmul(a, b))
 
 @tensor_method("mm")
 def mm(a: Any, b: Any) -> Any:
-    """The product of two matrices."""
+    """The product of two matrices: a (N, K) and b (K, M) give (N, M)."""
     return _of_rank(a, b, 2, 2, "mm")
 
 
 @tensor_method("bmm")
 def bmm(a: Any, b: Any) -> Any:
-    """The products of two batches of matrices."""
+    """The products of two batches of matrices: a (B, N, K) and b (B, K, M) give (B, N, M)."""
     return _of_rank(a, b, 3, 3, "bmm")
 
 
 @tensor_method("mv")
 def mv(a: Any, b: Any) -> Any:
-    """A matrix times a vector."""
+    """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
     return _of_rank(a, b, 2, 1, "mv")
 
 

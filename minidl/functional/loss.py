@@ -98,28 +98,21 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 
 
 class SmoothL1(Function):
-    """losses = c * (d - c/2) / beta with d = x - t and c = d, at least -beta and at most beta."""
+    """losses = c * (d - c/2) / beta with d = x - t and c = min(max(d, -beta), beta)."""
 
     def __init__(self, beta):
         self.beta = beta
 
     def forward(self, x, t):
-        d, c = self.differences(x, t)
-        y = plus(times(c, -0.5), d, in_place=True)
-        return self.divided(times(y, c, in_place=True))
-
-    def differences(self, x: Any, t: Any) -> tuple[Any, Any]:
-        """d and c."""
         d = minus(x, t)
-        return d, clip(d, -self.beta, self.beta)
-
-    def divided(self, y: Any) -> Any:
-        """y / beta."""
-        return y if self.beta == 1 else over(y, self.beta)
+        c = clip(d, -self.beta, self.beta)
+        y = plus(times(c, -0.5), d, in_place=True)  # d - c/2
+        return over(times(y, c, in_place=True), self.beta, in_place=True)
 
     def backward(self, dy, inputs, output):
-        # dlosses/dx = c / beta, dlosses/dt the opposite
-        dx = self.divided(dy * self.differences(*inputs)[1])
+        x, t = inputs
+        # dlosses/dx = c / beta, dlosses/dt = -c / beta
+        dx = times(dy, over(clip(minus(x, t), -self.beta, self.beta), self.beta))
         return dx, -dx if self.needs(1) else None
 
 
@@ -159,7 +152,7 @@ class BinaryCrossEntropy(Function):
 
     def backward(self, dy, inputs, output):
         x, t = inputs
-        # dlosses/dx = (x - t) / (x * (1 - x)), the divisor at least 1e-12: large, not infinite, where a log was bounded
+        # dlosses/dx = (x - t) / (x * (1 - x)); a divisor of at least 1e-12 keeps dx finite where a log is bounded
         dx = dy * ((x - t) / maximum(x * (1 - x), 1e-12)) if self.needs(0) else None
         # dlosses/dt = log(1 - x) - log(x)
         return dx, dy * (_bounded_log_of_rest(x) - _bounded_log(x)) if self.needs(1) else None
@@ -197,7 +190,7 @@ class LogisticLoss(Function):
 
     def forward(self, x, positive, negative):
         xp, zero = namespace(x), x.dtype.type(0)
-        # -log(sigmoid(-x)) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), and the last term is the same for -x
+        # -log(sigmoid(-x)) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose last term is the same for -x
         rest = xp.log1p(xp.exp(-xp.abs(x)))
         return positive * (xp.maximum(-x, zero) + rest) + negative * (xp.maximum(x, zero) + rest)
 
@@ -209,11 +202,11 @@ class LogisticLoss(Function):
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
-    """target * (log(target) - input), for `input` = log-probabilities: how far these are from the target.
+    """target * (log(target) - input), with log-probabilities as `input`: the Kullback-Leibler divergence.
+
+    ``reduction="batchmean"``, the sum divided by the size of the first axis, is the divergence as it is defined.
 
     0 * log(0) is 0, and so is its derivative by the target (in PyTorch -inf); a negative target gives NaN.
-
-    ``reduction="batchmean"`` divides the sum by the size of the first axis, which is the divergence of its definition.
 
     Examples
     --------
@@ -226,7 +219,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     if log_target:
         losses = exp(target) * (target - input)
     else:
-        zero = target == 0  # 0 * log(0) is 0 here
+        zero = target == 0
         losses = where(zero, 0, target * log(where(zero, 1, target))) - target * input
     if reduction == "batchmean":
         if not input.ndim:

@@ -3,6 +3,8 @@
     y = (x - mean) / sqrt(var + eps) * w + b
 
 They differ only in which numbers share a mean: :class:`Normalize` is the formula and the gradient for any such set.
+ChannelNorm (batch norm) and RowNorm (layer and group norm) compute the same by kernels.
+
 Sources: Ioffe and Szegedy, Batch normalization, 2015; Ba et al., Layer normalization, 2016; Wu and He, Group
 normalization, 2018.
 """
@@ -73,7 +75,7 @@ class RootMeanSquareNorm(Function):
 
 
 class ChannelNorm(Function):
-    """y = (x - m) * r * w + b, with m and r of each channel: Normalize, scale and shift in one."""
+    """y = (x - m) * r * w + b, with m, r, w and b of each channel: batch norm."""
 
     def __init__(self, eps):
         self.eps = eps
@@ -87,7 +89,7 @@ class ChannelNorm(Function):
         if not isinstance(dy, Tensor):
             dx, dw, db = kernels.normalization.channel_backward(dy, x, *self.saved, w, self.eps)
             return dx, dw, db
-        # to be differentiated again: by the rules of the operations that it is made of
+        # recorded, for second derivatives: by operations that have rules themselves
         normalize = Normalize((0, *range(2, x.ndim)), self.eps)
         dz = dy if w is None else dy * reshape(w, (1, -1) + (1,) * (x.ndim - 2))
         dw = channel_sum(dy * normalize(x)) if w is not None else None
@@ -169,7 +171,7 @@ class RowNorm(Function):
 
 
 def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
-    """The mean over `axes`, kept as axes of size 1; where these are all but the channels, by the accurate kernel."""
+    """The mean over `axes`, kept with size 1; over all axes but the channels by a kernel, which rounds less."""
     if isinstance(x, Tensor) or x.ndim < 2 or axes != (0, *range(2, x.ndim)):
         return mean(x, axes, keepdim=True)
     channels = (1, -1) + (1,) * (x.ndim - 2)

@@ -1,4 +1,4 @@
-"""What every operation asks of its arguments: the array in a Tensor, its array library, whether to record."""
+"""Helpers of all operations: the array in a Tensor, its array library, integer arguments, unrecorded results."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def namespace(*values: Any) -> Any:
 
 
 def as_array(x: Any) -> Any:
-    """x as the kernels want it, an array: where a result has no axes, NumPy gives a number."""
+    """x as the array that kernels need: results without axes are NumPy scalars, not arrays."""
     return np.asarray(x) if isinstance(x, (np.generic, float, int)) else x
 
 
 def integers(name: str, values: Any) -> tuple[int, ...]:
-    """Sizes, shifts ..., or one of them, as Python integers: of a float the fraction would be lost without a word."""
+    """`values`, one or several, as a tuple of Python integers; a float is an error, not rounded in silence."""
     if not isinstance(values, (tuple, list)):
         values = values.tolist() if hasattr(values, "tolist") else values  # an array, a Tensor, a NumPy number
     try:
@@ -50,7 +50,7 @@ def sizes_of(arguments: tuple, name: str = "sizes") -> tuple[int, ...]:
 
 
 def apart(y: Any, x: Any) -> Any:
-    """y, copied where it lies in the memory of x: a change in place of one shall not reach the other."""
+    """y, or a copy if it shares memory with x, so that an in-place change of one does not reach the other."""
     if not namespace(x).may_share_memory(data_of(y), data_of(x)):
         return y
     return y.clone() if isinstance(y, Tensor) else y.copy()

@@ -1,7 +1,7 @@
 """Pooling: one number for each window of an image, its maximum or its mean.
 
-The loops are in ``kernels/pool2d``. Of a maximum its tap is kept, the place in the window where it was found: there the
-gradient goes (``max_scatter``), and from there a gradient of that gradient is read (``max_gather``).
+The loops are in ``kernels/pool2d``. For each maximum its tap is kept, the place in the window where it was found. The
+gradient goes to that place (``max_scatter``), and the gradient of the gradient is read there (``max_gather``).
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def max_pool2d(
     kernel_size, stride, padding, dilation : int or (int, int)
         In pixels, vertical first; `stride` is `kernel_size` if not given; padding counts as -inf.
     ceil_mode : bool
-        Keep a last window that reaches over the border, as long as it starts inside.
+        Keep a last window that reaches beyond the image, as long as it starts inside.
     return_indices : bool
         Also return where each maximum is, as its position in the flattened H x W plane.
 
@@ -201,7 +201,7 @@ def max_pool2d(
 
 
 def _flat_indices(taps: Any, width: int, kernel_size, stride, padding, dilation) -> Any:
-    """The number of each maximum in the flattened plane, from its tap in its window."""
+    """The position of each maximum in the flattened H x W plane, from its tap."""
     xp = namespace(taps)
     taps = taps.astype(np.int64)
     row = xp.arange(taps.shape[2])[:, None] * stride[0] - padding[0] + taps // kernel_size[1] * dilation[0]
@@ -312,7 +312,7 @@ def adaptive_max_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
         return squeeze(adaptive_max_pool2d(unsqueeze(x, 0), output_size), 0)
     xp = namespace(x)
     i, j = (xp.asarray(_places(_windows(*sizes))) for sizes in ((rows, height), (columns, width)))
-    # the windows side by side, none over another, and all of one size, for the kernel to find the maxima
+    # copy the windows, which may overlap, side by side and all of one size, so that the kernel can find the maxima
     tiles, size = data_of(x)[..., i.reshape(-1, 1), j.reshape(-1)], (i.shape[1], j.shape[1])
     _, taps = kernels.pool2d.max_forward(tiles, size, size, (0, 0), (1, 1), False)
     taps = taps.astype(np.int64)
@@ -343,7 +343,7 @@ def _windows(size: int, n: int) -> list[slice]:
 
 
 def _places(windows: list[slice]) -> np.ndarray:
-    """The numbers of the rows of each window, one window a line; where it is short, its last row again."""
+    """The positions in each window, (windows, longest window); a shorter window repeats its last position."""
     longest = range(max(window.stop - window.start for window in windows))
     return np.array([[min(window.start + i, window.stop - 1) for i in longest] for window in windows])
 

@@ -18,10 +18,10 @@ __all__ = ["gru", "lstm", "rnn"]
 
 
 class Walk(Function):
-    """What the walks over time share. The kernels take (T, N, ...); with `batch_first`, x and y are (N, T, ...)."""
+    """What Rnn, Lstm and Gru share. The kernels take (T, N, ...); with `batch_first`, x and y are (N, T, ...)."""
 
     saves_output = True
-    states = 1  # that are carried on
+    states = 1  # arrays that are carried from step to step
 
     def __init__(self, reverse, batch_first):
         self.reverse = reverse
@@ -32,13 +32,13 @@ class Walk(Function):
         return (y[:1] if self.reverse else y[-1:]).copy()
 
     def backward(self, dy, inputs, output):
-        """By the kernel; where the gradients are recorded themselves, by the engine, step by step."""
+        """By the kernel; for second derivatives, by cells whose gradients the engine records."""
         recorded = any(isinstance(part, Tensor) for part in dy)
         return self.by_cells(dy, inputs) if recorded else self.by_kernel(dy, inputs, output)
 
     def by_cells(self, dy, inputs):
-        """The gradients of the same walk in operations that are recorded: backpropagation through time."""
-        inputs = [x.clone() if isinstance(x, Tensor) else x for x in inputs]  # one tensor may be given twice
+        """Backpropagation through time, cell by cell, in operations that are recorded."""
+        inputs = [x.clone() if isinstance(x, Tensor) else x for x in inputs]  # apart, if one tensor was given twice
         x, state, weights = self.turn(inputs[0]), inputs[1 : 1 + self.states], inputs[1 + self.states :]
         state, y = [h[0] for h in state], []
         for x_t in reversed(x) if self.reverse else x:

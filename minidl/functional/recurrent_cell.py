@@ -36,10 +36,9 @@ def lstm_cell(
     """
     h, c = state
     a_i, a_f, a_g, a_o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
-    # c = f * c + i * g
-    c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_g)
-    # h = o * tanh(c)
-    return sigmoid(a_o) * tanh(c), c
+    i, f, g, o = sigmoid(a_i), sigmoid(a_f), tanh(a_g), sigmoid(a_o)
+    c = f * c + i * g
+    return o * tanh(c), c
 
 
 def gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:

@@ -115,7 +115,7 @@ class Var(Function):
         return reduced("sum", d * d, self.axes) * (1 / freedom if freedom else np.inf)
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 2 * (x - m) / (n - correction); what x does through m adds nothing, for the x - m add up to 0
+        # dy/dx = 2 * (x - m) / (n - correction); dy/dm = 0, because the x - m add up to 0
         x = inputs[0]
         freedom = self.divisor(x)
         d = x - mean(x, self.axes, keepdim=True)
@@ -191,7 +191,7 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
         return sum(where(x == x, abs(sign(x)), 1), dim, keepdim)  # NaN is not 0
     if p == 1:
         return sum(size, dim, keepdim)
-    # at 0, where the powers have no slope, or an endless one, the gradient is 0
+    # the gradient is 0 at 0, where the powers have no derivative or an infinite one
     zero, powers = size == 0, where(size == 0, 1, size) ** p
     if p < 0:  # one 0 makes it 0
         if any_empty(x.shape, reduced_axes(dim, x.ndim)):
@@ -210,7 +210,7 @@ class Norm2(Function):
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, x):
-        if len(self.axes) == x.ndim and x.dtype.kind == "f":  # of all numbers: without an array of their squares
+        if len(self.axes) == x.ndim and x.dtype.kind == "f":  # over all axes: without an array of squares
             numbers = x.reshape(-1, 1)
             squares = kernels.channel_sums.forward(numbers, numbers).reshape((1,) * (x.ndim * self.keepdim))
         else:

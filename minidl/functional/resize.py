@@ -1,4 +1,4 @@
-"""Resizing: each output pixel takes the pixel of x that is nearest to its place there, or a mean of the four around it.
+"""Resizing: each output pixel has a place in x, and takes the pixel there, or a weighted mean of the four around it.
 
 Along one axis, with `ratio` input pixels to an output pixel, output pixel i lies at
 
@@ -33,7 +33,7 @@ def interpolate(
     align_corners: bool = False,
     recompute_scale_factor: bool | None = None,
 ) -> Any:
-    """x in another size.
+    """x in another size: each output pixel is the nearest pixel of x, or interpolated between neighbours.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def interpolate(
         return apart(x, x)
     for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
         if out == n:
-            continue  # whatever factor led to this size, as in PyTorch; likewise twice the size means a factor of 2
+            continue  # as in PyTorch, whatever the factor; likewise twice the size means a factor of 2
         if mode == "nearest":
             ratio = 0.5 if out == 2 * n else ratio
             x = _take(x, axis, np.minimum(np.floor(np.arange(out) * ratio), n - 1))

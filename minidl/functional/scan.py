@@ -1,4 +1,4 @@
-"""Products along an axis, cumulative products and sums: reductions whose gradients need to know the order."""
+"""Products along an axis, cumulative sums and products, and differences of neighbours."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Cumprod(Function):
         r = [dparts[-1]]
         for dpart, following in zip(dparts[-2::-1], parts[:0:-1]):
             r.append(dpart + following * r[-1])
-        return stack([b * later for b, later in zip(products_before(parts), r[::-1])], self.axis)
+        return stack([before * later for before, later in zip(products_before(parts), r[::-1])], self.axis)
 
 
 class Cumsum(Function):
@@ -148,7 +148,7 @@ def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = N
     Parameters
     ----------
     prepend, append : Tensor, optional
-        What x is lengthened by before.
+        Joined to x along `dim` first, before and after it.
 
     Examples
     --------

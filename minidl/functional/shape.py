@@ -93,8 +93,8 @@ def _known(sizes: Sequence[int]) -> int:
 def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
     """x in another shape with as many numbers; one size may be -1, meaning "what is left".
 
-    The result shares the memory of x where its memory order allows that, and else is a copy (so of a convolution's
-    output, whose channels stand last in memory). ``view`` is the same function, while PyTorch's refuses to copy.
+    The result shares the memory of x where the order in memory allows it, else it is a copy (for example of a
+    convolution's output, whose channels are last in memory). ``view`` is the same function; PyTorch's never copies.
 
     Examples
     --------

@@ -54,10 +54,10 @@ class SoftmaxGrad(Function):
 
     def backward(self, ddx, inputs, output):
         dy, y = inputs
-        ddy = SoftmaxGrad(self.axis)(ddx, y)  # dx is made of dy by a symmetric matrix
+        ddy = SoftmaxGrad(self.axis)(ddx, y)  # dx = M dy with a symmetric matrix M: ddy = M ddx
         if not self.needs(1):
             return ddy, None
-        # y[i] moves dx[i] itself, and all others through the sum
+        # dL/dy[i] = ddx[i] * (dy[i] - sum_j dy[j] * y[j]) - dy[i] * sum_j ddx[j] * y[j]
         sums = [(d * y).sum(self.axis, keepdims=True) for d in (dy, ddx)]
         return ddy, ddx * (dy - sums[0]) - dy * sums[1]
 
@@ -89,7 +89,7 @@ class LogSoftmaxGrad(Function):
     def backward(self, ddx, inputs, output):
         dy, y = inputs
         moved = ddx * exp(y)
-        # dy[j] moves dx[j] itself, and every dx[i] by -e^y[i]
+        # ddy[j] = ddx[j] - sum_i ddx[i] * e^y[i], dL/dy[i] = -ddx[i] * e^y[i] * sum_j dy[j]
         ddy = ddx - moved.sum(self.axis, keepdims=True)
         return ddy, -moved * dy.sum(self.axis, keepdims=True) if self.needs(1) else None
 
@@ -98,8 +98,8 @@ class LogSoftmaxGrad(Function):
 def softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
     """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1.
 
-    Without `dim` it is the last axis, whatever the rank of x; PyTorch warns, and takes the first or the second. With
-    `dtype` x is brought to it first.
+    Without `dim` it is the last axis, whatever the rank of x (PyTorch warns, and takes the first or the second). With
+    `dtype`, x is converted first.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
 
 @tensor_method()
 def log_softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
-    """log(softmax(x)), exact where softmax would round to 0; with `dtype` x is brought to it first."""
+    """log(softmax(x)), exact where softmax would round to 0; with `dtype`, x is converted first."""
     x = x if dtype is None else astype(x, dtype)
     return LogSoftmax(_axis("log_softmax", x, dim))(x)
 

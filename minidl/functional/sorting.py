@@ -1,4 +1,4 @@
-"""Sorting: all values in order, the largest few, the middle one."""
+"""Sorting: all values in order, the k largest, the median."""
 
 from __future__ import annotations
 

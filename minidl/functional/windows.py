@@ -1,4 +1,4 @@
-"""Windows of an image as columns and back, and channels as blocks of pixels and back."""
+"""Windows of an image as columns and back (unfold, fold), channels as blocks of pixels and back (pixel_shuffle)."""
 
 from __future__ import annotations
 
