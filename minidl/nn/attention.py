@@ -23,16 +23,16 @@ class MultiheadAttention(Module):
     Parameters
     ----------
     embed_dim : int
-        E, the numbers of a query and of an output.
+        E, the size of a query and of an output.
     num_heads : int
-        It divides E; each head works on E / num_heads numbers.
+        Must divide E; each head works with vectors of size E / num_heads.
     dropout : float
         The probability with which an attention weight is dropped in training.
     bias : bool
     kdim, vdim : int, optional
-        The numbers of a key and of a value, if they are not E.
+        The sizes of a key and of a value; E if not given.
     batch_first : bool
-        Sequences come and go as (N, L, E) instead of (L, N, E).
+        Inputs and outputs are (N, L, E) instead of (L, N, E).
 
     Notes
     -----
@@ -68,7 +68,7 @@ class MultiheadAttention(Module):
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         if self.kdim == self.vdim == embed_dim:
-            self.in_proj_weight = new_parameter(3 * embed_dim, embed_dim)  # Wq, Wk and Wv on top of one another
+            self.in_proj_weight = new_parameter(3 * embed_dim, embed_dim)  # the rows of Wq, Wk and Wv
         else:
             self.q_proj_weight = new_parameter(embed_dim, embed_dim)
             self.k_proj_weight = new_parameter(embed_dim, self.kdim)
@@ -177,7 +177,7 @@ class MultiheadAttention(Module):
         return F.swapaxes(F.reshape(x, (*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads)), 1, 2)
 
     def _joint_mask(self, q: Any, k: Any, key_padding_mask: Any, attn_mask: Any, is_causal: bool) -> Any:
-        """All masks in one: booleans, True for a key that is seen, if all are boolean; else numbers for the scores."""
+        """All masks as one: booleans, True for a visible key, if all are boolean; else numbers to add to the scores."""
         batch, heads, queries, keys = *q.shape[:3], k.shape[2]
         masks = []
         if key_padding_mask is not None:

@@ -1,7 +1,7 @@
 """Hooks of a module's backward pass: functions that see the gradients of its inputs and outputs.
 
-All inputs of a call go through one gate, and all its outputs through another. A gate changes no number; in the backward
-pass it has the gradients of all that went through it at once, which those of single tensors would not be.
+All inputs of a call go through one gate, and all its outputs through another. A gate changes no value. It is a single
+operation, so in the backward pass it has the gradients of all that went through it at the same time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Gradients = tuple[Tensor | None, ...]
 
 
 class Gate(Function):
-    """y = x for each of several x; their gradients become what `change` makes of them."""
+    """y = x for each of several x; dx = change(dy), of all of them together."""
 
     saves_inputs = False
 
@@ -32,7 +32,7 @@ class Gate(Function):
 
 
 def through_gate(values: tuple, change: Callable[[Gradients], Gradients]) -> tuple:
-    """The values, those that require grad through a gate; of each value `change` gets and gives a gradient, or None."""
+    """The values, those that require grad sent through a gate; `change` maps the gradients of all values (or None)."""
     places = [i for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad]
     if not places:
         return values
@@ -47,7 +47,7 @@ def through_gate(values: tuple, change: Callable[[Gradients], Gradients]) -> tup
 
 
 def call_with_hooks(module: Any, hooks: tuple[Callable, ...], forward: Callable[[tuple], Any], inputs: tuple) -> Any:
-    """forward(inputs), and of each hook ``hook(module, grad_input, grad_output)`` once these are known."""
+    """forward(inputs); in the backward pass, ``hook(module, grad_input, grad_output)`` of each hook."""
     grad_output: Gradients | None = None
 
     def call_hooks(grad_input: Gradients) -> Gradients:

@@ -12,7 +12,7 @@ from minidl.nn.neighbours import call_in_order
 
 
 class _InOrder(Module):
-    """What Sequential and ModuleList share with a list; the modules' names are their numbers."""
+    """The methods of a list, which Sequential and ModuleList share; the modules are named "0", "1", ..."""
 
     def append(self, module: Module) -> Any:
         """Add a module at the end; returns this one."""
@@ -95,7 +95,7 @@ class Sequential(_InOrder):
 
 
 class ModuleList(_InOrder):
-    """A list of modules, whose parameters the module that holds it finds; it has no forward of its own.
+    """A list of modules. Unlike in a Python list, their parameters are parameters of the module that has the list.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class ModuleList(_InOrder):
 
 
 class ModuleDict(Module):
-    """Modules by name, whose parameters the module that holds it finds; it has no forward of its own.
+    """Modules by name. Unlike in a Python dict, their parameters are parameters of the module that has the dict.
 
     Examples
     --------
@@ -170,7 +170,7 @@ class ModuleDict(Module):
 
 
 class ParameterList(Module):
-    """A list of parameters, which the module that holds it finds; other tensors become parameters."""
+    """A list of parameters, which are also those of the module that has it; other tensors become parameters."""
 
     def __init__(self, parameters: Iterable[Tensor] = ()):
         super().__init__()
@@ -202,7 +202,7 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """Parameters by name, which the module that holds it finds; other tensors become parameters.
+    """Parameters by name, which are also those of the module that has them; other tensors become parameters.
 
     Examples
     --------

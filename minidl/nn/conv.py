@@ -50,7 +50,7 @@ class _Conv(Module):
         init_as_torch(self.weight, self.bias)
 
     def _border(self) -> list[int]:
-        """What :func:`minidl.functional.pad` is given for the padding: before and after, of the last axis first."""
+        """The padding as :func:`minidl.functional.pad` takes it: (before, after) of the last axis first."""
         taps, spreads, paddings = (_tuple(part) for part in (self.kernel_size, self.dilation, self.padding))
         border = []
         for i in reversed(range(len(taps))):
@@ -63,7 +63,7 @@ class _Conv(Module):
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
         for name, default in defaults.items():
-            value = getattr(self, name, default)  # only transposed convolution has the third
+            value = getattr(self, name, default)  # only transposed convolutions have output_padding
             if value not in (default, default[0] if isinstance(default, tuple) else default):
                 text += f", {name}={value}"
         text += "" if self.bias is not None else ", bias=False"
@@ -82,7 +82,7 @@ class Conv2d(_Conv):
     groups : int
     bias : bool
     padding_mode : {"zeros", "reflect", "replicate", "circular"}
-        What stands around the images: zeros, or what :func:`minidl.functional.pad` makes of them.
+        What the padding holds: zeros, or what :func:`minidl.functional.pad` does in that mode.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class Conv2d(_Conv):
 
 
 class ConvTranspose2d(_Conv):
-    """Each pixel stamps a window of weights, so images grow; see :func:`minidl.functional.conv_transpose2d`.
+    """Each pixel adds a window of weights to y, so images grow; see :func:`minidl.functional.conv_transpose2d`.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ class Conv1d(_Conv):
 
 
 class ConvTranspose1d(_Conv):
-    """Each number stamps a window of weights, so sequences grow; see :func:`minidl.functional.conv_transpose1d`.
+    """Each number adds a window of weights to y, so sequences grow; see :func:`minidl.functional.conv_transpose1d`.
 
     Parameters
     ----------

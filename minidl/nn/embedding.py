@@ -19,7 +19,7 @@ def _row(padding_idx: int, num_embeddings: int) -> int:
 
 
 class Embedding(Module):
-    """A table of `num_embeddings` vectors of `embedding_dim` numbers, looked up by number.
+    """A table of `num_embeddings` vectors of size `embedding_dim`, looked up by index.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Embedding(Module):
 
 
 class EmbeddingBag(Module):
-    """The mean (or the sum) of vectors looked up by number; see :func:`minidl.functional.embedding_bag`.
+    """The mean (or the sum) of vectors looked up by index; see :func:`minidl.functional.embedding_bag`.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Initial values: random numbers whose spread keeps signals neither growing nor dying from layer to layer.
+"""Initial values: random numbers of such a variance that signals neither grow nor vanish from layer to layer.
 
 Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. Each function writes into the tensor and
-returns it. An array such as ``weight.data`` is taken too, as long as nothing was computed yet from its tensor.
+returns it. An array such as ``weight.data`` is accepted too, as long as nothing was computed from its tensor yet.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor for the weights that makes up for how much a nonlinearity shrinks its input."""
+    """The factor for the weights that makes up for how much a nonlinearity reduces the variance of its input."""
     if nonlinearity in ("linear", "sigmoid", "conv1d", "conv2d"):
         return 1.0
     if nonlinearity == "tanh":
@@ -72,9 +72,9 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
-    """Normally distributed numbers, drawn again until they lie from a to b (values, not multiples of std).
+    """Normally distributed numbers between a and b (absolute values, not multiples of std); others are drawn again.
 
-    A ValueError if less than one number in a hundred would.
+    A ValueError if less than one number in a hundred would lie there.
     """
     # P(a <= x <= b) = (erf((b - mean) / (sqrt(2) * std)) - erf((a - mean) / (sqrt(2) * std))) / 2
     share = (math.erf((b - mean) / (math.sqrt(2) * std)) - math.erf((a - mean) / (math.sqrt(2) * std))) / 2
@@ -123,7 +123,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """1 on the diagonal of a matrix, 0 elsewhere: a dense layer that hands on what it gets."""
+    """1 on the diagonal of a matrix, 0 elsewhere: a dense layer that returns its input."""
     if tensor.ndim != 2:
         raise ValueError(f"eye_ needs a matrix, got shape {tensor.shape}")
     return _write(tensor, np.eye(*tensor.shape))

@@ -13,7 +13,7 @@ from minidl.nn.module import Module, Parameter
 
 
 def new_parameter(*shape: int) -> Parameter:
-    """A float32 parameter whose values an initializer writes next."""
+    """A float32 parameter of zeros, for an initializer to fill."""
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
         raise ValueError(f"the sizes of a layer must be integers from 0 up, got weights of shape {shape}")
     return Parameter(np.zeros(shape, np.float32))
@@ -63,7 +63,7 @@ class Linear(Module):
 
 
 class Identity(Module):
-    """y = x, whatever arguments the layer that it stands in for had."""
+    """y = x. Takes and ignores any arguments, so that it can replace any layer."""
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__()
@@ -73,7 +73,7 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """Axes `start_dim` to `end_dim` made one: images (N, C, H, W) to rows (N, C*H*W)."""
+    """Join the axes `start_dim` to `end_dim` into one: images (N, C, H, W) to rows (N, C*H*W)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
@@ -87,7 +87,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Axis `dim` made several, of the sizes `unflattened_size`: rows (N, C*H*W) to images (N, C, H, W)."""
+    """Split axis `dim` into several of the sizes `unflattened_size`: rows (N, C*H*W) to images (N, C, H, W)."""
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
         super().__init__()

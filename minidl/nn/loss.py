@@ -19,7 +19,7 @@ class _Loss(Module):
         self.reduction = reduction
 
     def _keep(self, name: str, tensor: Any) -> None:
-        """A tensor that moves with the module and is saved, but not trained."""
+        """Register a buffer: a tensor that moves with the module and is saved, but not trained."""
         self.register_buffer(name, None if tensor is None else Tensor(tensor))
 
 
@@ -38,7 +38,7 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """Squared below `beta`, absolute above; see :func:`minidl.functional.smooth_l1_loss`."""
+    """d^2 / (2 * beta) for d = |input - target| < beta, else d - beta/2: :func:`minidl.functional.smooth_l1_loss`."""
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0):
         super().__init__(reduction)
@@ -49,7 +49,7 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Squared below `delta`, absolute above; see :func:`minidl.functional.huber_loss`."""
+    """d^2 / 2 for d = |input - target| < delta, else delta * (d - delta/2): :func:`minidl.functional.huber_loss`."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
         super().__init__(reduction)
@@ -94,7 +94,7 @@ class NLLLoss(_Loss):
 
 
 class BCELoss(_Loss):
-    """Cross-entropy of probabilities of yes or no; see :func:`minidl.functional.binary_cross_entropy`."""
+    """Binary cross-entropy, for probabilities; see :func:`minidl.functional.binary_cross_entropy`."""
 
     def __init__(self, weight: Any = None, reduction: str = "mean"):
         super().__init__(reduction)
@@ -105,7 +105,7 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """The same for logits; see :func:`minidl.functional.binary_cross_entropy_with_logits`."""
+    """Binary cross-entropy, for logits; see :func:`minidl.functional.binary_cross_entropy_with_logits`."""
 
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None):
         super().__init__(reduction)
@@ -117,7 +117,7 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """How far log-probabilities are from a target distribution; see :func:`minidl.functional.kl_div`."""
+    """target * (log(target) - input), for log-probabilities; see :func:`minidl.functional.kl_div`."""
 
     reductions = (*_Loss.reductions, "batchmean")
 
@@ -141,7 +141,7 @@ class CosineSimilarity(Module):
 
 
 class TripletMarginLoss(_Loss):
-    """Positives nearer than negatives by a margin; see :func:`minidl.functional.triplet_margin_loss`."""
+    """max(d(anchor, positive) - d(anchor, negative) + margin, 0); see :func:`minidl.functional.triplet_margin_loss`."""
 
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, reduction: str = "mean"
@@ -156,7 +156,7 @@ class TripletMarginLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """The right one of two numbers larger by a margin; see :func:`minidl.functional.margin_ranking_loss`."""
+    """max(-target * (x1 - x2) + margin, 0); see :func:`minidl.functional.margin_ranking_loss`."""
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean"):
         super().__init__(reduction)
@@ -167,7 +167,7 @@ class MarginRankingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """One direction for vectors that belong together; see :func:`minidl.functional.cosine_embedding_loss`."""
+    """1 - cos(x1, x2), or max(cos(x1, x2) - margin, 0); see :func:`minidl.functional.cosine_embedding_loss`."""
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean"):
         super().__init__(reduction)

@@ -1,8 +1,8 @@
-"""Neighbours in a Sequential that are computed together: one table, and the switch that turns it off.
+"""Fusion: neighbouring modules of a Sequential that one operation computes, by a table, and the switch to turn it off.
 
-The result is that of the modules one after the other, bit for bit unless a sum is taken in another order. They are
-called one by one wherever someone could see what passes between them: with a hook on any of them, with a
-subclass, which may have its own forward, and inside ``minidl.fusion(False)``.
+The result is that of the modules one after the other, up to rounding. They are called one by one wherever a program
+could see what passes between them, or has changed it: with a hook on any of them, with a subclass, which may have
+its own forward, and inside ``minidl.fusion(False)``.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _fits_conv_relu(conv: Conv2d, relu: ReLU) -> bool:
 
 
 def _fits_conv_relu_pool(conv: Conv2d, relu: ReLU, pool: MaxPool2d) -> bool:
-    """Windows side by side, without padding, and with few enough numbers for one byte to say which was the largest."""
+    """Windows side by side, without padding, and small enough for the place of the maximum to fit a byte."""
     size, stride = _two(pool.kernel_size), _two(pool.stride)
     return (
         _fits_conv_relu(conv, relu)
@@ -139,7 +139,7 @@ def _row_at(modules: list[Module], types: tuple[type[Module], ...], i: int) -> N
     """The row of the table that describes the modules from number `i` on, if they may be computed together."""
     for row in _ROWS.get(types[i], ()):
         end = i + len(row.types)
-        if types[i:end] == row.types:  # the very types: a subclass may compute something else
+        if types[i:end] == row.types:  # not subclasses, which may compute something else
             group = modules[i:end]
             if row.fits(*group) and not _watched(group):
                 return row

@@ -15,6 +15,17 @@ from minidl.nn.linear import new_parameter
 from minidl.nn.module import Module
 
 
+def _register_affine(module: Module, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
+    """The parameters of y = x * weight + bias, which start as 1 and 0; None for one that there is not."""
+    module.register_parameter("weight", init.ones_(new_parameter(*shape)) if weight else None)
+    module.register_parameter("bias", new_parameter(*shape) if bias else None)
+
+
+def _as_tuple(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    one = isinstance(normalized_shape, (int, np.integer))
+    return (int(normalized_shape),) if one else tuple(normalized_shape)
+
+
 class _BatchNorm(Module):
     """Each channel brought to mean 0 and variance 1, then scaled by ``weight`` and shifted by ``bias``.
 
@@ -25,11 +36,11 @@ class _BatchNorm(Module):
     eps : float
         Added to the variance.
     momentum : float or None
-        How far the running statistics move towards the batch's at each step; None: their mean over all batches so far.
+        Of the running statistics: (1 - momentum) * running + momentum * batch. None: the mean over all batches so far.
     affine : bool
         Whether there are a weight and a bias.
     track_running_stats : bool
-        Whether running statistics are kept for evaluation, which else uses the batch's own.
+        Keep running statistics for evaluation, which otherwise uses those of its batch.
     """
 
     dimensions: tuple[int, ...] = ()
@@ -45,14 +56,11 @@ class _BatchNorm(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
         self.track_running_stats = track_running_stats
-        self.register_parameter("weight", new_parameter(num_features) if affine else None)
-        self.register_parameter("bias", new_parameter(num_features) if affine else None)
+        _register_affine(self, (num_features,), weight=affine, bias=affine)
         tracked = track_running_stats
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, np.float32)) if tracked else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)) if tracked else None)
         self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if tracked else None)
-        if affine:
-            init.ones_(self.weight)
 
     def forward(self, x: Any) -> Any:
         if x.ndim not in self.dimensions:
@@ -85,7 +93,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class LayerNorm(Module):
-    """The last axes, of sizes `normalized_shape`, brought to mean 0 and variance 1 together.
+    """The numbers of the last axes, of sizes `normalized_shape`, brought to mean 0 and variance 1.
 
     Parameters
     ----------
@@ -111,13 +119,9 @@ class LayerNorm(Module):
         bias: bool = True,
     ):
         super().__init__()
-        one = isinstance(normalized_shape, (int, np.integer))
-        self.normalized_shape = (int(normalized_shape),) if one else tuple(normalized_shape)
+        self.normalized_shape = _as_tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", new_parameter(*self.normalized_shape) if elementwise_affine else None)
-        self.register_parameter("bias", new_parameter(*self.normalized_shape) if elementwise_affine and bias else None)
-        if elementwise_affine:
-            init.ones_(self.weight)
+        _register_affine(self, self.normalized_shape, weight=elementwise_affine, bias=elementwise_affine and bias)
 
     def forward(self, x: Any) -> Any:
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -150,12 +154,10 @@ class RMSNorm(Module):
         self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True
     ):
         super().__init__()
-        one = isinstance(normalized_shape, (int, np.integer))
-        self.normalized_shape = (normalized_shape,) if one else tuple(normalized_shape)
+        self.normalized_shape = _as_tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", new_parameter(*self.normalized_shape) if elementwise_affine else None)
-        if elementwise_affine:
-            init.ones_(self.weight)
+        weight = init.ones_(new_parameter(*self.normalized_shape)) if elementwise_affine else None
+        self.register_parameter("weight", weight)
 
     def forward(self, x: Any) -> Any:
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
@@ -188,10 +190,7 @@ class GroupNorm(Module):
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"num_groups must divide num_channels, got {num_groups} and {num_channels}")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self.register_parameter("weight", new_parameter(num_channels) if affine else None)
-        self.register_parameter("bias", new_parameter(num_channels) if affine else None)
-        if affine:
-            init.ones_(self.weight)
+        _register_affine(self, (num_channels,), weight=affine, bias=affine)
 
     def forward(self, x: Any) -> Any:
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
@@ -213,7 +212,7 @@ class _InstanceNorm(Module):
         C.
     eps : float
     momentum : float
-        Has no effect: it is that of PyTorch's running statistics.
+        Has no effect: in PyTorch it is that of the running statistics.
     affine : bool
         Whether there are a weight and a bias.
     track_running_stats : bool
@@ -235,10 +234,7 @@ class _InstanceNorm(Module):
             raise ValueError(f"{type(self).__name__} has no running statistics: track_running_stats must be False")
         self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
         self.track_running_stats = track_running_stats
-        self.register_parameter("weight", new_parameter(num_features) if affine else None)
-        self.register_parameter("bias", new_parameter(num_features) if affine else None)
-        if affine:
-            init.ones_(self.weight)
+        _register_affine(self, (num_features,), weight=affine, bias=affine)
 
     def forward(self, x: Any) -> Any:
         if x.ndim != self.dimensions or x.shape[1] != self.num_features or math.prod(x.shape[2:]) == 1:

@@ -11,7 +11,7 @@ from minidl.nn.module import Module
 
 
 class _Pad(Module):
-    """A border, as wide on all sides or on each as it is said."""
+    """A border around x; `padding` is one width for all sides, or one for each."""
 
     mode, axes = "constant", 2
     value = 0.0

@@ -16,7 +16,7 @@ from minidl.nn.recurrent_cell import check_nonlinearity, init_uniform
 class _Recurrent(Module):
     """What RNN, LSTM and GRU share: layers on top of one another, each in one or two directions."""
 
-    parts = 1  # how many times H rows the weights have
+    parts = 1  # the weights have parts * H rows
     states = 1  # how many arrays are carried from step to step
 
     def __init__(
@@ -64,7 +64,7 @@ class _Recurrent(Module):
         raise NotImplementedError(f"{type(self).__name__} must define walk(self, x, states, weights, ...)")
 
     def flatten_parameters(self) -> None:
-        """Nothing: it is there for programs that ask PyTorch to put the weights side by side in memory."""
+        """Do nothing; in PyTorch this puts the weights side by side in memory."""
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
@@ -125,7 +125,7 @@ class RNN(_Recurrent):
     Parameters
     ----------
     input_size, hidden_size : int
-        C and H: the numbers that each step brings, and those of the state.
+        C and H, the sizes of the input of a step and of the state.
     num_layers : int
         L; each layer's output is the next one's input.
     nonlinearity : {"tanh", "relu"}
@@ -133,9 +133,9 @@ class RNN(_Recurrent):
     batch_first : bool
         Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
     dropout : float
-        The probability with which a number between two layers is dropped in training.
+        The probability of dropout between two layers, in training.
     bidirectional : bool
-        A second walk goes from the end to the beginning, with weights of its own (D = 2); outputs stand side by side.
+        Also walk from the last step to the first, with weights of their own (D = 2); both outputs stand side by side.
 
     Notes
     -----
@@ -177,16 +177,16 @@ class LSTM(_Recurrent):
     Parameters
     ----------
     input_size, hidden_size : int
-        C and H: the numbers that each step brings, and those of the state.
+        C and H, the sizes of the input of a step and of the state.
     num_layers : int
         L; each layer's output is the next one's input.
     bias : bool
     batch_first : bool
         Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
     dropout : float
-        The probability with which a number between two layers is dropped in training.
+        The probability of dropout between two layers, in training.
     bidirectional : bool
-        A second walk goes from the end to the beginning, with weights of its own (D = 2); outputs stand side by side.
+        Also walk from the last step to the first, with weights of their own (D = 2); both outputs stand side by side.
 
     Notes
     -----
@@ -215,16 +215,16 @@ class GRU(_Recurrent):
     Parameters
     ----------
     input_size, hidden_size : int
-        C and H: the numbers that each step brings, and those of the state.
+        C and H, the sizes of the input of a step and of the state.
     num_layers : int
         L; each layer's output is the next one's input.
     bias : bool
     batch_first : bool
         Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
     dropout : float
-        The probability with which a number between two layers is dropped in training.
+        The probability of dropout between two layers, in training.
     bidirectional : bool
-        A second walk goes from the end to the beginning, with weights of its own (D = 2); outputs stand side by side.
+        Also walk from the last step to the first, with weights of their own (D = 2); both outputs stand side by side.
 
     Notes
     -----

@@ -14,7 +14,7 @@ from minidl.nn.module import Module
 
 
 def check_nonlinearity(nonlinearity: str) -> str:
-    """The nonlinearity, or a ValueError for one that there is not."""
+    """The nonlinearity; a ValueError unless it is "tanh" or "relu"."""
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
     return nonlinearity

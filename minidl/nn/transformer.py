@@ -1,4 +1,4 @@
-"""The Transformer's encoder: attention and dense layers, one on top of the other. Its decoder is in the file beside."""
+"""The Transformer's encoder: attention and dense layers in turns. The decoder is in transformer_decoder.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from minidl.nn.norm import LayerNorm
 
 
 class TransformerEncoderLayer(Module):
-    """Attention of a sequence to itself, then two dense layers; each is added to what came in, and normalized.
+    """Attention of a sequence to itself, then two dense layers; each part is added to its input and normalized.
 
     x = norm1(x + attention(x)); x = norm2(x + linear2(activation(linear1(x))))
     With `norm_first`: x = x + attention(norm1(x)); x = x + linear2(activation(linear1(norm2(x)))).
@@ -24,18 +24,18 @@ class TransformerEncoderLayer(Module):
     Parameters
     ----------
     d_model : int
-        E, the numbers of each element of the sequence.
+        E, the size of each element of the sequence.
     nhead : int
-        It divides E.
+        Heads; must divide E.
     dim_feedforward : int
-        The numbers between the two dense layers.
+        The size between the two dense layers.
     dropout : float
-        The probability with which a number is dropped in training: of the attention weights, between the dense layers,
-        and of what is added.
+        The probability of dropout in training: of attention weights, between the dense layers, and of what each part
+        adds.
     activation : {"relu", "gelu"} or function
     layer_norm_eps : float
     batch_first : bool
-        Sequences come and go as (N, L, E) instead of (L, N, E).
+        Inputs and outputs are (N, L, E) instead of (L, N, E).
     norm_first : bool
     bias : bool
 
@@ -78,7 +78,7 @@ class TransformerEncoderLayer(Module):
         self.activation = activation_of(activation)
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
-        """The sequence (L, N, E) anew; the masks are those of :class:`MultiheadAttention`."""
+        """y (L, N, E) of src (L, N, E); the masks are those of :class:`MultiheadAttention`."""
         x, masks = src, (src_mask, src_key_padding_mask, is_causal)
         if self.norm_first:
             x = x + self._attend(self.norm1(x), *masks)
@@ -102,17 +102,17 @@ def activation_of(activation: str | Callable[[Any], Any]) -> Callable[[Any], Any
 
 
 class TransformerEncoder(Module):
-    """Copies of an encoder layer on top of one another.
+    """A stack of copies of an encoder layer.
 
     Parameters
     ----------
     encoder_layer : TransformerEncoderLayer
-        Copied with its values; the copies train apart.
+        Copied with its weights; each copy is then trained by itself.
     num_layers : int
     norm : Module, optional
         Applied at the end.
     enable_nested_tensor : bool
-        Has no effect: it is taken as PyTorch's programs give it.
+        Has no effect.
 
     Examples
     --------
@@ -132,7 +132,7 @@ class TransformerEncoder(Module):
         self.norm = norm
 
     def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
-        """The sequence (L, N, E) anew; the masks are those of :class:`MultiheadAttention`."""
+        """y (L, N, E) of src (L, N, E); the masks are those of :class:`MultiheadAttention`."""
         x = src
         for layer in self.layers:
             x = layer(x, mask, src_key_padding_mask, is_causal)

@@ -1,4 +1,4 @@
-"""The Transformer's decoder, which writes one sequence while it reads another, and both parts in one."""
+"""The Transformer's decoder, which writes one sequence while it reads another; and encoder and decoder in one."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from minidl.nn.transformer import TransformerEncoder, TransformerEncoderLayer, a
 
 
 class TransformerDecoderLayer(Module):
-    """Attention of a sequence to itself, then to another, then two dense layers; each is added, and normalized.
+    """Attention of a sequence to itself, then to another (memory), then two dense layers; each is added and normalized.
 
-    x = norm1(x + attention(x)); x = norm2(x + attention(x to memory));
-    x = norm3(x + linear2(activation(linear1(x)))); with `norm_first` each norm is of what goes in, as in
-    :class:`TransformerEncoderLayer`, whose parameters these are.
+    x = norm1(x + attention(x)); x = norm2(x + attention(x, memory)); x = norm3(x + linear2(activation(linear1(x))))
+
+    The parameters are those of :class:`TransformerEncoderLayer`; with `norm_first` the input of each part is normalized
+    instead.
 
     Notes
     -----
@@ -73,9 +74,9 @@ class TransformerDecoderLayer(Module):
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
     ) -> Any:
-        """The sequence tgt (L, N, E) anew, with attention to memory (S, N, E).
+        """y (L, N, E) of tgt (L, N, E), with attention to memory (S, N, E).
 
-        The masks are those of :class:`MultiheadAttention`, of tgt to itself and of tgt to memory.
+        The masks are those of :class:`MultiheadAttention`: of tgt to itself, and of tgt to memory.
         """
 
         def attend(x: Any) -> Any:
@@ -98,12 +99,12 @@ class TransformerDecoderLayer(Module):
 
 
 class TransformerDecoder(Module):
-    """Copies of a decoder layer on top of one another, all with the same memory.
+    """A stack of copies of a decoder layer, all with the same memory.
 
     Parameters
     ----------
     decoder_layer : TransformerDecoderLayer
-        Copied with its values; the copies train apart.
+        Copied with its weights; each copy is then trained by itself.
     num_layers : int
     norm : Module, optional
         Applied at the end.
@@ -116,7 +117,7 @@ class TransformerDecoder(Module):
         self.norm = norm
 
     def forward(self, tgt: Any, memory: Any, *masks: Any, **options: Any) -> Any:
-        """The sequence tgt (L, N, E) anew; the masks are those of :meth:`TransformerDecoderLayer.forward`."""
+        """y (L, N, E) of tgt and memory; the masks are those of :meth:`TransformerDecoderLayer.forward`."""
         x = tgt
         for layer in self.layers:
             x = layer(x, memory, *masks, **options)
@@ -182,12 +183,12 @@ class Transformer(Module):
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
     ) -> Any:
-        """The sequence tgt (L, N, E) anew, of src (S, N, E); the masks are those of the encoder and the decoder."""
+        """y (L, N, E) of src (S, N, E) and tgt (L, N, E); the masks are those of the encoder and the decoder."""
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
         return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int) -> Tensor:
-        """The numbers that hide what comes later: 0 where s <= l, -inf elsewhere, (sz, sz)."""
+        """The causal mask (sz, sz): 0 where s <= l, -inf where s > l."""
         return Tensor(np.triu(np.full((sz, sz), -np.inf, np.float32), 1))

@@ -1,4 +1,4 @@
-"""Help with gradients that grow too large, a mode for evaluation, and (`rnn`) sequences of different lengths."""
+"""Clipping of gradients, evaluation mode, parameters as one vector; in `rnn`, sequences of different lengths."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 
 @no_grad
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Limit every number of every gradient to +-clip_value."""
+    """Clip every number of every gradient to +-clip_value."""
     for grad in _gradients(parameters):
         grad.assign_(grad.clip(-clip_value, clip_value))
 

@@ -11,15 +11,15 @@ from minidl.functional import pad, stack
 def pad_sequence(
     sequences: Sequence[Any], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Any:
-    """Sequences (T_i, ...) made as long as the longest, T, and stacked: (T, N, ...), or (N, T, ...) with `batch_first`.
+    """Sequences (T_i, ...) padded to the length T of the longest and stacked: (T, N, ...); `batch_first`, (N, T, ...).
 
     Parameters
     ----------
     sequences : list of N Tensors
     padding_value : float
-        What stands beyond the end of a shorter one.
+        What shorter sequences are padded with.
     padding_side : {"right", "left"}
-        Whether it stands behind a sequence or before it.
+        After the sequence, or before it.
 
     Examples
     --------
