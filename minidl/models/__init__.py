@@ -38,7 +38,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-TYPES = {"int": int, "float": (int, float), "str": str, "Sequence[int]": (list, tuple)}  # of options, by annotation
+# what an option of a network may be, by its annotation
+OPTION_TYPES = {"int": int, "float": (int, float), "str": str, "Sequence[int]": (list, tuple)}
 
 
 def build(name: str, **options: Any) -> nn.Module:
@@ -57,7 +58,7 @@ def build(name: str, **options: Any) -> nn.Module:
         if option not in known:
             raise ValueError(f"the network {name} has no option {option!r}; it has {', '.join(known)}")
         annotation = known[option].annotation
-        if not isinstance(value, TYPES[annotation]):
+        if not isinstance(value, OPTION_TYPES[annotation]):
             raise ValueError(f"{option} of the network {name} must be of type {annotation}, got {value!r}")
         if annotation == "int" and value < 1:
             raise ValueError(f"{option} of the network {name} must be at least 1, got {value}")

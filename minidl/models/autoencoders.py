@@ -1,4 +1,4 @@
-"""Networks that describe an image by a few numbers, its code, from which they draw it again."""
+"""Autoencoders: networks that describe an image by a few numbers, its code, and reconstruct it from them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from minidl.autograd import Tensor
 
 
 class Autoencoder(nn.Module):
-    """An encoder from an image to its code, and a decoder, its mirror image, back to pixels.
+    """An encoder from an image to its code, and a decoder with the same sizes in reverse, back to pixels.
 
-    By default with the layers of J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for
+    The default sizes are those of J. Xie, R. Girshick, A. Farhadi, "Unsupervised deep embedding for
     clustering analysis", 2016: 784-500-500-2000-10-2000-500-500-784, with ReLU between them.
     """
 
@@ -34,7 +34,7 @@ class Autoencoder(nn.Module):
 
 
 class DeepClustering(Autoencoder):
-    """An autoencoder with K centres among its codes, whose forward softly assigns images to the centres."""
+    """An encoder, a decoder and K centres among the codes; its forward gives soft assignments to the centres."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class DeepClustering(Autoencoder):
         self.centers = nn.Parameter(np.zeros((clusters, code_size), np.float32))  # until k-means has found some
 
     def forward(self, x: Tensor) -> Tensor:
-        """q[n,k], the share of cluster k in image n: Student's t about the centres (the paper's equation 1).
+        """q (N, K), the probabilities of the clusters: Student's t about the centres (equation 1 of that paper).
 
         q[n,k] = (1 + |z[n] - c[k]|^2)^-1 / sum_j (1 + |z[n] - c[j]|^2)^-1
         """

@@ -7,7 +7,7 @@ from minidl.autograd import Tensor
 
 
 def digits_cnn(classes: int = 10) -> nn.Module:
-    """Two convolutions for images of 8x8, with dropout, for there are few of them."""
+    """Two convolutions, for grey images of 8x8; with dropout, because the digits are few."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(),  # (16, 8, 8)
         nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),  # (32, 4, 4)

@@ -1,4 +1,4 @@
-"""Networks that make images, each with a discriminator to play against. Shapes are those of one image, (C, H, W)."""
+"""Networks that generate images, each with a discriminator. Shapes beside the layers are of one image, (C, H, W)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class GAN(nn.Module):
     Parameters
     ----------
     latent : int
-        How many numbers of noise make an image.
+        The size of the noise vector z.
     discriminator : {"convolutional", "dense"}
     image_size : int
         Height and width; a multiple of 4.
@@ -42,7 +42,7 @@ class GAN(nn.Module):
 
 
 def image_generator(latent: int, image_size: int) -> nn.Module:
-    """From noise to an image, in three sizes; beside the layers, the shapes for images of 28x28."""
+    """From noise (N, latent) to images, doubling the size twice; beside the layers, the shapes for images of 28x28."""
     side = image_size // 4
     return nn.Sequential(
         nn.Linear(latent, 256 * side * side), nn.ReLU(), nn.Unflatten(1, (256, side, side)),  # (256, 7, 7)

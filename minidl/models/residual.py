@@ -35,7 +35,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """A first layer, blocks in groups of one size each, the mean over all places, and a linear classifier.
+    """A stem, groups of residual blocks, the mean over all pixels, and a linear classifier.
 
     Parameters
     ----------

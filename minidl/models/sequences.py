@@ -45,7 +45,7 @@ class CharLSTM(nn.Module):
         Characters of the vocabulary.
     hidden_size : int
     dropout : float
-        The probability with which a number of the state is dropped, in training, on its way to the prediction.
+        The probability of dropout, in training, between the LSTM and the prediction.
     """
 
     def __init__(self, classes: int = 65, hidden_size: int = 256, dropout: float = 0.0):
@@ -62,7 +62,7 @@ class CharLSTM(nn.Module):
 
 
 class FrameLSTM(nn.Module):
-    """Reads a film (N, T, H, W) of grey frames: a CNN makes features of each, an LSTM reads those in order.
+    """Reads a film (N, T, H, W) of grey frames: a CNN computes features of each frame, an LSTM reads them in order.
 
     f[t] = cnn(x[t]);  h[t] = lstm(f[t], h[t-1]);  logits = output(h[T-1])
 

@@ -1,4 +1,4 @@
-"""One classifier three times: how much does it help to have learned something else before?"""
+"""Three copies of a classifier, to measure what pretraining is worth."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from minidl.models.classifiers import mnist_cnn
 
 
 class TransferComparison(nn.Module):
-    """Three of the same network: two start from pretrained convolutions, which one of them never changes.
+    """The same network three times, trained in different ways.
 
-    `fine_tuned` is the one to use; `frozen` and `scratch` show what training on and its start do for it.
+    `fine_tuned` starts from pretrained convolutions and trains them further; `frozen` starts from them and keeps them;
+    `scratch` starts from random weights. The forward is that of `fine_tuned`, the others are there to compare.
     """
 
     HEAD = ("7", "9")  # the linear layers of mnist_cnn

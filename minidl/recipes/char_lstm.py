@@ -26,7 +26,7 @@ TEST_ROWS = 20
 
 
 class TruncatedBackpropagation(training.Callback):
-    """The step of `fit`: goes on from the state that the batch before left, without its history."""
+    """The step of `fit`: starts from the state after the batch before, detached from its graph."""
 
     def __init__(self, clip_grad_norm: float):
         self.clip_grad_norm = clip_grad_norm
@@ -49,7 +49,7 @@ class TruncatedBackpropagation(training.Callback):
 
 
 def rows_of(text: data.TextDataset, rows: int) -> data.Subset:
-    """The pieces of a text in the order in which `rows` readers, each at a part of its own, read them together."""
+    """The pieces of a text in such an order that row r of every batch goes on where it ended in the batch before."""
     length = len(text) // rows  # pieces in a row
     return data.Subset(text, np.arange(rows * length).reshape(rows, length).T.ravel())
 
@@ -68,9 +68,10 @@ def loss_on(model: models.CharLSTM, text: data.TextDataset) -> float:
 def write(
     model: models.CharLSTM, text: data.TextDataset, start: str, length: int, temperature: float = 0.7, seed: int = 0
 ) -> str:
-    """Let the network go on from `start` for `length` characters.
+    """`start` and `length` more characters, written by the network.
 
-    Each is drawn from softmax(logits / temperature): towards 0 always the likeliest one, above 1 more at random.
+    Each is drawn from softmax(logits / temperature). A temperature near 0 always takes the likeliest one; the higher it
+    is, the more random the text.
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
@@ -89,7 +90,7 @@ def write(
 
 
 class Progress(training.Callback):
-    """After every epoch: the loss on the test text, and a page of the network's own in ``samples/``."""
+    """After every epoch, measure the loss on the test text, and write a page of the network's text in ``samples/``."""
 
     def __init__(self, text: data.TextDataset, folder: Path):
         self.text, self.folder = text, folder

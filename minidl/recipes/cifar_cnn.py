@@ -1,4 +1,4 @@
-"""CIFAR-10 with three convolutions. Of the 50,000 training images those are used that are there."""
+"""CIFAR-10 with three convolutions. If only some of the 50,000 training images are on this machine, those are used."""
 
 from minidl import data, optim
 from minidl.recipes.image_classifier import ImageClassifier

@@ -1,4 +1,4 @@
-"""CIFAR-10 with LeNet: network, loss and steps of PyTorch's tutorial "Training a classifier"."""
+"""CIFAR-10 with LeNet: network, loss and optimizer of PyTorch's tutorial "Training a classifier"."""
 
 from minidl import data, optim
 from minidl.recipes.image_classifier import ImageClassifier

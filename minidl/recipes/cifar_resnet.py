@@ -1,4 +1,4 @@
-"""CIFAR-10 with a small residual network, batch normalization and augmentation: each epoch sees other cuts and mirrors.
+"""CIFAR-10 with a small residual network, batch normalization and augmentation by random crops and flips.
 
 Source: He et al., Deep residual learning for image recognition, 2015, section 4.2 (its data, augmentation and decay).
 """

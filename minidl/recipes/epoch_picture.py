@@ -15,7 +15,7 @@ class EpochPicture(training.Callback):
     ----------
     folder : path
     draw : callable
-        ``draw(model, title)`` gives a figure; it must not draw from the random streams of training.
+        ``draw(model, title)`` gives a figure; it must not use the random streams of training.
     """
 
     def __init__(self, folder: Path, draw: Callable[[nn.Module, str], visualize.Figure]):

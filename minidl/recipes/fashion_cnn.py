@@ -1,4 +1,4 @@
-"""Fashion-MNIST: clothes, as small and grey as MNIST's digits and harder, with the same CNN."""
+"""Fashion-MNIST, with the CNN of mnist-cnn: pictures as small as MNIST's, but harder to tell apart."""
 
 from minidl import data, optim
 from minidl.recipes.image_classifier import ImageClassifier

@@ -28,8 +28,8 @@ class ImageClassifier(Recipe):
     augment: Sequence[Callable[[Any], Any]] = ()  # random transforms of the training images, after normalization
     schedule: Callable[[Optimizer, int], LRScheduler] | None = None  # of (optimizer, number of its steps)
     clip_grad_norm: float | None = None
-    bright_on_dark: bool = False  # whether pictures show bright things on a dark ground
-    margin: float | None = None  # the share of the side that is free around them, where that is always the same
+    bright_on_dark: bool = False  # whether pictures show bright objects on a dark background
+    margin: float | None = None  # width of the empty border around the object, over the picture's side, if constant
 
     def datasets(self, root: Path | None) -> tuple[data.Dataset, data.Dataset]:
         train, test = self.load(root)

@@ -1,4 +1,4 @@
-"""An autoencoder of MNIST: 784 pixels through a code of 10 numbers and back, against the best linear code, PCA's."""
+"""An autoencoder of MNIST: from 784 pixels to a code of 10 numbers and back, beside PCA, the best linear code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN = 12  # images in the picture of reconstructions
 
 
 class Reconstruction(data.Dataset):
-    """Samples (x, x) of an image dataset: what goes in is to come out."""
+    """Samples (x, x) of an image dataset: the target is the input."""
 
     batched = True
 
@@ -82,9 +82,9 @@ class ImageAutoencoder(Recipe):
 
 
 def pca_loss(x: np.ndarray, size: int) -> float:
-    """The mean squared error of samples (N, D) given back from their first `size` principal components, of x itself.
+    """The mean squared error of samples x (N, D) reconstructed from their first `size` principal components.
 
-    mean (x - x')^2 = sum of the other variances / D, which no linear code of that size can undercut
+    mean (x - x')^2 = sum of the other variances / D, the least that a linear code of that size can reach
     """
     variances = np.linalg.eigvalsh(np.cov(x, rowvar=False, bias=True))  # ascending
     return float(variances[:-size].sum() / x.shape[1])

@@ -1,4 +1,4 @@
-"""Films of digits that move: a CNN sees each frame, an LSTM reads what the CNN saw and names the motion.
+"""Films of moving digits: a CNN computes features of each frame, an LSTM reads them, and the class is the motion.
 
 A single frame does not show the motion: the same network, trained on the middle frame alone, can only guess.
 """
@@ -19,7 +19,7 @@ from minidl.recipes.schedules import cosine
 
 
 class Films(data.ImageDataset):
-    """Films (N, T, H, W) for the test; also those of training, for the network that sees only one frame."""
+    """The test films (N, T, H, W), with those of training beside them for the network that sees one frame."""
 
     def __init__(self, films: data.ImageDataset, training_films: data.ImageDataset):
         super().__init__(films.images, films.labels, films.classes)
@@ -28,7 +28,7 @@ class Films(data.ImageDataset):
 
 @dataclass(frozen=True, kw_only=True)
 class MotionClassifier(Recipe):
-    """`models.FrameLSTM` on films of images from a classification set; those of the test show its test images."""
+    """`models.FrameLSTM` on films made of a classification set; test films are made of its test images."""
 
     load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
     films: tuple[int, int]  # for training and for the test
@@ -93,7 +93,7 @@ class MotionClassifier(Recipe):
 
 
 def one_frame(films: data.ImageDataset) -> data.ImageDataset:
-    """Films of one frame, that in the middle."""
+    """The middle frame of each film, as films of one frame."""
     middle = films.images.shape[1] // 2
     return data.ImageDataset(films.images[:, middle : middle + 1], films.labels, films.classes)
 

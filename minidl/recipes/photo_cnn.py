@@ -47,10 +47,10 @@ def labels_of(pictures: data.Dataset) -> np.ndarray:
     return labels_of(pictures.dataset)[pictures.indices] if isinstance(pictures, data.Subset) else pictures.targets
 
 
-def seen_through(pictures: data.Dataset, *transforms: Any) -> data.Dataset:
-    """The same pictures under other transforms."""
+def with_transforms(pictures: data.Dataset, *transforms: Any) -> data.Dataset:
+    """The same pictures with other transforms."""
     if isinstance(pictures, data.Subset):
-        return data.Subset(seen_through(pictures.dataset, *transforms), pictures.indices)
+        return data.Subset(with_transforms(pictures.dataset, *transforms), pictures.indices)
     return pictures.with_transform(Compose(transforms))
 
 
@@ -61,8 +61,8 @@ class PhotoClassifier(ImageClassifier):
         train, test = self.load(root)
         to_input = ToTensor(), Normalize(self.mean, self.std)
         return (
-            seen_through(train, *self.augment, *to_input),
-            seen_through(test, Resize(SIZE), CenterCrop(SIZE), *to_input),
+            with_transforms(train, *self.augment, *to_input),
+            with_transforms(test, Resize(SIZE), CenterCrop(SIZE), *to_input),
         )
 
     def options_of_data(self, train_data: data.Dataset) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class PhotoClassifier(ImageClassifier):
         return dataclasses.replace(self, load=load_same_classes)
 
     def pictures(self, test_data: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-        thumbnails = seen_through(test_data, Resize(THUMBNAIL), CenterCrop(THUMBNAIL), ToTensor())
+        thumbnails = with_transforms(test_data, Resize(THUMBNAIL), CenterCrop(THUMBNAIL), ToTensor())
         pictures = [np.uint8(thumbnails[index][0].numpy() * 255) for index in range(len(thumbnails))]
         return np.stack(pictures), labels_of(test_data)
 

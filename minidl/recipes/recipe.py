@@ -1,6 +1,6 @@
-"""What a recipe is: the values that every recipe gives, and the methods in which recipes differ.
+"""What a recipe is: the values that every recipe sets, and the methods in which recipes differ.
 
-`training_run.py` calls these methods in order; the last two are for a network that comes from a checkpoint. A kind of
+`training_run.py` calls these methods in order; the last two are for a network loaded from a checkpoint. A kind of
 recipe (`image_classifier.py`) or a single recipe (its own file) overrides those that it needs.
 """
 
@@ -26,7 +26,7 @@ class Recipe(ABC):
     lr: float
     batch_size: int
     epochs: int
-    expected: str  # what it reaches: the range over seeds 0 to 2, or the value of one seed
+    expected: str  # the result: its range over seeds 0 to 2, or the value of one seed
     minutes: float  # of training on two cores
     network_options: dict[str, Any] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Recipe(ABC):
         return ()
 
     def info(self, test_data: Any) -> dict[str, Any]:
-        """What else the checkpoint must hold, so that others can use the network."""
+        """What else the checkpoint must hold for the network to be used later."""
         return {}
 
     def fit_options(self, train_data: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def cosine(optimizer: Optimizer, steps: int) -> LRScheduler:
 
 
 def warm_up_and_cosine(optimizer: Optimizer, steps: int, warm_up: float = 0.2) -> LRScheduler:
-    """Evenly up to lr in the first `warm_up` of all steps, then down to 0 along half a cosine.
+    """Linearly up to lr during the first `warm_up` (a fraction) of the steps, then down to 0 along half a cosine.
 
     Source: Goyal et al., Accurate, large minibatch SGD, 2017, section 2.2; Loshchilov and Hutter, SGDR, 2017.
     """

@@ -1,4 +1,4 @@
-"""A trained classifier from its checkpoint: test it again, or show it a picture."""
+"""Trained networks from their checkpoints: to evaluate them again, or to classify a picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from minidl import data, models, nn, training
 from minidl import functional as F
 from minidl.data.transforms import Grayscale, Normalize, Resize
 
-LONGEST = 4096  # pixels: a long strip padded to a square needs the memory of the square
+LONGEST = 4096  # pixels of a side; a long strip would be padded to a square, which may not fit the memory
 
 
 @dataclass
@@ -88,13 +88,13 @@ def prepare(
     bright_on_dark: bool,
     margin: float | None = None,
 ) -> np.ndarray:
-    """A picture as the network saw its own in training.
+    """A picture in the form of those that the network was trained on.
 
-    It becomes grey if the network takes one channel; for a network of colours, grey becomes three equal ones. For a
-    network that was trained on bright things on a dark ground (MNIST), a picture with a bright border is inverted and
-    padded with dark to a square; for others the longer side is cropped. With a `margin`, what is bright is first cut
-    out and put in the middle with that share of the side around it. Then the picture is resized with antialiasing. If a
-    side has more than LONGEST pixels, it is resized to that first.
+    It is made grey if the network takes one channel; grey is repeated if it takes three. For a network that was trained
+    on bright objects on a dark background (MNIST), a picture with a bright border is inverted, and it is padded with
+    black to a square; with a `margin`, the bright part is cut out first and centred with that border around it. For
+    other networks the longer side is cropped. Then the picture is resized with antialiasing. A picture with a side of
+    more than LONGEST pixels is first reduced to that.
 
     Raises
     ------

@@ -45,8 +45,8 @@ def train(
     root : path, optional
         The folder with the data; see the data set's own function for where else it is looked for.
     epochs, batch_size, lr, network_options : optional
-        In place of the recipe's. A run that is resumed for more epochs than were planned follows from there on the
-        schedule of the new plan.
+        In place of the recipe's. A run that is resumed with more epochs than before continues with the schedule for the
+        new number.
     seed : int
         Of all random numbers; 0 unless given.
     weights : path, optional
@@ -58,7 +58,7 @@ def train(
     resume : bool
         Go on from the checkpoint in `output`, with its options; only `epochs` may be larger.
     callbacks : sequence of Callback
-        ``[training.ProgressBar()]``, say.
+        For example ``[training.ProgressBar()]``.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def train(
     else:
         options = _resumed_options(recipe, asked, saved)
         recipe = recipe.trained_with(saved.info)
-    # as this run is planned, for all that a recipe does by its own numbers
+    # so that methods of the recipe see the numbers of this run
     recipe = dataclasses.replace(recipe, **{name: options[name] for name in ("epochs", "batch_size", "lr")})
     _check_device(device)
 
@@ -136,7 +136,7 @@ def _new_options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resumed_options(recipe: Recipe, asked: dict[str, Any], saved: training.SavedRun) -> dict[str, Any]:
-    """The options of the run that is resumed; what was asked for must agree, but for more epochs."""
+    """The options of the run that is resumed; those asked for must agree with them, except that epochs may be more."""
     if saved.info["recipe"] != recipe.name:
         raise ValueError(f"{saved.path} is a checkpoint of {saved.info['recipe']}, not of {recipe.name}")
     options = dict(saved.info["options"])
@@ -177,9 +177,9 @@ def _datasets(recipe: Recipe, root: Path | None, options: dict[str, Any]) -> tup
 
 @contextmanager
 def _only_run_in(folder: Path) -> Iterator[None]:
-    """Make the output folder, and keep other runs out of it by a lock, which the system frees when a process is killed.
+    """Make the output folder and lock it for this run; the system frees the lock even if the process is killed.
 
-    A folder that cannot be written is an error now rather than after the first epoch.
+    A folder that cannot be written to is an error now rather than after the first epoch.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -207,7 +207,7 @@ def _only_run_in(folder: Path) -> Iterator[None]:
 
 
 def _warn_of_unfinished(output: Path) -> None:
-    """Warn while it can still be stopped: the first epoch will replace the checkpoint of an unfinished run."""
+    """Warn, while there is time to stop it, that this run will replace the checkpoint of an unfinished one."""
     try:
         old = load_run(output / CHECKPOINT)
     except (FileNotFoundError, ValueError):

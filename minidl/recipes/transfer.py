@@ -1,6 +1,6 @@
-"""Few labels: what was learned from many images of other classes makes up for them.
+"""Transfer learning: few labels suffice if the network has learned from many images of other classes before.
 
-A network learns the digits 0 to 4 from all their images (or comes from --weights: a checkpoint, or PyTorch's .pth of
+A network learns the digits 0 to 4 from all their images (or is given by --weights: a checkpoint, or PyTorch's .pth of
 the same layers). Its convolutions are kept, its two linear layers are replaced, and it learns the digits 5 to 9 from 10
 images of each, in three ways side by side on the same batches:
 
@@ -8,8 +8,8 @@ images of each, in three ways side by side on the same batches:
     frozen        the new head alone
     scratch       all layers new, all at lr
 
-The start is worth some 0.1 of accuracy. Training on is worth nothing here: from 50 images the convolutions learn no
-better features than those that the digits 0 to 4 gave them.
+Pretraining is worth about 0.1 of accuracy. Fine-tuning the convolutions is worth nothing here: 50 images give no better
+features than the digits 0 to 4 did.
 
 Source: Yosinski et al., How transferable are features in deep neural networks?, 2014; Howard and Ruder, Universal
 language model fine-tuning for text classification, 2018, section 3.2 (discriminative rates).
@@ -37,7 +37,7 @@ PRETRAINED = "pretrained.safetensors"
 
 
 def only(images: data.ImageDataset, classes: Sequence[int], limit: int | None = None) -> data.ImageDataset:
-    """The images of some classes, which are numbered anew; of each, `limit` drawn from the stream "shuffling"."""
+    """The images of some classes, labelled 0, 1, ...; at most `limit` of each, drawn from the stream "shuffling"."""
     chosen = []
     for label in classes:
         places = np.flatnonzero(images.labels == label)

@@ -1,4 +1,4 @@
-"""Training: the loop, what watches it, and what it leaves on disk."""
+"""Training: the loop, callbacks, evaluation and checkpoints."""
 
 from minidl.training.callbacks import (
     Callback,

@@ -37,7 +37,7 @@ def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: b
 
 
 def split_validation(data: Any, fraction: float, seed: int) -> tuple[Subset, Subset]:
-    """(training, validation): a random `fraction` of the samples set aside for validation, the same one for a seed."""
+    """(training, validation): a random `fraction` of the samples, fixed by `seed`, is set aside for validation."""
     if not 0 < fraction < 1:
         raise ValueError(f"validation_split must be a fraction from 0 up to 1, got {fraction}")
     if isinstance(data, DataLoader):

@@ -1,4 +1,4 @@
-"""Callbacks: what else happens while a network trains. Each is a few lines that react to the events of `Callback`."""
+"""Callbacks: what else happens during training. Each reacts to some of the events of `Callback`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """The events of a training run. A subclass defines those that it reacts to; `run` says where training stands."""
+    """The events of a training run. A subclass defines those that it needs; `run` is the state of the training."""
 
     def on_fit_start(self, run: Run) -> None:
         """Before the first epoch."""
@@ -53,14 +53,14 @@ class Evaluation(Callback):
 
 
 class ProgressBar(Callback):
-    """A tqdm bar for the running epoch with its loss, metrics and samples per second; one line for each epoch done.
+    """A tqdm bar for the current epoch, with its loss, metrics and samples per second, and a line for each epoch done.
 
-    The bar shows on a terminal and in a notebook; in a log file only the lines do.
+    The bar is shown on a terminal and in a notebook; a log file gets the lines only.
 
     Parameters
     ----------
     interval : float
-        Seconds between updates; to read the loss from a GPU is to wait for it.
+        Seconds between updates. Few, because reading the loss from a GPU waits for all its work.
     """
 
     def __init__(self, interval: float = 0.2):
@@ -101,12 +101,12 @@ def _values_text(values: dict[str, float]) -> str:
 
 
 class Checkpoint(Callback):
-    """Write a checkpoint after every epoch, with all that is needed to go on from there; see `save_checkpoint`.
+    """Write a checkpoint after every epoch, from which training can be resumed; see `save_checkpoint`.
 
     Parameters
     ----------
     path : path
-        Of the file, which is replaced every time; ends in ``.safetensors``, and its folder must exist.
+        The file, in a folder that exists; ends in ``.safetensors``. It is replaced every time.
     info : dict, optional
         What else to keep in it: anything that can be written as JSON.
     best : str, optional
@@ -162,7 +162,7 @@ def best_epoch(history: dict[str, list[float]], monitor: str) -> int:
 
 
 class CSVLogger(Callback):
-    """Write the history to a CSV file, whole after every epoch: one row an epoch, a column for every measure."""
+    """Write the history to a CSV file after every epoch: a row for each epoch, a column for each measure."""
 
     def __init__(self, path: Path | str):
         self.path = in_existing_folder(path)
@@ -176,7 +176,7 @@ class CSVLogger(Callback):
 
 
 class JSONLogger(Callback):
-    """Write the history to a JSON file, whole after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``.
+    """Write the history to a JSON file after every epoch: ``{"epoch": [1, 2], "train_loss": [...], ...}``.
 
     Values that are not finite, or were not measured in an epoch, are null.
     """

@@ -2,7 +2,7 @@
 
 model.<name>                  the state dict
 optimizer.<number>.<name>     the optimizer's arrays for each parameter
-metadata["crc32"]             a checksum of all the others, so that a damaged disk does not go unnoticed
+metadata["crc32"]             a checksum of all the others, to notice a damaged file
 metadata["minidl"]            JSON: format version, optimizer (its numbers and groups), random streams, history, and
                               what the caller adds: recipe, options, class names, input normalization
 """
@@ -40,7 +40,7 @@ def checkpoint_path(path: Path | str) -> Path:
 def save_checkpoint(
     path: Path | str, model: Module, optimizer: Optimizer, history: dict[str, list], info: dict[str, Any] | None = None
 ) -> None:
-    """Write a checkpoint; the file at `path` is replaced in one go, so that there is a complete one at any time.
+    """Write a checkpoint; the file at `path` is replaced atomically, so that there is a complete one at any time.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def load_checkpoint(path: Path | str) -> SavedRun:
     ------
     FileNotFoundError
     ValueError
-        For a file that is truncated, damaged, or no checkpoint of minidl; names the file.
+        For a file that is truncated, damaged, or no checkpoint of minidl; the message names it.
     """
     path = Path(path)
     if not path.is_file():

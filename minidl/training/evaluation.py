@@ -66,7 +66,7 @@ def predict(model: Module, data: Any, *, batch_size: int = 256) -> Tensor:
     model : Module
         Returns one Tensor, whose first axis is that of the samples.
     data : array or Tensor, or a Dataset or DataLoader
-        The inputs; the last part of a dataset's samples is taken to be the target and left out.
+        The inputs. If samples have several parts, the last one is taken for the target and left out.
     batch_size : int
         Samples computed at once.
 

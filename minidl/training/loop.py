@@ -49,7 +49,7 @@ def train_step(
     target: Tensor,
     clip_grad_norm: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """One step down the slope of the loss of one batch; returns the outputs and the loss (without penalties)."""
+    """One gradient step on the loss of one batch; returns the outputs and the loss (without penalties)."""
     optimizer.zero_grad()
     output = model(*inputs)
     if not isinstance(output, Tensor):
@@ -110,10 +110,10 @@ def fit(
         ``loss(output, target)``, a mean over the batch; cross-entropy unless given. For classes of unequal size,
         ``nn.CrossEntropyLoss(weight=training.balanced_class_weights(labels))``.
     step : callable, optional
-        What is done with each batch in place of `train_step`, as two networks that play against each other need it:
-        ``step(model, optimizer, inputs, target)`` changes the weights and returns what it measured, means over the
-        batch by name: ``{"generator_loss": ..., "discriminator_loss": ...}``. `loss` and `metrics` then serve
-        validation only. A step that is also a Callback gets the events, before the other callbacks.
+        Replaces `train_step`, for example to train the two networks of a GAN:
+        ``step(model, optimizer, inputs, target)`` changes the weights and returns means over the batch by name, as
+        ``{"generator_loss": ..., "discriminator_loss": ...}``. `loss` and `metrics` are then used for validation only.
+        A step that is also a Callback gets the events, before the other callbacks.
     epochs : int
         How many in total, including those of `history`.
     batch_size : int
@@ -124,7 +124,7 @@ def fit(
     penalties : sequence of callables
         ``optim.L1(lam)``, ``optim.L2(lam)``, or functions of the model. The losses in the history are without them.
     clip_grad_norm : float, optional
-        The largest norm that the gradient of all parameters together may have; a larger one is scaled down to it.
+        The largest norm of the gradient of all parameters together; a larger gradient is scaled down to it.
     metrics : sequence or dict
         ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
     callbacks : sequence of Callback
@@ -134,14 +134,14 @@ def fit(
     drop_last : bool
         Leave out a last batch smaller than `batch_size`.
     history : dict, optional
-        That of the epochs done before, from a checkpoint; training goes on after them.
+        Of the epochs done before, from a checkpoint; training goes on after them.
 
     Returns
     -------
     dict of list
-        ``epoch train_loss train_<metric> validation_loss validation_<metric> seconds samples_per_second``, one value an
-        epoch, NaN where it was not measured. Training values are means over the epoch, while the model still changes;
-        seconds are those of training.
+        ``epoch train_loss train_<metric> validation_loss validation_<metric> seconds samples_per_second``, one value
+        for each epoch, NaN where it was not measured. Training values are means over an epoch in which the model
+        changes; `seconds` do not include validation.
 
     Raises
     ------

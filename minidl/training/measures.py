@@ -1,7 +1,7 @@
-"""What is measured while a network trains or is evaluated, batch by batch.
+"""Metrics, and their means over all batches of an epoch or an evaluation.
 
-A metric is a function of (output, target) that returns the mean over a batch; in the mean over an epoch each batch
-counts by its number of samples. Nothing is read back from the device before someone asks for a value.
+A metric is a function of (output, target) that returns the mean over a batch. In the mean over an epoch each batch has
+the weight of its samples. Values stay on their device until they are asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Metric = Callable[[Tensor, Tensor], Any]
 
 
 def accuracy(output: Tensor, target: Tensor) -> Any:
-    """The share of samples whose largest output is that of their class: mean of (argmax_c output[:, c] == target)."""
+    """The share of samples that are classified correctly: mean of (argmax_c output[:, c] == target)."""
     return (output.data.argmax(axis=1) == target.data).sum() / len(target)
 
 

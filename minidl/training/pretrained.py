@@ -9,11 +9,11 @@ from minidl.autograd import Tensor
 from minidl.nn import Module
 from minidl.serialization import load
 
-CHECKPOINT_PREFIX = "model."
+PREFIX = "model."  # of the weights in a checkpoint of minidl
 
 
 def load_pretrained(model: Module, path: Path | str, head: Sequence[str] | None = None) -> None:
-    """Copy the weights in a file into a model, except those of its head, which keeps its new initial values.
+    """Copy the weights in a file into a model, except those of its head, which keeps its initial values.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ def load_pretrained(model: Module, path: Path | str, head: Sequence[str] | None 
         A checkpoint of `fit`, or what `minidl.load` reads: safetensors, ``.npz``, PyTorch's ``.pth`` of a state dict
         (or of a dict that holds one under ``"state_dict"`` or ``"model"``).
     head : sequence of str, optional
-        The names of the layers that stay new; default: the layer with the last parameter.
+        The names of the layers that keep their initial values; default: the layer with the last parameter.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        For a file that cannot be read, or whose weights are not those of the model: names what does not fit.
+        For a file that cannot be read, or whose weights do not fit the model; the message names which.
 
     Examples
     --------
@@ -65,7 +65,6 @@ def _state_dict(path: Path | str) -> Mapping[str, Tensor]:
     for key in ("state_dict", "model"):
         if isinstance(content.get(key), Mapping):
             content = content[key]
-    ours = {
-        name.removeprefix(CHECKPOINT_PREFIX): t for name, t in content.items() if name.startswith(CHECKPOINT_PREFIX)
-    }
-    return ours or {name: tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    of_checkpoint = {name.removeprefix(PREFIX): t for name, t in tensors.items() if name.startswith(PREFIX)}
+    return of_checkpoint or tensors

@@ -1,4 +1,4 @@
-"""The learning rate while `fit` trains: by a function of the epoch, or by a schedule of `optim.lr_scheduler`."""
+"""Learning rate schedules for `fit`: a function of the epoch, or one of `optim.lr_scheduler`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class LearningRateSchedule(Callback):
     """Changes the learning rate during training; the history's ``learning_rate`` is that at the end of each epoch.
 
-    A run that goes on from a checkpoint has the learning rates of one that was never stopped: the schedule first takes
-    the steps of the epochs in the history.
+    A run that is resumed has the learning rates of one that was never stopped: before it begins, the schedule takes the
+    steps of the epochs in the history.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class TensorBoard(Callback):
     """Write every measure of the history as a curve over the epochs; ``tensorboard --logdir FOLDER`` shows them.
 
-    A measure ``train_loss`` is the curve ``loss/train``, so that those of training and test stand in one chart.
+    The measure ``train_loss`` becomes the curve ``loss/train``, so that TensorBoard shows it beside ``loss/test``.
 
     Parameters
     ----------
