@@ -1,4 +1,4 @@
-"""Data: datasets, the loader that makes batches of them, transforms, and the sources."""
+"""Datasets, the DataLoader that makes batches of them, transforms, and well-known data sets."""
 
 from minidl.data import transforms
 from minidl.data.collate import default_collate

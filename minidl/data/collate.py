@@ -21,9 +21,7 @@ def _rebuild(like: Sequence, fields: list) -> Sequence:
 
 
 def default_collate(samples: Sequence[Any]) -> Any:
-    """Stacks samples into a batch.
-
-    batch[i] = samples[i], for every field of the samples.
+    """A batch of samples: batch[i] = samples[i], for every field of the samples.
 
     Parameters
     ----------
@@ -40,7 +38,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
     Raises
     ------
     TypeError, ValueError
-        For values that no batch can be made of (Pillow images, say), and for samples of different shapes.
+        For values that cannot be batched, such as Pillow images, and for samples of different shapes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Datasets: things with a length and samples, as in torch.utils.data."""
+"""Datasets: objects with a length, whose samples are read by index, as in torch.utils.data."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ class Dataset:
     batched: bool = False
 
     def __class_getitem__(cls, samples: Any) -> type:
-        """The class itself: ``Dataset[tuple[Tensor, int]]`` tells readers what a sample is."""
+        """The class itself, so that annotations may say what a sample is: ``Dataset[tuple[Tensor, int]]``."""
         return cls
 
     def __len__(self) -> int:
@@ -160,7 +160,7 @@ class ConcatDataset(Dataset):
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must lie in {-len(self)}..{len(self) - 1}, got {index}")
         place = index % len(self)
-        part = int(np.searchsorted(self.ends, place, side="right"))  # the first that ends behind it
+        part = int(np.searchsorted(self.ends, place, side="right"))  # the first that ends after it
         return self.datasets[part][place - (int(self.ends[part - 1]) if part else 0)]
 
 
@@ -173,8 +173,8 @@ def random_split(
     ----------
     dataset : Dataset
     lengths : sequence of int, or of float
-        The number of samples of each part, N in total; or fractions that add up to 1. Part k gets floor(fraction_k * N)
-        samples, and the first parts get one more each of those that are left over.
+        The number of samples of each part, N in total; or fractions that add up to 1. Part k then gets
+        floor(fraction_k * N) samples, and the samples left over go to the first parts, one each.
     generator : numpy.random.Generator, optional
         Default: the "shuffling" stream.
 

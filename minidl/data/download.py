@@ -1,4 +1,4 @@
-"""Fetching the files of a data set: checksummed, and never half a file under the final name."""
+"""Downloading the files of a data set: checked by sha256, and under their final names only when complete."""
 
 import hashlib
 import http.client
@@ -24,7 +24,7 @@ class RemoteFile:
 
 
 def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
-    """Fetches a file into a folder from the first mirror that serves it unchanged.
+    """Download a file into a folder from the first mirror that serves it with the right checksum.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
     Raises
     ------
     OSError
-        When no mirror did: says for each what went wrong. When the file cannot be written.
+        When no mirror did (the message says for each what went wrong), or the file cannot be written.
     TypeError, ValueError
-        For one address that is no sequence of them, and for no address.
+        For a single address instead of a sequence, and for an empty sequence.
     """
     if isinstance(mirrors, str):
         raise TypeError(f"mirrors must be a sequence of addresses, got the text {mirrors!r}: put it into a list")
@@ -87,7 +87,7 @@ def _fetch(url: str, file: RemoteFile, stream: BinaryIO) -> None:
 
 
 def _chunks(url: str) -> Iterator[bytes]:
-    """What a server sends; whatever goes wrong on the way is told apart from what goes wrong on the disk."""
+    """What a server sends. An error of the network becomes `_Failed`, to tell it from one of the disk."""
     request = urllib.request.Request(url, headers={"User-Agent": "minidl"})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:

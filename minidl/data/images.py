@@ -10,9 +10,9 @@ from minidl.data.dataset import Dataset
 
 
 class ImageDataset(Dataset):
-    """Images and their labels, all in memory; bytes are handed out as float32 in 0..1.
+    """Images and their labels, all in memory.
 
-    x[i] = images[i] / 255 for bytes; floating-point images are taken as they are, float64 too.
+    x[i] = images[i] / 255, in float32, for images in bytes; floating-point images are returned as they are.
 
     Bytes stay bytes in memory (a quarter of the space) and are converted batch by batch.
 

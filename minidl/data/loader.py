@@ -1,4 +1,4 @@
-"""DataLoader: the batches of a dataset, shuffled, fetched ahead of the program, as Tensors."""
+"""DataLoader: the batches of a dataset as Tensors, shuffled and prefetched."""
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from minidl import random
 from minidl.data.collate import default_collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
-from minidl.data.sampler import places_of, positions
+from minidl.data.sampler import numbered_items, positions
 from minidl.data.seeding import check_generator, item_seed
 from minidl.data.workers import from_workers
 
@@ -25,8 +25,8 @@ class DataLoader:
     Parameters
     ----------
     dataset : Dataset
-        Anything with `__len__` and `__getitem__`. If its `batched` is true it is asked for whole batches (of arrays: a
-        single indexing operation), else for one sample at a time.
+        Anything with `__len__` and `__getitem__`. Samples are fetched one at a time; or, if its `batched` is true, a
+        whole batch at once by `get_batch`.
     batch_size : int
         Samples in a batch; the last one may be smaller.
     shuffle : bool
@@ -37,22 +37,22 @@ class DataLoader:
         The samples of each batch, in place of `batch_size`, `shuffle`, `sampler` and `drop_last`.
         Samplers of both kinds are read to their end when an epoch starts.
     num_workers : int
-        Processes that fetch batches; 0 fetches them in this process. Worth it where it takes longer to make a sample
-        than to send it, some 0.3 ms for a photograph of 224x224.
+        Processes that fetch batches; 0 fetches them in this process. They help where preparing a sample takes longer
+        than sending it to this process, about 0.3 ms for a photograph of 224x224.
     collate_fn : callable, optional
-        Makes a batch of a list of samples; default `default_collate`. If given, samples are fetched one at a time.
+        Makes a batch from a list of samples; default `default_collate`. If given, samples are fetched one at a time.
     drop_last : bool
         Leave out a last batch that is smaller than batch_size.
     timeout : float
-        Seconds to wait for a batch of a worker process; 0: without limit.
+        Seconds to wait for a batch from a worker process; 0 is without limit.
     multiprocessing_context : str, optional
         How worker processes start: "fork", "spawn" or "forkserver". Default: "fork" on Linux, else "spawn".
     generator : numpy.random.Generator, optional
         Draws the order and the augmentation's key. Default: the streams "shuffling" and "augmentation".
     prefetch : int, optional
-        Batches fetched ahead of the program: by a thread, or by each worker process. 0 fetches a batch when it is
-        asked for. Default: 2; but 0 for a batched dataset without workers, as its batches are mostly fetched faster
-        than a thread could hand them over.
+        Batches fetched in advance, by a thread or by each worker process; 0 fetches a batch when it is asked for.
+        Default: 2; but 0 for a batched dataset without workers, whose batches are fetched faster than a thread could
+        pass them on.
 
     Yields
     ------
@@ -132,7 +132,7 @@ class DataLoader:
 
     @property
     def samples(self) -> int | None:
-        """How many samples an epoch has; None with a `batch_sampler`, which tells only as it goes."""
+        """The number of samples in an epoch; None with a `batch_sampler`, where it is not known in advance."""
         if self.batch_sampler is not None:
             return None
         n = len(self.dataset if self.sampler is None else self.sampler)
@@ -160,7 +160,7 @@ class DataLoader:
         return self._tensors(fetch, batches, epoch_key, ahead)
 
     def _batches(self) -> list[np.ndarray]:
-        """The places (see `places_of`) of the samples of each batch."""
+        """The items (see `numbered_items`) of each batch."""
         n = len(self.dataset)
         if self.batch_sampler is not None:
             batches = [positions(batch, n, "batch_sampler") for batch in self.batch_sampler]
@@ -168,15 +168,16 @@ class DataLoader:
                 raise ValueError("batch_sampler gave a batch without samples")
             if not batches:
                 return []
-            return np.split(places_of(np.concatenate(batches), n), np.cumsum([len(batch) for batch in batches])[:-1])
+            items = numbered_items(np.concatenate(batches), n)
+            return np.split(items, np.cumsum([len(batch) for batch in batches])[:-1])
         if self.sampler is not None:
-            places = places_of(positions(self.sampler, n, "sampler"), n)
+            items = numbered_items(positions(self.sampler, n, "sampler"), n)
         elif self.shuffle:
-            places = (self.generator or random.generator("shuffling")).permutation(n)
+            items = (self.generator or random.generator("shuffling")).permutation(n)
         else:
-            places = np.arange(n)
-        end = len(places) // self.batch_size * self.batch_size if self.drop_last else len(places)
-        return [places[start : start + self.batch_size] for start in range(0, end, self.batch_size)]
+            items = np.arange(n)
+        end = len(items) // self.batch_size * self.batch_size if self.drop_last else len(items)
+        return [items[start : start + self.batch_size] for start in range(0, end, self.batch_size)]
 
     def _tensors(
         self, fetch: Callable[[np.ndarray], Any], batches: list[np.ndarray], epoch_key: int, ahead: int
@@ -194,20 +195,21 @@ class DataLoader:
         elif ahead > 0:
             arrays = prefetched(fetch, batches, ahead)
         else:
-            arrays = (fetch(places) for places in batches)  # map would end with a StopIteration of the dataset's
+            arrays = (fetch(items) for items in batches)  # not map, which a StopIteration of the dataset would end
         for batch in arrays:
             yield to_tensors(batch)
 
 
-def _fetch_whole(dataset: Dataset, epoch_key: int, places: np.ndarray) -> Any:
-    """The batch by one call; what is random in it draws from the generator of its first sample."""
-    with item_seed(epoch_key, int(places[0])):
-        return dataset.get_batch(places % len(dataset))
+def _fetch_whole(dataset: Dataset, epoch_key: int, items: np.ndarray) -> Any:
+    """The batch by one call; random transforms draw from the generator of its first item."""
+    with item_seed(epoch_key, int(items[0])):
+        return dataset.get_batch(items % len(dataset))
 
 
-def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], places: np.ndarray) -> Any:
+def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], items: np.ndarray) -> Any:
+    """The batch sample by sample, each with a generator of its own."""
     samples, n = [], len(dataset)
-    for place in places.tolist():
-        with item_seed(epoch_key, place):
-            samples.append(dataset[place % n])
+    for item in items.tolist():
+        with item_seed(epoch_key, item):
+            samples.append(dataset[item % n])
     return collate_fn(samples)

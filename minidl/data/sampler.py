@@ -1,4 +1,4 @@
-"""Samplers: which samples an epoch has, where it is not to be each of them once."""
+"""Samplers: which samples an epoch has and in which order, where it is not each sample once."""
 
 from collections.abc import Iterable, Iterator
 from operator import index
@@ -30,7 +30,7 @@ class Sampler:
     """
 
     def __class_getitem__(cls, samples: Any) -> type:
-        """The class itself: ``Sampler[list[int]]`` tells readers what it gives."""
+        """The class itself, so that annotations may say what it gives: ``Sampler[list[int]]``."""
         return cls
 
     def __iter__(self) -> Iterator[int]:
@@ -98,24 +98,24 @@ class WeightedRandomSampler(Sampler):
 
 
 def positions(samples: Iterable[Any], n: int, name: str) -> np.ndarray:
-    """What a sampler gives, as positions from 0 to n - 1."""
+    """What a sampler gives, as an array, checked to be positions from 0 to n - 1."""
     try:
-        places = np.array([index(sample) for sample in samples], np.int64)
+        order = np.array([index(sample) for sample in samples], np.int64)
     except TypeError as error:
         raise TypeError(f"{name} must give integers, the positions of samples in the dataset: {error}") from None
-    if len(places) and not 0 <= places.min() <= places.max() < n:
-        raise IndexError(f"{name} must give positions from 0 to {n - 1}, got {places.min()} to {places.max()}")
-    return places
+    if len(order) and not 0 <= order.min() <= order.max() < n:
+        raise IndexError(f"{name} must give positions from 0 to {n - 1}, got {order.min()} to {order.max()}")
+    return order
 
 
-def places_of(order: np.ndarray, n: int) -> np.ndarray:
-    """A number of its own for each sample of an epoch: its position in the dataset, plus n each time it came before.
+def numbered_items(order: np.ndarray, n: int) -> np.ndarray:
+    """The items of an epoch, each with a number of its own: item = position + n * (times the position came before).
 
-    So a sample that comes twice is not augmented alike, and `place % n` is the position.
+    The number seeds the item's augmentation, so a sample that comes twice is augmented differently each time.
     """
     by_position = order.argsort(kind="stable")
     ordered = order[by_position]
-    places = np.empty_like(order)
+    items = np.empty_like(order)
     # searchsorted finds where the run of equal positions begins
-    places[by_position] = ordered + n * (np.arange(len(order)) - np.searchsorted(ordered, ordered))
-    return places
+    items[by_position] = ordered + n * (np.arange(len(order)) - np.searchsorted(ordered, ordered))
+    return items

@@ -1,9 +1,11 @@
 """The random numbers of augmentation: the same for any number of worker processes and after a resume.
 
 Inside a DataLoader every item draws from a generator of its own, Philox(key=(epoch_key, index)). `epoch_key` is drawn
-from the "augmentation" stream when the epoch starts, so the numbers depend on the seed, the epoch and the item, and
-never on which process fetched the item or when. What a dataset draws from NumPy's, Python's or minidl's own streams
-differs from worker to worker and from epoch to epoch, but depends on the number of workers.
+from the "augmentation" stream when the epoch starts. So the numbers depend on the seed, the epoch and the item, and not
+on which process fetches the item, or when.
+
+Datasets may also draw from NumPy's, Python's or minidl's global generators. These are seeded differently in each worker
+and each epoch, so such numbers depend on the number of workers.
 """
 
 import random as python_random
@@ -17,7 +19,7 @@ from minidl import random
 
 
 class _Item:
-    """What seeds one item's generator, and that generator once something has drawn from it."""
+    """The seed of one item's generator, and that generator once it was needed."""
 
     __slots__ = ("epoch_key", "generator", "index")
 
@@ -32,7 +34,7 @@ _in_worker_process = False
 
 
 def begin_worker_process(epoch_key: int, number: int) -> None:
-    """Says that this process is a DataLoader's worker, whose generators are copies of the program's: it seeds them."""
+    """Mark this process as a DataLoader's worker, and seed its global generators, which are copies of the program's."""
     global _in_worker_process
     _in_worker_process = True
     seeds = np.random.SeedSequence([epoch_key, number]).generate_state(4, np.uint64)
@@ -51,7 +53,7 @@ def check_generator(generator: object) -> None:
 
 @contextmanager
 def item_seed(epoch_key: int, index: int) -> Iterator[None]:
-    """A block in which this thread's `augmentation_generator()` is that of item `index` in the epoch."""
+    """A block in which `augmentation_generator()` gives, in this thread, the generator of item `index`."""
     token = _item.set(_Item(epoch_key, index))
     try:
         yield
@@ -75,7 +77,7 @@ def augmentation_generator(generator: np.random.Generator | None = None) -> np.r
     Raises
     ------
     RuntimeError
-        For a chosen generator in a worker process: every worker would draw the same numbers from its copy.
+        If `generator` is given in a worker process: every worker would draw the same numbers from its copy.
 
     Examples
     --------

@@ -1,9 +1,9 @@
 """Worker processes that fetch batches, for datasets whose samples take long to make.
 
-Worker w of W makes the batches w, w + W, w + 2W, ... and sends them through a socket of its own; the program reads the
-sockets in turn, so the batches come in order whatever the timing. For every batch it may run ahead a worker is sent one
-byte, so a slow program is not flooded. No process shares a lock with another: one that is killed is seen, and
-cannot leave the others waiting.
+Worker w of W makes the batches w, w + W, w + 2W, ... and sends them through a socket of its own. The program reads the
+sockets in turn, so the batches come in order whatever the timing. A worker waits for one byte before each batch; the
+program sends these bytes, and so limits how far the worker runs ahead. No lock is shared: a process that is killed is
+noticed, and cannot leave the others waiting.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ from minidl.data.seeding import begin_worker_process
 # Forking shares the dataset without a copy and takes any function as a transform; on macOS it is not safe.
 DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 
-# If another thread forked at the same time, its process would keep the far end of a new socket open.
+# A process that another thread forks at the same moment would inherit the new sockets and keep them open.
 _starting = threading.Lock()
 
 
@@ -39,8 +39,8 @@ def _worker_main(
     to_program: socket,
     program_end: socket,
 ) -> None:
-    """Sends `fetch(indices)` for each of `batches`, one for every byte that comes."""
-    program_end.close()  # so that the end of the program reads as the end of the file here
+    """Send `fetch(indices)` for each of `batches`, one for every byte that arrives."""
+    program_end.close()  # else this process would not see that the program closes its end
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the program then ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the program's own handler, which a fork inherits
     kernels.set_num_threads(1)
@@ -94,7 +94,7 @@ def _receive_bytes(from_worker: socket, size: int) -> np.ndarray:
 
 
 def _sendable(error: BaseException) -> BaseException:
-    """The error, or a RuntimeError with its text where it cannot be pickled and read again."""
+    """The error, or a RuntimeError with its text if it cannot be pickled and unpickled."""
     try:
         pickle.loads(pickle.dumps(error))
         return error

@@ -27,9 +27,9 @@ class ImageFolder(Dataset):
     transform : callable, optional
         Called with the Pillow image; one that ends in ToTensor() makes what a DataLoader can batch.
     on_error : {"raise", "skip"}
-        What to do with a file that cannot be read. "raise": a ValueError that names it; the headers of all files are
-        read at once, the rest when the picture is used. "skip": every picture is read once at the start, and those
-        that cannot be are left out, with a warning that names them.
+        What to do with a file that cannot be read. "raise": a ValueError that names it; at the start only the headers
+        are read. "skip": all pictures are read at the start, and those that cannot be read are left out, with a warning
+        that names them.
 
     Attributes
     ----------
@@ -179,17 +179,17 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path | str) -> Image.Image:
-    """The picture in a file as people see it: upright as its camera was held, on white where it is transparent.
+    """The picture in a file as viewers show it: rotated as its EXIF data say, transparent parts white.
 
     Returns
     -------
     PIL.Image.Image
-        RGB, in memory; of grey in 16 bits, the upper 8.
+        RGB, in memory; grey of 16 bits is reduced to 8.
 
     Raises
     ------
     ValueError
-        For a file that cannot be read, or holds numbers that are no 8 or 16 bits; names it.
+        For a file that cannot be read, or holds values of other than 8 or 16 bits; the message names it.
     """
     with _open(Path(path)) as picture:
         try:

@@ -7,7 +7,8 @@ from PIL import Image
 
 from minidl.data.images import ImageDataset
 
-# What a unit of motion does: pixels to the right, pixels down, times larger by e^, degrees against the clock.
+# What a motion of speed 1 adds to the pose in each step: pixels right, pixels down, log of the size, degrees
+# counter-clockwise.
 MOTIONS = {
     "left": (-1.2, 0, 0, 0),
     "right": (1.2, 0, 0, 0),
@@ -27,15 +28,15 @@ def moving_images(
 
     pose[t] = pose + (t - steps // 2) * speed * motion
 
-    Place, size and angle of the frame in the middle, and the speed, are drawn alike for all motions. One frame from
-    the middle therefore says nothing of the motion: it has to be seen.
+    The pose in the middle frame and the speed have the same distribution for all motions, so the middle frame alone
+    says nothing about the motion.
 
     Parameters
     ----------
     images : array (N, 1, H, W) of uint8
         Bright on dark; each film shows one, drawn at random.
     count : int
-        How many films; the motions take turns.
+        How many films; film i has motion i mod 8.
     steps : int
         Frames in a film, an odd number.
     size : int

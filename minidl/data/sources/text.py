@@ -16,14 +16,14 @@ SHAKESPEARE = RemoteFile("input.txt", 1115394, "86c4e6aa9db7c042ec79f339dcb96d42
 
 
 class TextDataset(Dataset):
-    """Pieces of a text: sample i is a piece, and the same moved on by one character, which is to be predicted.
+    """Pieces of a text: sample i is (x, y), a piece and the piece shifted by one character, which is the target.
 
     x = ids[start : start + sequence_length],  y = ids[start + 1 : start + 1 + sequence_length],  start = i * stride
 
     Parameters
     ----------
     ids : array (T,) of int
-        The text, each character as its place in `classes`.
+        The text, each character as its index in `classes`.
     classes : sequence of str
         The characters of the vocabulary.
     sequence_length : int
@@ -75,7 +75,7 @@ class TextDataset(Dataset):
         return pieces[:, :-1], pieces[:, 1:]
 
     def encode(self, characters: str) -> np.ndarray:
-        """The places of characters in the vocabulary, int64 (T,). A ValueError names one that is not in it."""
+        """The indices of characters in the vocabulary, int64 (T,). A ValueError names one that is not in it."""
         places = {character: place for place, character in enumerate(self.classes)}
         try:
             return np.array([places[character] for character in characters], dtype=np.int64)
@@ -85,7 +85,7 @@ class TextDataset(Dataset):
             ) from None
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of an array (T,) of places in the vocabulary."""
+        """The text of an array (T,) of indices in the vocabulary."""
         ids = np.asarray(ids)
         known = (
             ids.dtype.kind in "iu" and ids.ndim == 1 and ids.size and 0 <= ids.min() <= ids.max() < len(self.classes)

@@ -1,4 +1,4 @@
-"""Transforms of images, under torchvision's names: preparation, and random changes that make more of few pictures.
+"""Transforms of images, under torchvision's names: preparation, and random changes for augmentation.
 
 Each takes a Pillow image, an array or Tensor (C, H, W), or a batch (N, C, H, W). A random one draws from `generator=`;
 without one, from the item's own generator in a DataLoader and from the "augmentation" stream elsewhere.

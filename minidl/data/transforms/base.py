@@ -1,4 +1,4 @@
-"""What every transform shares: which kinds of image it takes, and how it reaches Pillow and its random generator.
+"""What all transforms share: which images they take, how they use Pillow, and where they get random numbers.
 
 An image is a Pillow image; or an array or Tensor (C, H, W), bytes in 0..255 or floating in 0..1; or a batch of those,
 (N, C, H, W), in which a random transform draws anew for every image.

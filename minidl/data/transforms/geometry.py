@@ -40,8 +40,8 @@ class Resize(Transform):
     """
 
     def __init__(self, size: int | Sequence[int], interpolation: str = "bilinear"):
-        self.size = size if isinstance(size, (int, np.integer)) else size_pair(size)
-        size_pair(size)
+        pair = size_pair(size)  # also checks a single number
+        self.size = size if isinstance(size, (int, np.integer)) else pair
         self.interpolation = check_interpolation(interpolation)
 
     def on_image(self, image: Image.Image) -> Image.Image:
