@@ -1,9 +1,8 @@
 """The command line: ``minidl info | train | evaluate | predict | gradcheck | play``.
 
 Each command imports what it needs when it runs. An error that the user can fix ends in one line on standard error and
-exit status 2, Ctrl-C in status 130. With ``--json`` the last line of standard output is one JSON object. A command that
-could do only a part of its work returns the result of that part and ``failures``, a line for each of the others, with
-status 2.
+exit status 2, Ctrl-C in status 130. With ``--json`` the last line of standard output is one JSON object. If only a part
+of the work could be done, the result has that part and ``failures``, a line for each failure; the status is then 2.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def how_to_go_on(options: argparse.Namespace, arguments: Sequence[str], started: float) -> str:
-    """What to type after a training that was interrupted; nothing for other commands."""
+    """What to type to resume an interrupted training; nothing for other commands."""
     if options.run is not train:
         return ""
     from minidl import recipes
@@ -133,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", type=int, default=0, metavar="N", help="port on this machine; a free one unless given")
     made.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
 
-    made = command(gradcheck, "check gradients of the operations, first and second order, against measured slopes")
+    made = command(gradcheck, "check first and second derivatives of the operations against finite differences")
     made.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
     return top
 

@@ -1,7 +1,7 @@
-"""What is checked of every operation: the table of ways to call one, and the gradients measured over it.
+"""The table of operations, each with inputs and the expected value; and the gradient check over this table.
 
-`operations` holds the table, by family; `recipes` what the inputs are drawn from; `naive` the formulas in plain loops
-that give expected values; `gradients` what ``minidl gradcheck`` measures.
+`operations` holds the table, by family; `recipes` draws the inputs; `naive` has formulas in plain loops for expected
+values; `gradients` is ``minidl gradcheck``. The tests use the same table.
 """
 
 from minidl.checks.gradients import Check, check_gradients, differentiable

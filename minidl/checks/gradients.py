@@ -1,4 +1,4 @@
-"""The gradients of every operation in the table against measured slopes: ``minidl gradcheck``."""
+"""The gradients of every operation in the table against finite differences: ``minidl gradcheck``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from minidl.checks.operations import TABLE
 
 
 class Check(NamedTuple):
-    """The worst errors |slope - gradient| / max(1, |slope|) of an operation; None where wrong."""
+    """The worst errors |slope - gradient| / max(1, |slope|) of an operation, of slopes by finite differences.
+
+    None stands for a wrong gradient, which `failures` describes.
+    """
 
     name: str
     first_order: float | None

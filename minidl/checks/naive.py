@@ -1,4 +1,4 @@
-"""Formulas in plain loops over NumPy numbers: slow, and so short that a look tells whether they are right."""
+"""Formulas in plain loops: slow, but so short that one can see that they are right."""
 
 from __future__ import annotations
 

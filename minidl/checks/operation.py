@@ -22,8 +22,8 @@ class Operation:
     inputs     recipes for arrays, or anything else, passed as it is
     expected   the value by NumPy, a function of the inputs
     options    keyword arguments of the call
-    call       call(operation, *inputs), where operation(*inputs, **options) is not the right call
-    torch      the same in PyTorch: None, a function, or (default) what has that name in torch.nn.functional or torch
+    call       call(operation, *inputs), if the call is not operation(*inputs, **options)
+    torch      the same in PyTorch: None, a function, a name; by default `name`, in torch.nn.functional or torch
     constants  how many of the last inputs are constants that get no gradient, such as class weights
     gradient   whether gradients are checked (False: there are none, or the inputs stand on a kink)
     same_dtype whether float32 inputs give a float32 result (False: it has its own dtype, such as bool)

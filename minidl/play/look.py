@@ -12,17 +12,17 @@ from minidl import nn
 from minidl.autograd import Tensor, enable_grad, grad
 from minidl.recipes import TrainedClassifier
 
-MAPS = 64  # so many channels of a layer are shown at most
+MAPS = 64  # the most channels of a layer that are shown
 
 
 def look(classifier: TrainedClassifier, pixels: np.ndarray) -> dict[str, Any]:
-    """What the network makes of a picture, in a form that JSON can hold.
+    """The output, the layers and the input gradient of a network for one picture, as values for JSON.
 
     Parameters
     ----------
     classifier : TrainedClassifier
     pixels : array (1 or 3, H, W)
-        In 0..1; brought to the form that the network saw in training, as `minidl predict` does.
+        In 0..1; it is prepared like the pictures of the training, as `minidl predict` does.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The server of the page: for this machine only, with one page and one kind of request (POST /look)."""
+"""The server of the page, which answers this machine only: GET / is the page, POST /look the network's answer."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
 
 class Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print an error of ours; a connection that ends early is none: the page was closed."""
+        """Print the error, unless the connection has ended: the page was closed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

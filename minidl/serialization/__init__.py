@@ -32,7 +32,7 @@ WRITERS = {".safetensors": write_safetensors, ".npz": npz_file.save}
 def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     """Write tensors by name to a file, which appears whole or not at all.
 
-    To go on with training later, with the optimizer, numbers and other dicts: :func:`minidl.training.save_checkpoint`.
+    To resume training later, save a checkpoint instead: :func:`minidl.training.save_checkpoint`.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def load(path: Path | str, map_location: str | None = None, weights_only: bool =
     map_location : str, optional
         The device on which the tensors shall be, ``"cpu"`` (the default) or ``"cuda"``.
     weights_only : bool
-        As in ``torch.load``, but without effect: only weights are ever read, and a file that asks for more is an error.
+        Has no effect: only weights are ever read, and a file that asks for more is an error.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def load(path: Path | str, map_location: str | None = None, weights_only: bool =
     ------
     FileNotFoundError
     ValueError
-        For a file that is truncated, damaged, of another format, or that asks for more than tensors; names the file.
+        For a file that is truncated, damaged, of another format, or asks for more than tensors; the message names it.
     """
     if map_location is not None and not isinstance(map_location, str):
         raise TypeError(f"map_location must be the name of a device, got {map_location!r}")

@@ -77,8 +77,8 @@ def _read(archive: zipfile.ZipFile) -> Any:
 class StateDictUnpickler(pickle.Unpickler):
     """An unpickler that knows only containers, storages and tensors.
 
-    What it resolves names to (builtin types, `__call__` of methods, strings) has no attribute that a pickle could set;
-    a method itself would have those of its function, which outlives the load.
+    Names are resolved to objects whose attributes a pickle cannot set: builtin types, strings, and `__call__` of bound
+    methods (a method itself shares the attributes of its function, and changing those would outlast the load).
     """
 
     def __init__(self, member: Callable[[str], bytes], byteorder: str):

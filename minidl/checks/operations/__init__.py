@@ -1,13 +1,13 @@
 """The table of operations: one entry for each way to call one, in the file of the operation's family.
 
-To add an operation, add a line: its name in `minidl.functional`, what it is called with, and what NumPy says the value
-is. Everything else follows: forward, first and second derivatives, PyTorch's opinion, dtypes, memory orders, the strict
-array, every kernel backend, and ``minidl gradcheck``.
+To add an operation, add a line: its name in `minidl.functional`, its inputs, and its value by NumPy. The tests then
+check forward, first and second derivatives, PyTorch's result, dtypes, memory orders, the strict array and every kernel
+backend, and ``minidl gradcheck`` knows it too.
 
     Operation("leaky_relu", [away_from_zero(2, 3)], lambda x: np.where(x > 0, x, 0.2 * x), {"negative_slope": 0.2})
 
-The inputs are recipes, drawn in float64 from a seed of the operation's own: `normal`, `positive` ..., away from kinks
-and ties, where a slope can't be measured. What is not a recipe (a number, a tuple) is passed as it is. Give
+The inputs are recipes (`normal`, `positive` ...), drawn in float64 from a seed of the operation's own, away from kinks
+and ties, where finite differences are wrong. What is not a recipe (a number, a tuple) is passed as it is. Give
 `torch=None` where PyTorch has no such function, or the function where its name differs; `call=` where the operation
 takes its inputs in another form.
 """
