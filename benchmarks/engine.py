@@ -1,4 +1,4 @@
-"""The engine's own cost: one small operation, recorded, and its way back, where the arithmetic is next to nothing."""
+"""The cost of autograd itself: forward and backward of one operation on so few numbers that the arithmetic is free."""
 
 from __future__ import annotations
 

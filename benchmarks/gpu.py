@@ -8,10 +8,10 @@ gradients: beside cuDNN, which PyTorch calls, with TF32 off (the same arithmetic
 Images have channels last in memory, as between the layers of a network on a GPU; cuDNN is measured in both orders.
 
 How it is measured: ours and the peers work on the same arrays, in turns. Before each run the second-level cache is
-overwritten, so that operands come from memory as they do in a network; the GPU's own events take the time, and the
-median of the runs counts. Results are compared before and after. A case that is wrong or cannot be run is told, the
-others go on, and what was measured is written after each; the exit status is then 1. `best_peer` is one that rounds as
-our kernel does: TF32 beside TF32 alone.
+overwritten, so that operands come from memory as they do in a network. The time is that between two events of the GPU,
+the median of all runs. Results are compared before and after. A case that is wrong or fails is reported, the others
+still run, and the exit status is then 1; the file is written after each case. The `best_peer` of a kernel in float32 is
+never one that computes in TF32.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Gpu:
         kilohertz = runtime.deviceGetAttribute(runtime.cudaDevAttrClockRate, self.xp.cuda.Device().id)
         lanes = LANES.get(capability, 128) * properties["multiProcessorCount"]
         self.peak_gflops = 2 * lanes * kilohertz / 1e6
-        # So much that it takes the GPU longer than Python needs to launch what is timed: none of that is in the time.
+        # So large that filling it takes longer than Python needs to launch what is timed: launching is not in the time.
         self.flush = self.xp.empty(8 * properties["l2CacheSize"] + 1, "uint8")
         try:
             import torch

@@ -57,7 +57,7 @@ def run(
             for name in chosen:
                 row = measure(name, cases[name](), peers, rounds, seconds, openblas, absent)
                 row = {"name": name, "threads": threads, **row, **rates(row, peak, bandwidth)}
-                print(turns.line(row, told(row)), flush=True)
+                print(turns.line(row, main_rate(row)), flush=True)
                 rows.append(row)
     finally:
         minidl.set_num_threads(before)
@@ -125,7 +125,7 @@ def turn(call: Callable[[], Any], seconds: float) -> turns.Turn:
 
 
 def roof_turn(operations: float, seconds: float) -> turns.Turn:
-    """Milliseconds that so many operations take in registers alone: peers may come and go, the machine's minute not."""
+    """Milliseconds of that many operations on registers alone; it takes turns too, as the machine's speed varies."""
     from minidl.kernels.cpu import peak
 
     run = turn(peak.multiply_adds, seconds)
@@ -144,14 +144,14 @@ def best_openblas(threads: int, stack: ExitStack) -> tuple[Worker | None, str]:
 
 
 def roof() -> tuple[float, float]:
-    """GFLOP/s and GB/s that no kernel can pass here, measured with the threads in use."""
+    """The limits of this machine with the threads in use, measured: GFLOP/s and GB/s."""
     from minidl.kernels.cpu import peak
 
     return peak.peak_gflops(), peak.memory_bandwidth()
 
 
 def rates(row: dict[str, Any], peak: float, bandwidth: float) -> dict[str, Any]:
-    """What the time of a row comes to, for itself and beside the roof of this machine."""
+    """The rates of a row, and their shares of the machine's limits."""
     gflops, gb_per_s = row["operations"] / row["ours_ms"] / 1e6, row["bytes"] / row["ours_ms"] / 1e6
     return {
         "gflops": gflops,
@@ -164,8 +164,8 @@ def rates(row: dict[str, Any], peak: float, bandwidth: float) -> dict[str, Any]:
     }
 
 
-def told(row: dict[str, Any]) -> str:
-    """The rate that says most about a kernel."""
+def main_rate(row: dict[str, Any]) -> str:
+    """GFLOP/s of a kernel that computes, GB/s of one that is limited by memory."""
     if row["operations"]:
         return f"{row['gflops']:6.0f} GFLOP/s {row['percent_of_peak']:4.0f} %"
     return f"{row['gb_per_s']:6.1f} GB/s"

@@ -1,4 +1,4 @@
-"""What the figures were read on."""
+"""The machine, build and versions of a measurement."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> str:
-    """The commit, with a + where files differ from it, but for results that were read on it."""
+    """The commit, with a + if files differ from it (other than results, which are written on it)."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,7 +1,7 @@
 """What a training step costs as its data grow: time and memory against the batch size and against the image's pixels.
 
-Every size runs in fresh processes, so that the memory of one is not taken for that of the next: it is the most that was
-resident since the framework was imported.
+Every size runs in fresh processes, because the memory is measured as the peak of the resident set since the framework
+was imported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""``python -m benchmarks systems [RECIPE...] --seeds 0 1 2 --data DIR``: what the recipes reach, run by run.
+"""``python -m benchmarks systems [RECIPE...] --seeds 0 1 2 --data DIR``: the results of the recipes, run by run.
 
-Every run is the public command ``minidl train RECIPE --seed N --json`` in a process of its own. What it printed is kept
-in ``results/systems/<recipe>-seed<N>.json`` as ``{"commit", "machine", "command", "result"}``; ``--table`` prints all
-that is kept there as Markdown.
+Every run is the public command ``minidl train RECIPE --seed N --json`` in a process of its own. Its result is kept in
+``results/systems/<recipe>-seed<N>.json`` as ``{"commit", "machine", "command", "result"}``; ``--table`` prints all of
+them as Markdown.
 """
 
 from __future__ import annotations

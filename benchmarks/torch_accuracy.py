@@ -1,7 +1,7 @@
 """``python -m benchmarks.torch_accuracy cifar-lenet --seeds 0 1 2 --data DIR``: what PyTorch reaches with a recipe.
 
-For recipes whose accuracy nobody has written down. PyTorch trains the same network on the same images with the recipe's
-settings, from its own initial values and in its own order; the accuracy of each seed is added to
+For recipes without a published accuracy to compare with. PyTorch trains the same network on the same images with the
+recipe's settings, from its own initial values and in its own order; the accuracy of each seed is added to
 ``results/systems-in-torch/accuracy.json``.
 """
 

@@ -1,4 +1,4 @@
-"""Frameworks in processes of their own, which live for a whole run and wait, asleep, for their turns."""
+"""Frameworks in processes of their own, which live for a whole run and sleep between their turns."""
 
 from __future__ import annotations
 

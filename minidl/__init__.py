@@ -1,18 +1,18 @@
 """minidl: deep learning that you can read, and that is fast enough to use.
 
-Every operation of :mod:`minidl.functional` is here too, as most of PyTorch's stand at its top: ``minidl.exp(x)``. So
-are NumPy's dtypes under PyTorch's names: ``minidl.float32``, and ``minidl.float`` and ``minidl.long`` for short.
+All operations of :mod:`minidl.functional` can also be called from here, as in PyTorch: ``minidl.exp(x)``. NumPy's
+dtypes have PyTorch's names here: ``minidl.float32``, and ``minidl.float`` and ``minidl.long`` for short.
 """
 
 from minidl import _source_tree
 
-_source_tree.check()
+_source_tree.check()  # raises if minidl.kernels is missing, or is that of another checkout
 
 import warnings
 
 import numpy
 
-# inf and nan are results like others, as in PyTorch: NumPy's operators would warn, the kernels of large arrays do not
+# inf and nan are ordinary results, as in PyTorch; our kernels never warn of them, NumPy's operators would
 warnings.filterwarnings("ignore", ".* encountered in |Mean of empty slice", RuntimeWarning, r"minidl\.")
 
 from minidl import autograd, data, functional, kernels, metrics, models, nn, optim, random, training

@@ -1,4 +1,4 @@
-"""One kernel on one shape: what it costs at least, what it must give, and who computes it."""
+"""One kernel on one shape: its operations and bytes, its expected result, and the implementations to time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def in_torch(make: Callable[[Any, bool], Callable[[], Any]], layouts: bool = Fal
 
 
 def backends(kernel: str, ours: Maker) -> dict[str, Maker]:
-    """The same call by each other implementation of ours that can serve here: the reference, Numba, the ladder."""
+    """The same call by each of our other implementations that is available here: reference, Numba, naive, blocked."""
 
     def by(backend: str) -> Maker:
         def make() -> Callable[[], Any]:

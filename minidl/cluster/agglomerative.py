@@ -1,4 +1,4 @@
-"""Agglomerative clustering: every sample is a cluster; the two nearest are merged until one is left."""
+"""Agglomerative clustering: at first each sample is a cluster; then the two nearest are merged until one is left."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LINKAGES: dict[str, Update] = {
 
 
 class AgglomerativeClustering:
-    """The tree of clusters that results from merging the two nearest ones again and again, cut at some height.
+    """Merge the two nearest clusters again and again, which gives a tree, and cut the tree into clusters.
 
     Parameters
     ----------
     n_clusters : int or None
         Cut the tree where it has this many clusters.
     linkage : {"ward", "complete", "average", "single"}
-        What the distance of two clusters is; see `LINKAGES`, with its formulas.
+        The distance of two clusters; the formulas are in `LINKAGES`.
     distance_threshold : float, optional
         Or, with ``n_clusters=None``: do not merge clusters at this distance or above it.
 
@@ -45,7 +45,7 @@ class AgglomerativeClustering:
     children_ : array (N-1, 2)
         The two clusters of each merger: numbers below N are samples, N+i is the cluster of merger i.
     distances_ : array (N-1,)
-        Their distance at each merger, which never falls; with "ward" sqrt(2 n_i n_j / (n_i + n_j)) |mean_i - mean_j|.
+        The distance of the two, ascending; with "ward" it is sqrt(2 n_i n_j / (n_i + n_j)) |mean_i - mean_j|.
     labels_ : array (N,) of int64
         The cluster of each sample, numbered in the order of their first samples.
     n_clusters_, n_leaves_ : int
@@ -54,9 +54,9 @@ class AgglomerativeClustering:
     Notes
     -----
     The mergers are found along chains of nearest neighbours: from any cluster to its nearest, to that one's nearest,
-    and so on, until two clusters are each other's nearest. These two would be merged sooner or later in any case, as no
-    merger brings a cluster nearer to others than its parts were. Time and memory grow with N^2 (in float64, 20,000
-    samples take 3.2 GB).
+    and so on, until two clusters are each other's nearest. These two can be merged at once, even if other pairs are
+    nearer, because no merger brings a cluster nearer to others than its parts were. Time and memory grow with N^2
+    (20,000 samples take 3.2 GB).
 
     Source: D. Müllner, "Modern hierarchical, agglomerative clustering algorithms", 2011, figure 3.
 
@@ -123,9 +123,10 @@ def _build_tree(X: np.ndarray, linkage: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _merge_along_chains(d: np.ndarray, update: Update) -> tuple[np.ndarray, np.ndarray]:
-    """Merge all clusters; each is known by one of its samples. (pairs (N-1, 2), distances (N-1,)) in the order found.
+    """Merge all clusters: (pairs (N-1, 2), distances (N-1,)) in the order found, each cluster named by one sample.
 
-    `d` is overwritten: row and column i are those of cluster i, infinite on the diagonal and where it is merged away.
+    `d` is overwritten: row and column i are those of cluster i, infinite on the diagonal and once i was merged into
+    another.
     """
     N = len(d)
     size = np.ones(N)
@@ -145,9 +146,9 @@ def _merge_along_chains(d: np.ndarray, update: Update) -> tuple[np.ndarray, np.n
         del chain[-2:]
         i, j = min(i, j), max(i, j)
         pairs[merger], distances[merger] = (i, j), d[i, j]
-        with np.errstate(invalid="ignore"):  # inf - inf, where a cluster is merged away
+        with np.errstate(invalid="ignore"):  # inf - inf, for clusters that were merged into others
             merged = update(d[i], d[j], d[i, j], size[i], size[j], size)
-        alive[i] = False  # i goes on as j
+        alive[i] = False  # the merged cluster is j
         merged[~alive] = np.inf
         merged[j] = np.inf
         d[j], d[:, j] = merged, merged
@@ -159,7 +160,7 @@ def _merge_along_chains(d: np.ndarray, update: Update) -> tuple[np.ndarray, np.n
 def _number_clusters(pairs: np.ndarray) -> np.ndarray:
     """Pairs of samples, one of each cluster, as pairs of clusters: samples 0..N-1, then N+i for merger i."""
     N = len(pairs) + 1
-    above = np.arange(2 * N - 1)  # the cluster into which one was merged, itself where it was not yet
+    above = np.arange(2 * N - 1)  # the cluster that each was merged into, or itself
     children = np.empty_like(pairs)
     for merger, pair in enumerate(pairs.tolist()):
         first, second = sorted(_root(above, cluster) for cluster in pair)
@@ -169,7 +170,7 @@ def _number_clusters(pairs: np.ndarray) -> np.ndarray:
 
 
 def _root(above: np.ndarray, cluster: int) -> int:
-    """The cluster that holds this one now; shortens the way there for the next time."""
+    """The cluster that holds this one now; shortens the path to it for the next time (union-find)."""
     root = cluster
     while above[root] != root:
         root = int(above[root])

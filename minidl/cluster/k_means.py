@@ -15,7 +15,7 @@ BLOCK = 4096  # samples at once: their products with the centres are used while 
 
 
 class KMeans:
-    """K clusters of least inertia: the sum of the squared distances of the samples to their centres.
+    """K clusters with the smallest inertia, the sum of the squared distances of the samples to their centres.
 
         inertia = sum_n |x[n] - c[label[n]]|^2
 
@@ -30,7 +30,7 @@ class KMeans:
     n_clusters : int
         K.
     init : {"k-means++", "random"} or array (K, D)
-        Where to start: samples far apart, any samples, or these centres.
+        The centres to start from: samples far apart, any samples, or these.
     n_init : "auto" or int
         How many starts; "auto" is 1 with "k-means++" and with an array, 10 with "random".
     max_iter : int
@@ -39,7 +39,7 @@ class KMeans:
         A run also ends when the centres moved by no more than this: sum_k |c'[k] - c[k]|^2 <= tol * the mean variance
         of the features.
     random_state : int or numpy.random.Generator, optional
-        Makes the starts; an int gives the same ones each time.
+        Draws the starts; with an int they are the same each time.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ class KMeans:
         return -_inertia(X, centers, _assign(X, centers))
 
     def _as_fitted(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Samples and centres about one origin, in one dtype."""
+        """Samples and centres, both shifted by the mean of the centres, in one dtype."""
         if not hasattr(self, "cluster_centers_"):
             raise ValueError("this KMeans has no clusters yet: call fit first")
         X = as_samples(X)
@@ -176,14 +176,14 @@ class KMeans:
 def _plus_plus(X: np.ndarray, squares: np.ndarray, K: int, random: np.random.Generator) -> np.ndarray:
     """K samples to start from, far apart: each is drawn with probability d^2 / sum d^2, the best of 2 + log K draws.
 
-    d is the distance to the nearest centre so far; the best one leaves the smallest sum of d^2.
+    d is the distance to the nearest centre so far; the best draw is that with the smallest sum of d^2 afterwards.
     """
     trials = 2 + int(np.log(K))
     chosen = [int(random.integers(len(X)))]
     nearest = np.maximum(squares + _partial_distances(X, X[chosen])[:, 0], 0)  # d^2, (N,)
     nearest[chosen] = 0
     while len(chosen) < K:
-        # a sample's share of the sum is its share of the line from 0 to the sum, on which points are drawn
+        # sample n is the part of the line from line[n-1] to line[n], d[n]^2 long; a point on the line chooses a sample
         line = np.cumsum(nearest, dtype=np.float64)
         candidates = np.searchsorted(line, random.random(trials) * line[-1], side="right")
         candidates = np.minimum(candidates, len(X) - 1)
@@ -260,7 +260,7 @@ def _nearest(X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _partial_distances(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """|c[k]|^2 - 2 x[n].c[k], (N, K): the squared distance but for |x[n]|^2, which is the same for all k."""
+    """|c[k]|^2 - 2 x[n].c[k], (N, K): the squared distance without |x[n]|^2, which is the same for all k."""
     products = kernels.matmul.forward(X, centers.T)
     products *= -2
     products += _squares(centers)

@@ -1,4 +1,4 @@
-"""Checking what the clusterings are given."""
+"""Checks of the arguments of clusterings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def as_samples(X: Any, name: str = "X") -> np.ndarray:
-    """The samples as an array (N, D), N and D >= 1, of finite distances; float32 stays, others become float64."""
+    """The samples as an array (N, D), checked to have finite distances; float32 stays, other dtypes become float64."""
     if hasattr(X, "__cuda_array_interface__"):
         X = X.get()
     X = X.numpy() if hasattr(X, "numpy") else np.asarray(X)

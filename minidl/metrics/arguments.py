@@ -1,4 +1,4 @@
-"""Checking what the measures are given."""
+"""Checks of the arguments of metrics."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def as_array(values: Any) -> np.ndarray:
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:
-    """A float64 array; ValueError for infinities and NaN, of which no order is known."""
+    """A float64 array; ValueError for infinities and NaN."""
     numbers = as_array(values).astype(np.float64)
     finite = np.isfinite(numbers)
     if not finite.all():
@@ -22,7 +22,7 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
 
 
 def as_labels(values: Any, name: str) -> np.ndarray:
-    """The labels as an array (N,), N >= 1; ValueError for scores in their place."""
+    """The labels as an array (N,), N >= 1; ValueError for scores instead of labels."""
     labels = as_array(values)
     if labels.ndim != 1:
         hint = "; for the class of the largest score pass scores.argmax(1)" if labels.ndim == 2 else ""

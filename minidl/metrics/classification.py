@@ -1,4 +1,4 @@
-"""Accuracy, precision, recall, F1 and the confusion matrix they are all read from."""
+"""Accuracy, precision, recall, F1, and the confusion matrix."""
 
 import warnings
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_w
 def confusion_matrix(
     y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: Any = None, normalize: str | None = None
 ) -> np.ndarray:
-    """How many samples of each class (row) were taken for which (column).
+    """How many samples of each true class (row) were predicted as each class (column).
 
     c[i, j] = sum_n w[n] * (y_true[n] == labels[i]) * (y_pred[n] == labels[j])
 
@@ -101,7 +101,7 @@ def precision_recall_fscore_support(
 ) -> tuple[Any, Any, Any, Any]:
     """Precision, recall, F-score and the number of samples, of each class or averaged.
 
-    With TP, FP, FN of a class, its right, false and missed samples:
+    With the true positives TP, false positives FP and false negatives FN of a class:
 
         precision = TP / (TP + FP)        recall = TP / (TP + FN)
         F = (1 + beta^2) TP / ((1 + beta^2) TP + FP + beta^2 FN),  their weighted harmonic mean
@@ -120,7 +120,7 @@ def precision_recall_fscore_support(
         None: an array with one value for each class. "micro": from TP, FP and FN summed over the classes. "macro": the
         mean over the classes. "weighted": that mean weighted by TP + FN, the samples of the class.
     warn_for : sequence of {"precision", "recall", "f-score"}
-        The measures whose zero_division="warn" does warn.
+        The measures that warn with zero_division="warn".
     sample_weight : array (N,), optional
     zero_division : {"warn", 0, 1, nan}
         The value of 0 / 0. "warn": 0 and a warning. nan is left out of averages.
@@ -199,7 +199,7 @@ def _measures(
 def precision_score(
     y_true: Any, y_pred: Any, *, average: str | None = "binary", **options: Unpack[Options]
 ) -> float | np.ndarray:
-    """Of the samples taken for a class, the share that belongs to it: TP / (TP + FP).
+    """The share of the samples predicted as a class that belong to it: TP / (TP + FP).
 
     Parameters are those of `precision_recall_fscore_support`: labels, pos_label, average, sample_weight, zero_division.
 
@@ -215,7 +215,7 @@ def precision_score(
 def recall_score(
     y_true: Any, y_pred: Any, *, average: str | None = "binary", **options: Unpack[Options]
 ) -> float | np.ndarray:
-    """Of the samples of a class, the share that was found: TP / (TP + FN).
+    """The share of the samples of a class that were predicted as it: TP / (TP + FN).
 
     Parameters are those of `precision_recall_fscore_support`: labels, pos_label, average, sample_weight, zero_division.
 

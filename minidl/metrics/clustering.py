@@ -1,4 +1,4 @@
-"""Measures of a clustering: against known classes (names of clusters do not matter), or by itself (silhouette)."""
+"""Measures of a clustering: compared with known classes, whatever clusters are called; or alone (silhouette)."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def contingency_matrix(labels_true: Any, labels_pred: Any) -> np.ndarray:
 
 
 def clustering_accuracy(labels_true: Any, labels_pred: Any) -> float:
-    """The share of samples that are right when clusters are matched to classes one to one, as well as possible.
+    """The share of samples that are right under the best one-to-one matching of clusters to classes.
 
     accuracy = max over matchings m of sum_j n[m(j), j] / N, found by the Hungarian method.
 
@@ -106,7 +106,7 @@ def _pairs(counts: np.ndarray) -> np.ndarray:
 
 
 def normalized_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_method: str = "arithmetic") -> float:
-    """How much classes and clusters tell about each other, as a share of what they could: MI / mean(H(true), H(pred)).
+    """The mutual information of classes and clusters over the mean of their entropies: MI / mean(H(true), H(pred)).
 
         MI = sum_ij p[i, j] log(p[i, j] / (p[i] p[j]))        H = -sum_i p[i] log p[i]        p = n / N
 

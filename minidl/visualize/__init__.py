@@ -1,7 +1,7 @@
 """Pictures of a training run and of what a network has learned.
 
-Every function draws with matplotlib, which is imported when the first is called, and returns a Figure that belongs to
-no window: show it in a notebook, or write it with `save`.
+The functions draw with matplotlib, which is imported when it is first needed. They return a Figure without a window:
+show it in a notebook, or write it with `save`.
 """
 
 from minidl.visualize.attribution import (

@@ -1,6 +1,6 @@
-"""What in a picture made a classifier choose a class: three answers, from quick and rough to slow and clear.
+"""Which parts of a picture made a classifier choose a class: three methods, from fast and rough to slow and clear.
 
-saliency     the slope of the class's score with respect to each pixel
+saliency     the gradient of the class's score with respect to each pixel
 Grad-CAM     where a layer has the features that raise the score
 occlusion    how much the probability falls when a patch is covered
 
@@ -69,7 +69,7 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
     Returns
     -------
     array (H, W)
-        0 where nothing speaks for the class.
+        0 where the features do not raise the score.
 
     Notes
     -----
@@ -77,7 +77,7 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
     """
     picture = _picture(picture)
     seen: list[Tensor] = []
-    x = Tensor(picture[None], requires_grad=True)  # so that all is recorded even if the weights are frozen
+    x = Tensor(picture[None], requires_grad=True)  # records the layers even if their weights are frozen
     hook = model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output))
     with hook, nn.utils.evaluation_mode(model), enable_grad():
         score = _score(model(x), label)
@@ -95,9 +95,9 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
 def occlusion_map(
     model: nn.Module, picture: Any, label: int | None = None, *, size: int = 4, stride: int = 2, fill: float = 0.0
 ) -> np.ndarray:
-    """The mean fall of the class's probability over all patches of size x size that cover a pixel.
+    """How much the class's probability falls when a pixel is covered: the mean over all patches that cover it.
 
-    fall(patch) = p(label | picture) - p(label | picture with the patch set to `fill`)
+    fall(patch) = p(label | picture) - p(label | picture with the patch, size x size pixels, set to `fill`)
 
     Parameters
     ----------

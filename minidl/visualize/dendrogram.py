@@ -23,7 +23,7 @@ def dendrogram(
     names : sequence of str, optional
         Of the N samples; their numbers unless given.
     limit : int
-        How many leaves to draw at most; with more samples, the lowest clusters become leaves that show their size.
+        The most leaves to draw; with more samples, those merged first are drawn as one leaf, labelled by its size.
 
     Examples
     --------

@@ -19,12 +19,12 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 
 
 def available() -> bool:
-    """Whether matplotlib is installed, without which nothing can be drawn."""
+    """Whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def save(figure: Figure, path: Path | str, dpi: int = 150) -> None:
-    """Write a figure, whole or not at all, in the format that the name of the file ends in: .png, .pdf, .svg, .jpg."""
+    """Write a figure to a file, in the format of its extension: .png, .pdf, .svg or .jpg."""
     suffix = Path(path).suffix
     if not suffix:
         raise ValueError(f"path must end in the format of the picture, such as .png, got {path}")

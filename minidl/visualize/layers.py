@@ -14,9 +14,9 @@ from minidl.visualize.grid import check_columns, images
 
 
 def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
-    """The filters of a convolution, one picture each, all on one scale, with 0 in white.
+    """The filters of a convolution, one picture each, on a common scale with 0 in white.
 
-    Filters of 3 input channels are shown in colour (with 0 in grey); of others only the first input channel is shown.
+    With 3 input channels they are shown in colour, with 0 in grey; otherwise only the first input channel is shown.
 
     Parameters
     ----------

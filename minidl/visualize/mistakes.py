@@ -1,4 +1,4 @@
-"""The mistakes of a classifier: the confusion matrix, and the wrong predictions that it was surest of."""
+"""The mistakes of a classifier: the confusion matrix, and the most confident wrong predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def confusion_matrix(
     title: str = "",
     columns_are: str = "predicted class",
 ) -> Figure:
-    """Which class (row) was taken for which (column): the counts, shaded by their share of the row.
+    """How often each true class (row) was predicted as each class (column), shaded by the share of the row.
 
     With more than 53 classes only the shades are drawn, without numbers.
 
@@ -33,7 +33,7 @@ def confusion_matrix(
     columns : sequence of str, optional
         The names of the columns, for example of clusters; default: the classes.
     columns_are : str
-        What the columns are.
+        The label of the columns.
     """
     counts = np.asarray(counts)
     columns = classes if columns is None else columns
@@ -69,7 +69,7 @@ def confusion_matrix(
 def misclassified(
     pictures: Any, labels: np.ndarray, logits: np.ndarray, classes: Sequence[str], *, limit: int = 24
 ) -> Figure:
-    """The wrong predictions that the network was surest of: true class, prediction and its probability.
+    """The most confident wrong predictions, each with its true class, its prediction and the probability of that.
 
     Parameters
     ----------

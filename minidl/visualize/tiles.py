@@ -1,4 +1,4 @@
-"""Many small images side by side in one picture: samples of a generator, stages of a repair, frames of a sequence."""
+"""Many small images side by side in one picture, for example samples of a GAN or the frames of a film."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from minidl.visualize.figure import Figure, as_array, make_panels
 from minidl.visualize.grid import check_columns, draw_image, to_unit_range
 
 GAP = 2  # pixels between images
-TILE = 0.62  # inches that an image takes
+TILE = 0.62  # inches for an image
 
 
 def sample_grid(pictures: Any, *, columns: int = 8, title: str = "") -> Figure:
