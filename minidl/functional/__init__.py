@@ -23,7 +23,6 @@ from minidl.functional.counting import *
 from minidl.functional.creation import *
 from minidl.functional.diagonal import *
 from minidl.functional.distance import *
-from minidl.functional.drawing import *
 from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
@@ -37,6 +36,7 @@ from minidl.functional.loss import *
 from minidl.functional.norm import *
 from minidl.functional.pool import *
 from minidl.functional.pool1d import *
+from minidl.functional.random_tensors import *
 from minidl.functional.recurrent import *
 from minidl.functional.recurrent_cell import *
 from minidl.functional.reduce import *

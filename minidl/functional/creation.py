@@ -1,4 +1,4 @@
-"""New tensors: of one value, of a sequence, of an array. Those at random are in drawing.py.
+"""New tensors: of one value, of a sequence, of an array. Random ones are in random_tensors.py.
 
 Floating-point tensors are float32 unless `dtype` says otherwise.
 """

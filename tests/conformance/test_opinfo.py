@@ -36,7 +36,7 @@ def operations() -> dict[str, Any]:
     """Every operation of minidl under PyTorch's name for it."""
     names = set()
     for module in pkgutil.iter_modules(F.__path__):
-        if module.name not in ("creation", "drawing"):
+        if module.name not in ("creation", "random_tensors"):
             names |= set(getattr(importlib.import_module(f"minidl.functional.{module.name}"), "__all__", ()))
     known = {name: getattr(F, name) for name in names}
     return known | {
