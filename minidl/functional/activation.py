@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from minidl import kernels
-from minidl.autograd import Function, Tensor, is_array, tensor_method
+from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.elementwise import exp, floating
-from minidl.functional.operands import as_array, namespace
+from minidl.functional.operands import as_array, check_float, namespace
 from minidl.functional.shape import reshape
 
 __all__ = [
@@ -364,10 +362,3 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate == "tanh":
         return GeluTanh()(x)
     raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
-
-
-def check_float(name: str, x: Any) -> None:
-    if not isinstance(x, (Tensor, np.generic)) and not is_array(x):
-        raise TypeError(f"{name}: x must be a Tensor or an array, got {type(x).__name__}")
-    if x.dtype.kind != "f":
-        raise TypeError(f"{name}: x must be floating point, got {x.dtype}; convert with x.float()")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.autograd import Function
-from minidl.functional.activation import check_float, elu, sigmoid, softplus
+from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
 from minidl.functional.choice import where
 from minidl.functional.elementwise import tanh
 from minidl.functional.joining import chunk
-from minidl.functional.operands import namespace
+from minidl.functional.operands import check_float, namespace
 
 __all__ = ["glu", "hardsigmoid", "hardswish", "hardtanh", "mish", "relu6", "selu"]
 

@@ -13,8 +13,8 @@ from minidl import kernels
 from minidl.autograd import Function, is_grad_enabled
 from minidl.functional.along_axis import Gather
 from minidl.functional.choice import where
-from minidl.functional.loss import check_arrays, check_float, check_same_shape, reduce_losses
-from minidl.functional.operands import data_of, namespace
+from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses
+from minidl.functional.operands import check_float, data_of, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import reshape, unsqueeze
 from minidl.functional.softmax import SoftmaxGrad, log_softmax, softmax
@@ -65,7 +65,7 @@ def cross_entropy(
     tensor(0.6931)
     """
     check_arrays("cross_entropy", input, target)
-    check_float("cross_entropy", input)
+    check_float("cross_entropy", input, "input")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
     if input.ndim == 0:
@@ -197,7 +197,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     tensor(0.2877)
     """
     check_arrays("nll_loss", input, target)
-    check_float("nll_loss", input)
+    check_float("nll_loss", input, "input")
     if not input.ndim:
         raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
     axis = 0 if input.ndim == 1 else 1

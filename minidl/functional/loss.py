@@ -63,11 +63,6 @@ def check_same_float(name: str, x: Any, target: Any) -> None:
         )
 
 
-def check_float(name: str, x: Any) -> None:
-    if x.dtype.kind != "f":
-        raise TypeError(f"{name}: input must be floating point, got {x.dtype}; convert with x.float()")
-
-
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """The squared error, (input - target)^2.
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.activation import check_float
 from minidl.functional.channels import channel_sum
 from minidl.functional.elementwise import rsqrt, square
+from minidl.functional.operands import check_float
 from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
@@ -111,7 +111,7 @@ class GroupNorm(Function):
         x, w, b = inputs
         if not isinstance(dy, Tensor):
             return kernels.normalization.group_backward(dy, x, *self.saved, w, self.eps)
-        # to be differentiated again: by the rules of the operations that it is made of
+        # recorded, for second derivatives: by operations that have rules themselves
         normalize, dx = Normalize((2,), self.eps), None
         rows = (x.shape[0], self.groups, x.shape[1] // self.groups * math.prod(x.shape[2:]))
         if self.needs(0):
@@ -163,7 +163,7 @@ class RowNorm(Function):
             flat = None if w is None else w.reshape(-1)
             dx, dw, db = kernels.normalization.row_backward(self.rows(dy), self.rows(x), *self.saved, flat, self.eps)
             return dx.reshape(x.shape), dw.reshape(self.normalized_shape), db.reshape(self.normalized_shape)
-        # to be differentiated again: by the rules of the operations that it is made of
+        # recorded, for second derivatives: by operations that have rules themselves
         normalize = Normalize(tuple(range(-len(self.normalized_shape), 0)), self.eps)
         dx = normalize.backward(dy if w is None else dy * w, (x,), None) if self.needs(0) else None
         # of dw and db the engine takes the sum over the rows

@@ -56,6 +56,14 @@ def apart(y: Any, x: Any) -> Any:
     return y.clone() if isinstance(y, Tensor) else y.copy()
 
 
+def check_float(name: str, x: Any, argument: str = "x") -> None:
+    """Raise a TypeError unless x, an argument of the operation `name`, is a floating-point Tensor or array."""
+    if not isinstance(x, (Tensor, np.generic)) and not is_array(x):
+        raise TypeError(f"{name}: {argument} must be a Tensor or an array, got {type(x).__name__}")
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: {argument} must be floating point, got {x.dtype}; convert with {argument}.float()")
+
+
 def recordable(*values: Any) -> bool:
     """Whether an operation on `values` goes through a Function: any of them is a Tensor."""
     return any(isinstance(value, Tensor) for value in values)

@@ -36,8 +36,8 @@ class Prod(Function):
 def products_of_others(x: Any, axis: int) -> Any:
     """For each x along an axis the product of all the others, without dividing by x, which may be 0.
 
-    The others of a number in the first half are its partner in the second half and the others of that pair; the last
-    of an odd number of them is left over, and stands beside the pairs.
+    The first half is multiplied by the second, pair by pair, and the problem solved for these products, half as many.
+    The others of x are then its partner and the others of its pair. The last of an odd number of x stays alone.
     """
     n, half = x.shape[axis], x.shape[axis] // 2
     if n == 1:

@@ -6,11 +6,10 @@ from typing import Any
 
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
-from minidl.functional.activation import check_float
 from minidl.functional.axes import one_axis
 from minidl.functional.conversion import astype
 from minidl.functional.elementwise import exp
-from minidl.functional.operands import namespace
+from minidl.functional.operands import check_float, namespace
 
 __all__ = ["log_softmax", "softmax"]
 
