@@ -247,38 +247,39 @@ def conv_transpose2d(
         raise ValueError(
             f"conv_transpose2d: b must be ({channels},) of dtype {x.dtype}, got {tuple(b.shape)} of {b.dtype}"
         )
-    steps, borders = pair(stride, "stride", 1), pair(padding, "padding")
-    spreads, extra = pair(dilation, "dilation", 1), pair(output_padding, "output_padding")
+    strides, paddings = pair(stride, "stride", 1), pair(padding, "padding")
+    dilations, extras = pair(dilation, "dilation", 1), pair(output_padding, "output_padding")
     size = []
-    for n, taps, step, border, spread, more in zip(x.shape[2:], w.shape[2:], steps, borders, spreads, extra):
-        if more >= max(step, spread):
+    for n, r, step, border, d, extra in zip(x.shape[2:], w.shape[2:], strides, paddings, dilations, extras):
+        if extra >= max(step, d):
             raise ValueError(
                 f"output_padding must be below stride or dilation, got {output_padding} for {stride} and {dilation}"
             )
-        size.append((n - 1) * step - 2 * border + spread * (taps - 1) + more + 1)
+        # OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1
+        size.append((n - 1) * step - 2 * border + d * (r - 1) + extra + 1)
     if min(size) < 1:
         raise ValueError(f"conv_transpose2d: the output would have size {tuple(size)}; padding {padding} is too large")
-    if extra[0] < steps[0] and extra[1] < steps[1]:
+    if extras[0] < strides[0] and extras[1] < strides[1]:
         operation = Conv2dInputGrad(tuple(size), stride=stride, padding=padding, dilation=dilation, groups=groups)
         return operation(x, w) if b is None else operation(x, w, b)
-    # no conv2d has an input of this size: compute all that the windows reach, and cut it or fill it up with zeros
-    whole = [n - more + 2 * border for n, more, border in zip(size, extra, borders)]
+    # no conv2d has an input of this size: compute y without padding, then cut the padding off and append zeros
+    whole = [n - extra + 2 * border for n, extra, border in zip(size, extras, paddings)]
     y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
-    (top, left), (below, right) = borders, (more - border for more, border in zip(extra, borders))
+    (top, left), (below, right) = paddings, (extra - border for extra, border in zip(extras, paddings))
     y = pad(y, (-left, right, -top, below))
     return y if b is None else add(y, reshape(b, (1, -1, 1, 1)))
 
 
 def _pad_by_name(x: Any, w: Any, padding: str, stride: Size, dilation: Size) -> tuple[Any, Size]:
-    """x, padded where "same" needs one more row or column at the end, and the padding that is left to the kernel."""
+    """(x, padding) for the kernel; where "same" needs one row or column more at the end, x is padded here instead."""
     if padding == "valid":
         return x, 0
     if padding != "same":
         raise ValueError(f"padding must be integers, 'same' or 'valid', got {padding!r}")
     if pair(stride, "stride", 1) != (1, 1):
         raise ValueError(f"padding='same' needs stride 1, got {stride}; give the padding as numbers")
-    spread = pair(dilation, "dilation", 1)
-    total = [d * (taps - 1) for d, taps in zip(spread, w.shape[2:])]
+    # OH = H where the zeros before and after are dilation*(R-1) together
+    total = [d * (r - 1) for d, r in zip(pair(dilation, "dilation", 1), w.shape[2:])]
     if total[0] % 2 == 0 and total[1] % 2 == 0:
         return x, (total[0] // 2, total[1] // 2)
     top, left = total[0] // 2, total[1] // 2

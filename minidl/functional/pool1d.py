@@ -43,8 +43,8 @@ def max_pool1d(
     image = _as_image("max_pool1d", x)
     window = (1, single(kernel_size, "kernel_size"))
     steps = window if stride is None else (1, single(stride, "stride"))
-    border, spread = (0, single(padding, "padding")), (1, single(dilation, "dilation"))
-    y = max_pool2d(image, window, steps, border, spread, ceil_mode, return_indices)
+    paddings, dilations = (0, single(padding, "padding")), (1, single(dilation, "dilation"))
+    y = max_pool2d(image, window, steps, paddings, dilations, ceil_mode, return_indices)
     return tuple(squeeze(part, -2) for part in y) if return_indices else squeeze(y, -2)
 
 

@@ -26,10 +26,10 @@ class Geometry:
         self.dilation, self.padding = pair(dilation, "dilation", 1), pair(padding, "padding")
         self.stride = pair(stride, "stride", 1)
         self.padded = tuple(n + 2 * border for n, border in zip(self.size, self.padding))
-        # how many windows there are, down and across
+        # OH = (H + 2*padding - dilation*(R-1) - 1) // stride + 1 windows down, OW across
         self.grid = tuple(
-            (n - spread * (taps - 1) - 1) // step + 1
-            for n, spread, taps, step in zip(self.padded, self.dilation, self.window, self.stride)
+            (n - d * (r - 1) - 1) // step + 1
+            for n, d, r, step in zip(self.padded, self.dilation, self.window, self.stride)
         )
         if min(self.grid) < 1:
             raise ValueError(

@@ -51,12 +51,14 @@ class _Conv(Module):
 
     def _border(self) -> list[int]:
         """The padding as :func:`minidl.functional.pad` takes it: (before, after) of the last axis first."""
-        taps, spreads, paddings = (_tuple(part) for part in (self.kernel_size, self.dilation, self.padding))
+        sizes, dilations, paddings = (_tuple(part) for part in (self.kernel_size, self.dilation, self.padding))
         border = []
-        for i in reversed(range(len(taps))):
-            total = spreads[i] * (taps[i] - 1)
-            before_and_after = {"same": (total // 2, total - total // 2), "valid": (0, 0)}
-            border += before_and_after[self.padding] if isinstance(self.padding, str) else (paddings[i], paddings[i])
+        for i in reversed(range(len(sizes))):
+            if self.padding == "same":
+                total = dilations[i] * (sizes[i] - 1)
+                border += [total // 2, total - total // 2]
+            else:
+                border += [0, 0] if self.padding == "valid" else [paddings[i], paddings[i]]
         return border
 
     def extra_repr(self) -> str:
