@@ -27,21 +27,7 @@ def _as_tuple(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 class _BatchNorm(Module):
-    """Each channel brought to mean 0 and variance 1, then scaled by ``weight`` and shifted by ``bias``.
-
-    Parameters
-    ----------
-    num_features : int
-        C.
-    eps : float
-        Added to the variance.
-    momentum : float or None
-        Of the running statistics: (1 - momentum) * running + momentum * batch. None: the mean over all batches so far.
-    affine : bool
-        Whether there are a weight and a bias.
-    track_running_stats : bool
-        Keep running statistics for evaluation, which otherwise uses those of its batch.
-    """
+    """What BatchNorm1d and BatchNorm2d share: all but the dimensions of x."""
 
     dimensions: tuple[int, ...] = ()
 
@@ -83,12 +69,37 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "").replace("Each channel", "Each channel of (N, C) or (N, C, L)")
+    """As :class:`BatchNorm2d`, for x (N, C) or (N, C, L)."""
+
     dimensions = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "").replace("Each channel", "Each channel of images (N, C, H, W)")
+    """Each channel of images (N, C, H, W) brought to mean 0 and variance 1, then scaled and shifted.
+
+    y = (x - mean) / sqrt(var + eps) * weight + bias; see :func:`minidl.functional.batch_norm`.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        Of the running statistics: (1 - momentum) * running + momentum * batch. None: the mean over all batches so far.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        Keep running statistics for evaluation, which otherwise uses those of its batch.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.BatchNorm2d(3)(minidl.zeros(2, 3, 4, 4)).shape
+    (2, 3, 4, 4)
+    """
+
     dimensions = (4,)
 
 
@@ -200,24 +211,7 @@ class GroupNorm(Module):
 
 
 class _InstanceNorm(Module):
-    """Each channel of each image brought to mean 0 and variance 1, in training and in evaluation.
-
-    It is the :class:`GroupNorm` of as many groups as channels, and keeps no running statistics.
-
-    Source: Ulyanov et al., Instance normalization: the missing ingredient for fast stylization, 2016.
-
-    Parameters
-    ----------
-    num_features : int
-        C.
-    eps : float
-    momentum : float
-        Has no effect: in PyTorch it is that of the running statistics.
-    affine : bool
-        Whether there are a weight and a bias.
-    track_running_stats : bool
-        False.
-    """
+    """What InstanceNorm1d and InstanceNorm2d share: all but the dimensions of x."""
 
     dimensions = 0
 
@@ -248,10 +242,29 @@ class _InstanceNorm(Module):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    __doc__ = (_InstanceNorm.__doc__ or "").replace("each image", "each sequence (N, C, L)")
+    """As :class:`InstanceNorm2d`, for x (N, C, L)."""
+
     dimensions = 3
 
 
 class InstanceNorm2d(_InstanceNorm):
-    __doc__ = (_InstanceNorm.__doc__ or "").replace("each image", "each image (N, C, H, W)")
+    """Each channel of each image (N, C, H, W) brought to mean 0 and variance 1, in training and in evaluation.
+
+    It is the :class:`GroupNorm` of as many groups as channels, and keeps no running statistics.
+
+    Source: Ulyanov et al., Instance normalization: the missing ingredient for fast stylization, 2016.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+    momentum : float
+        Has no effect: in PyTorch it is that of the running statistics.
+    affine : bool
+        Whether there are a weight and a bias.
+    track_running_stats : bool
+        False.
+    """
+
     dimensions = 4
