@@ -162,8 +162,8 @@ def test_what_a_run_that_was_killed_left_half_written_is_removed(tmp_path):
     class KilledWriting(training.Callback):
         def on_epoch_end(self, run):
             program = (
-                "import os; from minidl.serialization import written_whole\n"
-                f"with written_whole({str(tmp_path / recipes.CHECKPOINT)!r}) as file: os.kill(os.getpid(), 9)"
+                "import os; from minidl.serialization import atomic_file\n"
+                f"with atomic_file({str(tmp_path / recipes.CHECKPOINT)!r}) as file: os.kill(os.getpid(), 9)"
             )
             assert subprocess.run([sys.executable, "-c", program]).returncode == -9
             assert len(list(tmp_path.glob(".*.partial"))) == 1

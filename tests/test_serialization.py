@@ -13,7 +13,7 @@ import safetensors.numpy
 
 import minidl
 from minidl import nn
-from minidl.serialization import read_safetensors, write_safetensors, write_whole, written_whole
+from minidl.serialization import atomic_file, read_safetensors, write_atomically, write_safetensors
 
 STATE = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -180,16 +180,16 @@ def test_the_name_of_the_texts_is_refused_for_an_array(tmp_path):
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
-    write_whole(tmp_path / "a", b"old")
+    write_atomically(tmp_path / "a", b"old")
 
     def killed(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(tmp_path / "a", b"new")
+        write_atomically(tmp_path / "a", b"new")
     monkeypatch.undo()
-    with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / "a") as file:
+    with pytest.raises(KeyboardInterrupt), atomic_file(tmp_path / "a") as file:
         file.write(b"half")
         raise KeyboardInterrupt
     assert (tmp_path / "a").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1

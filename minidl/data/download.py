@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from minidl.data.files import CHUNK
-from minidl.serialization import written_whole
+from minidl.serialization import atomic_file
 
 TIMEOUT = 30  # seconds without a byte
 
@@ -55,7 +55,7 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{file.name}"
         try:
-            with written_whole(folder / file.name) as stream:
+            with atomic_file(folder / file.name) as stream:
                 _fetch(url, file, stream)
             return folder / file.name
         except _Failed as error:

@@ -19,7 +19,7 @@ from minidl import functional as F
 from minidl.optim.lr_scheduler import LRScheduler
 from minidl.recipes.recipe import Recipe
 from minidl.recipes.schedules import warm_up_and_cosine
-from minidl.serialization import write_whole
+from minidl.serialization import write_atomically
 
 LENGTH = 64  # characters in a batch's row
 TEST_ROWS = 20
@@ -99,7 +99,7 @@ class Progress(training.Callback):
         run.values["test_loss"] = loss_on(run.model, self.text)
         self.folder.mkdir(exist_ok=True)
         page = write(run.model, self.text, "\n", length=500)
-        write_whole(self.folder / f"epoch-{run.epoch:02}.txt", page.strip().encode() + b"\n")
+        write_atomically(self.folder / f"epoch-{run.epoch:02}.txt", page.strip().encode() + b"\n")
 
 
 class CharacterModel(Recipe):

@@ -16,7 +16,7 @@ import minidl
 from minidl import kernels, nn, optim, training, visualize
 from minidl.recipes.recipe import Recipe
 from minidl.recipes.trained import load_run
-from minidl.serialization import PARTIAL, json_text, write_whole
+from minidl.serialization import PARTIAL, json_text, write_atomically
 
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
@@ -264,7 +264,7 @@ def _result(
 
 
 def _write_result(output: Path, result: dict[str, Any], history: dict[str, list[float]]) -> None:
-    write_whole(output / RESULT, (json_text(result | {"history": history}, indent=2) + "\n").encode())
+    write_atomically(output / RESULT, (json_text(result | {"history": history}, indent=2) + "\n").encode())
 
 
 def _draw(recipe: Recipe, model: nn.Module, test_data: Any, history: dict[str, list[float]], output: Path) -> list[str]:

@@ -11,13 +11,13 @@ from typing import Any
 
 from minidl.autograd import Tensor
 from minidl.serialization import npz_file, pytorch_file, safetensors_file
+from minidl.serialization.atomic_file import PARTIAL, atomic_file, in_existing_folder, write_atomically
 from minidl.serialization.safetensors_file import read_safetensors, write_safetensors
 from minidl.serialization.strict_json import json_text, python_number
-from minidl.serialization.whole_file import PARTIAL, in_existing_folder, write_whole, written_whole
 
 __all__ = [
     "PARTIAL", "in_existing_folder", "json_text", "load", "python_number", "read_safetensors", "save",
-    "write_safetensors", "write_whole", "written_whole",
+    "write_safetensors", "write_atomically", "atomic_file",
 ]  # fmt: skip
 
 READERS = {
@@ -30,7 +30,7 @@ WRITERS = {".safetensors": write_safetensors, ".npz": npz_file.save}
 
 
 def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
-    """Write tensors by name to a file, which appears whole or not at all.
+    """Write tensors by name to a file, atomically: a complete file replaces an old one, or none does.
 
     To resume training later, save a checkpoint instead: :func:`minidl.training.save_checkpoint`.
 

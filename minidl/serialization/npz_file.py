@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Tensor
-from minidl.serialization.whole_file import write_whole
+from minidl.serialization.atomic_file import write_atomically
 
 
 def is_storable(dtype: np.dtype) -> bool:
@@ -27,7 +27,7 @@ def save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
                 raise ValueError(f"a name in a .npz file ends at a null character, got {name!r}")
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
-    write_whole(path, buffer.getbuffer())
+    write_atomically(path, buffer.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import safetensors
 import safetensors.numpy
 
 from minidl.autograd import Tensor
+from minidl.serialization.atomic_file import write_atomically
 from minidl.serialization.half_precision import BFLOAT16, to_float32
-from minidl.serialization.whole_file import write_whole
 
 DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": BFLOAT16, "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
@@ -27,12 +27,12 @@ DTYPES = {
 def write_safetensors(
     path: Path | str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write arrays by name, and texts by name beside them, as one whole file."""
+    """Write arrays by name, and texts by name as metadata, to one file, atomically."""
     if "__metadata__" in arrays:  # the library would write a file that nobody can read
         raise ValueError("no array can have the name '__metadata__', which safetensors uses for the texts")
     # The library writes the memory of an array as it lies, whatever its strides.
     in_c_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_whole(path, safetensors.numpy.save(in_c_order, dict(metadata) if metadata else None))
+    write_atomically(path, safetensors.numpy.save(in_c_order, dict(metadata) if metadata else None))
 
 
 def read_safetensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:

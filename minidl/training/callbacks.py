@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidl.serialization import in_existing_folder, json_text, python_number, write_whole
+from minidl.serialization import in_existing_folder, json_text, python_number, write_atomically
 from minidl.training.checkpoint import checkpoint_path, save_checkpoint
 from minidl.training.evaluation import evaluate
 
@@ -172,7 +172,7 @@ class CSVLogger(Callback):
         writer = csv.writer(text)
         writer.writerow(run.history)
         writer.writerows(zip(*run.history.values()))
-        write_whole(self.path, text.getvalue().encode())
+        write_atomically(self.path, text.getvalue().encode())
 
 
 class JSONLogger(Callback):
@@ -185,4 +185,4 @@ class JSONLogger(Callback):
         self.path = in_existing_folder(path)
 
     def on_epoch_end(self, run: Run) -> None:
-        write_whole(self.path, (json_text(run.history, indent=2) + "\n").encode())
+        write_atomically(self.path, (json_text(run.history, indent=2) + "\n").encode())

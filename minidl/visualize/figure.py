@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Tensor
-from minidl.serialization import write_whole
+from minidl.serialization import write_atomically
 
 Figure = Any  # matplotlib.figure.Figure, for those who read signatures
 
@@ -30,7 +30,7 @@ def save(figure: Figure, path: Path | str, dpi: int = 150) -> None:
         raise ValueError(f"path must end in the format of the picture, such as .png, got {path}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=suffix[1:], dpi=dpi, facecolor="white")
-    write_whole(path, buffer.getbuffer())
+    write_atomically(path, buffer.getbuffer())
 
 
 def make_panels(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple[Figure, list[Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Node, Tensor, trace
-from minidl.serialization import write_whole
+from minidl.serialization import write_atomically
 
 WIDTH, HEIGHT, ACROSS, DOWN = 150, 58, 60, 18  # pixels: a box, and the gaps between boxes
 MOST = 300  # nodes; more can be computed, but not read
@@ -26,8 +26,8 @@ class Drawing:
         return self.svg
 
     def save(self, path: Path | str) -> None:
-        """Write the picture to a file, whole or not at all."""
-        write_whole(path, self.svg.encode())
+        """Write the picture to a file."""
+        write_atomically(path, self.svg.encode())
 
 
 def graph(output: Tensor, names: Mapping[str, Tensor] | None = None) -> Drawing:

@@ -1,4 +1,4 @@
-"""A file that appears whole or not at all."""
+"""Files written atomically: under its name there is a complete file, the old one or the new one, at any time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def in_existing_folder(path: Path | str) -> Path:
     return path
 
 
-def write_whole(path: Path | str, content: bytes | memoryview) -> None:
-    """Write `content` to a file that appears whole or not at all."""
-    with written_whole(path) as file:
+def write_atomically(path: Path | str, content: bytes | memoryview) -> None:
+    """Write `content` to a file, which is complete or not there at any time; see `atomic_file`."""
+    with atomic_file(path) as file:
         file.write(content)
 
 
 @contextmanager
-def written_whole(path: Path | str) -> Iterator[BinaryIO]:
-    """A file to write under a temporary name in the same folder; it gets its name `path` when the block ends.
+def atomic_file(path: Path | str) -> Iterator[BinaryIO]:
+    """Open a file under a temporary name in the same folder, and rename it to `path` when the block ends.
 
     It is renamed once it is on disk, so whoever reads `path`, at any time and also after a crash, sees either the old
     file or the new one. After an error it is removed.
