@@ -92,48 +92,48 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
     def command(run: Any, description: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(run.__name__, help=description, description=description)
-        made.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-        made.set_defaults(run=run)
-        return made
+        sub = commands.add_parser(run.__name__, help=description, description=description)
+        sub.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+        sub.set_defaults(run=run)
+        return sub
 
     command(info, "show the version, the machine, and which kernels work on it")
 
-    made = command(train, "train a recipe; its checkpoint and pictures go to a folder")
-    made.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list; digits-cnn unless given")
-    made.add_argument("--list", action="store_true", help="show the recipes")
-    made.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
-    made.add_argument("--epochs", type=int, metavar="N", help="times through the data")
-    made.add_argument("--batch-size", type=int, metavar="N", help="samples for each step of the optimizer")
-    made.add_argument("--lr", type=float, metavar="X", help="learning rate")
-    made.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers; 0 unless given")
-    made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    made.add_argument("--backend", metavar="NAME", help="kernels to use: auto, reference, cython, numba, cuda")
-    made.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
-    made.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights; the last layer is new")
-    made.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the network: hidden_size=32")
+    sub = command(train, "train a recipe; its checkpoint and pictures go to a folder")
+    sub.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list; digits-cnn unless given")
+    sub.add_argument("--list", action="store_true", help="show the recipes")
+    sub.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
+    sub.add_argument("--epochs", type=int, metavar="N", help="times through the data")
+    sub.add_argument("--batch-size", type=int, metavar="N", help="samples for each step of the optimizer")
+    sub.add_argument("--lr", type=float, metavar="X", help="learning rate")
+    sub.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers; 0 unless given")
+    sub.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    sub.add_argument("--backend", metavar="NAME", help="kernels to use: auto, reference, cython, numba, cuda")
+    sub.add_argument("--output", type=Path, metavar="DIR", help="folder for the results; runs/RECIPE unless given")
+    sub.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights; the last layer is new")
+    sub.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the network: hidden_size=32")
 
-    made = command(evaluate, "test a checkpoint on the test set of its recipe")
-    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    made.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
+    sub = command(evaluate, "test a checkpoint on the test set of its recipe")
+    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    sub.add_argument("--data", type=Path, metavar="DIR", help=DATA_HELP)
 
-    made = command(predict, "classify pictures (PNG, JPEG and others)")
-    made.description += (
+    sub = command(predict, "classify pictures (PNG, JPEG and others)")
+    sub.description += (
         ". Those that cannot be read are named on standard error, and the exit status is then 2. A picture is first "
         "made like those that the network was trained on: grey if it takes grey, light on dark for digits and clothes "
-        "(a picture with a light border is inverted), square (padded; photographs are cut), and resized."
+        "(a picture with a light border is inverted), square (padded; photographs are cropped), and resized."
     )
-    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    made.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    sub.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
 
-    made = command(play, "draw in a browser, and watch the layers of a trained classifier")
-    made.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    made.add_argument("--port", type=int, default=0, metavar="N", help="port on this machine; a free one unless given")
-    made.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    sub = command(play, "draw in a browser, and watch the layers of a trained classifier")
+    sub.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    sub.add_argument("--port", type=int, default=0, metavar="N", help="port on this machine; a free one unless given")
+    sub.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
 
-    made = command(gradcheck, "check first and second derivatives of the operations against finite differences")
-    made.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
+    sub = command(gradcheck, "check first and second derivatives of the operations against finite differences")
+    sub.add_argument("operations", nargs="*", metavar="OP", help="names such as conv2d; all unless given")
     return top
 
 

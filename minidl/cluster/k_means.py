@@ -98,7 +98,7 @@ class KMeans:
         check_count(self.n_clusters, "n_clusters", 1, len(X), ", the number of samples")
         check_count(self.max_iter, "max_iter")
         check_number(self.tol, "tol", above_zero=False)
-        starts = self._starts()
+        starts = self._number_of_starts()
         random = np.random.default_rng(self.random_state)
 
         offset = X.mean(axis=0)
@@ -108,7 +108,7 @@ class KMeans:
         tolerance = self.tol * float(squares.sum(dtype=np.float64)) / X.size
         best = None
         for _ in range(starts):
-            centers = self._start(X, squares, offset, random)
+            centers = self._initial_centers(X, squares, offset, random)
             found = _lloyd(X, squares, centers, self.max_iter, tolerance)
             if best is None or found[2] < best[2]:
                 best = found
@@ -153,7 +153,7 @@ class KMeans:
         offset = centers.mean(axis=0)
         return X - offset, centers - offset
 
-    def _starts(self) -> int:
+    def _number_of_starts(self) -> int:
         given = not isinstance(self.init, str)
         if not given and self.init not in ("k-means++", "random"):
             raise ValueError(f"init must be 'k-means++', 'random' or an array of centres, got {self.init!r}")
@@ -162,7 +162,9 @@ class KMeans:
         check_count(self.n_init, "n_init")
         return 1 if given else self.n_init
 
-    def _start(self, X: np.ndarray, squares: np.ndarray, offset: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def _initial_centers(
+        self, X: np.ndarray, squares: np.ndarray, offset: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray:
         if not isinstance(self.init, str):
             centers = as_samples(self.init, "init").astype(X.dtype)
             if centers.shape != (self.n_clusters, X.shape[1]):

@@ -36,7 +36,7 @@ WAYS = ("fine_tuned", "frozen", "scratch")
 PRETRAINED = "pretrained.safetensors"
 
 
-def only(images: data.ImageDataset, classes: Sequence[int], limit: int | None = None) -> data.ImageDataset:
+def select_classes(images: data.ImageDataset, classes: Sequence[int], limit: int | None = None) -> data.ImageDataset:
     """The images of some classes, labelled 0, 1, ...; at most `limit` of each, drawn from the stream "shuffling"."""
     chosen = []
     for label in classes:
@@ -51,7 +51,7 @@ class Transfer(ImageClassifier):
 
     def datasets(self, root: Path | None) -> tuple[data.ImageDataset, data.ImageDataset]:
         train, test = self.load(root)
-        return only(train, NEW, LABELS), only(test, NEW)
+        return select_classes(train, NEW, LABELS), select_classes(test, NEW)
 
     def start(self, model: models.TransferComparison, weights: Path | None, root: Path | None, output: Path) -> None:
         if weights is None:
@@ -62,7 +62,7 @@ class Transfer(ImageClassifier):
 
     def pretrained(self, root: Path | None) -> nn.Module:
         """The network after two epochs of all images of the known classes."""
-        known = only(self.load(root)[0], KNOWN)
+        known = select_classes(self.load(root)[0], KNOWN)
         model = models.mnist_cnn(len(KNOWN))
         training.fit(model, known, optimizer=optim.Adam(model.parameters(), lr=0.003), epochs=2, batch_size=32)
         return model
