@@ -28,7 +28,7 @@ class Einsum(Function):
     def forward(self, *operands):
         terms = list(zip(operands, self.letters))
         while len(terms) > 2:
-            # of all pairs the one whose product has the fewest numbers is replaced by its product
+            # replace two operands by their product: the pair with the smallest product
             pairs = {pair: _kept(pair, terms, self.output_letters) for pair in combinations(range(len(terms)), 2)}
             (i, j), kept = min(pairs.items(), key=lambda item: math.prod(_sizes(terms, item[1])))
             product = _product(terms[i], terms[j], kept)
@@ -41,8 +41,8 @@ class Einsum(Function):
         return tuple(self._gradient(i, dy, inputs) if self.needs(i) else None for i in range(len(inputs)))
 
     def _gradient(self, i: int, dy: Any, inputs: Any) -> Any:
-        # dx = dy times the other operands, summed over the letters that x does not have;
-        # a letter that only x has was summed over, so that dx is the same all along that axis
+        # dx = dy times the other operands, summed over the letters that x does not have
+        # (a letter that only x has was summed over in y: along its axis all dx are equal)
         letters = [self.output_letters, *self.letters[:i], *self.letters[i + 1 :]]
         known = set().union(*letters)
         kept = "".join(letter for letter in self.letters[i] if letter in known)
@@ -73,7 +73,7 @@ def _sizes(terms: Any, letters: str) -> list[int]:
 
 
 def _product(a: tuple[Any, str], b: tuple[Any, str], output: str) -> Any:
-    """Of two arrays, each with its letters: as matrix products, where there are rows, columns and something to sum."""
+    """The product of two arrays, each with its letters; by matrix products if there are rows, columns and sums."""
     of_a, of_b = set(a[1]), set(b[1])
     rows, columns = _in_order(output, of_a - of_b), _in_order(output, of_b - of_a)
     batch, summed = _in_order(output, of_a & of_b), _in_order(a[1], of_a & of_b - set(output))
@@ -90,7 +90,7 @@ def _product(a: tuple[Any, str], b: tuple[Any, str], output: str) -> Any:
 
 
 def _matrices(xp: Any, x: Any, of_x: str, letters: str, shape: list[int]) -> Any:
-    """x with axes in the order of the letters, sums over letters that are not among these, and axes of 1 repeated."""
+    """x with its axes in the order of `letters`, summed over its other letters, and broadcast to `shape`."""
     return xp.broadcast_to(xp.einsum(f"{of_x}->{letters}", x), shape)
 
 

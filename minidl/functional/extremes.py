@@ -1,7 +1,8 @@
 """Maximum and minimum: the largest and smallest of many numbers, along some axes or of all, and where they are.
 
-Along an axis, ``max`` and ``min`` give the values and their indices, ``amax`` and ``amin`` the values alone. They also
-differ in ties: with indices the gradient goes to the first of the equal values, without them all of these share it.
+Along an axis, ``max`` and ``min`` give the values and their indices, ``amax`` and ``amin`` the values alone. The
+gradient of a value with an index goes to that index, the first of several equal values; without indices, equal values
+share it.
 """
 
 from __future__ import annotations

@@ -8,21 +8,24 @@ One after the other, these three write z, the largest array of a network, to mem
 backward. The kernel pools each part of z while it is in the cache and keeps only one byte for each y: see
 ``kernels/conv2d_relu_pool``.
 
-A dense layer and ReLU, y = relu(x @ w.T + b): the sums of the product start from the bias, and ReLU is applied before
-they are stored.
+A dense layer and ReLU:
+
+    y = relu(x @ w.T + b)
+
+The sums of the product start from the bias, and ReLU is applied before they are stored.
 
 Nearest upsampling by 2 and a 3 x 3 convolution:
 
     y = conv2d(interpolate(x, scale_factor=2), w, b, padding=1)
 
-Of the 9 pixels that a window sees, only 4 are different: the taps that meet the same pixel of x are added up before,
-once for all images. An even row i = 2p of y sees the rows p-1, p, p of x, an odd one, 2p+1, the rows p, p, p+1:
+Of the 9 pixels that a window sees, only 4 are different, so the weights that meet the same pixel of x are added up
+first, once for all images. Row 2p of y sees the rows p-1, p, p of x, row 2p+1 the rows p, p, p+1:
 
     y[2p]   = w[0] x[p-1] + (w[1] + w[2]) x[p]        y[2p+1] = (w[0] + w[1]) x[p] + w[2] x[p+1]
 
-and columns likewise. That is a transposed convolution of stride 2, whose window has the 4 taps below, and 4/9 of the
-work. Source: Shi, Caballero, Theis et al., Is the deconvolution layer the same as a convolutional layer?, 2016 (arXiv
-1609.07009).
+and columns likewise. That is a transposed convolution of stride 2 with windows of 4 x 4 weights (`FOLD_ROWS` below) and
+4/9 of the work. Source: Shi, Caballero, Theis et al., Is the deconvolution layer the same as a convolutional layer?,
+2016 (arXiv 1609.07009).
 """
 
 from __future__ import annotations

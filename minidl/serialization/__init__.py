@@ -87,7 +87,7 @@ def load(path: Path | str, map_location: str | None = None, weights_only: bool =
         ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint.
         PyTorch is not needed, and nothing in the file is run.
     map_location : str, optional
-        The device on which the tensors shall be, ``"cpu"`` (the default) or ``"cuda"``.
+        The device of the tensors, ``"cpu"`` (the default) or ``"cuda"``.
     weights_only : bool
         Has no effect: only weights are ever read, and a file that asks for more is an error.
 
