@@ -23,8 +23,8 @@ class Suite(NamedTuple):
 
     help: str
     module: Any  # its run(names, peers, threads, rounds, seconds) gives the rows
-    peers: list[str]  # those that there are
-    default_peers: list[str]
+    peers: list[str]  # all that can be asked for
+    default_peers: list[str]  # those measured unless asked otherwise
     threads: int
     rounds: int
     seconds: float  # of one turn

@@ -36,7 +36,7 @@ TOLERANCE = {"tf32": 5e-3, "": 1e-4}  # of the largest number of the result
 
 
 class Device(Protocol):
-    """Where a case runs: the array library, the clock, and the peers that are there."""
+    """Where a case runs: the array library, the clock, and the peers that it has."""
 
     xp: Any
     peak_gflops: float | None

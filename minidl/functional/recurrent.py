@@ -17,7 +17,7 @@ from minidl.functional.recurrent_cell import gru_cell, lstm_cell, rnn_cell
 __all__ = ["gru", "lstm", "rnn"]
 
 
-class Walk(Function):
+class RecurrentLayer(Function):
     """What Rnn, Lstm and Gru share. The kernels take (T, N, ...); with `batch_first`, x and y are (N, T, ...)."""
 
     saves_output = True
@@ -25,7 +25,7 @@ class Walk(Function):
 
     def __init__(self, reverse, batch_first):
         self.reverse = reverse
-        self.turn = _turn if batch_first else _as_it_is
+        self.turn = _turn if batch_first else _as_it_is  # (N, T, ...) to (T, N, ...), and back
 
     def last(self, y):
         """The state (1, N, H) after the walk, in memory of its own."""
@@ -52,7 +52,7 @@ class Walk(Function):
         return tuple(next(dx) if self.needs(i) else None for i in range(len(inputs)))
 
 
-class Rnn(Walk):
+class Rnn(RecurrentLayer):
     """y[t] = tanh(x[t] w_ih^T + b_ih + h w_hh^T + b_hh) with h = y[t-1], h0 at first; and the last h."""
 
     def __init__(self, nonlinearity, reverse, batch_first):
@@ -73,7 +73,7 @@ class Rnn(Walk):
         return (rnn_cell(x, h, *weights, nonlinearity=self.options["nonlinearity"]),)
 
 
-class Lstm(Walk):
+class Lstm(RecurrentLayer):
     """c[t] = f * c[t-1] + i * g and y[t] = o * tanh(c[t]), with i, f, g, o of x[t] and y[t-1]; and the last of both."""
 
     states = 2
@@ -97,7 +97,7 @@ class Lstm(Walk):
         return lstm_cell(x, (h, c), *weights)
 
 
-class Gru(Walk):
+class Gru(RecurrentLayer):
     """y[t] = (1 - z) * n + z * y[t-1], where z and n come from x[t] and y[t-1]; and the last y."""
 
     def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):

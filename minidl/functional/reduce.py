@@ -1,8 +1,8 @@
 """Reductions: many numbers to one, along one axis, several, or all.
 
-`dim` is None or () (all axes), an axis, or a tuple of axes, negative ones from the end; ``keepdim=True`` leaves
-axes of size 1 where they were. NumPy's names ``axis`` and ``keepdims`` are taken as well. The mean, the standard
-deviation and the norm of integers are computed in float32, where PyTorch refuses.
+`dim` is an axis, a tuple of axes, or None or () for all of them; negative axes count from the end. ``keepdim=True``
+keeps the reduced axes with size 1. NumPy's names ``axis`` and ``keepdims`` can be used instead. The mean, the standard
+deviation and the norm of integers are computed in float32, where PyTorch raises an error.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def check_columns(columns: int) -> None:
 
 
 def draw_image(axes: Any, picture: np.ndarray) -> None:
-    """One picture (1 or 3, H, W), bytes or floating in 0..1, in axes that are there."""
+    """One picture (1 or 3, H, W), bytes or floating in 0..1, drawn in existing axes."""
     shown = to_unit_range(picture).transpose(1, 2, 0)  # (H, W, C)
     axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
