@@ -87,9 +87,9 @@ class TensorMethods:
     def bernoulli(self) -> Tensor:
         """1 with probability x, 0 otherwise, drawn for each number of x; without gradient."""
     def bincount(self, weights: Any = ..., minlength: builtins.int = ...) -> Tensor:
-        """y[k] = how often k is in x, or the sum of the weights of those places; as long as the largest x + 1."""
+        """y[k] = how often k is in x; with `weights`, the sum of weights[i] over the i with x[i] = k."""
     def bmm(self, b: Any) -> Tensor:
-        """The products of two batches of matrices."""
+        """The products of two batches of matrices: a (B, N, K) and b (B, K, M) give (B, N, M)."""
     def bool(self) -> Tensor:
         """True where x is not 0."""
     def broadcast_to(self, shape: builtins.tuple[builtins.int, ...]) -> Tensor:
@@ -129,7 +129,7 @@ class TensorMethods:
     def diag(self, diagonal: builtins.int = ...) -> Tensor:
         """The matrix with x (N,) on a diagonal and 0 elsewhere; of a matrix x its :func:`diagonal`, copied."""
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
-        """y[..., i] = x[..., i, i + offset], the two axes being `dim1` and `dim2`: what stands `offset` above the diagonal."""
+        """y[..., i] = x[..., i, i + offset], where the two axes are `dim1` and `dim2`; offset 1 is just above the diagonal."""
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor:
         """y[i] = x[i + 1] - x[i] along `dim`, `n` times over; of booleans, whether the two differ."""
     def div(self, x2: Any) -> Tensor:
@@ -197,7 +197,7 @@ class TensorMethods:
     def log1p(self) -> Tensor:
         """y = log(1 + x), exact for small x."""
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor:
-        """log(softmax(x)), exact where softmax would round to 0; with `dtype` x is brought to it first."""
+        """log(softmax(x)), exact where softmax would round to 0; with `dtype`, x is converted first."""
     def logical_and(self, x2: Any) -> Tensor:
         """Whether both x1 and x2 are true (not 0)."""
     def logical_not(self) -> Tensor:
@@ -218,7 +218,7 @@ class TensorMethods:
     def masked_fill_(self, mask: Any, value: builtins.float) -> Tensor:
         """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x."""
     def masked_select(self, mask: Any) -> Tensor:
-        """The values of x where `mask` (bool) is true, along one axis."""
+        """The values of x where `mask` (bool) is true, as one axis."""
     def matmul(self, b: Any) -> Tensor:
         """The matrix product over the last two axes; axes in front broadcast; a vector is a row (left) or a column (right)."""
     def max(self, dim: builtins.int | Tensor | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Any:
@@ -234,7 +234,7 @@ class TensorMethods:
     def minimum(self, x2: Any) -> Tensor:
         """The smaller of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
     def mm(self, b: Any) -> Tensor:
-        """The product of two matrices."""
+        """The product of two matrices: a (N, K) and b (K, M) give (N, M)."""
     def move(self, device: builtins.str) -> Tensor:
         """x on another device: ``"cpu"``, ``"cuda"`` (the current GPU), ``"cuda:1"``."""
     def movedim(self, source: builtins.int | builtins.tuple[builtins.int, ...], destination: builtins.int | builtins.tuple[builtins.int, ...]) -> Tensor:
@@ -246,7 +246,7 @@ class TensorMethods:
     def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ...) -> Tensor:
         """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j]."""
     def mv(self, b: Any) -> Tensor:
-        """A matrix times a vector."""
+        """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
     def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
         """`length` numbers of x along `dim`, from `start` on."""
     def ne(self, x2: Any) -> Tensor:
@@ -262,7 +262,7 @@ class TensorMethods:
     def new_zeros(self, *size: builtins.int | Sequence[builtins.int], dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
         """Zeros of the given size in the dtype and on the device of x."""
     def nonzero(self, as_tuple: builtins.bool = ...) -> Any:
-        """Where x is not 0 (NaN is not): one row of positions for each such number; `as_tuple`, one array for each axis."""
+        """The positions of the values that are not 0 (NaN included), one row each; `as_tuple`, one array for each axis."""
     def norm(self, p: builtins.float | builtins.str | None = ..., dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
     def normal_(self, mean: builtins.float = ..., std: builtins.float = ...) -> Tensor:
@@ -290,7 +290,7 @@ class TensorMethods:
     def repeat(self, *repeats: builtins.int | Sequence[builtins.int]) -> Tensor:
         """x tiled: `repeats` copies along each axis, new axes in front."""
     def repeat_interleave(self, repeats: Any, dim: builtins.int | None = ...) -> Tensor:
-        """Each entry of x along `dim` `repeats` times (one integer, or one for each) in a row; None takes the flattened x."""
+        """Each entry of x along `dim`, repeated `repeats` times in a row; without `dim`, each of the flattened x."""
     def reshape(self, *shape: builtins.int | Sequence[builtins.int]) -> Tensor:
         """x in another shape with as many numbers; one size may be -1, meaning "what is left"."""
     def reshape_as(self, other: Any) -> Tensor:
@@ -374,7 +374,7 @@ class TensorMethods:
     def uniform_(self, low: builtins.float = ..., high: builtins.float = ...) -> Tensor:
         """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any:
-        """The values of x, each once, in order; along `dim`, the different slices."""
+        """The values of x, each once, in ascending order; along `dim`, the different slices."""
     def unsqueeze(self, dim: builtins.int) -> Tensor:
         """x with a new axis of size 1 at `dim`."""
     def var(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., correction: builtins.float = ..., keepdim: builtins.bool = ..., unbiased: builtins.bool | None = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from minidl import kernels
 from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
