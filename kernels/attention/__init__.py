@@ -1,7 +1,7 @@
 """Attention: each query takes a mean of the values, weighted by how well it matches their keys.
 
     z[l, s] = scale * sum_e q[l, e] * k[s, e]           and mask[l, s] besides, if it is a number
-    p[l, s] = e^z[l, s] / sum_j e^z[l, j]               over the keys that query l may see
+    p[l, s] = e^z[l, s] / sum_j e^z[l, j]               over the keys that query l may see; 0 if all z[l] are -inf
     y[l, c] = sum_s d[l, s] * v[s, c]                   d = dropout(p), or p itself
 
 Backward, from dy:
@@ -61,7 +61,8 @@ def forward(
     Returns
     -------
     array (..., L, C)
-        Zeros for a query that sees no key.
+        Zeros for a query whose scores z are all -inf, because it sees no key or because they overflowed; NaN where one
+        overflowed to inf. So it is in PyTorch.
 
     Raises
     ------

@@ -251,7 +251,9 @@ cdef void weigh(const real* tag, const attention* a, head* h, long first, long r
         z = p + l * a.row
         if a.is_causal:
             hide(z, first + l + 1, keys)
-        if not a.has_mask or sees_a_key(tag, a, h.index, first + l, keys, z):
+        if a.has_mask:
+            add_mask(tag, a, h.index, first + l, keys, z)
+        if sees_a_key(z, keys):
             a.loops.softmax_forward(a.itemsize, 1, keys, z, z, False)
         else:
             memset(z, 0, keys * sizeof(real))
@@ -265,17 +267,22 @@ cdef inline void hide(real* z, long first, long end) noexcept nogil:
         z[s] = <real>-INFINITY
 
 
-cdef bint sees_a_key(const real* tag, const attention* a, long index, long query, long keys, real* z) noexcept nogil:
-    """z = z + mask, or -inf where that is, of one query; whether there is a key whose z is not -inf."""
+cdef void add_mask(const real* tag, const attention* a, long index, long query, long keys, real* z) noexcept nogil:
+    """z = z + mask, or -inf where that is, of one query."""
     cdef int last = a.mask.ndim - 1
     cdef long step = a.mask.strides[last], s
     cdef const real* mask = <const real*>(a.mask.data + matrix_offset(&a.mask, index))
     mask += query * a.mask.strides[last - 1]
-    cdef bint sees = False
     for s in range(keys):
         z[s] = <real>-INFINITY if mask[s * step] == <real>-INFINITY else z[s] + mask[s * step]
-        sees |= z[s] != <real>-INFINITY
-    return sees
+
+
+cdef inline bint sees_a_key(const real* z, long keys) noexcept nogil:
+    """Whether there is a key whose z is not -inf; the first one nearly always is."""
+    cdef long s = 0
+    while s < keys and z[s] == <real>-INFINITY:
+        s += 1
+    return s < keys
 
 
 cdef void drop(const attention* a, const head* h, long first, long rows, long keys, const real* x,

@@ -33,13 +33,15 @@ def weights(q, k, mask, is_causal, scale):
         return z
     if is_causal:
         mask = xp.tri(*z.shape[-2:], dtype=bool)
-    if mask is None:
-        return softmax.forward(z)
     hidden = z.dtype.type(-xp.inf)
-    z = xp.where(mask, z, hidden) if mask.dtype.kind == "b" else xp.where(mask == hidden, hidden, z + mask)
-    # a query that sees no key: softmax would make 0/0 of it
-    blind = (z == hidden).all(-1, keepdims=True)
-    return xp.where(blind, z.dtype.type(0), softmax.forward(xp.where(blind, z.dtype.type(0), z)))
+    if mask is not None:
+        z = xp.where(mask, z, hidden) if mask.dtype.kind == "b" else xp.where(mask == hidden, hidden, z + mask)
+    # a query that sees no key, or whose scores all overflowed: softmax would make 0/0 of it
+    blind = z.max(-1, keepdims=True) == hidden  # (..., L, 1)
+    xp.copyto(z, 0, where=blind)
+    p = softmax.forward(z)
+    xp.copyto(p, 0, where=blind)
+    return p
 
 
 def dropped(p, dropout_p, dropout_key):

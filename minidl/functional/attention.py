@@ -53,7 +53,8 @@ def scaled_dot_product_attention(
     Returns
     -------
     (..., L, V)
-        Zeros where a query sees no key.
+        Zeros where all scores of a query are -inf, because it sees no key or because they overflowed; NaN where one
+        overflowed to inf. So it is in PyTorch.
 
     Raises
     ------
@@ -141,6 +142,7 @@ def attention_weights(
     Returns
     -------
     (..., L, S)
+        Zeros where all scores of a query are -inf.
 
     Examples
     --------
@@ -155,12 +157,11 @@ def attention_weights(
     # scores[l,s] = scale * query[l] . key[s]
     scores = matmul(query * scale, swapaxes(key, -2, -1))  # (..., L, S)
     mask = _mask_for(attn_mask, is_causal, scores.dtype)
-    if mask is None and not is_causal:
-        return softmax(scores, -1)
     if is_causal:
         mask = namespace(scores).tri(*scores.shape[-2:], dtype=np.bool_)
-    scores = where(mask, scores, -math.inf) if mask.dtype == np.bool_ else scores + mask
-    # a query that sees no key: its scores are all -inf, which softmax would turn into 0/0
+    if mask is not None:
+        scores = where(mask, scores, -math.inf) if mask.dtype == np.bool_ else scores + mask
+    # a query that sees no key, or whose scores all overflowed to -inf: softmax would turn them into 0/0
     blind = (data_of(scores) == -math.inf).all(-1, keepdims=True)  # (..., L, 1)
     if isinstance(blind, np.ndarray) and not blind.any():  # for a GPU's answer the host would have to wait
         return softmax(scores, -1)

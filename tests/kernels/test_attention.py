@@ -139,6 +139,29 @@ def test_scores_that_would_overflow(backend):
         np.testing.assert_array_equal(kernels.attention.forward(q, k, v), [[2.5]])
 
 
+@pytest.mark.parametrize("mask", [None, "causal", "booleans", "numbers"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_query_whose_scores_all_overflow_to_minus_infinity(backend, mask):
+    """Zeros, as for a query that sees no key, and no gradient flows through it: PyTorch does so too."""
+    q, k = np.array([[1.0, 0.0], [-1e200, 0.0], [0.5, 1.0]]), np.array([[1e200, 1.0], [2e200, 1.0], [3e200, 1.0]])
+    v, dy, others = arrays_of((3, 4), "float64", 1), arrays_of((3, 4), "float64", 2), [0, 2]
+    table = {"booleans": np.tri(3, dtype=bool), "numbers": np.zeros((3, 3))}.get(mask)
+    options = (table, mask == "causal", 1.0)
+    with kernels.use_backend(backend), np.errstate(over="ignore", invalid="ignore"):
+        y = kernels.attention.forward(q, k, v, *options)
+        dq, dk, dv = kernels.attention.backward(dy, q, k, v, *options)
+        dy_of_others = dy.copy()
+        dy_of_others[1] = 0
+        without = kernels.attention.backward(dy_of_others, q, k, v, *options)
+        too_large = kernels.attention.forward(-q, k, v, *options)
+    np.testing.assert_array_equal(y[1], 0)
+    assert (np.abs(y[others]) > 0).all()
+    np.testing.assert_array_equal(dq[1], 0)
+    for dx, expected in zip((dq, dk, dv), without):
+        np.testing.assert_array_equal(dx, expected)
+    assert np.isnan(too_large[1]).all()  # one that overflows to inf is no zero
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_vectors_of_no_numbers_match_equally_well(backend):
     with kernels.use_backend(backend):

@@ -54,6 +54,25 @@ def test_mask_of_numbers():
     assert_same_attention(SHAPES, {"attn_mask": mask}, attn_mask=torch.from_numpy(mask))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("mask", [None, "causal", "booleans", "numbers"])
+@np.errstate(over="ignore", invalid="ignore")
+def test_scores_that_overflow(mask, sign):
+    """To -inf, all of a query: zeros. To inf: NaN."""
+    theirs, ours = tensors((5, 4), (6, 4), (6, 7))
+    for x in (theirs, ours):
+        x[0].data[2], x[1].data[:] = -sign * 1e200, 1e200
+    array = {"booleans": ~NEVER_LOOK, "numbers": np.zeros((5, 6))}.get(mask)
+    options = {"is_causal": mask == "causal", "scale": 1.0}
+    y = F.scaled_dot_product_attention(*ours, array, **options)
+    p = F.attention_weights(*ours[:2], array, **options)
+    their_mask = None if array is None else torch.from_numpy(array)
+    expected = torch.nn.functional.scaled_dot_product_attention(*theirs, their_mask, **options)
+    np.testing.assert_array_equal(y[2].numpy(), 0 if sign == 1 else np.nan)
+    np.testing.assert_array_equal(y[2].numpy(), expected[2].detach().numpy())
+    np.testing.assert_array_equal((p[2] @ ours[2]).numpy(), y[2].numpy())
+
+
 def test_a_query_that_sees_no_key():
     mask = ~NEVER_LOOK
     mask[3] = False
