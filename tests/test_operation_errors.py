@@ -146,6 +146,14 @@ CALLS = [
     (lambda: F.max_pool2d(x(1, 1, 4, 4), 2, padding=2), ValueError, "at most half"),
     (lambda: F.conv1d(x(4), x(1, 1, 2)), ValueError, r"conv1d: x must be .*, got \(4,\) and \(1, 1, 2\)"),
     (lambda: F.max_pool2d(x(4, 4), 2), ValueError, r"\(4, 4\)"),
+    *(
+        (lambda shapes=shapes: F.margin_ranking_loss(*[x(*shape) for shape in shapes]), ValueError, rf".* got {got}")
+        for shapes, got in (
+            (((2, 3), (2, 4), (2, 3)), r"\(2, 3\), \(2, 4\) and \(2, 3\)"),
+            (((2, 3), (2, 1), (4, 3)), r"\(2, 3\), \(2, 1\) and \(4, 3\)"),
+            (((3,), (3,), ()), r"\(3,\), \(3,\) and \(\)"),
+        )
+    ),
     (lambda: F.interpolate(x(1, 1, 2, 2)), ValueError, "size or scale_factor"),
     (lambda: F.interpolate(x(1, 1, 2, 2), size=0), ValueError, "positive"),
     (lambda: F.batch_norm(x(1, 3), training=True), ValueError, r"more than one number a channel.*\(1, 3\)"),

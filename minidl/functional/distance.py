@@ -201,7 +201,7 @@ def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, redu
     Raises
     ------
     ValueError
-        Different numbers of axes.
+        Different numbers of axes, or sizes that do not broadcast.
 
     Examples
     --------
@@ -210,9 +210,12 @@ def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, redu
     >>> F.margin_ranking_loss(x1, x2, minidl.tensor([1, 1]), reduction="none")
     tensor([0., 2.])
     """
-    if not x1.ndim == x2.ndim == target.ndim:
-        shapes = ", ".join(str(tuple(x.shape)) for x in (x1, x2, target))
-        raise ValueError(f"margin_ranking_loss: x1, x2 and target must have as many axes, got {shapes}")
+    shapes = [tuple(x.shape) for x in (x1, x2, target)]
+    if not x1.ndim == x2.ndim == target.ndim or any(len({*sizes} - {1}) > 1 for sizes in zip(*shapes)):
+        raise ValueError(
+            "margin_ranking_loss: x1, x2 and target must have as many axes, which broadcast, got "
+            f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
+        )
     return reduce_losses(relu(margin - target * (x1 - x2)), reduction)
 
 
