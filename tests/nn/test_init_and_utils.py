@@ -259,6 +259,8 @@ def test_a_vector_of_all_parameters_and_back():
     np.testing.assert_array_equal(model[1].weight.numpy(), [[9, 10, 11]])
     with pytest.raises(ValueError, match=r"the 12 numbers of the parameters, got shape \(13,\)"):
         nn.utils.vector_to_parameters(minidl.zeros(13), model.parameters())
+    with pytest.raises(ValueError, match="parameters is empty, so there is no vector of them"):
+        nn.utils.parameters_to_vector(nn.ReLU().parameters())
 
 
 def test_eye():

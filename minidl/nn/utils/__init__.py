@@ -67,6 +67,11 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All numbers of all parameters in one vector; gradients flow back to them.
 
+    Raises
+    ------
+    ValueError
+        There are no parameters (a generator can be used only once).
+
     Examples
     --------
     >>> import minidl
@@ -74,7 +79,10 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> nn.utils.parameters_to_vector([minidl.tensor([[1.0, 2.0]]), minidl.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    return cat([parameter.reshape(-1) for parameter in parameters])
+    vectors = [parameter.reshape(-1) for parameter in parameters]
+    if not vectors:
+        raise ValueError("parameters is empty, so there is no vector of them (a generator can be used only once)")
+    return cat(vectors)
 
 
 @no_grad
