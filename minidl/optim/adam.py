@@ -52,6 +52,7 @@ class Adam(Optimizer):
     """
 
     not_negative = ("lr", "eps", "weight_decay")
+    flags = ("amsgrad",)
     decoupled = False  # whether weight decay leaves the gradient alone
 
     def __init__(

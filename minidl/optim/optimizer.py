@@ -33,6 +33,7 @@ class Optimizer:
     """
 
     not_negative: tuple[str, ...] = ("lr",)  # options
+    flags: tuple[str, ...] = ()  # options that are True or False
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, (Tensor, dict)) or not isinstance(params, Iterable):
@@ -83,6 +84,9 @@ class Optimizer:
                 raise TypeError(f"{name} must be a number, got {group[name]!r}")
             if not group[name] >= 0:  # NaN is not
                 raise ValueError(f"{name} must not be negative, got {group[name]}")
+        for name in self.flags:
+            if not isinstance(group[name], (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {group[name]!r}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; the next ``backward`` starts from nothing."""

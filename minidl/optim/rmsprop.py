@@ -52,6 +52,7 @@ class RMSprop(Optimizer):
     """
 
     not_negative = ("lr", "eps", "weight_decay", "momentum", "alpha")
+    flags = ("centered",)
 
     def __init__(
         self,

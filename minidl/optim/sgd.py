@@ -51,6 +51,7 @@ class SGD(Optimizer):
     """
 
     not_negative = ("lr", "momentum", "weight_decay")
+    flags = ("nesterov",)
 
     def __init__(
         self,
