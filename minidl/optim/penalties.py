@@ -15,14 +15,12 @@ from minidl.autograd import Tensor
 
 
 class _Penalty:
+    """A subclass writes ``cost(w)``, what one weight array costs."""
+
     def __init__(self, lam: float):
         if lam < 0:
             raise ValueError(f"lam must not be negative, got {lam}")
         self.lam = lam
-
-    def cost(self, w: Tensor) -> Tensor:
-        """What one weight array costs."""
-        raise NotImplementedError(f"{type(self).__name__} must define cost(self, w)")
 
     def __call__(self, parameters: Any) -> Tensor:
         """The cost of all weights of a model (anything with ``parameters()``), or of the given tensors."""
