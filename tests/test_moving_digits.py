@@ -20,14 +20,14 @@ def digits(root):
 RECIPE = dataclasses.replace(recipes.find("moving-digits"), load=digits, films=(800, 400), size=16, lr=0.003)
 
 
-def bars(count, steps=9, seed=0):
+def bars(count, steps=9, seed=0, size=32):
     """Films of a bar, higher than wide, and their centres (count, steps), areas and angles."""
     bar = np.zeros((1, 1, 28, 28), np.uint8)
     bar[:, :, 6:22, 12:16] = 255
-    films = data.moving_images(bar, count, steps=steps, generator=np.random.default_rng(seed))
-    x = films.images / 255.0  # (count, steps, 32, 32)
+    films = data.moving_images(bar, count, steps=steps, size=size, generator=np.random.default_rng(seed))
+    x = films.images / 255.0  # (count, steps, size, size)
     mass = x.sum((2, 3))
-    i, j = np.mgrid[:32, :32]
+    i, j = np.mgrid[:size, :size]
     row, column = (x * i).sum((2, 3)) / mass, (x * j).sum((2, 3)) / mass
     di, dj = i - row[..., None, None], j - column[..., None, None]
     # angle of the long axis from the vertical, against the clock: rows count downwards
@@ -71,11 +71,25 @@ def test_films_are_reproducible_and_show_the_images_given():
     assert dark.images.max() == 0 and a.images[:, 4].max((1, 2)).min() > 100
 
 
+@pytest.mark.parametrize("size", [64, 96])
+def test_the_middle_frame_is_drawn_over_the_whole_range_of_poses(size):
+    _, row, column, mass, angle = bars(400, steps=1, size=size)
+    unit = size / 32
+    for centre in (row, column):  # that of the first pixel lies at 0.5
+        place = (centre + 0.5 - size / 2) / unit
+        assert -3.1 < place.min() < -2.8 and 2.8 < place.max() < 3.1
+    scale = np.sqrt(mass / 64) / unit  # 64 pixels of the image are white
+    assert 0.58 < scale.min() < 0.62 and 0.88 < scale.max() < 0.92
+    assert np.median(np.log(scale)) == pytest.approx(np.log(0.6 * 0.9) / 2, abs=0.05)
+    assert -15.5 < angle.min() < -14 and 14 < angle.max() < 15.5
+
+
 @pytest.mark.parametrize(
     ("images", "steps", "message"),
     [
         (np.zeros((2, 3, 8, 8), np.uint8), 9, r"\(N, 1, H, W\), got uint8 of shape \(2, 3, 8, 8\)"),
         (np.zeros((0, 1, 8, 8), np.uint8), 9, r"N >= 1 .* got uint8 of shape \(0, 1, 8, 8\)"),
+        (np.zeros((2, 1, 8), np.uint8), 9, r"\(N, 1, H, W\), got uint8 of shape \(2, 1, 8\)"),
         (np.zeros((2, 1, 8, 8)), 9, "must be uint8 .* got float64"),
         (np.zeros((2, 1, 8, 8), np.uint8), 8, "steps must be an odd number.*got 8"),
     ],

@@ -303,5 +303,6 @@ def test_shakespeare(server, no_data_elsewhere, monkeypatch):
     server.files["/input.txt"] = content
     monkeypatch.setattr(text_module, "SHAKESPEARE", remote("input.txt", content))
     train, test = shakespeare(sequence_length=20, download=True, mirrors=[server.address])
-    assert len(train.ids) + len(test.ids) == len(content)
+    assert (len(train.ids), len(test.ids)) == (len(content) * 9 // 10, len(content) // 10)  # by default
+    assert len(shakespeare(sequence_length=20, test_fraction=0.4)[1].ids) == len(content) * 4 // 10
     assert (no_data_elsewhere / "tinyshakespeare" / "input.txt").read_bytes() == content

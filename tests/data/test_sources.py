@@ -404,6 +404,20 @@ def test_image_folder_with_train_and_test(tmp_path):
         image_folder(tmp_path)
 
 
+@pytest.mark.parametrize("folder", [".", "train", "test", "val"])
+def test_image_folder_leaves_out_what_cannot_be_read_in_each_part(tmp_path, folder):
+    parts = ["."] if folder == "." else ["train", "val" if folder == "val" else "test"]
+    for part in parts:
+        write_pictures(tmp_path / part, 5)
+    (tmp_path / folder / "cat" / "bad.png").write_bytes(b"this is no picture")
+    for options in ({}, {"on_error": "raise"}):
+        with pytest.raises(ValueError, match=r"bad\.png"):
+            image_folder(tmp_path, **options)
+    with pytest.warns(UserWarning, match=r"1 of 11 pictures left out:\n.*bad\.png"):
+        train, test = image_folder(tmp_path, on_error="skip")
+    assert len(train) + len(test) == 10 * len(parts)
+
+
 def test_image_folder_in_worker_processes(tmp_path):
     dataset = ImageFolder(
         write_pictures(tmp_path), transforms.Compose([transforms.RandomResizedCrop(8), transforms.ToTensor()])

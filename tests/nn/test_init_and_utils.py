@@ -83,6 +83,12 @@ def test_clip_grad_norm(norm_type, part):
     assert ws[2].grad is None
 
 
+def test_a_norm_of_at_most_0_leaves_nothing():
+    ws, before = with_gradients()
+    assert float(nn.utils.clip_grad_norm_(ws, 0)) == pytest.approx(np.linalg.norm(before))
+    assert all(not w.grad.numpy().any() for w in ws[:2])
+
+
 def test_norm_0_counts_the_gradients_that_are_not_0():
     ws, before = with_gradients()
     ws[1].grad = minidl.zeros(4).double()

@@ -101,6 +101,25 @@ def test_plateau_in_max_mode_with_a_floor():
     assert schedule.get_last_lr() == [0.1, 0.3]
 
 
+def test_a_plateau_that_starts_again_forgets_all_that_it_saw():
+    """Measures worse than the best of before, in the middle of bad epochs: the course is that of a new schedule."""
+    schedule = lr_scheduler.ReduceLROnPlateau(sgd(1.0, 0.5), factor=0.5, patience=1, cooldown=2)
+
+    def course(measures):
+        rates = []
+        for measure in measures:
+            schedule.step(measure)
+            rates.append(schedule.get_last_lr())
+        return rates
+
+    first = course([3.0, 4.0, 4.0, 4.0, 4.0, 4.0])
+    assert first[-1] == [0.5, 0.25]
+    course([1.0, 2.0])
+    schedule.restart()
+    assert (schedule.get_last_lr(), schedule.last_epoch) == ([1.0, 0.5], 0)
+    assert course([3.0, 4.0, 4.0, 4.0, 4.0, 4.0]) == first
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [

@@ -201,3 +201,20 @@ def test_pretrained_weights_come_from_any_file(tmp_path, kind):
         training.load_pretrained(again, path, head=["0"])
     with pytest.raises(ValueError, match=r"another network: 0.weight \(6, 4\), in the file \(8, 4\)"):
         training.load_pretrained(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 5)), path)
+
+
+def test_the_head_left_out_is_the_last_layer_alone(tmp_path):
+    """However deep it lies, with a bias or without: the layer before it, in the same block, is loaded."""
+
+    class Network(nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.block = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, classes, bias=False))
+
+    old, new = Network(4), Network(4)
+    minidl.save(tmp_path / "w.safetensors", old.state_dict())
+    head = new.block[2].weight.data.copy()
+    training.load_pretrained(new, tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(new.block[2].weight.data, head)
+    for name in ("weight", "bias"):
+        np.testing.assert_array_equal(getattr(new.block[0], name).data, getattr(old.block[0], name).data)
