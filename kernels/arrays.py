@@ -19,10 +19,13 @@ Pair = tuple[int, int]
 def device_of(x: Any) -> str:
     """Return "cpu" for a NumPy array, "cuda" for a CuPy array, "other" for any array with a namespace of its own.
 
-    An array of a GPU that is no CuPy array, such as that of a simulated one, counts as "cuda" too.
+    An array of a GPU that is no CuPy array, such as that of a simulated one, counts as "cuda" too. A scalar,
+    which NumPy makes of arrays with no axes, is "other": the reference computes with it.
     """
     if isinstance(x, np.ndarray):
         return "cpu"
+    if isinstance(x, np.generic):  # NumPy 2.0 gives it no namespace
+        return "other"
     cupy = sys.modules.get("cupy")  # a CuPy array cannot exist unless someone imported CuPy
     if cupy is not None and isinstance(x, cupy.ndarray):
         return "cuda"
@@ -37,9 +40,9 @@ def array_module(x: Any) -> ModuleType:
     >>> array_module(np.zeros(3)).__name__
     'numpy'
     """
-    device = device_of(x)
-    if device == "cpu":
+    if isinstance(x, (np.ndarray, np.generic)):
         return np
+    device = device_of(x)
     cupy = sys.modules.get("cupy")
     if device == "cuda" and cupy is not None and isinstance(x, cupy.ndarray):
         return cupy

@@ -177,6 +177,13 @@ def test_an_unbuilt_extension_is_an_error_and_not_a_silent_fallback(monkeypatch)
         registry._load.cache_clear()
 
 
+def test_scalars_of_numpy_are_served_by_the_reference():
+    """What arrays with no axes become in a computation."""
+    scalar = np.ones(()) * 0.5
+    assert kernels.array_module(scalar) is np and kernels.device_of(scalar) == "other"
+    assert kernels.activations.sigmoid_forward(scalar) == kernels.activations.sigmoid_forward(np.array(0.5))
+
+
 def test_a_subclass_is_an_array_and_a_list_is_not():
     class Mine(np.ndarray):
         pass
