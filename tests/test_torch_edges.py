@@ -54,6 +54,12 @@ CASES = [
         for name in "sum prod".split()
         for array in (BYTES, FLAGS, SHORT)
     ),
+    *(
+        case(f"nan_to_num of {x.dtype}", lambda L, F, x: L.nan_to_num(x), x)
+        for x in (LARGE, LARGE.astype(np.float32), SHORT, FLAGS)
+    ),
+    case("nan_to_num, given", lambda L, F, x: x.nan_to_num(7, neginf=-2.5), LARGE),
+    case("addmm without x", lambda L, F, x: L.addmm(L.full_like(x, L.nan), x, x.T, beta=0, alpha=2), X[:, :2]),
     case("cumsum of bytes", lambda L, F, x: x.cumsum(0), BYTES),
     case("cumsum of int32", lambda L, F, x: x.cumsum(0), SHORT),
     case("logsumexp of integers", lambda L, F, x: x.logsumexp(1), INTEGERS, tolerance=1e-6),

@@ -1,4 +1,4 @@
-"""One value or another, element by element: where, clip."""
+"""One value or another, element by element: where, clip, nan_to_num."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.operands import namespace, recordable, unrecorded
+from minidl.functional.operands import apart, namespace, recordable, unrecorded
 
-__all__ = ["clamp", "clip", "where"]
+__all__ = ["clamp", "clip", "nan_to_num", "where"]
 
 
 class Where(Function):
@@ -119,3 +119,23 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
 
 
 clamp = clip
+
+
+@tensor_method()
+def nan_to_num(x: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """x with numbers for what is none: `nan` for NaN, `posinf` for inf, `neginf` for -inf; no gradient goes there.
+
+    Unless given they are 0, the largest and the lowest finite number of the dtype. Integers are copied as they are.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.nan_to_num(minidl.tensor([1.5, float("nan"), float("-inf")]), neginf=-9)
+    tensor([ 1.5,  0. , -9. ])
+    """
+    if x.dtype.kind != "f":
+        return apart(x, x)
+    finite = np.finfo(x.dtype)
+    y = where(x != x, 0.0 if nan is None else nan, x)
+    y = where(x == math.inf, finite.max if posinf is None else posinf, y)
+    return where(x == -math.inf, finite.min if neginf is None else neginf, y)

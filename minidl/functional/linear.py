@@ -11,7 +11,7 @@ from minidl.functional.arithmetic import mul
 from minidl.functional.channels import channel_sum
 from minidl.functional.shape import reshape, unsqueeze
 
-__all__ = ["bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
+__all__ = ["addmm", "baddbmm", "bmm", "dot", "linear", "matmul", "mm", "mv", "outer"]
 
 
 class MatMul(Function):
@@ -114,6 +114,34 @@ def mm(a: Any, b: Any) -> Any:
 def bmm(a: Any, b: Any) -> Any:
     """The products of two batches of matrices: a (B, N, K) and b (B, K, M) give (B, N, M)."""
     return _of_rank(a, b, 3, 3, "bmm")
+
+
+@tensor_method("addmm")
+def addmm(x: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * x + alpha * (mat1 @ mat2) of matrices, to whose product x is broadcast; with ``beta=0`` without x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.addmm(minidl.tensor([100.0]), minidl.tensor([[1.0, 2.0]]), minidl.tensor([[3.0], [4.0]]), alpha=2)
+    tensor([[122.]])
+    """
+    return _added(x, mm(mat1, mat2), beta, alpha, "addmm")
+
+
+@tensor_method("baddbmm")
+def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * x + alpha * (batch1 @ batch2) of two batches of matrices; see :func:`addmm`."""
+    return _added(x, bmm(batch1, batch2), beta, alpha, "baddbmm")
+
+
+def _added(x: Any, y: Any, beta: float, alpha: float, name: str) -> Any:
+    if x.ndim > y.ndim or any(n not in (1, m) for n, m in zip(reversed(x.shape), reversed(y.shape))):
+        raise ValueError(f"{name}: x must broadcast to the product, {tuple(y.shape)}, got {tuple(x.shape)}")
+    if x.dtype != y.dtype:
+        raise TypeError(f"{name}: x must have the dtype of the matrices, {y.dtype}, got {x.dtype}")
+    y = alpha * y
+    return y if beta == 0 else beta * x + y
 
 
 @tensor_method("mv")

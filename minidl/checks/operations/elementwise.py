@@ -105,6 +105,11 @@ OPERATIONS = [
     *at_special_values("erf", naive.erf),
     *at_special_values("sign", lambda x: np.nan_to_num(np.sign(x))),
     *at_special_values("reciprocal", lambda x: 1 / x),
+    *of_one("nan_to_num", normal, np.nan_to_num),
+    *at_special_values("nan_to_num", np.nan_to_num, special=values(np.nan, 0.0, -0.0, 2.0)),
+    *at_special_values(
+        "nan_to_num", lambda x: np.nan_to_num(x, nan=3, posinf=1, neginf=-1), nan=3, posinf=1, neginf=-1
+    ),
     Operation("where", [booleans(2, 3), normal(2, 3), normal(3)], np.where),
     Operation("where", [booleans(2, 3), normal(2, 3), 0.0], np.where),
     Operation("where", [booleans(3), 1.0, normal(2, 1)], np.where),
