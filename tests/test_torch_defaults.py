@@ -1,13 +1,16 @@
-"""The default of every argument that minidl and PyTorch both name is the same."""
+"""The default of every argument that minidl and PyTorch both name is the same; what limits.md says is missing, is."""
 
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
+import minidl
 import minidl.functional as F
-from minidl import nn, optim
+from minidl import data, nn, optim
 
 torch = pytest.importorskip("torch")
 TF = torch.nn.functional
@@ -43,3 +46,22 @@ def test_defaults_are_those_of_pytorch():
                 known = [v for (names, word), v in OTHER_DEFAULTS.items() if name in names.split() and word == argument]
                 assert known == [pair], f"{argument} of {ours.__name__}.{name} is {pair[0]!r}, PyTorch's {pair[1]!r}"
     assert compared > 200
+
+
+def test_what_the_limits_call_missing_is_pytorchs_and_missing():
+    limits = (Path(__file__).resolve().parent.parent / "docs" / "limits.md").read_text()
+    paragraph = limits.partition("Among what you are likely to miss:")[2].partition("Average")[0]
+    words = set(re.findall(r"`([\w.]+)`", paragraph)) - {"nn", "torch.cuda", "prefetch", "F.unfold"}
+    assert len(words) > 25
+    ours, theirs = (
+        {
+            *(name for place in (top, top.nn, functional, top.optim, loading) for name in dir(place)),
+            *(f"Tensor.{name}" for name in dir(top.Tensor)),
+            *inspect.signature(loading.DataLoader).parameters,
+        }
+        for top, functional, loading in ((minidl, F, data), (torch, TF, torch.utils.data))
+    )
+    names = {re.sub("^(torch|nn)[.]", "", word) for word in words}
+    assert names <= theirs
+    assert not names & ours
+    assert not {name.removeprefix("Tensor.") for name in names - {"Tensor.unfold"}} & set(dir(minidl.Tensor))
