@@ -24,6 +24,8 @@ SETTINGS = {
     "MINIDL_TUTORIALS_FAST": "1",
     "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads wait for each other very long where other programs run
 }
+# Python shows a reader only those deprecations that his own lines meet, not those of one library in another.
+WARNINGS = ["error", "ignore::DeprecationWarning", "error::DeprecationWarning:__main__", "ignore:FigureCanvasAgg"]
 LINK = re.compile(r"\[(?P<shown>[^\]]+)\]\(\.\./(?P<path>[^)]+)\)(?:\s+`(?P<symbol>[\w.]+)`)?")
 
 NEEDS = {  # programs and modules that a tutorial compiles with
@@ -69,7 +71,7 @@ def _answers(path: Path) -> list[str]:
 
 def _run_as_script(path: Path, **environment: str) -> str:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore:FigureCanvasAgg", str(path.relative_to(REPOSITORY))],
+        [sys.executable, *(f"-W{warning}" for warning in WARNINGS), str(path.relative_to(REPOSITORY))],
         cwd=REPOSITORY,  # as tutorials/README.md says
         env=_environment(MPLBACKEND="agg", **environment),
         capture_output=True,
