@@ -60,6 +60,8 @@ class TensorMethods:
     def add(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 + alpha * x2."""
     def add_(self, x2: Any, *, alpha: Any = ...) -> Tensor: ...
+    def addmm(self, mat1: Any, mat2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
+        """beta * x + alpha * (mat1 @ mat2) of matrices, to whose product x is broadcast; with ``beta=0`` without x."""
     def all(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """Whether every value along `dim` is true (not 0)."""
     def allclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> builtins.bool:
@@ -82,6 +84,8 @@ class TensorMethods:
         """x in another dtype."""
     def backward(self, gradient: Any = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ...) -> None:
         """Add d(output)/d(leaf) to the ``grad`` of every leaf that `output` was computed from."""
+    def baddbmm(self, batch1: Any, batch2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
+        """beta * x + alpha * (batch1 @ batch2) of two batches of matrices; see :func:`addmm`."""
     def become_(self, result: Tensor) -> Tensor:
         """Take over the values and the history of `result`, which was computed from this tensor: a recorded change."""
     def bernoulli(self) -> Tensor:
@@ -247,6 +251,8 @@ class TensorMethods:
         """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j]."""
     def mv(self, b: Any) -> Tensor:
         """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
+    def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor:
+        """x with numbers for what is none: `nan` for NaN, `posinf` for inf, `neginf` for -inf; no gradient goes there."""
     def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
         """`length` numbers of x along `dim`, from `start` on."""
     def ne(self, x2: Any) -> Tensor:
