@@ -15,6 +15,7 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from .arrays import array_module, channels_last, device_of, pair
+from .fast_reduce import reduced
 from .isa import CpuInfo, cpu_info
 from .memory import MemoryUsage, memory_usage, release_memory, reset_peak_memory
 from .operators import minus, over, plus, times
@@ -37,6 +38,7 @@ __all__ = [
     "over",
     "pair",
     "plus",
+    "reduced",
     "release_memory",
     "reset_peak_memory",
     "set_num_threads",

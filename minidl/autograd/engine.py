@@ -19,7 +19,7 @@ from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.recorded_rule import recorded_rule
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
-from minidl.kernels import plus
+from minidl.kernels import plus, reduced
 
 _adding_up = threading.Lock()  # two threads may reach the same leaf
 
@@ -271,8 +271,7 @@ def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
     """The gradient of what was broadcast from `shape` to ``dx.shape``: the sum over the added and stretched axes."""
     added = dx.ndim - len(shape)
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and dx.shape[added + i] != 1)
-    dx = dx.sum(tuple(range(added)) + stretched)
-    return dx.reshape(shape)
+    return reduced("sum", dx, tuple(range(added)) + stretched).reshape(shape)
 
 
 def _target(tensor: Tensor) -> Target:

@@ -21,8 +21,8 @@ from minidl.functional.axes import (
     takes_numpys_names,
     with_reduced_axes,
 )
-from minidl.functional.fast_reduce import reduced
 from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.kernels import reduced
 
 __all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
 

@@ -55,8 +55,10 @@ class IndexAdd(Function):
             axis = _axis_of_positions(self.key)
             if axis is not None:
                 places = _places(self.key[axis] if type(self.key) is tuple else self.key, shape[axis]).reshape(-1)
-                rows = np.moveaxis(x.reshape(*shape[:axis], -1, *shape[axis + 1 :]), axis, 0)
-                return np.moveaxis(kernels.index_add.forward(rows, places, shape[axis]), 0, axis)
+                rows = x.reshape(*shape[:axis], -1, *shape[axis + 1 :])
+                if axis == 0:
+                    return kernels.index_add.forward(rows, places, shape[0])
+                return np.moveaxis(kernels.index_add.forward(np.moveaxis(rows, axis, 0), places, shape[axis]), 0, axis)
             if _picks_numbers(self.key, len(shape)):
                 places = np.broadcast_to(_flat_places(self.key, shape), x.shape).reshape(-1)
                 return kernels.index_add.forward(x.reshape(-1), places, math.prod(shape)).reshape(shape)

@@ -12,12 +12,11 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.fast_reduce import reduced
 from minidl.functional.indexing import index
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean
 from minidl.functional.shape import squeeze, unsqueeze
-from minidl.kernels import pair
+from minidl.kernels import pair, reduced
 
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "global_avg_pool2d", "global_max_pool2d", "max_pool2d",

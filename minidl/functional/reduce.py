@@ -27,8 +27,8 @@ from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
 from minidl.functional.extremes import amax, amin
-from minidl.functional.fast_reduce import reduced
 from minidl.functional.operands import namespace, unrecorded
+from minidl.kernels import reduced
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "norm", "std", "sum", "var"]
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
-from minidl.functional.fast_reduce import reduced
 from minidl.functional.joining import cat, split, stack, unbind
 from minidl.functional.operands import apart, data_of, namespace
 from minidl.functional.shape import flip, unsqueeze
+from minidl.kernels import reduced
 
 __all__ = ["cumprod", "cumsum", "diff", "prod"]
 

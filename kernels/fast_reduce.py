@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl import kernels
+from . import channel_sums, matmul
 
 MIN_SIZE = 64  # numbers in x; with fewer, NumPy's own way is as fast
 SHORT_RUN = 32  # numbers that lie side by side; with more, NumPy's own way is as fast
@@ -35,7 +35,7 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
             return y.reshape(*before, *(1,) * keepdims, *behind)
     if is_float and name == "sum" and x.size >= LARGE:
         if axes == (0, *range(2, x.ndim)):
-            y = kernels.channel_sums.forward(x)
+            y = channel_sums.forward(x)
             return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
         y = _by_product(x, axes)
         if y is not None:
@@ -74,6 +74,6 @@ def _by_product(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray | None:
     if end - first != len(axes) or not axes or behind < SHORT_RUN or not memory.flags.c_contiguous:
         return None
     n = math.prod(memory.shape[first:end])
-    y = kernels.matmul.forward(np.ones((1, n), x.dtype), memory.reshape(-1, n, behind))
+    y = matmul.forward(np.ones((1, n), x.dtype), memory.reshape(-1, n, behind))
     back = [order.index(axis) for axis in range(x.ndim)]
     return y.reshape(*memory.shape[:first], *(1,) * len(axes), *memory.shape[end:]).transpose(back)
