@@ -34,7 +34,7 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
             y = _by_halves(ufunc, x.reshape(-1, n, math.prod(behind)))
             return y.reshape(*before, *(1,) * keepdims, *behind)
     if is_float and name == "sum" and x.size >= LARGE:
-        if axes == (0, *range(2, x.ndim)):
+        if x.ndim > 1 and axes == (0, *range(2, x.ndim)):
             y = channel_sums.forward(x)
             return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
         y = _by_product(x, axes)

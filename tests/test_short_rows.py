@@ -1,4 +1,6 @@
-"""Reductions of many short rows, read column by column and rounded as NumPy rounds them; and of many short runs."""
+"""Reductions of many short rows, read column by column and rounded as NumPy rounds them; of short runs; large sums."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -84,3 +86,30 @@ def test_large_sums_down_the_rows_keep_their_digits(shape, axes):
     assert abs(sums[0] / exact - 1).max() < 1e-6
     for other in sums[1:]:
         np.testing.assert_array_equal(sums[0], other)
+
+
+SHAPES = [
+    (40_000,),
+    (1, 40_000),
+    (40_000, 1),
+    (200, 300),
+    (3, 80, 200),
+    (1, 500, 100),
+    (2, 3, 80, 90),
+    (2, 2, 2, 90, 90),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_large_sums_of_any_rank_over_any_axes(shape, dtype):
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    layouts = x, x.T, x[..., ::-1], x[..., ::2], np.broadcast_to(x[..., :1], shape), np.moveaxis(x, -1, 0).copy()
+    for given, n in itertools.product(layouts, range(1, len(shape) + 1)):
+        for axes in itertools.permutations(range(given.ndim), n):
+            for keepdim in (False, True):
+                expected = given.sum(axes, dtype="float64", keepdims=keepdim)
+                y = F.sum(given, axes, keepdim)
+                assert y.shape == expected.shape and y.dtype == dtype
+                count = given.size / max(1, expected.size)
+                np.testing.assert_allclose(y, expected, rtol=1e-6, atol=np.finfo(dtype).eps * 30 * count**0.5)
