@@ -19,22 +19,25 @@ import minidl
 # %% [markdown]
 # ## The formula
 #
-# Take a function $f$ and a point $x$. Walk a small step $h$ to the right and see how much $f$ went up. Rise over run
-# is the slope of the line through the two points:
+# Take a function $f$ and a point $x$. Take a small step $h$ to the right and see how much $f$ rises. The rise divided
+# by the step is the slope of the line through the two points:
 #
 # $$\frac{f(x+h)-f(x)}{h}$$
 #
 # Now let $h$ shrink. If the ratio settles on one number, that number is the **derivative** of $f$ at $x$, written
-# $f'(x)$ or $\frac{df}{dx}$. School gives us rules for it. For example
+# $f'(x)$ or $\frac{df}{dx}$. It is the slope of $f$ at this point. In school we learn rules for derivatives. For
+# example
 #
 # $$f(x) = x^2 \qquad f'(x) = \lim_{h\to 0}\frac{(x+h)^2-x^2}{h} = \lim_{h\to 0}\,(2x + h) = 2x .$$
 #
-# A computer cannot let $h$ go to 0, but it can make $h$ small. There are two natural ways. The **forward difference**
-# is the ratio above. The **central difference** looks to both sides:
+# A computer cannot let $h$ go to 0, but it can make $h$ small. There are two natural ways, both called **finite
+# differences**. The **forward difference** is the ratio above. The **central difference** takes a step to each side:
 #
 # $$f'(x)\approx\frac{f(x+h)-f(x)}{h} \qquad\text{or}\qquad f'(x)\approx\frac{f(x+h)-f(x-h)}{2h} .$$
 #
 # ## By hand
+#
+# Here are both formulas as functions. We try them on $f(x)=x^2$ at $x=3$, with smaller and smaller steps.
 
 
 # %%
@@ -54,9 +57,9 @@ for h in (1.0, 0.1, 0.01):
     print(f"h = {h:<5}  forward {forward_difference(f, 3.0, h):.6f}   central {central_difference(f, 3.0, h):.6f}")
 
 # %% [markdown]
-# At $x=3$ the true slope is 6. The forward difference is off by $h$, exactly as the formula above says: it gave
-# $2x + h$. The central one is right for every $h$. Is that luck? Let us look at a function that is less tame, $e^x$,
-# whose derivative is $e^x$ itself.
+# The true slope is $2\cdot 3 = 6$. The forward difference is off by exactly $h$, as the formula above says: before the
+# limit it is $2x + h$. The central difference is right for every $h$. Is that luck? Let us look at a less simple
+# function, $e^x$, whose derivative is $e^x$ itself. Each straight line below has a measured slope.
 
 # %%
 x0 = 0.5
@@ -77,25 +80,28 @@ left.set_ylabel("y")
 plt.show()
 
 # %% [markdown]
+# With $h = 0.5$ the central difference is already closer to the true slope than the forward difference with $h = 0.1$.
+#
 # ## How wrong are they?
 #
-# A smooth function near $x$ is its Taylor series:
+# Near $x$, a smooth function equals its Taylor series:
 #
 # $$f(x\pm h) = f(x) \pm h f'(x) + \tfrac{h^2}{2}f''(x) \pm \tfrac{h^3}{6}f'''(x) + \dots$$
 #
-# Put it into both ratios. In the forward difference the first term left over is $\tfrac{h}{2}f''(x)$. In the central
-# difference everything with an even power cancels, and what is left is $\tfrac{h^2}{6}f'''(x)$. Ten times smaller $h$
-# means ten times less error for the first, a hundred times less for the second. (For $x^2$ the third derivative is 0:
-# that is why it was exact.)
+# Put it into both ratios. The leading error term of the forward difference is $\tfrac{h}{2}f''(x)$. In the central
+# difference all even powers of $h$ in the series cancel, and the leading error term is $\tfrac{h^2}{6}f'''(x)$. Making
+# $h$ ten times smaller makes the first error ten times smaller, and the second a hundred times smaller. (For $x^2$ the
+# third derivative is 0, which is why the central difference was exact.)
 #
-# So make $h$ tiny? Not quite. A computer stores about 16 digits of a number. The gap between 1 and the next number that
-# it can store is called the **machine epsilon**, $\epsilon$. The difference of two nearly equal numbers loses most of
-# those digits, and dividing by $h$ magnifies the rounding error: it grows like $\epsilon / h$.
+# So should we make $h$ as small as possible? No. A computer stores about 16 digits of a number. The gap between 1 and
+# the next number that it can store is called the **machine epsilon**, $\epsilon$. When we subtract two nearly equal
+# numbers, most of those digits cancel, and dividing by $h$ magnifies the rounding error that is left: it grows like
+# $\epsilon / h$.
 #
 # ## Check
 #
-# Let us see both errors at once. $f(x) = e^{\sin x}$ has the derivative $\cos x\; e^{\sin x}$ (by the chain rule,
-# which is the next tutorial).
+# Let us plot both errors. The function $f(x) = e^{\sin x}$ has the derivative $\cos x\; e^{\sin x}$ (by the chain rule,
+# the subject of the next tutorial), so we can compare.
 
 
 # %%
@@ -134,13 +140,13 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Read the picture from right to left. The errors fall in straight lines, the central one twice as steeply, until
-# rounding takes over and they climb again. At $h = 10^{-6}$ the central difference has about ten good digits.
+# Read the plot from right to left. At first the errors fall along straight lines, the central one twice as steeply.
+# Then rounding takes over, and they rise again. At $h = 10^{-6}$ the central difference has about ten correct digits.
 # Remember that number: it returns in tutorial 04.
 #
 # ## In the library
 #
-# minidl measures slopes in one place only, where it checks its own gradients. The line is the one you wrote, in
+# minidl uses finite differences in one place only, to check its own gradients. The line is the one that you wrote, in
 # [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `measured_slopes`:
 
 # %%
@@ -150,8 +156,9 @@ print(measuring)
 assert list(measuring.values()) == ["slopes[index] = (above - below) / (2 * eps)"]
 
 # %% [markdown]
-# For everything else, minidl does not measure: it applies the rules that school teaches, exactly. You say which number
-# you want the slope for, compute, and call `backward()`. For example, the rule of $e^x$:
+# Everywhere else minidl does not measure slopes: it applies the rules of differentiation, which are exact. You mark the
+# number whose slope you want (`requires_grad=True`), compute, and call `backward()`; the result is in `grad`. Here is
+# the rule for $e^x$, and the derivative of $e^{\sin x}$ found so:
 
 # %%
 show_lines("minidl/functional/elementwise.py", "Exp")
@@ -163,21 +170,23 @@ print(f"minidl {x.grad:.12f}   by hand {g_slope(1.0):.12f}   measured {central_d
 assert abs(x.grad.item() - g_slope(1.0)) < 1e-15
 
 # %% [markdown]
-# Those lines are in [minidl/functional/elementwise.py](../minidl/functional/elementwise.py) `Exp`. How `backward()`
-# finds and combines such rules is what you will build next.
+# The rule is in [minidl/functional/elementwise.py](../minidl/functional/elementwise.py) `Exp`. How `backward()` finds
+# and combines such rules is what you will build next.
 #
 # ## Something real
 #
-# Here are two handwritten pictures of the same digit. One is written with a lighter hand. By which factor $w$ should we
-# multiply the first to make it as like the second as possible?
+# Here are two handwritten images of the same digit; one of them has much less ink. By which factor $w$ should we
+# multiply it to make it as similar to the other as possible?
 #
-# We need a number that says how unlike they are: a **loss**, small when things are good. Take the mean squared
-# difference of their pixels, $L(w) = \operatorname{mean}\big((w a - b)^2\big)$. Its slope tells us which way to turn
-# $w$: if it is positive, a larger $w$ makes things worse, so go down, and the other way round. In both cases
+# We need a number that says how different they are: a **loss**, which is small when they are similar. We take the mean
+# squared difference of their pixels, $L(w) = \operatorname{mean}\big((w a - b)^2\big)$. Its slope tells us how to
+# change $w$. Where the slope is positive, a larger $w$ means a larger loss, so we decrease $w$; where it is negative,
+# we increase $w$. In both cases
 #
 # $$w \leftarrow w - \eta\, L'(w) .$$
 #
-# This is **gradient descent**, and $\eta$ (eta) is the **learning rate**: how far to go for a given slope.
+# with a small positive number $\eta$. This is **gradient descent**, and $\eta$ (eta) is the **learning rate**: how far
+# to move for a given slope.
 
 # %%
 images, labels, _, _ = load_images()
@@ -190,7 +199,7 @@ def loss(w):
     return np.mean((w * a - b) ** 2)
 
 
-w, learning_rate = 0.0, 0.2 / np.mean(a**2)  # a fifth of the largest rate that works: see exercise 2
+w, learning_rate = 0.0, 0.2 / np.mean(a**2)  # a fifth of the largest that works: see exercise 2
 path = [w]
 for _ in range(20):
     w -= learning_rate * central_difference(loss, w, 1e-6)
@@ -215,14 +224,14 @@ axes[3].legend()
 plt.show()
 
 # %% [markdown]
-# Every step goes downhill, and the steps shrink by themselves, because the slope does. That is all there is to
-# learning, with a single number to be learned, a single **weight**. A network has thousands or millions of weights, and
-# for each of them the measured slope costs two more evaluations of the loss. There must be a better way. There is.
+# Every step goes downhill, and the steps become shorter by themselves, because the slope gets smaller. That is all
+# there is to learning a single number, here a single **weight**. A network has thousands or millions of weights, and
+# for each of them a measured slope costs two more evaluations of the loss. There must be a better way. There is.
 #
 # ## Exercises
 #
 # **1.** What is the derivative of $x^3$ at $x = 2$, by the rule and by the central difference with $h = 0.1$? Explain
-# the difference of the two.
+# the difference between the two.
 #
 # <details><summary>Answer</summary>
 #
@@ -234,13 +243,13 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** Make the learning rate six times as large. What happens, and from which value on?
+# **2.** Make the learning rate six times as large. What happens? At which learning rate does it begin?
 #
 # <details><summary>Answer</summary>
 #
-# Near the bottom, $L'(w) = 2\operatorname{mean}(a^2)\,(w - w^*)$, so one step multiplies the distance to the best
-# $w^*$ by $1 - 2\eta\operatorname{mean}(a^2)$. Once that is below $-1$, each step lands further away than the last:
-# the walk explodes. The border is $\eta = 1/\operatorname{mean}(a^2)$, five times our rate.
+# $L'(w) = 2\operatorname{mean}(a^2)\,(w - w^*)$, where $w^*$ is the best weight. So one step multiplies the distance to
+# $w^*$ by $1 - 2\eta\operatorname{mean}(a^2)$. If that is below $-1$, each step lands further away than the last:
+# gradient descent diverges. It begins at $\eta = 1/\operatorname{mean}(a^2)$, five times our learning rate.
 #
 # ```python
 # w = 0.0
@@ -250,12 +259,13 @@ plt.show()
 # ```
 # </details>
 #
-# **3.** The loss of a network with a million weights takes 10 ms to compute. How long do all its slopes take,
-# measured by central differences?
+# **3.** The loss of a network with a million weights takes 10 ms to compute. How long does it take to measure the
+# slopes for all weights with central differences?
 #
 # <details><summary>Answer</summary>
 #
-# Two evaluations for each weight: two million times 10 ms, which is more than five hours, for a single step.
+# Two evaluations for each weight: two million times 10 ms, which is more than five hours, for a single step of gradient
+# descent.
 #
 # ```python
 # assert 2 * 1_000_000 * 0.010 / 3600 > 5
@@ -264,5 +274,5 @@ plt.show()
 #
 # ## Next
 #
-# [02 · The chain rule as a graph](02_chain_rule.py): all the slopes at once, for about the price of computing the
-# loss a few times.
+# [02 · The chain rule as a graph](02_chain_rule.py): all the slopes at once, for only a few times the cost of computing
+# the loss.

@@ -2,11 +2,12 @@
 # # 02 · The chain rule as a graph
 #
 # You can measure a slope by nudging a number and looking at the result. With a million numbers that takes two million
-# looks. Yet a loss is only a long chain of small steps, and for each small step school knows the slope.
+# evaluations. Yet a loss is computed by a long chain of simple steps, and for each simple step we know the derivative
+# from school.
 #
 # **Question.** How do we get the slope for *every* input of a long computation at once, without nudging any of them?
 #
-# You have the derivative (tutorial 01). At the end you will have written an **automatic differentiation** engine, or
+# You know the derivative (tutorial 01). At the end you will have written an **automatic differentiation** engine, or
 # **autograd** for short, in sixty lines.
 
 # %%
@@ -27,32 +28,34 @@ import minidl
 #
 # $$\frac{dL}{dx} = \frac{dL}{dy}\cdot\frac{dy}{dx} .$$
 #
-# If $L$ depends on $x$ along several ways, through $y_1$ and through $y_2$, a nudge of $x$ travels all of them, and
-# the effects add up:
+# If $L$ depends on $x$ along several paths, here through $y_1$ and through $y_2$, a nudge of $x$ reaches $L$ along each
+# of them, and the effects add up:
 #
 # $$\frac{dL}{dx} = \frac{dL}{dy_1}\cdot\frac{dy_1}{dx} + \frac{dL}{dy_2}\cdot\frac{dy_2}{dx} .$$
 #
-# Those two lines are all we need. Take $L = (w x + b - t)^2$. As small steps:
+# Those two formulas are all we need. Take $L = (w x + b - t)^2$ and split it into simple steps:
 #
 # $$p = w x \qquad y = p + b \qquad e = y - t \qquad L = e^2$$
 #
-# Draw an arrow from each number to what is computed from it: a **computational graph**. Computing the numbers is the
-# **forward pass**. Now walk it from the end. Start with $\frac{dL}{dL} = 1$. At each step, multiply by the slope of
-# that step, and hand the product to its inputs:
+# Draw an arrow from each number to whatever is computed from it: a **computational graph**. Computing the numbers is
+# the **forward pass**. Now go through the graph from the end. Start with $\frac{dL}{dL} = 1$. At each step, multiply
+# the derivative of $L$ with respect to the step's output by the derivative of the step itself, and pass the product on
+# to its input:
 #
 # $$\frac{dL}{de} = 2e,\quad \frac{dL}{dy} = \frac{dL}{de}\cdot 1,\quad \frac{dL}{dp} = \frac{dL}{dy}\cdot 1,\quad
 # \frac{dL}{db} = \frac{dL}{dy}\cdot 1,\quad \frac{dL}{dw} = \frac{dL}{dp}\cdot x,\quad \frac{dL}{dx} =
 # \frac{dL}{dp}\cdot w .$$
 #
-# One walk backwards, and every input has its slope. This is **backpropagation**. The slope of $L$ with respect to
-# each of many numbers is called the **gradient**.
+# A single backward pass gives the derivative of $L$ with respect to every input. This is **backpropagation**. All these
+# derivatives together are called the **gradient** of $L$.
 #
 # ## By hand
 #
-# A `Value` is a number that remembers how it was computed: its inputs, and the slope of this step for each of them.
-# `backward` visits the values in an order in which each comes before its inputs: by the time we reach a value, all
-# that used it have handed in their share. Numbering the values as they are made gives such an order for free, for
-# nothing can be computed from a value that does not exist yet.
+# A `Value` is a number that remembers how it was computed: its inputs, and the derivative of this step with respect to
+# each of them. `backward` must visit every value before its inputs, so that when it reaches a value, all steps that
+# used it have already added their contributions. Such an order (a **topological order**) comes for free if we number
+# the values as they are created, since a value is always created after its inputs: visit them from the highest number
+# to the lowest.
 
 
 # %%
@@ -64,7 +67,7 @@ class Value:
     def __init__(self, data, inputs=(), slopes=()):
         self.data = float(data)
         self.grad = 0.0
-        self.inputs = inputs  # the Values it was computed from
+        self.inputs = inputs  # the Values that it was computed from
         self.slopes = slopes  # d(self)/d(input), for each of them
         Value.count += 1
         self.number = Value.count
@@ -112,7 +115,7 @@ class Value:
         for value in sorted(found, key=lambda value: -value.number):
             value.grad += flowing[value]
             for x, slope in zip(value.inputs, value.slopes):
-                flowing[x] += flowing[value] * slope  # the chain rule; += because the ways add up
+                flowing[x] += flowing[value] * slope  # the chain rule; += because the paths add up
 
 
 def as_value(x):
@@ -120,7 +123,7 @@ def as_value(x):
 
 
 # %% [markdown]
-# Try it on the example, with $w = 2$, $x = 3$, $b = 1$, $t = 5$.
+# Try it on the example, with $w = 2$, $x = 3$, $b = 1$, $t = 5$. The plot shows each number with its gradient.
 
 # %%
 w, x, b, t = Value(2), Value(3), Value(1), Value(5)
@@ -134,7 +137,7 @@ for name, value in (("w", w), ("x", x), ("b", b), ("t", t)):
 assert (w.grad, x.grad, b.grad, t.grad) == (2 * e.data * 3, 2 * e.data * 2, 2 * e.data, -2 * e.data)
 
 # %%
-nodes = {  # where each number stands in the picture
+nodes = {  # where each number stands in the plot
     "w": (0, 3, w), "x": (0, 2, x), "b": (1, 1, b), "t": (2, 0, t),
     "p = w·x": (1, 2.5, p), "y = p + b": (2, 2, y), "e = y − t": (3, 1.5, e), "L = e²": (4, 1.5, L),
 }  # fmt: skip
@@ -156,8 +159,8 @@ plt.show()
 # %% [markdown]
 # ## Check
 #
-# You know how to measure a slope: nudge and look. Let us do so for every input of a messier expression, in which
-# values are used more than once.
+# You know how to measure a slope: nudge the input and look at the output. We do so for every input of a messier
+# expression, which uses some values more than once, and compare with `backward`.
 
 
 # %%
@@ -176,14 +179,15 @@ for _ in range(20):
         nudge = 1e-6 * np.eye(2)[i]
         above, below = (messy(*map(Value, numbers + sign * nudge)).data for sign in (1, -1))
         worst = max(worst, abs(inputs[i].grad - (above - below) / 2e-6))
-print(f"largest difference between the rule and the measured slope: {worst:.1e}")
+print(f"largest difference between backpropagation and the measured slope: {worst:.1e}")
 assert worst < 1e-7
 
 # %% [markdown]
-# ## Two stumbles that everyone meets
+# ## Two mistakes that everyone makes
 #
-# **A value used twice.** In $x \cdot x$ both inputs are the same value. Its two shares must add up: $x + x = 2x$. Had
-# we written `=` for `+=` in the chain rule line, one share would overwrite the other, and the gradient would be $x$.
+# **Overwriting instead of adding.** In $x \cdot x$ both inputs are the same value. Its two contributions must add up:
+# $x + x = 2x$. With `=` in place of `+=` in the line of the chain rule, the second would overwrite the first, and the
+# gradient would be $x$.
 
 # %%
 x = Value(3)
@@ -192,8 +196,8 @@ print(f"d(x·x)/dx at 3 = {x.grad}")
 assert x.grad == 6
 
 # %% [markdown]
-# **Calling backward twice.** `backward` *adds* to `grad`. Run it twice and you have the gradient twice. Forget to set
-# it back to 0 between two steps of training, and each step will use the sum of all gradients so far.
+# **Forgetting old gradients.** `backward` *adds* to `grad`. Call it twice, and `grad` holds twice the gradient. If you
+# forget to set `grad` back to 0 between two training steps, each step uses the sum of all gradients so far.
 
 # %%
 x = Value(3)
@@ -206,19 +210,19 @@ assert x.grad == 12
 # %% [markdown]
 # ## In the library
 #
-# minidl works the same way. A `Tensor` is your `Value`. Each small step is a **Function**, which holds a formula
-# (`forward`) and the rule of its gradient (`backward`). The multiplication is
+# minidl works the same way. A `Tensor` is your `Value`. Each step is a **Function**, which holds a formula (`forward`)
+# and the rule for its gradient (`backward`). Multiplication is
 # [minidl/functional/arithmetic.py](../minidl/functional/arithmetic.py) `Mul`:
 
 # %%
 show_lines("minidl/functional/arithmetic.py", "Mul")
 
 # %% [markdown]
-# The walk is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too goes from the youngest number to
-# the oldest, and [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add` is the `+=`. It is longer than yours
-# for two reasons: a step may have several outputs (then `target` is a tuple), and where many gradients meet, they are
-# added up in one array (`sums` says which arrays may be changed so). `due` is a heap of the steps that the walk has
-# still to visit, the youngest on top.
+# The backward pass is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_walk`. It too visits the steps from
+# the highest number to the lowest: `due` is a heap of the steps still to be visited, with the highest number on top.
+# Your `+=` is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add`. It is longer than yours for two
+# reasons. A step may have several outputs (then `target` is a tuple). And where many gradients meet, they are added up
+# in place, which is allowed only for arrays that the engine itself has made (`sums` lists them).
 
 # %%
 show_lines("minidl/autograd/engine.py", "_add")
@@ -233,9 +237,9 @@ for mine, library in zip(ours, theirs):
     assert abs(mine.grad - library.grad.item()) < 1e-14
 
 # %% [markdown]
-# One thing is different. After `backward`, minidl lets go of what it kept for the walk, to save memory, so a second
-# `backward` through the same computation is an error that says so. Computing again is fine, and then the gradients
-# add up as yours do, until someone sets `grad` to None.
+# One thing is different. To save memory, minidl frees what it stored for the backward pass once that is done. So a
+# second `backward` through the same computation raises an error that says so. You can compute the output again, and
+# then the gradients add up as yours do, until someone sets `grad` to None.
 
 # %%
 x = minidl.tensor(3.0, requires_grad=True)
@@ -253,13 +257,14 @@ assert x.grad.item() == 12
 # %% [markdown]
 # ## Something real
 #
-# Sixty lines are enough to learn. Here are pictures of the digits 0 and 1. We describe each by two numbers: how much
-# ink is in the middle of the picture, and how much there is in all. A **neuron** weighs its inputs, adds a number,
-# and bends the result into the range $-1$ to $1$:
+# Sixty lines are enough to train something. We take images of the digits 0 and 1, and describe each by two numbers: how
+# much ink is in the middle of the image, and how much there is in total. A **neuron** computes a weighted sum of its
+# inputs, adds a number (its **bias**), and squeezes the result into the range from $-1$ to $1$:
 #
 # $$y = \tanh(w_1 x_1 + w_2 x_2 + b)$$
 #
-# We want $y = 1$ for a one and $y = -1$ for a zero. The loss is the mean of $(y - t)^2$.
+# We want $y = 1$ for a one and $y = -1$ for a zero; call this target $t$. The loss is the mean of $(y - t)^2$ over the
+# images.
 
 # %%
 images, labels, _, _ = load_images()
@@ -267,7 +272,7 @@ chosen = np.flatnonzero(labels <= 1)[:60]
 size = images.shape[-1]
 middle = images[chosen, 0, size // 4 : -size // 4, 3 * size // 8 : -3 * size // 8].mean((1, 2))
 features = np.stack([middle, images[chosen, 0].mean((1, 2))], axis=1)  # (60, 2)
-features = (features - features.mean(0)) / features.std(0)  # centred, and of the same spread
+features = (features - features.mean(0)) / features.std(0)  # mean 0 and standard deviation 1
 targets = np.where(labels[chosen] == 1, 1.0, -1.0)
 
 w1, w2, b = Value(0), Value(0), Value(0)
@@ -289,7 +294,7 @@ for _ in range(30 if FAST else 60):
 
 answers = np.array([neuron(x1, x2).data for x1, x2 in features])
 accuracy = np.mean(np.sign(answers) == targets)
-print(f"loss {losses[0]:.2f} -> {losses[-1]:.2f}; {accuracy:.0%} of the {len(targets)} pictures told apart")
+print(f"loss {losses[0]:.2f} -> {losses[-1]:.2f}; {accuracy:.0%} of the {len(targets)} images told apart")
 assert losses[-1] < 0.3 * losses[0] and accuracy >= 0.95
 
 # %%
@@ -300,19 +305,21 @@ for t, marker, name in ((-1, "o", "zeros"), (1, "s", "ones")):
     right.scatter(*features[targets == t].T, marker=marker, label=name, alpha=0.7)
 x1 = np.array([features[:, 0].min(), features[:, 0].max()])
 right.plot(x1, -(w1.data * x1 + b.data) / w2.data, color="black", label="y = 0")
-right.set(xlabel="ink in the middle", ylabel="ink in all", ylim=features[:, 1].min() - 0.4 + np.array([0, 6]))
+right.set(xlabel="ink in the middle", ylabel="ink in total", ylim=features[:, 1].min() - 0.4 + np.array([0, 6]))
 right.set(title="what the neuron learned")
 right.legend()
 plt.show()
 
 # %% [markdown]
+# The loss falls, and the line $y = 0$ in the right plot separates the zeros from the ones.
+#
 # ## Exercises
 #
-# **1.** Give `Value` a `log`, and check it.
+# **1.** Write a `log` for `Value`, and check its gradient.
 #
 # <details><summary>Answer</summary>
 #
-# The slope of $\log x$ is $1/x$:
+# The derivative of $\log x$ is $1/x$:
 #
 # ```python
 # def log(value):
@@ -324,13 +331,13 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** Start from $x$ and double it 50 times: `for _ in range(50): y = y + y`. How many ways lead from $y$ back to
-# $x$? Why does `backward` not take that long?
+# **2.** Start from $y = x$ and double it 50 times: `for _ in range(50): y = y + y`. How many paths lead from $y$ back
+# to $x$? Why does `backward` not take that many steps?
 #
 # <details><summary>Answer</summary>
 #
-# Each doubling has two arrows, so there are $2^{50}$ ways, about $10^{15}$. But a value collects the shares of all
-# ways *before* it hands them on, so each arrow is walked once: 100 multiplications.
+# Each doubling has two arrows, so there are $2^{50}$ paths, about $10^{15}$. But a value collects the contributions of
+# all paths *before* it passes their sum on, so each arrow is followed only once: 100 multiplications.
 #
 # ```python
 # x = Value(1.0)
@@ -346,12 +353,13 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# Computing makes one value for each step. Walking back visits each value once and does one multiplication and one
-# addition for each of its inputs, at most two here. So it costs a few times as much as the loss itself, for a
-# thousand inputs as for one. Nudging would have cost two losses *for each input*.
+# The forward pass makes one value for each step. The backward pass visits each value once, and does one multiplication
+# and one addition for each of its inputs, of which there are at most two here. So it costs a few times as much as the
+# loss itself, whether there are a thousand inputs or one. Finite differences would need two evaluations of the loss
+# *for each input*.
 # </details>
 #
 # ## Next
 #
-# [03 · Tensors and broadcasting](03_tensors.py): one look at sixty pictures made hundreds of small objects. The same
-# idea for whole arrays makes a handful.
+# [03 · Tensors and broadcasting](03_tensors.py): one pass over sixty images made hundreds of small objects. With whole
+# arrays as values, a handful is enough.

@@ -20,18 +20,18 @@ import minidl
 # %% [markdown]
 # ## The formula
 #
-# The loss $L$ stays one number. The gradient of $L$ with respect to an array $x$ is an array of the same shape: for
-# each number in $x$, the slope of $L$. We write $dx$ for it, and $dy$ for the gradient with respect to $y$, as the
-# code does. Every rule answers one question: *given $dy$, what is $dx$?*
+# The loss $L$ is still a single number. The gradient of $L$ with respect to an array $x$ is an array of the same shape,
+# which holds the derivative of $L$ with respect to each number in $x$. We write $dx$ for it, and $dy$ for the gradient
+# with respect to $y$, as the code does. Every rule answers one question: *given $dy$, what is $dx$?*
 #
-# **Number by number.** If $y_i = x_i^2$, each number is a little chain of its own: $dx_i = dy_i\cdot 2x_i$. As
+# **Elementwise operations.** If $y_i = x_i^2$, each number has its own little chain: $dx_i = dy_i\cdot 2x_i$. For whole
 # arrays: `dx = dy * 2 * x`.
 #
-# **Sums.** If $y = \sum_i x_i$, every $x_i$ moves $y$ by the same amount, with slope 1. So $dx_i = dy$: the one
-# number is copied to all places.
+# **Sums.** If $y = \sum_i x_i$, every $x_i$ changes $y$ by the same amount, with slope 1. So $dx_i = dy$: the single
+# number $dy$ is copied to every place.
 #
-# **Broadcasting.** NumPy adds arrays of different shapes by stretching axes of length 1 (and by adding axes in
-# front):
+# **Broadcasting.** NumPy adds arrays of different shapes by stretching axes of length 1, after adding missing axes in
+# front:
 #
 # | | shape |
 # | --- | --- |
@@ -39,13 +39,13 @@ import minidl
 # | `b` | (4,), seen as (1, 4) |
 # | `a + b` | (3, 4) |
 #
-# So $y_{ij} = a_i + b_j$: each $a_i$ is *used four times*. From tutorial 02 you know what that means. The shares add
-# up:
+# So $y_{ij} = a_i + b_j$: each $a_i$ is *used four times*. From tutorial 02 you know what that means for its gradient:
+# the contributions add up.
 #
 # $$da_i = \sum_j dy_{ij} \qquad db_j = \sum_i dy_{ij}$$
 #
-# Stretching copies; its gradient sums over the copies. And a sum's gradient is stretching. The two undo each other's
-# shapes, always.
+# Broadcasting copies, so its gradient sums over the copies. And the gradient of a sum is a broadcast. Each is the
+# other's backward rule. The plot shows it with numbers.
 
 # %%
 a, b = np.array([[1.0], [2.0], [3.0]]), np.array([10.0, 20.0, 30.0, 40.0])
@@ -62,17 +62,18 @@ for ax, (title, values) in zip(axes, panels):
 plt.show()
 
 # %% [markdown]
-# **Matrix product.** $y_{ij} = \sum_k a_{ik} b_{kj}$. Which outputs does $a_{ik}$ touch? All of row $i$, each with
-# slope $b_{kj}$. So
+# **Matrix product.** $y_{ij} = \sum_k a_{ik} b_{kj}$. Which outputs depend on $a_{ik}$? All of row $i$, each with slope
+# $b_{kj}$. So
 #
 # $$da_{ik} = \sum_j dy_{ij}\, b_{kj} \qquad\text{that is}\qquad da = dy\; b^T ,$$
 #
-# and in the same way $db = a^T dy$. The shapes leave no other choice: from $dy$ of shape $(N, M)$ and $b$ of $(K, M)$
-# there is only one product that gives the shape $(N, K)$ of $a$.
+# and in the same way $db = a^T dy$. The shapes help to remember it: from $dy$ of shape $(N, M)$ and $b$ of shape
+# $(K, M)$ there is only one product with the shape $(N, K)$ of $a$.
 #
 # ## By hand
 #
-# The same class as before, with arrays. New are `unbroadcast`, which sums over the copies, and `@` and `sum`.
+# This is the same class as before, with arrays. New are `unbroadcast`, which sums over the copies, and the operations
+# `@` and `sum`.
 
 
 # %%
@@ -132,8 +133,8 @@ class Array:
 # %% [markdown]
 # ## Check
 #
-# As before: nudge every number of every input and measure. Here `b` is stretched over the rows, and `c` over the
-# columns.
+# As before, we nudge every number of every input and measure the slope. In this expression `b` is broadcast over the
+# rows, and `c` over the columns.
 
 
 # %%
@@ -167,7 +168,7 @@ for i, name in enumerate("xwbc"):
 # %% [markdown]
 # ## In the library
 #
-# minidl does not trust each rule to undo the stretching. The engine does it, in one place, for all of them:
+# In minidl the single rules need not undo the broadcasting. The engine does it for all of them, in one place:
 # [minidl/autograd/engine.py](../minidl/autograd/engine.py) `sum_to_shape` is your `unbroadcast`.
 
 # %%
@@ -175,7 +176,7 @@ show_lines("minidl/autograd/engine.py", "sum_to_shape")
 
 # %% [markdown]
 # The matrix product and its two gradients are in [minidl/functional/linear.py](../minidl/functional/linear.py)
-# `MatMul`, the sum in [minidl/functional/reduce.py](../minidl/functional/reduce.py) `Sum`, and the stretching in
+# `MatMul`, the sum in [minidl/functional/reduce.py](../minidl/functional/reduce.py) `Sum`, and an explicit broadcast in
 # [minidl/functional/broadcast.py](../minidl/functional/broadcast.py) `BroadcastTo`.
 
 # %%
@@ -189,7 +190,7 @@ print("your gradients and minidl's agree to 12 digits")
 
 # %% [markdown]
 # A `Tensor` holds a NumPy array (`x.data`) and, after `backward`, a gradient (`x.grad`, a Tensor too). Most NumPy
-# habits carry over. The `origin` that is printed is the step that computed the tensor.
+# habits carry over. The `origin` in the printed output is the operation that computed the tensor.
 
 # %%
 x = minidl.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -198,14 +199,14 @@ print(x.shape, x.dtype, x.mean(), x.T, x[0], x.reshape(4), sep="\n")
 # %% [markdown]
 # ## Something real
 #
-# Broadcasting can read digits. Some of our pictures are for learning (the *training* pictures), the others are only for
-# finding out how well that worked (the *test* pictures). Let the **prototype** of a digit be the mean of all its
-# training pictures. A test picture gets the digit whose prototype is nearest. All squared distances at once:
+# Broadcasting can classify digits. Some of our images are for learning (the *training* images), the others only for
+# finding out how well that worked (the *test* images). Let the **prototype** of a digit be the mean of all its training
+# images. We classify a test image as the digit whose prototype is nearest. Here are all squared distances at once:
 #
 # $$d_{nk} = \sum_p (x_{np} - m_{kp})^2$$
 #
-# with $N$ pictures $x$ of $P$ pixels, $(N, P)$, and prototypes $m$ of shape $(10, P)$. As arrays: $(N, 1, P)$ minus
-# $(10, P)$, squared, summed over the pixels.
+# with $N$ images of $P$ pixels each, $x$ of shape $(N, P)$, and prototypes $m$ of shape $(10, P)$. As arrays: subtract
+# $(10, P)$ from $(N, 1, P)$, square, and sum over the pixels.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=2000)
@@ -214,7 +215,7 @@ prototypes = np.stack([x_train[y_train == digit].mean(0) for digit in range(10)]
 
 distances = ((x_test[:, None] - prototypes) ** 2).sum(-1)  # (N, 10)
 accuracy = np.mean(distances.argmin(1) == y_test)
-print(f"{accuracy:.1%} of the test pictures get the right digit")
+print(f"{accuracy:.1%} of the test images get the right digit")
 assert accuracy > 0.7
 
 # %%
@@ -225,8 +226,9 @@ for digit, ax in enumerate(axes.flat):
 plt.show()
 
 # %% [markdown]
-# Why the mean? Ask the gradient. The mean is the point from which the squared distances to its own pictures have the
-# smallest sum. So there the slope of that sum must be 0, in every pixel.
+# Why the mean? The gradient tells. The mean is the point with the smallest sum of squared distances to the images. So
+# at the mean the gradient of that sum must be 0, in every pixel. We check it for the threes, and compare with another
+# point: the mean of the eights.
 
 # %%
 threes = minidl.tensor(x_train[y_train == 3].astype(np.float64))
@@ -241,15 +243,15 @@ print(f"largest slope: {at_the_mean:.5f} at the mean of the threes, {elsewhere:.
 assert at_the_mean < 1e-5 * elsewhere
 
 # %% [markdown]
-# And what did we gain over one object for each number? The same sum of squares, once in a Python loop, once as
-# arrays:
+# And what did we gain over one object for each number? Here is the same sum of squares, once in a Python loop and once
+# with arrays:
 
 # %%
 some = x_train[:200]
 start = time.perf_counter()
 total = 0.0
-for picture in some.tolist():
-    for pixel, mean in zip(picture, prototypes[0].tolist()):
+for image in some.tolist():
+    for pixel, mean in zip(image, prototypes[0].tolist()):
         total += (pixel - mean) ** 2
 loop_seconds = time.perf_counter() - start
 
@@ -265,11 +267,11 @@ assert abs(total - at_once) < 1e-3 * total and gain > 3
 # %% [markdown]
 # ## Exercises
 #
-# **1.** What is the gradient rule of $y = $ `x.mean()` for an array of $n$ numbers?
+# **1.** What is the gradient rule for $y = $ `x.mean()`, where `x` is an array of $n$ numbers?
 #
 # <details><summary>Answer</summary>
 #
-# Each number moves the mean with slope $1/n$, so $dx_i = dy/n$.
+# Each number changes the mean with slope $1/n$, so $dx_i = dy/n$.
 #
 # ```python
 # x = minidl.tensor(np.ones((2, 5)), requires_grad=True)
@@ -278,13 +280,13 @@ assert abs(total - at_once) < 1e-3 * total and gain > 3
 # ```
 # </details>
 #
-# **2.** `x` has the shape (100,) and `t` has (100, 1). What is the shape of `x - t`? Why is this the most common
-# silent mistake with arrays?
+# **2.** `x` has the shape (100,) and `t` has the shape (100, 1). What is the shape of `x - t`? Why is this the most
+# common silent mistake with arrays?
 #
 # <details><summary>Answer</summary>
 #
-# (100, 100): every number minus every other. Nothing fails, the mean of its squares is a number, training runs, and
-# learns nonsense. minidl's losses therefore refuse shapes that differ.
+# (100, 100): every number of `x` minus every number of `t`. There is no error: the mean of its squares is a number, so
+# training runs, but learns nonsense. minidl's losses therefore refuse shapes that differ.
 #
 # ```python
 # x, t = np.zeros(100), np.zeros((100, 1))
@@ -297,7 +299,8 @@ assert abs(total - at_once) < 1e-3 * total and gain > 3
 # ```
 # </details>
 #
-# **3.** The distances can be had without the large array (N, 10, P): expand the square, and use one matrix product.
+# **3.** Compute the distances without the large array of shape (N, 10, P): expand the square, and use one matrix
+# product.
 #
 # <details><summary>Answer</summary>
 #
@@ -311,5 +314,5 @@ assert abs(total - at_once) < 1e-3 * total and gain > 3
 #
 # ## Next
 #
-# [04 · Trust](04_gradient_check.py): you have checked each rule by nudging. We now make that into a tool that can be
-# relied on, and see how a careless check is fooled.
+# [04 · Trust](04_gradient_check.py): you have checked each rule with finite differences. We now make that into a tool
+# that can be relied on, and see how a careless check is fooled.
