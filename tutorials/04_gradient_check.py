@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 04 · Trust: gradient checking
 #
-# You derived a handful of rules, and minidl has dozens. Each is a place for a mistake: a factor lost, a transpose
-# forgotten. Nothing crashes then. The network trains a little worse, and nobody knows why.
+# You derived a handful of rules, and minidl has dozens. Each is a place for a mistake: a lost factor, a forgotten
+# transpose. Such a mistake does not crash the program. The network only trains a little worse, and nobody knows why.
 #
 # **Question.** How do we find out whether a gradient is right, when the code runs either way?
 
@@ -18,9 +18,9 @@ from minidl.autograd import Function
 # %% [markdown]
 # ## A wrong gradient still learns
 #
-# First, why the falling loss proves nothing. A neuron, $y=\tanh(x\cdot w + b)$, is to tell threes from eights. The
-# right slope of $\tanh$ is $1-y^2$. Let us also write a wrong one, $1-2y^2$: a factor slipped in. In minidl, an
-# operation of your own is a `Function` with `forward` and `backward`.
+# First we show that a falling loss proves nothing. A neuron, $y=\tanh(x\cdot w + b)$, is to tell threes from eights.
+# The correct derivative of $\tanh$ is $1-y^2$. We also write a wrong one, $1-2y^2$, in which a factor slipped in, and
+# train with each. In minidl, an operation of your own is a `Function` with `forward` and `backward`.
 
 
 # %%
@@ -43,7 +43,7 @@ images, labels, _, _ = load_images()
 chosen = (labels == 3) | (labels == 8)
 x = minidl.tensor(images[chosen].reshape(chosen.sum(), -1).astype(np.float64))  # (N, P)
 t = minidl.tensor(np.where(labels[chosen] == 8, 1.0, -1.0))  # (N,)
-learning_rate = 1 / (x * x).sum(1).mean().item()  # bright pictures give steep slopes, which need short steps
+learning_rate = 1 / (x * x).sum(1).mean().item()  # images with much ink give steep slopes, which need short steps
 
 
 def train(activation, steps=40):
@@ -53,7 +53,7 @@ def train(activation, steps=40):
     for _ in range(steps):
         loss = ((activation()(x @ w + b) - t) ** 2).mean()
         loss.backward()
-        with minidl.no_grad():  # the steps themselves are no part of the loss
+        with minidl.no_grad():  # updating the weights must not be recorded
             for weight in (w, b):
                 weight -= learning_rate * weight.grad
                 weight.grad = None
@@ -74,33 +74,37 @@ assert wrong[-1] < 0.5 * wrong[0], "the wrong gradient learns too"
 assert right[-1] < wrong[-1]
 
 # %% [markdown]
-# Had you seen only the second curve, you would have been content.
+# Had you seen only the second curve, you would not have suspected anything.
 #
 # ## The formula
 #
-# Tutorial 01 gave us a witness that knows nothing of our rules: the central difference. To **check a gradient** is to
-# compare the two for every number of every input. Three things make the comparison fair.
+# Tutorial 01 gave us a witness that knows nothing of our rules: the central difference. The gradient it measures is
+# called the **numerical gradient**. A **gradient check** compares it with our gradient, for every number of every
+# input. Three things make the comparison fair.
 #
-# **1. One number to differentiate.** An operation gives an array $y$, but a slope needs one number $L$. We could take
-# the sum, $L=\sum_i y_i$. That is a trap, as you will see. Take a random weight $v_i$ for each output instead:
+# **1. One number to differentiate.** An operation gives an array $y$, but a gradient is that of a single number $L$. We
+# could take the sum, $L=\sum_i y_i$. That is a trap, as you will see. Take a random weight $v_i$ for each output
+# instead:
 #
 # $$L = \sum_i v_i\, y_i \qquad\text{so that}\qquad dy = v .$$
 #
-# The array $v$ is called a **cotangent**. (With all weights 1 we would only ever test the rule for $dy = 1$.)
+# The array $v$ is called a **cotangent**. (With all weights equal to 1 we would only ever test the rule for $dy = 1$.)
 #
-# **2. The right step, and enough digits.** The central difference is off by about $h^2$ (from the third derivative) and
-# $\epsilon/h$ (from rounding). The sum is least near $h = \epsilon^{1/3}$. With the 16 digits of `float64` that is
-# about $6\cdot 10^{-6}$, and some ten digits are right. With the 7 digits of `float32` at most four are: too few to
-# tell a small mistake from rounding.
+# **2. The right step, and enough digits.** The error of the central difference is about $h^2$ (from the third
+# derivative) plus $\epsilon/h$ (from rounding). The sum is smallest near $h = \epsilon^{1/3}$. With the 16 digits of
+# `float64` that is about $6\cdot 10^{-6}$, and some ten digits are correct. With the 7 digits of `float32` at most four
+# are correct: too few to tell a small mistake from rounding.
 #
-# **3. A relative tolerance.** An error of 0.001 is much for a slope of 0.01 and little for one of 1000. We accept
+# **3. A relative tolerance.** An error of 0.001 is large for a slope of 0.01 and small for one of 1000. We accept
 #
 # $$|\text{slope} - dx| \le 10^{-7} + 10^{-5}\,|\text{slope}| .$$
 #
-# Divided by $10^{-2} + |\text{slope}|$, that is a relative error of at most $10^{-5}$, in which slopes far below 0.01
-# count as 0.01.
+# Divide both sides by $10^{-2} + |\text{slope}|$: the relative error must be at most $10^{-5}$, where the $10^{-2}$
+# keeps slopes near 0 from making it huge.
 #
 # ## By hand
+#
+# The function below takes a forward function, its gradient rule and the inputs, and does all three.
 
 
 # %%
@@ -127,8 +131,8 @@ def gradient_errors(forward, backward, *inputs, h=1e-6, cotangent=None):
 # %% [markdown]
 # ## Check the check
 #
-# A check that accepts everything is worse than none. So we feed it four right rules, which must pass, and the same
-# rules with mistakes that people really make. Each must be caught.
+# A check that accepts everything is worse than none. So we test it with four correct rules, which must pass, and with a
+# wrong version of each, with a mistake that people really make. All four mistakes must be caught.
 
 # %%
 random = np.random.default_rng(1)
@@ -159,8 +163,8 @@ for name, error in worst.items():
     assert (error < 1e-5) == ("," not in name)
 
 # %% [markdown]
-# And the trap. The shares of a row always add up to 1, so $\sum_i y_i$ never changes, whatever the input: its slope
-# is 0, and 3.7 times 0 is 0. With all weights 1 the scaled rule passes.
+# Now the trap. The shares in a row always add up to 1, so $\sum_i y_i$ is constant, whatever the input. Its gradient is
+# 0, and 3.7 times 0 is still 0. If all weights are 1, the scaled rule passes:
 
 # %%
 ones = np.ones_like(a)
@@ -168,6 +172,9 @@ fooled = max(gradient_errors(*cases["shares, scaled by 3.7"][:2], a, cotangent=o
 caught = worst["shares, scaled by 3.7"]
 print(f"shares scaled by 3.7: error {fooled:.1e} with all weights 1, {caught:.1e} with random ones")
 assert fooled < 1e-5 < caught
+
+# %% [markdown]
+# Next, the step and the digits: the error of a correct rule, for many steps $h$, in `float32` and in `float64`.
 
 
 # %%
@@ -189,15 +196,16 @@ for dtype in (np.float32, np.float64):
     axes.loglog(steps, errors, ".-", label=np.dtype(dtype).name)
 axes.axhline(1e-5, color="black", linewidth=0.8, linestyle="--")
 axes.text(2e-8, 1.8e-5, "tolerance", fontsize=9)
-axes.set(xlabel="step h", ylabel="relative error", title="a right gradient, measured with few and with many digits")
+axes.set(xlabel="step h", ylabel="relative error", title="a correct gradient, checked with few and with many digits")
 axes.legend()
 plt.show()
 
 # %% [markdown]
-# In `float32` even a right gradient never gets below the tolerance. Check in `float64`, train in `float32`.
+# In `float32` even a correct gradient never gets below the tolerance. So check in `float64`, and train in `float32`.
 #
-# **Kinks.** $|x|$ has no slope at 0: it is $-1$ on the left and $1$ on the right. The central difference answers with
-# their mean. There is nothing to be right about, so keep the inputs of a check away from such places.
+# **Kinks.** $|x|$ has no derivative at 0: its slope is $-1$ on the left and $1$ on the right. The central difference
+# gives the mean of the two at 0, and other values between them at points closer to 0 than $h$. So it cannot tell
+# whether a rule is correct there. Choose inputs for a check that are away from kinks.
 
 # %%
 for x0 in (0.0, 1e-7, 0.3):
@@ -208,7 +216,7 @@ assert (abs(1e-7 + 1e-6) - abs(1e-7 - 1e-6)) / 2e-6 < 0.2
 # %% [markdown]
 # ## In the library
 #
-# `minidl.gradcheck` does the same for anything made of Tensors. Its lines are in
+# `minidl.gradcheck` does the same for any function of Tensors. Its lines are in
 # [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `gradcheck` and
 # [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `worst_gradient_error`. The library's own
 # $\tanh$ is [minidl/functional/elementwise.py](../minidl/functional/elementwise.py) `Tanh`. And here is what the check
@@ -226,8 +234,8 @@ except minidl.autograd.GradientCheckError as error:
     print("wrong:", error)
 
 # %% [markdown]
-# It names the input, the place, both values and how far apart they are. And it refuses `float32`, for the reason that
-# you saw:
+# The error message names the input, the index, both values and how far apart they are. And `gradcheck` refuses
+# `float32`, for the reason that you saw:
 
 # %%
 try:
@@ -237,8 +245,8 @@ except TypeError as error:
     print(error)
 
 # %% [markdown]
-# Gradients are computed by operations too, so they have slopes of their own: second derivatives. minidl writes each
-# rule once, in terms of its own operations, so that it can be differentiated again, and `gradgradcheck` checks that.
+# Gradients are computed by operations too, so they can be differentiated again, which gives second derivatives. minidl
+# writes each gradient rule once, in terms of its own operations, so that this works, and `gradgradcheck` checks it.
 
 # %%
 assert minidl.gradgradcheck(lambda x: x.tanh() * x, [x_check])
@@ -252,7 +260,7 @@ assert (slope.item(), curvature.item()) == (12, 12)
 # %% [markdown]
 # ## Something real
 #
-# Check the operations that networks are made of, all in one go, as you would before trusting any of them.
+# Let us check the operations that networks are made of, as you would before trusting any of them.
 
 # %%
 F = minidl.functional
@@ -266,12 +274,12 @@ operations = {
 }  # fmt: skip
 for operation in operations.values():
     assert minidl.gradcheck(operation, [x_check])
-print(f"{len(operations)} operations checked at {x_check.numel()} inputs each: all right")
+print(f"{len(operations)} operations checked at {x_check.numel()} inputs each: all correct")
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Write the rule of $y = x^3$, make a mistake on purpose, and see it caught.
+# **1.** Write the gradient rule of $y = x^3$, make a mistake on purpose, and see that it is caught.
 #
 # <details><summary>Answer</summary>
 #
@@ -282,14 +290,14 @@ print(f"{len(operations)} operations checked at {x_check.numel()} inputs each: a
 # ```
 # </details>
 #
-# **2.** A right rule of `max(x)` can fail the check where the two largest numbers are equal. Why?
+# **2.** A correct rule for `max(x)` can fail the check where the two largest numbers are equal. Why?
 #
 # <details><summary>Answer</summary>
 #
-# Two equal largest numbers are a kink: nudge either one up and it alone is the maximum (slope 1), nudge it down and
-# the other one stays (slope 0). The central difference says 1/2 for each. minidl shares the gradient equally between
-# them, which happens to agree; giving all of it to the first would be just as good a rule, and the check would call
-# it wrong.
+# Two equal largest numbers are a kink: nudge one of them up and it alone is the maximum (slope 1); nudge it down and
+# the other is the maximum (slope 0). The central difference gives 1/2 for each. minidl shares the gradient equally
+# between them, which happens to agree; giving all of it to the first would be just as good a rule, but the check would
+# call it wrong.
 #
 # ```python
 # tie = minidl.tensor(np.array([1.0, 1.0]), requires_grad=True)
@@ -298,14 +306,15 @@ print(f"{len(operations)} operations checked at {x_check.numel()} inputs each: a
 # ```
 # </details>
 #
-# **3.** Why not run the check during training, on the real network, at every step?
+# **3.** Why not run the check at every training step, on the real network?
 #
 # <details><summary>Answer</summary>
 #
-# It computes the loss twice for each weight. That is the five hours of tutorial 01. Check each operation once, on
-# small inputs: the chain rule does the rest.
+# It computes the loss twice for each weight: the five hours of tutorial 01. Check each operation once, on small inputs.
+# If they are correct, the chain rule makes the whole gradient correct.
 # </details>
 #
 # ## Next
 #
-# [05 · Linear regression](05_linear_regression.py): the gradients can be trusted. Time to learn something from data.
+# [05 · Linear regression](05_linear_regression.py): now that the gradients can be trusted, it is time to learn
+# something from data.

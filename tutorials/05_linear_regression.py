@@ -4,12 +4,12 @@
 # A doctor measures a patient today and wants to know how far a disease will have progressed in a year. The oldest tool
 # for such a question, and still one of the best, is a straight line.
 #
-# **Question.** Which line fits a cloud of points best, and how do we find it with nothing but slopes?
+# **Question.** Which line fits a cloud of points best, and how do we find it with nothing but gradients?
 #
-# On the way we write the five lines that every training in this course, and in the world, is made of.
+# On the way we write the five lines that are at the heart of every training, in this course and elsewhere.
 
 # %%
-import course  # noqa: F401  (the look of the pictures)
+import course  # noqa: F401  (the look of the plots)
 import matplotlib.pyplot as plt
 import numpy as np
 from library_lines import show_lines
@@ -19,17 +19,18 @@ import minidl
 import minidl.functional as F
 
 # %% [markdown]
-# The data are real: 442 patients, ten measurements each (s1 to s6 are blood values), and a number for how far their
+# The data are real: 442 patients, ten measurements of each (s1 to s6 are blood values), and a number for how far their
 # diabetes had progressed a year later (Efron and others, *Least angle regression*, 2004; it comes with scikit-learn).
-# We keep every fourth patient aside. They are the **test set**: the line must do well on patients it has never seen.
-# The others are the **training set**.
+# The measurements, the inputs of our model, are called **features**; the number to be predicted is the **target**. We
+# set aside every fourth patient as the **test set**: the line must do well on patients that it has never seen. The
+# others are the **training set**. We also bring each feature to mean 0 and standard deviation 1; you will soon see why.
 
 # %%
 table = load_diabetes(scaled=False)
 names = ["age", "sex", "body mass index", "blood pressure", *table.feature_names[4:]]
 is_test = np.arange(len(table.data)) % 4 == 3
-mean, spread = table.data[~is_test].mean(0), table.data[~is_test].std(0)
-features = (table.data - mean) / spread  # mean 0 and spread (standard deviation) 1 over the training patients
+mean, std = table.data[~is_test].mean(0), table.data[~is_test].std(0)
+features = (table.data - mean) / std  # mean 0 and standard deviation 1 over the training patients
 x_train, x_test = features[~is_test], features[is_test]  # (N, 10)
 t_train, t_test = table.target[~is_test], table.target[is_test]  # (N,)
 print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_train.min():.0f} to {t_train.max():.0f}")
@@ -37,15 +38,15 @@ print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_trai
 # %% [markdown]
 # ## The formula
 #
-# With one measurement $x$ (the body mass index) the line is $y = w x + b$. The **weight** $w$ is its steepness and the
-# **bias** $b$ its height at $x=0$. Both are **parameters**: numbers to be learned. For patient $n$ the line says $y_n$
-# and the truth is $t_n$. The **mean squared error** (MSE) is
+# With one feature $x$ (the body mass index) the line is $y = w x + b$. The **weight** $w$ is its slope, and the
+# **bias** $b$ its height at $x=0$. Both are **parameters**: numbers to be learned. For patient $n$ the line predicts
+# $y_n$, and the target is $t_n$. The **mean squared error** (MSE) is
 #
 # $$L(w, b) = \frac1N \sum_n (y_n - t_n)^2 .$$
 #
-# Why squares? They make every error count, whatever its sign, and large ones much more. There is a deeper reason too:
-# if the truth is a line plus bell-shaped (normal) noise, the line with the smallest MSE is the one that makes the
-# observed data most probable.
+# Why squares? They make every error count, whatever its sign, and large errors count much more. There is a deeper
+# reason too: if the targets are a line plus normally distributed noise, the line with the smallest MSE is the one under
+# which the observed data are most probable.
 #
 # Its gradient, by the chain rule:
 #
@@ -53,9 +54,11 @@ print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_trai
 # \frac{\partial L}{\partial w} = \sum_n \frac{\partial L}{\partial y_n}\, x_n \qquad
 # \frac{\partial L}{\partial b} = \sum_n \frac{\partial L}{\partial y_n}$$
 #
-# (The curly $\partial$ says: only this one is nudged, the others stay. It is a **partial derivative**.)
+# (The curly $\partial$ denotes a **partial derivative**: only this variable is nudged, while all others stay fixed.)
 #
 # ## By hand
+#
+# Sixty steps of gradient descent, with these formulas:
 
 # %%
 bmi = x_train[:, 2]  # (N,)
@@ -72,15 +75,16 @@ for _ in range(60):
 print(f"w = {w:.3f}, b = {b:.3f}, MSE {hand_losses[0]:.0f} -> {hand_losses[-1]:.0f}")
 
 # %% [markdown]
-# Why 0.1? As a function of $w$ the loss is a parabola, with the second derivative $\frac{2}{N}\sum x_n^2$. As $x$ has
-# mean 0 and spread 1, that is 2. From tutorial 01: each step multiplies the distance to the best $w$ by $1 - 2\eta$.
-# With $\eta = 0.1$ that is 0.8, and 60 steps leave $0.8^{60}$ of it, less than one part in half a million. This is why
-# we brought the features to the same spread: one learning rate fits all.
+# Why the learning rate 0.1? As a function of $w$ the loss is a parabola with the second derivative
+# $\frac{2}{N}\sum x_n^2$. As $x$ has mean 0 and standard deviation 1, that is 2. As in tutorial 01, each step
+# multiplies the distance to the best $w$ by $1 - 2\eta$. With $\eta = 0.1$ that is 0.8, and after 60 steps $0.8^{60}$
+# of the distance is left, less than one part in half a million. This is why we brought all features to the same
+# standard deviation: one learning rate suits them all.
 #
 # ## Check
 #
-# Three witnesses: the measured slope, the library, and algebra. For a line, the minimum can be written down (set both
-# slopes to 0), and NumPy does so in `lstsq`.
+# We check the gradient against the numerical gradient and against the library. And we check the line against algebra:
+# for a line the minimum can be written down (set both derivatives to 0), which is what NumPy's `lstsq` does.
 
 
 # %%
@@ -106,7 +110,7 @@ assert np.allclose((w, b), exact, rtol=1e-4)
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 left.scatter(table.data[~is_test, 2], t_train, s=10, alpha=0.5, label="patients")
 ends = np.array([bmi.min(), bmi.max()])
-left.plot(ends * spread[2] + mean[2], w * ends + b, color="black", label="the fitted line")
+left.plot(ends * std[2] + mean[2], w * ends + b, color="black", label="the fitted line")
 left.set(xlabel="body mass index (kg/m²)", ylabel="progression after a year", title="one measurement")
 left.legend()
 ws, bs = np.meshgrid(np.linspace(-40, 130, 60), np.linspace(-10, 310, 60))
@@ -118,17 +122,19 @@ right.set(xlabel="w", ylabel="b", title="the loss, seen from above: one valley")
 plt.show()
 
 # %% [markdown]
+# Left, the fitted line; right, the loss as a function of $w$ and $b$, with a star at the exact minimum.
+#
 # ## In the library
 #
-# The loss is [minidl/functional/loss.py](../minidl/functional/loss.py) `mse_loss`; a line with many inputs is
-# [minidl/functional/linear.py](../minidl/functional/linear.py) `Linear`: with inputs $x$ of shape $(N, C)$ and one
-# row of weights for each output, $y_{nk} = \sum_c x_{nc}\, w_{kc} + b_k$.
+# The loss is [minidl/functional/loss.py](../minidl/functional/loss.py) `mse_loss`. A line with several inputs is
+# [minidl/functional/linear.py](../minidl/functional/linear.py) `Linear`: for inputs $x$ of shape $(N, C)$, with one row
+# of weights for each output $k$, it computes $y_{nk} = \sum_c x_{nc}\, w_{kc} + b_k$.
 
 # %%
 show_lines("minidl/functional/linear.py", "Linear")
 
 # %% [markdown]
-# And the step downhill, $w \leftarrow w - \eta\,dw$, is an **optimizer**. The simplest is
+# The rule that takes the step downhill, here $w \leftarrow w - \eta\,dw$, is called an **optimizer**. The simplest is
 # [minidl/optim/sgd.py](../minidl/optim/sgd.py) `SGD`. Now the five lines:
 
 
@@ -144,8 +150,8 @@ def fit(x, t, learning_rate=0.1, steps=60, forget_zero_grad=False):
         loss = F.mse_loss(y, t)  # 2. how wrong is it?
         if not forget_zero_grad:
             optimizer.zero_grad()  # 3. forget the old gradient
-        loss.backward()  # 4. which way is downhill?
-        optimizer.step()  # 5. take a step
+        loss.backward()  # 4. compute the gradient
+        optimizer.step()  # 5. take a step downhill
         losses.append(loss.item())
     return w, b, losses
 
@@ -155,11 +161,11 @@ assert np.allclose(losses, hand_losses, rtol=1e-10), "the same numbers as by han
 print("sixty steps by hand and sixty steps of minidl: the same losses")
 
 # %% [markdown]
-# ## The stumble: forgetting zero_grad
+# ## A common mistake: forgetting zero_grad
 #
-# `backward` adds to the gradient that is there (tutorial 02). Leave out line 3, and each step walks along the sum of
-# all gradients so far. The walk gains speed like a ball without friction, shoots past the minimum and comes back, for
-# ever.
+# `backward` adds to the gradient that is already there (tutorial 02). If you leave out line 3, each step uses the sum
+# of all gradients so far. Then $w$ and $b$ move like a ball without friction: they gain speed, shoot past the minimum
+# and come back, again and again.
 
 # %%
 _, _, forgetful = fit(bmi[:, None], t_train, forget_zero_grad=True)
@@ -174,10 +180,10 @@ assert max(forgetful[10:]) > 3 * losses[-1], "it never settles"
 # %% [markdown]
 # ## Something real
 #
-# All ten measurements. The features are related to each other, so the valley is long and narrow, and more steps are
-# needed (tutorial 08 will do better). How good is it on the patients it has not seen? Compare with the simplest
-# answer, which is to predict the same for everyone: the mean $\bar t$ of the training patients. The share of its
-# squared error that we remove is called $R^2$:
+# Now we use all ten features. They are correlated with each other, so the loss is a long, narrow valley, and more steps
+# are needed (tutorial 08 will do better). How good are the predictions for the patients in the test set? We compare
+# with the simplest prediction, the same for everyone: the mean $\bar t$ of the training patients. The fraction of its
+# squared error that our line removes is called $R^2$:
 #
 # $$R^2 = 1 - \frac{\sum_n (y_n - t_n)^2}{\sum_n (\bar t - t_n)^2}$$
 
@@ -188,7 +194,7 @@ def r_squared(y, t):
 
 
 w_all, b_all, _ = fit(x_train, t_train, steps=300)
-with minidl.no_grad():  # no gradient needed here, so nothing is recorded
+with minidl.no_grad():  # no gradient is needed here, so nothing is recorded
     y_all = F.linear(minidl.tensor(x_test), w_all, b_all).numpy()[:, 0]
     y_one = F.linear(minidl.tensor(x_test[:, 2:3]), w_one, b_one).numpy()[:, 0]
 r2_one, r2_all = r_squared(y_one, t_test), r_squared(y_all, t_test)
@@ -204,17 +210,17 @@ left.set(xlabel="true progression", ylabel="predicted", title="test patients")
 left.legend()
 order = np.argsort(w_all.numpy()[0])
 right.barh(np.array(names)[order], w_all.numpy()[0][order])
-right.set(xlabel="weight (per spread of the measurement)", title="what the line looks at")
+right.set(xlabel="weight (per standard deviation of the measurement)", title="the weights")
 plt.show()
 
 # %% [markdown]
-# A line will not tell a patient's fate, but with ten measurements it removes more than a third of the squared error,
-# and you can read off what it looks at. Careful with that reading: s1 and s2 (two measures of cholesterol) nearly
-# always rise together, so the line can trade one for the other.
+# A line will not tell a patient's fate, but with ten features it removes more than a third of the squared error, and
+# the weights show which features it uses. Be careful with this reading: s1 and s2 (two measures of cholesterol) nearly
+# always rise together, so a larger weight of one can make up for a smaller weight of the other.
 #
 # ## Exercises
 #
-# **1.** The features have mean 0. What must the best bias be?
+# **1.** The feature has mean 0. What must the best bias be?
 #
 # <details><summary>Answer</summary>
 #
@@ -231,8 +237,8 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# It must: with weight 0 for the new feature we are back at the old line, so the best can only be better. Whether it
-# helps on new patients is another question, which tutorial 09 takes up.
+# It cannot rise: with weight 0 for the new feature we have the old line, so the best weights can only do better.
+# Whether the feature helps on new patients is another question, which tutorial 09 takes up.
 #
 # ```python
 # square = bmi**2
@@ -247,8 +253,8 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# The slope of $\sum_n |c - t_n|$ is the number of targets below $c$ minus the number above: it is 0 at the
-# **median**.
+# The derivative of $\sum_n |c - t_n|$ with respect to $c$ is the number of targets below $c$ minus the number above. It
+# is 0 at the **median**.
 #
 # ```python
 # guesses = np.linspace(t_train.min(), t_train.max(), 2000)
@@ -259,4 +265,5 @@ plt.show()
 #
 # ## Next
 #
-# [06 · Softmax and cross-entropy](06_softmax.py): a line answers with a number. How does one answer with a digit?
+# [06 · Softmax and cross-entropy](06_softmax.py): a line predicts a number. How can a model predict which digit an
+# image shows?
