@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 07 · Layers, modules, a network
 #
-# The reader of tutorial 06 lays one image of weights over the picture and adds up. It must treat ink in a corner as
-# good or bad news for a digit, once and for all. But a bar across the stem turns a 7 of one writer into a 7 of
-# another: what a pixel means depends on the other pixels.
+# The classifier of tutorial 06 lays one image of weights over the input and adds up. To it, ink in a given pixel is
+# always evidence for a digit or always evidence against it. But some people write a 7 with a bar across its stem and
+# others without: what a pixel means depends on the other pixels.
 #
 # **Question.** What can two layers do that one cannot, and how do we keep the weights of many layers in order?
 
@@ -21,19 +21,20 @@ from minidl.data import DataLoader, TensorDataset
 # %% [markdown]
 # ## What one layer cannot do
 #
-# Four points, two classes: the answer is "yes" if exactly one of the two inputs is 1. This is **XOR**. One layer
-# gives the score $z = w_1 x_1 + w_2 x_2 + b$ and says yes if it is positive. We would need
+# Take four points and two classes: the answer is "yes" if exactly one of the two inputs is 1. This is **XOR**. One
+# layer gives the score $z = w_1 x_1 + w_2 x_2 + b$ and says yes if it is positive. The four points require
 #
 # $$b \le 0 \qquad w_1 + b > 0 \qquad w_2 + b > 0 \qquad w_1 + w_2 + b \le 0 .$$
 #
-# Add the two in the middle: $w_1 + w_2 + 2b > 0$. Add the first and the last: $w_1 + w_2 + 2b \le 0$. Both cannot be.
-# No weights do it. And a second layer on top of the first does not help by itself, for a weighted sum of weighted
-# sums is a weighted sum:
+# The sum of the two in the middle is $w_1 + w_2 + 2b > 0$; the sum of the first and the last is $w_1 + w_2 + 2b \le 0$.
+# Both cannot be true, so no weights solve XOR. And a second layer on top of the first does not help by itself, because
+# a weighted sum of weighted sums is again a weighted sum:
 #
 # $$w_2(w_1 x + b_1) + b_2 = (w_2 w_1)\,x + (w_2 b_1 + b_2)$$
 #
-# We must bend something in between. Such a bend is called an **activation function**. The simplest is **ReLU**, the
-# rectified linear unit: $h = \max(a, 0)$. Below 0 it is silent, above it passes on what came. Its slope is 0 or 1.
+# Between the two layers we need a function that is not linear, an **activation function**. The simplest is **ReLU**,
+# the rectified linear unit: $h = \max(a, 0)$. Negative numbers become 0, positive ones pass unchanged. Its slope is 0
+# or 1. The code shows both facts: two linear layers make one, and with a ReLU between them two layers compute XOR.
 
 # %%
 random = np.random.default_rng(0)
@@ -42,22 +43,23 @@ w_b, b_b = random.standard_normal((2, 5)), random.standard_normal(2)
 x = random.standard_normal((4, 3))
 two = (x @ w_a.T + b_a) @ w_b.T + b_b
 one = x @ (w_b @ w_a).T + (w_b @ b_a + b_b)
-assert np.allclose(two, one), "two layers without a bend are one layer"
+assert np.allclose(two, one), "two linear layers in a row are one linear layer"
 
 xor = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 hidden = np.maximum(xor @ np.array([[1, 1], [1, 1]]) + np.array([0, -1]), 0)  # relu(x1 + x2), relu(x1 + x2 - 1)
-print("XOR with two layers and a bend:", hidden @ np.array([1, -2]))
+print("XOR with two layers and a ReLU:", hidden @ np.array([1, -2]))
 assert (hidden @ np.array([1, -2])).tolist() == [0, 1, 1, 0]
 
 # %% [markdown]
 # ## The formula
 #
-# A linear layer, a bend, another linear layer: the simplest **neural network**, a **multilayer perceptron** (MLP). The
-# numbers in the middle are called **hidden units**. With rows of inputs $x$ of shape $(N, C)$:
+# A linear layer, an activation function, another linear layer: this is the simplest **neural network**, a **multilayer
+# perceptron** (MLP). The numbers in the middle are called **hidden units**; together they are a **hidden layer**. With
+# rows of inputs $x$ of shape $(N, C)$:
 #
 # $$a = x\, w_1^T + b_1 \qquad h = \max(a, 0) \qquad z = h\, w_2^T + b_2 \qquad L = \text{cross-entropy}(z, t)$$
 #
-# Backwards, one line for each, with the rules you know. $dz$ comes from tutorial 06.
+# The backward pass has one formula for each of these steps, by the rules that you know. $dz$ comes from tutorial 06.
 #
 # $$dw_2 = dz^T h \qquad db_2 = \sum_n dz_n \qquad dh = dz\, w_2$$
 #
@@ -91,7 +93,7 @@ def network(parameters, x, t):
 # %% [markdown]
 # ## Check
 #
-# Against the library, which only knows the forward lines and finds the rest by itself.
+# We compare with the library, which is given the forward lines only and finds the gradients by itself.
 
 # %%
 shapes = ((8, 2), (8,), (2, 8), (2,))
@@ -104,13 +106,14 @@ z = F.linear(F.linear(minidl.tensor(x), w1, b1).relu(), w2, b2)
 library_loss = F.cross_entropy(z, minidl.tensor(t))
 library_loss.backward()
 assert np.isclose(loss, library_loss.item())
-for dx, tensor in zip(gradients, tensors):
-    assert np.allclose(dx, tensor.grad.numpy(), rtol=1e-12)
+for gradient, tensor in zip(gradients, tensors):
+    assert np.allclose(gradient, tensor.grad.numpy(), rtol=1e-12)
 print("your six backward lines and minidl's autograd agree")
 
 # %% [markdown]
-# Now a softer XOR: points anywhere in a square, and the class says whether $x_1 x_2 > 0$. In the pictures the colour of
-# a point is its class, and the colour behind it is what the network says.
+# Now a continuous version of XOR: points anywhere in a square, with class 1 if $x_1 x_2 > 0$ and class 0 otherwise. We
+# train networks with 1, 4 and 32 hidden units. In the plots the colour of a point is its class, and the background
+# colour is the class that the network predicts there.
 
 # %%
 points = random.uniform(-1, 1, (300, 2))
@@ -121,8 +124,8 @@ def train_by_hand(hidden, steps, learning_rate=1.0):
     parameters = [random.standard_normal(shape) for shape in ((hidden, 2), (hidden,), (2, hidden), (2,))]
     for _ in range(steps):
         loss, gradients = network(parameters, points, classes)
-        for parameter, dx in zip(parameters, gradients):
-            parameter -= learning_rate * dx
+        for parameter, gradient in zip(parameters, gradients):
+            parameter -= learning_rate * gradient
     return parameters, loss
 
 
@@ -143,16 +146,17 @@ for axes, hidden in zip(panels, (1, 4, 32)):
     axes.set(title=f"{hidden} hidden: {accuracy:.0%} right", xlabel="$x_1$", aspect="equal")
 panels[0].set_ylabel("$x_2$")
 plt.show()
-assert accuracy > 0.95, "32 bends are enough for four quarters"
+assert accuracy > 0.95, "32 hidden units are enough for the four quarters"
 
 # %% [markdown]
-# Every hidden unit bends the plane along one line. One such line is not enough; a few, and the quarters come apart.
+# The score is a surface over the plane, and every hidden unit folds it along one line. A single fold is not enough;
+# with several, the quarters can be told apart.
 #
-# ## Keeping order: modules
+# ## Keeping track of parameters: modules
 #
-# Four arrays can be carried around by hand. Forty cannot. A **module** is an object that owns its weights, its
-# **parameters**, and may own other modules. One trick makes that pleasant: when you write `self.w = Parameter(...)`,
-# the module notes it down.
+# Four arrays can be passed around by hand. Forty cannot. A **module** is an object that owns its weights, its
+# **parameters**, and may own other modules. One trick makes that convenient: when you write `self.w = Parameter(...)`,
+# the module registers the parameter under this name, so that it can list all its parameters later.
 
 
 # %%
@@ -165,10 +169,10 @@ class Module:
     def __setattr__(self, name, value):
         object.__setattr__(self, name, value)
         if isinstance(value, (Parameter, Module)):
-            self.__dict__.setdefault("noted", {})[name] = value
+            self.__dict__.setdefault("registered", {})[name] = value
 
     def named_parameters(self, prefix=""):
-        for name, value in self.__dict__.get("noted", {}).items():
+        for name, value in self.__dict__.get("registered", {}).items():
             if isinstance(value, Parameter):
                 yield prefix + name, value
             else:
@@ -192,9 +196,9 @@ print([(name, parameter.data.shape) for name, parameter in Net().named_parameter
 # %% [markdown]
 # ## In the library
 #
-# That is the heart of [minidl/nn/module.py](../minidl/nn/module.py) `Module`. Layers are modules that call the
-# functions you know, for instance [minidl/nn/linear.py](../minidl/nn/linear.py) `Linear`, and
-# [minidl/nn/container.py](../minidl/nn/container.py) `Sequential` calls one after the other:
+# That is the core of [minidl/nn/module.py](../minidl/nn/module.py) `Module`. Layers are modules that call the functions
+# you know, for instance [minidl/nn/linear.py](../minidl/nn/linear.py) `Linear`, and
+# [minidl/nn/container.py](../minidl/nn/container.py) `Sequential` calls one module after the other:
 
 # %%
 show_lines("minidl/nn/container.py", "Sequential.forward")
@@ -202,17 +206,18 @@ show_lines("minidl/nn/container.py", "Sequential.forward")
 # %% [markdown]
 # ## How large should the first weights be?
 #
-# The choice of the first weights is called **initialization**. All 0 will not do: every hidden unit would compute the
-# same, get the same gradient, and stay the same for ever. So draw them at random. (`manual_seed` makes the random
-# numbers the same in each run; its argument is the **seed**.) How large? A layer with $C$ inputs adds up $C$ products.
-# If weights and inputs are independent, and the weights have mean 0, variances (mean squared distances from the mean)
-# add up:
+# The choice of the first weights is called **initialization**. All zeros will not do: then all hidden units compute the
+# same and get the same gradient, so they stay the same for ever. So draw the weights at random. (`manual_seed` makes
+# the random numbers the same in each run; its argument is the **seed**.) How large should they be? A layer with $C$
+# inputs adds up $C$ products. If weights and inputs are independent and the weights have mean 0, the variances (mean
+# squared distances from the mean) of the products add up:
 #
 # $$\operatorname{mean}(a^2) = C\cdot\operatorname{var}(w)\cdot\operatorname{mean}(h^2)$$
 #
-# and ReLU throws away half of it. The signal keeps its size from layer to layer if
-# $\frac12\, C \operatorname{var}(w) = 1$, that is, if the weights have the spread $\sqrt{2/C}$ (He and others, 2015).
-# A little less and it dies out, a little more and it explodes, and the gradients on their way back do the same.
+# and ReLU sets half of the $a$ to 0, which halves the mean square. So the signal keeps its size from layer to layer if
+# $\frac12\, C \operatorname{var}(w) = 1$, that is, if the weights have the standard deviation $\sqrt{2/C}$ (He and
+# others, 2015). With a smaller one the signal shrinks towards 0, with a larger one it explodes, and so do the gradients
+# on the way back. The plot shows it for 20 layers.
 
 # %%
 width, depth = 256, 20
@@ -227,7 +232,7 @@ for factor in (0.5, 1.0, 1.5):
         h = F.linear(h, w).relu()
         sizes.append(float((h.data**2).mean() ** 0.5))
     final[factor] = sizes[-1]
-    axes.semilogy(range(1, depth + 1), sizes, ".-", label=f"spread {factor} · √(2/C)")
+    axes.semilogy(range(1, depth + 1), sizes, ".-", label=f"standard deviation {factor} · √(2/C)")
 axes.set(
     xlabel="layer",
     ylabel="size of the signal (root mean square)",
@@ -239,14 +244,15 @@ plt.show()
 assert 0.3 < final[1.0] < 3 and final[0.5] < 1e-5 and final[1.5] > 1e3
 
 # %% [markdown]
-# It is [minidl/nn/init.py](../minidl/nn/init.py) `kaiming_normal_`. The layers of minidl start with the spread
-# $1/\sqrt{3C}$ instead, as PyTorch's do. That is 0.4 of it, which is fine for networks of a few layers.
+# In the library this initialization is [minidl/nn/init.py](../minidl/nn/init.py) `kaiming_normal_`. By default minidl's
+# layers start with the standard deviation $1/\sqrt{3C}$ instead, as PyTorch's do. That is 0.4 times as much, which is
+# fine for networks of a few layers.
 #
 # ## Something real
 #
-# Digits again, with a hidden layer. One thing is new: each step looks at 32 pictures only, a **batch**. A `DataLoader`
-# hands them out, in a new random order each time round. One time round is an **epoch**. Why that is a good idea is the
-# subject of the next tutorial.
+# Now digits again, with a hidden layer. One thing is new: each step uses only 32 images, a **batch**. A `DataLoader`
+# hands out the batches, in a new random order each time it has gone through all images. One pass through all of them is
+# called an **epoch**. Why batches are a good idea is a subject of the next tutorial.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
@@ -256,7 +262,7 @@ epochs = 10 if FAST else 25
 
 
 def train(model):
-    """Train on the training pictures; returns the mean loss of each epoch."""
+    """Train on the training images; returns the mean loss of each epoch."""
     optimizer = minidl.optim.SGD(model.parameters(), lr=0.2)
     losses = []
     for _ in range(epochs):
@@ -283,7 +289,7 @@ print(nn.summary(two_layers, x_train[:1]))
 curves = {"one layer": train(one_layer), "two layers": train(two_layers)}
 results = {"one layer": accuracy(one_layer), "two layers": accuracy(two_layers)}
 for name, value in results.items():
-    print(f"{name}: {value:.1%} of the test pictures read correctly (seed {seed}, {epochs} epochs)")
+    print(f"{name}: {value:.1%} of the test images classified correctly (seed {seed}, {epochs} epochs)")
 assert results["two layers"] > results["one layer"] and curves["two layers"][-1] < 0.5 * curves["one layer"][-1]
 
 # %%
@@ -295,8 +301,8 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# All parameters by name, as an ordinary dictionary, are the network's **state**. Put it into a network of the same
-# shape and you have the same network.
+# The hidden layer raises the test accuracy. All parameters by name, in an ordinary dictionary, are the network's
+# **state**. Load the state into a network of the same shape, and you have the same network:
 
 # %%
 state = two_layers.state_dict()
@@ -308,7 +314,7 @@ assert accuracy(twin) == results["two layers"]
 # %% [markdown]
 # ## Exercises
 #
-# **1.** How many parameters has the network with 64 hidden units? Count, then look at the summary.
+# **1.** How many parameters does the network with 64 hidden units have? Count, then look at the summary.
 #
 # <details><summary>Answer</summary>
 #
@@ -319,11 +325,11 @@ assert accuracy(twin) == results["two layers"]
 # ```
 # </details>
 #
-# **2.** Start all weights at 0 and train. What do you see?
+# **2.** Start with all weights at 0 and train. What do you see?
 #
 # <details><summary>Answer</summary>
 #
-# All hidden units are 0, and so is their slope: nothing but the last bias ever learns.
+# All hidden units are 0, and so is the slope of their ReLU: only the last bias ever learns.
 #
 # ```python
 # stuck = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, 10))
@@ -334,11 +340,11 @@ assert accuracy(twin) == results["two layers"]
 # ```
 # </details>
 #
-# **3.** Replace `nn.ReLU()` by `nn.Tanh()`. Does it still learn? What is the rule of `tanh` backwards?
+# **3.** Replace `nn.ReLU()` by `nn.Tanh()`. Does the network still learn? What is the gradient rule of `tanh`?
 #
 # <details><summary>Answer</summary>
 #
-# It does; any bend will do. $da = dh\,(1 - h^2)$, from tutorial 04.
+# It does; many nonlinear functions will do. The rule is $da = dh\,(1 - h^2)$, from tutorial 04.
 #
 # ```python
 # minidl.manual_seed(seed)
@@ -350,4 +356,4 @@ assert accuracy(twin) == results["two layers"]
 #
 # ## Next
 #
-# [08 · Descending](08_descending.py): the walk downhill itself. There are better ways down than straight.
+# [08 · Optimizers](08_descending.py): straight down the gradient is not the fastest way to the bottom.

@@ -1,8 +1,8 @@
 # %% [markdown]
-# # 08 · Descending
+# # 08 · Optimizers: faster ways downhill
 #
-# Every training so far was the same walk: look at the slope, take a step down, repeat. In a round bowl that works
-# well. The losses of networks are no bowls. They are valleys, steep across and nearly flat along.
+# Every training so far was the same: compute the gradient, take a step downhill, repeat. In a round bowl that works
+# well. But the loss of a network is no bowl. It has long valleys, steep across and nearly flat along.
 #
 # **Question.** The gradient knows only the slope under our feet. How do we get to the bottom of a long, narrow valley
 # quickly?
@@ -21,28 +21,29 @@ from minidl.data import DataLoader, TensorDataset
 # %% [markdown]
 # ## The formula
 #
-# The simplest narrow valley bends 25 times as much in one direction as in the other:
+# The simplest narrow valley is a quadratic function with second derivatives $\lambda_1$ and $\lambda_2$, one of them 25
+# times as large as the other:
 #
 # $$f(w) = \tfrac12\,(\lambda_1 w_1^2 + \lambda_2 w_2^2) \qquad \lambda_1 = 1,\ \lambda_2 = 25$$
 #
-# Near its bottom every smooth loss looks like this, in suitable directions. The second derivative $\lambda$ is called
-# the **curvature**. The gradient is $(\lambda_1 w_1,\ \lambda_2 w_2)$, so a step of **gradient descent** multiplies
-# each coordinate by a factor of its own:
+# Near a minimum every smooth loss looks like this, along suitable axes. The second derivative $\lambda$ is called the
+# **curvature**. The gradient is $(\lambda_1 w_1,\ \lambda_2 w_2)$, so a step of **gradient descent** multiplies each
+# coordinate by its own factor:
 #
 # $$w_i \leftarrow w_i - \eta\lambda_i w_i = (1 - \eta\lambda_i)\,w_i$$
 #
-# It must be between $-1$ and $1$ for all, so $\eta < 2/\lambda_2 = 0.08$: the *steep* direction limits the step, and
-# then the *flat* one crawls, with a factor of at least $1 - 0.08 = 0.92$. The best compromise makes both equally bad:
-# $\eta = 2/(\lambda_1+\lambda_2)$.
+# Every factor must lie between $-1$ and $1$, so $\eta < 2/\lambda_2 = 0.08$: the *steep* direction limits the learning
+# rate. Progress along the *flat* one is then slow: its factor is at least $1 - 0.08 = 0.92$. The best compromise makes
+# both factors equally large in absolute value: $\eta = 2/(\lambda_1+\lambda_2)$.
 #
-# We turn the valley by 30 degrees, so that no method can profit from the axes by accident.
+# We rotate the valley by 30 degrees, so that no method profits from a valley that happens to run along an axis.
 
 # %%
 curvatures = np.array([1.0, 25.0])
 angle = np.pi / 6
-turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-hessian = turn @ np.diag(curvatures) @ turn.T  # the second derivatives of f
-start = turn @ np.array([-4.0, 0.9])
+rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+hessian = rotation @ np.diag(curvatures) @ rotation.T  # the second derivatives of f
+start = rotation @ np.array([-4.0, 0.9])
 
 
 def valley(w):
@@ -54,42 +55,48 @@ def gradient(w):
 
 
 # %% [markdown]
-# **Momentum** (Polyak, 1964). Let the walker have some mass. A velocity $v$ collects the gradients and slowly forgets
-# them. Across the valley they point left, right, left, and cancel; along it they all point the same way, and add up.
+# **Momentum** (Polyak, 1964). Imagine a heavy ball that rolls down. Its velocity $v$ accumulates the gradients and
+# slowly forgets them. Across the valley the gradients change their sign again and again, and cancel; along the valley
+# they all point the same way, and add up.
 #
 # $$v \leftarrow \beta v + dw \qquad w \leftarrow w - \eta v$$
 #
 # If the gradient stays the same, $v$ grows to $dw\,(1 + \beta + \beta^2 + \dots) = dw/(1-\beta)$: with $\beta = 0.9$
-# steps get ten times as long. For this valley the best values are known: with $\kappa = \lambda_2/\lambda_1$,
-# $\beta = \big(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\big)^2$ and
+# the steps become ten times as long. For this valley the best values are known: with $\kappa = \lambda_2/\lambda_1$,
+# they are $\beta = \big(\frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}\big)^2$ and
 # $\eta = 4/(\sqrt{\lambda_1} + \sqrt{\lambda_2})^2$.
 #
-# **Nesterov's momentum** (1983). The velocity will carry us on whatever we do. So look at the slope *there*, where it
-# carries us, and correct in time. Written with $w$ for the point at which we look:
+# **Nesterov's momentum** (1983). The velocity will carry us on in any case. So evaluate the gradient *there*, where it
+# will carry us, and correct the course early. With $w$ for the point where the gradient is evaluated:
 #
 # $$v \leftarrow \beta v + dw \qquad w \leftarrow w - \eta\,(dw + \beta v)$$
 #
 # with $\eta = 1/\lambda_2$ and $\beta = \frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}$.
 #
-# **Adam** (Kingma and Ba, 2015). Give each number a step size of its own. Keep running means of the gradient, $m$, and
-# of its square, $v$ (a velocity no longer), and walk by $m/\sqrt v$:
+# **Adam** (Kingma and Ba, 2015). Give each weight its own step size. Keep a running mean of the gradient, $m$, and one
+# of its square, $v$ (which is not a velocity here), and step along $m/\sqrt v$:
 #
 # $$m \leftarrow \beta_1 m + (1-\beta_1)\,dw \qquad v \leftarrow \beta_2 v + (1-\beta_2)\,dw^2 \qquad
 # w \leftarrow w - \eta\,\frac{m / (1-\beta_1^t)}{\sqrt{v / (1-\beta_2^t)} + \epsilon}$$
 #
-# Why the divisions? Both means start at 0, so at first they are too small: after $t$ steps the weights of a mean add
-# up to $1-\beta^t$ only. At the very first step $m/(1-\beta_1)$ is just $dw$, and the step is $\eta$ times its sign:
-# $\eta$ is the *length of a step*, whatever the scale of the loss. $\epsilon$ only avoids dividing by 0.
+# Why divide by $1-\beta^t$? Both means start at 0, so at first they are too small: after $t$ steps the coefficients of
+# the gradients in $m$ add up to only $1-\beta_1^t$. The division corrects this. At the very first step $m/(1-\beta_1)$
+# is just $dw$, and $v/(1-\beta_2)$ is $dw^2$, so the step is $\eta$ times the sign of $dw$: $\eta$ is the *length of a
+# step*, whatever the scale of the loss. $\epsilon$ only avoids a division by 0.
 #
-# **Stochastic gradient descent** (SGD; Robbins and Monro, 1951). A loss is a mean over pictures. The mean over a few,
-# drawn at random (a **mini-batch**), is a cheap guess of the gradient: wrong each time, right on average. Our valley
-# too is a mean (but for a constant, which has no slope), of 100 valleys with their bottoms $c_n$ scattered around 0:
+# **Stochastic gradient descent** (SGD; Robbins and Monro, 1951). A loss is a mean over images. The gradient of the mean
+# over a few of them, drawn at random (a **mini-batch**), is a cheap estimate of the full gradient: wrong each time, but
+# right on average. Our valley can be written as a mean too: of 100 valleys $f_n$ whose minima $c_n$ are scattered
+# around 0. (Their mean is $f$ plus a constant, which does not change the gradient.)
 #
 # $$f_n(w) = \tfrac12 (w - c_n)^T H\, (w - c_n) \qquad \sum_n c_n = 0$$
 #
-# ($H$ is the matrix of the second derivatives of $f$, in the code `hessian`. With $c_n = 0$ this is $f$ itself.)
+# $H$ is the matrix of the second derivatives of $f$, its **Hessian**. With $c_n = 0$ this is $f$ itself.
 #
 # ## By hand
+#
+# Each method is a few lines. All start at the same point, and take 60 steps with the learning rates derived above; for
+# Adam, which has no such formula, we try several.
 
 
 # %%
@@ -136,7 +143,7 @@ best = 2 / (low + high)
 beta_heavy = ((kappa**0.5 - 1) / (kappa**0.5 + 1)) ** 2
 beta_nesterov = (kappa**0.5 - 1) / (kappa**0.5 + 1)
 adam_rates = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6)
-adam_rate = min(adam_rates, key=lambda lr: valley(adam(gradient, start, steps, lr)[-1]))  # no formula: try some
+adam_rate = min(adam_rates, key=lambda lr: valley(adam(gradient, start, steps, lr)[-1]))  # no formula: try several
 paths = {
     "gradient descent": gradient_descent(gradient, start, steps, best),
     "SGD, batches of 5": gradient_descent(noisy_gradient, start, steps, best / 2),
@@ -168,17 +175,18 @@ last.legend(fontsize=7, loc="lower left")
 plt.show()
 
 # %% [markdown]
-# Gradient descent, momentum and Nesterov's **converge**: they come as near to the bottom as one likes. Gradient descent
-# zigzags. Momentum swings far across at first, and is there soonest; Nesterov's hardly swings. Adam takes a curved way
-# of its own, and then strolls about near the bottom: its steps have a length that the slope does not set. SGD, here
-# with half the learning rate of gradient descent, gets near and then dances: its last steps are all noise, and would
-# shrink only with the learning rate. So why does everyone use it? Because each of its steps cost a twentieth of what
-# the others' cost: it looked at 5 of the 100.
+# Gradient descent, momentum and Nesterov's momentum **converge**: they come as close to the minimum as we like.
+# Gradient descent zigzags. Momentum swings far across the valley at first, but arrives soonest; Nesterov's momentum
+# hardly swings. Adam takes a curved path, and then wanders around the minimum, because the length of its steps depends
+# little on the size of the gradient. SGD, here with half the learning rate of gradient descent, comes close and then
+# jumps around at random: its last steps are all noise, and become smaller only if the learning rate does. So why does
+# everyone use it? Because each of its steps cost a twentieth of a step of the others: it used 5 of the 100 valleys.
 #
 # ## Check
 #
-# The factor per step that the formula promises, the library's own optimizers on the same valley, and that the noisy
-# gradient is right on average:
+# We check three things: that each step of gradient descent shrinks the distance by the factor that the formula
+# predicts, that the gradients of the small valleys average to the full gradient, and that the library's optimizers take
+# the same steps as yours.
 
 # %%
 measured = (valley(paths["gradient descent"][50]) / valley(paths["gradient descent"][10])) ** (0.5 / 40)
@@ -211,13 +219,13 @@ same = {
 }
 for name, make_optimizer in same.items():
     assert np.allclose(library_path(make_optimizer), paths[name], atol=1e-10), name
-print("four optimizers of minidl walk your paths, step by step")
+print("four optimizers of minidl follow your paths, step by step")
 
 # %% [markdown]
 # ## In the library
 #
-# Options and state are in [minidl/optim/sgd.py](../minidl/optim/sgd.py) `SGD` and
-# [minidl/optim/adam.py](../minidl/optim/adam.py) `Adam`. The formulas themselves, for all weights at once, are
+# The options and the state (such as $v$) are in [minidl/optim/sgd.py](../minidl/optim/sgd.py) `SGD` and
+# [minidl/optim/adam.py](../minidl/optim/adam.py) `Adam`. The formulas themselves, for all weights at once, are in
 # [kernels/optimizers/reference.py](../kernels/optimizers/reference.py) `sgd_step` and
 # [kernels/optimizers/reference.py](../kernels/optimizers/reference.py) `adam_step`:
 
@@ -226,8 +234,8 @@ show_lines("kernels/optimizers/reference.py", "sgd_step")
 show_lines("kernels/optimizers/reference.py", "adam_step")
 
 # %% [markdown]
-# Many books write momentum as a running mean, $v \leftarrow \beta v + (1-\beta)\,dw$. It is the same walk, with a
-# learning rate $1/(1-\beta)$ times as large:
+# Many books write momentum as a running mean, $v \leftarrow \beta v + (1-\beta)\,dw$. It takes the same path, with a
+# learning rate that is $1/(1-\beta)$ times as large:
 
 
 # %%
@@ -245,9 +253,9 @@ assert np.allclose(textbook_momentum(gradient, start, steps, 0.02 / (1 - 0.9), 0
 # %% [markdown]
 # ## Something real
 #
-# The network of tutorial 07 on digits, from the same first weights. To be fair, each method gets the best learning
-# rate of a few. All see the same number of pictures: ten epochs. "Full batch" takes one step per epoch, the others
-# one for each 32 pictures.
+# Now the network of tutorial 07 on digits, always from the same first weights. To be fair, we try several learning
+# rates for each method and keep the best. All methods see the same number of images. "Full batch" takes one step per
+# epoch, the others one step for every 32 images.
 
 # %%
 x_train, y_train, _, _ = load_images(train_limit=2000)
@@ -290,33 +298,34 @@ assert all(losses[-1] < 0.5 * curves["full batch"][-1] for name, losses in curve
 figure, axes = plt.subplots()
 for name, losses in curves.items():
     axes.semilogy(range(1, epochs + 1), losses, ".-", label=name)
-axes.set(xlabel="epoch (each picture seen once)", ylabel="mean training loss", title="the same work, different walks")
+axes.set(xlabel="epoch (each image seen once)", ylabel="mean training loss", title="equal work, different optimizers")
 axes.legend(ncols=2)
 plt.show()
 
 # %% [markdown]
-# The large gap is between one step per epoch and many. Adam's charm is that its learning rate is a length of step, so
-# the same few values serve very different networks.
+# The large gap is between one step per epoch and many. The advantage of Adam is that its learning rate is the length of
+# a step, so the same few values suit very different networks.
 #
 # ## Exercises
 #
-# **1.** Take gradient descent with $\eta$ just above $2/\lambda_2$. Which coordinate explodes?
+# **1.** Run gradient descent with $\eta$ just above $2/\lambda_2$. Which coordinate diverges?
 #
 # <details><summary>Answer</summary>
 #
 # The steep one: its factor is below $-1$.
 #
 # ```python
-# path = gradient_descent(gradient, start, 60, 2.05 / high) @ turn  # in the valley's own axes
+# path = gradient_descent(gradient, start, 60, 2.05 / high) @ rotation  # along the valley's own axes
 # assert abs(path[-1, 1]) > 10 * abs(path[0, 1]) and abs(path[-1, 0]) < abs(path[0, 0])
 # ```
 # </details>
 #
-# **2.** Look at Adam with all of the learning rates that were tried. Why is the smallest still far away?
+# **2.** Run Adam with each of the learning rates that were tried above. Why does the smallest end so far from the
+# minimum?
 #
 # <details><summary>Answer</summary>
 #
-# Its steps have about the length $\eta$ in each coordinate, so 60 steps of 0.03 cover about 1.8, and the bottom is
+# Its steps have about the length $\eta$ in each coordinate, so 60 steps of 0.03 cover about 1.8, and the minimum is
 # further away than that.
 #
 # ```python
@@ -327,22 +336,23 @@ plt.show()
 # ```
 # </details>
 #
-# **3.** Make SGD's learning rate ten times smaller after half of the steps. What happens to its dance?
+# **3.** Make SGD's learning rate ten times smaller after half of the steps. What happens to the noise in its path?
 #
 # <details><summary>Answer</summary>
 #
-# It shrinks. Changing the learning rate on the way is called a **schedule**.
+# It shrinks. A rule by which the learning rate changes during training is called a **schedule**.
 #
 # ```python
-# def dance(path):
+# def mean_height(path):
 #     return valley(path[-100:]).mean()
 #
 # first = gradient_descent(noisy_gradient, start, 300, best / 2)
 # second = gradient_descent(noisy_gradient, first[-1], 300, best / 20)
-# assert dance(second) < 0.5 * dance(first)
+# assert mean_height(second) < 0.5 * mean_height(first)
 # ```
 # </details>
 #
 # ## Next
 #
-# [09 · Overfitting](09_overfitting.py): we can now reach the bottom. But is the bottom where we want to be?
+# [09 · Overfitting](09_overfitting.py): we can now reach the minimum of the training loss. But is that where we want to
+# be?

@@ -2,7 +2,7 @@
 # # 09 · Overfitting
 #
 # A student who learns the answers of last year's exam by heart gets full marks on last year's exam. A network with
-# enough weights can do the same with its training pictures.
+# enough weights can do the same with its training images.
 #
 # **Question.** How do we notice that a network learns by heart, and what makes it learn the rule instead?
 
@@ -20,8 +20,8 @@ from minidl.data import DataLoader, TensorDataset
 # %% [markdown]
 # ## The smallest example
 #
-# Fifteen measurements of a smooth curve, each with a little noise. We fit polynomials of growing degree by least
-# squares (tutorial 05), and look at the error twice: on the fifteen points, and on two hundred fresh ones.
+# We measure a smooth curve at fifteen points, each time with a little noise. We fit polynomials of growing degree by
+# least squares (tutorial 05), and compute the error twice: on the fifteen points, and on two hundred fresh ones.
 
 # %%
 random = np.random.default_rng(2)
@@ -59,41 +59,44 @@ assert errors["fresh"][13] > 10 * min(errors["fresh"]), "the error on fresh poin
 
 # %% [markdown]
 # Degree 1 cannot follow the curve (grey): it **underfits**. Degree 3 does well. Degree 13 follows every point, noise
-# included, and is wild in between: it **overfits**. The training error alone would choose it. It can only fall, for a
-# higher degree can do all that a lower one can. What we want is to be right on fresh points, to **generalize**. So we
-# need points that took no part in the fitting.
+# included, and swings wildly in between: it **overfits**. If we looked at the training error alone, we would choose
+# degree 13, because the training error can only fall: a polynomial of higher degree can do all that one of lower degree
+# can. What we want is to be right on fresh points, to **generalize**. To measure that, we need points that took no part
+# in the fitting.
 #
 # ## Three sets
 #
-# * The **training set** is for the weights.
+# * The **training set** is for learning the weights.
 # * The **validation set** is for everything that *we* choose (the **hyperparameters**): the degree, the learning rate,
 #   when to stop.
-# * The **test set** is looked at once, at the end. Choose anything by it, and it is a validation set: the result will
-#   be too good to be true.
+# * The **test set** is used once, at the end. If you use it to choose anything, it has become a validation set, and the
+#   result will be too good to be true.
 #
 # ## The formula
 #
-# Wild curves need large weights, of opposite signs, that nearly cancel. So make large weights cost something. A
-# **penalty** is added to the loss, with a strength $\lambda$. (Whatever is done against overfitting is called
-# **regularization**.)
+# A curve that swings wildly needs large weights of opposite signs, which nearly cancel. So make large weights cost
+# something: add a **penalty** to the loss, with a strength $\lambda$. (Anything that is done against overfitting is
+# called **regularization**.)
 #
 # $$\text{L2:}\quad \frac{\lambda}{2}\sum w^2,\ \text{ gradient } \lambda w \qquad\qquad \text{L1:}\quad
 # \lambda \sum |w|,\ \text{ gradient } \lambda\operatorname{sign}(w)$$
 #
-# With L2 every step of gradient descent first shrinks the weights a little, by a share of themselves:
+# With L2, each step of gradient descent first makes every weight smaller by a fixed fraction of itself:
 #
 # $$w - \eta\,(dw + \lambda w) = (1-\eta\lambda)\,w - \eta\,dw$$
 #
-# which is called **weight decay**. Large weights lose most. L1 takes the same amount $\eta\lambda$ from all, large or
-# small, so a weight that does not earn its keep goes to 0 and stays near it (exercise 1).
+# This is called **weight decay**. Large weights lose most. L1 instead moves every weight by the same amount
+# $\eta\lambda$ towards 0, whether it is large or small. So a weight that hardly reduces the loss goes to 0 and stays
+# near it (exercise 1).
 #
-# **Dropout** (Srivastava and others, 2014) works differently. In every training step each hidden unit is silenced
-# with probability $p$. No unit can rely on one particular other, so each must be of use by itself. Those that stay
-# are divided by $1-p$. Then the expected value is what it was:
+# **Dropout** (Srivastava and others, 2014) works differently. In every training step each hidden unit is set to 0 with
+# probability $p$. So no unit can rely on another one being there, and each must be useful by itself. The units that
+# remain are divided by $1-p$, which keeps the expected value as it was:
 #
 # $$y = \frac{x\cdot\text{mask}}{1-p} \qquad \text{E}[y] = \frac{x\,(1-p)}{1-p} = x$$
 #
-# and nothing has to change when, after training, all units speak again. Backwards, $dx = dy\cdot\text{mask}/(1-p)$.
+# After training, all units are used, and thanks to this division nothing else has to change. The gradient is
+# $dx = dy\cdot\text{mask}/(1-p)$.
 #
 # ## By hand
 
@@ -114,6 +117,9 @@ def dropout(x, p, random):
 
 # %% [markdown]
 # ## Check
+#
+# The gradients of both penalties against numerical gradients and against the library; then dropout: how many numbers
+# are 0, and whether the mean stays.
 
 # %%
 w = random.standard_normal((3, 4))
@@ -133,24 +139,24 @@ for penalty, library in ((l2_penalty, optim.L2), (l1_penalty, optim.L1)):
 
 x = np.full(100_000, 3.0)
 y, scale = dropout(x, 0.5, random)
-print(f"dropout: {np.mean(y == 0):.1%} silenced, mean {x.mean():.3f} before and {y.mean():.3f} after")
+print(f"dropout: {np.mean(y == 0):.1%} dropped, mean {x.mean():.3f} before and {y.mean():.3f} after")
 assert abs(y.mean() - 3) < 0.05 and np.array_equal(y, 3 * scale) and set(np.unique(y)) == {0.0, 6.0}
 
 minidl.manual_seed(0)
 x_tensor = minidl.tensor(x, requires_grad=True)
 y_tensor = F.dropout(x_tensor, 0.5)
 y_tensor.sum().backward()
-assert np.array_equal(y_tensor.numpy() / 3, x_tensor.grad.numpy()), "backwards the same mask"
+assert np.array_equal(y_tensor.numpy() / 3, x_tensor.grad.numpy()), "the gradient has the same mask"
 assert F.dropout(x_tensor, 0.5, training=False) is x_tensor, "after training nothing is dropped"
 
 # %% [markdown]
 # ## In the library
 #
-# Penalties are in [minidl/optim/penalties.py](../minidl/optim/penalties.py) `L1` and, in the same file,
-# [minidl/optim/penalties.py](../minidl/optim/penalties.py) `L2`. Biases are left out: a bias shifts, it does not make
-# anything wild. Dropout is [minidl/functional/dropout.py](../minidl/functional/dropout.py) `dropout`, and the layer
-# [minidl/nn/dropout.py](../minidl/nn/dropout.py) `Dropout` asks its module whether it is in training: `model.train()`
-# and `model.eval()` switch.
+# The penalties are [minidl/optim/penalties.py](../minidl/optim/penalties.py) `L1` and, in the same file,
+# [minidl/optim/penalties.py](../minidl/optim/penalties.py) `L2`. Biases are not penalized: a bias only shifts the
+# output, and cannot make it swing. Dropout is [minidl/functional/dropout.py](../minidl/functional/dropout.py)
+# `dropout`. The layer [minidl/nn/dropout.py](../minidl/nn/dropout.py) `Dropout` drops only in training: `model.train()`
+# and `model.eval()` switch the mode of all layers.
 
 # %%
 show_lines("minidl/optim/penalties.py", "L2.cost")
@@ -158,9 +164,9 @@ show_lines("minidl/optim/penalties.py", "L1.cost")
 show_lines("minidl/nn/dropout.py", "Dropout.forward")
 
 # %% [markdown]
-# Optimizers have an option `weight_decay`, which adds $\lambda w$ to each gradient, that of biases too. For plain SGD
-# that is the decay above. With Adam it is divided by $\sqrt v$ like all the rest, so a weight with large gradients
-# hardly decays. (AdamW decays the weights themselves.)
+# Optimizers have an option `weight_decay`, which adds $\lambda w$ to each gradient, also to those of biases. For plain
+# SGD that is exactly the weight decay above. Adam divides $\lambda w$ by $\sqrt v$ like the rest of the gradient, so a
+# weight with large gradients hardly decays. (AdamW therefore applies the decay to the weights directly.)
 
 
 # %%
@@ -189,9 +195,10 @@ assert adam_decay.max() < 1e-3 * 0.1, (
 # %% [markdown]
 # ## Something real
 #
-# Real data have mistakes. We take 300 digits for training (1000 of MNIST, whose pictures are larger, for fewer epochs)
-# and give a fifth of them a wrong label, on purpose. Learning by heart is now plainly harmful. 500 other pictures, with
-# true labels, are for validation.
+# Real data contain mistakes. We take 300 digits for training (1000 of MNIST, whose images are larger, for fewer epochs)
+# and give a fifth of them a wrong label on purpose. Now learning by heart is clearly harmful. 500 other images, with
+# correct labels, are for validation. We train without regularization, and with L2, L1 and dropout, each with three
+# strengths; the validation set chooses among them.
 
 # %%
 images, labels, x_test, y_test = load_images()
@@ -214,7 +221,7 @@ def accuracy(model, x, y):
 
 
 def train(penalty=None, p=0.0):
-    """A trained network, and its accuracy on training and validation pictures after each epoch."""
+    """A trained network, and its accuracy on training and validation images after each epoch."""
     minidl.manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.Linear(images[0].size, 256), nn.ReLU(), nn.Dropout(p), nn.Linear(256, 10))
     optimizer = optim.Adam(model.parameters(), lr=0.003)
@@ -240,7 +247,7 @@ candidates = {
 chosen = {}
 for name, options in candidates.items():
     runs = [(setting, *train(**arguments)) for setting, arguments in options]
-    chosen[name] = max(runs, key=lambda run: run[2][-1, 1])  # the best on the validation pictures
+    chosen[name] = max(runs, key=lambda run: run[2][-1, 1])  # the best on the validation images
 
 for name, (setting, model, history) in chosen.items():
     train_accuracy, valid_accuracy = history[-1]
@@ -265,12 +272,13 @@ panels[0].legend(fontsize=8, loc="lower right")
 plt.show()
 
 # %% [markdown]
-# These are **learning curves**. The dashed line is at 80%: the share of right labels. A network that has learned the
-# rule, and not the mistakes, stands near it on the training set, and *above* it on the validation set, whose labels are
-# all right. The network on the left climbs on and on, and pays for it. Note its validation curve: it was best early.
-# Simply stopping there, **early stopping**, is the cheapest remedy of all.
+# These are **learning curves**. The dashed line is at 80%, the fraction of correct labels. A network that has learned
+# the rule, and not the mistakes, comes close to this line on the training set, and is *above* it on the validation set,
+# whose labels are all correct. The network on the left, without regularization, goes on to fit the wrong labels, and
+# its validation accuracy suffers: it was best early in the training. To stop at that point, **early stopping**, is the
+# cheapest remedy of all.
 #
-# The weights show the difference between the penalties: L1 has many that are (almost) exactly 0.
+# The histogram shows the difference between the penalties: with L1 many weights are (almost) exactly 0.
 
 # %%
 figure, axes = plt.subplots()
@@ -291,8 +299,8 @@ assert near_zero["L1"] > near_zero["L2"] > near_zero["nothing"]
 #
 # <details><summary>Answer</summary>
 #
-# A step of length $\eta\lambda$ towards 0 overshoots when the weight is smaller than that. It comes back with the
-# next step: the weight rattles around 0, in an interval that shrinks with the learning rate.
+# A step of length $\eta\lambda$ towards 0 overshoots when the weight is smaller than that. The next step goes back: the
+# weight jumps to and fro around 0, in an interval that shrinks with the learning rate.
 #
 # ```python
 # w, track = 0.0234, []
@@ -303,11 +311,11 @@ assert near_zero["L1"] > near_zero["L2"] > near_zero["nothing"]
 # ```
 # </details>
 #
-# **2.** You forgot `model.eval()` before measuring the accuracy of the network with dropout. What happens?
+# **2.** You forget `model.eval()` before you measure the accuracy of the network with dropout. What happens?
 #
 # <details><summary>Answer</summary>
 #
-# Units are still silenced at random: the accuracy is lower, and another one each time you ask.
+# Units are still dropped at random: the accuracy is lower, and differs each time you measure it.
 #
 # ```python
 # model = chosen["dropout"][1]
@@ -324,13 +332,13 @@ assert near_zero["L1"] > near_zero["L2"] > near_zero["nothing"]
 #
 # <details><summary>Answer</summary>
 #
-# Choosing among ten networks by the validation set makes it a little too rosy. But there is another reason: the test
-# pictures were mostly written by *other people* than the training pictures. Validation pictures drawn at random from
-# the same writers cannot warn us of that. A validation set should be as different from the training set as the future
-# will be.
+# We chose among ten networks by their validation accuracy, which makes it a little too optimistic. But there is another
+# reason: the test images were mostly written by *other people* than the training images. Validation images drawn at
+# random from the training images come from the same writers, and cannot warn us of that. A validation set should differ
+# from the training set as much as the data of later use will.
 # </details>
 #
 # ## Next
 #
-# [10 · Convolution](10_convolution.py): so far a picture was a list of pixels, in no order. That throws away what
-# makes it a picture.
+# [10 · Convolution](10_convolution.py): so far an image was a list of pixels, in no order. That throws away what makes
+# it an image.
