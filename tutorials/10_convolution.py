@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 10 · Convolution
 #
-# Move a 7 by one pixel and it is still a 7. The networks so far do not know that: to them a picture is a list of
-# pixels in no particular order, and every place must learn for itself what a stroke looks like.
+# Move a 7 by one pixel and it is still a 7. The networks so far do not know that: to them an image is a list of pixels
+# in no particular order, and they must learn what a stroke looks like separately for every place.
 #
-# **Question.** How do we build a layer that sees the same thing in every place, and how do we make it fast?
+# **Question.** How do we build a layer that detects the same pattern in every place, and how do we make it fast?
 
 # %%
 import time
@@ -22,29 +22,30 @@ from minidl import kernels, optim
 # %% [markdown]
 # ## The formula
 #
-# Take a small window of weights $w$, say 3 by 3, called a **kernel** or a **filter**. Lay it over the picture,
-# multiply each weight with the pixel under it, add up. That is one output pixel. Slide the window along, and do the
-# same in every place, with the *same* weights:
+# Take a small window of weights $w$, say 3 by 3, called a **kernel** or a **filter**. Lay it over the image, multiply
+# each weight by the pixel under it, and add up the products. That is one output pixel. Slide the window along and do
+# the same in every place, with the *same* weights:
 #
 # $$y_{ij} = \sum_{r,s} x_{i+r,\,j+s}\; w_{rs}$$
 #
-# This is **convolution** (mathematicians turn the kernel round first; networks do not bother). A layer has several
-# input channels $c$, for example red, green and blue, and several filters $k$, each with a window for every channel.
-# With many pictures $n$, and a bias for each filter:
+# This is **convolution**. (Mathematicians flip the kernel first, and call what networks compute a cross-correlation.) A
+# layer has several input channels $c$, for example red, green and blue, and several filters $k$. Each filter has a
+# window for every channel, and makes one output channel. With a batch of images $n$, and a bias for each filter:
 #
 # $$y_{nkij} = b_k + \sum_{c,r,s} x_{n,c,\;i\cdot\text{stride}+r-\text{padding},\;j\cdot\text{stride}+s-\text{padding}}
 # \; w_{kcrs}$$
 #
-# The **stride** is how far the window moves from one output pixel to the next. **Padding** puts a frame of zeros
-# around the picture, so that the window can reach over the border. How many places has a window of $R$ pixels along
-# $H$ pixels? It can move by $H + 2\,\text{padding} - R$ pixels in all, so
+# The **stride** is how far the window moves from one output pixel to the next. **Padding** puts a frame of zeros around
+# the image, so that the window can reach over the border. How many positions does a window of $R$ pixels have along $H$
+# pixels? It can move by $H + 2\,\text{padding} - R$ pixels in all, in steps of the stride. So the height of the output
+# is
 #
 # $$OH = \Big\lfloor\frac{H + 2\,\text{padding} - R}{\text{stride}}\Big\rfloor + 1$$
 #
 # ## By hand: four loops
 #
-# Two loops over the output pixels, two over the window. What is inside the loops is a small matrix product over the
-# channels, for all pictures at once.
+# We write two loops over the output pixels and two over the window. Inside the loops is a small matrix product over the
+# channels, for all images at once.
 
 
 # %%
@@ -70,9 +71,9 @@ def conv_loops(x, w, stride=1, padding=0):
 
 
 # %% [markdown]
-# Try it on a digit. A kernel that has $-1$ on its left and $1$ on its right sees where it gets darker to the right:
-# an edge (blue below; red is the other way round). And if the digit moves, what the kernel sees moves along, and is
-# otherwise the same.
+# Try it on a digit. A kernel with $-1$ on its left and $1$ on its right responds where ink begins towards the right,
+# that is, to a vertical edge (blue in the plot; red is an edge the other way round). And if the digit moves, the output
+# moves along and is otherwise the same.
 
 # %%
 images, _, _, _ = load_images()
@@ -83,25 +84,26 @@ moved = np.roll(digit, 1, axis=3)
 
 figure, axes = plt.subplots(1, 5, figsize=(9.5, 2.2))
 show_image(axes[0], digit, "a digit")
-for ax, picture, kernel, title in (
+for ax, image, kernel, title in (
     (axes[1], digit, vertical, "vertical edges"),
     (axes[2], digit, horizontal, "horizontal edges"),
     (axes[4], moved, vertical, "its vertical edges"),
 ):
-    show_image(ax, conv_loops(picture, kernel, padding=1), title, cmap="RdBu", vmin=-3, vmax=3)
+    show_image(ax, conv_loops(image, kernel, padding=1), title, cmap="RdBu", vmin=-3, vmax=3)
 show_image(axes[3], moved, "moved by a pixel")
 plt.show()
 
-seen, seen_moved = conv_loops(digit, vertical, padding=2), conv_loops(moved, vertical, padding=2)
-assert np.allclose(seen_moved[..., 2:-1], seen[..., 1:-2]), "what is seen moves with the picture"
-print(f"weights: {vertical.size} for this layer, {digit.size * seen.size} for a dense one between the same pixels")
+edges, edges_moved = conv_loops(digit, vertical, padding=2), conv_loops(moved, vertical, padding=2)
+assert np.allclose(edges_moved[..., 2:-1], edges[..., 1:-2]), "the output moves with the image"
+print(f"weights: {vertical.size} for this layer, {digit.size * edges.size} for a dense one between the same pixels")
 
 # %% [markdown]
 # ## From loops to one matrix product
 #
-# Python is slow at looping, and computers are very fast at matrix products. So let us write down, for every output
-# pixel, the window of input pixels it looks at, as one row of a large matrix. The filters become columns. Then the
-# whole convolution is one product. The trick is called **im2col**.
+# Python loops are slow, and computers are very fast at matrix products. So let us write the window of input pixels that
+# each output pixel depends on as one row of a large matrix, and the weights of each filter as a column of another. Then
+# the whole convolution is one matrix product. The trick is called **im2col**. The plot shows it for a 4 by 4 image and
+# 3 by 3 windows.
 
 # %%
 small = np.arange(16).reshape(4, 4)
@@ -136,15 +138,15 @@ def conv_im2col(x, w, stride=1, padding=0):
 
 
 # %% [markdown]
-# Its price is memory: with a 3 by 3 window every pixel is copied up to nine times. There is a way in between. The
-# places $(r, s)$ of a window are called its **taps**. Loop over the taps only, nine turns. For one tap, all output
-# pixels read a shifted copy of the picture, a slice. (`np.einsum` multiplies and adds up as its letters say: `c`, which
-# is missing behind the arrow, is summed over.)
+# The price is memory: with a 3 by 3 window every pixel is copied up to nine times. There is a way in between. The
+# positions $(r, s)$ in a window are called its **taps**. Loop over the taps only, nine iterations. For one tap, all
+# output pixels together read a shifted copy of the image, which is a slice. (`np.einsum` multiplies and adds up as its
+# letters say: the sum goes over `c`, which is missing behind the arrow.)
 
 
 # %%
 def taps(w, size, stride):
-    """Each tap (r, s) of a window, with the slices of the padded picture that it reads."""
+    """Each tap (r, s) of a window, with the slices of the padded image that it reads."""
     for r in range(w.shape[2]):
         for s in range(w.shape[3]):
             yield (
@@ -167,21 +169,21 @@ def conv_taps(x, w, stride=1, padding=0):
 # %% [markdown]
 # ## The gradients
 #
-# The formula has one product in it: $x\cdot w$. So each weight's slope is the pixel it was multiplied with, and each
-# pixel's slope is the weight. All that is left is to ask *where*. ($x$ and $dx$ stand here for the picture with its
-# frame, so that padding need not be written.)
+# The formula contains a single product, $x\cdot w$. So the derivative with respect to a weight is the pixel that it was
+# multiplied by, and the derivative with respect to a pixel is the weight. What remains is to find out *which* pixels
+# and weights belong together. (To leave padding out of the formulas, $x$ and $dx$ here stand for the padded image.)
 #
-# **The weight** $w_{kcrs}$ is used for every picture and every output pixel. Its shares add up:
+# **The weight** $w_{kcrs}$ is used for every image and every output pixel. The contributions add up:
 #
 # $$dw_{kcrs} = \sum_{n,i,j} dy_{nkij}\; x_{n,c,\;i\cdot\text{stride}+r,\;j\cdot\text{stride}+s}$$
 #
-# **The pixel** $x_{ncpq}$ is read through every tap that passes over it. For each tap, hand $dy$ back to the place
-# from which that tap read:
+# **The pixel** $x_{ncpq}$ is read once by every tap that passes over it. For each output pixel and each tap, add $dy$
+# times the weight to the pixel that was read:
 #
 # $$dx_{n,c,\;i\cdot\text{stride}+r,\;j\cdot\text{stride}+s} \mathrel{+}= \sum_k dy_{nkij}\; w_{kcrs}
 # \qquad\text{for every } i, j, r, s$$
 #
-# **The bias** is added to every pixel of its channel: $db_k = \sum_{n,i,j} dy_{nkij}$.
+# **The bias** is added to every pixel of its output channel: $db_k = \sum_{n,i,j} dy_{nkij}$.
 
 
 # %%
@@ -192,15 +194,15 @@ def conv_gradients(x, w, dy, stride=1, padding=0):
     for r, s, rows, columns in taps(w, size, stride):
         dw[:, :, r, s] = np.einsum("nkij,ncij->kc", dy, x[:, :, rows, columns], optimize=True)
         dx[:, :, rows, columns] += np.einsum("nkij,kc->ncij", dy, w[:, :, r, s], optimize=True)
-    dx = dx[:, :, padding : padding + height, padding : padding + width]  # what fell on the frame is dropped
+    dx = dx[:, :, padding : padding + height, padding : padding + width]  # without the padding
     return dx, dw, dy.sum((0, 2, 3))
 
 
 # %% [markdown]
 # ## Check
 #
-# Three ways forward that must agree, with each other and with the library, and three gradients against the library's,
-# for several strides and paddings; then the library's against measured slopes.
+# The three versions must agree with each other and with the library, and the three gradients with the library's, for
+# several strides and paddings. Then we check the library's gradients against numerical gradients.
 
 # %%
 random = np.random.default_rng(0)
@@ -226,28 +228,29 @@ assert minidl.gradcheck(lambda *inputs: F.conv2d(*inputs, stride=2, padding=1), 
 # %% [markdown]
 # ## In the library
 #
-# The operation and its rule are [minidl/functional/conv.py](../minidl/functional/conv.py) `Conv2d`. Note that the two
-# gradients are operations of their own, so that they can be differentiated again.
+# The operation and its gradient rule are [minidl/functional/conv.py](../minidl/functional/conv.py) `Conv2d`. Note that
+# the two gradients are operations too, so they can be differentiated again.
 
 # %%
 show_lines("minidl/functional/conv.py", "Conv2d")
 
 # %% [markdown]
-# The loops are in a **kernel** (the same word, alas, for the inner loop of a computation), in several versions of the
-# same contract. The readable one goes tap by tap, as yours does:
+# The loops are in a **kernel**. (Unfortunately it is the same word: here it means a function of arrays in which the
+# time is spent.) It exists in several versions, one for each **backend**, with the same **contract**: formula, shapes
+# and errors. The readable one, the **reference**, goes tap by tap, as yours does:
 # [kernels/conv2d/reference.py](../kernels/conv2d/reference.py) `forward`,
 # [kernels/conv2d/reference.py](../kernels/conv2d/reference.py) `input_grad` and
 # [kernels/conv2d/reference.py](../kernels/conv2d/reference.py) `weight_grad`. The fast one,
-# [kernels/conv2d/cython_cpu.pyx](../kernels/conv2d/cython_cpu.pyx) `forward`, is compiled, and walks over the pixels
-# so that no matrix of windows is ever built.
+# [kernels/conv2d/cython_cpu.pyx](../kernels/conv2d/cython_cpu.pyx) `forward`, is compiled, and reads the pixels where
+# they are, so that no matrix of windows is ever built.
 
 # %%
 show_lines("kernels/conv2d/reference.py", "forward")
 show_lines("kernels/conv2d/reference.py", "weight_grad")
 
 # %% [markdown]
-# What do the versions cost? A layer as in a small network: 32 pictures of 28 by 28 with 16 channels, 32 filters of 3
-# by 3. Each is timed a few times, and the best counts.
+# How fast are the versions? We take a layer as in a small network: 32 images of 28 by 28 pixels with 16 channels, and
+# 32 filters of 3 by 3. Each version is timed several times, and the shortest time counts.
 
 # %%
 x, w = random.standard_normal((32, 16, 28, 28), np.float32), random.standard_normal((32, 16, 3, 3), np.float32)
@@ -285,9 +288,9 @@ axes.set(xlabel="milliseconds (shorter is better)", title="one convolution, seve
 plt.show()
 
 # %% [markdown]
-# GFLOP/s counts billions ($10^9$) of multiplications and additions in a second. The numbers depend on your computer, on
-# what else it does, and on whether the compiled kernels were built. `kernels.table()` lists every version that
-# minidl has of this loop, and which of them can run here:
+# A GFLOP/s is a billion ($10^9$) multiplications and additions per second. The numbers depend on your computer, on what
+# else it is doing, and on whether the compiled kernels were built. `kernels.table()` lists every version of this kernel
+# in minidl, and which of them can run here:
 
 # %%
 for row in kernels.table():
@@ -297,7 +300,7 @@ for row in kernels.table():
 # %% [markdown]
 # ## Something real
 #
-# Edges in a photograph first, with the two kernels from above. The strength of an edge is
+# First, edges in a photograph, with the two kernels from above. The strength of an edge is
 # $\sqrt{\text{vertical}^2 + \text{horizontal}^2}$. (The frame that you will see is an edge too: the padding around the
 # photograph is black.)
 
@@ -311,8 +314,9 @@ show_image(right, edges, "where it changes", vmin=0, vmax=2)
 plt.show()
 
 # %% [markdown]
-# Someone had to invent those kernels. Now the point of it all: give a fresh kernel the photograph and the picture of
-# vertical edges, say nothing else, and let it learn.
+# Someone had to invent those kernels. But a kernel can also be learned, and that is the point of convolutional
+# networks. We start with a kernel of zeros and give it the photograph as the input and its vertical edges as the
+# target.
 
 # %%
 x, target = minidl.tensor(photo), minidl.tensor(gx)
@@ -339,9 +343,11 @@ axes[2].set(xlabel="step", ylabel="MSE", title="learning a kernel")
 plt.show()
 
 # %% [markdown]
+# The learned kernel is Sobel's.
+#
 # ## Exercises
 #
-# **1.** A layer keeps the size of its pictures: $OH = H$. Which padding does that take for stride 1 and a window of
+# **1.** A layer is to keep the size of its images: $OH = H$. Which padding does that take for stride 1 and a window of
 # 3? Of 5? Of $R$?
 #
 # <details><summary>Answer</summary>
@@ -355,13 +361,13 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** Show that, for stride 1, $dx$ is itself a convolution: of $dy$, with the kernel turned round by 180 degrees
-# and its input and output channels exchanged. Which padding?
+# **2.** Show that, for stride 1, $dx$ is itself a convolution: of $dy$, with the kernel rotated by 180 degrees and its
+# input and output channels exchanged. Which padding does it need?
 #
 # <details><summary>Answer</summary>
 #
-# Pixel $p$ is read by output $i$ through tap $r = p - i$. So $dx_p = \sum_r dy_{p-r}\,w_r$: the same sum with the
-# taps in reverse. At the border it reaches beyond $dy$: that takes $R-1$ zeros around it.
+# Along one axis, output $i$ reads pixel $p$ through tap $r = p - i$. So $dx_p = \sum_r dy_{p-r}\,w_r$: a convolution
+# with the taps in reverse order. At the border it reaches beyond $dy$, so it needs $R-1$ zeros around $dy$.
 #
 # ```python
 # x, w = random.standard_normal((2, 3, 6, 6)), random.standard_normal((4, 3, 3, 3))
@@ -371,12 +377,13 @@ plt.show()
 # ```
 # </details>
 #
-# **3.** Two layers of 3 by 3 windows, one after the other: how many pixels of the picture does one output pixel see?
+# **3.** Two convolutions with 3 by 3 windows, one after the other: on how many pixels of the image does one output
+# pixel depend?
 #
 # <details><summary>Answer</summary>
 #
-# A 3 by 3 window over pixels that each saw 3 by 3: in all 5 by 5. It is called the **receptive field**. The gradient
-# shows it: set $dy$ to 1 in a single place.
+# The second layer sees 3 by 3 pixels, each of which depends on 3 by 3 pixels of the image: in all 5 by 5. This is
+# called the **receptive field**. The gradient shows it: set $dy$ to 1 in a single place.
 #
 # ```python
 # x = minidl.tensor(np.zeros((1, 1, 9, 9)), requires_grad=True)

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 11 · Pooling, and a network that sees
 #
-# A convolution finds strokes and edges, wherever they are. To name a digit one must put them together, and not mind
-# if one of them is a pixel further left.
+# A convolution finds strokes and edges, wherever they are. To recognize a digit, a network must combine them, and must
+# not depend on whether one of them is a pixel further left.
 #
-# **Question.** How do we build a network of convolutions that reads pictures, how good is it, and what does it look
+# **Question.** How do we build a convolutional network that classifies images, how good is it, and what does it look
 # at?
 
 # %%
@@ -20,8 +20,8 @@ from minidl import metrics, nn, optim, training
 # %% [markdown]
 # ## The formula
 #
-# **Pooling** makes a picture smaller: it puts one number in place of each little window. **Max pooling** takes the
-# largest, **average pooling** the mean. With windows of $R$ by $R$ pixels, side by side:
+# **Pooling** makes an image smaller: it replaces each small window by one number. **Max pooling** takes the largest
+# number of the window, **average pooling** the mean. With windows of $R$ by $R$ pixels that do not overlap:
 #
 # $$y_{ncij} = \max_{r,s}\; x_{n,c,\,iR+r,\,jR+s} \qquad\text{or}\qquad y_{ncij} = \frac{1}{R^2}\sum_{r,s} x_{n,c,\,
 # iR+r,\,jR+s}$$
@@ -29,14 +29,14 @@ from minidl import metrics, nn, optim, training
 # After a convolution, a large number means "my pattern is here". Max pooling says "it is somewhere around here", and
 # forgets the exact place. That is what we want.
 #
-# The gradients: nudge a pixel. If it is the largest of its window, $y$ moves along, slope 1. If not, nothing happens,
-# slope 0. So $dy$ goes back to the winner, and only there. (Of several equal ones the first wins.) For the mean,
-# every pixel has slope $1/R^2$, so each gets its equal share.
+# Now the gradients. Nudge a pixel. If it is the largest of its window, $y$ changes by as much, with slope 1. If not,
+# nothing happens, slope 0. So all of $dy$ goes back to the largest pixel of its window. (If several are equally large,
+# to the first of them.) For average pooling every pixel has slope $1/R^2$, so each gets an equal share of $dy$.
 #
 # ## By hand
 #
-# For windows side by side a reshape is enough: it splits each axis in two, the number of the window and the place in
-# it.
+# For windows that do not overlap, a reshape is enough: it splits each image axis in two, the number of the window and
+# the position in the window.
 
 
 # %%
@@ -72,6 +72,9 @@ def average_pool_gradient(dy, R):
 
 # %% [markdown]
 # ## Check
+#
+# The results and gradients of both poolings must be the library's. Then we pool a digit, and show which pixels a
+# gradient of 1 for each output goes back to.
 
 # %%
 random = np.random.default_rng(0)
@@ -106,10 +109,10 @@ plt.show()
 # %% [markdown]
 # ## In the library
 #
-# [minidl/functional/pool.py](../minidl/functional/pool.py) `MaxPool2d` remembers the winning *tap* of each window, as
-# you did, and [kernels/pool2d/reference.py](../kernels/pool2d/reference.py) `max_forward` and
+# Like yours, [minidl/functional/pool.py](../minidl/functional/pool.py) `MaxPool2d` remembers which *tap* of each window
+# was the largest. [kernels/pool2d/reference.py](../kernels/pool2d/reference.py) `max_forward` and
 # [kernels/pool2d/reference.py](../kernels/pool2d/reference.py) `max_scatter` do the work for any window, stride,
-# padding and dilation.
+# padding and dilation (the distance between neighbouring taps).
 
 # %%
 show_lines("minidl/functional/pool.py", "MaxPool2d")
@@ -118,10 +121,10 @@ show_lines("kernels/pool2d/reference.py", "max_scatter")
 # %% [markdown]
 # ## Something real
 #
-# A **convolutional network** (CNN) alternates: convolve, bend, pool; and again. The pictures get smaller and their
-# channels more: from "where is ink" to "which strokes are where". At the end a linear layer reads off the digit. Beside
-# it we train the network with one hidden layer from tutorial 07, which has about as many weights, or, where the
-# pictures are larger, more of them.
+# A **convolutional neural network** (CNN) repeats three steps: convolution, activation function, pooling. The images
+# become smaller and get more channels: from "where is ink" to "which strokes are where". At the end a linear layer
+# computes the logits. For comparison we train the network with one hidden layer from tutorial 07. It has about as many
+# weights, or, for the larger images of MNIST, more.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
@@ -145,10 +148,9 @@ minidl.manual_seed(seed)
 print(nn.summary(convolutional(), x_train[:1]))
 
 # %% [markdown]
-# The five lines of training have not changed since tutorial 05, so from here on we let the library write them:
-# [minidl/training/loop.py](../minidl/training/loop.py) `fit` goes through the epochs and keeps the books, and the
-# five lines, with checks and what else one may want in a step between them, are
-# [minidl/training/loop.py](../minidl/training/loop.py) `train_step`.
+# The five lines of training have not changed since tutorial 05, so from here on we leave them to the library:
+# [minidl/training/loop.py](../minidl/training/loop.py) `fit` runs the epochs and records the losses. The five lines,
+# with checks and some options between them, are [minidl/training/loop.py](../minidl/training/loop.py) `train_step`.
 
 # %%
 show_lines("minidl/training/loop.py", "train_step")
@@ -170,14 +172,14 @@ for name, make in (("convolutional", convolutional), ("dense", dense)):
 results = {name: training.evaluate(model, (x_test, y_test))["accuracy"] for name, model in models.items()}
 for name, model in models.items():
     weights = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{name:14} {weights:6,} weights, {results[name]:.1%} of the test pictures read correctly (seed {seed})")
+    print(f"{name:14} {weights:6,} weights, {results[name]:.1%} of the test images classified correctly (seed {seed})")
 assert results["convolutional"] > 0.9 and results["convolutional"] > results["dense"]
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
 for name, history in histories.items():
     left.semilogy(history["epoch"], history["train_loss"], label=name)
-left.set(xlabel="epoch", ylabel="training loss", title="both learn their training pictures")
+left.set(xlabel="epoch", ylabel="training loss", title="both learn their training images")
 left.set(xticks=range(0, epochs + 1, 4))
 left.legend()
 shifts = np.arange(-2, 3)
@@ -189,7 +191,7 @@ for shift in shifts:
         curves[name].append(training.evaluate(model, (shifted, y_test))["accuracy"])
 for name, values in curves.items():
     right.plot(shifts, values, "o-", label=name)
-right.set(xlabel="test pictures moved to the right (pixels)", ylabel="accuracy", title="but a 7 moved is still a 7")
+right.set(xlabel="test images moved to the right (pixels)", ylabel="accuracy", title="a moved 7 is still a 7")
 right.set(ylim=(0, 1), xticks=shifts)
 plt.show()
 one_pixel = {name: values[3] for name, values in curves.items()}
@@ -197,20 +199,21 @@ print(f"moved by one pixel: convolutional {one_pixel['convolutional']:.1%}, dens
 assert one_pixel["convolutional"] > one_pixel["dense"]
 
 # %% [markdown]
-# No picture in training was moved. The dense network has no reason to know what to do with one; the convolutional one
-# knows part of it by construction, through shared weights and pooling.
+# No training image was moved. The dense network has no way to know what a moved digit looks like. The convolutional
+# network knows part of it from its architecture: shared weights and pooling.
 #
 # ## Measures
 #
-# One number, the accuracy, hides a lot. The **confusion matrix** counts, for every true class (row), as what it was
-# read (column). Of a class, say the eights, let TP be those read as eights, FN those missed, and FP the others that
-# were called an eight. Then
+# A single number, the accuracy, hides a lot. The **confusion matrix** counts, for every true class (row), how often
+# each class was predicted (column). For one class, say the eights, let TP (true positives) be the number of eights that
+# were classified as eights, FN (false negatives) the eights that were missed, and FP (false positives) the other digits
+# that were classified as eights. Then
 #
 # $$\text{precision} = \frac{TP}{TP + FP} \qquad \text{recall} = \frac{TP}{TP + FN} \qquad
 # F_1 = \frac{2}{1/\text{precision} + 1/\text{recall}}$$
 #
-# **Precision**: when it says eight, how often is it right? **Recall**: of the eights, how many did it find? $F_1$ is
-# their harmonic mean, which is small if either is.
+# **Precision**: of all images classified as an eight, how many are one? **Recall**: of all eights, how many were found?
+# $F_1$ is the harmonic mean of the two, which is small if either of them is.
 
 # %%
 logits = training.predict(models["convolutional"], x_test).numpy()
@@ -230,8 +233,10 @@ assert np.allclose(f1, metrics.f1_score(y_test, answers, average=None))
 assert np.isclose(true_positives.sum() / counts.sum(), results["convolutional"])
 
 # %% [markdown]
-# The library's are in [minidl/metrics/classification.py](../minidl/metrics/classification.py) `confusion_matrix` and
-# [minidl/metrics/classification.py](../minidl/metrics/classification.py) `precision_recall_fscore_support`.
+# The library's versions are in [minidl/metrics/classification.py](../minidl/metrics/classification.py)
+# `confusion_matrix` and [minidl/metrics/classification.py](../minidl/metrics/classification.py)
+# `precision_recall_fscore_support`. Here is the confusion matrix, beside the wrong answers that had the highest
+# probability:
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), width_ratios=(1.1, 1))
@@ -239,25 +244,25 @@ left.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
 for (i, j), count in np.ndenumerate(counts):
     if count:
         left.text(j, i, count, ha="center", va="center", fontsize=8, color="white" if i == j else "black")
-left.set(xlabel="read as", ylabel="true digit", title="confusion matrix", xticks=range(10), yticks=range(10))
+left.set(xlabel="predicted digit", ylabel="true digit", title="confusion matrix", xticks=range(10), yticks=range(10))
 left.grid(False)
 wrong = np.flatnonzero(answers != y_test)
 probabilities = F.softmax(logits, 1)
 surest = wrong[probabilities[wrong].max(1).argsort()[::-1][:12]]
 right.axis("off")
-right.set_title("the mistakes it was surest of")
+right.set_title("the mistakes it was most certain of")
 for place, n in enumerate(surest):
     corner = (place % 4) / 4, 0.68 - (place // 4) * 0.34
     inset = right.inset_axes((*corner, 0.23, 0.26))
-    show_image(inset, x_test[n], f"{y_test[n]}, read as {answers[n]}")
+    show_image(inset, x_test[n], f"{y_test[n]}, said {answers[n]}")
     inset.title.set_fontsize(8)
 plt.show()
 
 # %% [markdown]
 # ## What the filters see
 #
-# The first layer's filters are small enough to look at. For each of them we also ask: which three of all the little
-# windows of the test pictures excite it most?
+# The first layer's filters are small enough to look at. For each of them we also show the three windows, of all windows
+# in the test images, to which it responds most.
 
 # %%
 first = models["convolutional"][0]
@@ -271,19 +276,19 @@ for k in range(16):
     for row, place in enumerate(places, start=1):
         n, i, j = np.unravel_index(place, maps[:, k].shape)
         show_image(axes[row, k], x_test[n, 0, i : i + 3, j : j + 3], vmin=0, vmax=1)
-figure.suptitle("above: the 16 filters (blue: wants ink); below each: the windows it answers to most", fontsize=10)
+figure.suptitle("above: the 16 filters (blue: wants ink); below each: the windows it responds to most", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Edges of strokes in various directions, corners, ends. Nobody told it to look for them. And this is what becomes
-# of one picture, layer by layer. A **feature map** is the output of one filter; where it is white, the filter found
-# nothing.
+# The filters respond to edges of strokes in various directions, to corners and to ends. Nobody told the network to look
+# for them. Next we follow one image through the layers. A **feature map** is the output of one filter; where it is
+# white, the filter found nothing.
 
 # %%
 layers = models["convolutional"]
 x = minidl.tensor(x_test[:1])
 with minidl.no_grad():
-    after_first = layers[2](layers[1](layers[0](x)))  # convolve, bend, pool
+    after_first = layers[2](layers[1](layers[0](x)))  # convolution, ReLU, pooling
     after_second = layers[5](layers[4](layers[3](after_first)))
 figure = plt.figure(figsize=(10.5, 3.4))
 grid = figure.add_gridspec(4, 22)
@@ -297,14 +302,14 @@ for k in range(32):
 scores = figure.add_subplot(grid[:, 19:])
 scores.barh(range(10), probabilities[0])
 scores.set(yticks=range(10), xlim=(0, 1), title="answer")
-figure.suptitle("picture, 16 feature maps, 32 smaller ones, probabilities", fontsize=10)
+figure.suptitle("image, 16 feature maps, 32 smaller ones, probabilities", fontsize=10)
 plt.show()
 assert after_second.shape == (1, 32, side // 4, side // 4)
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Count the weights of the convolutional network by hand.
+# **1.** Count the parameters of the convolutional network by hand.
 #
 # <details><summary>Answer</summary>
 #
@@ -317,8 +322,8 @@ assert after_second.shape == (1, 32, side // 4, side // 4)
 # ```
 # </details>
 #
-# **2.** A network for a rare disease says "healthy" to everyone and is right in 99 of 100 cases. What are its
-# accuracy, and its recall for the disease?
+# **2.** A network for a rare disease says "healthy" to everyone, and is right in 99 of 100 cases. What is its accuracy,
+# and what is its recall for the disease?
 #
 # <details><summary>Answer</summary>
 #
@@ -330,26 +335,25 @@ assert after_second.shape == (1, 32, side // 4, side // 4)
 # ```
 # </details>
 #
-# **3.** Cover a quarter of each test picture with white. Which quarter hurts most?
+# **3.** Cover a quarter of each test image with white. Which quarter hurts the accuracy most?
 #
 # <details><summary>Answer</summary>
 #
-# Set that part to 0 and measure again. (It depends on the digits, and a little on the seed.)
+# Set each quarter to 0 in turn and measure again. (The result depends on the digits, and a little on the seed.)
 #
 # ```python
-# half, drops = side // 2, {}
+# half, accuracies = side // 2, {}
 # for top in (0, half):
 #     for left_edge in (0, half):
 #         covered = x_test.copy()
 #         covered[:, :, top : top + half, left_edge : left_edge + half] = 0
-#         drops[top, left_edge] = training.evaluate(models["convolutional"], (covered, y_test))["accuracy"]
-# print(drops)
-# assert max(drops.values()) < results["convolutional"]
+#         accuracies[top, left_edge] = training.evaluate(models["convolutional"], (covered, y_test))["accuracy"]
+# print(accuracies)
+# assert max(accuracies.values()) < results["convolutional"]
 # ```
 # </details>
 #
 # ## Next
 #
-# You have come from a slope to a network that sees. Everything in it you have written once yourself: the engine, the
-# layers, the losses, the walk downhill, the convolution. The digits were kind to it; [photographs](12_photographs.py)
-# are not.
+# You have come from a slope to a network that sees, and have written every part of it once yourself: the engine, the
+# layers, the losses, gradient descent, the convolution. The digits were easy; [photographs](12_photographs.py) are not.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 12 · Photographs
 #
-# The digits so far were kind to us: one size, one colour, in the middle of the picture. A photograph has three colours
-# and any size, what it shows lies anywhere, and the light is never the same twice.
+# The digits so far were easy: all have the same size, one colour, and stand in the middle of the image. A photograph
+# has three colours and any size, its subject may be anywhere in it, and the light is never the same twice.
 #
 # **Question.** How does a photograph become numbers that a network can learn from, and how do a few photographs become
 # many?
@@ -23,38 +23,38 @@ from minidl.data import transforms
 # %% [markdown]
 # ## The formula
 #
-# A photograph is stored as bytes $(H, W, C)$: for each pixel red, green and blue, from 0 to 255. Networks want floats
-# $(C, H, W)$ of a size near 1, so we **normalize**, with the mean and the spread (the **standard deviation**) of each
-# channel over the training set:
+# A photograph is stored as bytes of shape $(H, W, C)$: for each pixel red, green and blue, from 0 to 255. Networks
+# expect floats of shape $(C, H, W)$ with values around 1. So we **normalize**, with the mean and the **standard
+# deviation** of each channel over the training set:
 #
 # $$y_{c,i,j} = \frac{x_{c,i,j}/255 - \text{mean}_c}{\text{std}_c}$$
 #
-# **Resizing.** To halve a picture one could keep every second pixel. But then a thin line between them vanishes, and a
-# fence becomes a pattern that was never there (*aliasing*). Better: each new pixel is a weighted mean of the old ones
-# around its place, with weights that fall off linearly. With the scale $s = H / \text{height}$, the weight of old row
-# $j$ in new row $i$ is
+# **Resizing.** To halve an image, one could keep every second pixel. But then a thin line between them vanishes, and a
+# fence becomes a pattern that was never there (*aliasing*). It is better to make each new pixel a weighted mean of the
+# old pixels around its position, with weights that decrease linearly with the distance. With the scale
+# $s = H / \text{height}$, where height is the new one, the weight of old row $j$ in new row $i$ is
 #
 # $$A_{ij} \propto \max\Big(0,\ 1 - \frac{|(j + \frac12) - (i + \frac12)\,s|}{s}\Big), \qquad \sum_j A_{ij} = 1$$
 #
-# and the same for columns, with a matrix $B$. So $y = A\,x\,B^T$: resizing is linear.
+# For the columns there is such a matrix $B$ too. So $y = A\,x\,B^T$: resizing is linear.
 #
-# **Augmentation.** A flower seen in a mirror, a bit further left, or in the evening, is still a flower. So we show the
-# network each picture in every epoch a little changed. These changes are simple: a **flip** is
-# $y_{c,i,j} = x_{c,i,W-1-j}$, a **crop** is a slice, and three change the colours. With the **luminance**
-# $L = 0.299\,R + 0.587\,G + 0.114\,B$ (how bright an eye finds a pixel), its mean $\overline L$ over the picture, and a
-# random factor $f$:
+# **Augmentation.** A flower seen in a mirror, or a bit further left, or in the evening, is still a flower. So we change
+# each image a little, at random, every time the network sees it. These changes are simple. A **flip** is
+# $y_{c,i,j} = x_{c,i,W-1-j}$, a **crop** is a slice, and three changes concern the colours. For these we need the
+# **luminance** $L = 0.299\,R + 0.587\,G + 0.114\,B$ (how bright a pixel looks to the eye), its mean $\overline L$ over
+# the image, and a random factor $f$:
 #
 # $$\text{brightness: } f x \qquad \text{contrast: } f x + (1 - f)\,\overline{L} \qquad
 # \text{saturation: } f x + (1 - f)\,L$$
 #
-# (What leaves the range from 0 to 1 is cut off. A fourth, the **hue**, turns the colours round the colour circle. Its
-# formula is long; we leave it to the library.)
+# (Results outside the range from 0 to 1 are clipped. A fourth change rotates the **hue**, the position on the colour
+# circle. Its formula is long; we leave it to the library.)
 #
 # ## By hand
 
 
 # %%
-def resize_matrix(old, new):  # (new, old), for making smaller
+def resize_matrix(old, new):  # (new, old), to make an image smaller
     scale = old / new
     centers = (np.arange(new) + 0.5) * scale
     weights = np.maximum(0, 1 - np.abs(np.arange(old) + 0.5 - centers[:, None]) / scale)
@@ -86,7 +86,7 @@ def flip(x):
 
 
 # %% [markdown]
-# scikit-learn carries two photographs, a Chinese temple and a dahlia.
+# scikit-learn comes with two photographs, a Chinese temple and a dahlia. We make them eight times smaller in both ways.
 
 # %%
 photographs = [photo.transpose(2, 0, 1) / np.float32(255) for photo in load_sample_images().images]  # (3, 427, 640)
@@ -100,9 +100,13 @@ for row, photo in zip(axes, photographs):
 plt.show()
 
 # %% [markdown]
-# Look at the roofs, and at the leaves below: every eighth pixel alone makes steps and dots that nobody photographed.
+# Look at the roofs, and at the leaves below: keeping every eighth pixel makes steps and dots that are not in the
+# photograph.
 #
 # ## Check
+#
+# Each function must agree with the transform of the library, and normalized images must have mean 0 and standard
+# deviation 1.
 
 # %%
 x = temple
@@ -121,13 +125,14 @@ print("resizing, grey, flip, colours and normalization agree with minidl")
 # %% [markdown]
 # ## In the library
 #
-# [minidl/data/transforms/geometry.py](../minidl/data/transforms/geometry.py) `Resize` and
-# [minidl/data/transforms/crop.py](../minidl/data/transforms/crop.py) `RandomCrop`,
+# The transforms have torchvision's names: [minidl/data/transforms/geometry.py](../minidl/data/transforms/geometry.py)
+# `Resize`, [minidl/data/transforms/crop.py](../minidl/data/transforms/crop.py) `RandomCrop`,
 # [minidl/data/transforms/color.py](../minidl/data/transforms/color.py) `ColorJitter` and
-# [minidl/data/transforms/color.py](../minidl/data/transforms/color.py) `Normalize`, under torchvision's names. They
-# take one picture or a whole batch; random ones draw anew for each picture.
-# [minidl/data/transforms/base.py](../minidl/data/transforms/base.py) `Compose` puts several one after the other, and a
-# dataset applies them when a batch is fetched, so they differ from epoch to epoch.
+# [minidl/data/transforms/color.py](../minidl/data/transforms/color.py) `Normalize`. They take one image or a whole
+# batch; random transforms draw new random numbers for each image.
+# [minidl/data/transforms/base.py](../minidl/data/transforms/base.py) `Compose` applies several one after the other. A
+# dataset applies its transform whenever a batch is fetched, so the images differ from epoch to epoch. Here is one piece
+# of a photograph, and fifteen random changes of it:
 
 # %%
 show_lines("minidl/data/transforms/color.py", "Normalize.on_array")
@@ -150,10 +155,11 @@ assert augment(patch).shape == patch.shape
 # %% [markdown]
 # ## Two networks for photographs
 #
-# **LeNet** (LeCun and others, 1998) read the cheques of American banks: two convolutions of 5x5 with pooling, three
-# dense layers. The pictures shrink from 32 to 28 pixels (a kernel of 5 fits in 28 places), by pooling to 14, by the
-# next convolution to 10, by pooling to 5. The second network is wider, and its three convolutions are of 3x3: two of
-# those, one after the other, see 5x5 pixels too, with 18 weights for each pair of channels in place of 25.
+# **LeNet** (LeCun and others, 1998) read the cheques of American banks. It has two 5x5 convolutions, each followed by
+# pooling, and three dense layers. The height and width shrink from 32 to 28 pixels (a window of 5 has 28 positions
+# along 32 pixels), by pooling to 14, by the next convolution to 10, and by pooling to 5. The second network has more
+# channels, and three 3x3 convolutions. Two of those in a row also see 5x5 pixels, with 18 weights for each pair of
+# channels instead of 25.
 
 # %%
 show_lines("minidl/models/classifiers.py", "LeNet")
@@ -162,10 +168,10 @@ show_lines("minidl/models/classifiers.py", "cifar_cnn")
 # %% [markdown]
 # ## Something real
 #
-# With `MINIDL_DATA` we take **CIFAR-10**: small photographs of ten kinds of things, from aeroplanes to trucks. Without,
-# a task that two photographs are enough for: *from which of them is this piece of 32x32 pixels?* To be honest about it,
-# training and test must not share a pixel: training pieces are from the left half of each photograph, test pieces from
-# the right.
+# With `MINIDL_DATA` we take **CIFAR-10**: small photographs of ten kinds of things, from aeroplanes to trucks. Without
+# it, we use a task for which two photographs are enough: *from which of them does this piece of 32x32 pixels come?* For
+# an honest result, training and test set must not share a pixel: training pieces are from the left half of each
+# photograph, test pieces from the right.
 
 
 # %%
@@ -204,8 +210,8 @@ for column, n in enumerate(np.linspace(0, len(x_test) - 1, 10).astype(int)):
 plt.show()
 
 # %% [markdown]
-# Above, test pictures; below, the same ones in another light, which the networks will never be trained on. Each network
-# learns twice: from the pictures as they are, and from pictures that are flipped, shifted and coloured at random.
+# Above are test images, below the same images in another light, in which no network will be trained. Each network is
+# trained twice: on the images as they are, and on images that are flipped, shifted and coloured at random.
 
 # %%
 x_train, _ = train.get_batch(np.arange(len(train)))
@@ -221,12 +227,12 @@ for network in ("lenet", "cifar_cnn"):
         training.fit(model, train.with_transform(transform), optimizer=optimizer, epochs=epochs)
         by_day, by_night = (training.evaluate(model, (normalize(x), y_test))["accuracy"] for x in (x_test, evening))
         results[network, plan] = by_day, by_night
-        print(f"{network:10} {plan:12} {by_day:6.1%} of the test pictures, {by_night:6.1%} in another light")
+        print(f"{network:10} {plan:12} {by_day:6.1%} of the test images, {by_night:6.1%} in another light")
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3))
 places = np.arange(len(results))
-axes.bar(places - 0.2, [by_day for by_day, _ in results.values()], 0.4, label="test pictures")
+axes.bar(places - 0.2, [by_day for by_day, _ in results.values()], 0.4, label="test images")
 axes.bar(places + 0.2, [by_night for _, by_night in results.values()], 0.4, label="in another light")
 axes.axhline(1 / len(train.classes), color="gray", linestyle="--", label="guessing")
 axes.set_xticks(places, [f"{network}\n{plan}" for network, plan in results])
@@ -238,21 +244,22 @@ for network in ("lenet", "cifar_cnn"):
     assert results[network, "as they are"][0] > 1.5 / len(train.classes)
 
 # %% [markdown]
-# A network takes the first rule that works. On the pictures as they are, that is colour, and in another light it fails.
-# Nobody told the networks of the augmented pictures what counts; they were shown what does *not* count, by changing it.
-# The price: pictures that are always new take longer to learn. On these easy pieces that does not show. On CIFAR-10,
-# after 8 epochs, augmentation costs both networks 5 of 100 test pictures, and gains them 14 and 22 in another light.
+# A network uses the first rule that works. On the images as they are, that is a rule about colour, and in another light
+# it fails. Nobody told the networks with augmentation what matters; by changing the images we showed them what does
+# *not* matter. The price: images that are always new take longer to learn. On these easy pieces that does not show. On
+# CIFAR-10, after 8 epochs, augmentation costs both networks 5 of 100 test images, and gains them 14 and 22 in another
+# light.
 #
-# What to change is knowledge about the task. A temple upside down is no temple that anyone will ever photograph; and
-# where colour is the answer, on a traffic light, hands off.
+# Which changes are allowed depends on the task. Nobody will ever photograph a temple upside down, so there is no need
+# to turn images around. And where colour is the answer, as with a traffic light, do not change it.
 #
 # ## Exercises
 #
-# **1.** Where do the weights of LeNet lie, in its convolutions or in its dense layers?
+# **1.** Where are most of LeNet's weights, in its convolutions or in its dense layers?
 #
 # <details><summary>Answer</summary>
 #
-# In the dense ones: 95 of 100. A convolution uses each of its few weights in every place.
+# In the dense layers: more than 95 of 100. A convolution uses each of its few weights in every place.
 #
 # ```python
 # weights = {name: p.numel() for name, p in models.build("lenet").named_parameters()}
@@ -262,11 +269,12 @@ for network in ("lenet", "cifar_cnn"):
 # ```
 # </details>
 #
-# **2.** Resize and then flip, or flip and then resize: does it matter? And crop?
+# **2.** Resize and then flip, or flip and then resize: does the order matter? And with crop and flip?
 #
 # <details><summary>Answer</summary>
 #
-# It does not: resizing treats left and right alike. A crop at the left edge becomes one at the right edge.
+# For resizing it does not, as left and right are treated alike. For cropping it does: a crop at the left edge becomes
+# one at the right edge.
 #
 # ```python
 # assert np.allclose(flip(resize(flower, 53, 80)), resize(flip(flower), 53, 80))
@@ -274,25 +282,25 @@ for network in ("lenet", "cifar_cnn"):
 # ```
 # </details>
 #
-# **3.** Turn the sixes among the digits upside down (by half a turn), and look for each one's nearest neighbour among
-# the training pictures. Which digit is it? Which of the changes above are wrong for digits?
+# **3.** Rotate the sixes among the test digits by 180 degrees, and find the nearest neighbour of each among the
+# training images. Which digit is it most often? Which of the changes above are wrong for digits?
 #
 # <details><summary>Answer</summary>
 #
-# A nine. Digits may be shifted, not flipped and not turned far.
+# A nine. Digits may be shifted, but not flipped, and not rotated far.
 #
 # ```python
 # from course import load_images
 #
 # x, y, x_other, y_other = load_images(train_limit=1400, test_limit=300)
-# turned = x_other[y_other == 6][:, :, ::-1, ::-1]
-# distances = ((turned[:, None] - x[None]) ** 2).sum((2, 3, 4))  # (sixes, N)
-# said = y[distances.argmin(1)]
-# print(np.bincount(said, minlength=10))
-# assert (said == 9).mean() > 0.5
+# rotated = x_other[y_other == 6][:, :, ::-1, ::-1]
+# distances = ((rotated[:, None] - x[None]) ** 2).sum((2, 3, 4))  # (sixes, N)
+# nearest = y[distances.argmin(1)]
+# print(np.bincount(nearest, minlength=10))
+# assert (nearest == 9).mean() > 0.5
 # ```
 # </details>
 #
 # ## Next
 #
-# A picture is there all at once. Now for things that come one after the other: [sequences](13_sequences.py).
+# An image is there all at once. Now for things that come one after the other: [sequences](13_sequences.py).
