@@ -210,7 +210,7 @@ left.set(xlabel="true progression", ylabel="predicted", title="test patients")
 left.legend()
 order = np.argsort(w_all.numpy()[0])
 right.barh(np.array(names)[order], w_all.numpy()[0][order])
-right.set(xlabel="weight (per standard deviation of the measurement)", title="the weights")
+right.set(xlabel="weight (of features with standard deviation 1)", title="the weights")
 plt.show()
 
 # %% [markdown]

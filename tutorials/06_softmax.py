@@ -223,7 +223,7 @@ worst = surprise.argsort()[::-1][:10]
 figure, axes = plt.subplots(2, 5, figsize=(7.5, 3.6))
 for n, ax in zip(worst, axes.flat):
     answer = probabilities[n].argmax()
-    title = f"a {y_test[n]}, classified as {answer}\n({probabilities[n, answer]:.0%} sure)"
+    title = f"a {y_test[n]}, predicted {answer}\n({probabilities[n, answer]:.0%} sure)"
     show_image(ax, x_test[n].reshape(side, side), title)
 plt.show()
 assert all(probabilities[n].argmax() != y_test[n] for n in worst[:5])

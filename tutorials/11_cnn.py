@@ -254,7 +254,7 @@ right.set_title("the mistakes it was most certain of")
 for place, n in enumerate(surest):
     corner = (place % 4) / 4, 0.68 - (place // 4) * 0.34
     inset = right.inset_axes((*corner, 0.23, 0.26))
-    show_image(inset, x_test[n], f"{y_test[n]}, said {answers[n]}")
+    show_image(inset, x_test[n], f"{y_test[n]}, predicted {answers[n]}")
     inset.title.set_fontsize(8)
 plt.show()
 

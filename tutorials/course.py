@@ -1,4 +1,4 @@
-"""What the tutorials share: their images, and the look of their pictures."""
+"""What the tutorials share: their images, and the style of their plots."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def load_images(train_limit: int = 6000, test_limit: int = 1000) -> tuple[np.nda
 
 
 def show_image(axes: plt.Axes, image: np.ndarray, title: str = "", **options) -> None:
-    """Draw one picture in a thin frame, which shows where white paper ends."""
+    """Draw one image in a thin frame, which shows where the white background ends."""
     axes.imshow(np.squeeze(image), **options)
     axes.set_title(title, fontsize=10)
     axes.set(xticks=[], yticks=[])
