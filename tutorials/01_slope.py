@@ -19,7 +19,7 @@ import minidl
 # %% [markdown]
 # ## The formula
 #
-# Take a function $f$ and a point $x$. Take a small step $h$ to the right and see how much $f$ rises. The rise divided
+# Take a function $f$ and a point $x$. Make a small step $h$ to the right and see how much $f$ rises. The rise divided
 # by the step is the slope of the line through the two points:
 #
 # $$\frac{f(x+h)-f(x)}{h}$$
@@ -156,9 +156,9 @@ print(measuring)
 assert list(measuring.values()) == ["slopes[index] = (above - below) / (2 * eps)"]
 
 # %% [markdown]
-# Everywhere else minidl does not measure slopes: it applies the rules of differentiation, which are exact. You mark the
-# number whose slope you want (`requires_grad=True`), compute, and call `backward()`; the result is in `grad`. Here is
-# the rule for $e^x$, and the derivative of $e^{\sin x}$ found so:
+# Everywhere else minidl does not measure slopes: it applies the rules of differentiation, which are exact. You mark an
+# input (`requires_grad=True`), compute, and call `backward()`; then the derivative is in the `grad` of the input. Here
+# is the rule for $e^x$, and the derivative of $e^{\sin x}$ found so:
 
 # %%
 show_lines("minidl/functional/elementwise.py", "Exp")
@@ -183,7 +183,7 @@ assert abs(x.grad.item() - g_slope(1.0)) < 1e-15
 # change $w$. Where the slope is positive, a larger $w$ means a larger loss, so we decrease $w$; where it is negative,
 # we increase $w$. In both cases
 #
-# $$w \leftarrow w - \eta\, L'(w) .$$
+# $$w \leftarrow w - \eta\, L'(w) ,$$
 #
 # with a small positive number $\eta$. This is **gradient descent**, and $\eta$ (eta) is the **learning rate**: how far
 # to move for a given slope.
@@ -224,9 +224,10 @@ axes[3].legend()
 plt.show()
 
 # %% [markdown]
-# Every step goes downhill, and the steps become shorter by themselves, because the slope gets smaller. That is all
-# there is to learning a single number, here a single **weight**. A network has thousands or millions of weights, and
-# for each of them a measured slope costs two more evaluations of the loss. There must be a better way. There is.
+# Every step goes downhill, and the steps become shorter by themselves, because the slope gets smaller. This is all that
+# learning is, here with a single number to be learned, a single **weight**. A network has thousands or millions of
+# weights, and for each of them a measured slope costs two more evaluations of the loss. There must be a better way.
+# There is.
 #
 # ## Exercises
 #
@@ -243,13 +244,13 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** Make the learning rate six times as large. What happens? At which learning rate does it begin?
+# **2.** Make the learning rate six times as large. What happens? From which learning rate on does it happen?
 #
 # <details><summary>Answer</summary>
 #
 # $L'(w) = 2\operatorname{mean}(a^2)\,(w - w^*)$, where $w^*$ is the best weight. So one step multiplies the distance to
 # $w^*$ by $1 - 2\eta\operatorname{mean}(a^2)$. If that is below $-1$, each step lands further away than the last:
-# gradient descent diverges. It begins at $\eta = 1/\operatorname{mean}(a^2)$, five times our learning rate.
+# gradient descent diverges. It does so above $\eta = 1/\operatorname{mean}(a^2)$, five times our learning rate.
 #
 # ```python
 # w = 0.0

@@ -46,12 +46,12 @@ import minidl
 # \frac{dL}{db} = \frac{dL}{dy}\cdot 1,\quad \frac{dL}{dw} = \frac{dL}{dp}\cdot x,\quad \frac{dL}{dx} =
 # \frac{dL}{dp}\cdot w .$$
 #
-# A single backward pass gives the derivative of $L$ with respect to every input. This is **backpropagation**. All these
-# derivatives together are called the **gradient** of $L$.
+# A single **backward pass** gives the derivative of $L$ with respect to every input. This is **backpropagation**. All
+# these derivatives together are called the **gradient** of $L$.
 #
 # ## By hand
 #
-# A `Value` is a number that remembers how it was computed: its inputs, and the derivative of this step with respect to
+# A `Value` is a number that remembers how it was computed: its inputs, and the derivative of the value with respect to
 # each of them. `backward` must visit every value before its inputs, so that when it reaches a value, all steps that
 # used it have already added their contributions. Such an order (a **topological order**) comes for free if we number
 # the values as they are created, since a value is always created after its inputs: visit them from the highest number
@@ -222,7 +222,8 @@ show_lines("minidl/functional/arithmetic.py", "Mul")
 # the highest number to the lowest: `due` is a heap of the steps still to be visited, with the highest number on top.
 # Your `+=` is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add`. It is longer than yours for two
 # reasons. A step may have several outputs (then `target` is a tuple). And where many gradients meet, they are added up
-# in place, which is allowed only for arrays that the engine itself has made (`sums` lists them).
+# in place, which is allowed only for arrays that the engine itself has made (`sums` lists them). Below it we run the
+# messy expression in both engines; the gradients must agree.
 
 # %%
 show_lines("minidl/autograd/engine.py", "_add")

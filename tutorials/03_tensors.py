@@ -168,7 +168,7 @@ for i, name in enumerate("xwbc"):
 # %% [markdown]
 # ## In the library
 #
-# In minidl the single rules need not undo the broadcasting. The engine does it for all of them, in one place:
+# In minidl the individual rules need not undo the broadcasting. The engine does it for all of them, in one place:
 # [minidl/autograd/engine.py](../minidl/autograd/engine.py) `sum_to_shape` is your `unbroadcast`.
 
 # %%
@@ -226,9 +226,9 @@ for digit, ax in enumerate(axes.flat):
 plt.show()
 
 # %% [markdown]
-# Why the mean? The gradient tells. The mean is the point with the smallest sum of squared distances to the images. So
-# at the mean the gradient of that sum must be 0, in every pixel. We check it for the threes, and compare with another
-# point: the mean of the eights.
+# Why the mean? Because it is the point with the smallest sum of squared distances to the images. So at the mean the
+# gradient of that sum must be 0, in every pixel. We check it for the threes, and compare with another point, the mean
+# of the eights.
 
 # %%
 threes = minidl.tensor(x_train[y_train == 3].astype(np.float64))

@@ -19,8 +19,8 @@ from minidl.autograd import Function
 # ## A wrong gradient still learns
 #
 # First we show that a falling loss proves nothing. A neuron, $y=\tanh(x\cdot w + b)$, is to tell threes from eights.
-# The correct derivative of $\tanh$ is $1-y^2$. We also write a wrong one, $1-2y^2$, in which a factor slipped in, and
-# train with each. In minidl, an operation of your own is a `Function` with `forward` and `backward`.
+# The correct derivative of $\tanh$ is $1-y^2$. We also write a wrong one, $1-2y^2$, with a stray factor of 2, and train
+# with each. In minidl, an operation of your own is a `Function` with `forward` and `backward`.
 
 
 # %%

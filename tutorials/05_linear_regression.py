@@ -48,7 +48,7 @@ print(f"{len(x_train)} training and {len(x_test)} test patients, targets {t_trai
 # reason too: if the targets are a line plus normally distributed noise, the line with the smallest MSE is the one under
 # which the observed data are most probable.
 #
-# Its gradient, by the chain rule:
+# The gradient of the loss, by the chain rule:
 #
 # $$\frac{\partial L}{\partial y_n} = \frac{2}{N}(y_n - t_n) \qquad
 # \frac{\partial L}{\partial w} = \sum_n \frac{\partial L}{\partial y_n}\, x_n \qquad
@@ -164,8 +164,8 @@ print("sixty steps by hand and sixty steps of minidl: the same losses")
 # ## A common mistake: forgetting zero_grad
 #
 # `backward` adds to the gradient that is already there (tutorial 02). If you leave out line 3, each step uses the sum
-# of all gradients so far. Then $w$ and $b$ move like a ball without friction: they gain speed, shoot past the minimum
-# and come back, again and again.
+# of all gradients so far. Then $w$ and $b$ move like a ball without friction, as the plot shows: they gain speed, shoot
+# past the minimum and come back, again and again.
 
 # %%
 _, _, forgetful = fit(bmi[:, None], t_train, forget_zero_grad=True)
@@ -237,7 +237,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# It cannot rise: with weight 0 for the new feature we have the old line, so the best weights can only do better.
+# It cannot rise: with weight 0 for the new feature we have the old line, so the best weights are at least as good.
 # Whether the feature helps on new patients is another question, which tutorial 09 takes up.
 #
 # ```python

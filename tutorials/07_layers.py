@@ -53,9 +53,9 @@ assert (hidden @ np.array([1, -2])).tolist() == [0, 1, 1, 0]
 # %% [markdown]
 # ## The formula
 #
-# A linear layer, an activation function, another linear layer: this is the simplest **neural network**, a **multilayer
-# perceptron** (MLP). The numbers in the middle are called **hidden units**; together they are a **hidden layer**. With
-# rows of inputs $x$ of shape $(N, C)$:
+# A linear layer (also called **dense** or fully connected), an activation function, another linear layer: this is the
+# simplest **neural network**, a **multilayer perceptron** (MLP). The numbers in the middle are called **hidden units**;
+# together they are a **hidden layer**. With rows of inputs $x$ of shape $(N, C)$:
 #
 # $$a = x\, w_1^T + b_1 \qquad h = \max(a, 0) \qquad z = h\, w_2^T + b_2 \qquad L = \text{cross-entropy}(z, t)$$
 #
@@ -66,6 +66,8 @@ assert (hidden @ np.array([1, -2])).tolist() == [0, 1, 1, 0]
 # $$da = dh\cdot[a > 0] \qquad dw_1 = da^T x \qquad db_1 = \sum_n da_n$$
 #
 # ## By hand
+#
+# First the forward pass, then the backward pass, each in the order of its formulas:
 
 
 # %%
@@ -197,8 +199,9 @@ print([(name, parameter.data.shape) for name, parameter in Net().named_parameter
 # ## In the library
 #
 # That is the core of [minidl/nn/module.py](../minidl/nn/module.py) `Module`. Layers are modules that call the functions
-# you know, for instance [minidl/nn/linear.py](../minidl/nn/linear.py) `Linear`, and
-# [minidl/nn/container.py](../minidl/nn/container.py) `Sequential` calls one module after the other:
+# you know, for instance [minidl/nn/linear.py](../minidl/nn/linear.py) `Linear`.
+# [minidl/nn/container.py](../minidl/nn/container.py) `Sequential` is a module that calls its modules one after the
+# other:
 
 # %%
 show_lines("minidl/nn/container.py", "Sequential.forward")

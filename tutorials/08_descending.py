@@ -180,7 +180,7 @@ plt.show()
 # hardly swings. Adam takes a curved path, and then wanders around the minimum, because the length of its steps depends
 # little on the size of the gradient. SGD, here with half the learning rate of gradient descent, comes close and then
 # jumps around at random: its last steps are all noise, and become smaller only if the learning rate does. So why does
-# everyone use it? Because each of its steps cost a twentieth of a step of the others: it used 5 of the 100 valleys.
+# everyone use it? Because each of its steps costs a twentieth of a step of the others: it uses 5 of the 100 valleys.
 #
 # ## Check
 #

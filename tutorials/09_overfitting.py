@@ -99,11 +99,13 @@ assert errors["fresh"][13] > 10 * min(errors["fresh"]), "the error on fresh poin
 # $dx = dy\cdot\text{mask}/(1-p)$.
 #
 # ## By hand
+#
+# Each penalty returns its cost and its gradient; `dropout` returns its output and the factors for the backward pass.
 
 
 # %%
 def l2_penalty(w, lam):
-    return lam / 2 * (w**2).sum(), lam * w  # the cost and its gradient
+    return lam / 2 * (w**2).sum(), lam * w
 
 
 def l1_penalty(w, lam):
@@ -166,7 +168,8 @@ show_lines("minidl/nn/dropout.py", "Dropout.forward")
 # %% [markdown]
 # Optimizers have an option `weight_decay`, which adds $\lambda w$ to each gradient, also to those of biases. For plain
 # SGD that is exactly the weight decay above. Adam divides $\lambda w$ by $\sqrt v$ like the rest of the gradient, so a
-# weight with large gradients hardly decays. (AdamW therefore applies the decay to the weights directly.)
+# weight with large gradients hardly decays. (AdamW therefore applies the decay to the weights directly.) Three steps of
+# SGD and of Adam show both:
 
 
 # %%

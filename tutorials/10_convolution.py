@@ -372,8 +372,8 @@ plt.show()
 # ```python
 # x, w = random.standard_normal((2, 3, 6, 6)), random.standard_normal((4, 3, 3, 3))
 # dy = random.standard_normal((2, 4, 4, 4))
-# turned = w[:, :, ::-1, ::-1].swapaxes(0, 1)
-# assert np.allclose(conv_loops(dy, turned, padding=2), conv_gradients(x, w, dy)[0])
+# rotated = w[:, :, ::-1, ::-1].swapaxes(0, 1)
+# assert np.allclose(conv_loops(dy, rotated, padding=2), conv_gradients(x, w, dy)[0])
 # ```
 # </details>
 #

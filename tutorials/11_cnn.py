@@ -73,8 +73,8 @@ def average_pool_gradient(dy, R):
 # %% [markdown]
 # ## Check
 #
-# The results and gradients of both poolings must be the library's. Then we pool a digit, and show which pixels a
-# gradient of 1 for each output goes back to.
+# The results and gradients of both poolings must agree with the library's. Then we pool a digit, and show which pixels
+# a gradient of 1 for each output goes back to.
 
 # %%
 random = np.random.default_rng(0)
