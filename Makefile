@@ -1,7 +1,7 @@
 # Everything here works on a machine that has Python (3.11 or newer) and a C compiler: the targets make their own .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# A worker a core, and one thread each: more would wait for one another. tests/kernels asks for two.
+# One worker per core, with one thread each, since more would compete for the cores; tests/kernels sets two itself.
 PYTEST = MINIDL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
 	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -11,14 +11,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help:
 	@echo "make demo    train the default network on handwritten digits; checkpoint and pictures in runs/digits-cnn"
 	@echo "make test    run all tests; with MINIDL_DATA=FOLDER also those that need MNIST, CIFAR-10 ..."
-	@echo "make site    the tutorials executed, a page for each kernel and operation, the API: site/index.html"
-	@echo "make test-site   the same, opened in a headless Chromium; screenshots in build/site/screenshots"
+	@echo "make site    the executed tutorials, a page for each kernel and operation, the API: site/index.html"
+	@echo "make test-site   build the site and open it in a headless Chromium; screenshots in build/site/screenshots"
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
-	@echo "make bench   measure kernels and training steps beside their peers; figures in benchmarks/results (25 minutes)"
-	@echo "make bench-quick   the same with very short turns, into build/bench, to see that all of it runs"
-	@echo "make gpu     on a machine with a GPU: its tests and its figures, into benchmarks/results (9 minutes)"
+	@echo "make bench   measure kernels and training steps against other libraries, into benchmarks/results (25 minutes)"
+	@echo "make bench-quick   the same, but too short to be exact, into build/bench: to see that all of it runs"
+	@echo "make gpu     on a machine with a GPU: run the GPU tests and benchmarks, into benchmarks/results (9 minutes)"
 	@echo "make lint    ruff"
-	@echo "make sanitize   kernel tests on a build that finds wrong accesses and undefined behaviour (GCC; some minutes)"
+	@echo "make sanitize   kernel tests under AddressSanitizer and UBSan (GCC; some minutes)"
 	@echo "make test-arm64   kernel tests on arm64, cross-compiled and run by QEMU (Debian on x86-64; takes long)"
 	@echo "make clean   remove what was built"
 	@echo "PYTHON=python3.12 make ...   chooses the Python for a new .venv"
@@ -48,8 +48,8 @@ test-arm64: .venv/test.stamp
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
 
-# The peers that can be had. Each of those that bring their own NumPy or threads lives in an environment of its own; one
-# that cannot be installed is named by the benchmarks as missing.
+# The libraries to compare with: PyTorch in .venv, JAX and TensorFlow in environments of their own, as they bring their
+# own NumPy or threads. The benchmarks report those that cannot be installed as missing.
 TORCH = torch==2.13.0$(if $(filter Linux,$(shell uname)),+cpu)
 
 bench-peers: .venv/bench.stamp
@@ -64,19 +64,20 @@ bench-peers: .venv/bench.stamp
 	done
 	@$(BIN)/python setup.py --quiet build_ext --inplace
 
-# On a machine that does nothing else.
+# Run this on a machine that does nothing else.
 bench: bench-peers
 	$(BIN)/python -m benchmarks all benchmarks/results
 
 bench-quick: bench-peers
 	$(BIN)/python -m benchmarks all build/bench --quick
 
-# Without .venv: PYTHON is one that has CuPy and PyTorch with CUDA.
+# Without .venv: PYTHON must have CuPy, and PyTorch with CUDA.
 gpu:
 	PYTHON=$(PYTHON) benchmarks/on_gpu.sh
 
-# A copy of the tree, so that the ordinary binaries stay. Unaligned vectors are declared as such, but not to UBSan; what
-# Python keeps until its end is no leak. ASan keeps freed memory for a while: nothing then tells whether it was given back.
+# Works on a copy of the tree, to keep the ordinary binaries. Alignment is not checked: UBSan does not see that our
+# vectors are declared as unaligned. Nor are leaks: Python keeps objects until it exits. ASan holds freed memory back
+# for a while, so the tests that memory is given back are left out.
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=undefined
 RUNTIMES = $$(for name in asan ubsan stdc++; do printf "%s " $$(gcc -print-file-name=lib$$name.so); done)
 

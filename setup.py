@@ -26,7 +26,7 @@ KERNELS = ROOT / "kernels"
 
 
 def load_build_report():
-    """kernels/build_report.py: what the sources of an extension are, and the stamp that ties a binary to them."""
+    """kernels/build_report.py: what the sources of an extension are, and the stamp by which a binary names them."""
     spec = importlib.util.spec_from_file_location("build_report", KERNELS / "build_report.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -38,16 +38,16 @@ build_report = load_build_report()
 
 class BuildAll(build):
     def run(self):
-        # A wheel is what lies in build_lib: nothing that an older build left there may get in.
+        # A wheel holds whatever lies in build_lib: remove what an older build left there.
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
 
 
 class BuildExtensions(build_ext):
-    """Compiles the extensions whose stamp is not that of their sources and flags.
+    """Compiles the extensions whose stamp differs from their sources and flags.
 
-    Where the compiler fails, the build goes on without the extension, says so, and leaves the reason where
-    `minidl.kernels.build_report` finds it. An error in a `.pyx` is no matter of the machine, and fails the build.
+    Where the C compiler fails, the build goes on without that extension, says so, and leaves the reason for
+    `minidl.kernels.build_report`. An error in a `.pyx` itself fails the build.
     """
 
     def finalize_options(self):
@@ -56,8 +56,8 @@ class BuildExtensions(build_ext):
 
     def run(self):
         self.failures = {}
-        self.cython_lock = Lock()  # extensions are built in threads, for the C compiler's sake; Cython's are not safe
-        in_place = self.inplace  # setuptools resets it while it builds
+        self.cython_lock = Lock()  # extensions are built in threads, but Cython is not thread-safe
+        in_place = self.inplace  # setuptools changes it while it builds
         self.keep_current = in_place and not self.force
         super().run()
         folder = KERNELS if in_place else Path(self.build_lib, "minidl", "kernels")
@@ -81,17 +81,17 @@ class BuildExtensions(build_ext):
             self.failures[extension.name] = {"source_hash": source_hash, "reason": reason_of(error)}
 
     def copy_extensions_to_source(self):
-        self.force = True  # or a binary would give way only to one with a later file time
+        self.force = True  # replace a binary whatever its file time
         super().copy_extensions_to_source()
 
     def copy_file(self, infile, outfile, *args, **kwargs):
-        # replaced at once: a process that has the old binary mapped goes on with it
+        # replace atomically: a process that has the old binary mapped keeps it
         super().copy_file(infile, f"{outfile}.new", *args, **kwargs)
         os.replace(f"{outfile}.new", outfile)
         return outfile, True
 
     def translate(self, extension, stamp):
-        """The C sources of the extension, below build_temp: its `.pyx` translated, and a file that holds the stamp."""
+        """Write the C sources of the extension below build_temp: its translated `.pyx`, and a file with the stamp."""
         from Cython.Build import cythonize
 
         # `cimport minidl.kernels.a.b` makes Cython look for minidl/kernels/a/b.pxd, which only this link provides.
@@ -121,7 +121,7 @@ class BuildExtensions(build_ext):
         lines = [f"  {name}: {failure['reason']}" for name, failure in sorted(self.failures.items())]
         bar = "*" * 100
         head = f"minidl: {len(lines)} of {len(self.extensions)} Cython extensions could NOT be built:"
-        tail = "Other kernels, much slower ones, serve in their place. `minidl info` shows which."
+        tail = "Much slower kernels serve in their place; `minidl info` shows which."
         print(bar, head, *lines, tail, bar, sep="\n", file=sys.stderr)
 
 
@@ -134,7 +134,7 @@ def reason_of(error):
 
 
 def how_built():
-    """What besides its sources makes a binary: a change of any of it builds all extensions again."""
+    """The build settings: when any of them changes, all extensions are built again."""
     import Cython
 
     variables = [f"{name}={os.environ[name]}" for name in ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS") if name in os.environ]
@@ -143,7 +143,7 @@ def how_built():
 
 
 def extension(pyx):
-    """The extension of one `.pyx`; optional: an in-place build copies it only where it was built."""
+    """The extension of one `.pyx`; `optional`, so that an in-place build does not copy one that failed."""
     relative = pyx.relative_to(ROOT)
     return Extension(
         name=".".join(("minidl", *relative.with_suffix("").parts)),
@@ -157,7 +157,7 @@ def extension(pyx):
 
 
 def packages():
-    """`minidl` with its packages, and `kernels/` with every folder in it, one that holds headers alone included."""
+    """`minidl` with its packages, and `kernels/` with every folder in it, even one that holds headers only."""
     folders = [f"minidl.kernels.{name}" for name in find_namespace_packages("kernels") if "__pycache__" not in name]
     return [*find_packages(include=["minidl", "minidl.*"]), "minidl.kernels", *folders]
 

@@ -1,7 +1,7 @@
-"""The kernels: the few operations in which a network spends its time, as functions of arrays.
+"""The kernels: the few operations in which a network spends its time, as functions of NumPy or CuPy arrays.
 
 Each folder here is one kernel. Read its `__init__.py` for the contract (formula, shapes, errors), `reference.py` for
-the formula in NumPy, and then the fast versions beside it. `registry.py` says how a call finds its implementation.
+the formula in NumPy, and then the fast versions beside it. `registry.py` says how an implementation is chosen.
 
 >>> import numpy as np
 >>> from minidl import kernels
@@ -47,12 +47,12 @@ __all__ = [
     "use_backend",
 ]
 
-# Every folder is a kernel: a new one needs no line here.
+# Import every folder: a new kernel needs no line here.
 for _module in pkgutil.iter_modules(__path__):
     if _module.ispkg:
         globals()[_module.name] = importlib.import_module(f"{__name__}.{_module.name}")
         __all__.append(_module.name)
 
-if TYPE_CHECKING:  # which does not see these folders
+if TYPE_CHECKING:  # type checkers do not see what the loop above imports
 
     def __getattr__(name: str) -> Any: ...

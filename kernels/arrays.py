@@ -1,7 +1,7 @@
-"""What every kernel asks about its arrays: their module, their memory order, and small checks of arguments.
+"""Questions that every kernel asks about its arrays: module, device and memory order; and checks of arguments.
 
-Shapes are always (N, C, H, W). Memory order is a preference, never meaning: convolution and pooling prefer memory in
-which the channels of one pixel lie together ("channels last", N, H, W, C) and return such memory under those shapes.
+Images always have the shape (N, C, H, W). Their memory order affects speed, never the meaning: convolution and pooling
+prefer "channels last", in which the channels of one pixel lie together (N, H, W, C in memory), and return it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Pair = tuple[int, int]
 def device_of(x: Any) -> str:
     """Return "cpu" for a NumPy array, "cuda" for a CuPy array, "other" for any array with a namespace of its own.
 
-    An array of a GPU that is no CuPy array, such as that of a simulated one, counts as "cuda" too. A scalar,
+    An array with a namespace and `__cuda_array_interface__`, such as a simulated GPU's, counts as "cuda" too. A scalar,
     which NumPy makes of arrays with no axes, is "other": the reference computes with it.
     """
     if isinstance(x, np.ndarray):
         return "cpu"
     if isinstance(x, np.generic):  # NumPy 2.0 gives it no namespace
         return "other"
-    cupy = sys.modules.get("cupy")  # a CuPy array cannot exist unless someone imported CuPy
+    cupy = sys.modules.get("cupy")  # no import: without one elsewhere, x is no CuPy array
     if cupy is not None and isinstance(x, cupy.ndarray):
         return "cuda"
     if hasattr(x, "__array_namespace__"):
@@ -50,7 +50,7 @@ def array_module(x: Any) -> ModuleType:
 
 
 def channels_last(x: Any) -> Any:
-    """Return `x` (N, C, H, W) with channels-last memory under the same shape; no copy where it is so already.
+    """Return `x` (N, C, H, W) with channels-last memory under the same shape; no copy where it has it already.
 
     >>> y = channels_last(np.zeros((2, 3, 4, 5)))
     >>> y.shape, y.transpose(0, 2, 3, 1).flags.c_contiguous
@@ -63,13 +63,13 @@ def channels_last(x: Any) -> Any:
 
 
 def pair(value: int | tuple[int, int], name: str, minimum: int = 0) -> Pair:
-    """Return `value`, one integer or two, as (vertical, horizontal), none of them below `minimum`.
+    """Return `value`, an integer or two, as (vertical, horizontal); raise if one is below `minimum`.
 
     >>> pair(3, "kernel_size"), pair((2, 1), "stride")
     ((3, 3), (2, 1))
     """
     if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int and min(value) >= minimum:
-        return value  # as it nearly always is, a kernel being called by a layer
+        return value  # the common case, made fast: layers pass pairs
     try:
         first, second = value if type(value) is tuple else (value, value) if not isinstance(value, list) else value
         first, second = operator.index(first), operator.index(second)
@@ -89,7 +89,7 @@ def check_array(x: Any, name: str, ndim: int, at_least: bool = False) -> None:
 
 
 def check_same_kind(x: Any, x_name: str, y: Any, y_name: str) -> None:
-    """Raise unless `y` has the dtype of `x` and lies on the same device; nothing is converted silently."""
+    """Raise unless `y` has the dtype and the device of `x`: nothing is converted silently."""
     if x.dtype != y.dtype:
         raise TypeError(
             f"{y_name} must have the dtype of {x_name}: got {x_name} {x.dtype.name} and {y_name} {y.dtype.name}; "

@@ -1,11 +1,11 @@
-"""Was this Cython extension built, and from the sources that lie beside it?
+"""Whether each Cython extension is built, and from the sources beside it.
 
 `setup.py` writes a stamp into every extension that it compiles: a hash of its sources, and how it was built. Here the
-sources are hashed again and compared, because file times say nothing (pip installs the `.pyx` after the binary). Where
-the compiler failed, `setup.py` leaves its reason in `build_failures.json`: that differs from "nobody has built it yet".
+sources are hashed again and compared: file times prove nothing, as pip installs the `.pyx` after the binary. Where the
+compiler failed, `setup.py` leaves the reason in `build_failures.json`, to tell "failed" from "not built yet".
 
 `python kernels/build_report.py` prints a line for each extension, and exits with 1 if one of them is not built.
-This file imports the standard library alone: `setup.py` loads it before anything is installed.
+This file imports only the standard library: `setup.py` loads it before anything is installed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def unavailable(module: str) -> str | None:
     Raises
     ------
     BuildError
-        Nobody has built it, or it is older than its sources: only the user can mend that.
+        It was not built, or from other sources than these: the user has to build it.
     """
     status = extension_status(module)
     if status.state == "built":
@@ -100,7 +100,7 @@ def source_hash(pyx: Path) -> str:
 
 
 def sources(pyx: Path) -> list[Path]:
-    """`pyx`, then the headers below this folder that it mentions by name, itself or through another header."""
+    """`pyx`, then the headers below this folder that it names, directly or through other headers."""
     found, waiting = [pyx], [pyx]
     while waiting:
         user = waiting.pop()

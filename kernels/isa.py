@@ -1,4 +1,4 @@
-"""What the compiled CPU kernels are made of and run on: for `minidl info`, benchmarks and bug reports."""
+"""How the Cython kernels were built and what they use here: for `minidl info`, benchmarks and bug reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CpuInfo(NamedTuple):
     compiled: tuple[str, ...]  # instruction sets in the binary, narrowest first
     supported: tuple[str, ...]  # those that this processor has
     chosen: str  # the one in use: the widest supported, or MINIDL_ISA
-    build: str  # Cython's and the compiler's version, and the flags
+    build: str  # versions of Cython and of the compiler, and its flags
     threads: int
 
 

@@ -1,11 +1,11 @@
-"""Memory of large arrays is reused from step to step: how much there is, and the way to give it back.
+"""Memory of large arrays is reused from step to step: how much is in use and kept, and how to release it.
 
-The arrays that the Cython kernels return take part; how it works stands in `cpu/buffers.pyx`. The environment variable
-MINIDL_KEEP_MB says how many megabytes may be kept free for later, an eighth of the machine's memory unless set; with 0
+This concerns the arrays that the Cython kernels return; `cpu/buffers.pyx` says how it works. The environment variable
+MINIDL_KEEP_MB limits the free memory that is kept, in megabytes: an eighth of the machine's memory unless set; with 0
 nothing is reused.
 
-Arrays that NumPy makes come from the C library. That of GNU also keeps free memory, up to twice the largest block it
-has seen being freed; so it is shown one of 31 MB at the start (beyond 32 MB it learns nothing).
+NumPy's own arrays come from the C library. glibc keeps free memory too, up to twice the largest block that was freed so
+far, if that has at most 32 MB; so a block of 31 MB is allocated and freed at import.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import numpy as np
 
 from . import build_report
 
-LARGEST_TO_LEARN_FROM = 31 << 20
+GLIBC_BLOCK = 31 << 20
 
 
 class MemoryUsage(NamedTuple):
-    """In bytes, of the large arrays that kernels have returned."""
+    """Bytes of the large arrays that kernels have returned."""
 
     in_use: int
-    peak: int  # the most that was in use at a time, since the start or `reset_peak_memory`
-    kept: int  # free, and waiting for the next array
+    peak: int  # largest in_use since the start or `reset_peak_memory`
+    kept: int  # free, and kept for the next arrays
     limit: int  # of `kept`
 
 
 def kept_bytes() -> int:
-    """Return how much may be kept, by MINIDL_KEEP_MB or else by the machine's memory.
+    """Return how many bytes may be kept: MINIDL_KEEP_MB, or else an eighth of the machine's memory.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def kept_bytes() -> int:
 
 @functools.cache
 def buffers() -> Any:
-    """Return the module that keeps the memory; None where the Cython kernels could not be built."""
+    """Return the module cpu.buffers; None where it could not be built."""
     if build_report.unavailable("minidl.kernels.cpu.buffers"):
         return None
     from .cpu import buffers as module
@@ -60,7 +60,7 @@ def buffers() -> Any:
 
 
 def memory_usage() -> MemoryUsage:
-    """Return what the large arrays of the kernels use, and what is kept for the next ones.
+    """Return how much memory the large arrays of the kernels use, and how much is kept for the next ones.
 
     Examples
     --------
@@ -74,16 +74,16 @@ def memory_usage() -> MemoryUsage:
 
 
 def reset_peak_memory() -> None:
-    """Start anew to look for the most that is in use at a time."""
+    """Set `peak` to what is in use now."""
     if (module := buffers()) is not None:
         module.reset_peak()
 
 
 def release_memory() -> None:
-    """Return the memory that is kept for later to the system; arrays in use stay as they are."""
+    """Give the kept memory back to the system; arrays in use stay as they are."""
     if (module := buffers()) is not None:
         module.release()
 
 
 if kept_bytes() > 0:
-    np.empty(LARGEST_TO_LEARN_FROM, np.uint8)
+    np.empty(GLIBC_BLOCK, np.uint8)

@@ -1,7 +1,7 @@
-"""The operators + - * /, by all threads where the arrays are large, and by themselves for anything else.
+"""The operators + - * /: the multi-threaded kernel where the arrays are large, Python's operator for anything else.
 
-So a formula costs what it should for a million numbers, and nothing more for ten. With `in_place` x1 is changed, as by
-+= and its like, and returned.
+So large arrays use all threads, and small ones cost no more than before. With `in_place`, x1 is changed, as by +=, and
+returned.
 """
 
 from __future__ import annotations

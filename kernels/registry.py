@@ -1,18 +1,18 @@
-"""From a kernel's contract to one of its implementations.
+"""Choose the implementation that serves a call of a kernel.
 
 A kernel is a folder of this package. Its `__init__.py` holds the contracts: functions marked `@kernel` whose docstring
 is the specification and whose body only checks the arguments and returns them, complete and in order. Each other
 module of the folder named in `BACKENDS` is an implementation: for a contract `forward` it has a function `forward`
-that takes those arguments. The registry finds modules by name, so one more implementation is one more file.
+that takes these arguments. The registry finds modules by name, so one more implementation is one more file.
 
-Which one serves a call:
+The choice:
 * the type of the first array, or of the first of a list, gives the device (`numpy` -> cpu, `cupy` -> cuda);
 * `use_backend(name)`, or else the environment variable MINIDL_BACKEND, gives the backend to try first;
-* then `ORDER[device]`, fixed here and never timed at run time. An implementation is passed over where its module is
-  missing or not built, lacks the function, or does not list the dtype in its `DTYPES` (no list: any dtype).
-  With `strict=True` nothing is passed over: it is an error that gives the reason.
+* then those of `ORDER[device]` follow, an order fixed here and never timed at run time. An implementation is skipped
+  where its module is missing or not built, lacks the function, or does not list the dtype in its `DTYPES` (without
+  that list it takes any dtype). With `strict=True` nothing is skipped: the call raises, with the reason.
 
-The choice is remembered by backend, array type and dtype, so that a call pays for one look-up.
+Choices are cached by backend, array type and dtype, so each call costs one look-up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from . import build_report
 from .arrays import device_of
 
-# backend: (module in the kernel's folder, device it runs on; None: wherever the array is)
+# backend: (module in the kernel's folder, device it runs on, or None for any)
 BACKENDS: dict[str, tuple[str, str | None]] = {
     "reference": ("reference", None),
     "cython": ("cython_cpu", "cpu"),
@@ -40,8 +40,8 @@ BACKENDS: dict[str, tuple[str, str | None]] = {
     "cuda": ("cuda_gpu", "cuda"),
 }
 
-# What "auto" tries on each device, best first. Numba is not there: it is slower than Cython for each kernel, takes a
-# second to compile each, and its threads do not survive a fork. Where nothing could be compiled, name it yourself.
+# What "auto" tries on each device, best first. Numba is left out: it is slower than Cython for every kernel, takes a
+# second to compile each, and its threads do not survive a fork. Without a C compiler, ask for it by use_backend.
 ORDER: dict[str, tuple[str, ...]] = {
     "cpu": ("cython", "reference"),
     "cuda": ("cuda", "reference"),
@@ -52,18 +52,15 @@ MISSING = "this kernel has no such implementation"
 
 
 class Choice(NamedTuple):
-    """The backend asked for, and whether anything else may serve in its place.
-
-    With a `device`, every array counts as being there: a simulated GPU's are NumPy's.
-    """
+    """What `use_backend` and `simulate_device` ask for."""
 
     backend: str
-    strict: bool = False
-    device: str | None = None
+    strict: bool = False  # no other backend may serve instead
+    device: str | None = None  # in place of the arrays' own device: a simulated GPU works on NumPy arrays
 
 
 class Implementation(NamedTuple):
-    """One row of `table()`: an implementation of a kernel, and where it cannot serve, the reason."""
+    """One row of `table()`: an implementation of a kernel, and why it cannot serve here, if so."""
 
     kernel: str
     backend: str
@@ -73,7 +70,7 @@ class Implementation(NamedTuple):
 
 _choice: ContextVar[Choice | None] = ContextVar("minidl_backend", default=None)
 _kernels: dict[str, list[str]] = {}  # kernel's package -> its functions
-_remembered: list[dict[tuple, Callable]] = []  # for each function, which implementation serves which arrays
+_caches: list[dict[tuple, Callable]] = []  # one a function: (choice, array type, dtype) -> implementation
 
 
 def _validated(backend: str, where: str) -> str:
@@ -88,20 +85,20 @@ def _first_choice() -> Choice:
 
 
 def current_backend() -> str:
-    """Return the backend chosen in this context: of the innermost `use_backend`, or of MINIDL_BACKEND, or "auto"."""
+    """Return the backend in force: that of the innermost `use_backend`, else of MINIDL_BACKEND, else "auto"."""
     return (_choice.get() or _first_choice()).backend
 
 
 @contextmanager
 def use_backend(backend: str, strict: bool = False) -> Iterator[None]:
-    """Choose the code that runs the kernels, in this thread and inside this `with`.
+    """Choose the backend of all kernels, in this thread and inside this `with`.
 
     Parameters
     ----------
     backend : {"auto", "reference", "cython", "cython_naive", "cython_blocked", "numba", "cuda"}
-        "auto" takes each device's committed order.
+        "auto" takes the fixed order of each device.
     strict : bool
-        Raise, with the reason, where this backend cannot serve a call; otherwise the next in order serves it.
+        Raise, with the reason, where this backend cannot serve a call, instead of trying the next one in order.
 
     Examples
     --------
@@ -123,10 +120,10 @@ def use_backend(backend: str, strict: bool = False) -> Iterator[None]:
 
 @contextmanager
 def simulate_device(device: str | None, backend: str = "auto", strict: bool = False) -> Iterator[None]:
-    """Take all arrays for arrays of this device inside this `with`: how a GPU that is simulated gets its calls.
+    """Treat every array as one of `device` inside this `with`, so that a simulated GPU is given NumPy arrays.
 
-    None for `device` leaves it to the arrays. The simulation must be in place already: each backend is asked anew
-    whether it can serve, here and at the end.
+    With None, arrays keep their own device. Start the simulation first: which backends can serve is found out anew on
+    entry and on exit.
     """
     token = _choice.set(Choice(_validated(backend, "backend"), bool(strict), device))
     _forget()
@@ -138,27 +135,27 @@ def simulate_device(device: str | None, backend: str = "auto", strict: bool = Fa
 
 
 def _forget() -> None:
-    """What was found out about the backends, and what was chosen by it."""
+    """Forget which backends can serve, and all implementations chosen so far."""
     _load.cache_clear()
-    for chosen in _remembered:
-        chosen.clear()
+    for cache in _caches:
+        cache.clear()
 
 
 def kernel(contract: Callable[..., tuple]) -> Callable[..., Any]:
-    """Make a kernel of a contract: call it to check the arguments, then hand what it returns to an implementation."""
+    """Turn a contract into a kernel: a call of it checks the arguments, then runs an implementation with them."""
     package, function = contract.__module__, contract.__name__
     _kernels.setdefault(package, []).append(function)
-    chosen: dict[tuple, Callable] = {}
-    _remembered.append(chosen)
+    cache: dict[tuple, Callable] = {}
+    _caches.append(cache)
 
     @functools.wraps(contract)
     def call(*args: Any, **kwargs: Any) -> Any:
         arguments = contract(*args, **kwargs)
         x = arguments[0][0] if type(arguments[0]) is list else arguments[0]
         key = (_choice.get(), type(x), x.dtype)
-        implementation = chosen.get(key)
+        implementation = cache.get(key)
         if implementation is None:
-            implementation = chosen[key] = _choose(package, function, x)
+            implementation = cache[key] = _choose(package, function, x)
         return implementation(*arguments)
 
     return call
@@ -199,8 +196,8 @@ def _find(package: str, function: str, backend: str, device: str, dtype: Any) ->
 def _load(package: str, backend: str) -> tuple[Any, str]:
     """Import an implementation's module; return it, or None and why it cannot serve here.
 
-    An extension that nobody has built, or that is older than its source, is an error (`build_report.BuildError`)
-    that says what to type: falling back in silence would cost its user hours.
+    An extension that nobody has built, or that is older than its sources, raises `build_report.BuildError`, which says
+    what to type: a silent fallback would cost its user hours.
     """
     name = f"{package}.{BACKENDS[backend][0]}"
     if Path(_folder(package), BACKENDS[backend][0] + ".pyx").is_file():
@@ -213,8 +210,8 @@ def _load(package: str, backend: str) -> tuple[Any, str]:
     except RuntimeError as error:
         if "cannot cache function" not in str(error):
             raise
-        return None, "Numba found no folder for what it compiles; set NUMBA_CACHE_DIR to one"
-    unavailable = getattr(module, "unavailable", None)  # a module may say at run time why it cannot serve: no GPU, ...
+        return None, "Numba found no writable folder for its cache; set NUMBA_CACHE_DIR to one"
+    unavailable = getattr(module, "unavailable", None)  # optional: returns why it cannot serve, such as "no GPU"
     reason = unavailable() if unavailable is not None else None
     return (None, reason) if reason else (module, "")
 
@@ -228,7 +225,7 @@ def _short(package: str) -> str:
 
 
 def table() -> list[Implementation]:
-    """Return, for every kernel and every backend that it has a file for, whether it can serve here, and if not, why.
+    """Return every implementation of every kernel: whether it can serve here, and if not, why.
 
     Examples
     --------

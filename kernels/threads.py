@@ -1,6 +1,6 @@
 """How many threads the CPU kernels use.
 
-The number never changes a result: the work is cut, and partial sums are added, in the same way for any of them.
+Results do not depend on it: work is divided, and partial sums are added, in the same way for any number of threads.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import operator
 import os
 import sys
 
-_threads: int | None = None  # None: nobody has asked yet
+_threads: int | None = None  # None: not asked for yet
 
 
 def get_num_threads() -> int:
@@ -19,12 +19,12 @@ def get_num_threads() -> int:
     """
     global _threads
     if _threads is None:
-        _threads = _first_number()
+        _threads = _initial_threads()
     return _threads
 
 
 def set_num_threads(n: int) -> None:
-    """Let the CPU kernels use `n` threads, 1 to 64, the calling one included."""
+    """Let the CPU kernels use `n` threads, 1 to 64, counting the caller's own."""
     global _threads
     try:
         n = operator.index(n)
@@ -33,19 +33,19 @@ def set_num_threads(n: int) -> None:
     if not 1 <= n <= 64:
         raise ValueError(f"n must be between 1 and 64, got {n}")
     _threads = n
-    pool = sys.modules.get(f"{__package__}.cpu.pool")  # not yet loaded: it will ask get_num_threads
+    pool = sys.modules.get(f"{__package__}.cpu.pool")  # if not loaded yet, it will ask get_num_threads
     if pool is not None:
         pool.set_num_threads(n)
 
 
 def set_numba_threads() -> None:
-    """Let Numba use as many, or all of its own where those are fewer; its parallel kernels call this first."""
+    """Let Numba use as many threads, or its maximum if that is lower; its parallel kernels call this first."""
     import numba
 
     numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
 
 
-def _first_number() -> int:
+def _initial_threads() -> int:
     asked = os.environ.get("MINIDL_NUM_THREADS")
     if not asked:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What minidl finds on this machine: for ``minidl info``, and to be recorded beside measurements."""
+"""What minidl finds on this machine, for ``minidl info`` and for the records of the benchmarks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from minidl import data, kernels
 
 
 def describe() -> dict[str, Any]:
-    """Versions, processor, compiled kernels, threads, GPU and data folders, in a form that JSON can hold."""
+    """Versions, processor, compiled kernels, threads, GPU and data folders, as JSON can hold them."""
     tiles = "minidl.kernels.cpu.tiles"
     status = kernels.build_report.extension_status(tiles)
     built = status.state == "built"
@@ -90,7 +90,7 @@ def _kernel_lines(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _cpu_name() -> str:
-    """The processor's name where the system tells it, else its architecture."""
+    """The processor's name from /proc/cpuinfo where there is one, else what the platform module calls it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""The seeded streams of random numbers: one for each purpose, so that using one never shifts another.
+"""Seeded streams of random numbers, one for each purpose, so that drawing from one never changes another.
 
 Each stream is a counter-based generator (Philox: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011) with
-the key (seed, stream): the n-th number depends on the key and n only. Numbers are drawn on the CPU, so they are the
+the key (seed, stream): the n-th number depends only on the key and n. Numbers are drawn on the CPU, so they are the
 same on every device and for any number of threads.
 """
 
@@ -19,7 +19,7 @@ _generators: dict[str, np.random.Generator] = {}
 
 
 def manual_seed(seed: int) -> None:
-    """Start all streams anew from `seed` (0 when the program starts).
+    """Restart all streams from `seed` (0 when the program starts).
 
     Examples
     --------
@@ -45,12 +45,12 @@ def generator(stream: str) -> np.random.Generator:
 
 
 def get_state() -> dict[str, Any]:
-    """Where every stream stands, as plain numbers and lists that JSON can hold."""
+    """The state of every stream, as plain numbers and lists that JSON can hold."""
     return {name: _plain(generator.bit_generator.state) for name, generator in _generators.items()}
 
 
 def set_state(state: dict[str, Any]) -> None:
-    """Put every stream back to where :func:`get_state` found it.
+    """Set every stream to a state that :func:`get_state` returned.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def set_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def fork(seed: int) -> Iterator[None]:
-    """A block with streams of its own, started from `seed`; after it, the others go on where they stood.
+    """Restart all streams from `seed` inside this ``with``, and restore their states after it.
 
     Examples
     --------

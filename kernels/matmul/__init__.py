@@ -17,7 +17,7 @@ def forward(a: Any, b: Any) -> Any:
     Parameters
     ----------
     a : array (..., m, k)
-        Any strides: a transposed view costs no copy.
+        With any strides: a transposed view costs no copy.
     b : array (..., k, n)
         Of the dtype of `a`. The leading axes broadcast as in NumPy.
 
@@ -54,7 +54,7 @@ def forward(a: Any, b: Any) -> Any:
 
 @kernel
 def linear(x: Any, w: Any, b: Any = None, relu: bool = False) -> Any:
-    """Return a dense layer of rows, and its ReLU if asked for.
+    """Return the output of a dense layer for each row of x, with a ReLU if asked for.
 
         z[n, k] = sum_c x[n, c] * w[k, c] + b[k]
         y[n, k] = max(z[n, k], 0), or z[n, k] without `relu`; NaN stays NaN
@@ -73,7 +73,7 @@ def linear(x: Any, w: Any, b: Any = None, relu: bool = False) -> Any:
     Raises
     ------
     ValueError
-        Shapes that do not belong together.
+        Shapes that do not match.
     TypeError
         Mixed dtypes.
 

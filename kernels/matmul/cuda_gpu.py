@@ -1,4 +1,4 @@
-"""Matrix product in CUDA: the host side of the ladder in `cuda_gpu.cu`, and of its top step in `cuda_gpu_tf32.cu`."""
+"""Matrix product in CUDA: the host side of the ladder in `cuda_gpu.cu`, and of its last step in `cuda_gpu_tf32.cu`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["DTYPES", "STEPS", "TF32", "forward", "linear", "unavailable"]
 SOURCE = Path(__file__).with_suffix(".cu")
 TF32_SOURCE = SOURCE.with_name("cuda_gpu_tf32.cu")
 STEPS = ("naive", "tiled", "registers", "async")  # the ladder, slowest first
-TF32 = "tf32"  # one more step, faster and with 10 bits of mantissa: for those who ask for it
-TF32_TILE, TF32_BLOCK_K = Tile(128, 128, 8, 16), 16  # the constants of its source
+TF32 = "tf32"  # one more step, faster but with 10 bits of mantissa: only by name
+TF32_TILE, TF32_BLOCK_K = Tile(128, 128, 8, 16), 16  # as in its source
 
-# step: (rows and columns of c that one block computes, threads of a block)
+# step: (rows and columns of c for one block, threads of a block)
 _BLOCKS = {"naive": ((8, 32), (32, 8)), "tiled": ((32, 32), (32, 32)), "registers": ((64, 64), (64,))}
 
 
@@ -37,8 +37,8 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
     b, b_transposed, b_stride = _operand(b, batch_shape, xp)
     rows = m
     if batches > 1 and b_stride == 0 and a_stride and not a_transposed:
-        rows, batches = m * batches, 1  # one tall matrix times b
-    result = runtime.empty((*batch_shape, m, n), a.dtype)  # an array of its own, that needs no copy as a gradient
+        rows, batches = m * batches, 1  # stack the matrices of a
+    result = runtime.empty((*batch_shape, m, n), a.dtype)  # owns its memory: a view would be copied as a gradient
     c = result.reshape(batches, rows, n)
     for first in range(0, batches, MAX_GRID):
         here = slice(first, first + MAX_GRID)
@@ -52,7 +52,7 @@ def forward(a: Any, b: Any, step: str = "async") -> Any:
 
 
 def linear(x: Any, w: Any, b: Any, relu: bool, step: str = "async") -> Any:
-    """x (N, C) @ w (K, C) transposed, its bias and ReLU where the sums are stored: by one of the steps that can."""
+    """x (N, C) @ w^T (C, K), with bias and ReLU applied to the sums as they are stored, by step "async" or "tf32"."""
     _check_step(step, (STEPS[-1], TF32), x)
     runtime = current_runtime()
     xp = runtime.xp
@@ -96,7 +96,7 @@ def _launch_async(runtime, step, a, b, c, k, a_transposed, b_transposed, a_strid
         math.prod(grid), k, runtime.multiprocessors, MAX_GRID // batches, block_k=block_k
     )
     parts = c if splits == 1 else runtime.empty((splits, *c.shape), c.dtype)
-    own_bias, own_relu = (bias, int(relu)) if splits == 1 else (None, 0)  # a part of a sum has no epilogue
+    own_bias, own_relu = (bias, int(relu)) if splits == 1 else (None, 0)  # else add_parts applies them to the whole sum
     module.get_function(f"matmul_{step}")(
         (*grid[:2], batches * splits),
         (tile.threads,),

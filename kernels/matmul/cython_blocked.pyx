@@ -7,7 +7,7 @@ Loop order block of l, block of j, i, l, j. The innermost loop runs along a row 
 numbers, which the compiler turns into vector instructions by itself, and additions that do not wait for each other.
 The block of b (64 x 512 numbers, 128 KB in float32) stays in the L2 cache while all rows i pass over it.
 
-What still limits it: for each multiplication, a number of y is loaded and stored again. The last step, cython_cpu.pyx,
+What still limits it: each multiply-add loads and stores a number of y. The last step, cython_cpu.pyx,
 keeps a tile of y in registers, packs b, uses the widest vectors that the processor has, and all its cores.
 """
 

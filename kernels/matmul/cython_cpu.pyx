@@ -1,28 +1,30 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Matrix product on the CPU: blocked for the caches, cut for the threads; the arithmetic is the register tile's.
+"""Matrix product on the CPU: blocked for the caches, cut into chunks for the threads, computed by register tiles.
 
     y[i, j] = sum_l a[i, l] * b[l, j]                                   a (m, k), b (k, n), y (m, n)
-    linear  = max(0, bias[j] + y[i, j])                                  while the tile is in registers
+    linear  = max(0, bias[j] + y[i, j])                                  bias and ReLU while the tile is in registers
 
 Loop order, from the outside:
 
     block         BLOCK_DEPTH steps of l
       chunk       a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS: the unit of work of a thread; its part of a, 384 KB,
-                  stays in the L2 cache while all strips pass
-        strip     as many columns as the widest tile has: its part of b, 128 KB, stays close while all rows pass
+                  stays in the L2 cache for all strips
+        strip     as many columns as the widest tile has: its part of b, 128 KB, stays in the cache for all rows
           tile    6 x 64 numbers of y (AVX-512) in registers while l runs over the block    -> cpu/tile.h
 
 Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 10 loads, so the multipliers never wait;
-and y, the one matrix that is read and written again for every block, is asked for ahead of time.
+and y, which is read and written again for every block, is prefetched.
 
-Packing. A tile wants b's strip in consecutive memory, and a's rows along l. With few rows to pay for a copy, a
-row-major b is read where it lies. Where b is small, or not many chunks need the same strip, each chunk copies its own,
-one strip at a time, into memory that no other core touches. Otherwise all threads pack a block of b together before
-they multiply. a is copied where its numbers lie pages apart, so that they lie along l. For a small y of a very long
-sum there is another way: deep.pxi; and for a few rows, whose numbers lie along l in b too, as in x @ w.T: cpu/dots.h.
+Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
+read in place where there are too few rows to pay for a copy. Where b is small, or at most two chunks need a strip, each
+chunk copies its strips, one at a time, into its thread's own memory. Otherwise all threads pack a block of b together
+before they multiply. a is copied where what a tile reads of it lies so far apart that it shares few sets of the cache.
 
-Every number of y is summed in the order of l, in blocks of fixed length (or lane by lane, for a few rows), whatever the
-chunks are: the result does not depend on the number of threads.
+Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
+x @ w.T (cpu/dots.h).
+
+However y is cut into chunks, each of its numbers is summed in the order of l, in blocks of fixed length (lane by lane
+in dots.h, slot by slot in deep.pxi): the result does not depend on the number of threads.
 """
 
 import numpy as np
@@ -36,7 +38,7 @@ from ..cpu.whole_parts cimport rounded_up
 
 DTYPES = ("float32", "float64")
 
-ctypedef fused real:  # a function whose other arguments do not tell which gets a `tag`, a null pointer of that type
+ctypedef fused real:  # where no other argument has this type, a function takes a null pointer of it: `tag`
     float
     double
 
@@ -44,11 +46,11 @@ cdef enum:
     BLOCK_ROWS = 192
     BLOCK_COLUMNS = 512
     BLOCK_DEPTH = 512
-    FAR = 4096  # bytes between two rows of a from which on they are copied: they would share few sets of the cache
-    DOT_ROWS = 8  # for so few rows, turning b round costs more than the product
-    DIRECT_ROWS = 64  # with so few rows, copying b costs more than it brings
+    FAR = 4096  # rows of a that are this many bytes apart, or more, are copied: they would share few sets of the cache
+    DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
+    DIRECT_ROWS = 64  # up to so many rows, copying b costs more than it saves
     DIRECT_BYTES = 2 << 20  # a row-major b up to this size stays in the L2 cache: each chunk may copy from it
-    SERIAL_WORK = 30000  # multiply-adds that are done before another thread has woken up
+    SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up
 
 ctypedef struct product:
     const tiles.tile_table* tiles
@@ -63,10 +65,10 @@ ctypedef struct product:
     const void* bias  # (n,), or NULL
     bint relu
     void* packed_b  # strips of a block of b, one after the other, or NULL
-    bint copy_b  # each chunk copies its strips; with neither, b is read where it lies
+    bint copy_b  # each chunk copies its strips; if not, and packed_b is NULL, b is read in place
     bint pack_a
     long depth  # of a block: k in equal parts of at most BLOCK_DEPTH
-    long first, end  # the steps of l that are being summed
+    long first, end  # the range of l that is being summed
     long chunk_rows, chunk_columns
     bint out_of_memory
 
@@ -76,7 +78,7 @@ def forward(a, b):
         y = buffers.empty((a.shape[0], b.shape[1]), a.dtype)
         _multiply_views(a, b, y, None, False)
         return y
-    if b.ndim == 2 and a.flags.c_contiguous and a.size:  # one b for the whole batch: one tall matrix
+    if b.ndim == 2 and a.flags.c_contiguous and a.size:  # one b for the whole batch: stack the matrices of a
         rows = a.reshape(-1, a.shape[-1])
         y = buffers.empty((rows.shape[0], b.shape[1]), a.dtype)
         _multiply_views(rows, b, y, None, False)
@@ -96,10 +98,10 @@ def linear(x, w, b, relu):
 
 
 cdef _multiply_views(a, b, y, bias, bint relu):
-    """y[...] = a[...] @ b[...] (+ bias, ReLU) for every index of the leading axes, which the three have in common."""
+    """y[...] = a[...] @ b[...] (+ bias, ReLU) for every index of the leading axes, in which a, b and y agree."""
     cdef view va, vb, vy, v_bias
     cdef batch_job job
-    if bias is None and y.shape[y.ndim - 1] == 1:  # one column: y^T = b^T a^T, one row, which fills the vectors
+    if bias is None and y.shape[y.ndim - 1] == 1:  # one column: compute the row y^T = b^T a^T, which fills vectors
         a, b, y = b.swapaxes(-2, -1), a.swapaxes(-2, -1), y.swapaxes(-2, -1)
     a, b, y = view_of(a, &va), view_of(b, &vb), view_of(y, &vy)
     cdef int last = va.ndim - 1, axis
@@ -122,7 +124,7 @@ cdef _multiply_views(a, b, y, bias, bint relu):
     if job.each.m == 0 or job.each.n == 0:
         return
     with nogil:
-        if count >= pool.num_threads():  # enough matrices: one at a time for each thread
+        if count >= pool.num_threads():  # enough matrices: each is computed by one thread
             pool.run(count, multiply_one_of_batch, &job)
         else:
             for axis in range(count):
@@ -154,7 +156,7 @@ cdef void multiply_one_of_batch(void* argument, long index) noexcept nogil:
 
 
 cdef void multiply(const real* tag, product* p) noexcept nogil:
-    """y = a @ b for one pair of matrices: decide what to pack and how to cut, then run the chunks."""
+    """y = a @ b for one pair of matrices: decide what to pack and how to cut y, then run the chunks."""
     cdef long strip = p.tiles.vectors * p.tiles.lanes
     cdef long blocks = max(1, rounded_up(p.k, BLOCK_DEPTH))
     cdef long strips = rounded_up(p.n, strip)
@@ -204,7 +206,7 @@ cdef void multiply_rows_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void multiply_rows(const real* tag, product* p, long chunk) noexcept nogil:
-    """Some columns of y = a @ b, where the numbers of both lie along l: 4 rows at a time (cpu/dots.h)."""
+    """Some columns of y = a @ b, where a and b are both contiguous along l: 4 rows at a time (cpu/dots.h)."""
     cdef long first = chunk * p.chunk_columns, i
     cdef long columns = min(p.chunk_columns, p.n - first)
     cdef const real* b = <const real*>p.b + first * p.b_column
@@ -215,10 +217,10 @@ cdef void multiply_rows(const real* tag, product* p, long chunk) noexcept nogil:
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
-    """Large chunks keep the caches warm; cut them until there are some for every thread.
+    """Start from large chunks, which reuse the caches best, and cut them until there are two or three for each thread.
 
-    Each chunk may have to copy its rows of a or its columns of b: columns are cut first, but rows where a is copied, as
-    long as a chunk is less than 3 times as wide as high.
+    A chunk may have to copy its rows of a or its columns of b. Columns are cut first; where a is copied, rows, unless a
+    chunk is at least 3 times as wide as high.
     """
     cdef long tallest = p.tiles.rows[p.tiles.vectors], threads = pool.num_threads(), chunks
     cdef long parts = rounded_up(p.m, BLOCK_ROWS)
@@ -322,13 +324,13 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
 
 
 cdef inline long odd_lines(long n, size_t itemsize) noexcept nogil:
-    """The next odd number of cache lines, in numbers: rows so far apart do not throw each other out of the cache."""
+    """n, rounded up to an odd number of cache lines: rows at this distance fall into different sets of the cache."""
     cdef long line = 64 // <long>itemsize
     return (rounded_up(n, line) | 1) * line
 
 
 cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed, long row) noexcept nogil:
-    """packed[i, l] = a[i, l]: the rows of a chunk, for one block."""
+    """packed[i, l] = a[i, l] for the rows i of a chunk and the steps l of a block."""
     cdef long i, l
     if p.a_row == 1:
         p.tiles.transpose(depth, rows, a, p.a_column, packed, row)
@@ -350,17 +352,17 @@ cdef void pack_b_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip) noexcept nogil:
-    """Some strips of a block of b."""
+    """Pack some strips of a block of b."""
     cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, s, j, columns
     for s in range(first_strip, end_strip):
         j = s * width
         columns = min(width, p.n - j)
         pack_strip(<const real*>p.b + p.first * p.b_row + j * p.b_column, p, p.end - p.first, columns,
-                   <real*>p.packed_b + j * p.depth, rounded_up(columns, lanes) * lanes)  # the last one may be narrower
+                   <real*>p.packed_b + j * p.depth, rounded_up(columns, lanes) * lanes)  # the last may be narrower
 
 
 cdef void pack_strip(const real* b, const product* p, long depth, long columns, real* packed, long step) noexcept nogil:
-    """packed[l][j] = b[l, j], with zeros behind the last column."""
+    """packed[l][j] = b[l, j], with zeros after the last column."""
     cdef long j, l
     for l in range(depth):
         for j in range(columns, step):

@@ -4,8 +4,8 @@
     y[i, j] = sum_l a[i, l] * b[l, j]
 
 Loop order i, j, l, as on paper. Why it is slow: every step of l waits for the addition before it (4 cycles), uses one
-lane of a vector register, and reads b down a column, so each number of b comes from a cache line of its own. Expect one
-hundredth of what the processor can do. Next step: cython_blocked.pyx.
+lane of a vector register, and reads b down a column, so each number of b comes from a cache line of its own. Expect a
+hundredth of the processor's peak. Next step: cython_blocked.pyx.
 """
 
 import numpy as np

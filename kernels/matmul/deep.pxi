@@ -1,15 +1,15 @@
-# A small y of a long sum, x @ w.T for images that were flattened: y (m, n), b^T (n, k) row-major, k in the thousands.
+# A small y with a long sum, such as x @ w.T for flattened images: y (m, n), b^T (n, k) row-major, k in the thousands.
 #
 #     y[i, j] = sum_l a[i, l] * b[l, j]        l cut into slots, a partial y^T for each
 #
-# Both a and b are read once, which is all that such a product costs; the usual way packs b, the larger one, into memory
-# first. Here a thread packs a block of a, transposed, into its cache, and the tile reads b^T where it lies. Loop order:
+# Reading a and b is what such a product costs; the usual way would first pack b, the larger one, into memory. Here a
+# thread packs a block of a, transposed, which stays in its cache, and the tile reads b^T in place. Loop order:
 #
 #     slot            a fixed part of l: the unit of work of a thread
 #       block         BLOCK_DEPTH steps of l: a^T, (depth, m), packed
-#         strip, tile 12 rows of b^T x 32 columns of a^T
+#         strip, tile 6 to 12 rows of b^T x as many columns of a^T as the tile has
 #
-# At the end the slots are added up in order; there are as many for any number of threads.
+# At the end the slots are added in order; their number does not depend on the number of threads.
 
 cdef enum:
     DEEP_SLOTS = 16
@@ -58,7 +58,7 @@ cdef void multiply_slot_of(void* argument, long slot) noexcept nogil:
 
 
 cdef void multiply_slot(const real* tag, product* p, long slot) noexcept nogil:
-    """partial[slot][j, i] = the part of y[i, j] that is due to the slot's steps of l."""
+    """partial[slot][j, i] = sum of a[i, l] * b[l, j] over the slot's steps of l."""
     cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, step = rounded_up(p.m, lanes) * lanes
     cdef long l = p.k * slot // DEEP_SLOTS, end = p.k * (slot + 1) // DEEP_SLOTS, first = l
     cdef long i, j, columns, no_offset = 0
@@ -71,7 +71,7 @@ cdef void multiply_slot(const real* tag, product* p, long slot) noexcept nogil:
     if packed == NULL:
         p.out_of_memory = True
         return
-    memset(packed, 0, BLOCK_DEPTH * step * sizeof(real))  # what is behind the last row of a stays so
+    memset(packed, 0, BLOCK_DEPTH * step * sizeof(real))  # the columns after the last row of a stay zero
     sum.outer, sum.a_offsets, sum.a_inner, sum.b_outer, sum.b_inner = 1, &no_offset, 1, 0, step
     while l < end:
         sum.inner = min(<long>BLOCK_DEPTH, end - l)

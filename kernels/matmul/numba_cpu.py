@@ -1,8 +1,8 @@
-"""Matrix product in Numba: the blocked loops of cython_blocked.pyx, compiled at the first call, rows on all cores.
+"""Matrix product in Numba: the loops of cython_blocked.pyx, compiled at the first call, with rows of y in parallel.
 
     y[i, j] += a[i, l] * b[l, j]        for l in a block of 64, j in a block of 512
 
-Each row of y belongs to one thread, so the result does not depend on how many there are.
+Each row of y is computed by one thread, so the result does not depend on the number of threads.
 """
 
 import numpy as np
@@ -35,6 +35,6 @@ def _multiply(a, b, y):
                     y_row = y[i, first_j : first_j + BLOCK_J]
                     for l in range(first_l, min(k, first_l + BLOCK_L)):  # noqa: E741 - the formula's index
                         a_il, b_row = a[i, l], b[l, first_j : first_j + BLOCK_J]
-                        for j in range(y_row.size):  # from 0: only then does the compiler make vectors of it
+                        for j in range(y_row.size):  # from 0: otherwise the compiler does not vectorize it
                             # y[i, j] += a[i, l] * b[l, j]
                             y_row[j] += a_il * b_row[j]

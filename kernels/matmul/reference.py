@@ -10,7 +10,7 @@ def forward(a, b):
 
 
 def linear(x, w, b, relu):
-    """The composition, through the contracts: the backend that was asked for serves each part."""
+    """The two kernels one after the other, each through its contract, so by the backend that was asked for."""
     # z[n, k] = sum_c x[n, c] * w[k, c] + b[k]
     z = matmul.forward(x, w.T)
     if b is not None:

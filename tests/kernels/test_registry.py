@@ -20,7 +20,7 @@ def kernel_with_two(monkeypatch):
 
     _load.cache_clear = lambda: None
     monkeypatch.setattr(registry, "_load", _load)
-    monkeypatch.setattr(registry, "_remembered", list(registry._remembered))
+    monkeypatch.setattr(registry, "_caches", list(registry._caches))
     monkeypatch.setattr(registry, "_kernels", dict(registry._kernels))
 
     def double(x):
@@ -147,7 +147,7 @@ def test_numba_without_a_folder_to_write_to_cannot_serve():
     pytest.importorskip("numba")
     code = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []; from minidl import kernels; "
     result = run_python(code + "print({row.reason for row in kernels.table() if row.backend == 'numba'})")
-    reason = "Numba found no folder for what it compiles; set NUMBA_CACHE_DIR to one"
+    reason = "Numba found no writable folder for its cache; set NUMBA_CACHE_DIR to one"
     assert result.stdout == f"{{'{reason}'}}\n", result.stderr
 
 
