@@ -1,10 +1,10 @@
-"""The autograd engine: tensors that remember how they were computed, and the walk back along the chain rule.
+"""Automatic differentiation: tensors that record how they were computed, and the engine that applies the chain rule.
 
-Read in this order: :mod:`function` (an operation and its rule), :mod:`tensor`, :mod:`engine` (the walk),
-:mod:`recorded_rule` (second derivatives), and :mod:`gradient_check` (is the rule right?).
+Read in this order: :mod:`function` (an operation and its gradient), :mod:`tensor`, :mod:`engine` (``backward``),
+:mod:`recorded_rule` (second derivatives) and :mod:`gradient_check` (gradients against finite differences).
 """
 
-from minidl.autograd import functional, in_place  # noqa: F401  the functions of the second are methods of Tensor
+from minidl.autograd import functional, in_place  # noqa: F401 - importing in_place adds methods to Tensor
 from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.debug import debug
 from minidl.autograd.engine import grad, sum_to_shape

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def is_array(x: Any) -> bool:
-    """Whether `x` is an array of NumPy, of CuPy or of a type that behaves like theirs; a NumPy scalar is none."""
+    """Whether `x` is an array of NumPy, CuPy or a type that behaves like theirs; NumPy scalars are not."""
     return isinstance(x, np.ndarray) or (
         hasattr(x, "__array_ufunc__")
         and hasattr(x, "dtype")
@@ -21,13 +21,13 @@ def is_array(x: Any) -> bool:
 def as_array(data: Any, dtype: Any = None) -> Any:
     """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
     array = data if is_array(data) else np.asarray(data)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:  # there are kernels for up to float64
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:  # kernels go up to float64
         raise TypeError(
             "data must be real numbers of at most 64 bits, in nested lists of equal lengths or an array, "
             f"got {array.dtype}"
         )
     if array is data:
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # kernels take no other
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # as kernels need it
     if dtype is not None:
         _check_range(array, np.dtype(dtype))
     if array.dtype == np.float64 and not isinstance(data, np.generic):
@@ -36,11 +36,11 @@ def as_array(data: Any, dtype: Any = None) -> Any:
 
 
 def _check_range(array: np.ndarray, dtype: np.dtype) -> None:
-    """Raise where an integer type can't hold the numbers."""
+    """Raise if `dtype` is an integer type that can't hold the numbers."""
     if dtype.kind not in "iu" or not array.size:
         return
     least, largest, bounds = array.min().item(), array.max().item(), np.iinfo(dtype)
-    if not (least >= bounds.min and largest <= bounds.max):  # NaN is neither
+    if not (least >= bounds.min and largest <= bounds.max):  # written so that NaN fails
         raise OverflowError(
             f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {least} to {largest}"
         )

@@ -1,4 +1,4 @@
-"""A watch over what the engine cannot see: arrays written to through ``.data`` between forward and backward."""
+"""Debug mode: find arrays that were written to through ``.data`` between forward and backward."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from minidl.autograd.arrays import is_array, to_device
 
 
 class debug(ContextDecorator):
-    """Inside this ``with``, ``backward`` raises if an array that it reads was changed since, by whatever means.
+    """Inside this ``with``, ``backward`` raises if an array that it reads was changed since forward, by any means.
 
     Changes by Tensor methods, optimizers and ``load_state_dict`` are always noticed; writing through ``x.data`` is not,
-    because nothing tells the engine. Here checksums of all bytes are compared, which is slow: use it to find a mistake.
-    Every operation also keeps its result, for :func:`trace` to show.
+    as the engine is not told. Here checksums of all bytes are compared, which is slow: use it to find a mistake. Every
+    operation also keeps its result, for :func:`trace`.
 
     Examples
     --------
@@ -28,10 +28,10 @@ class debug(ContextDecorator):
     RuntimeError: backward of Mul: an array that it saved was written to since, past the engine (through .data?)
     """
 
-    active = False  # for all threads: a step recorded in one may be differentiated in another
+    active = False  # for all threads: what one records another may differentiate
 
     def _recreate_cm(self) -> debug:
-        return debug()  # each call of a decorated function has a block of its own
+        return debug()  # so that each call of a decorated function gets its own
 
     def __enter__(self) -> None:
         self.outer, debug.active = debug.active, True

@@ -1,7 +1,7 @@
-"""The engine: walks the recorded operations backwards and adds up gradients.
+"""The engine: goes through the recorded operations in reverse order and accumulates gradients.
 
 For y = f(x) and a scalar L, each operation turns dy = dL/dy into dx = dL/dx (the chain rule). Operations are numbered
-as they are recorded, so a walk from the largest number down meets an operation only after all that used its result.
+as they are recorded, so in descending order an operation comes after all that used its result: its dy is complete.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from minidl.autograd.recorded_rule import recorded_rule
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 from minidl.kernels import plus, reduced
 
-_adding_up = threading.Lock()  # two threads may reach the same leaf
+_accumulating = threading.Lock()  # two threads may reach the same leaf
 
-# Where a gradient is headed: a leaf, an operation, or (operation, number of its output).
+# What a gradient belongs to: a leaf, the output of an operation, or one of its outputs, (operation, number).
 Target = Any
 
 
@@ -37,11 +37,11 @@ def backward(
     ----------
     output : Tensor
     gradient : Tensor or array of this shape, optional
-        The factor dy in sum(dy * d(output)/d(leaf)); 1 for a tensor of one element, needed otherwise.
+        dy in sum(dy * d(output)/d(leaf)): by default 1 for a tensor of one element; needed for others.
     retain_graph : bool, optional
-        Keep what was saved, so that ``backward`` can be called again. Default: the value of `create_graph`.
+        Keep the saved arrays, so that ``backward`` can be called again. Default: the value of `create_graph`.
     create_graph : bool
-        Record the gradients too, so that they can be differentiated.
+        Record the computation of the gradients, so that they can be differentiated again.
 
     Examples
     --------
@@ -53,19 +53,19 @@ def backward(
     """
     start = [(_target(output), _starting_gradient(output, gradient, create_graph))]
     gradients = _walk(start, None, retain_graph, create_graph)
-    given_out = _arrays_in(start)
-    with _adding_up:
+    taken = _arrays_in(start)
+    with _accumulating:
         for leaf, dx in gradients.items():
             before = leaf.grad
-            if before is not None and before.shape != dx.shape:  # it was checked when it was set
+            if before is not None and before.shape != dx.shape:  # grad had the tensor's shape when it was set
                 raise ValueError(
                     f"a tensor of shape {dx.shape} has a grad of shape {before.shape}, from before its data was "
                     "replaced; set its grad to None first"
                 )
             if create_graph:
-                leaf._grad = _own_recorded(dx, given_out) if before is None else before + dx
+                leaf._grad = _own_recorded(dx, taken) if before is None else before + dx
             else:
-                leaf._grad = _wrap(_own(dx if before is None else before.data + dx, given_out))
+                leaf._grad = _wrap(_own(dx if before is None else before.data + dx, taken))
 
 
 def grad(
@@ -88,7 +88,7 @@ def grad(
     retain_graph, create_graph : bool
         As in :func:`backward`.
     only_inputs : bool
-        Must be True; accepted because PyTorch's programs give it. Gradients of other leaves are left alone.
+        Must be True; accepted because PyTorch programs pass it. The ``grad`` of other leaves is not changed.
     allow_unused : bool
         Give None for an input that the outputs do not depend on, instead of raising.
 
@@ -125,15 +125,15 @@ def grad(
         for output, gradient in zip(outputs, grad_outputs)
     ]
     gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
-    results, given_out = [], _arrays_in(start)
+    results, taken = [], _arrays_in(start)
     for i, x in enumerate(inputs):
         dx = gradients.get(_target(x))
         if dx is None and not allow_unused:
             raise RuntimeError(f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it")
         if isinstance(dx, Tensor):
-            dx = _own_recorded(dx, given_out)
+            dx = _own_recorded(dx, taken)
         elif dx is not None:
-            dx = _wrap(_own(dx, given_out))
+            dx = _wrap(_own(dx, taken))
         results.append(dx)
     return tuple(results)
 
@@ -141,12 +141,15 @@ def grad(
 def _walk(
     start: list[tuple[Target, Any]], wanted: set[Target] | None, retain_graph: bool | None, create_graph: bool
 ) -> dict[Target, Any]:
-    """Carry the gradients in `start` back through the graph; return those of all leaves and of the `wanted`."""
+    """Propagate the gradients in `start` back through the graph; return those of all leaves, and of `wanted`.
+
+    With `wanted`, operations that do not lead to it are skipped.
+    """
     retain_graph = create_graph if retain_graph is None else retain_graph
     useful = None if wanted is None else _leading_to(wanted, _recorded_below([target for target, _ in start]))
-    gradients: dict[Any, Any] = {}  # of the leaves and operations reached; a list where there are several outputs
-    due: list[tuple[int, Function]] = []  # a heap of these operations: the one recorded last comes out first
-    sums: set[Target] = set()  # what in `gradients` is an array made here, which may be added to in place
+    gradients: dict[Any, Any] = {}  # of the leaves and operations reached; a list for several outputs
+    due: list[tuple[int, Function]] = []  # a heap of the operations reached: the one recorded last comes out first
+    sums: set[Target] = set()  # targets whose gradient is a sum made here, which may be added to in place
     for target, dy in start:
         _add(gradients, due, sums, target, dy)
     found: dict[Target, Any] = {}
@@ -195,7 +198,7 @@ def _walk(
 
 
 def _add(gradients: dict, due: list, sums: set[Target], target: Target, dx: Any) -> None:
-    """Add dx to the gradient of a value that may be used several times; the first dx makes its operation due."""
+    """Add dx to the gradient of `target`; its first dx also puts its operation into `due`."""
     if type(target) is tuple:
         function, i = target
         if function not in gradients:
@@ -218,7 +221,7 @@ def _add(gradients: dict, due: list, sums: set[Target], target: Target, dx: Any)
 
 
 def _keep(found: dict, wanted: set[Target], function: Function, dy: Any) -> None:
-    """Put into `found` the gradient of an operation's output, or of those of its outputs, that are wanted."""
+    """Put into `found` the gradients of those outputs of an operation that are wanted."""
     parts = [((function, i), part) for i, part in enumerate(dy)] if type(dy) is tuple else [(function, dy)]
     for target, part in parts:
         if target in wanted and part is not None:
@@ -226,7 +229,7 @@ def _keep(found: dict, wanted: set[Target], function: Function, dy: Any) -> None
 
 
 def _recorded_below(targets: list[Target]) -> list[Function]:
-    """Every operation that `targets` were computed by or from, oldest first."""
+    """All operations in the graph below `targets`, theirs included, oldest first."""
     functions = {_function(target) for target in targets} - {None}
     pending = list(functions)
     while pending:
@@ -239,7 +242,7 @@ def _recorded_below(targets: list[Target]) -> list[Function]:
 
 
 def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]:
-    """Those of `functions` (oldest first) through which a gradient reaches one of `wanted`."""
+    """Those of `functions` (oldest first) that pass a gradient on to one of `wanted`."""
     useful: set[Function] = set()
     for function in functions:
         if any(target in wanted or _function(target) in useful for target in function.edges):
@@ -248,7 +251,7 @@ def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]
 
 
 def _fit(dx: Any, target: Target, function: Function) -> Any:
-    """dx in the shape and dtype of `target`: where the input was broadcast, the sum over the copies."""
+    """dx in the shape and dtype of `target`: where the input was broadcast, summed over the broadcast axes."""
     if type(target) is tuple:
         shape, dtype = target[0].shape[target[1]], target[0].dtype[target[1]]
     else:
@@ -268,7 +271,7 @@ def _fit(dx: Any, target: Target, function: Function) -> Any:
 
 
 def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of what was broadcast from `shape` to ``dx.shape``: the sum over the added and stretched axes."""
+    """The gradient of an array that was broadcast from `shape` to ``dx.shape``: dx summed over the broadcast axes."""
     added = dx.ndim - len(shape)
     stretched = tuple(added + i for i, n in enumerate(shape) if n == 1 and dx.shape[added + i] != 1)
     return reduced("sum", dx, tuple(range(added)) + stretched).reshape(shape)
@@ -306,22 +309,22 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any
     return gradient if isinstance(gradient, Tensor) else _wrap(data)
 
 
-def _own(dx: Any, given_out: set[int]) -> Any:
-    """dx as an array of its own: no view, no NumPy scalar, none given out before (`given_out` has their ids)."""
+def _own(dx: Any, taken: set[int]) -> Any:
+    """dx as an array with memory of its own: copied if it is a view, or if its id is in `taken`."""
     if isinstance(dx, np.generic):
         dx = np.asarray(dx)
-    elif id(dx) in given_out or dx.base is not None or not dx.flags.forc:
+    elif id(dx) in taken or dx.base is not None or not dx.flags.forc:
         dx = dx.copy()
-    given_out.add(id(dx))
+    taken.add(id(dx))
     return dx
 
 
-def _own_recorded(dx: Tensor, given_out: set[int]) -> Tensor:
-    """:func:`_own` for a recorded gradient: where its array is not its own, a copy that stays in the graph."""
-    if id(dx.data) in given_out or dx.data.base is not None or not dx.data.flags.forc:
+def _own_recorded(dx: Tensor, taken: set[int]) -> Tensor:
+    """:func:`_own` for a recorded gradient: the copy, if one is needed, is recorded too."""
+    if id(dx.data) in taken or dx.data.base is not None or not dx.data.flags.forc:
         with enable_grad():
             dx = dx.clone()
-    given_out.add(id(dx.data))
+    taken.add(id(dx.data))
     return dx
 
 

@@ -1,4 +1,4 @@
-"""Function: one differentiable operation, its formula and the rule of its gradient."""
+"""Function: a differentiable operation, with its formula and its gradient."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ OTHER_FLOATS = np.dtype(np.float64), np.dtype(np.float16)
 
 
 class Function:
-    """An operation: called with arrays it computes, called with any Tensor it computes, wraps and records.
+    """A differentiable operation: called with arrays it only computes, called with a Tensor it is recorded too.
 
-    A subclass writes two methods. ``forward(*arrays)`` gives the output array (or a tuple of them).
-    ``backward(dy, inputs, output)`` gives dx for each input: sum(dy * dy/dx), in terms of operations that take arrays
-    and Tensors alike, so that one rule serves first derivatives (the engine hands in arrays) and higher ones (it hands
-    in Tensors). The engine undoes broadcasting, and adds up the gradients of a value that is used several times.
-    Of several outputs `dy` is a tuple, with None for an output that nothing was computed from.
+    A subclass defines two methods. ``forward(*arrays)`` returns the output array, or a tuple of them.
+    ``backward(dy, inputs, output)`` returns dx for each input, given dy, the gradient of the output. It is written in
+    operations that take arrays and Tensors alike, so that one rule serves first derivatives (the engine passes arrays)
+    and higher ones (it passes Tensors). Where an input was broadcast, dx may have the broadcast shape; the engine sums
+    it, and adds up the gradients of a value that is used several times. With several outputs, `dy` is a tuple, with
+    None for an output that was not used.
 
     Attributes
     ----------
     saves_inputs, saves_output : bool
-        Whether ``backward`` reads them; if not, it gets None, and their memory can be freed.
+        Whether ``backward`` reads them. If not, it gets None, and they are not kept.
     saved : Any
-        What else ``forward`` keeps for ``backward``: only what has no derivative of its own (indices, masks, shapes).
+        What else ``forward`` keeps for ``backward``: only things without a derivative (indices, masks, shapes).
     watches_inputs : bool
         Whether changing an input in place between forward and backward is an error. It always is with ``saves_inputs``;
-        set this where ``saved`` holds an input, such as a mask.
+        set this too where ``saved`` holds an input, such as a mask.
     sets_dtype : bool
-        Whether ``forward`` decides the dtype of the output. Otherwise :func:`not_promoted` has the last word.
+        Whether the output keeps the dtype that ``forward`` gave it. Otherwise :func:`not_promoted` corrects it.
     is_view : bool
-        Whether the output may share the input's memory, so that a change in place of one is a change of the other.
-        ``with minidl.debug():`` raises where it does without this.
+        Whether the output may share the input's memory, so that an in-place change of one changes the other. Without
+        this, an output that does is an error inside ``with minidl.debug():``.
 
     Examples
     --------
@@ -63,11 +64,11 @@ class Function:
     is_view = False
 
     saved: Any = None
-    number: int = 0  # of the call that it recorded
+    number: int = 0  # order of recording; 0 until it is recorded
     freed: bool = False
-    hooks: Any = None  # of its results, see :mod:`minidl.autograd.hooks`
-    sums: Any = None  # under debug: of what was saved
-    computed: Any = None  # under debug: the output, for `trace`
+    hooks: Any = None  # on its outputs, see :mod:`minidl.autograd.hooks`
+    sums: Any = None  # in debug mode: checksums of the saved arrays
+    computed: Any = None  # in debug mode: the output, for `trace`
 
     def forward(self, *arrays: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
@@ -76,7 +77,7 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy, inputs, output)")
 
     def needs(self, i: int) -> bool:
-        """Whether the gradient of input `i` is wanted; if not, a rule may skip the work and return None."""
+        """Whether input `i` needs a gradient; if not, ``backward`` may skip the work and return None for it."""
         return self.edges[i] is not None
 
     def __call__(self, *inputs: Any) -> Any:
@@ -86,12 +87,12 @@ class Function:
         return self.forward(*inputs)
 
     def _call_with_tensors(self, inputs: tuple) -> Any:
-        if self.number:  # this object stands in the graph for an earlier call
+        if self.number:  # this object is in the graph already, for an earlier call
             again = copy(self)
             again.number, again.freed, again.hooks = 0, False, None
             return again._call_with_tensors(inputs)
         arrays = []  # what forward gets
-        edges = []  # where each input's gradient goes: its origin, a leaf, or nowhere
+        edges = []  # what each input's gradient belongs to (engine.Target), or None
         versions = []  # of each Tensor's memory
         recorded = False
         for x in inputs:
@@ -103,7 +104,7 @@ class Function:
                     edge = x if x.origin is None else x.origin
                 x = x._data
             elif isinstance(x, np.generic):
-                x = x.item()  # a NumPy scalar promotes no tensor
+                x = x.item()  # a Python number, which does not promote the dtype of tensors
             arrays.append(x)
             edges.append(edge)
         output = self.forward(*arrays)
@@ -162,7 +163,7 @@ class Function:
                 )
 
     def check_unchanged(self) -> None:
-        """Raise if an array that the rule reads was changed in place since the operation was recorded."""
+        """Raise if an array that ``backward`` reads was changed in place since the operation was recorded."""
         for version in self.versions:
             if version[0] > self.number:
                 raise RuntimeError(
@@ -176,17 +177,18 @@ class Function:
             )
 
     def free(self) -> None:
-        """Let go of the saved arrays; a second ``backward`` is an error from here on."""
+        """Drop the saved arrays; from here on, a second ``backward`` is an error."""
         if self.saves_inputs or self.saves_output or self.saved is not None:
             self.inputs = self.output = self.saved = None
             self.freed = True
 
 
 def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
-    """The output of a Tensor operation with NumPy's promotion undone: float64 only from float64, float16 likewise.
+    """`output` in the dtype of PyTorch's rules, where NumPy's promotion differs.
 
-    Where an integer meets a Python float, or a root is taken of it, NumPy gives one of these types and PyTorch float32.
-    And a 0-d input does not promote one with axes of the same kind: int32 with a 0-d int64 stays int32.
+    float64 and float16 come only from inputs of that dtype: NumPy gives them for an integer array with a Python float,
+    or its square root, where PyTorch gives float32. And a 0-d input does not promote an array of the same kind: int32
+    with a 0-d int64 stays int32.
     """
     dtype = output.dtype
     if dtype.kind in "iu":
@@ -205,14 +207,14 @@ def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:
 
 
 def _real(output: Any) -> Any:
-    """`output`; an error if it is complex, whose gradients would need conjugates, or more precise than any kernel."""
+    """`output`; an error if it is complex, or has more than 64 bits."""
     if output.dtype.kind == "c" or output.dtype.itemsize > 8:
         raise TypeError(f"Tensors hold real numbers of at most 64 bits, this result would be {output.dtype}")
     return output
 
 
 def _is_view(y: Any, x: Any) -> bool:
-    """Whether y is x or lies in its memory; `base`, the array that owns a view's memory, mostly tells."""
+    """Whether y is x or shares its memory; comparing `base`, the owner of a view's memory, is enough in most cases."""
     if y.base is None or type(y) is not type(x):
         return y is x
     return y.base is x or y.base is x.base or np.may_share_memory(y, x)

@@ -1,4 +1,4 @@
-"""All derivatives of all outputs at once, one row after the other."""
+"""Jacobian and Hessian matrices, computed row by row."""
 
 from __future__ import annotations
 

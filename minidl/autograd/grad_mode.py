@@ -1,4 +1,4 @@
-"""Whether operations are recorded: a switch of each thread, on unless turned off."""
+"""Whether operations are recorded: a switch that each thread has for itself, on by default."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GradModeBlock(ContextDecorator):
         self._outer: list[bool] = []
 
     def _recreate_cm(self) -> GradModeBlock:
-        return GradModeBlock(self.enabled)  # one for each call: a function may run in two threads at once
+        return GradModeBlock(self.enabled)  # one per call: a function may run in two threads at once
 
     def __call__(self, function: Callable) -> Callable:
         if not inspect.isgeneratorfunction(function):
@@ -35,7 +35,7 @@ class GradModeBlock(ContextDecorator):
         def generator(*arguments: Any, **options: Any) -> Iterator[Any]:
             values = function(*arguments, **options)
             go_on = functools.partial(next, values)
-            while True:  # the mode holds while the generator runs, not where its values are used
+            while True:  # the mode applies inside the generator, not to the code that iterates over it
                 with self._recreate_cm():
                     try:
                         value = go_on()
@@ -61,7 +61,7 @@ class GradModeBlock(ContextDecorator):
 
 
 class set_grad_enabled(GradModeBlock):
-    """Record operations (``True``) or not (``False``): from here on, or inside a ``with`` block or decorated function.
+    """Record operations or not: from here on, or inside a ``with`` block or a decorated function.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def no_grad(function: Callable | None = None) -> Any:
 
 
 def inference_mode(mode: Any = True) -> Any:
-    """:func:`no_grad`, as PyTorch's programs call it for evaluation; with False, :func:`enable_grad`."""
+    """The same as :func:`no_grad`, under the name that PyTorch programs use; with False, :func:`enable_grad`."""
     return no_grad(mode) if callable(mode) else GradModeBlock(not mode)
 
 

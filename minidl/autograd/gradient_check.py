@@ -1,4 +1,4 @@
-"""Is a gradient right? Compare it with the slope measured by nudging one number at a time."""
+"""Check gradients against finite differences: change one number at a time and measure the slope."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def gradcheck(
 ) -> bool:
     """Check the gradients of ``function(*inputs)`` against central differences.
 
-    The outputs are projected on a random cotangent v, L = sum(v * y): a sum of all outputs would not see a wrong
-    gradient of softmax, whose outputs always add up to 1. For each number x[i] of each input that requires grad
+    The outputs are projected onto a random cotangent v, L = sum(v * y). (A plain sum would hide errors in softmax,
+    whose outputs always add up to 1.) For each number x[i] of each input that requires grad
 
         slope = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps),    passes if |slope - dx[i]| <= atol + rtol * |slope|
 
     Parameters
     ----------
     function : callable
-        Takes the inputs; returns a Tensor or a tuple of them (those that are not floating point are left out).
+        Takes the inputs and returns a Tensor or a tuple of them; those that are not floating point are ignored.
     inputs : Tensor or sequence
         Tensors with ``requires_grad`` are checked. They must be float64, as float32 has too few digits to measure a
-        slope, and keep away from kinks (0 for relu, ties for max). Anything else is passed on as it is.
+        slope, and not at a kink (0 for relu, ties for max). Anything else is passed on unchanged.
     eps : float
-        How far a number is nudged. The error of a central difference is about eps^2 from the third derivative plus
-        1e-16 / eps from rounding: 1e-6 leaves 9 to 10 digits.
+        How far each number is changed. The error of a central difference is about eps^2 times the third derivative,
+        plus 1e-16 / eps from rounding: 1e-6 leaves 9 to 10 digits.
     atol, rtol : float
-        The difference that passes.
+        The tolerances in the formula above.
     seed : int
-        Of the random cotangent.
+        Seed of the random cotangent.
     raise_exception : bool
         Whether to raise on a failure; else False is returned.
 
@@ -74,7 +74,7 @@ def gradcheck(
 def gradgradcheck(
     function: Callable[..., Any], inputs: Tensor | Sequence[Any], *, seed: int = 0, **options: Any
 ) -> bool:
-    """Check second derivatives: :func:`gradcheck` of the gradients of ``function``, cotangents among the inputs.
+    """Check second derivatives: :func:`gradcheck` of the gradients, as a function of the inputs and the cotangents.
 
     Examples
     --------
@@ -90,14 +90,14 @@ def gradgradcheck(
 def gradient_function(
     function: Callable[..., Any], inputs: Any, *, seed: int = 0
 ) -> tuple[Callable[..., Any], list[Any]]:
-    """(gradients of `function` as a function of its inputs and cotangents, those inputs and random cotangents)."""
+    """The function (inputs, cotangents) -> gradients of `function`, and its arguments: `inputs`, random cotangents."""
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     random = np.random.default_rng(seed)
     with no_grad():
         outputs = _floating(function(*inputs))
     cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device, requires_grad=True) for y in outputs]
 
-    @enable_grad()  # also while a slope is measured, under no_grad
+    @enable_grad()  # slopes are measured under no_grad
     def first_order(*arguments: Any) -> tuple[Tensor, ...]:
         arguments, dy = arguments[: len(inputs)], arguments[len(inputs) :]
         checked = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
@@ -160,7 +160,7 @@ def worst_gradient_error(
 
 
 def measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
-    """slope[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, with L the value of `function`."""
+    """slope[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, where `function` computes L."""
     slopes = np.empty(x.shape)
     original, x.data = x.data, x.data.copy()
     try:

@@ -1,8 +1,8 @@
-"""Hooks: functions that ``backward`` calls with a tensor's gradient once it is added up; and keeping that gradient.
+"""Hooks: functions that ``backward`` calls with a tensor's complete gradient; and ``retain_grad``.
 
-They are stored where the gradient is headed, in the attribute `hooks` of a leaf or of the operation that computed the
-tensor, and called in the order of their keys: (0, number of registration) -> (number of the output or None, hook).
-``retain_grad`` uses the key (1, number of the output), so that a gradient is kept after all hooks have changed it.
+They are stored in the attribute `hooks` of a leaf, or of the operation that computed the tensor: a dict
+{(0, number of registration): (number of the output or None, hook)}, called in the order of its keys. ``retain_grad``
+uses the key (1, number of the output), so that it keeps the gradient as all hooks have left it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _numbers = count()
 
 
 class HookHandle:
-    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
+    """Removes a hook, by ``handle.remove()`` or at the end of a ``with`` block."""
 
     def __init__(self, hooks: dict, hook: Any, key: Any = None):
         self._hooks, self._key = hooks, next(_numbers) if key is None else key
@@ -37,14 +37,14 @@ class HookHandle:
 
 @tensor_method()
 def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
-    """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; what it returns replaces it.
+    """Call ``hook(grad)`` in every ``backward`` through this tensor; its result, unless None, replaces the gradient.
 
-    The hook must not change `grad` in place: the array may be someone else's too.
+    The hook must not change `grad` in place: others may use the same array.
 
     Returns
     -------
     HookHandle
-        Its ``remove()`` takes the hook away.
+        Its ``remove()`` removes the hook.
 
     Examples
     --------
@@ -63,11 +63,11 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Ho
 
 @tensor_method()
 def retain_grad(tensor: Tensor) -> None:
-    """Let ``backward`` add the gradient of this tensor to its ``grad`` though it is no leaf."""
+    """Let ``backward`` add the gradient of this tensor to its ``grad`` even though it is not a leaf."""
     holder, output = _place("retain_grad", tensor)
     if holder is tensor:
         return  # a leaf keeps its gradient
-    reference = weakref.ref(tensor)  # the operation, which holds the hook, must not hold its own result
+    reference = weakref.ref(tensor)  # weak: the operation holds the hook, and must not keep its own output alive
 
     def keep(dy: Tensor) -> None:
         tensor = reference()
@@ -78,7 +78,7 @@ def retain_grad(tensor: Tensor) -> None:
 
 
 def retains_grad(tensor: Tensor) -> bool:
-    """Whether ``retain_grad`` was called on a tensor that is no leaf."""
+    """Whether ``retain_grad`` was called on a tensor that is not a leaf."""
     if tensor.origin is None:
         return False
     holder, output = _place("retains_grad", tensor)
@@ -89,7 +89,7 @@ Tensor.retains_grad = property(retains_grad, doc=retains_grad.__doc__)
 
 
 def call(holder: Any, dy: Any) -> Any:
-    """dy (an array, a recorded Tensor, or a tuple of either) as the hooks of `holder` leave it."""
+    """Apply the hooks of `holder` to dy: an array, a recorded Tensor, or a tuple of either."""
     for _, (output, hook) in sorted(holder.hooks.items(), key=lambda item: item[0]):
         if output is None:
             dy = _changed(hook, dy)
@@ -109,7 +109,7 @@ def _changed(hook: Callable[[Tensor], Tensor | None], dy: Any) -> Any:
 
 
 def _place(name: str, tensor: Tensor) -> tuple[Any, int | None]:
-    """What holds the hooks of a tensor, a leaf or operation; and which of its outputs it is (None for the only one)."""
+    """The leaf or operation that holds a tensor's hooks, and the number of the output (None if it is the only one)."""
     if not tensor.requires_grad:
         raise RuntimeError(f"{name} needs a tensor that requires grad: this one never gets a gradient")
     if tensor.origin is None:

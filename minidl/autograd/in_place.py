@@ -1,7 +1,7 @@
-"""Changes in place: who may write into a tensor's memory, and how ``backward`` comes to know of it.
+"""In-place changes: who may write into a tensor's memory, and how ``backward`` notices.
 
-An operation saves arrays, not copies. Each memory has a version, the number of its last change, and all tensors that
-share it have the same one; ``backward`` refuses to use what was saved of a memory that was changed since.
+Operations save arrays, not copies. Tensors that share memory share its version, the number of the last in-place change;
+``backward`` raises if an array that it reads has a version later than the operation that saved it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from minidl.autograd.tensor import Tensor, next_number, tensor_method
 
 @tensor_method()
 def shares_memory(x: Tensor) -> bool:
-    """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
+    """Whether another existing tensor shares this one's memory: a view of it, or the tensor that it is a view of."""
     sharing = [ref() for refs in x.version[1:] for ref in tuple(refs)]
     return any(other is not None and other is not x for other in sharing)
 
 
 @tensor_method()
 def changed(x: Tensor) -> None:
-    """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
+    """Tell the engine that the memory was written to, so that a ``backward`` that needs the old values raises."""
     x.version[0] = next_number()
 
 
 @tensor_method()
 def assign_(x: Tensor, values: Any) -> Tensor:
-    """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""
+    """Write `values` (broadcast) into this tensor's memory. Not recorded, so no gradient may flow through it."""
     if x.requires_grad and grad_mode.enabled:
         kind = "a leaf that requires grad" if x.origin is None else "a recorded result"
         raise RuntimeError(
@@ -49,8 +49,8 @@ def assign_(x: Tensor, values: Any) -> Tensor:
 
 @tensor_method()
 def check_writable(x: Tensor) -> None:
-    """Raise where the memory is read-only: that of ``expand``, where many numbers are one, or a given array's."""
-    if not getattr(x.data.flags, "writeable", True):  # CuPy's arrays do not tell
+    """Raise if the memory is read-only: that of ``expand`` (many elements are one number), or of a read-only array."""
+    if not getattr(x.data.flags, "writeable", True):  # CuPy's flags have no such attribute
         raise RuntimeError(
             f"a tensor of shape {x.shape} in read-only memory, as expand gives it, can't be changed in place; "
             "change x.clone() instead"
@@ -59,9 +59,9 @@ def check_writable(x: Tensor) -> None:
 
 @tensor_method()
 def become_(x: Tensor, result: Tensor) -> Tensor:
-    """Take over the values and the history of `result`, which was computed from this tensor: a recorded change.
+    """Take over the values and history of `result`, computed from this tensor: a recorded in-place change.
 
-    Refused where another tensor shares the memory, because that one would not see the change.
+    An error where another tensor shares the memory, as it would not see the change.
     """
     if x.shares_memory():
         raise RuntimeError(

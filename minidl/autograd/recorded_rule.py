@@ -1,4 +1,4 @@
-"""Second derivatives: the rule of an operation called with Tensors, so that the gradients are recorded as well."""
+"""Second derivatives: ``backward`` of an operation is called with Tensors, so that it is recorded itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from minidl.autograd.tensor import Tensor, _wrap
 
 
 def recorded_rule(function: Function, dy: Any) -> Any:
-    """dx of each input, by the rule called with Tensors, so that the rule itself is recorded."""
+    """dx of each input from ``function.backward``, with the saved arrays as the Tensors that they were in the graph."""
     inputs, output = function.inputs, function.output
     if inputs is not None:
         inputs = [x if target is None else _join(x, target) for x, target in zip(inputs, function.edges)]
@@ -21,5 +21,5 @@ def recorded_rule(function: Function, dy: Any) -> Any:
 
 
 def _join(array: Any, target: Tensor | Function | tuple[Function, int]) -> Tensor:
-    """A saved array as the Tensor at its place in the graph."""
+    """A saved array as a Tensor of the graph: the leaf itself, or a new Tensor with that origin."""
     return target if isinstance(target, Tensor) else _wrap(array, target)

@@ -1,8 +1,8 @@
-"""Tensor: an array that remembers how it was computed.
+"""Tensor: an array that records how it was computed.
 
-The arithmetic is not here: every operator and most methods (``x + y``, ``x.sum()``) are differentiable operations, and
-each is attached to this class beside its formula, in ``minidl.functional`` (see :func:`tensor_method`). So are
-``backward`` (engine.py), ``register_hook`` (hooks.py) and what writes into a tensor's memory (in_place.py).
+Operators and most methods (``x + y``, ``x.sum()``) are differentiable operations, which ``minidl.functional`` defines
+and attaches to this class with :func:`tensor_method`. So are ``backward`` (engine.py), ``register_hook`` (hooks.py) and
+the methods that change a tensor in place (in_place.py).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import numpy as np
 from minidl.autograd.arrays import as_array, is_array, to_device
 from minidl.autograd.grad_mode import grad_mode
 
-if TYPE_CHECKING:  # editors and type checkers read there what is attached to Tensor elsewhere
+if TYPE_CHECKING:  # a stub for editors and type checkers, with the methods that other files attach
     from minidl.autograd.tensor_methods import TensorMethods
 else:
     TensorMethods = object
 
-next_number = count(1).__next__  # one clock for operations and changes in place: which came after which
+next_number = count(1).__next__  # one counter for operations and in-place changes, which tells their order
 
 
 class Tensor(TensorMethods):
@@ -33,47 +33,48 @@ class Tensor(TensorMethods):
     Parameters
     ----------
     data : array, or numbers in nested lists
-        An array is wrapped, not copied (unless its bytes are in the other order); :func:`tensor` copies. Python floats
-        become float32.
+        An array is wrapped, not copied (except for non-native byte order); :func:`tensor` copies. Python floats become
+        float32.
     requires_grad : bool
-        Whether ``backward`` should leave a gradient here. Floating-point data only.
+        Whether ``backward`` should compute a gradient for this tensor. Floating-point data only.
 
     Attributes
     ----------
     data : ndarray
-        The values, always an array, if need be a 0-d one. Writing into it hides the change from the engine. Assign
-        another array, or a Tensor, to replace it.
+        The values, always an array (0-d for a single number). The engine does not see what is written into it. Assign
+        an array or a Tensor to replace it.
     grad : Tensor or None
-        d(what ``backward`` was called on) / d(self), added up over calls until you set it to None, or to a Tensor of
-        the same shape and dtype.
+        d(output)/d(self) for the output on which ``backward`` was called, added up over calls. Set it to None to start
+        anew, or to a Tensor of the same shape and dtype.
     requires_grad : bool
-        True for a leaf of which it was asked, and for every recorded result. Assigning to it calls ``requires_grad_``.
+        True for a leaf that was asked for a gradient, and for every recorded result. Assigning to it calls
+        ``requires_grad_``.
     origin : None, Function or (Function, int)
-        The operation that computed this tensor, with the number of the output where it has several; None for a leaf.
+        The operation that computed this tensor, with the output's number if it has several; None for a leaf.
     """
 
-    # `hooks` is there only where register_hook was called on a leaf
+    # `hooks` is set only by register_hook on a leaf
     __slots__ = ("_data", "_grad", "_requires_grad", "origin", "version", "hooks", "__weakref__")
-    __array_ufunc__ = None  # array + tensor is left to the tensor's __radd__
+    __array_ufunc__ = None  # so that array + tensor calls the tensor's __radd__
 
     def __init__(self, data: Any, requires_grad: bool = False):
         self._data = data._data if isinstance(data, Tensor) else as_array(data)
         self._grad = None
         self._requires_grad = False
         self.origin = None
-        self.version = [0]  # number of the memory's last change in place; all tensors that share it have one list
+        self.version = [0]  # number of the memory's last in-place change; tensors that share memory share this list
         if isinstance(data, Tensor):
             _share_memory(data, self)
         if requires_grad is not False:
             self.requires_grad_(requires_grad)
 
-    # What it is. Attributes whose setter checks are read by attrgetter, which saves a Python call at every operation.
-    # They are described at the class, hence doc="", without which they would show attrgetter's own text.
+    # What it is. Properties with a checking setter are read through attrgetter, which saves a Python call at every
+    # operation. The class docstring describes them; without doc="" they would show that of attrgetter.
 
     def _set_data(self, data: Any) -> None:
         if isinstance(data, Tensor):
             data = data._data
-        elif isinstance(data, np.generic):  # which NumPy gives for a 0-d result
+        elif isinstance(data, np.generic):  # NumPy's 0-d results
             data = np.asarray(data)
         elif not is_array(data):
             raise TypeError(f"data must be an array or a Tensor, got {type(data).__name__}")
@@ -116,7 +117,7 @@ class Tensor(TensorMethods):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation computed it: only leaves keep their gradient in ``grad``."""
+        """Whether it was not computed by a recorded operation; ``backward`` sets the ``grad`` of leaves only."""
         return self.origin is None
 
     def size(self, dim: int | None = None):
@@ -213,14 +214,14 @@ class Tensor(TensorMethods):
     # Its gradient
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for a gradient here (or no longer); returns the tensor itself. ``x.requires_grad = True`` does the same.
+        """Ask for a gradient of this tensor, or no longer; returns it. ``x.requires_grad = True`` does the same.
 
         Raises
         ------
         TypeError
             `requires_grad` is not a boolean, or the data is not floating point.
         ValueError
-            It would be turned off for a tensor that was computed.
+            False for a tensor that was computed.
         """
         if not isinstance(requires_grad, (bool, np.bool_)):
             raise TypeError(
@@ -240,13 +241,13 @@ class Tensor(TensorMethods):
     requires_grad = property(attrgetter("_requires_grad"), requires_grad_, doc="")
 
     def detach(self) -> Tensor:
-        """The same values in the same memory, as a leaf that gets no gradient."""
+        """A leaf without gradient that shares this tensor's memory."""
         result = _wrap(self.data)
         _share_memory(self, result)
         return result
 
     def detach_(self) -> Tensor:
-        """Forget how it was computed, and that it requires grad; what was computed from it before keeps its history.
+        """Make this tensor a leaf without gradient; what was computed from it before keeps its history.
 
         Examples
         --------
@@ -262,7 +263,7 @@ class Tensor(TensorMethods):
         """A copy that gradients flow through."""
         return self * 1 if self.requires_grad and grad_mode.enabled else _wrap(self.data.copy())
 
-    # Copies and other processes get the values, never the history
+    # Copies and pickles hold the values, never the history
 
     def __deepcopy__(self, memo) -> Tensor:
         if self.origin is not None:
@@ -289,7 +290,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     ValueError
         Lists of different lengths.
     OverflowError
-        Python numbers that an integer `dtype` can't hold. (Numbers of an array are converted as NumPy does.)
+        Python numbers that an integer `dtype` can't hold. (Arrays are converted as by NumPy.)
 
     Examples
     --------
@@ -306,7 +307,7 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
 
 
 def _wrap(data: Any, origin: Any = None) -> Tensor:
-    """A Tensor around an array, without the constructor's checks: one is made for every operation."""
+    """A Tensor around an array, without the constructor's checks, as every operation makes one."""
     result = Tensor.__new__(Tensor)
     result._data = data
     result._grad = None
@@ -317,10 +318,10 @@ def _wrap(data: Any, origin: Any = None) -> Tensor:
 
 
 def _share_memory(x: Tensor, view: Tensor) -> None:
-    """Note that a change of one is a change of the other: both get one version, which refers weakly to its tensors."""
+    """Let x and its view share one version, which also holds weak references to its tensors."""
     version = view.version = x.version
     if len(version) == 1:
-        version.append(set())  # a list would be searched for each of 100,000 rows that end one by one
+        version.append(set())  # not a list, in which removing 100,000 rows one by one would take long
     refs = version[1]
     for tensor in (x, view) if not refs else (view,):
         refs.add(weakref.ref(tensor, refs.discard))

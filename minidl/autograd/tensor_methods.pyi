@@ -79,7 +79,7 @@ class TensorMethods:
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor:
         """Where the values of :func:`sort` come from: integers in the shape of x, which have no gradient."""
     def assign_(self, values: Any) -> Tensor:
-        """Write `values` (broadcast) into this tensor's memory; not recorded, so not allowed where a gradient flows."""
+        """Write `values` (broadcast) into this tensor's memory. Not recorded, so no gradient may flow through it."""
     def astype(self, dtype: Any) -> Tensor:
         """x in another dtype."""
     def backward(self, gradient: Any = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ...) -> None:
@@ -87,7 +87,7 @@ class TensorMethods:
     def baddbmm(self, batch1: Any, batch2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
         """beta * x + alpha * (batch1 @ batch2) of two batches of matrices; see :func:`addmm`."""
     def become_(self, result: Tensor) -> Tensor:
-        """Take over the values and the history of `result`, which was computed from this tensor: a recorded change."""
+        """Take over the values and history of `result`, computed from this tensor: a recorded in-place change."""
     def bernoulli(self) -> Tensor:
         """1 with probability x, 0 otherwise, drawn for each number of x; without gradient."""
     def bincount(self, weights: Any = ..., minlength: builtins.int = ...) -> Tensor:
@@ -101,9 +101,9 @@ class TensorMethods:
     def ceil(self) -> Tensor:
         """The smallest integer not below x; its gradient is 0."""
     def changed(self) -> None:
-        """Tell the engine that the memory was written to, so that ``backward`` refuses to use what it saved of it."""
+        """Tell the engine that the memory was written to, so that a ``backward`` that needs the old values raises."""
     def check_writable(self) -> None:
-        """Raise where the memory is read-only: that of ``expand``, where many numbers are one, or a given array's."""
+        """Raise if the memory is read-only: that of ``expand`` (many elements are one number), or of a read-only array."""
     def chunk(self, chunks: builtins.int, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]:
         """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller)."""
     def clamp(self, min: Any = ..., max: Any = ...) -> Tensor:
@@ -286,7 +286,7 @@ class TensorMethods:
     def reciprocal(self) -> Tensor:
         """y = 1 / x."""
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
-        """Call ``hook(grad)`` whenever the gradient of this tensor has been computed; what it returns replaces it."""
+        """Call ``hook(grad)`` in every ``backward`` through this tensor; its result, unless None, replaces the gradient."""
     def relu(self, inplace: builtins.bool = ...) -> Tensor:
         """max(x, 0); the gradient at 0 is 0, and NaN stays NaN."""
     def remainder(self, x2: Any) -> Tensor:
@@ -302,10 +302,10 @@ class TensorMethods:
     def reshape_as(self, other: Any) -> Tensor:
         """x in the shape of `other`."""
     def retain_grad(self) -> None:
-        """Let ``backward`` add the gradient of this tensor to its ``grad`` though it is no leaf."""
+        """Let ``backward`` add the gradient of this tensor to its ``grad`` even though it is not a leaf."""
     @property
     def retains_grad(self) -> builtins.bool:
-        """Whether ``retain_grad`` was called on a tensor that is no leaf."""
+        """Whether ``retain_grad`` was called on a tensor that is not a leaf."""
     def roll(self, shifts: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
         """x shifted by `shifts` along `dims`; what leaves at one end comes in at the other. None shifts the flattened x."""
     def round(self, decimals: builtins.int = ...) -> Tensor:
@@ -321,7 +321,7 @@ class TensorMethods:
     def scatter_add_(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
         """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ..."""
     def shares_memory(self) -> builtins.bool:
-        """Whether another tensor that still exists has the same memory: a view of this one, or what it is a view of."""
+        """Whether another existing tensor shares this one's memory: a view of it, or the tensor that it is a view of."""
     def sigmoid(self) -> Tensor:
         """1 / (1 + e^-x)."""
     def sign(self) -> Tensor:

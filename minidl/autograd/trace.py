@@ -1,4 +1,4 @@
-"""The recorded graph as plain data, with the value and the gradient of every node, to print or to draw."""
+"""The recorded graph as a list of nodes with values and gradients, to print or to draw."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from minidl.autograd.tensor import Tensor
 
 @dataclass
 class Node:
-    """A tensor of the graph: a leaf, or what an operation computed."""
+    """A node of the graph: a leaf, or an operation with its output."""
 
     name: str  # "leaf", or the operation's class
-    value: Any  # an array, or a tuple of them
+    value: Any  # an array, or a tuple of them for several outputs
     gradient: Any  # d(output) / d(value), likewise; None where no gradient flows
-    inputs: list[int] = field(default_factory=list)  # places in the list of the nodes it was computed from
-    tensor: Tensor | None = None  # of a leaf
+    inputs: list[int] = field(default_factory=list)  # indices of the nodes that it was computed from
+    tensor: Tensor | None = None  # the leaf itself
 
 
 def trace(output: Tensor) -> list[Node]:
-    """Every tensor with a gradient that `output` was computed from, oldest first, and `output` itself last.
+    """The graph below `output`: its leaves, then its operations in the order of recording, that of `output` last.
 
     Parameters
     ----------
