@@ -7,11 +7,11 @@ n image, k output channel, c input channel, i j output pixel, r s tap of the ker
     input_grad   dx[n,c,p,q] = sum over all (k, i, j, r, s) that read x[n,c,p,q]  of  dy[n,k,i,j] * w[k,c,r,s]
     weight_grad  dw[k,c,r,s] = sum_n,i,j  dy[n,k,i,j] * x[n, c, i*stride + r*dilation - padding, j*...]
 
-x is 0 outside its borders. With groups, channels fall into as many equal parts, and part g of the output sees part g
-of the input only. The three are linear in each argument, and each one's gradients are the other two.
+x is 0 outside its borders. With groups, the channels are divided into equal groups, and group g of the output sees only
+group g of the input. The three are linear in each argument, and the gradients of each are the other two.
 
-The functions below check their arguments and return them, complete; `kernel` hands these to an implementation, whose
-result the caller gets.
+The functions below check their arguments and return them, complete; the decorator `kernel` passes these to an
+implementation and returns its result.
 
 Shapes: x (N, C, H, W), w (K, C/groups, R, S), b (K,), y (N, K, OH, OW) with
 OH = (H + 2*padding - dilation*(R-1) - 1) // stride + 1, and likewise OW.
@@ -39,20 +39,21 @@ def output_size(
     (28, 28)
     """
     sizes = []
-    for size, taps, step, pad, spread in zip(input_size, kernel_size, stride, padding, dilation, strict=True):
-        reach = spread * (taps - 1) + 1  # pixels from the first tap to the last
-        if reach > size + 2 * pad:
+    for n, r, step, pad, d in zip(input_size, kernel_size, stride, padding, dilation, strict=True):
+        reach = d * (r - 1) + 1  # pixels from the first tap to the last
+        if reach > n + 2 * pad:
             raise ValueError(
                 f"kernel_size {kernel_size} with dilation {dilation} reaches over {reach} pixels, more than "
                 f"the padded input has: input size {input_size}, padding {padding}"
             )
-        sizes.append((size + 2 * pad - reach) // step + 1)
+        # OH = (H + 2*padding - dilation*(R-1) - 1) // stride + 1
+        sizes.append((n + 2 * pad - reach) // step + 1)
     return sizes[0], sizes[1]
 
 
 @lru_cache(maxsize=1024)
 def _check_shapes(x_shape, w_shape, stride, padding, dilation, groups) -> tuple[int, int, int, int]:
-    """Return the shape of y, or raise what is wrong. Remembered: a network asks the same question at every step."""
+    """Return the shape of y, or raise if the shapes do not match. Cached, as a network asks the same at every step."""
     channels, (out_channels, group_channels, *kernel_size) = x_shape[1], w_shape
     if out_channels % groups or channels % groups:
         raise ValueError(f"groups must divide both channel counts, got groups={groups}, {channels} -> {out_channels}")
@@ -73,7 +74,7 @@ def _geometry(stride, padding, dilation, groups) -> tuple[Pair, Pair, Pair, int]
 
 
 def check_forward(x: Any, w: Any, b: Any, stride, padding, dilation, groups) -> tuple:
-    """Return stride, padding, dilation, groups and the shape of y, or raise what is wrong with the arguments."""
+    """Check the arguments; return stride, padding, dilation, groups and the shape of y."""
     check_array(x, "x", 4)
     check_array(w, "w", 4)
     check_same_kind(x, "x", w, "w")
@@ -136,7 +137,7 @@ def input_grad(
     dy : array (N, K, OH, OW)
     w : array (K, C/groups, R, S)
     input_size : pair of int
-        (H, W) of the x that gave y: several sizes give the same OH and OW where stride > 1.
+        (H, W) of x: where stride > 1, several sizes have the same OH and OW.
     stride, padding, dilation, groups
         As in `forward`.
 

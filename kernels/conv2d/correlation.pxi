@@ -1,4 +1,4 @@
-# weight_grad: how the work is cut into slots and bands, and the slots added up; cython_cpu.pyx says how they nest.
+# weight_grad: cut the work into slots and bands, and add the slots up; cython_cpu.pyx shows how the loops nest.
 
 cdef enum:
     MAX_SLOTS = 16
@@ -16,18 +16,18 @@ ctypedef struct correlation:
     void* dw
     bint x_in_place, dy_in_place
     bint channelwise
-    bint exchanged  # rows are (r, k), columns (s, c): fewer vectors where there are few channels k
-    long band_rows, bands  # of dy; an image has so many bands
-    long unit_images, units  # a sum runs over one band, or over some images that are one band each
+    bint exchanged  # rows of dw are (r, k), columns (s, c): fewer vectors where there are few channels k
+    long band_rows, bands  # rows of dy in a band; bands in an image
+    long unit_images, units  # a unit, over which a tile sums, is one band, or some images of one band each
     long rows, padded_out  # of a slot's dw: [group][r, s, c][k], or [r, k][s, c], padded to whole vectors
-    long slots, parts  # a slot's dw is computed in parts, each some of its rows
-    long out_blocks  # in which the slots are added up
+    long slots, parts  # a slot's dw is computed in parts, each a range of its rows
+    long out_blocks  # blocks of channels k in which the slots are added up
     void* partial
     bint out_of_memory
 
 
 cdef void begin_correlation(correlation* q, const view* x, const view* dw, stride, padding, dilation, long groups):
-    """All but dy."""
+    """Describe the task, except for dy."""
     q.tiles, q.itemsize = tiles.table(x.itemsize), x.itemsize
     images_of(x, &q.x)
     q.groups, q.group_in, q.group_out = groups, dw.shape[1], dw.shape[0] // groups
@@ -39,7 +39,7 @@ cdef void begin_correlation(correlation* q, const view* x, const view* dw, strid
 
 
 cdef inline void correlate(correlation* q) noexcept nogil:
-    """Choose bands and slots by the shapes alone, run them, add up the slots."""
+    """Choose bands and slots from the shapes alone, compute the slots, add them up."""
     cdef long row_bytes, cached_rows, threads = pool.num_threads(), rows
     lay_out_partial(q)
     row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
@@ -65,7 +65,7 @@ cdef inline void correlate(correlation* q) noexcept nogil:
 
 
 cdef long slots_that_pay(const correlation* q, long least, long most, long dy_numbers) noexcept nogil:
-    """So many that together they take no more memory than x and dy: these are read once, but a dw again and again."""
+    """The number of slots, halved until they take no more memory than x and dy: a slot's dw is updated once a unit."""
     cdef long slots = most
     while slots > least and slots * slot_numbers(q) > q.x.n * q.x.h * q.x.w * q.x.c + dy_numbers:
         slots = max(least, slots // 2)
@@ -73,7 +73,7 @@ cdef long slots_that_pay(const correlation* q, long least, long most, long dy_nu
 
 
 cdef void lay_out_partial(correlation* q) noexcept nogil:
-    """Choose what is read in place, and how the dw of a slot lies in memory."""
+    """Choose what is read in place, and the layout of a slot's dw."""
     cdef long lanes = q.tiles.lanes
     q.channelwise = q.group_in == 1 and q.group_out == 1 and q.groups > 1
     q.x_in_place = q.x.c_stride == 1 and q.padding[0] == 0 and q.padding[1] == 0
@@ -90,18 +90,20 @@ cdef void lay_out_partial(correlation* q) noexcept nogil:
 
 
 cdef bint images_can_join(const correlation* q) noexcept nogil:
-    """Whether all rows of dy follow each other, from one image to the next: the more pixels in a sum, the less often a
-    tile of dw comes and goes."""
+    """Whether the rows of dy are equally far apart across images too, so that one sum can run over several images.
+
+    The more pixels in a sum, the less often a tile of dw is loaded and stored.
+    """
     return not q.exchanged and (not q.dy_in_place or q.dy.n_stride == q.dy.h * q.dy.h_stride)
 
 
 cdef long slot_numbers(const correlation* q) noexcept nogil:
-    """How many numbers the dw of a slot has."""
+    """How many numbers a slot's dw has."""
     return (1 if q.channelwise else q.groups) * q.rows * q.padded_out
 
 
 cdef void add_all_slots(correlation* q) noexcept nogil:
-    """dw from the slots: a chunk takes a block of 16 channels k, or, where the rows are exchanged, all."""
+    """dw = sum of the slots; a chunk adds a block of 16 channels k, or all of them where rows are exchanged."""
     cdef long outs = q.groups if q.channelwise else q.group_out
     q.out_blocks = 1 if q.exchanged else rounded_up(outs, ADDED_CHANNELS)
     pool.run((1 if q.channelwise else q.groups) * q.out_blocks, add_slots_of, q)

@@ -1,12 +1,12 @@
-# weight_grad: one band, with its x and dy where they lie or copied, tile by tile.
+# weight_grad: one band, tile by tile.
 
 cdef enum:
-    PIECE_BYTES = 24 << 10  # of dy: it stays in the L1 cache while all tiles of dw pass
+    PIECE_BYTES = 24 << 10  # of dy: a piece stays in the L1 cache for all tiles of dw
 
-# What the tiles of a band read: x and dy where they lie, or copies.
+# What the tiles of a band read: x and dy in place, or copies of them.
 ctypedef struct band:
-    long images, rows  # rows of dy, of each image
-    const void* x  # at the first tap of the first pixel
+    long images, rows  # rows of dy in each image
+    const void* x  # the first tap of the first pixel
     long x_image, x_row, x_column
     const void* dy
     long dy_row, dy_column
@@ -14,7 +14,7 @@ ctypedef struct band:
 
 cdef void correlate_band(const real* tag, correlation* q, long n, long count, long row, long first_row, long end_row,
                          long* offsets, real* dw) noexcept nogil:
-    """Some rows of dw from one band of image n, or from `count` whole images."""
+    """Add to some rows of dw what one band of image n contributes, or `count` whole images."""
     cdef band b
     b.images, b.rows = count, min(q.band_rows, q.dy.h - row)
     if not (find_x(tag, q, n, row, &b) and find_dy(tag, q, n, row, &b)):
@@ -26,7 +26,7 @@ cdef void correlate_band(const real* tag, correlation* q, long n, long count, lo
 
 
 cdef bint find_x(const real* tag, const correlation* q, long n, long row, band* b) noexcept nogil:
-    """The part of x that a band meets, copied where it has borders or another memory order; False without memory."""
+    """Set b.x to what a band reads of x, copied where x is padded or not channels last; False if out of memory."""
     cdef long top = row * q.step[0] - q.padding[0], height, width, i
     cdef real* copy
     if q.x_in_place:
@@ -46,7 +46,7 @@ cdef bint find_x(const real* tag, const correlation* q, long n, long row, band* 
 
 
 cdef bint find_dy(const real* tag, const correlation* q, long n, long row, band* b) noexcept nogil:
-    """The band of dy, copied where it has another memory order; False without memory."""
+    """Set b.dy to the band of dy, copied where dy is not channels last; False if out of memory."""
     cdef long i, image = b.rows * q.dy.w * q.dy.c
     cdef real* copy
     if q.dy_in_place:
@@ -64,7 +64,7 @@ cdef bint find_dy(const real* tag, const correlation* q, long n, long row, band*
 
 cdef void correlate_rows_of_kernel(const real* tag, const correlation* q, const band* b, long first_row, long end_row,
                                    long* offsets, real* dw) noexcept nogil:
-    """Of an image, with rows (r, k) of dw and columns (s, c)."""
+    """One band of one image, with rows (r, k) of dw and columns (s, c)."""
     cdef long i, r, column, numbers
     cdef tiles.tile_sum sum
     for i in range(b.rows):
@@ -82,7 +82,7 @@ cdef void correlate_rows_of_kernel(const real* tag, const correlation* q, const 
 
 cdef void correlate_groups(const real* tag, correlation* q, const band* b, long first_row, long end_row, long* offsets,
                            real* dw) noexcept nogil:
-    """With rows (r, s, c) of dw and columns k, one group after the other, or all at once if each is one channel."""
+    """One band, with rows (r, s, c) of dw and columns k: group by group, or all at once if each is one channel."""
     cdef long i, g, k, piece, channels, vectors, rows = b.images * b.rows, widest = q.tiles.vectors * q.tiles.lanes
     cdef const real* x = <const real*>b.x
     cdef const real* dy
@@ -123,7 +123,7 @@ cdef void correlate_groups(const real* tag, correlation* q, const band* b, long 
 
 cdef void pack_channels(const real* dy, long rows, long dy_row, long columns, long dy_column, long channels,
                         real* packed) noexcept nogil:
-    """packed[i, j, k] = dy[i, j, k] of a block of channels: the channels of all others lie between two pixels of dy."""
+    """packed[i, j, k] = dy[i, j, k] for a block of channels k: in dy, other channels lie between two of its pixels."""
     cdef long i, j
     for i in range(rows):
         for j in range(columns):

@@ -1,5 +1,5 @@
-// Convolution and its two gradients as matrix products whose matrices are never written down ("implicit GEMM"). With
-// n image, k output channel, c input channel, i j output pixel, r s tap; group by group, channels counted in the group:
+// Convolution and its two gradients as matrix products whose matrices are never stored ("implicit GEMM"). With n image,
+// k output channel, c input channel, i j output pixel, r s tap; in each group, whose channels are counted from 0:
 //
 //     forward      y[(n,i,j)][k]  = sum over (r,s,c) of  patch[(n,i,j)][(r,s,c)] * w[k][(r,s,c)]  + b[k]
 //     input_grad   dx[(n,p,q)][c] = sum over (r,s,k) of  reach[(n,p,q)][(r,s,k)] * w[c][(r,s,k)]
@@ -8,13 +8,12 @@
 //     patch[(n,i,j)][(r,s,c)] = x[n, i*stride + r*dilation - padding, j*stride + s*dilation - padding, c], 0 outside x
 //     reach[(n,p,q)][(r,s,k)] = dy[n, (p + padding - r*dilation) / stride, (q + ...) / stride, k], 0 between pixels
 //
-// The main loop is matmul's (gemm_tile.cuh); new here are the operands, which find an element of patch or reach in the
-// image when the loop asks for it. Images are (N, H, W, C) in memory: neighbouring c, or k, are neighbours there, and
-// neighbouring threads take those.
+// The main loop is matmul's (gemm_tile.cuh); new here are the operands, which compute where in the image an element of
+// patch or reach lies. Images are (N, H, W, C) in memory, and neighbouring threads read neighbouring channels.
 //
 // Thread mapping: block (x, y, z) computes tile (x, y) of the product of group z. The weight gradient has a small
-// result and a long sum, so there z also counts the stretches into which the sum is cut; each writes a result of its
-// own, and add_weight_parts adds them in a fixed order: the same bits every time.
+// result and a long sum, so the sum is split, and z = group * splits + split; each split writes a result of its own,
+// and add_weight_parts adds them in a fixed order, so that every run gives the same bits.
 //
 // Read: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, 2014, arXiv 1410.0759, section 3.2.
 #include "common.cuh"
@@ -22,8 +21,8 @@
 #include "keep.cuh"
 #include "thread_rows.cuh"
 
-// n / d = n * m / 2^(31 + shift) for 0 <= n < 2^31, with m = floor(2^(31 + shift) / d) + 1 and 2^shift >= d: the loop
-// divides often, always by the same numbers. The host computes m: a division in 64 bits, several in every thread.
+// n / d = n * m / 2^(31 + shift) for 0 <= n < 2^31, with m = floor(2^(31 + shift) / d) + 1 and 2^shift >= d. The loop
+// divides often, always by the same numbers. The host computes m, which takes a 64-bit division.
 // Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994, theorem 4.2.
 struct Divisor {
   unsigned divisor, multiplier, shift;
@@ -33,7 +32,7 @@ struct Divisor {
   __device__ __forceinline__ int remainder(int n, int quotient) const { return n - quotient * (int)divisor; }
 };
 
-// Positions that no image has: of rows and columns that lie outside the matrix.
+// Positions outside every image, for rows and columns beyond the end of the matrix.
 constexpr int BEFORE = -(1 << 29), BEHIND = 1 << 28;
 
 struct Tap {
@@ -77,14 +76,14 @@ struct Grid {  // of pixels: (n, i, j) as one number
   }
 };
 
-// patch[pixel][tap]. Its address is a sum, one part of the pixel alone and one of the tap alone: what remains to be
-// done for each element is an addition and the question whether it is inside the image.
+// patch[pixel][tap]. Its address is the sum of a part that depends on the pixel and one that depends on the tap, so
+// each element costs one addition and the test whether it is inside the image.
 struct Patches {
-  struct Corner {  // of a pixel's patch: its address in the image, which it may lie beside, and where that is
+  struct Corner {  // first tap of a pixel's patch, maybe outside the image: its address and position
     const scalar* at;
     int y, x;
   };
-  struct Step {  // from there to a tap
+  struct Step {  // from the corner to a tap
     int offset, y, x;
   };
   Image image;
@@ -109,7 +108,7 @@ struct Patches {
   }
 };
 
-// The patches as the left operand of `forward`: a row is a pixel, and the sum runs over the taps.
+// patch as the left operand of `forward`: a row is a pixel, and the sum runs over the taps.
 struct PatchRows {
   static constexpr bool ALONG_L = true;
   using Row = Patches::Corner;
@@ -130,7 +129,7 @@ struct PatchRows {
   }
 };
 
-// The patches as the left operand of `weight_grad`: a row is a tap, and the sum runs over the pixels.
+// patch, transposed, as the left operand of `weight_grad`: a row is a tap, and the sum runs over the pixels.
 struct PatchColumns {
   static constexpr bool ALONG_L = false;
   using Row = Patches::Step;
@@ -177,7 +176,7 @@ struct ReachRows {
   __device__ __forceinline__ Column column(int index) const {
     return index < taps.count ? taps.tap(index) : Tap{BEHIND, BEHIND, 0};
   }
-  // The output pixel whose tap reads this pixel, if it is one of those of a stride.
+  // Finds the output pixel (i, j) whose tap reads this pixel; false if none does, as stride skips it or i, j < 0.
   __device__ __forceinline__ bool reach(const Row& row, const Tap& tap, int& i, int& j) const {
     const int y = row.y - tap.y, x = row.x - tap.x;
     i = by_stride_y.quotient(y), j = by_stride_x.quotient(x);
@@ -235,7 +234,7 @@ conv2d_input_grad(const scalar* dy, const scalar* w, scalar* dx, int images, int
   store_tile(acc, dx + group * channels, (size_t)groups * channels, first_m, first_n, pixels, channels);
 }
 
-// The same for stride 1, where reach is patch read backwards: dy takes the place of x, and taps step to the left.
+// The same for stride 1, where reach is patch with dy in the place of x, and taps that step backwards.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 conv2d_input_grad_stride_1(const scalar* dy, const scalar* w, scalar* dx, int images, int groups, int channels,
                            int height, int width, int out_channels, int out_height, int out_width, int kernel_height,
@@ -276,9 +275,8 @@ conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images,
              taps.count, out_channels);
 }
 
-// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. Block (32, 1 to 8): a lane an element, in the
-// order of parts, of which there are many, so that neighbouring lanes read neighbours; the rows of threads share the
-// splits.
+// dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. Block (32, 1 to 8): lane x is an element, in
+// the order of parts, so that neighbouring lanes read neighbours; the thread rows y share the splits.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 add_weight_parts(const scalar* parts, scalar* dw, int groups, int out_channels, int channels, int taps, int splits) {
   __shared__ scalar shared[THREAD_ROWS][WARP];

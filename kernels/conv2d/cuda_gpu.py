@@ -1,7 +1,7 @@
 """Convolution in CUDA: the host side of `cuda_gpu.cu`, and of `cuda_gpu_depthwise.cu` for groups of one channel.
 
-Images go in and come out with channels last in memory. The weights, small beside them, are reordered at every call so
-that the channels over which a sum runs lie together.
+Images are channels last in memory, inputs and results. The weights, which are small in comparison, are packed at every
+call into the order in which the kernel reads them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
 DEPTHWISE_SOURCE = SOURCE.with_name("cuda_gpu_depthwise.cu")
-MAX_MULTIPLIER = 4  # output channels a group up to which a group is too narrow for a tile
+MAX_MULTIPLIER = 4  # groups with so few output channels would fill too little of a tile: they are done as depthwise
 BLOCK = LANES * THREAD_ROWS
-MAX_TAPS = 8  # of a row of the kernel for one thread: each takes registers
-PIECE = 64  # pixels of a row that a thread adds up in the dtype of x, before it goes on in double precision
+MAX_TAPS = 8  # taps of a kernel row for one thread: each takes registers
+PIECE = 64  # pixels of a row that a thread sums in the dtype of x; the pieces are added in double precision
 BLOCKS_A_MULTIPROCESSOR = 4
-LEAST_PER_PART = 4 * THREAD_ROWS  # pieces that are worth a block
+LEAST_PER_PART = 4 * THREAD_ROWS  # pieces, below which another block does not pay
 
 
 def forward(x, w, b, stride, padding, dilation, groups):
@@ -98,7 +98,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
             _depthwise_weight_grad(_nhwc(x), _nhwc(dy), dw, geometry)
             return dw
         pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
-        tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # the splits give every multiprocessor its share
+        tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # 1: the splits below give every multiprocessor work
         grid = _grid(tile, taps * channels, k, groups)
         splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID // groups)
         parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
@@ -116,7 +116,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
 
 
 def multiplier(divisor):
-    """What `Divisor` in cuda_gpu.cu multiplies by."""
+    """The factor by which `Divisor` in cuda_gpu.cu multiplies instead of dividing."""
     shift = (divisor - 1).bit_length()
     return 2 ** (31 + shift) // divisor + 1
 
@@ -174,7 +174,7 @@ def _grid(tile, rows, channels, groups):
 
 
 def _check_sizes(w_shape, dilation, *shapes):
-    """Pixels of a batch, and steps in an image or in what a window spans, are counted in 32 bits."""
+    """Raise where the kernel's 32-bit counts overflow: weights, pixels of a batch, numbers of an image or a window."""
     spans = [dilation[axis] * (w_shape[2 + axis] - 1) + 1 for axis in (0, 1)]
     check_count(f"weights, {w_shape}", math.prod(w_shape))
     for shape in shapes:

@@ -1,35 +1,36 @@
-// Depthwise convolution: every group has one input channel g, and k output channels o = g*k ... g*k + k-1.
+// Depthwise convolution: group g has one input channel, g, and k output channels, o = g*k ... g*k + k-1.
 //
 //     forward      y[n,i,j,o]  = b[o] + sum over r,s of
 //                                x[n, i*stride + r*dilation - padding, j*stride + ..., o/k] * w[r,s,o]
-//     input_grad   dx[n,p,q,g] = sum over o of g, r,s of dy[n, (p + padding - r*dilation) / stride, ..., o] * w[r,s,o]
+//     input_grad   dx[n,p,q,g] = sum over r,s and the o of g of
+//                                dy[n, (p + padding - r*dilation) / stride, ..., o] * w[r,s,o]
 //     weight_grad  dw[r,s,o]   = sum over n,i,j of
 //                                x[n, i*stride + r*dilation - padding, j*stride + ..., o/k] * dy[n,i,j,o]
 //
-// What this changes on the implicit GEMM of cuda_gpu.cu: there a group is a product of its own with k columns, in a
-// tile of 32 or more: with k = 1, at least 31 of 32 multiplications are with zeros, and a block's lanes read pixels
-// that are `groups` numbers apart. There is nothing to share between threads here, each number of x is used R * S times
-// at most, which the caches serve. In all three, neighbouring lanes take neighbouring channels.
+// Why not the implicit GEMM of cuda_gpu.cu: there each group is a product of its own with k columns, in a tile of 32 or
+// more. With k = 1, at least 31 of 32 multiplications would be with zeros, and lanes would read pixels that are
+// `groups` numbers apart. Here threads share nothing: each number of x is used R * S times at most, out of the caches.
+// In all three kernels, neighbouring lanes take neighbouring channels.
 //
-// Thread mapping of forward and input_grad: one thread a result. Results are counted in 32 bits, in which a division
-// costs a quarter of what it does in 64; the host cuts a larger batch into pieces.
+// Thread mapping of forward and input_grad: one thread per result. Results are counted in 32 bits, where a division
+// costs a quarter of one in 64 bits; the host cuts a larger batch into pieces.
 //
-// Thread mapping of weight_grad, few results that are long sums: a block of 32 x 8 threads takes 32 channels, up to
-// TAPS neighbouring taps of one row of the kernel, and a stretch of the pixels of y. That is cut into pieces, each some
-// 64 pixels of one row at most. A thread takes every 8th piece: it reads a dy once for all its taps, adds up the piece
-// in `scalar`, which loses little on so few numbers, and the pieces in double precision, which on most GPUs is too slow
-// for every product. A second kernel adds up the stretches, always in the same order: the same bits every time.
+// Thread mapping of weight_grad, whose few results are long sums: a block of 32 x 8 threads takes 32 channels, up to
+// TAPS neighbouring taps of one row of the kernel, and a part of the pixels of y. The part is cut into pieces of at
+// most 64 pixels of one row. A thread takes every 8th piece: it reads each dy once for all its taps, sums the piece in
+// `scalar`, which loses little over so few numbers, and adds the pieces in double precision, which on most GPUs is too
+// slow for every product. A second kernel adds the parts in a fixed order, so that every run gives the same bits.
 //
 // Images are (N, H, W, channels) in memory, the weights (R, S, channels), their gradient (channels, 1, R, S).
 #include "common.cuh"
 #include "thread_rows.cuh"
 
 #ifndef TAPS
-#define TAPS 3  // of a row of the kernel that a thread of weight_grad adds up
+#define TAPS 3  // taps of a kernel row that a thread of weight_grad computes
 #endif
 constexpr int BLOCK = WARP * THREAD_ROWS;
 
-// The output whose tap reads this position of the input: false where there is none.
+// Finds the output position whose tap reads this input position; false if there is none.
 __device__ __forceinline__ bool reach(int position, int tap, int stride, int padding, int dilation, int size,
                                       int& out) {
   const int shifted = position + padding - tap * dilation;
@@ -83,7 +84,7 @@ depthwise_input_grad(const scalar* dy, const scalar* w, scalar* dx, int elements
   dx[e] = sum;
 }
 
-// parts (stretches, R, S, groups*k); `pieces` of piece_width pixels of a row, which has pieces_a_row
+// parts (part, R, S, groups*k); there are `pieces` pieces of piece_width pixels, pieces_a_row in each row of y
 extern "C" __global__ void __launch_bounds__(BLOCK)
 depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int pieces, int pieces_per_part,
                       int pieces_a_row, int piece_width, int groups, int height, int width, int multiplier,
@@ -125,8 +126,8 @@ depthwise_weight_grad(const scalar* x, const scalar* dy, double* parts, int piec
   }
 }
 
-// dw[o][rs] = sum over stretches of parts[stretch][rs][o]. Block (32, 1 to 8): a lane a number, in the order of
-// parts, and the rows of threads share the stretches.
+// dw[o][rs] = sum over parts of parts[part][rs][o]. Block (32, 1 to 8): lane x is a number, in the order of parts; the
+// thread rows y share the parts.
 extern "C" __global__ void __launch_bounds__(BLOCK)
 depthwise_add_weight_parts(const double* parts, scalar* dw, int taps, int out_channels, int part_count) {
   __shared__ double shared[THREAD_ROWS][WARP];

@@ -1,16 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Convolution, second step of the ladder: channels last in memory, so that the innermost loop is a vector.
+"""Convolution, second step of the ladder: channels last in memory, so that the innermost loop is vectorized.
 
     forward      y[n,i,j,:]      += x[n,p,q,c] * w[r,s,c,:]         p = i*stride + r*dilation - padding, q = j*...
     input_grad   dx[n,p,q,c]     += dy[n,i,j,:] . w[r,s,c,:]
     weight_grad  dw[r,s,c,:]     += x[n,p,q,c] * dy[n,i,j,:]
 
-Loop order n, i, r, j, s, c, k. The channels k of a pixel are consecutive numbers: the compiler makes vectors of them by
-itself. For one output row i and one kernel row r, all reads are of two rows of the image and one row of the kernel:
-they stay in the L1 cache. What still limits it: every multiplication loads and stores a number of the result. The last
-step, cython_cpu.pyx, keeps a tile of the result in registers.
+Loop order n, i, r, j, s, c, k. The channels k of a pixel are consecutive numbers, which the compiler turns into vector
+instructions. For one output row i and one kernel row r, the loops touch one row of x, one of y and one of w, which stay
+in the cache. What still limits it: each multiply-add loads and stores a number of the result. The last step,
+cython_cpu.pyx, keeps a tile of the result in registers.
 
-Groups are one call each.
+Each group is one call of the loops.
 """
 
 import numpy as np

@@ -1,16 +1,16 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Convolution on the CPU, without building the matrix of patches: the register tile walks over the image itself.
+"""Convolution on the CPU, without a matrix of patches (im2col): the register tile reads the image itself.
 
     forward      y[n,i,j,k]  = b[k] + sum_r,s,c  x[n, i*stride + r*dilation - padding, j*..., c] * w[r,s,c,k]
     input_grad   dx[n,p,q,c] = sum_r,s,k  dy[n, (p + padding - r*dilation)/stride, (q + ...)/stride, k] * w[r,s,c,k]
     weight_grad  dw[r,s,c,k] = sum_n,i,j  x[n, i*stride + r*dilation - padding, j*..., c] * dy[n,i,j,k]
 
-Memory is channels last: the channels of a pixel, and the pixels of a row, are consecutive, so for one output pixel and
-one row r of the kernel the numbers to read, all (s, c), are one run of x. The weights are packed to the same order.
+Memory is channels last: the channels of a pixel, and the pixels of a row, are consecutive. So for one output pixel and
+one row r of the kernel, all (s, c) to be read are one contiguous run of x; the weights are packed in the same order.
 
-forward and input_grad are one loop, the sweep (sweep.pxi). For a gradient it sweeps over dy with the kernel turned
-round; where stride > 1, the pixels of dx fall into stride x stride phases, each of which sees its own part of the
-kernel, and each is one sweep. From the outside:
+forward and input_grad are one loop, the sweep (sweep.pxi). input_grad sweeps over dy with the kernel rotated by 180
+degrees. Where stride > 1, the pixels of dx fall into stride x stride phases; each phase sees other taps of the kernel,
+and is a sweep of its own. From the outside:
 
     chunk           some images, or some rows of one: the unit of work of a thread; its input stays in the L2 cache
       group, block  as many output channels as the widest tile has (64 with AVX-512)
@@ -18,29 +18,29 @@ kernel, and each is one sweep. From the outside:
           r         rows of the kernel
             (s, c)  one run of x times one run of the packed weights
 
-A sweep for dx multiplies zeros at the borders, and fills vectors with the channels of x alone. For small images, or few
-channels, input_grad therefore scatters instead (scattering.pxi): for each row r of the kernel, a tile of 6 pixels of dy
-is added to the runs (s, c) of dx that they have been made of.
+A sweep for dx multiplies by zeros at the borders, and its vectors hold only the channels c. For small images, or few
+channels, input_grad therefore scatters instead (scattering.pxi): for each row r of the kernel, a tile takes 6 pixels of
+dy and adds to each of the runs (s, c) of dx that they were computed from.
 
-weight_grad exchanges the roles (correlation.pxi, and correlation_band.pxi for a band): a tile is 6 numbers (r, s, c)
+weight_grad exchanges the roles (correlation.pxi, and correlation_band.pxi for a band): a tile is 6 rows (r, s, c) of dw
 x 64 channels k, and the sum runs over the pixels:
 
     slot            a fixed share of the images, with a dw of its own: unit of work of a thread
       band          rows of an image whose x and dy fit into the L2 cache
         block       64 channels k
-          piece     rows of the band of whose dy these channels fit into the L1 cache
+          piece     rows of the band whose dy, in these channels, fits into the L1 cache
             tile
               i, j  pixels of the piece
 
-(with few channels k, a tile is 6 channels k x 64 numbers (s, c) of one row r).
+With few channels k, a tile is 6 channels k x 64 numbers (s, c) of one row r instead.
 
-At the end the slots are added up in order. How many there are depends on shapes alone, so the number of threads does
-not change a bit of the result; nor does the batch that an image comes in change its y or dx. Where dw is large beside x
-and dy there is one slot, and the threads share its rows.
+At the end the slots are added in order. Their number depends on shapes alone, so results are bit-identical for any
+number of threads; y and dx of an image are so for any batch that it is part of. Where dw is large compared with x and
+dy, there is one slot, and the threads share its rows.
 
-Why it is fast: the same multiply-adds as a matrix product, but each input pixel comes into the cache once. Only where
-there is padding, or where x is not in channels-last memory, a chunk is first copied, with its zeros, to a scratch that
-stays in the cache.
+Why it is fast: the same multiply-adds as a matrix product, but each input pixel enters the cache once. Only where there
+is padding, or x is not channels last, is a chunk first copied, with its zeros, to scratch memory that stays in the
+cache.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ from . import output_size as _output_size
 
 DTYPES = ("float32", "float64")
 
-ctypedef fused real:  # a function whose other arguments do not tell which gets a `tag`, a null pointer of that type
+ctypedef fused real:  # where no other argument has this type, a function takes a null pointer of it: `tag`
     float
     double
 
@@ -96,7 +96,7 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
     cdef long phase_h, phase_w, step_h = stride[0], step_w = stride[1]
     for phase_h in range(min(step_h, vdx.shape[1])):
         for phase_w in range(min(step_w, vdx.shape[2])):
-            see_phases(&s, phase_h, phase_w, &vdx, &vw, stride, padding, dilation)
+            set_phases(&s, phase_h, phase_w, &vdx, &vw, stride, padding, dilation)
             run_sweep(&s)
     return dx.transpose(0, 3, 1, 2)
 

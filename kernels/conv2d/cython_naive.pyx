@@ -3,9 +3,9 @@
 
     y[n,k,i,j]  = b[k] + sum_c,r,s x[n, c, i*stride + r*dilation - padding, j*...] * w[k,c,r,s]
 
-Loop order n, k, i, j, c, r, s, in whatever memory order the arrays have. Both gradients are the same loops with the
+Loop order n, k, i, j, c, r, s, whatever the memory order of the arrays. Both gradients are the same loops with the
 roles of x, w and y exchanged. Why it is slow: one number at a time, each waiting for the addition before it, and x is
-read from memory again for every output channel k. Next step: cython_blocked.pyx.
+read again for every output channel k. Next step: cython_blocked.pyx.
 """
 
 import numpy as np

@@ -1,11 +1,10 @@
-# Batches of images, whatever their memory order, for all loops of convolution.
+# A batch of images in any memory order, and the constants that all passes of convolution share.
 
 cdef enum:
-    CACHE_BYTES = 256 << 10  # what a chunk may take of the L2 cache for its images
-    CHUNKS_PER_THREAD = 4  # at least: what a late thread has not begun, others take
+    CACHE_BYTES = 256 << 10  # of the L2 cache, for the images of a chunk
+    CHUNKS_PER_THREAD = 4  # at least, so that other threads can take over the chunks of a slow one
     SLOTS = 4  # partial weight gradients
 
-# A batch of images in any memory order.
 ctypedef struct images:
     const void* data
     long n, c, h, w
@@ -16,7 +15,7 @@ cdef void images_of(const view* v, images* x):
     x.data = v.data
     x.n, x.c, x.h, x.w = v.shape[0], v.shape[1], v.shape[2], v.shape[3]
     x.n_stride, x.h_stride, x.w_stride = v.strides[0], v.strides[2], v.strides[3]
-    x.c_stride = v.strides[1] if x.c > 1 else 1  # what the stride of a single channel says means nothing
+    x.c_stride = v.strides[1] if x.c > 1 else 1  # the stride of an axis of length 1 may be anything
 
 
 cdef void copy_window(const images* x, long n, long top, long left, long rows, long columns, real* out) noexcept nogil:

@@ -1,13 +1,13 @@
 """Convolution in Numba, channels last in memory: the innermost loop runs along channels.
 
-It counts from 0 over a slice, because only then does the compiler make vectors of it.
+That loop counts from 0 over a slice, because otherwise the compiler does not vectorize it.
 
     forward      y[n,i,j,k]  += x[n,p,q,c] * w[r,s,c,k]          p = i*stride + r*dilation - padding, q = j*...
     input_grad   dx[n,p,q,c] += dy[n,i,j,k] * w[r,s,k,c]
     weight_grad  dw[r,s,c,k] += x[n,p,q,c] * dy[n,i,j,k]
 
-Work of one thread: a row of y; a row of dx; one (r, s, c) of dw. No two threads write to one number, so the result does
-not depend on how many there are.
+The unit of work of a thread is a row of y, a row of dx, or one (r, s, c) of dw. No two threads write to the same
+number, so the result does not depend on the number of threads.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
-# The weights of a sweep in the order in which it reads them: packed[tap, c, k] = w[k, c, r, s], one block of output
-# channels k after the other. Threads share the work: deep layers have millions of weights, and few pixels for them.
+# Pack the weights of a sweep in the order in which it reads them: packed[tap, c, k] = w[k, c, r, s], one block of
+# output channels k after the other. Threads share the work: deep layers have millions of weights but few pixels.
 
 cdef enum:
-    PACKED_NUMBERS = 16384  # about so many weights are the unit of work of a thread
+    PACKED_NUMBERS = 16384  # weights in a chunk, about
 
 
 cdef long packed_size(const sweep* s) noexcept nogil:
-    """In numbers: of each tap and input channel whole vectors, because tiles read those."""
+    """In numbers: the channels k of each (tap, c) are padded to whole vectors, which tiles read."""
     cdef long lanes = s.tiles.lanes, taps = s.taps[0] * s.taps[1]
     if is_channelwise(s):
         return rounded_up(s.groups, lanes) * lanes * taps
@@ -51,7 +51,7 @@ cdef void pack_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
                           packed + first * step, step)
     elif direction != 0 and taps > 1:
         for c in range(first, end):
-            for t in range(0, taps, 8):  # of more, a power of 2 apart, one would throw the other out of the cache
+            for t in range(0, taps, 8):  # more of them, a power of 2 apart, would evict each other from the cache
                 s.tiles.transpose(channels, min(8, taps - t), w + c * s.w_in + t, s.w_out,
                                   packed + (t if direction > 0 else taps - 1 - t) * tap_step + c * step,
                                   direction * tap_step)
@@ -68,7 +68,7 @@ cdef void pack_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
 
 
 cdef long order_of_taps(const sweep* s) noexcept nogil:
-    """1 where tap t of a channel is the t-th number of it in w, -1 where it is the t-th from the last, else 0."""
+    """1 where a channel's taps are contiguous in w in the order of the sweep, -1 where in reverse order, else 0."""
     cdef long direction = s.next_tap[0]
     cdef int axis
     if (direction != 1 and direction != -1) or s.w_tap[0] != s.taps[1] or s.w_tap[1] != 1:

@@ -1,7 +1,7 @@
 """Convolution as a sum over the taps (r, s) of the kernel: each tap is a matrix product over the channels.
 
-For one tap, every output pixel reads the input pixel at a fixed distance: a strided slice of the padded input. As
-matrices, with G groups and P = N*OH*OW pixels: window (G, P, C/G), tap of w (G, C/G, K/G), output (G, P, K/G).
+For one tap, the pixels that all output pixels read form a strided slice of the padded input. As matrices, with G groups
+and P = N*OH*OW pixels: slice of x (G, P, C/G), tap of w (G, C/G, K/G), output (G, P, K/G).
 """
 
 from ..arrays import array_module, channels_last

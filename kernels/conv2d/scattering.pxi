@@ -1,4 +1,5 @@
-# input_grad by adding up in dx, where that multiplies fewer zeros than the sweep.
+# input_grad by scattering: each pixel of dy is added to all pixels of dx that its window read. It is chosen where that
+# takes fewer vector multiplications than the sweep.
 #
 #     dx[n, i*stride + r*dilation - padding, j*stride - padding + (s, c)] += sum_k dy[n,i,j,k] * w[r,k,(s,c)]
 #
@@ -12,13 +13,13 @@ ctypedef struct scattering:
     long[2] taps
     long[2] step
     long[2] padding
-    long dilation  # of rows; columns are neighbours
+    long dilation  # of rows; that of columns is 1
     const void* weights
     long w_k, w_c, w_r, w_s  # distances in the weights
     void* packed_w  # [row r of the kernel][block of numbers (s, c)][k][number in block], zeros behind the last
-    long packed_inputs  # channels k by one chunk
+    long packed_inputs  # channels k that one chunk packs
     void* dx
-    bint in_place  # no columns of padding: dx is added up where it lies
+    bint in_place  # without padding of columns, tiles add to dx itself
     long chunk_images, chunk_rows
     bint out_of_memory
 
@@ -36,7 +37,7 @@ cdef void begin_scattering(scattering* t, const view* dy, const view* w, const v
 
 
 cdef bint scattering_pays(const scattering* t) noexcept:
-    """Compare the vectors that both ways multiply; scattering also loads and stores each tile once for each r."""
+    """Compare the vector multiplications of both ways; scattering also loads and stores each tile once for each r."""
     cdef long lanes = t.tiles.lanes
     cdef double swept = (t.h * t.w * t.taps[0] * t.taps[1] / <double>(t.step[0] * t.step[1])
                          * rounded_up(t.channels, lanes))
@@ -135,7 +136,7 @@ cdef void scatter_chunk(const real* tag, scattering* t, long chunk) noexcept nog
 
 
 cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long first, long rows) noexcept nogil:
-    """All contributions to some images of dx, or to some rows of one image."""
+    """Compute some images of dx, or some rows of one image."""
     cdef long numbers = t.taps[1] * t.channels, lanes = t.tiles.lanes, width = t.tiles.vectors * lanes
     cdef long columns = t.w if t.in_place else max(t.w + t.padding[1], (t.dy.w - 1) * t.step[1] + t.taps[1])
     cdef long dy_image = t.dy.n_stride, dy_row = t.dy.h_stride, dy_column = t.dy.w_stride
@@ -163,7 +164,7 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
 
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, t.dy.c, &no_offset, 1, 0
     for r in range(t.taps[0]):
-        # Row i of dy meets row i*step + r*dilation - padding of dx: take those that fall into this chunk.
+        # Row i of dy adds to row i*step + r*dilation - padding of dx: take the rows i whose target is in this chunk.
         above = first + t.padding[0] - r * t.dilation
         low = 0 if above <= 0 else rounded_up(above, t.step[0])
         high = -1 if above + rows <= 0 else min(t.dy.h - 1, (above + rows - 1) // t.step[0])
@@ -188,8 +189,8 @@ cdef void scatter_block(const scattering* t, const tiles.tile_sum* sum, const re
                         long rows) noexcept nogil:
     """dx[i*step + r, j*step + (s, c)] += sum_k dy[i, j, k] * w[r, k, (s, c)] for one r and one block of numbers (s, c).
 
-    Runs of neighbouring pixels overlap. So a tile takes pixels that lie below each other: an addition would otherwise
-    have to wait for the one before it to reach memory.
+    The runs of horizontal neighbours overlap, so a tile takes vertical neighbours: otherwise each addition would have
+    to wait until the one before it is stored.
     """
     cdef const void* from_pixels[TILE_MAX_ROWS]
     cdef void* to_runs[TILE_MAX_ROWS]

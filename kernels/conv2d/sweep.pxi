@@ -1,4 +1,4 @@
-# forward and input_grad as one loop over the output pixels; cython_cpu.pyx says how it goes.
+# forward and input_grad as one loop over the output pixels; cython_cpu.pyx shows how the loops nest.
 
 from math import gcd
 
@@ -7,8 +7,8 @@ ctypedef struct sweep:
     size_t itemsize
     images x  # what is read: x, or dy
     long groups, group_in, group_out, out_channels
-    # Output pixel i reads rows origin + i*step + t*spread of x, t < taps, for tap first_tap + t*next_tap of the kernel;
-    # likewise columns.
+    # Output row i reads rows origin + i*step + t*spread of x for 0 <= t < taps, and multiplies them by row
+    # first_tap + t*next_tap of the kernel; likewise columns (axis 1).
     long[2] step
     long[2] origin
     long[2] spread
@@ -19,12 +19,12 @@ ctypedef struct sweep:
     long w_group, w_in, w_out  # distances in w from a group, an input, an output channel to the next
     long[2] w_tap
     void* packed_w  # [group][block of output channels][tap][input channel][channel in block], zeros behind the last
-    long packed_inputs  # by one chunk
+    long packed_inputs  # input channels that one chunk packs
     const void* bias
     void* y
     long y_h, y_w, y_image, y_row, y_column
-    bint channelwise  # each output channel sees one input channel of its own
-    bint in_place  # x can be read where it lies
+    bint channelwise  # depthwise: each output channel sees one input channel of its own
+    bint in_place  # x is read in place, without a copy
     long chunk_images, chunk_rows
     long outer, inner  # of the sum: one step of `outer` is a run of consecutive numbers of x
     bint out_of_memory
@@ -41,7 +41,7 @@ cdef void begin(sweep* s, const view* x, const view* w, long groups):
 
 
 cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding, dilation, long groups):
-    """All but the bias and y."""
+    """Describe the sweep, except for the bias and y."""
     begin(s, x, w, groups)
     s.out_channels, s.group_out = w.shape[0], w.shape[0] // groups
     s.w_in, s.w_out = w.strides[1], w.strides[0]
@@ -51,26 +51,26 @@ cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding,
 
 
 cdef void begin_input_grad(sweep* s, const view* dy, const view* w, long groups):
-    """All but what see_phases sets."""
+    """Describe the sweep, except for what set_phases sets."""
     begin(s, dy, w, groups)
     s.group_out, s.out_channels = w.shape[1], w.shape[1] * groups
     s.w_in, s.w_out = w.strides[0], w.strides[1]
 
 
-cdef void see_phases(sweep* s, long phase_h, long phase_w, const view* dx, const view* w, stride, padding, dilation):
-    """Write the pixels (phase_h + i*stride, phase_w + j*stride) of dx (N, H, W, C)."""
+cdef void set_phases(sweep* s, long phase_h, long phase_w, const view* dx, const view* w, stride, padding, dilation):
+    """Let the sweep write the pixels (phase_h + i*stride, phase_w + j*stride) of dx (N, H, W, C)."""
     cdef long step_h = stride[0], step_w = stride[1]
-    see_phase(s, 0, phase_h, w.shape[2], step_h, padding[0], dilation[0])
-    see_phase(s, 1, phase_w, w.shape[3], step_w, padding[1], dilation[1])
+    set_phase(s, 0, phase_h, w.shape[2], step_h, padding[0], dilation[0])
+    set_phase(s, 1, phase_w, w.shape[3], step_w, padding[1], dilation[1])
     s.y_h, s.y_w = rounded_up(dx.shape[1] - phase_h, step_h), rounded_up(dx.shape[2] - phase_w, step_w)
     s.y = dx.data + (phase_h * dx.strides[1] + phase_w * dx.strides[2]) * <long>dx.itemsize
     s.y_image, s.y_row, s.y_column = dx.strides[0], step_h * dx.strides[1], step_w * dx.strides[2]
 
 
-cdef void see_phase(sweep* s, int axis, long phase, long taps, long stride, long padding, long dilation):
-    """Along one axis, which taps r the pixels p = phase + t*stride of dx see: (p + padding - r*dilation) % stride = 0.
+cdef void set_phase(sweep* s, int axis, long phase, long taps, long stride, long padding, long dilation):
+    """Along an axis, the pixels p = phase + i*stride of dx see the taps r with (p + padding - r*dilation) % stride = 0.
 
-    They are `period` apart. From the last to the first, the row of dy that they meet at t = 0 ascends.
+    These taps are `period` apart. Taken from last to first, they meet ascending rows of dy.
     """
     cdef long period = stride // gcd(stride, dilation), r = taps - 1
     while r >= 0 and (phase + padding - r * dilation) % stride != 0:
@@ -94,12 +94,12 @@ cdef inline int run_sweep(sweep* s) except -1:
 
 
 cdef inline long reach(const sweep* s, int axis) noexcept nogil:
-    """How many pixels of x one output pixel spans."""
+    """How many pixels of x an output pixel spans along an axis."""
     return (s.taps[axis] - 1) * s.spread[axis] + 1 if s.taps[axis] else 1
 
 
 cdef inline long tap_of(const sweep* s, int axis, long t) noexcept nogil:
-    """Where in w the row (axis 0) or the column (axis 1) of tap number t lies."""
+    """The offset in w of the t-th kernel row (axis 0) or column (axis 1) of the sweep."""
     return (s.first_tap[axis] + t * s.next_tap[axis]) * s.w_tap[axis]
 
 
@@ -127,7 +127,7 @@ cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
 
 
 cdef bint can_stay_in_place(const sweep* s) noexcept nogil:
-    """Whether x has its channels last in memory, and no pixel outside its borders is read."""
+    """Whether x is channels last and the sweep reads no pixel outside its borders."""
     cdef bint inside = s.x.c_stride == 1
     cdef long axis, end
     for axis in range(2):
@@ -137,7 +137,7 @@ cdef bint can_stay_in_place(const sweep* s) noexcept nogil:
 
 
 cdef void find_runs(sweep* s, bint in_place) noexcept nogil:
-    """One step of the outer loop is a run of x: a row of the kernel where its columns are neighbours, else a tap."""
+    """Choose the run of x that a step of `outer` reads: all (s, c) of a kernel row if contiguous, else c of one tap."""
     s.in_place = in_place
     s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
     if s.groups == 1 and reach(s, 1) == s.taps[1] and (not in_place or s.x.w_stride == s.x.c):
@@ -160,7 +160,7 @@ cdef void sweep_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
 
 
 cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y) noexcept nogil:
-    """All output channels for some images, or for some rows of one image; the first pixel goes to y."""
+    """All output channels of some images, or of some rows of one image; y is the first pixel."""
     cdef long top = s.origin[0] + row * s.step[0], left = s.origin[1]
     cdef long x_image = s.x.n_stride, x_row = s.x.h_stride, x_column = s.x.w_stride
     cdef long columns, height, i, t, u, g, k, channels, width
@@ -225,7 +225,7 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
 cdef void sweep_block(const sweep* s, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest, const real* x,
                       long x_image, long x_row, long x_column, const real* w, const real* bias, real* y, long channels,
                       long count, long rows) noexcept nogil:
-    """One block of output channels at all pixels of a chunk; tiles run over the ends of rows and images."""
+    """One block of output channels at all pixels of a chunk; a tile may span the end of a row or an image."""
     cdef const void* from_pixels[TILE_MAX_ROWS]
     cdef void* to_pixels[TILE_MAX_ROWS]
     cdef long left = count * rows * s.y_w, n = 0, i = 0, j = 0

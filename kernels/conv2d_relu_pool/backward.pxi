@@ -58,7 +58,7 @@ cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx
     for h in range(step_h):
         for v in range(step_w):
             begin_input_grad(&f.phases[f.phase_count], dz, w, groups)
-            see_phases(&f.phases[f.phase_count], h, v, dx, w, stride, padding, dilation)
+            set_phases(&f.phases[f.phase_count], h, v, dx, w, stride, padding, dilation)
             f.phase_count += 1
 
 

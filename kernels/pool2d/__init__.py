@@ -5,11 +5,12 @@ The window of output pixel (i, j) has kernel_size taps (r, s); tap (r, s) lies a
 
     max_forward     y[n,c,i,j]    = max over the taps inside x;   taps[n,c,i,j] = r*kw + s of the first maximum
     max_scatter     dx[n,c,p,q]   = sum of dy[n,c,i,j] over the windows whose maximum was at (p, q)
-    max_gather      y[n,c,i,j]    = x at the recorded tap
+    max_gather      y[n,c,i,j]    = x at the tap taps[n,c,i,j]
     avg_forward     y[n,c,i,j]    = sum of the taps inside x / divisor[i,j]
     avg_input_grad  dx[n,c,p,q]   = sum over the windows that contain (p, q) of dy[n,c,i,j] / divisor[i,j]
 
-Scatter and gather are adjoint to each other, and each is the gradient of the other; the same holds for the two of avg.
+max_scatter and max_gather are adjoint, so that each is the gradient of the other; so are avg_forward and
+avg_input_grad.
 
 Output size, for each direction: (H + 2*padding - dilation*(kernel_size-1) - 1) / stride + 1, rounded down, or up with
 `ceil_mode`; a window that would start in the padding after the last pixel is dropped. These are PyTorch's rules, and
@@ -36,16 +37,17 @@ def output_size(
     ((2, 2), (3, 3))
     """
     sizes = []
-    for size, taps, step, pad, spread in zip(input_size, kernel_size, stride, padding, dilation, strict=True):
-        reach = spread * (taps - 1) + 1  # pixels from the first tap to the last
+    for n, r, step, pad, d in zip(input_size, kernel_size, stride, padding, dilation, strict=True):
+        reach = d * (r - 1) + 1  # pixels from the first tap to the last
         if 2 * pad > reach:
             raise ValueError(
                 f"padding must be at most half of the window, got padding {padding} for kernel_size {kernel_size} "
                 f"with dilation {dilation}"
             )
-        free = size + 2 * pad - reach
+        # OH = (H + 2*padding - dilation*(kernel_size-1) - 1) // stride + 1, rounded up with ceil_mode
+        free = n + 2 * pad - reach
         count = (free + (step - 1 if ceil_mode else 0)) // step + 1
-        if ceil_mode and (count - 1) * step >= size + pad:
+        if ceil_mode and (count - 1) * step >= n + pad:  # the last window starts in the padding after x
             count -= 1
         if count < 1:
             raise ValueError(
@@ -60,7 +62,7 @@ _cached_output_size = lru_cache(maxsize=1024)(output_size)
 
 
 def taps_dtype(kernel_size: Pair) -> type:
-    """Return the dtype that holds a position in the window: uint8 up to 256 taps, then int32."""
+    """Return the dtype of taps, positions in a window: uint8 up to 256 taps, then int32."""
     return np.uint8 if kernel_size[0] * kernel_size[1] <= 256 else np.int32
 
 
@@ -86,7 +88,7 @@ def _check_taps(taps: Any, kernel_size: Pair) -> None:
 
 @kernel
 def max_forward(x: Any, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1), ceil_mode: bool = False) -> Any:
-    """Return the maximum of each window, and where it was.
+    """Return the maximum of each window, and its tap.
 
     The first of equal values counts. NaN counts as the largest value, so that it is never hidden.
 
@@ -94,7 +96,7 @@ def max_forward(x: Any, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1
     ----------
     x : array (N, C, H, W)
     kernel_size, stride, padding, dilation : int or pair of int
-        In pixels; `stride=None` is `kernel_size`. Padding, at most half a window, never is the maximum.
+        In pixels; `stride=None` is `kernel_size`. Padding, at most half a window, is never the maximum.
     ceil_mode : bool
         Round the output size up.
 
@@ -126,7 +128,7 @@ def max_forward(x: Any, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1
 
 @kernel
 def max_scatter(dy: Any, taps: Any, input_size: Pair, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1)) -> Any:
-    """Return dx: each dy added to the pixel that its window's maximum came from. The gradient of `max_forward`.
+    """Return dx, the gradient of `max_forward`: each dy is added to the pixel of its window's maximum.
 
     Parameters
     ----------
@@ -142,7 +144,7 @@ def max_scatter(dy: Any, taps: Any, input_size: Pair, kernel_size, stride=None, 
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not belong together; taps of another dtype.
+        Shapes that do not match; taps of another dtype.
 
     Examples
     --------
@@ -163,7 +165,7 @@ def max_scatter(dy: Any, taps: Any, input_size: Pair, kernel_size, stride=None, 
 
 @kernel
 def max_gather(x: Any, taps: Any, kernel_size, stride=None, padding=(0, 0), dilation=(1, 1)) -> Any:
-    """Return the value of x at each recorded tap: the adjoint of `max_scatter`, and so its gradient.
+    """Return the value of x at the tap of each window: the adjoint of `max_scatter`, and so its gradient.
 
     Parameters
     ----------
@@ -178,7 +180,7 @@ def max_gather(x: Any, taps: Any, kernel_size, stride=None, padding=(0, 0), dila
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not belong together; taps of another dtype.
+        Shapes that do not match; taps of another dtype.
 
     Examples
     --------
@@ -247,7 +249,7 @@ def avg_input_grad(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:
-    """Return dx: each dy, divided as in `avg_forward`, added to every pixel of its window.
+    """Return dx, the gradient of `avg_forward`: each dy, divided as there, is added to every pixel of its window.
 
     Parameters
     ----------
@@ -283,7 +285,7 @@ def avg_input_grad(
 
 
 def _check_pooled(shape, name, input_size, window) -> None:
-    """Raise unless `shape` is what pooling gives for `input_size`, rounded up or down."""
+    """Raise unless `shape` has the output size of pooling for `input_size`, rounded up or down."""
     size = _cached_output_size(input_size, *window, True)
     if shape[2:] != size and shape[2:] != _cached_output_size(input_size, *window, False):
         raise ValueError(f"{name} must have output size {size} for input size {input_size}, got {shape[2:]}")

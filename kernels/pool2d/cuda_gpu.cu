@@ -2,12 +2,12 @@
 // input pixel (i*stride + r*dilation - padding, j*stride + s*dilation - padding).
 //
 // Thread mapping, in all of them: one thread computes one element of the result, and neighbouring threads take
-// neighbouring channels of one pixel, so that a warp reads and writes whole sectors of memory. The two gradients turn
-// the question round: instead of scattering dy to where it belongs (two windows can meet in one pixel, and their order
-// would be chance), each input pixel gathers from the windows that contain it, always in the same order.
+// neighbouring channels of one pixel, so that a warp reads and writes whole sectors of memory. In the two gradients,
+// each input pixel gathers from the windows that contain it, in a fixed order. Scattering dy instead would need atomic
+// additions where windows overlap, in an order that changes from run to run.
 //
-// Elements are counted in 32 bits, in which a division costs a quarter of what it does in 64; the host cuts a larger
-// batch into pieces.
+// Elements are counted in 32 bits, where a division costs a quarter of one in 64 bits; the host cuts a larger batch
+// into pieces.
 #include "common.cuh"
 
 #ifndef position
@@ -55,7 +55,7 @@ extern "C" __global__ void max_forward(const scalar* x, scalar* y, position* tap
     }
   }
   y[e] = best;
-  taps[e] = (position)max(best_tap, 0);  // a window in the padding alone names its first tap
+  taps[e] = (position)max(best_tap, 0);  // a window without pixels inside x gets tap 0
 }
 
 // dx[n,p,q,c] = sum of dy[n,i,j,c] over the windows (i, j) whose maximum was at (p, q)
@@ -80,7 +80,7 @@ extern "C" __global__ void max_scatter(const scalar* dy, const position* taps, s
   dx[e] = sum;
 }
 
-// y[n,i,j,c] = x at the recorded tap; 0 where that lies in the padding
+// y[n,i,j,c] = x at the tap taps[n,i,j,c]; 0 where that lies in the padding
 extern "C" __global__ void max_gather(const scalar* x, const position* taps, scalar* y, int elements, int channels,
                                       int height, int width, int out_height, int out_width, int kernel_width,
                                       int stride_y, int stride_x, int padding_y, int padding_x, int dilation_y,
@@ -94,14 +94,14 @@ extern "C" __global__ void max_gather(const scalar* x, const position* taps, sca
   y[e] = inside ? x[offset(out.n, p, q, out.c, height, width, channels)] : (scalar)0;
 }
 
-// How many pixels of its direction a window counts: those inside x, and with count_padding those in the padding too.
+// How many pixels a window counts along one axis: those inside x, and with count_padding those in the padding too.
 __device__ __forceinline__ int counted(int window, int kernel_size, int stride, int padding, int size,
                                        int count_padding) {
   const int first = window * stride - padding, end = min(first + kernel_size, size + padding);
   return count_padding ? end - first : min(end, size) - max(first, 0);
 }
 
-// y[n,i,j,c] = sum of the taps inside x / (pixels counted in both directions)
+// y[n,i,j,c] = sum of the taps inside x / (pixels counted along both axes)
 extern "C" __global__ void avg_forward(const scalar* x, scalar* y, int elements, int channels, int height, int width,
                                        int out_height, int out_width, int kernel_height, int kernel_width, int stride_y,
                                        int stride_x, int padding_y, int padding_x, int count_padding) {

@@ -1,4 +1,4 @@
-"""Pooling in CUDA: the host side of `cuda_gpu.cu`. Images go in and come out with channels last in memory."""
+"""Pooling in CUDA: the host side of `cuda_gpu.cu`. Images are channels last in memory, inputs and results."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, coun
 
 
 def _launch(name, result, images, geometry, tap_dtype="uint8"):
-    """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
+    """One thread per element of `result`, in batches whose elements can be counted in 32 bits."""
     position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
     kernel = load(SOURCE, result.dtype, position=position).get_function(name)
     for here in batches(result):

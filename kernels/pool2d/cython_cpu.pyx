@@ -1,24 +1,25 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Pooling on the CPU: each number is read from memory once and written once, a vector of channels at a time.
+"""Pooling on the CPU: all five operations as one loop over output pixels, a vector of channels at a time.
 
     max_forward     y[n,i,j,c]  = max over the taps (r, s) of x[n, i*stride + r*dilation - padding, j*..., c]
-    max_gather      y[n,i,j,c]  = x at the tap that taps[n,i,j,c] names
+    max_gather      y[n,i,j,c]  = x at the tap taps[n,i,j,c]
     avg_forward     y[n,i,j,c]  = sum over the taps of x / divisor[i,j]
-    max_scatter     dx[n,p,q,c] = sum of dy[n,i,j,c] over the windows (i, j) that see (p, q), where taps names (p, q)
-    avg_input_grad  dx[n,p,q,c] = sum of dy[n,i,j,c] / divisor[i,j] over the windows that see (p, q)
+    max_scatter     dx[n,p,q,c] = sum of dy[n,i,j,c] over the windows (i, j) whose tap taps[n,i,j,c] is (p, q)
+    avg_input_grad  dx[n,p,q,c] = sum of dy[n,i,j,c] / divisor[i,j] over the windows that contain (p, q)
 
-Memory is channels last. The gradients are written as sums over the windows that see a pixel, not as additions into dx
-from each window, so that nothing has to be cleared first and no two threads write to one pixel.
+Memory is channels last. The gradients gather from the windows that contain a pixel, instead of adding to dx from each
+window, so dx need not be cleared first and no two threads write to one pixel.
 
-So all five are one loop: an output pixel is made of a list of input pixels, its sources. The list is a product of one
-for the row and one for the column; along a row it stays the same, moved on, except near the borders. From the outside:
+So each output pixel is computed from a list of input positions, its sources: the taps of its window, or, for a
+gradient, the windows that contain it. Sources are pairs of a source row and a source column. From one pixel of a row to
+the next they only shift, except near the borders. From the outside:
 
     chunk      rows of the output: the unit of work of a thread
-      segment  pixels of a row that have the same sources, moved on by one step each    -> cpu/windows.h
+      segment  pixels of a row that have the same sources, shifted by one step each    -> cpu/windows.h
         pixel, channels, sources
 
-A row of y is one segment between the borders; a row of dx is as many, interleaved, as the stride, because pixels that
-are a stride apart are seen by the same taps.
+Between the borders, a row of y is one segment. A row of dx is `stride` interleaved segments, as only pixels that are
+a multiple of the stride apart are read by the same taps.
 """
 
 from libc.math cimport INFINITY
@@ -38,8 +39,8 @@ ctypedef fused real:
     double
 
 cdef enum:
-    CHUNK = 16384  # numbers of the output that one chunk writes, about
-    BYTE_TAPS = 256  # windows of more taps have int32 taps, and a plain loop
+    CHUNK = 16384  # numbers of the output in a chunk, about
+    BYTE_TAPS = 256  # taps that uint8 can number; larger windows have int32 taps, and a plain loop
 
 cdef enum operation:
     MAX_FORWARD
@@ -48,12 +49,12 @@ cdef enum operation:
     AVG_FORWARD
     AVG_INPUT_GRAD
 
-# The sources of one output pixel along one axis: source number t is pixel first + t*step of the input and belongs to
-# tap first_tap + t*tap_step. All are inside the input.
+# The sources of one output pixel along one axis: source t is position first + t*step of the input, read through tap
+# first_tap + t*tap_step. All are inside the input.
 ctypedef struct sources:
     long count, first, step, first_tap, tap_step
 
-# Output columns position, position + phases, ...: they have the same sources, moved on by one step each.
+# Output columns position, position + phases, ...: the same sources, shifted by one step each.
 ctypedef struct segment:
     long position, pixels
     sources columns
@@ -62,7 +63,7 @@ ctypedef struct job:
     const tiles.tile_table* tiles
     size_t itemsize
     operation what
-    bint from_windows  # the sources are windows (the gradients), not pixels of x
+    bint from_windows  # for the gradients: sources are windows, not pixels of x
     long n, channels
     long[2] size  # of the output
     long[2] source_size  # of the input
@@ -75,7 +76,7 @@ ctypedef struct job:
     const char* source
     char* taps  # uint8_t or int32_t
     char* out
-    segment* segments  # of a row: the same for all rows
+    segment* segments  # of a row; all rows have the same
     long segment_count
     long chunk_rows
     bint out_of_memory
@@ -136,7 +137,7 @@ cdef _run(operation what, source, taps, size, kernel_size, stride, padding, dila
 
 
 cdef sources sources_of(const job* j, int axis, long position) noexcept nogil:
-    """Of output pixel number `position` along `axis`: the taps inside x, or the windows that see the pixel."""
+    """The sources of the output pixel at `position` along `axis`: taps inside x, or windows that contain the pixel."""
     cdef sources s
     cdef long t, stride = j.stride[axis], dilation = j.dilation[axis], period
     if not j.from_windows:
@@ -148,8 +149,8 @@ cdef sources sources_of(const job* j, int axis, long position) noexcept nogil:
         while s.count > 0 and s.first + (s.count - 1) * dilation >= j.source_size[axis]:
             s.count -= 1
         return s
-    # window (position + padding - r*dilation) / stride, for the taps r where that is one of the windows. Such taps are
-    # `period` apart; from the last to the first, the windows ascend.
+    # window (position + padding - r*dilation) / stride, for the taps r where that is a window. Such taps are `period`
+    # apart; from the last to the first, the windows ascend.
     period = 1
     while period * dilation % stride != 0:
         period += 1
@@ -166,7 +167,7 @@ cdef sources sources_of(const job* j, int axis, long position) noexcept nogil:
 
 
 cdef bint has_cut_window(const job* j, sources s, long position) noexcept nogil:
-    """Whether a window to average over counts fewer columns than it has, so that its divisor is its own."""
+    """Whether a window to average over is cut off by the border, so that its divisor differs from its neighbours'."""
     if j.what == AVG_FORWARD:
         return divisor_of(j, 1, position) != j.kernel[1]
     if j.what == AVG_INPUT_GRAD:
@@ -195,13 +196,13 @@ cdef void find_segments(job* j) noexcept nogil:
 
 
 cdef long same_sources(const job* j, sources s, long position, long phases) noexcept nogil:
-    """How many output pixels position, position + phases, ... have the sources `s`, moved on by one step each."""
+    """How many output pixels position, position + phases, ... have the sources `s`, shifted by one step each."""
     cdef long low = 0, high = (j.size[1] - 1 - position) // phases, middle
     cdef long move = 1 if j.from_windows else j.stride[1]
     cdef sources next
     if s.count == 0 or has_cut_window(j, s, position):
         return 1
-    # Being alike ends where the border begins, and does not come back: the last pixel alike is found by halving.
+    # The sources only shift up to the border and never again after it, so the last such pixel is found by bisection.
     while low < high:
         middle = (low + high + 1) // 2
         next = sources_of(j, 1, position + middle * phases)
@@ -243,7 +244,7 @@ cdef void run_segment(const real* tag, job* j, long n, long i, const segment* pa
     cdef const real* x = <const real*>j.source + in_image
     cdef uint8_t* taps = <uint8_t*>j.taps
     cdef bint bytes = j.kernel[0] * j.kernel[1] <= BYTE_TAPS
-    # For each source: its place in the input, the place of its tap, its weight, the number of its tap.
+    # For each source: its offset in the input, the offset of its tap in `taps`, its weight, its tap's number.
     cdef long* offsets = <long*>pool.scratch(0, (count + 1) * (2 * sizeof(long) + sizeof(double) + sizeof(int)))
     if offsets == NULL:
         j.out_of_memory = True
@@ -263,7 +264,7 @@ cdef void run_segment(const real* tag, job* j, long n, long i, const segment* pa
             if j.what == AVG_INPUT_GRAD:
                 weights[source] = 1.0 / (divisor_of(j, 0, rows.first + t * rows.step)
                                          * divisor_of(j, 1, columns.first + u * columns.step))
-    # Where the input and the taps of the input start; taps lie beside the windows.
+    # `taps` has the layout of the windows: of the input for max_scatter, of the output for the others.
     cdef long taps_at = in_image if j.from_windows else out_at
 
     if j.what == AVG_FORWARD or j.what == AVG_INPUT_GRAD:
@@ -274,7 +275,7 @@ cdef void run_segment(const real* tag, job* j, long n, long i, const segment* pa
         run_wide(j, x, <int32_t*>j.taps + taps_at, pixels, step, count, offsets, tap_offsets, tap_numbers, out,
                  out_step)
     elif j.what == MAX_FORWARD:
-        if count == 0:  # windows in the padding alone
+        if count == 0:  # windows without pixels inside x
             for u in range(pixels * channels):
                 out[u] = -INFINITY
                 taps[out_at + u] = 0
@@ -287,7 +288,7 @@ cdef void run_segment(const real* tag, job* j, long n, long i, const segment* pa
 
 
 cdef double divisor_of(const job* j, int axis, long window) noexcept nogil:
-    """How many pixels along one axis window number `window` counts: those inside x, or inside x and its padding."""
+    """How many pixels a window counts along an axis: those inside x, or inside x and its padding."""
     cdef long first = window * j.stride[axis] - j.padding[axis]
     cdef long end = min(first + j.kernel[axis], j.image_size[axis] + j.padding[axis])
     if not j.count_include_pad:
@@ -297,7 +298,7 @@ cdef double divisor_of(const job* j, int axis, long window) noexcept nogil:
 
 cdef void run_wide(const job* j, const real* x, int32_t* taps, long pixels, long step, long count, const long* offsets,
                    const long* tap_offsets, const int* tap_numbers, real* out, long out_step) noexcept nogil:
-    """Max pooling with windows of more than 256 taps, whose taps are int32: number by number."""
+    """Max pooling for windows of more than 256 taps, whose taps are int32, without vectors."""
     cdef long pixel, c, t, best
     cdef real total, value, largest
     for pixel in range(pixels):

@@ -1,7 +1,7 @@
-"""Pooling in Numba, channels last in memory: the formulas of the contract as loops, image rows on all cores.
+"""Pooling in Numba, channels last in memory: the formulas of the contract as loops, in parallel on all cores.
 
-The forward passes and the gather write each output row from one thread. The gradients are additions into an image, so
-there one thread takes a whole image.
+In the forward passes, a thread takes a row of y. max_gather and the two gradients, which add to an image, take a whole
+image.
 """
 
 import numpy as np
@@ -72,7 +72,7 @@ def _max_forward(x, y, taps, kernel_size, stride, padding, dilation):
                     q = j * stride[1] + s * dilation[1] - padding[1]
                     if 0 <= p < x.shape[1] and 0 <= q < x.shape[2]:
                         for c in range(channels):
-                            # y[n,i,j,c] = max_r,s x[n,p,q,c]: the first one; NaN is larger than any number
+                            # y[n,i,j,c] = max_r,s x[n,p,q,c], the first of equals; NaN is larger than any number
                             value, best = x[n, p, q, c], y[n, i, j, c]
                             if first or value > best or (value != value and best == best):
                                 y[n, i, j, c] = value
@@ -110,7 +110,7 @@ def _max_gather(x, taps, y, kernel_size, stride, padding, dilation):
 
 @njit
 def _counted(window, size, kernel_size, stride, padding, count_include_pad):
-    """Pixels of one window that count in its divisor, along one axis."""
+    """How many pixels a window counts in its divisor, along one axis."""
     first = window * stride - padding
     end = min(first + kernel_size, size + padding)
     return end - first if count_include_pad else min(end, size) - max(first, 0)

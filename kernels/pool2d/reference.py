@@ -1,7 +1,7 @@
 """Pooling as a loop over the taps (r, s) of the window: for one tap, all windows read one strided slice of the image.
 
-The image is padded (before it with `padding`, after it as far as the last window reaches), so that every tap of every
-window exists; what is added to the padding of a gradient is cut off with it.
+The image is padded, before it by `padding` and after it as far as the last window reaches, so that every window has all
+its taps. Gradients are computed with the padding, which is then cut off.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
             better = (value > y) | ((value != value) & (y == y)) | ((taps < 0) & inside[here])
             y = xp.where(better, value, y)
             taps = xp.where(better, r * kernel_size[1] + s, taps)
-    taps = xp.maximum(taps, 0).astype(taps_dtype(kernel_size))  # a window in the padding alone names its first tap
+    taps = xp.maximum(taps, 0).astype(taps_dtype(kernel_size))  # a window without pixels inside x gets tap 0
     return channels_last(y), channels_last(taps)
 
 
@@ -82,7 +82,7 @@ def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, coun
 
 
 def _tap(r, s, stride, dilation, output_size):
-    """The index of what tap (r, s) of every window reads in the padded image."""
+    """The index of the pixels that tap (r, s) of every window reads in the padded image."""
     rows, columns = (
         slice(tap * dilation[a], tap * dilation[a] + (output_size[a] - 1) * stride[a] + 1, stride[a])
         for a, tap in enumerate((r, s))
@@ -109,7 +109,7 @@ def _zeros_like_image(dy, input_size):
 
 
 def _divisor(input_size, output_size, kernel_size, stride, padding, count_include_pad):
-    """How many pixels each window counts, (OH, OW), as PyTorch counts them."""
+    """How many pixels each window counts, (OH, OW), by PyTorch's rules."""
     counts = []
     for size, outputs, taps, step, pad in zip(input_size, output_size, kernel_size, stride, padding, strict=True):
         first = np.arange(outputs) * step - pad
