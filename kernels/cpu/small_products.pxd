@@ -1,10 +1,10 @@
 # cython: cdivision=True
-# A matrix product that is part of a larger kernel: operands that are in the cache already, on one thread.
+# A matrix product inside a larger kernel: operands that are in the cache already, on one thread.
 #
 #     y[i, j] = sum_l x[i, l] * w[l, j], or added to y
 #
 # Loop order: a strip of as many columns as the widest tile has, then tiles of rows (cpu/tile.h), so that a strip of w
-# stays in the L1 cache while all rows of x pass.
+# stays in the L1 cache for all rows of x.
 
 from . cimport tiles
 from .tiles cimport TILE_MAX_ROWS
@@ -14,7 +14,7 @@ ctypedef fused real:
     double
 
 
-# x[i, l] is x[i * x_row + l * x_column]; in rows of w and y the numbers lie side by side. `mode`: TILE_STORE or TILE_ADD.
+# x[i, l] is x[i * x_row + l * x_column]; the rows of w and y are contiguous. `mode`: TILE_STORE or TILE_ADD.
 cdef inline void multiply(const tiles.tile_table* table, const real* x, long x_row, long x_column, long rows, long depth,
                           const real* w, long w_row, long columns, real* y, long y_row, int mode) noexcept nogil:
     cdef long lanes = table.lanes, wide = table.vectors * lanes, j = 0, i, some_columns, no_offset = 0
@@ -27,7 +27,7 @@ cdef inline void multiply(const tiles.tile_table* table, const real* x, long x_r
     while j < columns:
         some_columns = min(wide, columns - j)
         vectors = <int>((some_columns + lanes - 1) // lanes)
-        # Of the last vector of a row of w only the numbers that there are may be read.
+        # The last vector of a row of w must not be read beyond the row's end.
         tile = table.tile[vectors] if some_columns % lanes == 0 else table.tile_exact[vectors]
         i = 0
         while i < rows:

@@ -1,5 +1,5 @@
-# The loops of kernels/recurrent: what a step does to a sequence between two matrix products. `n` is the size of the
-# state; the parts of `gates`, `da` and `dq` (i, f, g, o of an lstm; r, z, n and q_n of a gru) follow one another.
+# The loops of kernels/recurrent: the gates of one sequence at one time step, and their gradients. `n` is the size of
+# the state; the parts of `gates`, `da` and `dq` (i, f, g, o of an lstm; r, z, n and q_n of a gru) follow one another.
 
 from libc.string cimport memcpy
 
@@ -93,15 +93,15 @@ cdef void lstm_backward_of(long n, const real* i, const real* c_before, const re
     cdef real* da_f = da_i + n
     cdef real* da_g = da_f + n
     cdef real* da_o = da_g + n
-    cdef real tanh_c, dy_and_dh
+    cdef real tanh_c, d
     cdef long j
-    # do = dy * tanh(c),  dc = dc + dy * o * (1 - tanh(c)^2), with dy of the step's output and of the next step
+    # do = d * tanh(c),  dc = dc + d * o * (1 - tanh(c)^2),  with d = dy + dh
     for j in range(n):
-        dy_and_dh = dy[j] + dh[j]
+        d = dy[j] + dh[j]
         tanh_c = tanh_of(c[j])
-        da_o[j] = dy_and_dh * tanh_c * (o[j] * (<real>1 - o[j]))
-        dc[j] = dc[j] + dy_and_dh * o[j] * (<real>1 - tanh_c * tanh_c)
-    # di = dc * g,  df = dc * c[t-1],  dg = dc * i;  dc[t-1] = dc * f
+        da_o[j] = d * tanh_c * (o[j] * (<real>1 - o[j]))
+        dc[j] = dc[j] + d * o[j] * (<real>1 - tanh_c * tanh_c)
+    # di = dc * g,  df = dc * c[t-1],  dg = dc * i,  each times its gate's derivative;  dc[t-1] = dc * f
     for j in range(n):
         da_i[j] = dc[j] * g[j] * (i[j] * (<real>1 - i[j]))
     for j in range(n):
@@ -120,7 +120,7 @@ cdef void gru_forward(size_t itemsize, long n, void* gates, const void* h, void*
 
 
 cdef void gru_forward_of(long n, real* r, const real* h, real* y) noexcept nogil:
-    """`gates` comes as the sums a_r + q_r, a_z + q_z, a_n, q_n."""
+    """`gates` holds the sums a_r + q_r, a_z + q_z, a_n and q_n, and then r, z, n and q_n."""
     cdef real* z = r + n
     cdef real* new = z + n
     cdef real* q_n = new + n
@@ -145,7 +145,7 @@ cdef void gru_backward(size_t itemsize, long n, const void* gates, const void* h
 
 cdef void gru_backward_of(long n, const real* r, const real* h, const real* dy, real* dh, real* da_r,
                           real* dq_r) noexcept nogil:
-    """Leaves in dh what goes to the step before past the gates."""
+    """Leaves in dh the gradient of h through z * h."""
     cdef const real* z = r + n
     cdef const real* new = z + n
     cdef const real* q_n = new + n
@@ -155,7 +155,7 @@ cdef void gru_backward_of(long n, const real* r, const real* h, const real* dy, 
     cdef long j
     for j in range(n):
         dh[j] = dh[j] + dy[j]
-    # dz = dh * (h - n),  dn = dh * (1 - z)
+    # dz = dh * (h - n),  dn = dh * (1 - z),  each times its gate's derivative
     for j in range(n):
         da_z[j] = dh[j] * (h[j] - new[j]) * (z[j] * (<real>1 - z[j]))
     for j in range(n):

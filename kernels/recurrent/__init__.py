@@ -1,11 +1,11 @@
-"""Recurrent layers: the whole walk over time of one layer in one direction, forwards and back.
+"""Recurrent layers: all time steps of one layer in one direction, forward and backward.
 
-With a step in time as t, the state before it as h (h0 at the first step) and a sigmoid s(a) = 1 / (1 + e^-a):
+With t the time step, h the state before it (h0 at the first step) and s the sigmoid, s(a) = 1 / (1 + e^-a):
 
     rnn     y[t] = tanh(x[t] w_ih^T + b_ih + h w_hh^T + b_hh), or relu for tanh
             h    = y[t]
 
-    lstm    a    = x[t] w_ih^T + b_ih + h w_hh^T + b_hh            four parts, one for each gate: i, f, g, o
+    lstm    a    = x[t] w_ih^T + b_ih + h w_hh^T + b_hh            four parts, for the gates i, f, g, o
             c[t] = s(a_f) * c[t-1] + s(a_i) * tanh(a_g)
             y[t] = s(a_o) * tanh(c[t])
             h    = y[t]
@@ -17,10 +17,10 @@ With a step in time as t, the state before it as h (h0 at the first step) and a 
             y[t] = (1 - z) * n + z * h
             h    = y[t]
 
-With `reverse`, time runs from the last step to the first, and y[t] still stands at t.
+With `reverse`, the layer goes from the last step to the first; y[t] still belongs to x[t].
 
 Shapes: x (T, N, C), h0 and c0 (N, H), w_ih (G*H, C), w_hh (G*H, H), b_ih and b_hh (G*H,), y (T, N, H), where G is the
-number of parts: 1, 4 and 3. The gradients are sums over all the ways from a weight to y: backpropagation through time.
+number of parts: 1, 4 and 3. The gradients are those of backpropagation through time.
 
 Sources: Elman, Finding structure in time, 1990; Hochreiter and Schmidhuber, Long short-term memory, 1997, with the
 forget gate of Gers et al., 2000; Cho et al., Learning phrase representations using RNN encoder-decoder, 2014, with the
@@ -38,7 +38,7 @@ NONLINEARITIES = ("tanh", "relu")
 
 
 def _check_layer(parts: int, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> None:
-    """Raise unless the arrays are those of one layer whose weights have `parts` parts."""
+    """Raise unless the shapes are those of one layer whose weights have `parts` parts."""
     check_array(x, "x", 3)
     check_array(h0, "h0", 2)
     steps, batch, inputs = x.shape
@@ -66,7 +66,7 @@ def _check_shape(array: Any, name: str, shape: tuple[int, ...], x: Any) -> None:
 
 
 def _check_gradients(x: Any, h0: Any, **gradients: Any) -> None:
-    """Raise unless each gradient is None or has the shape of what it is the gradient of."""
+    """Raise unless at least one gradient is given, and each has the shape of y (dy) or of h0 (the others)."""
     given = [name for name in gradients if gradients[name] is not None]
     if not given:
         raise ValueError(f"at least one of {', '.join(gradients)} must be given")
@@ -96,7 +96,7 @@ def rnn_forward(
         Both or neither.
     nonlinearity : {"tanh", "relu"}
     reverse : bool
-        Walk from the last step to the first.
+        Go from the last step to the first.
 
     Returns
     -------
@@ -141,15 +141,15 @@ def rnn_backward(
     Parameters
     ----------
     x, h0, w_ih, w_hh, nonlinearity, reverse
-        What `rnn_forward` got.
+        The arguments of `rnn_forward`.
     y : array (T, N, H)
-        What it gave.
+        Its result.
     dy : array (T, N, H), optional
         The gradient with respect to y; None for zeros.
     dh_n : array (N, H), optional
-        One more gradient with respect to the state after the walk; None for zeros. One of the two must be given.
+        The gradient with respect to the final state, in addition to dy; None for zeros, but not both.
     needs_dx : bool
-        Whether dx is wanted; the first layer of a network does without.
+        Whether to compute dx, which the first layer of a network does not need.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def rnn_backward(
     Raises
     ------
     ValueError, TypeError
-        As `rnn_forward`; also where a gradient has another shape than what it belongs to.
+        As `rnn_forward`; also where a gradient does not have the shape of its array.
     """
     _check_layer(1, x, h0, w_ih, w_hh)
     _check_shape(y, "y", (x.shape[0], *h0.shape), x)
@@ -178,7 +178,7 @@ def lstm_forward(
     ----------
     x : array (T, N, C)
     h0, c0 : array (N, H)
-        The state and the cell before the first step.
+        The state and the cell state before the first step.
     w_ih, w_hh : array (4*H, C) and (4*H, H)
         The rows in four parts: i, f, g, o.
     b_ih, b_hh : array (4*H,), optional
@@ -187,7 +187,7 @@ def lstm_forward(
     Returns
     -------
     y, c : array (T, N, H), C-contiguous
-        The state and the cell after every step.
+        The state and the cell state after every step.
     gates : array (T, N, 4*H), C-contiguous
         s(a_i), s(a_f), tanh(a_g), s(a_o): for `lstm_backward`.
 
@@ -223,12 +223,12 @@ def lstm_backward(
     Parameters
     ----------
     x, h0, c0, w_ih, w_hh, reverse
-        What `lstm_forward` got.
+        The arguments of `lstm_forward`.
     y, c, gates : arrays
-        What it gave.
+        Its results.
     dy : array (T, N, H), optional
     dh_n, dc_n : array (N, H), optional
-        Gradients with respect to y, to the state and to the cell after the walk; None for zeros, but not all three.
+        Gradients with respect to y and to the final state and cell state; None for zeros, but not all three.
     needs_dx : bool
 
     Returns
@@ -298,9 +298,9 @@ def gru_backward(
     Parameters
     ----------
     x, h0, w_ih, w_hh, reverse
-        What `gru_forward` got.
+        The arguments of `gru_forward`.
     y, gates : arrays
-        What it gave.
+        Its results.
     dy : array (T, N, H), optional
     dh_n : array (N, H), optional
         As in `rnn_backward`.
@@ -309,7 +309,7 @@ def gru_backward(
     Returns
     -------
     dx, dh0, dw_ih, dw_hh, db_ih, db_hh : arrays
-        dx is None without `needs_dx`. The two biases differ: r stands between them and n.
+        dx is None without `needs_dx`. The two biases have different gradients: only b_hh is multiplied by r.
 
     Raises
     ------

@@ -1,19 +1,19 @@
-// One step in time of the recurrent layers, forwards and back: all that is not a matrix product. The formulas stand in
+// One time step of the recurrent layers, forward and backward, except for the matrix products. The formulas stand in
 // __init__.py of this folder, and again over the lines that do them.
 //
-// Two kernels a step take turns: a product, q = h w_hh^T or dh = da w_hh (kernels/matmul), and one of these. The
-// input's part a = x w_ih^T, and all gradients of weights, need no state and are one product for all steps. What this
-// changes on array expressions: biases, gates and state, some ten operations, are one launch that reads and writes each
-// array once. The step further would be one kernel for the whole walk that keeps w_hh in registers (Diamos et al.,
-// Persistent RNNs, 2016); it needs a barrier between all blocks of the GPU and a w_hh that fits, and is not built here.
+// A step is two launches: a product, q = h w_hh^T or dh = da w_hh (kernels/matmul), and one of these kernels. The input
+// projection a = x w_ih^T, and the gradients of the weights, are one product for all steps. Compared with array
+// expressions, some ten operations on biases, gates and state are one launch, which reads and writes each array once.
+// One kernel for all steps, with w_hh in registers (Diamos et al., Persistent RNNs, 2016), would be faster still; it
+// needs a barrier across the GPU and a w_hh that fits, and is not built here.
 //
-// Thread mapping: one thread a number of the state, e = (n, j) with j the unit, fastest: neighbouring threads are
-// neighbouring units, and the parts of a row (gates i, f, g, o) lie `hidden` numbers apart.
+// Thread mapping: one thread per number of the state, e = n * hidden + j. Neighbouring threads are neighbouring units
+// j, and the parts of a row (gates i, f, g, o) lie `hidden` numbers apart.
 #include "common.cuh"
 
 __device__ __forceinline__ scalar or_zero(const scalar* a, long long e) { return a ? a[e] : (scalar)0; }
 
-// Finds this thread's n and j; returns false for a thread beyond the last.
+// Finds this thread's e, n and j; returns false for a thread after the last number.
 __device__ __forceinline__ bool own_number(int elements, int hidden, int& e, int& n, int& j) {
   e = blockIdx.x * blockDim.x + threadIdx.x;
   n = e / hidden;
@@ -109,8 +109,8 @@ extern "C" __global__ void gru_forward_step(const scalar* a, const scalar* q, co
   own[3 * hidden] = of_state[2];
 }
 
-// dh, direct, dy (N, H) or null; h (N, H), gates (N, 4*H) -> da, dq (N, 3*H), and in direct_before (N, H) the part of
-// the gradient of h that passes by the product: dh * z
+// dh, direct, dy (N, H) or null; h (N, H), gates (N, 4*H) -> da, dq (N, 3*H), direct_before (N, H): the gradient of h
+// through z * h, which does not go through the product
 extern "C" __global__ void gru_backward_step(const scalar* dh, const scalar* direct, const scalar* dy, const scalar* h,
                                              const scalar* gates, scalar* da, scalar* dq, scalar* direct_before,
                                              int elements, int hidden) {

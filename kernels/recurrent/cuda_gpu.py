@@ -1,4 +1,4 @@
-"""Recurrent layers in CUDA: the walk over time, of `cuda_gpu.cu` and the matrix product in turns."""
+"""Recurrent layers in CUDA: at every time step a matrix product, then a kernel of `cuda_gpu.cu`."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
 
 
 class _State:
-    """What all steps of one walk have in common: the size of the state, and the source for its dtype."""
+    """What all time steps have in common: the size of the state, and the kernels for its dtype."""
 
     def __init__(self, h0):
         check_count(f"numbers a state, {h0.shape}", h0.size)
@@ -128,7 +128,7 @@ def _rows(a):
 
 
 def _project(x, w_ih):
-    """x w_ih^T of all steps in one product: (T, N, G*H)"""
+    """x w_ih^T for all steps in one product: (T, N, G*H)"""
     return matmul.forward(_rows(x), w_ih.T).reshape(*x.shape[:2], len(w_ih))
 
 

@@ -1,27 +1,27 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Recurrent layers on the CPU: the whole walk over time in one call, each thread with sequences of its own.
+"""Recurrent layers on the CPU: all time steps in one call, each thread with sequences of its own.
 
 Forward (walk_forward.pxi), with G parts of w (1, 4, 3; see __init__.py):
 
-    chunk         some of the N sequences, which need nothing of the others: a thread walks them through all of time
-      step t      the rows x[t], then the rows h, of these sequences, read where they lie; where the weights are large,
-                  the rows x of all steps of a block come first, so that at each step only w_hh passes
+    chunk         some of the N sequences, for all time steps: the unit of work of a thread
+      step t      the rows x[t], then the rows h, of these sequences, read in place; where the weights are large, x of
+                  a block of steps is multiplied first, so that each step reads w_hh only
         strip     as many columns of w_ih^T, or w_hh^T, as the widest tile has, packed once for all steps
           tile    a = x[t] w_ih^T + b, then a = a + h w_hh^T: the register tile of the matrix product  -> cpu/tile.h
         row       the gates of one sequence from its a, number by number, and its new h    -> cpu/vector_loops_gates.pxi
 
-Backward (walk_backward.pxi) is the same walk from the end:
+Backward (walk_backward.pxi) goes from the last step to the first:
 
     chunk         some of the N sequences, with sums dw_ih, dw_hh and db of their own
-      block       so many steps that there are about BLOCK_ROWS rows in it
+      block       as many steps as have about BLOCK_ROWS rows
         step t    a row of da for each sequence from dy, dh and its gates; dh = da w_hh by the tile
         then      dx = da w_ih, dw_ih = dw_ih + da^T x, dw_hh = dw_hh + da^T h over the rows of the block, by the tile
     last          dw_ih, dw_hh and db from the chunks' sums, added up in order
 
-Why it is fast: one call a walk instead of several a step; weights stay in the cache from step to step, and a block's da
-until its products are done; no thread waits for another before the end.
+Why it is fast: one call per layer instead of several per step; the weights stay in the cache from step to step, and da
+of a block until its products are done; threads do not wait for each other before the end.
 
-The chunks are cut by the shape alone, so the number of threads does not change a bit of the result.
+Chunks depend on the shape alone, so results are bit-identical for any number of threads.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ import numpy as np
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
-from ..cpu.small_products cimport multiply, real  # a function that has no number gets a `tag`, a null pointer
+from ..cpu.small_products cimport multiply, real  # where no argument has the type `real`, `tag` is a null pointer of it
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 from ..cpu.whole_parts cimport rounded_up
@@ -40,11 +40,11 @@ cdef enum:
     RNN = 1
     LSTM = 4
     GRU = 3
-    CHUNK_ROWS = 16  # sequences of a chunk, at least
+    CHUNK_ROWS = 16  # sequences in a chunk, at least
     MAX_CHUNKS = 16
     BLOCK_ROWS = 128
     SMALL_WEIGHTS = 1 << 20  # bytes
-    SUM_ROWS = 32  # of dw that a thread adds up at a time
+    SUM_ROWS = 32  # rows of dw in a chunk of the last sum
 
 ctypedef struct walk:
     int kind
@@ -59,25 +59,25 @@ ctypedef struct walk:
     const void* c0
     const void* w_ih
     const void* w_hh
-    const void* bias  # of every column of a
+    const void* bias  # one for every column of a, or NULL
     void* packed  # strips of w_ih^T and w_hh^T; backward, of w_hh and w_ih
-    bint large_weights  # they do not stay in the L2 cache together
+    bint large_weights  # w_ih and w_hh together do not stay in the L2 cache
     void* y
     void* c
-    void* gates  # (T, N, 4*H); of an rnn, y itself
+    void* gates  # (T, N, 4*H); for an rnn, y itself
     long chunk_rows
     # backward
     const void* dy
-    long dy_step, dy_row  # a step of 0 where dy is zero at all of them
+    long dy_step, dy_row  # dy_step is 0 where dy is None, a single step of zeros
     void* dh
     void* dc
-    void* dx  # NULL where it is not wanted
+    void* dx  # NULL if not needed
     void* dw_of_chunks  # [chunk][row of w][inputs + hidden]
     double* db_of_chunks  # [chunk][da, dq][row of w]
     void* dw_ih
     void* dw_hh
     void* db_ih
-    void* db_hh  # NULL but for a gru: the same as db_ih
+    void* db_hh  # for a gru; else NULL, as it equals db_ih
     bint out_of_memory
 
 
@@ -99,7 +99,7 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
     y = buffers.empty((*x.shape[:2], hidden), x.dtype)
     gates = buffers.empty((*x.shape[:2], 4 * hidden), x.dtype)
     b = None
-    if b_ih is not None:  # of a_r + q_r, a_z + q_z, a_n and q_n
+    if b_ih is not None:  # the biases of a_r + q_r, a_z + q_z, a_n and q_n
         both = 2 * hidden
         b = np.concatenate((b_ih[:both] + b_hh[:both], b_ih[both:], b_hh[both:]))
     _walk_forward(GRU, False, reverse, x, h0, None, w_ih, w_hh, b, y, None, gates)
@@ -133,12 +133,12 @@ def _joint(b_ih, b_hh):
 
 
 def _rows_of_numbers(x):
-    """x (T, N, C) itself if the C numbers of each row lie side by side, or a copy."""
+    """x (T, N, C) if its last axis is contiguous, else a copy."""
     return x if x.strides[2] == x.itemsize else np.ascontiguousarray(x)
 
 
 def _start(gradient, like):
-    """What the walk back starts with and changes: a copy of `gradient`, or zeros."""
+    """The initial dh or dc, which backward then changes: a copy of `gradient`, or zeros."""
     return np.zeros(like.shape, like.dtype) if gradient is None else np.array(gradient, order="C")
 
 

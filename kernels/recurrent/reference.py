@@ -1,7 +1,7 @@
-"""The walk over time, step by step, with one matrix product for all steps wherever time does not enter.
+"""Recurrent layers as a loop over time, with one matrix product for all steps wherever that is possible.
 
-The input's part of every step, x w_ih^T, needs no state: it is one product of (T*N, C) rows. The same holds on the way
-back for dx and the weights' gradients. What is left in the loop is one product (N, H) x (H, G*H) a step.
+The input projections x w_ih^T do not depend on the state, so they are one product of T*N rows. So are, in backward, dx
+and the gradients of the weights. What is left in the loop is one product (N, H) x (H, G*H) per step.
 """
 
 from ..arrays import array_module
@@ -60,7 +60,7 @@ def lstm_backward(x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh_n, dc_n, reverse, n
         da_i[...] = dc * g * i * (1 - i)
         da_f[...] = dc * c_before[t] * f * (1 - f)
         da_g[...] = dc * i * (1 - g * g)
-        # on to the step before:  dc_before = dc * f,  dh_before = da w_hh
+        # for the step before:  dc_before = dc * f,  dh_before = da w_hh
         dc = dc * f
         dh = da[t] @ w_hh
     dx, dh0, dw_ih, dw_hh = _weight_gradients(x, h0, y, w_ih, da, da, reverse, needs_dx, dh)
@@ -97,7 +97,7 @@ def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
         # n = tanh(a_n + r * q_n):  dr = da_n * q_n,  dq_n = da_n * r
         da_r[...] = dq_r[...] = da_n * q_n * r * (1 - r)
         dq_n[...] = da_n * r
-        # on to the step before:  dh_before = dh * z + dq w_hh
+        # for the step before:  dh_before = dh * z + dq w_hh
         dh = dh * z + dq[t] @ w_hh
     return *_weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh), _sum_steps(da), _sum_steps(dq)
 
@@ -113,7 +113,7 @@ def _parts(a, parts):
 
 
 def _project(x, w_ih, *biases):
-    """x w_ih^T + biases, of all steps in one product: (T, N, G*H)"""
+    """x w_ih^T + biases, for all steps in one product: (T, N, G*H)"""
     a = (_rows(x) @ w_ih.T).reshape(*x.shape[:2], -1 if x.size else len(w_ih))
     for b in biases:
         if b is not None:
@@ -130,7 +130,7 @@ def _weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh0):
 
 
 def _before(y, h0, reverse):
-    """The state before each step: that after the step before it, and h0 at the first."""
+    """The state before each step: h0 at the first, else y of the step before."""
     xp = array_module(y)
     return xp.concatenate((y[1:], h0[None]) if reverse else (h0[None], y[:-1]))
 

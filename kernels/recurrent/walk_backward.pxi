@@ -1,9 +1,9 @@
-# The walk from the last step to the first: the chain rule at every step, the weights' gradients once a block of steps.
+# Backward: the chain rule at every time step, from the last to the first; the weights' gradients for a block of steps.
 #
 #     da           = (dy[t] + dh) * the gates' derivatives                            row by row
-#     dh           = da w_hh                                                          of some sequences
+#     dh           = da w_hh                                                          for some sequences
 #     dx[t]        = da w_ih                                                          for the rows of a block
-#     dw_ih, dw_hh = sums over all steps and sequences of da^T x[t] and da^T h        over the rows of a block
+#     dw_ih, dw_hh = sums over all steps and sequences of da^T x[t] and da^T h        for the rows of a block
 
 
 cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh, dc):
@@ -89,7 +89,7 @@ cdef void pack_strip_back_of(void* argument, long index) noexcept nogil:
 
 
 cdef void pack_strip_back(const real* tag, const walk* w, long index) noexcept nogil:
-    """packed[strip][l][j] = weight[l, j], with zeros behind the last column; first the strips of w_hh, then of w_ih."""
+    """packed[strip][l][j] = weight[l, j], with zeros after the last column; first the strips of w_hh, then of w_ih."""
     cdef long parts = w.kind * w.hidden, columns = w.hidden, width = narrow_strip(w), l, i, some, step
     cdef const real* weight = <const real*>w.w_hh
     cdef real* packed = <real*>w.packed
@@ -117,7 +117,7 @@ cdef void backward_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
-    """Some sequences, through all of time, from the end of the walk to its beginning."""
+    """Some sequences, all time steps, from the last to the first."""
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), count = end - first
     cdef long hidden = w.hidden, parts = w.kind * hidden
     cdef long capacity = max(1, min(w.steps, BLOCK_ROWS // count)), in_block = 0
@@ -142,7 +142,7 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
         c = <const real*>w.c0 if s == 0 else <const real*>w.c + before * w.batch * hidden
         dy = <const real*>w.dy + t * w.dy_step
         row = in_block * count
-        if w.kind == RNN and w.dy_row == hidden:  # the rows follow one another in all four arrays
+        if w.kind == RNN and w.dy_row == hidden:  # the rows are contiguous in all four arrays
             w.loops.rnn_backward(w.itemsize, count * hidden, w.relu, <real*>w.y + (t * w.batch + first) * hidden,
                                  dy + first * hidden, dh + first * hidden, da + row * parts)
         else:
@@ -150,7 +150,7 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                 at = t * w.batch + n
                 backward_row(w, at, h + n * hidden, c + n * hidden, dy + n * w.dy_row, n,
                              da + (row + n - first) * parts, dq + (row + n - first) * parts)
-        # dh = dq w_hh, and of a gru what has passed the gates besides
+        # dh = dq w_hh, in a gru added to dh * z, which gru_backward left there
         multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh + first * hidden, 0, 1, count,
                       tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
         in_block += 1
@@ -164,7 +164,7 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
 
 cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, long n, real* da,
                               real* dq) noexcept nogil:
-    """da (and dq) of sequence n at one step, number `at` of all T*N rows."""
+    """da (and dq) of sequence n at one step; `at` is its row among all T*N."""
     cdef long hidden = w.hidden
     cdef real* dh = <real*>w.dh + n * hidden
     if w.kind == RNN:
@@ -178,12 +178,12 @@ cdef inline void backward_row(const walk* w, long at, const real* h, const real*
 
 cdef void add_block(const walk* w, long chunk, long s, long steps, long first, long count, const real* da,
                     const real* dq, real* x_strip) noexcept nogil:
-    """Add the products of a block, whose last step in this walk was number s, to the sums of its chunk."""
+    """dx of a block of steps, and its products added to the sums of its chunk; s is the earliest of its steps."""
     cdef long hidden = w.hidden, parts = w.kind * hidden, width = w.inputs + hidden
-    cdef long way = -1 if w.reverse else 1  # from the time of a step to that of the next
+    cdef long way = -1 if w.reverse else 1  # from t of a step to t of the next
     cdef long t = w.steps - 1 - s if w.reverse else s
-    cdef long newest = t + way * (steps - 1)  # the block's first row is of this step
-    cdef long from_y = steps - 1 if s == 0 else steps  # at step 0 the state before is h0
+    cdef long newest = t + way * (steps - 1)  # t of the block's first rows
+    cdef long from_y = steps - 1 if s == 0 else steps  # how many have h from y: at step 0 it is h0
     cdef real* dw = <real*>w.dw_of_chunks + chunk * parts * width
     cdef double* db = w.db_of_chunks + chunk * 2 * parts
     # dx[t] = da w_ih
@@ -220,7 +220,7 @@ cdef void multiply_back(const walk* w, const real* dq, const real* packed, long 
         some_columns = min(width, columns - j)
         vectors = <int>rounded_up(some_columns, lanes)
         sum.b_inner = vectors * lanes
-        i = o = n = 0  # row i is number n of step o
+        i = o = n = 0  # row i is sequence n at step o
         while i < rows:
             some = <int>min(<long>w.tiles.rows[vectors], rows - i)
             for m in range(some):
@@ -237,7 +237,7 @@ cdef void multiply_back(const walk* w, const real* dq, const real* packed, long 
 
 cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,
                        long columns, real* strip, real* dw) noexcept nogil:
-    """dw = dw + sum over `steps` of da^T x, each of `count` rows; x is copied strip by strip."""
+    """dw = dw + sum over `steps` of da^T x, with `count` rows at each; x is copied strip by strip."""
     cdef long parts = w.kind * w.hidden, j = 0, o, n, some
     cdef real* row
     while j < columns:
@@ -261,7 +261,7 @@ cdef void add_up_rows_of(void* argument, long index) noexcept nogil:
 
 
 cdef void add_up_rows(const real* tag, const walk* w, long index) noexcept nogil:
-    """Some rows of dw_ih, dw_hh and the biases' gradients: the sums of all chunks, in their order."""
+    """Some rows of dw_ih, dw_hh, db_ih and db_hh: the sum over the chunks, in order."""
     cdef long parts = w.kind * w.hidden, inputs = w.inputs, hidden = w.hidden
     cdef long chunks = rounded_up(w.batch, w.chunk_rows), chunk, i
     cdef double db_ih, db_hh

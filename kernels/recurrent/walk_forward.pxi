@@ -1,7 +1,7 @@
-# The walk from the first step to the last: a matrix product, then the gates, at every step.
+# Forward: at every time step the matrix products, then the gates.
 #
-#     a    = x[t] w_ih^T + b + h w_hh^T           of some sequences, strip by strip of packed weights
-#     y[t] = the gates of a                       row by row -> cpu/vector_loops_gates.pxi
+#     a    = x[t] w_ih^T + b + h w_hh^T           for some sequences, strip by strip of packed weights
+#     y[t] = what the gates of a and the state h give, row by row -> cpu/vector_loops_gates.pxi
 
 
 cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, y, c, gates):
@@ -50,7 +50,7 @@ cdef void run_forward(const real* tag, walk* w) noexcept nogil:
 
 
 cdef void pack(walk* w, long strips, pool.chunk_body pack_strip_of) noexcept nogil:
-    """Pack the weights: small ones before another thread would have begun."""
+    """Pack the weights: small ones on this thread, before another would have woken up."""
     cdef long index
     if w.large_weights:
         pool.run(strips, pack_strip_of, w)
@@ -59,16 +59,16 @@ cdef void pack(walk* w, long strips, pool.chunk_body pack_strip_of) noexcept nog
         pack_strip_of(w, index)
 
 
-# Columns of a that are one product: of x and w_ih, or of h and w_hh.
+# A range of columns of a that one product computes: x w_ih^T, or h w_hh^T.
 ctypedef struct panel:
     bint of_h
-    long row  # of the weight that gives the first column
+    long row  # of w_ih or w_hh, for the first column
     long column, columns
-    int mode  # TILE_STORE: it starts with the bias; TILE_ADD: it adds to what the product of x has left
+    int mode  # TILE_STORE: starts from the bias; TILE_ADD: adds to the product of x
 
 
 cdef int panels_of(const walk* w, panel* panels) noexcept nogil:
-    """Columns of an rnn and an lstm are sums of both products; of a gru, a_n comes from x alone, q_n from h alone."""
+    """In an rnn and an lstm each column sums both products; in a gru a_n comes from x alone, and q_n from h alone."""
     cdef long hidden = w.hidden
     if w.kind != GRU:
         panels[0] = panel(False, 0, 0, w.kind * hidden, tiles.TILE_STORE)
@@ -93,7 +93,7 @@ cdef inline long wide_strip(const walk* w) noexcept nogil:
 
 
 cdef inline long narrow_strip(const walk* w) noexcept nogil:
-    """For the rows of one step: 16, as many as a chunk has, pass in two tiles of 8 x 3 vectors, or 3 of up to 6 x 4."""
+    """For the 16 rows that a chunk has at one step, two tiles of 8 x 3 vectors are better than three of 6 x 4."""
     return (3 if w.tiles.vectors > 3 else w.tiles.vectors) * w.tiles.lanes
 
 
@@ -114,7 +114,7 @@ cdef void pack_strip_of(void* argument, long index) noexcept nogil:
 
 
 cdef void pack_strip(const real* tag, const walk* w, long index) noexcept nogil:
-    """packed[strip][l][j] = w[row + j, l], with zeros behind the last column of a panel; strip `index` of them all."""
+    """packed[strip][l][j] = w[row + j, l] for strip `index` of all panels, with zeros after a panel's last column."""
     cdef panel panels[3]
     cdef int p = 0
     cdef long lanes = w.tiles.lanes, strips, j, l, i, columns, step, depth
@@ -147,7 +147,7 @@ cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
-    """Some sequences, through all of time."""
+    """Some sequences, all time steps."""
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), hidden = w.hidden
     cdef long across = (4 if w.kind == GRU else w.kind) * hidden
     cdef long block = max(1, BLOCK_ROWS // (end - first)) if w.large_weights else 1
@@ -178,7 +178,7 @@ cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
 
 cdef void multiply_inputs(const walk* w, long s, long steps, long first, long count, long across,
                           real* a) noexcept nogil:
-    """a = x[t] w_ih^T + b of a block of steps, from step number s of the walk on."""
+    """a = x[t] w_ih^T + b for a block of steps that starts with step number s in the order of the layer."""
     cdef panel panels[3]
     cdef long t = w.steps - 1 - s if w.reverse else s, way = -1 if w.reverse else 1
     panels_of(w, panels)
@@ -187,7 +187,7 @@ cdef void multiply_inputs(const walk* w, long s, long steps, long first, long co
 
 
 cdef void multiply_states(const walk* w, const real* h, long count, long across, real* a) noexcept nogil:
-    """a = a + h w_hh^T of a step; of a gru, a_n and q_n stay apart."""
+    """a = a + h w_hh^T for one step; in a gru, q_n has columns of its own beside a_n."""
     cdef panel panels[3]
     cdef int p, n_panels = panels_of(w, panels)
     cdef const real* packed = <const real*>w.packed
@@ -198,7 +198,7 @@ cdef void multiply_states(const walk* w, const real* h, long count, long across,
 
 cdef void multiply_rows(const walk* w, const panel* p, const real* packed, long steps, long count, const real* x,
                         long x_step, long x_row, real* a, long a_step, long a_row) noexcept nogil:
-    """The columns of one panel of a, for `count` rows at each of some steps, strip by strip."""
+    """Compute the columns of one panel of a, for `count` rows at each of some steps, strip by strip."""
     cdef long lanes = w.tiles.lanes, width = strip_of(w, p), rows = steps * count
     cdef long j = 0, i, o, n, columns, no_offset = 0
     cdef int vectors, some, m
@@ -214,7 +214,7 @@ cdef void multiply_rows(const walk* w, const panel* p, const real* packed, long 
         bias = NULL
         if w.bias != NULL and p.mode == tiles.TILE_STORE:
             bias = <const real*>w.bias + p.column + j
-        i = o = n = 0  # row i is number n of step o
+        i = o = n = 0  # row i is sequence n at step o
         while i < rows:
             some = <int>min(<long>w.tiles.rows[vectors], rows - i)
             for m in range(some):
