@@ -1,5 +1,5 @@
-# What the vector loops offer to the Cython files: one table of functions for each instruction set. The formulas stand
-# in vector_loops_*.pxi. Arrays are runs of n numbers of `itemsize` bytes, 4 (float) or 8 (double); rows are contiguous.
+# The vector loops as other extensions call them: a table of functions, one table for each instruction set. The formulas
+# stand in vector_loops_*.pxi. Numbers have `itemsize` bytes, 4 (float) or 8 (double); arrays and rows are contiguous.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
@@ -20,13 +20,15 @@ cdef enum arithmetic:
     MULTIPLY
     DIVIDE
 
-# What an optimizer's formula has besides arrays; `scale` and `shrink` are what adam and adagrad make of the step t.
+# The numbers in an optimizer's formula; adam and adagrad compute `scale` and `root_scale` from the step number t.
 ctypedef struct step_options:
     double lr, weight_decay, eps
     double momentum, dampening  # sgd, rmsprop
-    double beta1, beta2  # adam; beta2 is the alpha of rmsprop
+    double beta1, beta2  # adam
+    double alpha  # rmsprop
+    double lr_decay  # adagrad
     bint nesterov, decoupled
-    double scale, shrink
+    double scale, root_scale
 
 ctypedef struct loop_table:
     # y = f(x)
@@ -36,7 +38,7 @@ ctypedef struct loop_table:
     void (*activation_backward)(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
                                 double parameter) noexcept nogil
 
-    # y = x1 + x2, or another of the four; y may be x1
+    # y = x1 + x2, or - * /; y may be x1
     void (*arithmetic)(arithmetic f, size_t itemsize, long n, const void* x1, const void* x2, void* y) noexcept nogil
 
     # y = softmax(x) of each row, or its logarithm
@@ -44,14 +46,14 @@ ctypedef struct loop_table:
                             bint logarithm) noexcept nogil
     void (*softmax_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* y, void* dx,
                              bint logarithm) noexcept nogil
-    # losses = -weight[label] * log(softmax(x))[label] of each row; target are in range, `weight` may be NULL
+    # losses = -weight[label] * log(softmax(x))[label] of each row; targets are in range, `weight` may be NULL
     void (*cross_entropy_forward)(size_t itemsize, long rows, long columns, const void* x, const int64_t* target,
                                   const void* weight, int64_t ignore_index, void* losses) noexcept nogil
     void (*cross_entropy_backward)(size_t itemsize, long rows, long columns, const void* dlosses, const void* x,
                                    const int64_t* target, const void* weight, int64_t ignore_index,
                                    void* dx) noexcept nogil
 
-    # the same four of samples that lie across memory: class c of sample k is x[c * step + k]
+    # the same four, where class c of sample k is x[c * step + k]
     void (*softmax_across)(size_t itemsize, long classes, long step, long samples, const void* x, void* y,
                            bint logarithm) noexcept nogil
     void (*softmax_backward_across)(size_t itemsize, long classes, long step, long samples, const void* dy,
@@ -75,7 +77,7 @@ ctypedef struct loop_table:
     # y = (x - center[j]) * scale[j] + shift[j]
     void (*scaled_columns)(size_t itemsize, long rows, long columns, const void* x, const void* center,
                            const void* scale, const void* shift, void* y) noexcept nogil
-    # y = (x - center) * scale + shift, of n numbers; the three are one number each
+    # y = (x - center) * scale + shift for n numbers, with one center, scale and shift
     void (*scaled_run)(size_t itemsize, long n, const void* x, const void* center, const void* scale,
                        const void* shift, void* y) noexcept nogil
     # dx = scale[j] * dy - shift[j] - (x - center[j]) * slope[j]
@@ -83,10 +85,10 @@ ctypedef struct loop_table:
                                     const void* center, const void* scale, const void* shift, const void* slope,
                                     void* dx) noexcept nogil
 
-    # of each row m and v, the mean and variance, and y = (x - m) / sqrt(v + eps) * w[j] + b[j]; w and b may be NULL
+    # m and v, mean and variance of each row, and y = (x - m) / sqrt(v + eps) * w[j] + b[j]; w and b may be NULL
     void (*normalize_rows)(size_t itemsize, long rows, long columns, const void* x, const void* w, const void* b,
                            double eps, void* y, void* m, void* v) noexcept nogil
-    # its dx; what the rows add to the gradients of w and b is added to dw and db
+    # its dx; the rows' contributions to the gradients of w and b are added to dw and db
     void (*normalize_rows_backward)(size_t itemsize, long rows, long columns, const void* dy, const void* x,
                                     const void* m, const void* v, const void* w, double eps, void* dx, double* dw,
                                     double* db) noexcept nogil
@@ -95,7 +97,7 @@ ctypedef struct loop_table:
     void (*dropout_forward)(size_t itemsize, long n, uint64_t first, uint64_t key, uint32_t threshold, double scale,
                             const void* x, void* y) noexcept nogil
 
-    # what a recurrent layer does with the sums of a step: vector_loops_gates.pxi
+    # the gates of a recurrent layer and their gradients: vector_loops_gates.pxi
     void (*rnn_forward)(size_t itemsize, long n, bint relu, void* y) noexcept nogil
     void (*rnn_backward)(size_t itemsize, long n, bint relu, const void* y, const void* dy, const void* dh,
                          void* da) noexcept nogil
@@ -106,7 +108,7 @@ ctypedef struct loop_table:
     void (*gru_backward)(size_t itemsize, long n, const void* gates, const void* h, const void* dy, void* dh, void* da,
                          void* dq) noexcept nogil
 
-    # one step of an optimizer; where a pointer is NULL, the formula goes without
+    # one step of an optimizer; a NULL pointer leaves that array out of the formula
     void (*sgd_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw,
                      void* v) noexcept nogil
     void (*adam_step)(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* m,

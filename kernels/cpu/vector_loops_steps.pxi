@@ -1,5 +1,5 @@
-# The loops of kernels/optimizers: one step of one parameter, or a part of it, of n numbers. What is read and written
-# once need not stay in a cache. An option is the same for all numbers, so the compiler makes a loop of each case.
+# The loops of kernels/optimizers: one step for n numbers of one parameter. The options are the same for all numbers, so
+# the compiler moves the conditions out of the loops.
 
 from libc.math cimport sqrt, sqrtf
 
@@ -23,19 +23,23 @@ cdef void sgd_step(size_t itemsize, long n, const step_options* options, void* w
 
 cdef void sgd_step_of(long n, const step_options* o, real* w, const real* dw, real* v) noexcept nogil:
     cdef real lr = <real>o.lr, decay = <real>o.weight_decay, momentum = <real>o.momentum, d
-    cdef real fresh = <real>(1 - o.dampening)
+    cdef real undamped = <real>(1 - o.dampening)
     cdef long j
+    # d = dw + weight_decay * w
     if v == NULL:
+        # w = w - lr * d
         for j in range(n):
             w[j] = w[j] - lr * decayed(dw[j], w[j], decay)
     elif o.nesterov:
+        # v = momentum * v + (1 - dampening) * d,  w = w - lr * (d + momentum * v)
         for j in range(n):
             d = decayed(dw[j], w[j], decay)
-            v[j] = momentum * v[j] + fresh * d
+            v[j] = momentum * v[j] + undamped * d
             w[j] = w[j] - lr * (d + momentum * v[j])
     else:
+        # v = momentum * v + (1 - dampening) * d,  w = w - lr * v
         for j in range(n):
-            v[j] = momentum * v[j] + fresh * decayed(dw[j], w[j], decay)
+            v[j] = momentum * v[j] + undamped * decayed(dw[j], w[j], decay)
             w[j] = w[j] - lr * v[j]
 
 
@@ -49,21 +53,25 @@ cdef void adam_step(size_t itemsize, long n, const step_options* options, void* 
 
 cdef void adam_step_of(long n, const step_options* o, real* w, const real* dw, real* m, real* v,
                        real* h) noexcept nogil:
-    """scale = lr / (1 - beta1^t), shrink = sqrt(1 - beta2^t)"""
-    cdef real beta1 = <real>o.beta1, fresh1 = <real>(1 - o.beta1), beta2 = <real>o.beta2, fresh2 = <real>(1 - o.beta2)
-    cdef real keep = <real>(1 - o.lr * o.weight_decay) if o.decoupled else 1
+    """scale = lr / (1 - beta1^t), root_scale = sqrt(1 - beta2^t)"""
+    cdef real beta1 = <real>o.beta1, rest1 = <real>(1 - o.beta1), beta2 = <real>o.beta2, rest2 = <real>(1 - o.beta2)
+    cdef real kept = <real>(1 - o.lr * o.weight_decay) if o.decoupled else 1
     cdef real decay = 0 if o.decoupled else <real>o.weight_decay
-    cdef real eps = <real>o.eps, scale = <real>o.scale, shrink = <real>o.shrink, d, spread
+    cdef real eps = <real>o.eps, scale = <real>o.scale, root_scale = <real>o.root_scale, d, v_or_h
     cdef long j
     for j in range(n):
+        # d = dw + weight_decay * w, unless decoupled
         d = decayed(dw[j], w[j], decay)
-        m[j] = beta1 * m[j] + fresh1 * d
-        v[j] = beta2 * v[j] + fresh2 * d * d
-        spread = v[j]
+        # m = beta1 * m + (1 - beta1) * d,  v = beta2 * v + (1 - beta2) * d^2
+        m[j] = beta1 * m[j] + rest1 * d
+        v[j] = beta2 * v[j] + rest2 * d * d
+        v_or_h = v[j]
         if h != NULL:
-            h[j] = h[j] if h[j] > spread else spread
-            spread = h[j]
-        w[j] = keep * w[j] - scale * m[j] / (root(spread) / shrink + eps)
+            # h = max(h, v), which replaces v
+            h[j] = h[j] if h[j] > v_or_h else v_or_h
+            v_or_h = h[j]
+        # w = w - lr * weight_decay * w if decoupled,  w = w - lr * (m / (1-beta1^t)) / (sqrt(v / (1-beta2^t)) + eps)
+        w[j] = kept * w[j] - scale * m[j] / (root(v_or_h) / root_scale + eps)
 
 
 cdef void rmsprop_step(size_t itemsize, long n, const step_options* options, void* w, const void* dw, void* v, void* g,
@@ -76,21 +84,26 @@ cdef void rmsprop_step(size_t itemsize, long n, const step_options* options, voi
 
 cdef void rmsprop_step_of(long n, const step_options* o, real* w, const real* dw, real* v, real* g,
                           real* b) noexcept nogil:
-    cdef real lr = <real>o.lr, decay = <real>o.weight_decay, alpha = <real>o.beta2, fresh = <real>(1 - o.beta2)
-    cdef real eps = <real>o.eps, momentum = <real>o.momentum, d, spread, u
+    cdef real lr = <real>o.lr, decay = <real>o.weight_decay, alpha = <real>o.alpha, rest = <real>(1 - o.alpha)
+    cdef real eps = <real>o.eps, momentum = <real>o.momentum, d, variance, u
     cdef long j
     for j in range(n):
+        # d = dw + weight_decay * w,  v = alpha * v + (1 - alpha) * d^2
         d = decayed(dw[j], w[j], decay)
-        v[j] = alpha * v[j] + fresh * d * d
-        spread = v[j]
+        v[j] = alpha * v[j] + rest * d * d
+        variance = v[j]
         if g != NULL:
-            g[j] = alpha * g[j] + fresh * d
-            spread = spread - g[j] * g[j]
-            spread = 0 if spread < 0 else spread  # a variance that only rounding makes negative
-        u = d / (root(spread) + eps)
+            # g = alpha * g + (1 - alpha) * d, and max(v - g^2, 0) replaces v
+            g[j] = alpha * g[j] + rest * d
+            variance = variance - g[j] * g[j]
+            variance = 0 if variance < 0 else variance  # negative only by rounding
+        # u = d / (sqrt(v) + eps)
+        u = d / (root(variance) + eps)
         if b != NULL:
+            # b = momentum * b + u, which replaces u
             b[j] = momentum * b[j] + u
             u = b[j]
+        # w = w - lr * u
         w[j] = w[j] - lr * u
 
 
@@ -107,6 +120,7 @@ cdef void adagrad_step_of(long n, const step_options* o, real* w, const real* dw
     cdef real decay = <real>o.weight_decay, eps = <real>o.eps, scale = <real>o.scale, d
     cdef long j
     for j in range(n):
+        # d = dw + weight_decay * w,  s = s + d^2,  w = w - scale * d / (sqrt(s) + eps)
         d = decayed(dw[j], w[j], decay)
         s[j] = s[j] + d * d
         w[j] = w[j] - scale * d / (root(s[j]) + eps)

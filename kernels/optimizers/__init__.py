@@ -1,28 +1,28 @@
-"""Optimizer steps: all parameters of a network changed in place, in one call.
+"""Optimizer steps: one call changes all parameters of a network in place.
 
-For each parameter w with its gradient dw, its memory of earlier steps and, counted from 1, the step t:
+For each parameter w with gradient dw, state from earlier steps, and step number t, counted from 1:
 
-    all        dw = dw + weight_decay * w                   (the gradient itself stays as it is)
+    all        dw = dw + weight_decay * w                   (the array dw itself is not changed)
 
     sgd        v  = momentum * v + (1 - dampening) * dw
                w  = w - lr * v                              with nesterov: w - lr * (dw + momentum * v)
 
     adam       m  = beta1 * m + (1 - beta1) * dw
                v  = beta2 * v + (1 - beta2) * dw^2
-               h  = max(h, v)                               with amsgrad, and then h stands for v below
+               h  = max(h, v)                               with amsgrad; h replaces v below
                w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
                decoupled (AdamW): w = w - lr * weight_decay * w first, and no decay in dw
 
     rmsprop    v  = alpha * v + (1 - alpha) * dw^2
-               g  = alpha * g + (1 - alpha) * dw            if centered, and then max(v - g^2, 0) stands for v below
+               g  = alpha * g + (1 - alpha) * dw            if centered; max(v - g^2, 0) replaces v below
                u  = dw / (sqrt(v) + eps)
-               b  = momentum * b + u                        with momentum, and then b stands for u below
+               b  = momentum * b + u                        with momentum; b replaces u below
                w  = w - lr * u
 
     adagrad    s  = s + dw^2
                w  = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
 
-The lists hold one array a parameter, all of one dtype and on one device. Sources are named in ``minidl/optim``.
+Lists hold one array for each parameter, all of one dtype and on one device. Sources are named in ``minidl/optim``.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ Arrays = list[Any]
 
 
 def _check_lists(ws: Arrays, **lists: Arrays | None) -> None:
-    """Raise unless every list has, for each array of `ws`, one of its shape, dtype and device."""
+    """Raise unless every list matches `ws`, array by array, in shape, dtype and device."""
     if not ws:
         raise ValueError("ws is empty: there is nothing to change")
     try:
-        if _plainly_alike(ws, lists):
+        if _match(ws, lists):
             return
     except AttributeError:
         pass
     _explain(ws, lists)
 
 
-def _plainly_alike(ws: Arrays, lists: dict[str, Arrays | None]) -> bool:
-    """Whether all is as it nearly always is, at each of many steps: one type, one dtype and the same shapes."""
+def _match(ws: Arrays, lists: dict[str, Arrays | None]) -> bool:
+    """A quick test for the common case: whether all arrays have one type, one dtype and the shapes of `ws`."""
     kind, dtype, shapes = type(ws[0]), ws[0].dtype, [w.shape for w in ws]
     for arrays in (ws, *lists.values()):
         if arrays is None:
@@ -62,7 +62,7 @@ def _plainly_alike(ws: Arrays, lists: dict[str, Arrays | None]) -> bool:
 
 
 def _explain(ws: Arrays, lists: dict[str, Arrays | None]) -> None:
-    """Raise for the first array that does not fit."""
+    """The full test: raise for the first array that does not match."""
     for i, w in enumerate(ws):
         check_array(w, f"ws[{i}]", 0, at_least=True)
         check_same_kind(ws[0], "ws[0]", w, f"ws[{i}]")
@@ -150,11 +150,11 @@ def adam_step(
     Parameters
     ----------
     ws, dws, ms, vs : list of arrays
-        Parameters, their gradients, the means of the gradients and of their squares (both zeros at first).
+        Parameters, their gradients, the moving means of the gradients and of their squares (both zeros at first).
     steps : list of int
         t of each parameter: 1 at its first step.
     hs : list of arrays, optional
-        The largest v so far, zeros at first; with them, the step is that of AMSGrad.
+        The largest v so far, zeros at first: if given, the step is AMSGrad's.
     lr, beta1, beta2, eps, weight_decay : float
     decoupled : bool
         Decay the weights themselves (AdamW), not their gradients.
@@ -189,9 +189,9 @@ def rmsprop_step(
     Parameters
     ----------
     ws, dws, vs : list of arrays
-        Parameters, their gradients, the means of the squared gradients (zeros at first).
+        Parameters, their gradients, the moving means of the squared gradients (zeros at first).
     gs : list of arrays, optional
-        The means of the gradients, zeros at first; with them, the step is centered.
+        The moving means of the gradients, zeros at first: if given, the step is centered.
     bs : list of arrays, optional
         Velocities, zeros at first; needed with a momentum.
     lr, alpha, eps, weight_decay, momentum : float

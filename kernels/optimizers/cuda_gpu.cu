@@ -1,11 +1,12 @@
 // Optimizer steps: all parameters of a network, however many arrays, in one launch. The formulas stand in __init__.py
 // of this folder, and again over the lines that do them.
 //
-// Thread mapping: a block takes a share of one array, `share` numbers; a large array has many blocks, a small one has
-// one. Which arrays there are, and with which block each begins, the blocks read in a table in memory, a row an array;
-// a block finds its row by halving. What this changes on one launch for each array: a small network has dozens of
-// arrays of a few hundred numbers, and a launch costs more than such an array. What it changes on array expressions: w,
-// dw and the state are read once and written once, where every operation of an expression would do so again.
+// Thread mapping: a block takes `share` numbers of one array; a large array has many blocks, a small one has one. A
+// table in memory has a row for each array, with its addresses and its first block; a block finds its row by bisection.
+//
+// Why not one launch per array: a small network has dozens of arrays of a few hundred numbers, and a launch costs more
+// than the work on one of them. Why not array expressions: each of their operations would read and write w, dw or the
+// state again; here each is read and written once.
 #include "common.cuh"
 
 constexpr int BLOCK = 256;
@@ -15,7 +16,7 @@ struct Row {
   const scalar* dw;
   scalar* state[3];  // null where the step has none
   long long size, first_block;
-  double first, second;  // factors that depend on the number of the step, which each array counts for itself
+  double first, second;  // factors that depend on the step number t, which each array counts for itself
 };
 static_assert(sizeof(Row) == 9 * 8, "the host writes rows of 9 numbers of 64 bits");
 
@@ -27,15 +28,16 @@ __device__ __forceinline__ scalar decayed(scalar dw, scalar w, scalar weight_dec
 template <class Step>
 __device__ __forceinline__ void for_each_number(const long long* table, int arrays, int share, Step step) {
   const Row* const rows = (const Row*)table;
-  int own = 0, end = arrays;  // the last row that begins at this block or before: an empty array begins with the next
+  // Find the last row whose first block is this one or before; an empty array has the first block of the next one.
+  int own = 0, end = arrays;
   while (end - own > 1) {
     const int middle = (own + end) / 2;
     (rows[middle].first_block <= blockIdx.x ? own : end) = middle;
   }
   const Row row = rows[own];
   const scalar first = (scalar)row.first, second = (scalar)row.second;
-  const long long begin = (blockIdx.x - row.first_block) * share, behind = min(row.size, begin + share);
-  for (long long e = begin + threadIdx.x; e < behind; e += BLOCK)
+  const long long begin = (blockIdx.x - row.first_block) * share, stop = min(row.size, begin + share);
+  for (long long e = begin + threadIdx.x; e < stop; e += BLOCK)
     row.w[e] = step(row, e, row.w[e], row.dw[e], first, second);
 }
 
@@ -74,7 +76,7 @@ adam_step(const long long* table, int arrays, int share, scalar beta1, scalar re
     scalar v = beta2 * row.state[1][e] + rest2 * (dw * dw);
     row.state[1][e] = v;
     if (row.state[2]) {
-      // h = max(h, v), and then h stands for v
+      // h = max(h, v), which replaces v
       v = row.state[2][e] > v ? row.state[2][e] : v;
       row.state[2][e] = v;
     }
@@ -94,16 +96,16 @@ rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar al
     scalar v = alpha * row.state[0][e] + rest * (dw * dw);
     row.state[0][e] = v;
     if (row.state[1]) {
-      // g = alpha * g + (1 - alpha) * dw, and then max(v - g^2, 0) stands for v
+      // g = alpha * g + (1 - alpha) * dw, and max(v - g^2, 0) replaces v
       const scalar g = alpha * row.state[1][e] + rest * dw;
       row.state[1][e] = g;
       v -= g * g;
-      if (v < 0) v = 0;  // a variance that only rounding makes negative
+      if (v < 0) v = 0;  // a variance, negative only by rounding
     }
     // u = dw / (sqrt(v) + eps)
     scalar u = dw / (sqrt(v) + eps);
     if (row.state[2]) {
-      // b = momentum * b + u, and then b stands for u
+      // b = momentum * b + u, which replaces u
       u = momentum * row.state[2][e] + u;
       row.state[2][e] = u;
     }

@@ -1,6 +1,6 @@
 """Optimizer steps in CUDA: the host side of `cuda_gpu.cu`.
 
-The addresses of all arrays go to the GPU as one small table, by a copy that waits for nothing; one launch follows.
+The addresses of all arrays go to the GPU as one small table, in an asynchronous copy; one launch follows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["DTYPES", "adagrad_step", "adam_step", "rmsprop_step", "sgd_step", "u
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
-BLOCKS_A_MULTIPROCESSOR = 8  # as many as it can hold at once: more would only wait
+BLOCKS_A_MULTIPROCESSOR = 8  # as many as it can hold at once
 # struct Row of cuda_gpu.cu
 ROW = np.dtype([("addresses", "u8", 5), ("size", "i8"), ("first_block", "i8"), ("factors", "f8", 2)])
 
@@ -47,9 +47,9 @@ def _step(name, ws, dws, states, factors, *options):
     runtime = current_runtime()
     xp, device, where = runtime.xp, runtime.device(), f"{name}: an array"
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
-    for array in (*changed, *dws):  # what a table names, the launch does not see
+    for array in (*changed, *dws):  # the launch checks its arguments, but not what the table points to
         check_device(where, array, runtime, device)
-    # What is changed in place must be C-contiguous for the kernel; parameters and their state are, but for odd users.
+    # The kernel needs C-contiguous arrays, which parameters and state nearly always are; copies are written back below.
     copies = {id(x): x if x.flags.c_contiguous else xp.ascontiguousarray(x) for x in changed}
     gradients = [xp.ascontiguousarray(dw) for dw in dws]
     rows = np.zeros(len(ws), ROW)
@@ -70,12 +70,12 @@ def _step(name, ws, dws, states, factors, *options):
 
 
 def _blocks(sizes, multiprocessors):
-    """How many numbers a block takes, the first block of each array, and how many blocks there are.
+    """Numbers per block, the first block of each array, and the number of blocks.
 
-    As many as the GPU holds at once if all arrays were one, and at most one more for each array.
+    As many blocks as the GPU holds at once would do for one array of all numbers; each array may add one.
     """
     turns = -(-int(sizes.sum()) // (BLOCK * BLOCKS_A_MULTIPROCESSOR * multiprocessors))
     share = BLOCK * max(1, turns)
     blocks = -(-sizes // share)
-    behind = np.cumsum(blocks)
-    return share, behind - blocks, int(behind[-1])
+    end = np.cumsum(blocks)
+    return share, end - blocks, int(end[-1])

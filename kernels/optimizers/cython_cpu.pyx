@@ -1,17 +1,17 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Optimizer steps on the CPU: one pass over each parameter and what belongs to it, all parameters in one call.
+"""Optimizer steps on the CPU: one pass over each parameter with its gradient and state, all parameters in one call.
 
     piece         up to BLOCK numbers of one parameter: the unit of work of a thread
-      number      the formula, with w, dw and the memory read once and written once -> cpu/vector_loops_steps.pxi
+      number      the formula, with w, dw and the state read once and written once -> cpu/vector_loops_steps.pxi
 
-Why it is fast: written with array operations, Adam goes over memory twelve times and makes seven arrays; this goes once
-and makes none. All parameters are one job, because most are too small to be worth a job of their own.
+Why it is fast: as array operations, Adam makes twelve passes over memory and seven temporary arrays; this makes one
+pass and no array. All parameters are one job, as most are too small for a job of their own.
 
-Denormal numbers, those below 1.2e-38 in float32, count as 0 here. Memory that fades, momentum * v of a weight whose
-gradient has become 0, ends among them, where a processor takes a hundred times as long for each; and what w would get
-of them is lost in rounding.
+Denormal numbers, those below 1.2e-38 in float32, count as 0 here. A state that decays, such as v = momentum * v where
+the gradient has become 0, ends among them, and a processor takes a hundred times as long for each. They are too small
+to change w.
 
-Pieces are cut by the shapes alone, so the number of threads does not change a bit of the result.
+Pieces depend on the shapes alone, so results are bit-identical for any number of threads.
 """
 
 import numpy as np
@@ -53,9 +53,9 @@ cdef extern from *:
 DTYPES = ("float32", "float64")
 
 cdef enum:
-    BLOCK = 8192  # numbers of a piece, at most
-    SERIAL_NUMBERS = 4096  # done before another thread has woken up
-    ARRAYS = 5  # of one parameter, at most: itself, its gradient and three that remember
+    BLOCK = 8192  # numbers in a piece, at most
+    SERIAL_NUMBERS = 4096  # up to so many, one thread is done before another has woken up
+    ARRAYS = 5  # of one parameter, at most: itself, its gradient and three of state
     GRADIENT = 1
 
 cdef enum kind:
@@ -92,26 +92,25 @@ def adam_step(ws, dws, ms, vs, steps, hs, lr, beta1, beta2, eps, weight_decay, d
 
 def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
     cdef step_options options
-    options.lr, options.beta2, options.eps, options.weight_decay = lr, alpha, eps, weight_decay
+    options.lr, options.alpha, options.eps, options.weight_decay = lr, alpha, eps, weight_decay
     options.momentum = momentum
     _step(RMSPROP, &options, (ws, dws, vs, gs, bs), None)
 
 
 def adagrad_step(ws, dws, ss, steps, lr, lr_decay, eps, weight_decay):
     cdef step_options options
-    options.lr, options.eps, options.weight_decay = lr, eps, weight_decay
-    options.shrink = lr_decay
+    options.lr, options.lr_decay, options.eps, options.weight_decay = lr, lr_decay, eps, weight_decay
     _step(ADAGRAD, &options, (ws, dws, ss), steps)
 
 
 cdef _step(kind which, const step_options* options, tuple lists, list steps):
-    """Cut all parameters into pieces, and let the threads take them."""
+    """Cut all parameters into pieces, and run these on all threads."""
     cdef list ws = lists[0]
     cdef long parameters = len(ws), pieces = 0, total = 0, i, start, size, itemsize = ws[0].itemsize
     cdef int a, arrays = len(lists)
     cdef char* data[ARRAYS]
     cdef job whole
-    cdef list copies = []  # (the array to write it back to or None, copy), kept alive until the end
+    cdef list copies = []  # (array to write it back to or None, copy), kept alive until the end
     for w in ws:
         size = w.size
         total += size
@@ -129,7 +128,7 @@ cdef _step(kind which, const step_options* options, tuple lists, list steps):
         for i in range(parameters):
             each[i] = options[0]
             if steps is not None:
-                set_scale(which, &each[i], steps[i])
+                set_factors(which, &each[i], steps[i])
             for a in range(ARRAYS):
                 data[a] = NULL if a >= arrays or lists[a] is None else address(lists[a][i], a == GRADIENT, copies)
             size = ws[i].size
@@ -155,17 +154,19 @@ cdef _step(kind which, const step_options* options, tuple lists, list steps):
             array[...] = copy
 
 
-cdef void set_scale(kind which, step_options* options, long t) noexcept:
-    """What the step's number makes of the options."""
+cdef void set_factors(kind which, step_options* options, long t) noexcept:
+    """The factors of the formula that depend on the step number t."""
     if which == ADAM:
+        # w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
         options.scale = options.lr / (1 - options.beta1**t)
-        options.shrink = sqrt(1 - options.beta2**t)
+        options.root_scale = sqrt(1 - options.beta2**t)
     else:
-        options.scale = options.lr / (1 + (t - 1) * options.shrink)
+        # w = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
+        options.scale = options.lr / (1 + (t - 1) * options.lr_decay)
 
 
 cdef char* address(array, bint only_read, list copies) except NULL:
-    """Where the numbers of an array lie one after the other in C order: in itself, or in a copy that `copies` keeps."""
+    """The address of the array's numbers in C order: its own, or that of a copy, which is appended to `copies`."""
     cdef Py_buffer buffer
     cdef long axis, step
     PyObject_GetBuffer(array, &buffer, PyBUF_STRIDES)

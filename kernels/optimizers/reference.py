@@ -1,4 +1,4 @@
-"""The formulas array by array, in place: what a parameter is kept in never changes."""
+"""The formulas, array by array and in place."""
 
 from math import sqrt
 
@@ -50,7 +50,7 @@ def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
             g = gs[i]
             g *= alpha
             g += (1 - alpha) * dw
-            # the variance, which only rounding makes negative: v = max(v - g^2, 0)
+            # v = max(v - g^2, 0): a variance, negative only by rounding
             v = array_module(v).maximum(v - g * g, 0)
         # u = dw / (sqrt(v) + eps)
         u = dw / (array_module(v).sqrt(v) + eps)
