@@ -1,4 +1,4 @@
-"""Module: parameters, and a forward that uses them."""
+"""Module, the base class of all layers and networks, and Parameter."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from minidl.nn.backward_hooks import call_with_hooks
 
 
 class Parameter(Tensor):
-    """A Tensor that a Module trains: assigned to an attribute of a Module, it is found by ``parameters()``.
+    """A Tensor to be trained: assigned to an attribute of a Module, it is one of its ``parameters()``.
 
-    ``copy.deepcopy`` of a Parameter, and so of a model, leaves the gradient out; that of any other leaf copies it. Both
-    are as in PyTorch.
+    As in PyTorch, ``copy.deepcopy`` of a Parameter, and so of a model, leaves the gradient out; that of other leaves
+    copies it.
     """
 
     def __init__(self, data: Any, requires_grad: bool = True):
@@ -30,7 +30,7 @@ class Parameter(Tensor):
 
 
 class LoadResult:
-    """What ``load_state_dict(strict=False)`` left out: the keys that were missing and those that were not expected."""
+    """The result of ``load_state_dict``: the keys that were missing, and those that were not expected."""
 
     def __init__(self, missing_keys: list[str], unexpected_keys: list[str]):
         self.missing_keys, self.unexpected_keys = missing_keys, unexpected_keys
@@ -47,8 +47,8 @@ class LoadResult:
 class Module:
     """A network or a part of one.
 
-    A subclass assigns parameters and other modules to attributes in ``__init__`` and computes in ``forward``; calling
-    the module calls ``forward``.
+    A subclass assigns parameters and other modules to attributes in ``__init__``, and defines ``forward``, which runs
+    when the module is called.
 
     Examples
     --------
@@ -160,7 +160,7 @@ class Module:
         return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """Add a parameter under a name; None if this module could have it but does not (``bias=False``)."""
+        """Add a parameter under a name; None for an optional one that is left out (``bias=False``)."""
         if parameter is not None and not isinstance(parameter, Parameter):
             raise TypeError(f"{name} must be an nn.Parameter or None, got {type(parameter).__name__}")
         self._check_name(name, self._parameters)
@@ -178,7 +178,7 @@ class Module:
             self._transient.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Add a module under a name, which need not be an identifier."""
+        """Add a module under a name, which need not be a Python identifier."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{name} must be a Module or None, got {type(module).__name__}")
         self._check_name(name, self._modules)
@@ -195,11 +195,11 @@ class Module:
     # What is inside
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, each once, with names like ``"features.0"``."""
+        """This module and all modules in it, each once, with names like ``"features.0"``."""
         return _walk(self, prefix, set())
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it, each once."""
+        """This module and all modules in it, each once."""
         return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -240,7 +240,7 @@ class Module:
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, target: str) -> Module:
-        """The module of that dotted name; ``""`` is this one."""
+        """The module with that dotted name; ``""`` is this one."""
         module = self
         for name in target.split(".") if target else []:
             child = module._modules.get(name)
@@ -250,11 +250,11 @@ class Module:
         return module
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter of that dotted name, as :meth:`named_parameters` gives it."""
+        """The parameter with that dotted name, as in :meth:`named_parameters`."""
         return self._get("_parameters", "parameter", target)
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer of that dotted name, as :meth:`named_buffers` gives it."""
+        """The buffer with that dotted name, as in :meth:`named_buffers`."""
         return self._get("_buffers", "buffer", target)
 
     def _get(self, table: str, kind: str, target: str) -> Any:
@@ -265,7 +265,7 @@ class Module:
             raise AttributeError(f"{type(module).__name__} has no {kind} {name!r} (looking for {target!r})")
         return value
 
-    # Changing all of it
+    # Changing all modules and parameters
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call `function` on every module, children first; returns this module."""
@@ -275,14 +275,14 @@ class Module:
         return self
 
     def train(self, mode: bool = True) -> Module:
-        """Behave as in training (dropout drops, batch norm uses the batch) or in evaluation; returns this module."""
+        """Set training mode (dropout drops, batch norm uses the batch) or evaluation mode; returns this module."""
         object.__setattr__(self, "training", bool(mode))
         for child in self.children():
             child.train(mode)
         return self
 
     def eval(self) -> Module:
-        """Behave as in evaluation; returns this module."""
+        """Set evaluation mode; returns this module."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
@@ -292,13 +292,13 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients."""
+        """Set all gradients to None, or to zeros without `set_to_none`."""
         for parameter in self.parameters():
             if parameter.grad is not None:
                 parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter.grad.data))
 
     def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Module:
-        """Move the parameters and buffers to a device, convert floating-point ones to a dtype; returns this module."""
+        """Move parameters and buffers to a device, and convert floating-point ones to a dtype; returns this module."""
         for target in targets:
             if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
                 device = target
@@ -325,17 +325,17 @@ class Module:
         return self.to("cuda")
 
     def float(self) -> Module:
-        """Floating-point parameters and buffers in float32."""
+        """Convert floating-point parameters and buffers to float32."""
         return self.to(np.float32)
 
     def double(self) -> Module:
-        """Floating-point parameters and buffers in float64."""
+        """Convert floating-point parameters and buffers to float64."""
         return self.to(np.float64)
 
     # Hooks
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> HookHandle:
-        """Call ``hook(module, inputs, output)`` after every forward; a result replaces the output."""
+        """Call ``hook(module, inputs, output)`` after every forward; its result, unless None, replaces the output."""
         return HookHandle(self._forward_hooks, hook)
 
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> HookHandle:
@@ -345,9 +345,9 @@ class Module:
     def register_full_backward_hook(self, hook: Callable[[Module, tuple, tuple], Any]) -> HookHandle:
         """Call ``hook(module, grad_input, grad_output)`` in every backward pass through a call of this module.
 
-        Both are tuples of gradients, one for each positional input and each output; None stands for an input that
-        needs none, and for what the loss does not depend on, where PyTorch gives zeros. What the hook returns, unless
-        None, replaces `grad_input`; the gradients of parameters stay as they are.
+        Both are tuples of gradients, one for each positional input and one for each output. None stands for an input
+        that needs no gradient, or where the loss does not depend on it (PyTorch gives zeros). What the hook returns,
+        unless None, replaces `grad_input`; the gradients of parameters stay as they are.
 
         Examples
         --------
@@ -363,7 +363,7 @@ class Module:
     # State
 
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """Parameters and persistent buffers by name: detached tensors that share the memory of this module's."""
+        """Parameters and persistent buffers by name, as detached tensors that share their memory."""
         state: dict[str, Tensor] = {}
         for name, module in _named_with_duplicates(self, prefix):
             saved = {key: value for key, value in module._buffers.items() if key not in module._transient}
@@ -406,10 +406,10 @@ class Module:
                 own[key].assign_(source.to(own[key].device))
         return LoadResult(missing, unexpected)
 
-    # How it looks
+    # repr
 
     def extra_repr(self) -> str:
-        """What stands between the parentheses of a layer's ``repr``."""
+        """The text between the parentheses of a layer's ``repr``."""
         return ""
 
     def __repr__(self) -> str:
@@ -423,7 +423,7 @@ class Module:
 
 
 def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
-    """`module` and all below it, but those in `seen`, with their names."""
+    """`module` and all modules in it, with names, except for those in `seen`."""
     if id(module) in seen:
         return
     seen.add(id(module))
@@ -434,7 +434,7 @@ def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Modu
 
 
 def _named_with_duplicates(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:
-    """Every module under every name it has: a shared one is saved under each, as in PyTorch."""
+    """Every module under each of its names: a shared one is saved under all of them, as in PyTorch."""
     yield prefix, module
     for key, child in module._modules.items():
         if child is not None:

@@ -11,7 +11,7 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class Adagrad(Optimizer):
-    """Adagrad: the gradient, divided by the root of the sum of all its squares so far.
+    """Adagrad: the gradient, divided by the root of the sum of its squares so far.
 
         dw = dw + weight_decay * w
         s  = s + dw^2                                  s starts at initial_accumulator_value
@@ -23,15 +23,15 @@ class Adagrad(Optimizer):
     ----------
     params : iterable of Tensors or of dicts
     lr : float
-        The length of the first step of each number.
+        The size of the first step of each number.
     lr_decay : float
-        How fast lr falls with the steps.
+        How fast lr decays with the step number t.
     weight_decay : float
         Added to the gradient as weight_decay * w.
     initial_accumulator_value : float
-        What the sums start at.
+        Initial value of the sums s.
     eps : float
-        Keeps the division from blowing up where gradients are 0.
+        Avoids a division by 0 where gradients are 0.
 
     Examples
     --------

@@ -11,16 +11,16 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class Adam(Optimizer):
-    """Adam: steps of a size that each number's own gradients set.
+    """Adam: momentum, with a step size for each number from the mean of its squared gradients.
 
         dw = dw + weight_decay * w
         m  = beta1 * m + (1 - beta1) * dw                 the mean of the gradients
         v  = beta2 * v + (1 - beta2) * dw^2               the mean of their squares
-        h  = max(h, v)                                    with amsgrad, and then h stands for v below
+        h  = max(h, v)                                    with amsgrad; h replaces v below
         w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    The divisions by 1 - beta^t make up for m and v starting at 0. With weight decay inside dw, its effect is divided by
-    sqrt(v) too; AdamW decays w itself instead.
+    The divisions by 1 - beta^t correct the bias of m and v, which start at 0. The weight decay is part of dw, so it is
+    divided by sqrt(v) too; AdamW decays w itself instead.
 
     Sources: Kingma and Ba, Adam: a method for stochastic optimization, 2015, algorithm 1; for amsgrad Reddi, Kale and
     Kumar, On the convergence of Adam and beyond, 2018, algorithm 2.
@@ -29,15 +29,15 @@ class Adam(Optimizer):
     ----------
     params : iterable of Tensors or of dicts
     lr : float
-        About the length of a step of each number.
+        About the size of a step of each number.
     betas : (float, float)
-        beta1 and beta2: how slowly the means of gradients and of their squares forget.
+        beta1 and beta2, the decay rates of the means m and v.
     eps : float
-        Keeps the division from blowing up where gradients are 0.
+        Avoids a division by 0 where gradients are 0.
     weight_decay : float
         Added to the gradient as weight_decay * w.
     amsgrad : bool
-        Divide by the largest mean of squares so far, so that rare large gradients are not forgotten.
+        Divide by the root of the largest v so far, so that rare large gradients are not forgotten.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Adam(Optimizer):
 
     not_negative = ("lr", "eps", "weight_decay")
     flags = ("amsgrad",)
-    decoupled = False  # whether weight decay leaves the gradient alone
+    decoupled = False  # True: weight decay changes w, not dw (AdamW)
 
     def __init__(
         self,

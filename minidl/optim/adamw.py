@@ -9,16 +9,16 @@ from minidl.optim.adam import Adam
 
 
 class AdamW(Adam):
-    """AdamW: Adam with weight decay apart from the gradient.
+    """AdamW: Adam with weight decay applied to the weights, not to the gradient.
 
         w  = w - lr * weight_decay * w
         m  = beta1 * m + (1 - beta1) * dw
         v  = beta2 * v + (1 - beta2) * dw^2
-        h  = max(h, v)                                    with amsgrad, and then h stands for v below
+        h  = max(h, v)                                    with amsgrad; h replaces v below
         w  = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    In Adam, a weight's decay is divided by the size of its gradients as the gradient is, so that weights with large
-    gradients decay least; here all decay alike. It is not an L2 penalty, which is what Adam's own weight decay is.
+    In Adam, weight decay is divided by sqrt(v) like the gradient, so weights with large gradients decay least; here all
+    decay at the same rate. Adam's weight decay is an L2 penalty; this is not.
 
     Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019, algorithm 2.
 
@@ -26,15 +26,15 @@ class AdamW(Adam):
     ----------
     params : iterable of Tensors or of dicts
     lr : float
-        About the length of a step of each number.
+        About the size of a step of each number.
     betas : (float, float)
-        beta1 and beta2: how slowly the means of gradients and of their squares forget.
+        beta1 and beta2, the decay rates of the means m and v.
     eps : float
-        Keeps the division from blowing up where gradients are 0.
+        Avoids a division by 0 where gradients are 0.
     weight_decay : float
-        The part of a weight, times lr, that goes at each step.
+        At each step, w is multiplied by 1 - lr * weight_decay.
     amsgrad : bool
-        As that of :class:`Adam`.
+        As in :class:`Adam`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What all optimizers share: parameter groups, and a state for each parameter."""
+"""Optimizer, the base class: parameter groups, and a state for each parameter."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from minidl.kernels import array_module
 
 
 class Optimizer:
-    """Changes parameters by their gradients, one :meth:`step` at a time.
+    """Updates parameters from their gradients, one :meth:`step` at a time.
 
-    A subclass gives its options' defaults to ``__init__`` and writes ``update(group, parameters)``.
+    A subclass passes the default options to ``__init__`` and defines ``update(group, parameters)``.
 
     Parameters
     ----------
     params : iterable of Tensors, or of dicts
-        What ``model.parameters()`` gives; or groups ``{"params": ..., "lr": ...}`` with options of their own.
+        Such as ``model.parameters()``; or groups ``{"params": ..., "lr": ...}`` with options of their own.
     defaults : dict
-        The options of groups that do not give them.
+        The options, for groups that do not give their own.
 
     Attributes
     ----------
     param_groups : list of dict
-        ``"params"`` and the options; changing ``group["lr"]`` is how a schedule works.
+        ``"params"`` and the options of each group; a schedule changes ``group["lr"]``.
     state : dict
-        For each parameter, what the optimizer remembers of it.
+        For each parameter, what the optimizer keeps from step to step.
     """
 
-    not_negative: tuple[str, ...] = ("lr",)  # options
-    flags: tuple[str, ...] = ()  # options that are True or False
+    not_negative: tuple[str, ...] = ("lr",)  # the options that must not be negative
+    flags: tuple[str, ...] = ()  # the options that must be True or False
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         if isinstance(params, (Tensor, dict)) or not isinstance(params, Iterable):
@@ -53,7 +53,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Optimize more parameters, with options of their own."""
+        """Add a group of parameters, with options of its own."""
         group = {**self.defaults, **group}
         if "params" not in group:
             raise ValueError(f"a group of parameters must have 'params', got {', '.join(group)}")
@@ -78,18 +78,18 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check(self, group: dict[str, Any]) -> None:
-        """Raise if an option of a group makes no sense."""
+        """Raise if an option of the group is invalid."""
         for name in self.not_negative:
             if not isinstance(group[name], (numbers.Real, Tensor)):
                 raise TypeError(f"{name} must be a number, got {group[name]!r}")
-            if not group[name] >= 0:  # NaN is not
+            if not group[name] >= 0:  # written so that NaN fails
                 raise ValueError(f"{name} must not be negative, got {group[name]}")
         for name in self.flags:
             if not isinstance(group[name], (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {group[name]!r}")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; the next ``backward`` starts from nothing."""
+        """Set all gradients to None, or to zeros without `set_to_none`."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if set_to_none or parameter.grad is None:
@@ -98,7 +98,7 @@ class Optimizer:
                     parameter.grad = Tensor(array_module(parameter.grad.data).zeros_like(parameter.grad.data))
 
     def step(self, closure: Any = None) -> Any:
-        """Change every parameter that has a gradient; `closure`, if given, first computes loss and gradients."""
+        """Update every parameter that has a gradient; `closure`, if given, first computes the loss and gradients."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -115,15 +115,15 @@ class Optimizer:
         return loss
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        """Change `parameters` in place by the options of their group; all have a gradient, one dtype and one device."""
+        """Update `parameters` of a group in place; all have a gradient, and the same dtype and device."""
         raise NotImplementedError(f"{type(self).__name__} must define update(self, group, parameters)")
 
     def states_of(self, parameters: list[Tensor], *names: str, initial: float = 0.0) -> list[list[Any]]:
-        """What is remembered of `parameters`, a list of arrays for each name; filled with `initial` the first time."""
+        """The state arrays of `parameters`, one list for each name; made and filled with `initial` the first time."""
         state = self.state
         try:
             return [[state[parameter][name] for parameter in parameters] for name in names]
-        except KeyError:  # some are new
+        except KeyError:  # some have no state yet
             for parameter in parameters:
                 of_parameter = state.setdefault(parameter, {})
                 for name in names:
@@ -132,7 +132,7 @@ class Optimizer:
             return self.states_of(parameters, *names)
 
     def _check_state(self, parameters: list[Tensor]) -> None:
-        """Raise if a parameter was given another dtype, shape or device since the state was made for it."""
+        """Raise if a parameter's dtype, shape or device has changed since its state was made."""
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         for parameter in parameters:
             for name, value in self.state.get(parameter, {}).items():
@@ -146,7 +146,7 @@ class Optimizer:
                     )
 
     def count_steps(self, parameters: list[Tensor]) -> list[int]:
-        """The number of the step that each parameter takes now: 1 the first time."""
+        """Advance and return the step number t of each parameter: 1 the first time."""
         steps = []
         for parameter in parameters:
             state = self.state.setdefault(parameter, {})
@@ -155,7 +155,7 @@ class Optimizer:
         return steps
 
     def state_dict(self) -> dict[str, Any]:
-        """``{"state": {number: ...}, "param_groups": [...]}`` with parameters as numbers, as in PyTorch."""
+        """``{"state": {number: ...}, "param_groups": [...]}``, where numbers stand for parameters, as in PyTorch."""
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         groups = [
             {
@@ -173,13 +173,13 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave, of this optimizer or of PyTorch's of the same name."""
+        """Restore what :meth:`state_dict` returned, here or of the PyTorch optimizer of the same name."""
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             got = ", ".join(state_dict) if isinstance(state_dict, Mapping) else type(state_dict).__name__
             raise ValueError(f"the state of an optimizer has 'state' and 'param_groups', got {got}")
         saved = state_dict["param_groups"]
         for group in saved:
-            absent = set(self.defaults) - set(group) - {"amsgrad"}  # which states of Adam once lacked
+            absent = set(self.defaults) - set(group) - {"amsgrad"}  # missing in old states of Adam
             if absent:
                 raise ValueError(
                     f"the saved groups have no {', '.join(sorted(absent))}: they are not those of {type(self).__name__}"
@@ -198,7 +198,7 @@ class Optimizer:
                 raise ValueError(f"the saved state is of parameter {number}, which no saved group has")
             parameter = by_number[int(number)]
             state[parameter] = {
-                # PyTorch keeps the number of the step as a tensor
+                # PyTorch keeps the step number as a tensor
                 name: int(value) if name == "step" else _like(value, parameter, f"{name} of parameter {number}")
                 for name, value in values.items()
                 if value is not None
@@ -218,19 +218,19 @@ class Optimizer:
 
 
 def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
-    """Those of `parameters` that have a gradient, in lists of one dtype and one device; almost always a single list."""
+    """The parameters that have a gradient, in one list for each dtype and device: almost always a single list."""
     lists: dict[Any, list[Tensor]] = {}
     for parameter in parameters:
         gradient, data = parameter.grad, parameter.data
         if gradient is not None:
-            if gradient.shape != data.shape:  # it was checked when it was set, so the data was replaced since
+            if gradient.shape != data.shape:  # grad had this shape when it was set: data was replaced since
                 raise ValueError(f"a grad of shape {gradient.shape} does not fit its parameter, of shape {data.shape}")
             lists.setdefault((data.dtype, type(data)), []).append(parameter)
     return list(lists.values())
 
 
 def arrays_of(parameters: list[Tensor]) -> tuple[list[Any], list[Any]]:
-    """The arrays ws and dws of parameters and their gradients."""
+    """(ws, dws): the arrays of the parameters and of their gradients."""
     return [parameter.data for parameter in parameters], [parameter.grad.data for parameter in parameters]
 
 

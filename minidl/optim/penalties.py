@@ -1,4 +1,4 @@
-"""Penalties: what large weights cost, added to the loss.
+"""Penalties on large weights, to be added to the loss.
 
 Over parameters of two or more dimensions (weights, not biases), as in Goodfellow et al., Deep Learning, 2016, 7.1:
 
@@ -23,7 +23,7 @@ class _Penalty:
         self.lam = lam
 
     def __call__(self, parameters: Any) -> Tensor:
-        """The cost of all weights of a model (anything with ``parameters()``), or of the given tensors."""
+        """The penalty of all weights of a model (anything with ``parameters()``), or of the given tensors."""
         if hasattr(parameters, "parameters"):
             parameters = parameters.parameters()
         weights = [parameter for parameter in parameters if parameter.ndim >= 2]

@@ -11,13 +11,13 @@ from minidl.optim.optimizer import Optimizer, arrays_of
 
 
 class RMSprop(Optimizer):
-    """RMSprop: the gradient, divided by the root of the mean of its own squares.
+    """RMSprop: the gradient, divided by the root of the moving mean of its squares.
 
         dw = dw + weight_decay * w
         v  = alpha * v + (1 - alpha) * dw^2
-        g  = alpha * g + (1 - alpha) * dw              if centered, and then the variance, max(v - g^2, 0), stands for v
+        g  = alpha * g + (1 - alpha) * dw              if centered; max(v - g^2, 0), the variance, replaces v below
         u  = dw / (sqrt(v) + eps)
-        b  = momentum * b + u                          with momentum, and then b stands for u below
+        b  = momentum * b + u                          with momentum; b replaces u below
         w  = w - lr * u
 
     Sources: Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012; centered: Graves,
@@ -27,11 +27,11 @@ class RMSprop(Optimizer):
     ----------
     params : iterable of Tensors or of dicts
     lr : float
-        About the length of a step of each number.
+        About the size of a step of each number.
     alpha : float
-        How slowly the mean of the squares forgets.
+        The decay rate of the mean v.
     eps : float
-        Keeps the division from blowing up where gradients are 0.
+        Avoids a division by 0 where gradients are 0.
     weight_decay : float
         Added to the gradient as weight_decay * w.
     momentum : float

@@ -17,9 +17,9 @@ class SGD(Optimizer):
         v  = momentum * v + (1 - dampening) * dw          (v = dw at the first step)
         w  = w - lr * v                                   with Nesterov: w - lr * (dw + momentum * v)
 
-    Textbooks write the momentum as an average from v = 0, v = beta * v + (1 - beta) * dw: with lr / (1 - beta) for
-    their lr, ``dampening=0`` here takes the same steps. ``dampening=momentum`` differs from theirs only in the first
-    step, where v = dw.
+    Textbooks often define momentum as a moving average from v = 0, v = beta * v + (1 - beta) * dw. Their steps with lr
+    are those of ``momentum=beta, dampening=0`` with (1 - beta) * lr here. ``dampening=momentum`` is their formula,
+    except for the first step, where v = dw.
 
     Sources: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al., On the
     importance of initialization and momentum in deep learning, 2013.
@@ -28,15 +28,15 @@ class SGD(Optimizer):
     ----------
     params : iterable of Tensors or of dicts
     lr : float
-        The length of a step, in units of the gradient.
+        The learning rate: the size of a step in units of the gradient.
     momentum : float
         How much of the last step's velocity is kept; 0 for none.
     dampening : float
-        By how much the new gradient is reduced before it is added to the velocity.
+        The new gradient is multiplied by 1 - dampening before it is added to the velocity.
     weight_decay : float
-        The strength of the pull towards 0; for plain SGD the same as `optim.L2(weight_decay)` on the same parameters.
+        Added to the gradient as weight_decay * w: the same as `optim.L2(weight_decay)` on the same parameters.
     nesterov : bool
-        Look ahead: step by the gradient and the new velocity together.
+        Step by dw + momentum * v, the gradient and the new velocity, instead of v.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class SGD(Optimizer):
         if not group["momentum"]:
             kernels.optimizers.sgd_step(*arrays_of(parameters), **options)
             return
-        # v = dw at a parameter's first step: the formula from v = 0 without dampening
+        # v = dw at a parameter's first step: that is the formula with v = 0 and no dampening
         first = [parameter for parameter in parameters if self.state.get(parameter, {}).get("momentum_buffer") is None]
         if first and group["dampening"]:
             self._step(first, 0.0, options)

@@ -1,4 +1,4 @@
-"""Schedules of the learning rate: formulas of the epoch or the batch, and one that watches a measure."""
+"""Learning rate schedules: formulas of the epoch or the batch, and one that follows a metric."""
 
 from minidl.optim.lr_scheduler.one_cycle import OneCycleLR
 from minidl.optim.lr_scheduler.plateau import ReduceLROnPlateau

@@ -1,4 +1,4 @@
-"""A schedule that rises once and falls once, counted in batches rather than epochs."""
+"""OneCycleLR: the learning rate rises once and falls once, counted in batches rather than epochs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class OneCycleLR(LRScheduler):
 
     From a to b over n steps, lr = b + (a - b) * (1 + cos(pi * t / n)) / 2, or with ``anneal_strategy="linear"``
     a + (b - a) * t / n. Meanwhile the momentum (of SGD and RMSprop; of Adam the first of its betas) falls from
-    max_momentum to base_momentum and rises again. Call ``step()`` after every batch. The values of the last batch are
-    reached after `total_steps` - 1 steps, and stay with the one that follows this batch.
+    max_momentum to base_momentum and rises again. Call ``step()`` after every batch: `total_steps` - 1 calls reach the
+    final values, and one more, after the last batch, keeps them.
 
     Source: Smith and Topin, Super-convergence: very fast training of neural networks using large learning rates, 2018.
 
@@ -22,15 +22,15 @@ class OneCycleLR(LRScheduler):
     ----------
     optimizer : Optimizer
     max_lr : float or list of float
-        The peak, of all groups or of each; the learning rate of the optimizer itself is not used.
+        The peak, for all groups or for each; the learning rates of the optimizer are not used.
     total_steps : int, optional
-        The number of batches of the whole training; or give both of the next two.
+        The number of batches in the whole training; or give both of the next two.
     epochs, steps_per_epoch : int, optional
     pct_start : float
-        The part of the steps in which lr rises, from 0 to 1.
+        The fraction of the steps in which lr rises, from 0 to 1.
     anneal_strategy : {"cos", "linear"}
     cycle_momentum : bool
-        Whether the momentum moves as well.
+        Whether the momentum changes too.
     base_momentum, max_momentum : float
     div_factor, final_div_factor : float
     last_epoch : int
@@ -107,7 +107,7 @@ class OneCycleLR(LRScheduler):
                 group["momentum"] = momentum
 
     def _cycle(self, t: int, start: float, middle: float, end: float) -> float:
-        """The value at step t of what goes from start to middle to end."""
+        """The value at step t, on the way from start to middle to end."""
         turn, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
         t = min(t, last)
         if t <= turn:

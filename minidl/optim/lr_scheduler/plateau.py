@@ -1,4 +1,4 @@
-"""A schedule that lowers the learning rate when a measure stops improving."""
+"""ReduceLROnPlateau: lower the learning rate when a metric stops improving."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from minidl.optim.optimizer import Optimizer
 
 
 class ReduceLROnPlateau:
-    """lr = factor * lr whenever a measure has not improved for more than `patience` epochs.
+    """lr = factor * lr whenever a metric has not improved for more than `patience` epochs.
 
     Parameters
     ----------
     optimizer : Optimizer
     mode : {"min", "max"}
-        Whether a smaller or a larger measure is better.
+        Whether a smaller or a larger metric is better.
     factor : float
         Below 1.
     patience : int
         How many epochs without improvement to wait.
     threshold : float
-        How much better counts as better.
+        The smallest change that counts as an improvement.
     threshold_mode : {"rel", "abs"}
-        Whether `threshold` is a part of the best measure so far, or a difference.
+        Whether `threshold` is relative to the best metric so far, or absolute.
     cooldown : int
-        How many epochs after a change do not count as bad.
+        How many epochs after a reduction are not counted.
     min_lr : float or list of float
         The lowest lr, for all groups or for each.
     eps : float
-        A smaller change of lr than this is not made.
+        Changes of lr smaller than this are not made.
 
     Examples
     --------
@@ -69,25 +69,25 @@ class ReduceLROnPlateau:
         if len(self.min_lrs) != groups:
             raise ValueError(f"min_lr must have one value for each of the {groups} groups, got {len(self.min_lrs)}")
         self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        self._forget()
+        self._reset()
 
     def restart(self) -> None:
-        """Go back to the start and the learning rates that the groups started with."""
+        """Start again, with the initial learning rates."""
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = base_lr
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.best = math.inf if self.mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def step(self, metrics: Any) -> None:
-        """Take in the measure of an epoch, and lower the learning rates if it is time."""
-        measure = float(metrics)
+        """Compare the metric of an epoch with the best so far, and lower the learning rates if it is time."""
+        metric = float(metrics)
         self.last_epoch += 1
-        if self._is_better(measure):
-            self.best, self.num_bad_epochs = measure, 0
+        if self._is_better(metric):
+            self.best, self.num_bad_epochs = metric, 0
         else:
             self.num_bad_epochs += 1
         if self.cooldown_counter > 0:
@@ -98,11 +98,11 @@ class ReduceLROnPlateau:
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    def _is_better(self, measure: float) -> bool:
+    def _is_better(self, metric: float) -> bool:
         sign = -1 if self.mode == "min" else 1
         if self.threshold_mode == "rel":
-            return sign * measure > sign * self.best * (1 + sign * self.threshold)
-        return sign * measure > sign * self.best + self.threshold
+            return sign * metric > sign * self.best * (1 + sign * self.threshold)
+        return sign * metric > sign * self.best + self.threshold
 
     def _reduce(self) -> None:
         for group, min_lr in zip(self.optimizer.param_groups, self.min_lrs):

@@ -1,7 +1,7 @@
-"""Schedules: how the learning rate changes from epoch to epoch.
+"""Schedules that are a formula of the epoch.
 
-Each is a formula of the epoch t, counted from 0, and of the learning rate that a parameter group started with. Call its
-``step()`` after every epoch: it goes on to the next t and writes ``group["lr"]``.
+The formula gives lr from the epoch t, counted from 0, and base_lr, the initial learning rate of a parameter group. Call
+``step()`` after every epoch: it advances t and sets ``group["lr"]``.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from minidl.optim.optimizer import Optimizer
 
 
 class LRScheduler:
-    """What the schedules share that are a formula of the epoch. A subclass defines ``value(base_lr, t, i)``.
+    """Base class of the schedules that are a formula of the epoch. A subclass defines ``value(base_lr, t, i)``.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its groups' ``lr`` are set at once (for epoch 0) and at each :meth:`step`.
+        ``lr`` of its groups is set at once (for epoch 0) and at each :meth:`step`.
     last_epoch : int
-        The epoch after which to go on; -1 to start.
+        The last epoch done, to resume; -1 to start.
 
     Attributes
     ----------
     base_lrs : list of float
-        What each group started with.
+        The initial learning rate of each group.
     last_epoch : int
-        t: how often ``step`` was called.
+        t, the current epoch.
 
     Notes
     -----
-    Where something else has changed ``group["lr"]`` since the last step, such as a second schedule, the schedule
-    multiplies what it finds by the factor by which its own value changes. (In PyTorch, LambdaLR overwrites what the
-    other schedule left, and CosineAnnealingLR does not scale its `eta_min`.)
+    If something else has changed ``group["lr"]`` since the last step, such as a second schedule, it is multiplied by
+    the ratio of this schedule's new value to its old one: the factors of both schedules multiply. (In PyTorch, LambdaLR
+    overwrites the other schedule's value, and CosineAnnealingLR does not scale its `eta_min`.)
     """
 
-    not_saved: tuple[str, ...] = ("optimizer", "lr_lambdas")  # what the program makes anew
+    not_saved: tuple[str, ...] = ("optimizer", "lr_lambdas")  # a resumed program makes them anew
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
@@ -52,7 +52,7 @@ class LRScheduler:
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
-        self._values = list(self.base_lrs)  # the formula's own, at last_epoch
+        self._values = list(self.base_lrs)  # the formula's value at last_epoch
         if last_epoch >= 0:
             self._values = [self.value(base_lr, last_epoch, i) for i, base_lr in enumerate(self.base_lrs)]
         self.step()
@@ -62,7 +62,7 @@ class LRScheduler:
         raise NotImplementedError(f"{type(self).__name__} must define value(self, base_lr, t, i)")
 
     def step(self) -> None:
-        """Go on to the next epoch."""
+        """Advance to the next epoch."""
         self.last_epoch += 1
         for i, group in enumerate(self.optimizer.param_groups):
             before, value = self._values[i], self.value(self.base_lrs[i], self.last_epoch, i)
@@ -71,14 +71,14 @@ class LRScheduler:
             self._values[i], self._last_lr[i] = value, group["lr"]
 
     def restart(self) -> None:
-        """Go back to epoch 0 and the learning rates that the groups started with."""
+        """Go back to epoch 0 and the initial learning rates."""
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = base_lr
         self.last_epoch, self._values = -1, list(self.base_lrs)
         self.step()
 
     def get_last_lr(self) -> list[float]:
-        """The learning rate of each group as the last step left it."""
+        """The learning rate of each group after the last step."""
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class LRScheduler:
         return {key: _copied(value) for key, value in vars(self).items() if key not in self.not_saved}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave; the optimizer's learning rates are in the optimizer's own state."""
+        """Restore what :meth:`state_dict` returned; the learning rates themselves are in the optimizer's state."""
         unknown = set(state_dict) - set(vars(self))
         if unknown:
             raise ValueError(f"state_dict of {type(self).__name__} must not hold {', '.join(sorted(unknown))}")
@@ -104,7 +104,7 @@ class StepLR(LRScheduler):
     ----------
     optimizer : Optimizer
     step_size : int
-        Epochs from one change to the next.
+        Epochs between two changes.
     gamma : float
     last_epoch : int
 
@@ -193,7 +193,7 @@ class CosineAnnealingLR(LRScheduler):
     ----------
     optimizer : Optimizer
     T_max : int
-        The epochs from base_lr down to eta_min; after them lr rises again.
+        The number of epochs from base_lr down to eta_min; after that, lr rises again.
     eta_min : float
     last_epoch : int
 
@@ -227,7 +227,7 @@ class LinearLR(LRScheduler):
     start_factor, end_factor : float
         From 0 (excluded for the first) to 1.
     total_iters : int
-        The epochs from one to the other.
+        The number of epochs from one to the other.
     last_epoch : int
 
     Examples

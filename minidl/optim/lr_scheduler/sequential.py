@@ -10,17 +10,17 @@ from minidl.optim.optimizer import Optimizer
 
 
 class SequentialLR(LRScheduler):
-    """lr = that of schedulers[k] at its own epoch t - milestones[k - 1], with k the number of milestones up to t.
+    """lr = that of schedulers[k] at epoch t - milestones[k - 1], where k is the number of milestones <= t.
 
-    Each schedule starts from what the groups started with, not from where the one before it ended.
+    Each schedule starts from the initial learning rates, not from where the one before it ended.
 
     Parameters
     ----------
     optimizer : Optimizer
     schedulers : list of LRScheduler
-        Formulas of the epoch, of the same optimizer; no ReduceLROnPlateau or OneCycleLR.
+        Schedules of the same optimizer that are formulas of the epoch: no ReduceLROnPlateau, no OneCycleLR.
     milestones : list of int
-        The epochs at which the second, third ... schedule begins: one less than there are schedules.
+        The epochs at which the second, third ... schedule begins: one fewer than there are schedules.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class SequentialLR(LRScheduler):
             raise ValueError(
                 f"milestones must rise, and be one less than the {len(self.schedulers)} schedulers, got {milestones}"
             )
-        for group in optimizer.param_groups:  # which each of the schedules changed when it was made
+        for group in optimizer.param_groups:  # each schedule set lr when it was constructed
             group["lr"] = group["initial_lr"]
         super().__init__(optimizer)
 
