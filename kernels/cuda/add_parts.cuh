@@ -1,11 +1,11 @@
-// The second pass of a product whose sum was cut into parts.
+// The second pass of a product whose sum over l was split.
 #pragma once
 #include "common.cuh"
 #include "result_tile.cuh"
 #include "thread_rows.cuh"
 
-// c[e] = epilogue(sum_s parts[s][e]), always in the same order: the same bits every time. Block (32, 1 to 8): a lane
-// an element of c, whose rows have n numbers, and the rows of threads share the parts.
+// c[e] = epilogue(sum_s parts[s][e]), in a fixed order, so that every run gives the same bits. c has rows of n numbers.
+// Block (32, 1 to 8): lane x is an element of c; the thread rows y share the parts.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 add_parts(const scalar* parts, const scalar* bias, scalar* c, int relu, long long elements, int n, int splits) {
   __shared__ scalar shared[THREAD_ROWS][WARP];

@@ -1,7 +1,7 @@
-"""The arguments of a launch, checked against the kernel's parameters and made what the launch expects.
+"""The arguments of a launch, checked against the kernel's parameters and converted to their types.
 
-One object for each parameter, made once: what can be known beforehand is known when the launch comes, because a small
-network launches many kernels that themselves take only microseconds.
+Each parameter has an object that is made once and prepares what it can, so that a launch costs little: a small network
+launches many kernels that take only microseconds.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _NUMPY_TYPE: dict[str, type[np.generic]] = {
     "long long": np.int64,
     "unsigned char": np.uint8,
 }
-_NULL = np.uintp(0)  # some versions of CuPy take None for no argument at all
+_NULL = np.uintp(0)  # some versions of CuPy drop an argument that is None
 
 
 def check_device(where: str, array: Any, runtime: Runtime, device: int) -> None:
-    """Refuse an array of another GPU than the current one, `device`: a kernel there would read at a wrong address."""
+    """Raise unless `array` is on the current GPU, `device`: elsewhere its address means something else."""
     if (own := runtime.device_of(array)) != device:
         raise ValueError(f"{where} is on GPU {own}, the current one is {device}; use `with cupy.cuda.Device({own}):`")
 
@@ -54,7 +54,7 @@ class ArrayArgument:
 
 
 class IntegerArgument:
-    """A whole number that fits its parameter."""
+    """An integer that fits its parameter."""
 
     def __init__(self, kernel: str, parameter: Parameter) -> None:
         self.where, self.c_type = f"{kernel}: argument {parameter.name!r}", parameter.type
@@ -83,7 +83,7 @@ class FloatArgument:
 
 
 def argument(kernel: str, parameter: Parameter) -> ArrayArgument | IntegerArgument | FloatArgument:
-    """Return what checks and converts the argument for this parameter."""
+    """Return the object that checks and converts the argument for this parameter."""
     if parameter.type not in _NUMPY_TYPE:
         known = ", ".join(_NUMPY_TYPE)
         raise TypeError(f"{kernel}: parameter {parameter.name!r} has type {parameter.type}; known are {known}")

@@ -1,11 +1,11 @@
-// Copies from global to shared memory that pass by the registers and that nobody waits for until he needs the data.
+// Asynchronous copies from global to shared memory, which bypass the registers.
 //
-// A thread issues copies, closes a group of them with commit, and later waits until at most so many of its groups are
-// still under way. After that the data are there for this thread alone: others need a barrier too.
+// A thread issues copies, closes a group of them with commit, and later waits until at most `groups_left` of its groups
+// are still in flight. Then this thread sees the data; other threads need a barrier too.
 // PTX ISA, "cp.async"; compute capability 8.0 and newer.
 #pragma once
 
-using SharedAddress = unsigned;  // in bytes: a pointer into shared memory takes half of one that may point anywhere
+using SharedAddress = unsigned;  // in bytes: 32 bits, where a generic pointer takes 64
 __device__ __forceinline__ SharedAddress shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 
 // Copies 4, 8 or 16 bytes, or writes as many zeros where `valid` is false (`from` is not read then).

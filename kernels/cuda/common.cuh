@@ -1,13 +1,13 @@
-// The words that all kernels share. `scalar` is float or double: the host compiles each file once for either.
+// Types and small functions for all kernels. `scalar` is float or double: the host compiles each file for both.
 #pragma once
 #ifndef scalar
 #define scalar float
 #endif
 
-constexpr int WARP = 32;                    // threads that run in step
+constexpr int WARP = 32;                    // threads that run in lockstep
 constexpr unsigned ALL_LANES = 0xffffffffu;  // of a warp
 
-// Numbers that one thread moves with one instruction. It moves at most 16 bytes: a vector of 4 floats or 2 doubles.
+// Numbers that a thread loads or stores in one instruction: at most 16 bytes, a vector of 4 floats or 2 doubles.
 template <int COUNT, class T = scalar>
 struct __align__(COUNT * sizeof(T)) Numbers {
   T value[COUNT];
@@ -25,7 +25,7 @@ __device__ __forceinline__ scalar sigmoid(scalar x) {
   return (x < 0 ? power : (scalar)1) / (1 + power);
 }
 
-// Every lane ends with the sum over the warp: after each step, over the lanes that differ in the bits taken so far.
+// The sum over the warp, in every lane (a butterfly: after each step, over the lanes that differ in the bits so far).
 template <class T>
 __device__ __forceinline__ T warp_sum(T value) {
 #pragma unroll

@@ -1,4 +1,4 @@
-"""How much a launch can count: blocks of a grid, and numbers in 32 bits, where a division costs a quarter of 64's."""
+"""Limits of a launch: blocks in a grid, and 32-bit counts, in which a division costs a quarter of one in 64 bits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_GRID = 65535  # blocks along y or z of a grid; along x there may be 2^31 - 1
-MAX_COUNT = 2**31 - 2**16  # of one launch: its last threads count up to a block, or a tile, beyond the last number
+MAX_COUNT = 2**31 - 2**16  # numbers in a launch: its last threads count up to a block, or a tile, beyond the last
 
 
 def check_count(what: str, count: int) -> None:
-    """Refuse what a launch cannot count.
+    """Raise if one launch cannot count so much.
 
     >>> check_count("rows of x", 2**31)
     Traceback (most recent call last):
@@ -22,7 +22,7 @@ def check_count(what: str, count: int) -> None:
 
 
 def batches(result: Any) -> Iterator[slice]:
-    """Yield which images of `result`, (N, H, W, C), one launch can compute at once.
+    """Yield slices of the images of `result` (N, H, W, C), as many at a time as one launch can count.
 
     >>> import numpy as np
     >>> list(batches(np.broadcast_to(np.float32(0), (5, 2**15, 2**14, 1))))

@@ -1,7 +1,7 @@
-"""Is there a GPU that the kernels can use? Found out by trying, and the reason kept.
+"""Whether there is a GPU that the kernels can use, found out by trying it, and if not, why.
 
-That CuPy can be imported proves nothing: it imports well on a machine with no driver, and only the first allocation or
-compilation fails. Any exception counts as "no": a missing library shows as ImportError, OSError or RuntimeError.
+Importing CuPy proves nothing: that works without a driver too, and only the first allocation or compilation fails. Any
+exception counts as "no": a missing library can raise ImportError, OSError or RuntimeError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ OLDEST = (8, 0)  # compute capability: asynchronous copies to shared memory came
 
 
 class GpuStatus(NamedTuple):
-    """Whether a GPU can be used, and which, or why not."""
+    """Whether a GPU can be used, which one, or why not."""
 
     available: bool
     reason: str  # "" where available
@@ -24,7 +24,7 @@ class GpuStatus(NamedTuple):
 
 @functools.cache
 def gpu_status() -> GpuStatus:
-    """Try the current device: count, age, compiler, one allocation. Asked once in a process; never raises."""
+    """Try the current device: its capability, the compiler, an allocation. Done once per process; never raises."""
     try:
         import cupy
     except ModuleNotFoundError as error:
@@ -51,7 +51,7 @@ def gpu_status() -> GpuStatus:
 
 
 def is_available() -> bool:
-    """Whether a GPU can be used; `gpu_status` tells why not.
+    """Whether a GPU can be used; `gpu_status` says why not.
 
     Examples
     --------

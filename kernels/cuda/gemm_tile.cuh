@@ -3,26 +3,26 @@
 //     acc[i][j] += sum_l A[m][l] * B[l][n]        for a tile of BLOCK_M x BLOCK_N elements (m, n) of the result
 //
 // Who computes what. The block's tile is cut into warp tiles of 4 x 8 lanes; each lane owns THREAD_M x THREAD_N results
-// in registers, in vectors of 16 bytes that lie 4 (or 8) vectors apart. For one l a lane then reads THREAD_M + THREAD_N
-// numbers from shared memory, in vectors and without bank conflicts, and does THREAD_M * THREAD_N multiply-adds with
-// them: 64 for 16 numbers with 8 x 8, which is what keeps the arithmetic units busy. A multiprocessor starts one
-// instruction of a warp for each multiply-add that it can finish, so every other instruction costs one.
+// in registers, in vectors of 16 bytes that lie 4 (or 8) vectors apart. For each l a lane reads THREAD_M + THREAD_N
+// numbers from shared memory, in vectors and without bank conflicts, for THREAD_M * THREAD_N multiply-adds: with 8 x 8,
+// 16 numbers for 64, which keeps the arithmetic units busy. A multiprocessor issues instructions no faster than it can
+// finish multiply-adds, so every other instruction costs a multiply-add.
 //
 // Who fetches what. A slice of BLOCK_K values of l, tile[l][m] of A and tile[l][n] of B, is copied into shared memory
-// asynchronously, STAGES - 1 slices ahead of the arithmetic, so that the trip to memory (hundreds of cycles) passes
-// behind it. One barrier a slice is enough: it says that this slice has arrived for all threads, and also that all have
-// finished with the one before, whose place the next copies take.
+// asynchronously, STAGES - 1 slices ahead of the arithmetic, which hides the latency of memory (hundreds of cycles).
+// One barrier per slice is enough: after it, this slice has arrived for all threads, and all have finished with the
+// slice before, whose place the next copies take.
 //
-// An operand says where its elements are, so that a matrix that exists only as a rule (the patches of an image) is as
-// good as one in memory. For rows beyond its end it names any other: what comes of them is not stored.
+// An operand computes where its elements are, so a matrix that is never stored (the patches of an image) works like one
+// in memory. For rows beyond its end it may return any other row: their results are not stored.
 //
 //     struct Operand {
-//       static constexpr bool ALONG_L;               // do neighbouring l lie next to each other, or neighbouring m (n)?
+//       static constexpr bool ALONG_L;               // are neighbouring l contiguous, or neighbouring m (n)?
 //       bool in_vectors() const;                     // if m (n): may they be copied VECTOR at a time?
-//       Row row(int m) const;                        // what can be said of m alone: computed once for the whole loop
-//       Column column(int l) const;                  // what can be said of l alone: once a slice
-//       bool inside(Row, Column) const;              // false for a zero
-//       const scalar* at(Row, Column) const;         // the element, looked at only where inside
+//       Row row(int m) const;                        // what depends on m only: computed once for the whole loop
+//       Column column(int l) const;                  // what depends on l only: computed once a slice
+//       bool inside(Row, Column) const;              // false where the element is 0
+//       const scalar* at(Row, Column) const;         // the address of the element, if inside
 //     };
 //
 // Read for the shape of these tiles: the CUTLASS project's "Efficient GEMM in CUDA".
@@ -47,18 +47,18 @@ constexpr int THREADS = (BLOCK_M / THREAD_M) * (BLOCK_N / THREAD_N);
 static_assert(BLOCK_M % WARP_M == 0 && BLOCK_N % WARP_N == 0, "warps must tile the block");
 static_assert(THREAD_M % VECTOR == 0 && THREAD_N % VECTOR == 0, "a thread reads whole vectors");
 
-// Blocks that a multiprocessor should hold, by the registers that the results of one thread take: it has 65536. Without
-// this hint an operand of many numbers costs a few registers too many for a second block of the largest tile.
+// How many blocks a multiprocessor, with its 65536 registers, should hold, from the registers of a thread's results.
+// Without this hint, a complex operand takes a few registers too many for a second block of the largest tile.
 constexpr int RESULT_REGISTERS = THREAD_M * THREAD_N * sizeof(scalar) / 4;
 constexpr int BLOCKS_AT_ONCE = RESULT_REGISTERS >= 64 && THREADS >= 256 ? 2 : RESULT_REGISTERS >= 32 ? 3 : 4;
 
-// Unused numbers at the end of a row of a slice: with one vector, copies that step through l fall into different banks.
+// Padding at the end of each row of a slice: one vector puts copies that step through l into different banks.
 #ifndef PAD
 #define PAD VECTOR
 #endif
 
-// The operand that is a matrix in memory, `stride` between neighbours on the axis that is not contiguous. In matmul,
-// the constants A_ALONG_L and B_ALONG_L say which matrix is contiguous along l: by default a is and b is not.
+// A matrix in memory as an operand; `stride` is that of the axis that is not contiguous. In matmul, A_ALONG_L and
+// B_ALONG_L say whether a and b are contiguous along l: by default a is and b is not.
 #ifndef A_ALONG_L
 #define A_ALONG_L 1
 #define B_ALONG_L 0
@@ -84,12 +84,12 @@ struct Matrix {
   __device__ const scalar* at(Row row, Column column) const { return row + column.offset; }
 };
 
-// Copies slices of one operand; neighbouring threads take elements that are neighbours in memory. What stays the same
-// from slice to slice is kept in registers: an instruction saved here is a multiply-add won.
+// Copies slices of one operand; neighbouring threads take neighbouring elements in memory. What is the same for all
+// slices is kept in registers: an instruction saved here is a multiply-add gained.
 template <int BLOCK, class Operand>
 struct SliceCopy {
   static constexpr bool ALONG_L = Operand::ALONG_L;
-  static constexpr int ROW_STEP = THREADS / BLOCK_K;  // between a thread's copies along l, which lie in several rows
+  static constexpr int ROW_STEP = THREADS / BLOCK_K;  // if ALONG_L: between the rows that one thread copies
   static constexpr int ROWS = ALONG_L ? BLOCK / ROW_STEP : 1;
   static constexpr int ROW_BYTES = (BLOCK + PAD) * sizeof(scalar);
   static_assert(BLOCK % ROW_STEP == 0 && THREADS % BLOCK == 0, "threads must share a slice evenly");
@@ -129,7 +129,7 @@ struct SliceCopy {
     constexpr int L_STEP = THREADS * WIDTH / BLOCK;
 #pragma unroll
     for (int step = 0; step < BLOCK_K; step += L_STEP)
-      if (L_STEP <= BLOCK_K || l < BLOCK_K)  // vectors of a small tile are fewer than threads
+      if (L_STEP <= BLOCK_K || l < BLOCK_K)  // a small tile has fewer vectors than threads
         copy<WIDTH>(here + step * ROW_BYTES, rows[0], operand.column(first_l + step));
   }
 
@@ -141,7 +141,7 @@ struct SliceCopy {
 };
 
 // Calls multiply(a_slice, b_slice) for every slice from first_l (a multiple of BLOCK_K) up to end_l, while the next
-// slices are on their way. Operands give zeros beyond their own end.
+// slices are being copied. Operands give zeros beyond their own end.
 template <class A, class B, class Multiply>
 __device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first_m, int first_n, int first_l, int end_l,
                                                Multiply multiply) {
@@ -151,7 +151,7 @@ __device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first
   const SliceCopy<BLOCK_N, B> copy_b(b, &b_slices[0][0][0], first_n);
   const int slices = (end_l - first_l + BLOCK_K - 1) / BLOCK_K;
 
-  // Each turn closes one group of copies, be it empty, so that "all but the last STAGES - 2" always means this slice.
+  // Each turn commits one group of copies, even an empty one: so "all but the last STAGES - 2" includes this slice.
 #pragma unroll
   for (int s = 0; s < STAGES - 1; s++) {
     if (s < slices) {
@@ -173,11 +173,11 @@ __device__ __forceinline__ void for_each_slice(const A& a, const B& b, int first
   }
 }
 
-// Where this thread's vectors are in the block's tile: vector v of m starts at thread_m() + v * LANES_M * VECTOR.
+// Where this thread's vectors are in the block's tile: vector v along m starts at thread_m() + v * LANES_M * VECTOR.
 //
-// Lanes are numbered in pairs: lane = 16 * (m / 2) + 2 * n + m % 2. Reading B, neighbouring lanes (bit 0) share a vector,
-// reading A those two apart (bit 1) do; either lets shared memory serve half a warp at once, which otherwise takes two
-// turns for vectors of 16 bytes. CUTLASS calls this order RowMajorInterleaved<2>.
+// Lane (m, n) of the 4 x 8 has number 16 * (m / 2) + 2 * n + m % 2. So neighbouring lanes (bit 0) read the same vector
+// of B, and lanes two apart (bit 1) the same vector of A. Then shared memory serves half a warp at once, which
+// otherwise takes two turns for vectors of 16 bytes. CUTLASS calls this order RowMajorInterleaved<2>.
 __device__ __forceinline__ int thread_m() {
   const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
   return warp / (BLOCK_N / WARP_N) * WARP_M + (lane / (2 * LANES_N) * 2 + lane % 2) * VECTOR;

@@ -1,5 +1,5 @@
-// keep(x): from here on x is a value in a register, whose origin the compiler has forgotten. Where registers are scarce
-// it otherwise computes x again at each use, inside a loop too. No instruction comes of it.
+// keep(x) makes the compiler hold x in a register. Without it, where registers are scarce, the compiler may recompute x
+// at each use, even inside a loop. The asm statement is empty: it only hides from the compiler how x was computed.
 #pragma once
 
 __device__ __forceinline__ void keep(int& x) { asm volatile("" : "+r"(x)); }

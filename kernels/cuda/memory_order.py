@@ -1,4 +1,4 @@
-"""Arrays of any order of axes in memory, as the C-contiguous arrays that kernels take."""
+"""Arrays in any memory order, as the C-contiguous arrays that kernels take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def in_memory_order(x: Any, xp: Any) -> tuple[Any, Sequence[int]]:
-    """Return `x` with its axes in the order of memory, C-contiguous (a copy where no order makes it so), and the order.
+    """Return (a C-contiguous view of `x` with its axes permuted, that permutation); a copy if there is no such view.
 
     >>> import numpy as np
     >>> x = np.zeros((2, 3, 4, 5)).transpose(0, 3, 1, 2)
@@ -23,5 +23,5 @@ def in_memory_order(x: Any, xp: Any) -> tuple[Any, Sequence[int]]:
 
 
 def from_memory_order(y: Any, axes: Sequence[int]) -> Any:
-    """Return `y`, whose axes are those of `in_memory_order`, with its axes in their own order."""
+    """Undo the permutation `axes` of `in_memory_order` in a result `y`."""
     return y if type(axes) is range else y.transpose([axes.index(axis) for axis in range(len(axes))])

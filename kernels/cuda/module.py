@@ -1,7 +1,7 @@
-"""CUDA source and its kernels, as Python objects: `CudaModule(path).get_function(name)(grid, block, args)`.
+"""CUDA source files and their kernels: `CudaModule(path).get_function(name)(grid, block, args)`.
 
-CuPy checks nothing at a launch: a Python float arrives as a double in a `float` parameter, and an array of the wrong
-dtype or order is taken for what it is not. So every launch is checked here, against the signature in the source.
+CuPy checks nothing at a launch: it passes a Python float as a double even to a `float` parameter, and an array of the
+wrong dtype or memory order as it is. So every launch is checked here, against the signature in the source.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _C_TYPE = {"float32": "float", "float64": "double"}
 
 
 class CudaModule:
-    """A ``.cu`` file with the constants it is compiled with.
+    """A ``.cu`` file, and the constants to compile it with.
 
     Parameters
     ----------
     path : Path
-        The file; its headers are brought in by `inline_headers`.
+        The file; `inline_headers` inserts its headers.
     **defines : str or int
         Constants: ``CudaModule(path, scalar="float", TILE=16)``.
 
     Notes
     -----
-    Nothing is compiled before the first launch. Compiled code is kept by the runtime and the whole text, headers and
-    constants included, so that a change in any of them is never missed.
+    Nothing is compiled before the first launch. Compiled code is cached by the whole text, headers and constants
+    included, so that a change in any of them is never missed.
     """
 
     def __init__(self, path: Path, **defines: str | int) -> None:
@@ -77,7 +77,7 @@ class CudaFunction:
     Parameters
     ----------
     grid, block : sequence of int
-        Blocks in the grid, threads in a block; up to three each. Where the grid is empty nothing is launched.
+        Blocks in the grid, threads in a block, along up to three axes. An empty grid launches nothing.
     args : sequence
         Arrays for pointers (None is the null pointer), numbers for the rest.
     shared_mem : int
@@ -125,5 +125,5 @@ def _compile(runtime: Runtime, code: str, options: tuple[str, ...]) -> RawModule
 
 @functools.cache
 def load(path: Path, dtype: np.dtype, **defines: int | str) -> CudaModule:
-    """Return the module of `path` for arrays of this dtype, read once in a process: `scalar` in it is that type."""
+    """Return the module of `path`, with `scalar` as this dtype; cached."""
     return CudaModule(path, scalar=_C_TYPE[dtype.name], **defines)

@@ -1,10 +1,10 @@
-// What the kernel of a product does around its main loop: which tile of the result is this block's, and what becomes of
-// a finished sum on its way to memory.
+// The parts of a product's kernel around its main loop: which tile of the result a block computes, and the epilogue
+// that is applied to the sums as they are stored.
 #pragma once
 #include "common.cuh"
 
-// The tile of this block. Blocks start in the order of their number, those that run together should need the same rows
-// and columns, so that the second-level cache serves most of them: they go through strips of ROWS_OF_TILES tiles.
+// The tile of this block. Blocks start in the order of their numbers, and those that run at the same time should share
+// rows and columns in the L2 cache: so blocks are numbered through strips of ROWS_OF_TILES rows of tiles.
 struct Position {
   int m, n;  // of the tile's first element
 };
@@ -16,8 +16,8 @@ __device__ __forceinline__ Position tile_position() {
   return {(first + number % a_strip % height) * HEIGHT, number % a_strip / height * WIDTH};
 }
 
-// The epilogue: y[m][n] = max(sum[m][n] + bias[n], 0), with or without either. It costs an instruction or two for each
-// number of the result; as kernels of their own, bias and ReLU each read and write the whole of it again.
+// y[m][n] = max(sum[m][n] + bias[n], 0), where bias and ReLU are both optional. Here they cost an instruction or two
+// for each number; as kernels of their own, each would read and write the whole result again.
 struct Epilogue {
   const scalar* bias = nullptr;
   bool relu = false;
@@ -28,7 +28,7 @@ struct Epilogue {
   }
 };
 
-// to[c] = y.value[c] for the columns n + c before n_end; in one store where they are all there and `aligned`.
+// to[c] = y.value[c] for the columns n + c < n_end; in one store if all of them are and the address is aligned.
 template <int COUNT>
 __device__ __forceinline__ void store(scalar* to, const Numbers<COUNT>& y, int n, int n_end, bool aligned) {
   if (aligned && n + COUNT <= n_end) {

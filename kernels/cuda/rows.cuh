@@ -1,8 +1,8 @@
-// One value over all threads that share a row of a matrix (rows, columns): its maximum, a sum over it.
+// Reductions (maximum, sum) over the threads that share a row of a matrix (rows, columns).
 //
-// WARPS_A_ROW warps share a row, neighbouring lanes take neighbouring elements; a block has 8 warps in all. A short row
-// is for one warp (8 rows a block): values travel from lane to lane by shuffles, with no shared memory and no barrier.
-// A long row is for a block: each warp shuffles, then all read the 8 results from shared memory.
+// WARPS_A_ROW warps share a row, and neighbouring lanes take neighbouring elements; a block has 8 warps. A short row
+// has one warp (8 rows per block), which reduces by shuffles, without shared memory or a barrier. A long row has a
+// whole block: each warp reduces by shuffles, then all threads read the 8 results from shared memory.
 #pragma once
 #include "common.cuh"
 
@@ -13,7 +13,7 @@ constexpr int WARPS_A_BLOCK = 8;
 constexpr int ROWS_A_BLOCK = WARPS_A_BLOCK / WARPS_A_ROW;
 constexpr int ROW_THREADS = WARPS_A_ROW * WARP;
 
-// Combines one value a thread over all threads of the row; `shared` has room for one value a warp of the block.
+// Combines one value per thread over all threads of the row; `shared` has room for one value per warp of the block.
 template <class T, class Combine>
 __device__ __forceinline__ T over_row(T value, T* shared, Combine combine) {
 #pragma unroll
@@ -28,7 +28,7 @@ __device__ __forceinline__ T over_row(T value, T* shared, Combine combine) {
 }
 
 struct Maximum {
-  __device__ scalar operator()(scalar a, scalar b) const { return a < b || b != b ? b : a; }  // NaN stays visible
+  __device__ scalar operator()(scalar a, scalar b) const { return a < b || b != b ? b : a; }  // NaN wins
 };
 struct Sum {
   template <class T>

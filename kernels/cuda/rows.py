@@ -1,11 +1,11 @@
-"""The host's side of rows.cuh: how many warps for a row, and the grid that covers all rows."""
+"""The host side of rows.cuh: how many warps share a row, and the grid that covers all rows."""
 
 from __future__ import annotations
 
 from .counts import check_count
 
 LANES, WARPS_A_BLOCK = 32, 8
-LONG_ROW = 1024  # columns from which a whole block takes one row
+LONG_ROW = 1024  # rows with more columns than this get a whole block
 
 Grid = tuple[int, ...]
 

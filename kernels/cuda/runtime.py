@@ -1,7 +1,7 @@
-"""Where CUDA kernels run: on a GPU through CuPy, or wherever a test says.
+"""The runtime of the CUDA kernels: a GPU through CuPy, or what a test puts in its place.
 
 A kernel's host side asks `current_runtime()` for the array library and for compiled code, and so never imports CuPy
-itself. `use_runtime(...)` puts another runtime in place; the tests put in one that runs the kernels on the CPU.
+itself. `use_runtime(...)` sets another runtime; the tests use one that runs the kernels on the CPU.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class RawModule(Protocol):
 
 
 class Runtime(Protocol):
-    """What kernels need of a GPU."""
+    """What the host side of a kernel needs."""
 
     xp: ModuleType  # the array library
-    header_folders: Sequence[Path]  # where headers are looked for first
+    header_folders: Sequence[Path]  # searched for headers before the usual folders
     multiprocessors: int
 
     def compile(self, code: str, options: tuple[str, ...]) -> RawModule: ...
@@ -46,7 +46,7 @@ class Runtime(Protocol):
 
     def device_of(self, array: Any) -> int: ...
 
-    def address(self, array: Any) -> int: ...  # for tables of arrays that the next launch reads
+    def address(self, array: Any) -> int: ...  # for tables of addresses that a kernel reads
 
 
 class CupyRuntime:
@@ -92,7 +92,7 @@ def _cupy_runtime() -> CupyRuntime:
 
 
 def current_runtime() -> Runtime:
-    """Return the runtime in place; RuntimeError, with the reason, where there is none and no GPU can be used."""
+    """Return the runtime in use; RuntimeError, with the reason, if none is set and no GPU can be used."""
     runtime = _chosen.get()
     if runtime is not None:
         return runtime
@@ -103,12 +103,12 @@ def current_runtime() -> Runtime:
 
 
 def unavailable() -> str | None:
-    """Return why kernels cannot run on a GPU here, or None where they can; the registry asks each `cuda_gpu.py`."""
+    """Return why the CUDA kernels cannot run here, or None if they can; the registry calls it in each `cuda_gpu.py`."""
     return None if _chosen.get() is not None or gpu_status().available else gpu_status().reason
 
 
 def array_library() -> ModuleType:
-    """Return the module whose arrays the kernels take: CuPy; RuntimeError, with the reason, without a usable GPU."""
+    """Return the module whose arrays the kernels take, CuPy; RuntimeError, with the reason, if no GPU can be used."""
     return current_runtime().xp
 
 

@@ -1,4 +1,4 @@
-"""Read a ``.cu`` file: bring in its headers, and find out what arguments its kernels take."""
+"""Read a ``.cu`` file: insert its headers, and parse the parameters of its kernels."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Parameter(NamedTuple):
 def inline_headers(path: Path, folders: Sequence[Path] = ()) -> str:
     """Return the text of `path` with every ``#include "header.cuh"`` replaced by that header, each once.
 
-    A compile cache sees nothing but this text, so it must hold all of it. Headers are looked for in `folders`, beside
-    `path`, then in this folder. ``#line`` keeps the line numbers that a compiler reports.
+    Compile caches see only this text, so it must be complete. Headers are searched for in `folders`, beside `path`,
+    then in this folder. ``#line`` directives keep the compiler's line numbers right.
     """
     seen: set[str] = set()
 

@@ -1,9 +1,9 @@
-// Tensor cores: one warp multiplies small matrices with one instruction, the numbers in TF32 (10 bits of mantissa, not
-// 23), and adds up in float. Compute capability 8.0 and newer.
+// Tensor cores: a warp multiplies small matrices with one instruction, in TF32 (10 bits of mantissa, where float has
+// 23), and accumulates in float. Compute capability 8.0 and newer.
 #pragma once
 
-// Rounds to nearest: a tie to the even number; before compute capability 9.0, which has one instruction for it, away
-// from zero, in three.
+// Rounds to nearest: ties to even with compute capability 9.0, in one instruction; before, ties away from zero, in
+// three.
 __device__ __forceinline__ unsigned to_tf32(float x) {
   unsigned bits;
 #if __CUDA_ARCH__ >= 900
@@ -14,17 +14,17 @@ __device__ __forceinline__ unsigned to_tf32(float x) {
   return bits;
 }
 
-// Four matrices of 8 lines of 4 numbers from shared memory, spread over the warp as mma wants them. Lane 8 i + r names
-// line r of matrix i; every lane gets element [lane / 4][lane % 4] of each, d[i]. PTX ISA, "ldmatrix", where an element
-// is half as large and a lane gets two of them.
-__device__ __forceinline__ void load_matrices(unsigned* d, const unsigned* line) {
+// Loads four matrices of 8 rows of 4 numbers from shared memory, in the layout of mma. Lane 8 i + r passes the address
+// of row r of matrix i, and gets element [lane / 4][lane % 4] of each matrix, in d[0] ... d[3]. PTX ISA, "ldmatrix":
+// there elements have 16 bits, and a lane gets two of them.
+__device__ __forceinline__ void load_matrices(unsigned* d, const unsigned* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];\n"
                : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-               : "r"((unsigned)__cvta_generic_to_shared(line))
+               : "r"((unsigned)__cvta_generic_to_shared(row))
                : "memory");
 }
 
-// D = A B + C with A 16 x 8, B 8 x 8, C and D 16 x 8, spread over the warp. Lane l holds, with g = l / 4 and t = l % 4:
+// D = A B + C with A 16 x 8, B 8 x 8, C and D 16 x 8, distributed over the warp. Lane 4 g + t, with t < 4, holds
 //     a[i] = A[g + 8 (i % 2)][t + 4 (i / 2)]     b[i] = B[t + 4 i][g]     c[i], d[i] = C, D[g + 8 (i / 2)][2 t + i % 2]
 // PTX ISA, "mma.m16n8k8".
 __device__ __forceinline__ void mma_tf32_16x8x8(float d[4], const unsigned a[4], const unsigned b[2],

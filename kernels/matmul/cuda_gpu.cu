@@ -1,20 +1,20 @@
-// Matrix product, c[i][j] = sum_l a[i][l] * b[l][j], as a ladder of four kernels. Each does what the one before does,
-// and changes one thing; the host takes the last, the others are there to be read, run and timed.
+// Matrix product, c[i][j] = sum_l a[i][l] * b[l][j], as a ladder of four kernels, each with one improvement over the
+// one before. The host uses the last; the others are there to be read, run and timed.
 //
 //     1 matmul_naive      a thread computes one element straight from global memory
 //     2 matmul_tiled      a block shares tiles of a and b: each number is fetched once a block instead of once a thread
-//     3 matmul_registers  a thread computes 8 x 8 elements: each number fetched from shared memory serves 8 times
-//     4 matmul_async      warp tiles, and the next tiles are under way while this one is multiplied
+//     3 matmul_registers  a thread computes 8 x 8 elements: each number read from shared memory is used 8 times
+//     4 matmul_async      warp tiles, and the next tiles are copied while this one is multiplied
 //
-// Matrices: a (m, k) and b (k, n) by their strides, so that a transposed one is read in place; c (m, n) row by row.
-// blockIdx.z is the number of the batch; a batch stride of 0 uses one matrix for all of them.
+// Matrices: a (m, k) and b (k, n) by their strides, so that a transposed one is read in place; c (m, n) is row-major.
+// blockIdx.z is the index in the batch; a batch stride of 0 uses one matrix for the whole batch.
 #include "add_parts.cuh"
 #include "common.cuh"
 #include "gemm_tile.cuh"
 
 // ---- 1. One thread, one element ------------------------------------------------------------------------------------
-// Block (32, 8): thread x is column j, thread y is row i. The 32 lanes of a warp read one and the same a[i][l] and 32
-// neighbouring b[l][j]. Each element of a is fetched n times and each of b m times: this kernel waits for memory alone.
+// Block (32, 8): thread x is column j, thread y is row i. The 32 lanes of a warp read the same a[i][l] and 32
+// neighbouring b[l][j]. Each element of a is fetched n times and each of b m times: this kernel is bound by memory.
 extern "C" __global__ void
 matmul_naive(const scalar* a, const scalar* b, scalar* c, int m, int n, int k, int a_row_stride, int a_column_stride,
              int b_row_stride, int b_column_stride, long long a_batch_stride, long long b_batch_stride) {
@@ -28,9 +28,9 @@ matmul_naive(const scalar* a, const scalar* b, scalar* c, int m, int n, int k, i
 }
 
 // ---- 2. Shared-memory tiles ----------------------------------------------------------------------------------------
-// New: the block's 32 x 32 threads fetch a 32 x 32 tile of a and one of b together, wait for each other, and multiply
-// the tiles out of shared memory. Each number is fetched from global memory 32 times less often.
-// The extra column of a_tile puts the elements of one column into different banks.
+// New: the 32 x 32 threads of a block together fetch a 32 x 32 tile of a and one of b into shared memory, and multiply
+// them from there. Each number is fetched from global memory 32 times less often.
+// The extra column of the tiles puts the elements of one column into different banks.
 constexpr int TILE = 32;
 
 extern "C" __global__ void __launch_bounds__(TILE * TILE)
@@ -42,7 +42,7 @@ matmul_tiled(const scalar* a, const scalar* b, scalar* c, int m, int n, int k, i
   const int first_i = blockIdx.x * TILE, first_j = blockIdx.y * TILE;
   a += blockIdx.z * a_batch_stride;
   b += blockIdx.z * b_batch_stride;
-  // Thread x runs along the axis in which the matrix is contiguous.
+  // Threads x run along the contiguous axis of each matrix.
   const int a_i = a_column_stride == 1 ? y : x, a_l = a_column_stride == 1 ? x : y;
   const int b_l = b_column_stride == 1 ? y : x, b_j = b_column_stride == 1 ? x : y;
   scalar sum = 0;
@@ -53,20 +53,20 @@ matmul_tiled(const scalar* a, const scalar* b, scalar* c, int m, int n, int k, i
     __syncthreads();  // the tiles are complete
 #pragma unroll
     for (int l = 0; l < TILE; l++) sum += a_tile[y][l] * b_tile[l][x];
-    __syncthreads();  // nobody reads them any more
+    __syncthreads();  // no thread reads them any more
   }
   const int i = first_i + y, j = first_j + x;
   if (i < m && j < n) c[((size_t)blockIdx.z * m + i) * n + j] = sum;
 }
 
 // ---- 3. Register tiles ---------------------------------------------------------------------------------------------
-// New: a block of 8 x 8 threads computes 64 x 64 elements, each thread 8 x 8 of them in registers. For one l it reads 8
-// numbers of a and 8 of b from shared memory, as vectors of 16 bytes, for 64 multiply-adds: kernel 2 read 2 for 1.
-// Both tiles are stored [l][...], so that what a thread reads lies together.
+// New: a block of 8 x 8 threads computes 64 x 64 elements, each thread 8 x 8 of them in registers. For each l it reads
+// 8 numbers of a and 8 of b from shared memory, as vectors of 16 bytes, for 64 multiply-adds: kernel 2 reads 2 for 1.
+// Both tiles are stored [l][...], so that what a thread reads is contiguous.
 constexpr int SIDE = 64, DEPTH = 8, OWN = 8;
 constexpr int SIDE_THREADS = SIDE / OWN;
 
-// Fetches the slice `l` of a matrix of `rows` rows into tile[l][row]; the roles of rows and columns swap for b.
+// tile[l][row] = matrix[first_row + row][first_l + l], 0 outside. For b, `row` stands for a column.
 __device__ __forceinline__ void fetch_tile(scalar (*tile)[SIDE + VECTOR], const scalar* matrix, int first_row, int rows,
                                            int row_stride, int first_l, int k, int l_stride) {
   for (int e = threadIdx.x; e < SIDE * DEPTH; e += SIDE_THREADS * SIDE_THREADS) {
@@ -117,15 +117,15 @@ matmul_registers(const scalar* a, const scalar* b, scalar* c, int m, int n, int 
 }
 
 // ---- 4. Warp tiles and asynchronous copies -------------------------------------------------------------------------
-// New: gemm_tile.cuh, where the main loop is. Tiles arrive while others are multiplied, no register holds them on their
-// way, a slice costs one barrier instead of two, and the lanes of a warp form a tile of their own, so that their vector
-// reads from shared memory meet in few addresses and in different banks. A matrix that is not contiguous along l is
-// copied in vectors. Of the main loop's instructions 84 in 100 are then multiply-adds (sm_90, 128 x 128), of kernel 3's
-// 40 (`python -m tests.cuda.instructions`).
+// New: the main loop of gemm_tile.cuh. Tiles are copied asynchronously while others are multiplied, without passing
+// through registers; a slice costs one barrier instead of two; and the lanes of a warp form a tile of their own, so
+// that their vector reads from shared memory share addresses and fall into different banks. A matrix that is not
+// contiguous along l is copied in vectors. 84% of the main loop's instructions are multiply-adds (sm_90, 128 x 128),
+// where kernel 3 has 40% (`python -m tests.cuda.instructions`).
 //
-// blockIdx.z = batch * splits + split. With several splits each sums l over its own stretch of l_per_split (a multiple
-// of 8) into a matrix of its own, parts[split][batch], and add_parts adds them up. The dense layer's bias and ReLU
-// belong to whoever has the whole sum: this kernel where nothing was cut, else add_parts.
+// blockIdx.z = batch * splits + split. Each split sums over l_per_split (a multiple of 8) values of l into a matrix of
+// its own, parts[split][batch], and add_parts adds them up. Bias and ReLU are applied to the whole sum: by this kernel
+// if there is one split, else by add_parts.
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
 matmul_async(const scalar* a, const scalar* b, const scalar* bias, scalar* parts, int relu, int m, int n, int k,
              int splits, int l_per_split, long long a_batch_stride, long long b_batch_stride) {

@@ -1,20 +1,20 @@
-// Matrix product on tensor cores: step 5 of the ladder in cuda_gpu.cu, for those who can do with 10 bits of mantissa.
+// Matrix product on tensor cores: step 5 of the ladder in cuda_gpu.cu, where 10 bits of mantissa are enough.
 //
-// New: the arithmetic. One instruction of a warp, mma, multiplies a 16 x 8 piece of a with an 8 x 8 piece of b in TF32
-// numbers and adds up in float. Every number is rounded to nearest before, so that each product is wrong by up to one
-// part in 1024, where the other steps round nothing but the sum.
+// New: the arithmetic. One instruction of a warp, mma, multiplies a 16 x 8 piece of a by an 8 x 8 piece of b in TF32
+// and accumulates in float. The numbers are first rounded to TF32, so each product has a relative error of up to
+// 1/1024, where the other steps round only the sums.
 //
-// Tensor cores are so fast that what feeds them decides:
-//   * A block computes 128 x 128 results, each of its 4 warps 64 x 64 of them. For 8 values of l a warp then reads its
-//     64 rows and 64 columns with 8 instructions (ldmatrix), for 32 mma; small tiles would read each number more often.
-//   * A number is rounded once, on its way into shared memory, and not by every warp that reads it. So slices pass
-//     through registers here, and not by cp.async as in step 4: they are fetched before the slice in hand is
-//     multiplied, and stored, rounded, after it.
-//   * A slice has 16 values of l, 64 mma of a warp for one barrier. While those of the first 8 run, what the others
-//     need is read: the compiler sees to that, there are registers for both.
-// Of the main loop's instructions 37 in 100 are mma (sm_90, `python -m tests.cuda.instructions`), 36 to 39 with other
-// orders of a and b. A multiprocessor of sm_90 starts an instruction a cycle in each quarter, where an mma takes 4 at
-// best: from 25 in 100 on the tensor cores are the limit, or the shared memory that feeds them.
+// Tensor cores are so fast that feeding them is the bottleneck:
+//   * A block computes 128 x 128 results, each of its 4 warps 64 x 64 of them. For 8 values of l a warp reads its 64
+//     rows and 64 columns with 8 instructions (ldmatrix), for 32 mma; smaller tiles would read each number more often.
+//   * A number is rounded once, on its way into shared memory, not by every warp that reads it. So slices pass through
+//     registers, instead of cp.async as in step 4: the next slice is fetched before the current one is multiplied, and
+//     rounded and stored after it.
+//   * A slice has 16 values of l, so a warp does 64 mma for one barrier. While those of the first 8 values run, the
+//     operands of the others are read: the compiler arranges that, as there are registers for both.
+// 37% of the main loop's instructions are mma (sm_90, `python -m tests.cuda.instructions`), 36 to 39% with other
+// layouts of a and b. Each quarter of an sm_90 multiprocessor issues one instruction per cycle, and an mma takes at
+// least 4: above 25%, tensor cores, or the shared memory that feeds them, are the limit.
 //
 // Thread mapping: tensor_core.cuh says which lane holds which element of a piece; lane = 4 g + t.
 #include "add_parts.cuh"
@@ -28,24 +28,24 @@
 #define B_ALONG_L 0
 #endif
 
-constexpr int BLOCK = 128, SIDE = 64;  // rows and columns of the result for a block, and for a warp
+constexpr int BLOCK = 128, SIDE = 64;  // a block computes BLOCK x BLOCK results, a warp SIDE x SIDE
 constexpr int WARPS_ACROSS = BLOCK / SIDE, THREADS = WARPS_ACROSS * WARPS_ACROSS * WARP;
-constexpr int BLOCK_K = 16, STEP = 8;     // values of l in a slice, and for one mma
-constexpr int PIECE_M = 16, PIECE_N = 8;  // rows and columns of the result for one mma
+constexpr int BLOCK_K = 16, STEP = 8;     // values of l in a slice, and in one mma
+constexpr int PIECE_M = 16, PIECE_N = 8;  // rows and columns of the result in one mma
 constexpr int SHARE = 4;                  // vectors of a slice that a thread moves
 constexpr int PIECES_M = SIDE / PIECE_M, PIECES_N = SIDE / PIECE_N;
 static_assert(THREADS * SHARE * VECTOR == BLOCK * BLOCK_K, "threads must share a slice evenly");
 
-// A slice in shared memory, number[row][l] of a or of b's transpose ("row": of a, or a column of b). The vectors of two
-// rows, 128 bytes, trade places among themselves, so that eight lanes that read a vector each of eight rows (ldmatrix),
-// or write one, find different banks.
+// A slice in shared memory, slice[row][l], of a or of b's transpose ("row" is a row of a or a column of b). The eight
+// vectors of each two rows, 128 bytes, are permuted (swizzled), so that eight lanes that read or write one vector in
+// each of eight rows, as ldmatrix does, access different banks.
 using Slice = unsigned[BLOCK * BLOCK_K];
 __device__ __forceinline__ int place(int row, int l) {
   const int pair = row / 2;
   return (row * BLOCK_K + l) ^ (pair % 4 + pair / 2 % 2 * 4) * VECTOR;
 }
 
-// One operand: a, or b's transpose. `rows` rows, values of l up to end_l, lines of memory along l or along the rows.
+// One operand: a, or b's transpose. It has `rows` rows and values of l up to end_l, and is contiguous along l or rows.
 template <bool along_l>
 struct Operand {
   const float* base;
@@ -55,17 +55,17 @@ struct Operand {
   }
 };
 
-// Moves slice after slice of one operand: this thread's share of it, in vectors along the lines of memory. Where those
-// run along the rows, the share is a square of 4 x 4 numbers, so that it has vectors along l as well. WIDTH numbers, a
-// vector or one, are fetched at a time.
+// Moves this thread's share of slice after slice of one operand, in vectors along its contiguous axis. Where that is
+// not l, the share is a square of 4 x 4 numbers, so that it can be stored in vectors along l all the same. WIDTH
+// numbers, a vector or one, are fetched at a time.
 template <bool along_l, int WIDTH>
 struct Transfer {
   static constexpr int ROWS_APART = THREADS / 4;
-  int row, l;  // in the slice, of the first number of the share
+  int row, l;  // position in the slice of the share's first number
   bool row_inside[SHARE];
   const float* from;
   long long stride;
-  float numbers[SHARE][VECTOR] = {};  // [line][place in it]; those of rows outside stay 0
+  float numbers[SHARE][VECTOR] = {};  // [vector][number in it]; in rows outside the matrix they stay 0
 
   __device__ Transfer(const Operand<along_l>& operand, int first_row, int first_l) : stride(operand.stride) {
     const int quarter = threadIdx.x % 4, line = threadIdx.x / 4;
@@ -76,7 +76,7 @@ struct Transfer {
     from = operand.base + (along_l ? first * stride + at : at * stride + first);
   }
 
-  // The first `count` values of l, all or those of the first slice.
+  // Fetch the first `count` values of l of the next slice: all, except in the first slice.
   __device__ __forceinline__ void fetch(int count = BLOCK_K) {
 #pragma unroll
     for (int i = 0; i < SHARE; i++)
@@ -106,11 +106,11 @@ struct Transfer {
 
 using Sums = float[PIECES_M][PIECES_N][4];
 
-// Where this lane's lines for ldmatrix are in the slices.
+// The offsets in the slices of the rows that this lane passes to ldmatrix.
 struct Lines {
   int a, b;
-  // Of the four 8 x 4 matrices that make a piece of a, the upper half comes first, the lower one, then both for l + 4;
-  // of the four that make two pieces of b, the first piece's for l and l + 4, then the second's.
+  // A piece of a is four 8 x 4 matrices: rows 0-7, rows 8-15, then both for l + 4. Two pieces of b are four matrices:
+  // the first piece for l and l + 4, then the second.
   __device__ Lines(int warp_m, int warp_n) {
     const int lane = threadIdx.x % WARP;
     a = place(warp_m + lane % 16, lane / 16 * 4), b = place(warp_n + lane / 16 * 8 + lane % 8, lane / 8 % 2 * 4);
@@ -118,7 +118,7 @@ struct Lines {
   }
 };
 
-// acc += the warp's rows of a times its columns of b, for one step of l
+// acc += the warp's rows of a times its columns of b, for 8 values of l
 __device__ __forceinline__ void multiply(const Slice& a, const Slice& b, const Lines& lines, int step, Sums& acc) {
   unsigned a_piece[PIECES_M][4], b_piece[PIECES_N][2];
 #pragma unroll
@@ -134,14 +134,14 @@ __device__ __forceinline__ void multiply(const Slice& a, const Slice& b, const L
 using Left = Operand<A_ALONG_L>;
 using Right = Operand<B_ALONG_L>;
 
-// The main loop, with numbers fetched WIDTH at a time.
+// The main loop, which fetches WIDTH numbers at a time.
 template <int WIDTH>
 __device__ __forceinline__ void multiply_slices(const Left& a, const Right& b, int first_m, int first_n, int first_l,
                                                 Slice (&a_slices)[2], Slice (&b_slices)[2], const Lines& lines,
                                                 Sums& acc) {
   Transfer<A_ALONG_L, WIDTH> next_a(a, first_m, first_l);
   Transfer<B_ALONG_L, WIDTH> next_b(b, first_n, first_l);
-  // The first slice is the one that may be shorter, so that the loop has whole ones alone.
+  // Only the first slice may be shorter, so that the loop handles whole slices only.
   int left = a.end_l - first_l;
   const int shorter = (left - 1) % BLOCK_K + 1;
   next_a.fetch(shorter), next_b.fetch(shorter);
@@ -155,11 +155,11 @@ __device__ __forceinline__ void multiply_slices(const Left& a, const Right& b, i
       multiply(a_slices[stage], b_slices[stage], lines, step, acc);
     if (!left) break;
     next_a.store(a_slices[stage ^ 1]), next_b.store(b_slices[stage ^ 1]);
-    __syncthreads();  // the next slice is complete, and nobody reads this one any more
+    __syncthreads();  // the next slice is complete, and no thread reads this one any more
   }
 }
 
-// c[m][n] = epilogue(acc) where it is inside
+// c[m][n] = epilogue(acc) where (m, n) is inside c
 __device__ __forceinline__ void store_pieces(const Sums& acc, float* c, int first_m, int first_n, int m_end, int n_end,
                                              const Epilogue& epilogue) {
   const bool aligned = is_aligned(c) && n_end % VECTOR == 0;

@@ -501,7 +501,7 @@ FAULTS = [
     Fault("rows: forgets the scale", run_normalization_of_rows, "(w ? w[k] : (scalar)1), z", "(scalar)1, z"),
     Fault("rows: one row too many", run_normalization_of_rows, "row < end; row += T", "row <= end; row += T"),
     Fault("rows: the mean of another row", run_normalization_of_rows, "x[e] - m[row]", "x[e] - m[first]"),
-    Fault("optimizers: one number too many", run_optimizers, "e < behind;", "e <= behind;"),
+    Fault("optimizers: one number too many", run_optimizers, "e < stop;", "e <= stop;"),
     Fault("optimizers: a share too long", run_optimizers, "min(row.size, begin + share)", "row.size"),
     Fault("optimizers: the first array only", run_optimizers, "rows[own];", "rows[0];"),
     Fault("optimizers: an array one block late", run_optimizers, "first_block <= blockIdx", "first_block < blockIdx"),
