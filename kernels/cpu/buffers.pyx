@@ -1,14 +1,14 @@
 # cython: language_level=3
-"""Memory of large arrays, kept for the next array of that size instead of being returned to the system.
+"""The memory of large arrays, kept for the next array of that size instead of being returned to the system.
 
-A network allocates the same large arrays at every step. Fresh memory comes as pages that the system must clear at the
-first touch of each: an activation of 202 MB costs 23 ms fresh and 14 ms in memory that has been used before.
+A network allocates the same large arrays at every step. The system must clear every page of fresh memory at its first
+touch: an activation of 202 MB costs 23 ms in fresh memory, and 14 ms in memory that has been used before.
 
-`empty` and `empty_like` are NumPy's; where the array is large, its memory comes through NumPy's hook for allocators
-(NEP 49) from a list of free blocks. The hook is set for the one call: arrays that others make are none of our business.
-An array remembers who allocated it, so its memory comes back here whenever, and in whichever thread, it dies.
+`empty` and `empty_like` are NumPy's. A large array gets its memory from a list of free blocks, through NumPy's hook for
+allocators (NEP 49). The hook is set for that one call, so other arrays are not affected. An array remembers its
+allocator: when it is deleted, in any thread, its memory comes back here.
 
-The list holds at most `limit` bytes: where one more block would not fit in, the oldest go to the system first.
+The list holds at most `limit` bytes. If one more block would not fit, the oldest are freed first.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ cdef extern from *:
     static pthread_mutex_t buffers_mutex = PTHREAD_MUTEX_INITIALIZER;
     static void buffers_lock(void) { pthread_mutex_lock(&buffers_mutex); }
     static void buffers_unlock(void) { pthread_mutex_unlock(&buffers_mutex); }
-    /* A fork while another thread holds the lock would leave it locked in the child for ever. */
+    /* Without this, a fork while another thread holds the lock would leave it locked in the child for ever. */
     static void buffers_survive_fork(void) { pthread_atfork(buffers_lock, buffers_unlock, buffers_unlock); }
     """
     int HUGE_PAGES(void* memory, size_t nbytes) nogil
@@ -53,12 +53,12 @@ cdef extern from *:
 
 cdef enum:
     HEADER = 64  # bytes before an array's memory, which hold the size of the block
-    SMALLEST = 1 << 20  # arrays below this are np.empty's; in them the C library reuses memory well enough
-    HUGE = 1 << 22  # from here on ask for pages of 2 MB, as NumPy does
+    SMALLEST = 1 << 20  # bytes: smaller arrays are np.empty's, as the C library reuses their memory well enough
+    HUGE = 1 << 22  # bytes from which to ask for pages of 2 MB, as NumPy does
     MAX_BLOCKS = 64
-    SET_HANDLER = 304  # number of PyDataMem_SetHandler in NumPy's table of C functions
+    SET_HANDLER = 304  # index of PyDataMem_SetHandler in NumPy's table of C functions
 
-# What NumPy wants to know of an allocator: numpy/ndarraytypes.h.
+# PyDataMemAllocator and PyDataMem_Handler of numpy/ndarraytypes.h.
 ctypedef struct allocator:
     void* context
     void* (*malloc)(void* context, size_t nbytes) noexcept nogil
@@ -73,7 +73,7 @@ ctypedef struct handler:
 ctypedef object (*set_handler_function)(object handler)
 
 ctypedef struct block_list:
-    void* blocks[MAX_BLOCKS]  # oldest first; at its start each says how long it is
+    void* blocks[MAX_BLOCKS]  # free blocks, oldest first; each begins with its size
     int count
     size_t kept, limit, in_use, peak
 
@@ -86,7 +86,7 @@ cdef inline size_t size_of(void* block) noexcept nogil:
 
 
 cdef void* take(void* context, size_t nbytes) noexcept nogil:
-    """The free block that is long enough, and wastes least; else a new one."""
+    """The smallest free block of nbytes up to 5/4 of that, or else a new one."""
     cdef int i, best = -1
     cdef void* block = NULL
     buffers_lock()
@@ -134,7 +134,7 @@ cdef void give_back(void* context, void* data, size_t nbytes) noexcept nogil:
 
 
 cdef void shrink(size_t kept, int count) noexcept nogil:
-    """Keep at most so many bytes in so many blocks; the oldest go first."""
+    """Free the oldest blocks until at most `kept` bytes in `count` blocks are left."""
     while _list.count > 0 and (_list.kept > kept or _list.count > count):
         free(remove(0))
 
@@ -166,7 +166,7 @@ buffers_survive_fork()
 
 
 cpdef object empty(shape, dtype):
-    """Return np.empty(shape, dtype), in memory that is reused if the array is large."""
+    """Return np.empty(shape, dtype), in reused memory if the array is large."""
     cdef size_t nbytes = np.dtype(dtype).itemsize
     for n in shape:
         nbytes *= <size_t>n
@@ -174,7 +174,7 @@ cpdef object empty(shape, dtype):
 
 
 cpdef object empty_like(x):
-    """Return np.empty_like(x), in memory that is reused if the array is large."""
+    """Return np.empty_like(x), in reused memory if the array is large."""
     return _made_by(np.empty_like, x.nbytes, (x,))
 
 
@@ -197,7 +197,7 @@ def set_limit(size_t nbytes) -> None:
 
 
 def release() -> None:
-    """Return all free blocks to the system, those of the C library too."""
+    """Return all free memory to the system, that of the C library too."""
     buffers_lock()
     shrink(0, 0)
     buffers_unlock()
@@ -205,7 +205,7 @@ def release() -> None:
 
 
 def usage() -> tuple[int, int, int, int]:
-    """Bytes in use, their peak, bytes kept free, and the limit of those."""
+    """Bytes in use, their peak, bytes kept free, and the limit of the last."""
     return _list.in_use, _list.peak, _list.kept, _list.limit
 
 

@@ -1,4 +1,4 @@
-/* The micro-kernels compiled once for each instruction set and number type, and the choice between them at run time.
+/* The micro-kernels, compiled for each instruction set and number type, and the choice between them at run time.
  * One binary serves every processor of its family: SSE2, AVX2 with FMA, or AVX-512 on x86-64; NEON on arm64. */
 #ifndef MINIDL_CLONES_H
 #define MINIDL_CLONES_H
@@ -23,14 +23,14 @@
 #define PASTE(x, type, isa) PASTE_(x, type, isa)
 #define NAME(x) PASTE(x, REAL, SUFFIX)
 
-/* The bytes of a vector register, in numbers of the type at hand; without vectors, one number. */
+/* How many numbers of the type at hand a vector register holds; without vectors, one. */
 #if MINIDL_VECTORS
 #define LANES (REGISTER_BYTES / (int)sizeof_REAL)
 #else
 #define LANES 1
 #endif
 
-/* What every processor of the family has. */
+/* The instruction set that every processor of the family has. */
 #define ISA 0
 #define REGISTER_BYTES 16
 #if MINIDL_X86
@@ -77,7 +77,7 @@
 #endif
 #endif
 
-/* What was compiled, best last. */
+/* The instruction sets compiled, best last. */
 typedef struct {
     const char *name;
     const tile_table *floats, *doubles;
@@ -96,7 +96,7 @@ static const instruction_set instruction_sets[] = {
 };
 enum { INSTRUCTION_SETS = sizeof instruction_sets / sizeof instruction_sets[0] };
 
-/* How many of them, from the first, this processor has. */
+/* How many of them, counted from the first, this processor has. */
 static int instruction_sets_here(void) {
 #if MINIDL_X86
     __builtin_cpu_init();

@@ -1,7 +1,7 @@
-/* Few rows times rows: y[m][j] = (bias[j]) + sum over l of a[m][l] * b[j][l], m < rows <= 4.
+/* Dot products of few rows with the rows of b: y[m][j] = (bias[j]) + sum over l of a[m][l] * b[j][l], m < rows <= 4.
  *
- * A tile would first turn b round, which few rows do not pay for. Here vectors run along l, b passes once as it lies,
- * and each y is the sum of LANES sums; MR x NR of them at a time, so that no multiply-add waits for the one before. */
+ * A tile would need b transposed, which does not pay for few rows. Here vectors run along l, b is read once in place,
+ * and each y is a sum of LANES partial sums; MR x NR of them at a time, so that no multiply-add waits for another. */
 INLINE REAL NAME(total)(vec v) {
 #if ISA == 2
     return AVX512(reduce_add)((AVX512_TYPE)v);
@@ -14,7 +14,7 @@ INLINE REAL NAME(total)(vec v) {
 INLINE void NAME(dots_of)(const int MR, const int NR, long columns, long depth, const REAL *a, long a_row,
                           const REAL *b, long b_row, REAL *y, long y_row, const REAL *bias, int mode) {
     vec acc[4][8], b_n[8];
-    const REAL *rows[8]; /* of b; beyond the last one it is computed again, and not stored */
+    const REAL *rows[8]; /* of b; after the last, that one is computed again and not stored */
     UNROLL for (int n = 0; n < NR; n++) rows[n] = b + (n < columns ? n : columns - 1) * b_row;
     UNROLL for (int m = 0; m < MR; m++) UNROLL for (int n = 0; n < NR; n++) acc[m][n] = NAME(splat)(0);
 #define ADD(LOAD)                                                                                                   \

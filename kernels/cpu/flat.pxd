@@ -1,11 +1,11 @@
 # cython: cdivision=True
-# Arrays as runs of numbers, in the order of their memory: for what treats every number alike.
+# Arrays as contiguous runs of numbers, in memory order: for elementwise kernels.
 
 from . cimport buffers
 from .views cimport view, view_of
 
 
-# Whether the numbers of `v` fill one run of memory, in any order of the axes.
+# Whether the numbers of `v` fill one run of memory without gaps, with the axes in any order.
 cdef inline bint is_flat(const view* v) noexcept:
     cdef long filled = 1
     cdef int axis, found
@@ -16,14 +16,14 @@ cdef inline bint is_flat(const view* v) noexcept:
                 return True
             if v.shape[axis] > 1 and v.strides[axis] == filled:
                 found = axis
-        if found >= 0:  # the axis along which the numbers so far are repeated
+        if found >= 0:  # the next axis in memory order
             filled *= v.shape[found]
     for axis in range(v.ndim):
         filled //= v.shape[axis] if v.shape[axis] else 1
     return filled == 1
 
 
-# Whether equal indices are at equal places in the runs of two flat arrays of one shape.
+# Whether two flat arrays of one shape have the same memory order.
 cdef inline bint same_order(const view* v, const view* w) noexcept:
     cdef int axis
     for axis in range(v.ndim):

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""What this machine can do at most, measured: the roof under which the kernels are judged.
+"""The measured peak of this machine: the roofline that the kernels are compared with.
 
     peak_gflops        multiply-adds in registers, in the instruction set in use (peak.h)
-    memory_bandwidth   y = a + 3 * b over arrays that no cache holds (the triad of McCalpin's STREAM, 1995)
+    memory_bandwidth   y = a + 3 * b over arrays that fit into no cache (the triad of McCalpin's STREAM, 1995)
 
-A kernel that does q operations for each byte that it must move can do min(peak, q * bandwidth) operations a second:
+A kernel with q operations per byte of memory traffic can reach min(peak, q * bandwidth) operations per second:
 Williams, Waterman and Patterson, Roofline, 2009.
 """
 
@@ -25,7 +25,7 @@ ctypedef struct Triad:
 
 
 cdef void _compute(void* results, long chunk) noexcept nogil:
-    (<double*>results)[8 * chunk] = tiles.table(4).peak(TURNS, chunk)  # a cache line each
+    (<double*>results)[8 * chunk] = tiles.table(4).peak(TURNS, chunk)  # each in its own cache line
 
 
 cdef void _triad(void* argument, long chunk) noexcept nogil:
@@ -36,7 +36,7 @@ cdef void _triad(void* argument, long chunk) noexcept nogil:
 
 
 def sum_after(long turns) -> float:
-    """Return what the loop of `peak_gflops` has computed: 12 vectors of 0, 1, ... 11, each on its way to 1, added up.
+    """Return the result of the loop of `peak_gflops`: the sum of 12 vectors that start at 0, 1, ... and converge to 1.
 
     >>> sum_after(1_000_000) > 0
     True
@@ -45,7 +45,7 @@ def sum_after(long turns) -> float:
 
 
 def multiply_adds() -> float:
-    """Multiply and add in float32 on all threads in use, about a millisecond; return how many operations that was.
+    """Run float32 multiply-adds on all threads for about a millisecond; return the number of operations.
 
     A multiply-add counts as two operations.
 
@@ -60,7 +60,7 @@ def multiply_adds() -> float:
 
 
 def peak_gflops(double seconds=0.2) -> float:
-    """Return the float32 GFLOP/s that the threads in use reach together: the best of the tries in `seconds`.
+    """Return the float32 GFLOP/s of all threads together: the best of the runs within `seconds`.
 
     >>> peak_gflops(seconds=0.01) > 0.1
     True
@@ -76,10 +76,9 @@ def peak_gflops(double seconds=0.2) -> float:
 
 
 def memory_bandwidth(long megabytes=512, double seconds=0.5) -> float:
-    """Return the GB/s that the threads in use reach together on three arrays of `megabytes` in all.
+    """Return the GB/s of all threads together, on three arrays of `megabytes` in all: the best run within `seconds`.
 
-    Two arrays are read and one is written; what the processor reads before it writes is not counted. The best of the
-    tries in `seconds`.
+    Two arrays are read and one is written; that the processor also reads what it will overwrite is not counted.
 
     >>> memory_bandwidth(megabytes=3, seconds=0.01) > 0.1
     True

@@ -1,18 +1,18 @@
 /* The thread pool of all CPU kernels: run body(argument, 0), ..., body(argument, count - 1), each once, on several
  * threads.
  *
- * How the work is shared. Each thread owns a contiguous range of the chunks, so that it goes on in memory it has just
- * touched; a thread that is through with its own range takes from the others'. What has been taken of a range is one
+ * How the work is shared. Each thread owns a contiguous range of the chunks, so that it stays in memory it has just
+ * touched; a thread that has finished its own range steals from the others. How many chunks of a range are taken is a
  * counter in a cache line of its own (a single shared counter would bounce between the cores at every chunk).
  *
- * How it ends. The caller counts finished chunks; it does not wait for the threads. A worker that the operating system
- * put to sleep before it took a chunk is never waited for: on a busy machine the caller simply does the work itself.
+ * How it ends. The caller waits until all chunks are finished, not until all threads are. So a worker that has no CPU
+ * and took no chunk delays nobody: on a busy machine the caller simply does the work itself.
  *
- * Between jobs workers spin for half a millisecond, because the next kernel usually follows within the time that Python
- * needs to ask for it, and to wake a sleeping thread takes tens of microseconds; then they sleep.
+ * Between jobs workers spin for half a millisecond, then they sleep: the next kernel usually follows soon, and waking a
+ * sleeping thread takes tens of microseconds.
  *
- * One job at a time: a caller that finds the pool taken (by another Python thread, or by itself, further out) runs its
- * chunks alone. A chunk must not depend on who runs it, so this never changes a result.
+ * One job at a time: a caller that finds the pool taken (by another Python thread, or by a job of its own that encloses
+ * this one) runs its chunks alone. A chunk must not depend on who runs it, so this never changes a result.
  *
  * Fork: the child has no workers and starts its own at its first job.
  */
@@ -45,9 +45,9 @@ static struct {
     _Atomic long count;
     _Atomic(pool_body) body;
     void *_Atomic argument;
-    _Atomic int threads; /* that take part, the caller included */
+    _Atomic int threads; /* taking part, the caller included */
     _Atomic int stop;
-    int workers; /* that have been started; only the holder of the lock touches it */
+    int workers; /* started; only the holder of the lock touches it */
     pthread_t handles[MAX_THREADS];
 } pool;
 
@@ -67,8 +67,8 @@ static int64_t pool_nanoseconds(void) {
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* Workers sleep here. Whoever goes to sleep is counted first and looks at the job afterwards; whoever starts a job
- * looks at the count afterwards: one of the two sees the other, so no wake-up is lost. */
+/* Workers sleep here. A worker counts itself as a sleeper, then looks for a new job; a caller publishes the job, then
+ * looks at the count. At least one of the two sees the other, so no wake-up is lost. */
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pool_condition = PTHREAD_COND_INITIALIZER;
 
@@ -116,7 +116,7 @@ static void *pool_worker(void *thread) {
     uint32_t seen = 0;
     while (!atomic_load(&pool.stop)) {
         uint32_t job;
-        int64_t end = pool_nanoseconds() + SPIN_NANOSECONDS; /* a pause, of 10 to 150 cycles, is no measure of time */
+        int64_t end = pool_nanoseconds() + SPIN_NANOSECONDS; /* pauses are no clock: 10 to 150 cycles each */
         for (long spins = 1; (job = atomic_load_explicit(&pool.job, memory_order_acquire)) == seen; spins++) {
             if (spins % 64 == 0 && pool_nanoseconds() > end) pool_sleep(seen);
             else pool_pause();
@@ -127,8 +127,8 @@ static void *pool_worker(void *thread) {
     return NULL;
 }
 
-/* Start the workers that are missing. Fewer than asked for, if the system gives no more, changes nothing but the time.
- * They block all signals: those are the business of Python's threads. */
+/* Start the missing workers. If the system gives fewer, results are the same, only later. They block all signals, which
+ * Python's own threads must handle. */
 static void pool_start_workers(void) {
     sigset_t all, before;
     sigfillset(&all);
@@ -141,7 +141,7 @@ static void pool_start_workers(void) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Publish a new job number to the workers. Zero is never one: it is what a new worker has seen. */
+/* The next job number. It is never zero, which stands for "no job yet" in a new worker. */
 static uint32_t pool_next_job(void) {
     uint32_t job = atomic_load(&pool.job) + 1;
     return job ? job : 1;
@@ -187,7 +187,7 @@ static void pool_run(long count, pool_body body, void *argument) {
     pool_work(job, 0);
     for (long spins = 0; atomic_load_explicit(&pool.finished, memory_order_acquire) < count; spins++) {
         if (spins < SPINS_BEFORE_YIELD) pool_pause();
-        else sched_yield(); /* whoever holds the last chunk may be waiting for this very core */
+        else sched_yield(); /* the thread with the last chunk may be waiting for this core */
     }
     pool_unlock();
 }

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False
-"""The one thread pool that all CPU kernels share, and each thread's scratch memory. How it works: pool.h."""
+"""The thread pool that all CPU kernels share (pool.h says how it works), and scratch memory for each thread."""
 
 from libc.stdlib cimport calloc, free
 
@@ -30,7 +30,7 @@ cdef int num_threads() noexcept nogil:
     return _threads
 
 
-# Scratch memory: a few buffers for each thread, kept between calls, because fresh memory costs page faults.
+# Scratch memory: a few buffers for each thread, kept between calls, as fresh memory costs page faults.
 cdef enum:
     SLOTS = 6
     KEPT_BYTES = 32 << 20
@@ -46,7 +46,7 @@ if pthread_key_create(&_buffers, free_buffers):
 
 
 cdef void free_buffers(void* buffers) noexcept nogil:
-    """Of a thread that ends."""
+    """Called when a thread ends."""
     cdef int slot
     for slot in range(SLOTS):
         free((<buffer*>buffers)[slot].memory)
@@ -61,7 +61,7 @@ cdef void* scratch(int slot, size_t nbytes) noexcept nogil:
             free(buffers)
             return NULL
     cdef buffer* b = &buffers[slot]
-    nbytes = max(nbytes, <size_t>CACHE_LINE)  # of no bytes too there is memory: NULL says that there is none left
+    nbytes = max(nbytes, <size_t>CACHE_LINE)  # never of size 0: NULL must mean out of memory
     if b.nbytes < nbytes:
         free(b.memory)
         b.memory, b.nbytes = NULL, 0
@@ -81,7 +81,7 @@ cdef void scratch_done(int slot) noexcept nogil:
 
 def set_num_threads(int n) -> None:
     global _threads
-    with nogil:  # it waits for a job that another Python thread may be running
+    with nogil:  # pool_set_threads waits for a job that another Python thread may be running
         pool_set_threads(n)
     _threads = n
 
@@ -91,6 +91,6 @@ cdef void _add_one(void* counts, long chunk) noexcept nogil:
 
 
 def count_chunks(long[::1] counts) -> None:
-    """Add 1 to every element, one chunk each: for tests of the pool."""
+    """Add 1 to every element, each in a chunk of its own: for tests of the pool."""
     with nogil:
         pool_run(counts.shape[0], _add_one, &counts[0] if counts.shape[0] else NULL)

@@ -1,11 +1,11 @@
-/* The register tile: the one loop in which matmul and all passes of conv2d spend their time.
+/* The register tile: the inner loop of matmul and of all passes of conv2d.
  *
  *     acc[m][v] += a[m] (one number, broadcast) * b[v] (one vector)          m < MR rows, v < NV vectors
  *
- * MR and NV are constants wherever this is inlined, so that acc lives in registers: MR*NV accumulators are updated from
- * MR + NV loads, and there are enough of them to keep every multiply-add unit busy while one result is under way.
- * Every element is one chain of multiply-adds in the order of the sum, whatever tile it falls into: how rows, columns
- * or chunks are cut never changes a bit of the result. */
+ * MR and NV are constants wherever this is inlined, so that acc stays in registers: MR*NV accumulators are updated from
+ * MR + NV loads, enough of them to hide the latency of the multiply-add units. Every element is one chain of
+ * multiply-adds in the order of the sum, in any tile, so how rows, columns or chunks are cut never changes a bit of the
+ * result. */
 
 #if REGISTERS == 32
 #define MAX_VECTORS 4
@@ -26,7 +26,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
     /* A tile with fewer rows than MR computes its last row again, and does not store it. */
     UNROLL for (int m = 0; m < MR; m++) a[m] = a_[m < rows ? m : rows - 1];
 
-    /* What will be added to comes into the cache meanwhile. */
+    /* Prefetch the elements of y that will be added to. */
     if (mode & TILE_ADD)
         for (int m = 0; m < rows; m++)
             UNROLL for (int v = 0; v < NV; v++) PREFETCH((const REAL *)y_[m] + v * LANES, 1);
@@ -42,7 +42,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
         const REAL *b_row = b + o * sum->b_outer;
         long k = sum->a_offsets[o];
         for (long i = 0; i < sum->inner; i++) {
-            /* A wide strip of B lies in the L2 cache: it comes nearer while the numbers before it are used. */
+            /* A wide strip of B is in the L2 cache: prefetch it into L1, a few steps ahead. */
             if (NV > 2)
                 UNROLL for (int v = 0; v < NV; v++) PREFETCH(b_row + 4 * sum->b_inner + v * LANES, 0);
             vec b_vectors[TILE_MAX_VECTORS];
@@ -75,7 +75,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
     }
 }
 
-/* Choose the shortest of a few tiles that holds the rows. Not inlined: 6 numbers, then some thousand multiply-adds. */
+/* Choose the smallest of a few tile heights that holds the rows. */
 #define ROWS_UP_TO(MR, NV, PADDED, CHANNELWISE)                                                                     \
     if (MR <= MAX_ROWS(NV) && rows <= MR) {                                                                         \
         NAME(tile_of)(MR <= MAX_ROWS(NV) ? MR : 1, NV, PADDED, CHANNELWISE, sum, rows, a, b, y, columns, bias, mode); \

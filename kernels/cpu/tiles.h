@@ -1,5 +1,5 @@
-/* What the micro-kernels offer to the Cython files: one table of functions for each instruction set and number type.
- * The types are erased (void pointers to float or double), so that one table type serves both. */
+/* The micro-kernels as Cython calls them: a table of functions for each instruction set and number type. Pointers to
+ * float or double are void pointers here, so that one table type serves both. */
 #ifndef MINIDL_TILES_H
 #define MINIDL_TILES_H
 
@@ -10,9 +10,9 @@ enum { TILE_MAX_ROWS = 12, TILE_MAX_VECTORS = 4 };
 /* The two nested loops that a register tile sums over; all distances are in elements. */
 typedef struct {
     long outer, inner;
-    const long *a_offsets; /* [outer]: where A stands at the start of each outer step */
-    long a_inner;          /* how far A moves in one inner step */
-    long b_outer, b_inner; /* how far B moves in one outer, one inner step */
+    const long *a_offsets; /* [outer]: offset in A at the start of each outer step */
+    long a_inner;          /* stride of A for an inner step */
+    long b_outer, b_inner; /* strides of B for an outer and an inner step */
 } tile_sum;
 
 enum { TILE_STORE = 0, TILE_ADD = 1, TILE_RELU = 2 };
@@ -24,12 +24,12 @@ typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *
                               long columns, const void *bias, int mode);
 
 /* For each window w < windows and channel j < channels, over the listed pixels t < count at x + w*step + offsets[t]:
- * y = their maximum (the first one; NaN counts as the largest) and taps = the tap of that pixel. With none >= 0, 0
- * takes part, before the pixels and with `none` for a tap: ReLU in the same pass. */
+ * y = their maximum (the first one; NaN counts as the largest) and taps = the tap of that pixel. With none >= 0, a 0
+ * with the tap `none` is compared first: ReLU in the same pass. */
 typedef void (*max_function)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
                              int none, long channels, void *y, uint8_t *taps_of_y);
 
-/* The way back: x[w*step + offsets[t] + j] = y where taps == t, else 0, for t < count; sums[j] += y where taps < count.
+/* Its gradient: x[w*step + offsets[t] + j] = y where taps == t, else 0, for t < count; sums[j] += y where taps < count.
  * `sums` has room for whole vectors. */
 typedef void (*spread_function)(long windows, const void *y, const uint8_t *taps, int count, const long *offsets,
                                 long channels, void *x, long step, double *sums);
@@ -51,7 +51,7 @@ typedef void (*transpose_function)(long rows, long columns, const void *x, long 
 typedef void (*dots_function)(long rows, long columns, long depth, const void *a, long a_row, const void *b,
                               long b_row, void *y, long y_row, const void *bias, int mode);
 
-/* Multiply-adds in registers, as fast as they go; what it returns depends on all of them. */
+/* Multiply-adds in registers, as fast as possible; the result depends on all of them. */
 typedef double (*peak_function)(long turns, double start);
 
 typedef struct {

@@ -1,4 +1,4 @@
-# The micro-kernels, for other extensions: the table for the instruction set in use. What each does: tiles.h.
+# The micro-kernels, for other extensions: the table for the instruction set in use. tiles.h says what each does.
 
 from libc.stdint cimport uint8_t
 
@@ -47,5 +47,5 @@ cdef extern from "tiles.h":
         peak_function peak
         int peak_operations
 
-# For numbers of 4 (float) or 8 (double) bytes.
+# The table for float (itemsize 4) or double (8).
 cdef const tile_table* table(size_t itemsize) noexcept nogil

@@ -1,7 +1,7 @@
 # cython: language_level=3
-"""The micro-kernels of every instruction set, and the one that is in use.
+"""The micro-kernels of every instruction set, and which set is in use.
 
-The best one that this processor has is used; MINIDL_ISA names another (sse2, avx2, avx512; neon on arm64).
+By default it is the best that this processor has; MINIDL_ISA names another (sse2, avx2, avx512; neon on arm64).
 """
 
 import os

@@ -1,12 +1,12 @@
-/* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns: 4 x 4 floats are turned round in registers;
- * doubles, of which a block would be 2 x 2, go one by one, in an order that stays in the cache. */
+/* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns: floats in blocks of 4 x 4, transposed in registers;
+ * doubles, whose blocks would be 2 x 2, one by one, in an order that stays in the cache. */
 #if MINIDL_VECTORS && sizeof_REAL == 4 && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define SHUFFLES 1
 #endif
 #endif
 
-/* One by one, 8 rows at a time: as many cache lines of x are being read. */
+/* One by one, 8 rows at a time, so that 8 cache lines of x are in use. */
 INLINE void NAME(transpose_part)(long first_row, long rows, long first_column, long columns, const REAL *x, long x_step,
                                  REAL *y, long y_step) {
     for (long i0 = first_row; i0 < rows; i0 += 8)
@@ -22,8 +22,8 @@ static void NAME(transpose)(long rows, long columns, const void *x_, long x_step
     {
         typedef REAL four __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
         whole_rows = rows & ~3L, whole_columns = columns & ~3L;
-        /* 8 rows at a time: of more, a power of 2 apart, one would throw the other out of the cache. And 32 columns: so
-         * many lines of y are still in the cache when the next rows of x fill their other half. */
+        /* 8 rows at a time: more of them, a power of 2 apart, would evict each other from the cache. And 32 columns, so
+         * that these lines of y are still in the cache when the next rows of x fill their other half. */
         for (long j0 = 0; j0 < whole_columns; j0 += 32)
         for (long i0 = 0; i0 < whole_rows; i0 += 8)
         for (long j = j0; j < whole_columns && j < j0 + 32; j += 4)

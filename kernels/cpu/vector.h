@@ -2,7 +2,7 @@
  * REAL (float or double), INTEGER (as wide), LANES (numbers in a vector), ISA (0 any, 1 AVX2, 2 AVX-512), NAME(x).
  *
  * Arithmetic uses the vector extension of GCC and Clang, which is the same on every processor; only masked loads and
- * stores, which keep a kernel from touching what lies behind an array, need the processor's own instructions.
+ * stores, which do not touch memory beyond an array's end, need the processor's own instructions.
  * Other compilers get LANES = 1: a vector is a number. */
 
 #if MINIDL_VECTORS
@@ -49,7 +49,7 @@ INLINE vec NAME(load_first)(const REAL *p, long n) {
     for (int j = 0; j < LANES; j++)
         if (j < n) v[j] = p[j];
 #ifdef __aarch64__
-    __asm__("" : "+w"(v)); /* one vector from here on: lane by lane, some multiply-adds would round twice */
+    __asm__("" : "+w"(v)); /* keeps v one vector: lane by lane, some multiply-adds would round twice */
 #endif
     return v;
 }
@@ -69,7 +69,7 @@ INLINE vec NAME(splat)(REAL value) { return value - (vec){0}; }
 /* Comparisons give all ones or all zeros in each lane. */
 INLINE vec NAME(select)(mask where, vec yes, vec no) { return (vec)(((mask)yes & where) | ((mask)no & ~where)); }
 INLINE mask NAME(select_integers)(mask where, mask yes, mask no) { return (yes & where) | (no & ~where); }
-/* n bytes as integers, and integers below 256 as n bytes. */
+/* widen: n bytes to integers; narrow: integers below 256 to n bytes. */
 #if ISA == 2
 INLINE mask NAME(widen)(const uint8_t *p, long n) {
     return (mask)WIDEN(_mm_maskz_loadu_epi8((__mmask16)LANE_BITS(n), p));

@@ -1,10 +1,9 @@
 # cython: language_level=3
-"""Which of the vector loops are in use: those for the instruction set that `tiles` has chosen.
+"""The vector loops for the instruction set that `tiles` has chosen.
 
-A vector loop is a plain loop over numbers that the compiler turns into vector code: what needs no register tile and no
-masks of its own. Each is written once, in Cython, in vector_loops_*.pxi; vector_loops_baseline.pyx, _avx2.pyx and
-_avx512.pyx compile them all for one instruction set each. (Clang has no way to do that for a whole file: on x86-64 it
-compiles all three for SSE2.)
+A vector loop is a plain loop over numbers that the compiler vectorizes by itself. Each is written once, in Cython, in
+vector_loops_*.pxi; vector_loops_baseline.pyx, _avx2.pyx and _avx512.pyx compile all of them for one instruction set
+each. (Clang has no pragma for a whole file: on x86-64 it compiles all three for SSE2.)
 """
 
 from importlib import import_module
@@ -17,7 +16,7 @@ from . cimport tiles
 cdef const loop_table* _tables[3]
 
 for _i, _name in enumerate(("baseline", "avx2", "avx512")):
-    if _i < len(_tiles.SUPPORTED):  # the code of an instruction set that is not here must not even be imported
+    if _i < len(_tiles.SUPPORTED):  # a module for a missing instruction set must not even be imported
         _module = import_module(f"{__package__}.vector_loops_{_name}")
         _tables[_i] = <const loop_table*>PyCapsule_GetPointer(_module.TABLE, NULL)
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""The vector loops for AVX2 with FMA. Imported on processors that have it only (see vector_loops.pyx)."""
+"""The vector loops for AVX2 with FMA. Imported only on processors that have it (see vector_loops.pyx)."""
 
 cdef extern from *:
     """

@@ -1,9 +1,8 @@
-# The loops of kernels/channel_sums and kernels/normalization: tables of rows and columns, with numbers of their own for
-# each column, and below for each row.
+# The loops of kernels/channel_sums and kernels/normalization, over the columns of a matrix, and last over its rows.
 #
-# Sums are in double. Their loops go down the rows of some columns at a time, so few that the sums stay in registers, and
-# so many that one addition need not wait for the one before: a function is written for any number of columns, and the
-# compiler makes a version for each number that is a constant where it is called.
+# Sums are in double. A loop goes down the rows for a group of columns: few enough for the sums to stay in registers,
+# and enough that additions do not wait for each other. The functions take any number of columns, and the compiler
+# specializes them for the constants that they are called with.
 
 from libc.math cimport sqrt
 
@@ -143,7 +142,7 @@ cdef void scaled_columns_of(long rows, long columns, const real* x, const real* 
     cdef long i, j
     for i in range(rows):
         for j in range(columns):
-            # y = (x - m) * (r * w) + b
+            # y = (x - center) * scale + shift, in batch norm (x - m) * (r * w) + b
             y[i * columns + j] = (x[i * columns + j] - center[j]) * scale[j] + shift[j]
 
 
@@ -160,7 +159,7 @@ cdef void scaled_run(size_t itemsize, long n, const void* x, const void* center,
 cdef void scaled_run_of(long n, const real* x, real center, real scale, real shift, real* y) noexcept nogil:
     cdef long j
     for j in range(n):
-        # y = (x - m) * s + b
+        # y = (x - center) * scale + shift
         y[j] = (x[j] - center) * scale + shift
 
 
@@ -181,7 +180,8 @@ cdef void scaled_columns_backward_of(long rows, long columns, const real* dy, co
     for i in range(rows):
         for j in range(columns):
             k = i * columns + j
-            # dx = r * w * dy - r * mean(g) - (x - m) * r^2 * mean(g * z)                             g = dy * w
+            # dx = scale * dy - shift - (x - center) * slope, in a norm with g = dy * w and z = (x - m) * r
+            #      r * w * dy - r * mean(g) - (x - m) * r^2 * mean(g * z)
             dx[k] = scale[j] * dy[k] - shift[j] - (x[k] - center[j]) * slope[j]
 
 
@@ -203,7 +203,7 @@ cdef void normalize_row(long columns, const real* x, const real* w, const real* 
     cdef long j
     for j in range(columns):
         y[j] = x[j] - mean
-    # the variance around the rounded mean, less what the rounding adds to it
+    # variance = mean((x - mean)^2) - mean(x - mean)^2: the second term corrects the rounding of the mean
     cdef double rest = sum_of_products(y, <const real*>NULL, columns) / columns
     cdef double variance = sum_of_products(y, y, columns) / columns - rest * rest
     m[0], v[0] = mean, <real>variance

@@ -1,12 +1,12 @@
-# erf(x) = 2/sqrt(pi) * integral of e^(-t^2) from 0 to x, and P(x), how probable it is that a standard normal number lies
-# below x. Both are made of what lies beyond |x|, which has one formula from 0 to infinity; so there are no branches.
+# erf(x) = 2/sqrt(pi) * integral of e^(-t^2) from 0 to x, and P(x), the distribution function of the standard normal
+# distribution. Both are computed from the tail beyond |x|, which has one formula from 0 to infinity, without branches.
 
 
 cdef inline real scaled_beyond(real a) noexcept nogil:
     """e^(a^2) * (1 - erf(a)) for a >= 0: between 1 and 1 / (sqrt(pi) * a).
 
-    Times a + 3 it hardly changes, and is a polynomial in q = (a - 3) / (a + 3), which lies in -1 ... 1. The
-    coefficients were made by Chebyshev interpolation in 60 digits; they err by 7e-9 (float) and 2e-17 (double).
+    Multiplied by a + 3 it is nearly constant: a polynomial in q = (a - 3) / (a + 3), which lies in [-1, 1). Its
+    coefficients come from Chebyshev interpolation in 60 digits; the errors are 7e-9 (float) and 2e-17 (double).
     """
     cdef real s = <real>1 / (a + <real>3), q = <real>1 - <real>6 * s, sum
     if real is float:
@@ -75,7 +75,7 @@ cdef inline real erf_of(real x) noexcept nogil:
 
 
 cdef inline real normal_density(real x) noexcept nogil:
-    """The density of the standard normal numbers, P'(x) = e^(-x^2/2) / sqrt(2 * pi)."""
+    """The density of the standard normal distribution, P'(x) = e^(-x^2/2) / sqrt(2 * pi)."""
     return exp_of(x * x * <real>-0.5) * <real>0.3989422804014327
 
 

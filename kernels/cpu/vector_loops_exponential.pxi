@@ -1,6 +1,5 @@
-# e^x, and what is made of it, number by number: no branches and no calls, so that the compiler turns a loop over them
-# into vector code. A whole number beside a float is written <real>1: as 1 it would be a double in C, and so would all
-# that it meets.
+# e^x and functions computed from it, for one number: without branches and calls, so that the compiler vectorizes a loop
+# over them. Constants are cast, as in <real>1, so that float expressions are not computed in double.
 
 from libc.math cimport fabs, fabsf
 from libc.stdint cimport uint32_t, uint64_t
@@ -19,7 +18,7 @@ cdef union double_bits:
 
 
 cdef inline real rounded(real x) noexcept nogil:
-    """The integer nearest to x, for |x| < 2^21: next to 1.5 * 2^23 (float; double: 1.5 * 2^52) numbers are 1 apart."""
+    """The integer nearest to x, for |x| < 2^21: near 1.5 * 2^23 (double: 1.5 * 2^52) floats are 1 apart."""
     cdef real shift = 12582912.0 if real is float else 6755399441055744.0
     return (x + shift) - shift
 
@@ -39,7 +38,7 @@ cdef inline real power_of_two(real n) noexcept nogil:
 
 
 cdef inline real reduced(real x, real n) noexcept nogil:
-    """r = x - n * log(2), where log(2) is given in two parts; n times the first is exact."""
+    """r = x - n * log(2), where log(2) is split in two parts, so that n times the first is exact."""
     if real is float:
         return (x - n * <float>0.693359375) - n * <float>-2.12194440054690583e-4
     else:
@@ -47,7 +46,7 @@ cdef inline real reduced(real x, real n) noexcept nogil:
 
 
 cdef inline real expm1_of_small(real r) noexcept nogil:
-    """e^r - 1 = r + r^2/2! + ... for |r| <= log(2)/2: what is left out is below a tenth of a rounding error."""
+    """e^r - 1 = r + r^2/2! + ... for |r| <= log(2)/2: the rest of the series is below a tenth of a rounding error."""
     cdef real sum
     if real is float:
         sum = <float>(1.0 / 40320)
@@ -73,13 +72,13 @@ cdef inline real exp_of(real x) noexcept nogil:
     cdef real lowest = -104 if real is float else -746  # e^lowest is 0
     cdef real y = lowest if x < lowest else x
     cdef real n = rounded(y * <real>1.4426950408889634), half = rounded(n * <real>0.5)
-    # 2^n may be too small for a normal number: two factors.
+    # 2^n may be denormal, so it is applied as two factors.
     return (<real>1 + expm1_of_small(reduced(y, n))) * power_of_two(half) * power_of_two(n - half)
 
 
 cdef inline real expm1_of(real x) noexcept nogil:
     """e^x - 1 = 2^n * (e^r - 1) + (2^n - 1) for x <= 0."""
-    cdef real lowest = -18 if real is float else -40  # e^lowest is nothing beside 1
+    cdef real lowest = -18 if real is float else -40  # 1 - e^lowest is 1
     cdef real y = lowest if x < lowest else x
     cdef real n = rounded(y * <real>1.4426950408889634)
     cdef real scale = power_of_two(n)
@@ -91,7 +90,7 @@ cdef inline real magnitude(real x) noexcept nogil:
 
 
 cdef inline real tanh_of(real x) noexcept nogil:
-    """tanh(x) = m / (m + 2) with m = e^2x - 1, which keeps all digits where x is small; NaN for NaN."""
+    """tanh(x) = m / (m + 2) with m = e^(2x) - 1, which is accurate for small x too; NaN for NaN."""
     cdef real limit = 10 if real is float else 20  # tanh(limit) is 1
     cdef real y = limit if x > limit else x
     y = <real>2 * (-limit if y < -limit else y)

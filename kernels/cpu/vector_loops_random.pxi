@@ -1,8 +1,8 @@
-# The loop of kernels/dropout: Philox4x32-10, a generator without a state. Number i of a key is a function of both
-# alone, so numbers can be made in any order, by any thread, and again in the backward pass.
+# The loop of kernels/dropout: Philox4x32-10, a counter-based generator. The i-th number is a function of i and the key
+# only, so numbers can be computed in any order, by any thread, and again in the backward pass.
 
 cdef enum:
-    COUNTERS = 32  # of a block; each gives four numbers
+    COUNTERS = 32  # in a block; each gives four numbers
 
 
 cdef inline uint32_t high(uint32_t a, uint32_t b) noexcept nogil:

@@ -1,16 +1,16 @@
-# The loops of kernels/softmax and kernels/cross_entropy: rows of scores x, one after the other, of `columns` numbers.
+# The loops of kernels/softmax and kernels/cross_entropy, where each sample is a contiguous row x of `columns` numbers.
 #
 #     m = max_k x[k],  s = sum_k e^(x[k] - m)             p[c] = e^(x[c] - m) / s,  log p[c] = x[c] - m - log(s)
 #
-# A maximum and a sum take each number after the one before; so that this is vector code all the same, long rows have
-# LANES of them, for every LANES-th number one, which are put together at the end. Sums are in double.
+# A maximum or a sum over a row is a chain of dependent operations. To vectorize it, long rows have LANES partial
+# results, each of every LANES-th number, which are combined at the end. Sums are in double.
 
 from libc.math cimport INFINITY, log
 from libc.string cimport memset
 
 cdef enum:
     LANES = 32
-    POWERS = 512  # so many powers are kept where there is no row for them
+    POWERS = 512  # powers computed at a time where there is no row to store them
 
 
 cdef inline void keep_larger(int half, real* lanes) noexcept nogil:

@@ -1,14 +1,14 @@
-# The loops of kernels/softmax and kernels/cross_entropy for scores that lie across memory, as the channels of an image
-# do: those of sample k are x[0, k], x[1, k], ..., each `step` numbers behind the one before.
+# The loops of kernels/softmax and kernels/cross_entropy for strided scores, as along the channels of an image: those of
+# sample k are x[0, k], x[1, k], ..., each `step` numbers after the one before.
 #
 #     m[k] = max_c x[c, k],  s[k] = sum_c e^(x[c, k] - m[k])      p[c, k] = e^(x[c, k] - m[k]) / s[k]
 #
-# They go down the classes of some samples at a time, as the loops of vector_loops_columns.pxi do. Sums are in double.
+# They go down the classes for a group of samples, as the loops of vector_loops_columns.pxi do. Sums are in double.
 
 
 cdef inline void powers_down(int count, long classes, long step, const real* x, real* m, double* s,
                              real* powers) noexcept nogil:
-    """m and s of the first `count` samples; the e^(x - m) go to `powers`, which lie as x does, unless that is NULL."""
+    """m and s of the first `count` samples; unless NULL, `powers`, in the layout of x, gets e^(x - m)."""
     cdef real power
     cdef long c
     cdef int k

@@ -15,7 +15,7 @@ ctypedef struct view:
 
 
 # Fill `v` from the array `x`, and return the array to keep alive while `v` is in use: `x`, or an aligned copy of it in
-# C order. So whoever does not look at the strides has to hand in a view whose order is C.
+# C order. Code that ignores the strides must therefore pass a C-contiguous array.
 cdef inline object view_of(object x, view* v):
     cdef Py_buffer buffer
     cdef int axis
@@ -35,7 +35,7 @@ cdef inline object view_of(object x, view* v):
     return view_of(x.copy(), v)
 
 
-# Bytes from the start of `v` to matrix number `index` of those in its last two axes.
+# Offset in bytes of matrix number `index` in a stack `v` of matrices (its last two axes).
 cdef inline long matrix_offset(const view* v, long index) noexcept nogil:
     cdef long offset = 0
     cdef int axis

@@ -1,5 +1,5 @@
-/* Pooling and sums, one vector of channels at a time. The loop over a window's pixels is the inner one, so the running
- * maximum or sum stays in a register. */
+/* Pooling and sums, one vector of channels at a time. The innermost loop goes over the pixels of a window, so the
+ * running maximum or sum stays in a register. */
 
 INLINE void NAME(max_windows_of)(long windows, const void *x_, long step, int count, const long *offsets,
                                  const int *taps, int none, long channels, void *y_, uint8_t *taps_of_y) {
@@ -14,7 +14,7 @@ INLINE void NAME(max_windows_of)(long windows, const void *x_, long step, int co
                 const REAL *p = x + offsets[t] + j;
                 vec value = n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n);
                 mask tap = (mask)NAME(splat)(0) + (INTEGER)taps[t];
-                /* larger, or NaN where there was none yet: not (value <= best), and best is a number */
+                /* larger, or the first NaN: not (value <= best), and best is not NaN */
                 mask better = ((value <= best) ^ (INTEGER)-1) & (best == best);
                 if (t == 0 && none < 0) best = value, tap_of_best = tap;
                 else {
@@ -28,7 +28,7 @@ INLINE void NAME(max_windows_of)(long windows, const void *x_, long step, int co
         }
 }
 
-/* Windows of 2 x 2, by far the most frequent, have their loop unrolled. */
+/* For 2 x 2 windows, by far the most common, the loop is unrolled. */
 static void NAME(max_windows)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
                               int none, long channels, void *y, uint8_t *taps_of_y) {
     if (count == 4) NAME(max_windows_of)(windows, x, step, 4, offsets, taps, none, channels, y, taps_of_y);
