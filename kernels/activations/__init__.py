@@ -1,4 +1,4 @@
-"""Activations, number by number, and their gradients: each reads its arrays once and writes one.
+"""Elementwise activations and their gradients: each reads its arrays once and writes one.
 
     name         y = f(x)                                    dx = dy * df/dx, from
     relu         max(x, 0)                                   y:  dy where y > 0, else 0
@@ -12,7 +12,7 @@
                  u = sqrt(2/pi) * (x + 0.044715 * x^3)
     erf          2/sqrt(pi) * integral of e^(-t^2), 0 to x   (only forward: the slope is 2/sqrt(pi) * e^(-x^2))
 
-Any memory order comes in; the result has that of the array that the formula is of, x or y. NaN stays NaN.
+Arrays may have any memory order; the result has that of x or y, the array in the formula. NaN stays NaN.
 
 Sources: Nair and Hinton, Rectified linear units, 2010; Maas et al., Rectifier nonlinearities, 2013; Clevert et al.,
 Exponential linear units, 2016; Elfwing et al., Sigmoid-weighted linear units, 2018; Hendrycks and Gimpel, Gaussian

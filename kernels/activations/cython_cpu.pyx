@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Activations on the CPU: one pass over memory as it lies, whatever the shape.
+"""Activations on the CPU: one pass over memory in its own order, for any shape.
 
 An array whose numbers fill its memory without gaps is a run of n numbers, channels last or not; of two arrays in one
 order the same places belong together. Only where there are gaps, or two orders, one is copied first. From the outside:

@@ -1,9 +1,9 @@
-"""Picking along one axis, and its adjoint, which adds up what was picked.
+"""gather and its adjoint scatter_add: indexing along one axis, with an index for every number.
 
     gather        y[o, j, i] = x[o, index[o, j, i], i]
     scatter_add   y[o, r, i] = sum of x[o, j, i] over all j with index[o, j, i] = r
 
-o stands for the axes in front of the one that `index` counts along, i for those behind it.
+j and r run along `axis`, o over all axes before it, i over all axes after it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def gather(x: Any, index: Any, axis: int) -> Any:
     ----------
     x : array
     index : array of integers
-        From 0 to ``x.shape[axis] - 1``; along the other axes as long as `x`.
+        From 0 to ``x.shape[axis] - 1``. Its shape is that of `x`, except along `axis`.
     axis : int
         From 0 on.
 
@@ -33,7 +33,7 @@ def gather(x: Any, index: Any, axis: int) -> Any:
     Raises
     ------
     ValueError, TypeError
-        Shapes that do not fit; an index that holds no integers.
+        Shapes that do not match; an index that is not of integers.
     IndexError
         An index out of range.
 
@@ -57,7 +57,7 @@ def scatter_add(x: Any, index: Any, axis: int, size: int) -> Any:
     ----------
     x : array
     index : array of integers, of the shape of `x`
-        From 0 to ``size - 1``; what goes to the same place adds up in its order.
+        From 0 to ``size - 1``; numbers for the same place are added in the order of j.
     axis, size : int
         From 0 on.
 
@@ -89,4 +89,4 @@ def _check(x: Any, index: Any, axis: int) -> None:
     if not 0 <= axis < x.ndim:
         raise ValueError(f"axis must be from 0 to {x.ndim - 1}, got {axis}")
     if any(n != m for i, (n, m) in enumerate(zip(x.shape, index.shape, strict=True)) if i != axis):
-        raise ValueError(f"index must be as long as x {x.shape} along all axes but {axis}, got {index.shape}")
+        raise ValueError(f"index must have the shape of x, {x.shape}, except along axis {axis}, got {index.shape}")

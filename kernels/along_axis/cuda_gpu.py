@@ -1,4 +1,4 @@
-"""Picking along one axis on a GPU, by the array library; `scatter_add` by atomic additions, in any order."""
+"""gather and scatter_add on a GPU, by the array library; scatter_add uses atomic additions, in any order."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Picking along one axis on the CPU: the index is read once, in its order, and no array of places is made of it.
+"""gather and scatter_add on the CPU: the index is read once, in order, and no temporary array is made.
 
     gather        y[o, j, i] = x[o, index[o, j, i], i]
     scatter_add   y[o, index[o, j, i], i] += x[o, j, i]
 
 From the outside:
 
-    chunk    some o, or some of the i of one o: the unit of work of a thread, which writes where no other does
-      o, j   the numbers i, which lie side by side
+    chunk    some o, or some of the i of one o: the unit of work of a thread; no two threads write to the same number
+      o, j   the numbers i, which are contiguous
 
-Each number of y is summed in the order of j, whatever the chunks.
+Each number of y is summed in the order of j, however the work is cut.
 """
 
 import numpy as np
@@ -26,14 +26,14 @@ ctypedef fused real:
     double
 
 cdef enum:
-    COLUMNS = 256  # numbers i of a chunk
-    CHUNK = 16384  # numbers of a chunk of several o, about
+    COLUMNS = 256  # numbers i in a chunk, at most
+    CHUNK = 16384  # numbers in a chunk of several o, about
 
 ctypedef struct job:
     size_t itemsize
     bint add, wrong  # scatter_add; whether an index was out of range
-    long count, chunk_count  # of o
-    long picked, size, columns  # lengths along j, of the axis that the index counts along, and along i
+    long count, chunk_count  # of o: in all, and in a chunk
+    long picked, size, columns  # lengths of the axis in index and in the other array (x or y), and of i
     const char* x
     const long long* index
     char* y
@@ -83,7 +83,7 @@ cdef void run_chunk(void* argument, long chunk) noexcept nogil:
 
 
 cdef void pick(job* j, long o, long column, long columns, const real* x, real* y) noexcept nogil:
-    """The chunk's columns of one o."""
+    """One o, for `columns` of the numbers i from `column` on."""
     cdef long k, all_of_index = j.picked * j.columns, all_of_axis = j.size * j.columns
     cdef const long long* index = j.index + o * all_of_index + column
     cdef bint right = True
@@ -94,7 +94,7 @@ cdef void pick(job* j, long o, long column, long columns, const real* x, real* y
     elif j.add:
         for k in range(j.size):
             memset(y + k * j.columns, 0, columns * sizeof(real))
-    if j.columns == 1 and j.add:  # the numbers j lie side by side
+    if j.columns == 1 and j.add:  # one i: the numbers j are contiguous
         right = add_run(j.picked, j.size, 1, 0, index, x, y)
     elif j.columns == 1:
         right = gather_run(j.picked, j.size, 1, 0, index, x, y)

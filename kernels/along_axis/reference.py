@@ -1,4 +1,4 @@
-"""Picking along one axis by the array module's own functions."""
+"""gather and scatter_add by the array module's own indexing."""
 
 import numpy as np
 
@@ -19,11 +19,11 @@ def scatter_add(x, index, axis, size):
 
 
 def _places(index, axis, size):
-    """The key that has `index` along an axis, and 0, 1, 2 ... along each of the others."""
+    """The indexing key with `index` along `axis`, and 0, 1, 2 ... along each other axis."""
     if isinstance(index, np.ndarray) and index.size and not (0 <= index.min() and index.max() < size):
         raise IndexError(f"index must be from 0 to {size - 1}, got {index.min()} to {index.max()}")
     xp = array_module(index)
-    behind = [(1,) * (index.ndim - 1 - i) for i in range(index.ndim)]
+    after = [(1,) * (index.ndim - 1 - i) for i in range(index.ndim)]
     return tuple(
-        index if i == axis else xp.arange(n).reshape(n, *ones) for i, (n, ones) in enumerate(zip(index.shape, behind))
+        index if i == axis else xp.arange(n).reshape(n, *ones) for i, (n, ones) in enumerate(zip(index.shape, after))
     )

@@ -1,13 +1,12 @@
-"""Sums, differences, products and quotients of large arrays, number by number, by all threads.
+"""Elementwise sums, differences, products and quotients of large arrays, on all threads.
 
     add        y = x1 + x2
     subtract   y = x1 - x2
     multiply   y = x1 * x2
     divide     y = x1 / x2
 
-x2 has the shape of x1, or of its last axes, or is one number. The result has the memory order of x1; with `in_place` it
-is x1 itself, into which it was written. The array library does the same in one thread; :func:`pays` says where that is
-slower.
+x2 has the shape of x1, or of its last axes, or is a number. The result has the memory order of x1; with `in_place` it
+is written into x1. The array library does the same on one thread; :func:`pays` tells where that is slower.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ LARGE = 1 << 18  # numbers, 1 MB of float32: two such arrays and their sum no lo
 
 
 def pays(x1: Any, x2: Any) -> bool:
-    """Whether these kernels take ``x1`` and ``x2``, and are faster than the operators of NumPy.
+    """Whether these kernels accept ``x1`` and ``x2``, and are faster than NumPy's operators.
 
     Examples
     --------
@@ -60,7 +59,7 @@ def add(x1: Any, x2: Any, in_place: bool = False) -> Any:
     x1 : array of any shape
     x2 : array of the shape of `x1`, or of its last axes, or a number
     in_place : bool
-        Write the result into `x1`, which may overlap `x2`, and return that.
+        Write the result into `x1`, which may overlap `x2`, and return it.
 
     Returns
     -------
@@ -69,7 +68,7 @@ def add(x1: Any, x2: Any, in_place: bool = False) -> Any:
     Raises
     ------
     ValueError, TypeError
-        Of the two arrays' shapes, or dtypes, that do not fit; with `in_place`, of an `x1` that is read-only.
+        Shapes or dtypes that do not match; with `in_place`, an `x1` that is read-only.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Arithmetic on a GPU by the operators of the array library, each of which is one kernel over all numbers."""
+"""Arithmetic on a GPU, by the operators of the array library: each is one kernel over all numbers."""
 
 from ..cuda import DTYPES, unavailable
 from .reference import add, divide, multiply, subtract

@@ -1,15 +1,15 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Arithmetic on the CPU: one pass over memory as it lies, by all threads.
+"""Arithmetic on the CPU: one pass over memory in its own order, on all threads.
 
-x1 is a run of n numbers in the order of its memory, x2 a run of as many, or of `period` that are used again and again.
-From the outside:
+x1 is a contiguous run of n numbers, in its memory order; x2 is a run of n too, or of `period` numbers that repeat. From
+the outside:
 
     chunk      CHUNK numbers: the unit of work of a thread
-      piece    one passage through x2
+      piece    one period of x2
         number in vector registers    -> cpu/vector_loops_arithmetic.pxi
 
-Why it is fast: a sum of two arrays waits for memory, and two cores have twice the paths to it (and twice the L2 cache)
-of one. Views with gaps, and pairs in two memory orders, are left to NumPy, which walks over them without a copy.
+Why it is fast: adding two arrays is bound by memory, and several cores have more bandwidth (and L2 cache) than one.
+Arrays with gaps, and pairs in different memory orders, are left to NumPy, which handles them without a copy.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ DTYPES = ("float32", "float64")
 
 cdef enum:
     CHUNK = 16384
-    SHORT = 1024  # numbers of x2; fewer are laid out several times, for a piece to be worth a call
+    SHORT = 1024  # if x2 has fewer numbers, it is repeated up to about so many, so that a piece is worth a call
 
 
 def add(x1, x2, in_place):
@@ -48,7 +48,7 @@ cdef _compute(arithmetic f, plain, x1, x2, bint in_place):
     cdef view vy
     laid_out = begin(&r, f, x1, x2)
     if laid_out is None or (in_place and (not x1.flags.writeable or np.may_share_memory(x1, x2))):
-        return plain(x1, x2, in_place)  # NumPy refuses what is read-only, and copies x2 where the two overlap
+        return plain(x1, x2, in_place)  # NumPy raises if x1 is read-only, and handles overlap
     y = x1 if in_place else buffers.empty_like(x1)
     view_of(y, &vy)
     r.y = vy.data
@@ -67,7 +67,7 @@ ctypedef struct run:
 
 
 cdef object begin(run* r, arithmetic f, x1, x2):
-    """Fill all but y, and return the array to keep alive; None where there are gaps, or two orders."""
+    """Fill `r`, except for y, and return the array to keep alive; None for gaps or different memory orders."""
     cdef view v1, v2
     cdef bint regular
     if type(x2) is float:

@@ -1,4 +1,4 @@
-"""Arithmetic number by number, as the array library's operators do it."""
+"""Elementwise arithmetic by the array library's operators."""
 
 import operator
 

@@ -1,6 +1,6 @@
-"""Attention: each query takes a mean of the values, weighted by how well it matches their keys.
+"""Attention: for each query, the mean of the values, weighted by how well their keys match it.
 
-    z[l, s] = scale * sum_e q[l, e] * k[s, e]           and mask[l, s] besides, if it is a number
+    z[l, s] = scale * sum_e q[l, e] * k[s, e]           plus mask[l, s], if that is a number
     p[l, s] = e^z[l, s] / sum_j e^z[l, j]               over the keys that query l may see; 0 if all z[l] are -inf
     y[l, c] = sum_s d[l, s] * v[s, c]                   d = dropout(p), or p itself
 
@@ -12,7 +12,7 @@ Backward, from dy:
     dq[l, e] = scale * sum_s dz[l, s] * k[s, e]
     dk[s, e] = scale * sum_l dz[l, s] * q[l, e]
 
-p is not kept from forward to backward: with L queries and S keys it is the one thing that grows like L * S.
+p is not kept for backward, but computed again: of all arrays, it alone has L * S numbers, for L queries and S keys.
 
 Sources: Vaswani et al., Attention is all you need, 2017, equation 1; Dao et al., FlashAttention, 2022, for computing p
 twice instead of keeping it.

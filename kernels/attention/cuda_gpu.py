@@ -1,4 +1,4 @@
-"""Attention on a GPU from the kernels of its parts: matrix product, softmax and dropout. p goes through memory."""
+"""Attention on a GPU by the kernels for its parts: matrix product, softmax and dropout. p is stored in memory."""
 
 from ..cuda import DTYPES, unavailable
 from .reference import backward, forward

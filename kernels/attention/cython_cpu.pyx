@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Attention on the CPU: a head's scores never leave the cache, and p is computed again backward instead of kept.
+"""Attention on the CPU: the scores of a head never leave the cache, and backward computes p again.
 
     z = scale * q k^T + mask,  p = softmax(z),  y = dropout(p) v                    (all formulas: __init__.py)
 
@@ -10,15 +10,15 @@ From the outside, forward:
         tile     z = (scale * q) k^T, and after softmax y = p v                      -> cpu/tile.h
         row      mask, softmax and dropout                                           -> cpu/vector_loops_rows.pxi
 
-Backward a chunk is a whole head, since dk and dv are sums over all of its queries:
+In backward a chunk is a whole head, as dk and dv are sums over all of its queries:
 
       block      z, p and d again; then dv += d^T dy,  dp = dy v^T,  dz,  dq = dz (scale * k),  dk += dz^T (scale * q)
 
-Why it is fast: of each block only q and y go to memory, instead of (L, S) scores several times; queries that come
-before a key leave it out (is_causal), half of the work; and q, k, v are read, and results written, in the memory order
-that they have between the dense layers, (N, L, heads, E), so that nothing is turned round for it.
+Why it is fast: only q and y of a block go through memory, instead of (L, S) scores several times; with is_causal, keys
+after a query are skipped, half of the work; and q, k, v are read, and results written, in the memory order that they
+have between the dense layers, (N, L, heads, E), without transposing.
 
-Each row of a result is summed in one order, whatever the chunks are: the number of threads does not change a bit.
+Each number is summed in one order, however the work is cut, so results are bit-identical for any number of threads.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
-from ..cpu.small_products cimport multiply, real  # a function that has no number gets a `tag`, a null pointer
+from ..cpu.small_products cimport multiply, real  # where no argument has the type `real`, `tag` is a null pointer of it
 from ..cpu.views cimport matrix_offset, view, view_of
 
 DTYPES = ("float32", "float64")
@@ -36,7 +36,7 @@ cdef enum:
     BLOCK_ROWS = 64
     DROP = 256  # numbers that dropout takes at a time
 
-# A matrix of numbers: those of a row lie side by side.
+# A matrix whose rows are contiguous.
 ctypedef struct matrix:
     char* data
     long row  # numbers from one row to the next

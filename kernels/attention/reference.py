@@ -1,4 +1,4 @@
-"""Attention from other kernels, through their contracts: the backend that was asked for serves each part.
+"""Attention by other kernels, called through their contracts, so by the backend that was asked for.
 
 So it is also what runs on a GPU, where p goes through memory, in forward and again in backward.
 """

@@ -1,4 +1,4 @@
-"""Sums over everything but the channels: the gradient of a bias, the statistics of a normalization."""
+"""Sums over all axes but the channels: for the gradients of biases and the statistics of normalization."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..registry import kernel
 
 @kernel
 def forward(x: Any, y: Any = None) -> Any:
-    """Return one sum for each channel, added up in float64.
+    """Return one sum for each channel, accumulated in float64.
 
         s[c] = sum over all axes but axis 1 of x            (or of x * y)
 
-    A plain float32 sum over channels-last memory loses three digits; these sums keep them.
+    A plain float32 sum over channels-last memory loses three digits; these sums do not.
 
     Parameters
     ----------

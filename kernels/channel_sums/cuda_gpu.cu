@@ -1,22 +1,22 @@
-// Sums over everything but the channels, s[c] = sum of x (or of x * y), added up in double precision.
+// Sums over all axes but the channels, s[c] = sum of x (or of x * y), accumulated in double precision.
 //
-// Two passes, so that many blocks can share one channel and the result is still the same bits every time: the first
-// writes a sum for each (part, channel), parts being stretches of what is summed over; the second adds the parts,
-// always in the same order. Few numbers are one part: the first pass writes s, and there is no second. Memory is all
-// that counts here: each number is read once, neighbouring threads read neighbouring numbers.
+// Two passes, so that many blocks can share a channel and every run still gives the same bits: what is summed over is
+// cut into parts; the first pass writes a sum for each (part, channel), the second adds the parts in a fixed order.
+// With few numbers there is one part: the first pass writes s, and there is no second. The kernels are bound by memory:
+// each number is read once, and neighbouring threads read neighbouring numbers.
 #include "common.cuh"
 #include "thread_rows.cuh"
 
 constexpr int BLOCK = 256;  // of sums_of_planes
 
-// The sum of this block's part of a channel: in `parts`, which is null where there is one part, then in s.
+// Stores the sum of this block's part of a channel: in `parts`, or in s if there is one part and `parts` is null.
 __device__ __forceinline__ void store_sum(double sum, double* parts, scalar* s, int channels, int channel) {
   if (parts) parts[(size_t)blockIdx.y * channels + channel] = sum;
   else s[channel] = (scalar)sum;
 }
 
-// Channels last in memory, x (rows, channels). Block (32, 8): lane x takes channel 32 * blockIdx.x + x, and the 8 rows
-// of threads take every 8th row of part blockIdx.y.
+// Channels last in memory, x (rows, channels). Block (32, 8): lane x takes channel 32 * blockIdx.x + x, and thread row
+// y every 8th row of part blockIdx.y.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 sums_of_columns(const scalar* x, const scalar* y, double* parts, scalar* s, int rows, int channels,
                 int rows_per_part) {
@@ -34,8 +34,8 @@ sums_of_columns(const scalar* x, const scalar* y, double* parts, scalar* s, int 
   if (threadIdx.y == 0 && channel < channels) store_sum(sum, parts, s, channels, channel);
 }
 
-// Channels first, x (images, channels, pixels). Block (256): all threads share part blockIdx.y of channel blockIdx.x, a
-// stretch of its count = images * pixels numbers; each warp adds with shuffles, then warp 0 adds the warps.
+// Channels first, x (images, channels, pixels). Block (256): the threads share part blockIdx.y of the count = images *
+// pixels numbers of channel blockIdx.x; each warp adds with shuffles, then warp 0 adds the sums of the warps.
 extern "C" __global__ void __launch_bounds__(BLOCK)
 sums_of_planes(const scalar* x, const scalar* y, double* parts, scalar* s, int count, int channels, int pixels,
                int per_part) {
@@ -56,7 +56,7 @@ sums_of_planes(const scalar* x, const scalar* y, double* parts, scalar* s, int c
   }
 }
 
-// s[c] = sum of parts[part][c]. Block (32, 1 to 8): a lane a channel, and the rows of threads share the parts.
+// s[c] = sum of parts[part][c]. Block (32, 1 to 8): lane x is a channel; the thread rows y share the parts.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)
 add_channel_parts(const double* parts, scalar* s, int channels, int part_count) {
   __shared__ double shared[THREAD_ROWS][WARP];

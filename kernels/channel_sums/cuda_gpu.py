@@ -15,8 +15,8 @@ __all__ = ["DTYPES", "forward", "unavailable"]
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 4
-NUMBERS_A_THREAD = 16  # at least, where there are several parts: a thread reads them a few at once,
-PARTS_WORTH_A_PASS = 4  # and a second pass costs a launch
+NUMBERS_A_THREAD = 16  # at least, if there are several parts
+PARTS_WORTH_A_PASS = 4  # fewer parts do not pay for the launch of a second pass
 
 
 def forward(x: Any, y: Any) -> Any:
@@ -47,9 +47,9 @@ def forward(x: Any, y: Any) -> Any:
 
 
 def _parts(count, channels, blocks, least, runtime):
-    """Cut `count` numbers a channel into parts of at least `least`, so that the GPU is full.
+    """Cut the `count` numbers of a channel into parts of at least `least`, so that the GPU is full.
 
-    Returns room for their sums if they are several, the length of one, and their number.
+    Returns an array for the sums of the parts (None for a single part), the length of a part, and their number.
     """
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
     most = count // least

@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Channel sums on the CPU, in double, whichever of the two memory orders x has.
+"""Channel sums on the CPU, in double precision, for both memory orders.
 
     s[c] = sum_n,p x[n, c, p] (* y[n, c, p])                                p runs over the pixels
 
-Channels last in memory, x is a table of (n, p) rows and c columns: vectors of columns are summed down the rows. Where
-there are few channels, several pixels together are taken as one wide row, so that vectors are full, and its columns are
-folded at the end. Channels first, the numbers of one channel are consecutive: they are read as rows of 64 columns.
+Channels last in memory, x is a matrix of rows (n, p) and columns c: vectors of columns are summed down the rows. With
+few channels, several pixels are taken as one wide row, so that vectors are full, and its columns are added up at the
+end. Channels first, the numbers of one channel are contiguous, and are read as rows of 64 columns.
 
-Why it is right: float32 numbers are widened to double before they are added. The rows are cut into blocks by the shape
-alone, and the blocks are added up in order, so the number of threads does not change a bit of the result.
+float32 numbers are widened to double before they are added. The rows are cut into blocks by the shape alone, and the
+blocks are added in order, so results are bit-identical for any number of threads.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ ctypedef fused real:
     double
 
 cdef enum:
-    BLOCK = 32768  # numbers that one chunk adds up, about
+    BLOCK = 32768  # numbers in a chunk, about
     MAX_BLOCKS = 64
     WIDTH = 64  # columns of a wide row, at least
 
@@ -50,14 +50,14 @@ ctypedef struct summation:
     const char* x
     const char* y
     long rows, channels  # channels last: rows (n, p)
-    long widen  # rows that are taken as one
+    long widen  # rows (n, p) in a wide row
     long images, run  # channels first: numbers of one channel in one image
     long blocks
     double* sums  # [block][column]
 
 
 cdef _sum_rows(x, y):
-    """Of x (N, ..., C), in C order."""
+    """The sums of x (N, ..., C), C-contiguous."""
     cdef view vx, vy, v_total
     cdef summation s
     x = view_of(x, &vx)
@@ -87,7 +87,7 @@ cdef _sum_rows(x, y):
 
 
 cdef void fold(const summation* s, real* total) noexcept nogil:
-    """total[c] = the sum of column c of every pixel of a wide row, of every block."""
+    """total[c] = sum over all blocks, and all pixels of a wide row, of their sums for channel c."""
     cdef long c, row
     cdef double sum
     for c in range(s.channels):
@@ -109,7 +109,7 @@ cdef void sum_block_of_rows(void* argument, long block) noexcept nogil:
 
 
 cdef _sum_runs(x, y):
-    """Of x (N, C, ...), in C order."""
+    """The sums of x (N, C, ...), C-contiguous."""
     cdef view vx, vy
     cdef summation s
     x = view_of(x, &vx)

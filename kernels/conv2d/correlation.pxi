@@ -45,16 +45,16 @@ cdef inline void correlate(correlation* q) noexcept nogil:
     row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
     cached_rows = max(1, 4 * CACHE_BYTES // (row_bytes + 1))
     q.band_rows = min(max(1, q.dy.h), cached_rows)
-    q.bands = rounded_up(q.dy.h, q.band_rows)
+    q.bands = ceil_div(q.dy.h, q.band_rows)
     q.unit_images = 1
     if q.bands == 1 and images_can_join(q):
         q.unit_images = max(1, min(cached_rows // max(1, q.dy.h), q.x.n // SLOTS))
-    q.units = rounded_up(q.x.n, q.unit_images) * q.bands
+    q.units = ceil_div(q.x.n, q.unit_images) * q.bands
     q.slots = slots_that_pay(q, 1, max(1, min(SLOTS, q.units)), q.dy.n * q.dy.h * q.dy.w * q.dy.c)
     q.parts = 1
     if threads > 1 and q.slots < 2 * threads and not q.channelwise:  # whole rows r of the kernel, or whole tiles
         rows = q.taps[0] if q.exchanged else q.rows // TILE_MAX_ROWS
-        q.parts = max(1, min(rounded_up(2 * threads, q.slots), rows))
+        q.parts = max(1, min(ceil_div(2 * threads, q.slots), rows))
     q.partial = pool.scratch(0, q.slots * slot_numbers(q) * q.itemsize)
     if q.partial == NULL:
         q.out_of_memory = True
@@ -78,15 +78,15 @@ cdef void lay_out_partial(correlation* q) noexcept nogil:
     q.channelwise = q.group_in == 1 and q.group_out == 1 and q.groups > 1
     q.x_in_place = q.x.c_stride == 1 and q.padding[0] == 0 and q.padding[1] == 0
     q.exchanged = (q.groups == 1 and q.dilation[1] == 1 and (not q.x_in_place or q.x.w_stride == q.x.c)
-                   and q.group_out * rounded_up(q.taps[1] * q.group_in, lanes)
-                   < q.taps[1] * q.group_in * rounded_up(q.group_out, lanes))
+                   and q.group_out * ceil_div(q.taps[1] * q.group_in, lanes)
+                   < q.taps[1] * q.group_in * ceil_div(q.group_out, lanes))
     q.dy_in_place = q.dy.c_stride == 1
     if q.channelwise:
-        q.rows, q.padded_out = q.taps[0] * q.taps[1], rounded_up(q.groups, lanes) * lanes
+        q.rows, q.padded_out = q.taps[0] * q.taps[1], ceil_div(q.groups, lanes) * lanes
     elif q.exchanged:
-        q.rows, q.padded_out = q.taps[0] * q.group_out, rounded_up(q.taps[1] * q.group_in, lanes) * lanes
+        q.rows, q.padded_out = q.taps[0] * q.group_out, ceil_div(q.taps[1] * q.group_in, lanes) * lanes
     else:
-        q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, rounded_up(q.group_out, lanes) * lanes
+        q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, ceil_div(q.group_out, lanes) * lanes
 
 
 cdef bint images_can_join(const correlation* q) noexcept nogil:
@@ -105,7 +105,7 @@ cdef long slot_numbers(const correlation* q) noexcept nogil:
 cdef void add_all_slots(correlation* q) noexcept nogil:
     """dw = sum of the slots; a chunk adds a block of 16 channels k, or all of them where rows are exchanged."""
     cdef long outs = q.groups if q.channelwise else q.group_out
-    q.out_blocks = 1 if q.exchanged else rounded_up(outs, ADDED_CHANNELS)
+    q.out_blocks = 1 if q.exchanged else ceil_div(outs, ADDED_CHANNELS)
     pool.run((1 if q.channelwise else q.groups) * q.out_blocks, add_slots_of, q)
 
 

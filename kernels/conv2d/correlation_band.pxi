@@ -107,7 +107,7 @@ cdef void correlate_groups(const real* tag, correlation* q, const band* b, long 
         k = 0
         while k < q.group_out:
             channels = min(widest, q.group_out - k)
-            vectors = rounded_up(channels, q.tiles.lanes)
+            vectors = ceil_div(channels, q.tiles.lanes)
             tile = q.tiles.tile[vectors] if channels % q.tiles.lanes == 0 else q.tiles.tile_exact[vectors]
             dy = <const real*>b.dy + g * q.group_out + k
             if packed_dy != NULL:
@@ -163,7 +163,7 @@ cdef void correlate_exchanged(const correlation* q, const tiles.tile_sum* sum, c
     """dw[k, (s, c)] += sum over the pixels of a band of dy[pixel, k] * x[pixel + (s, c)], for one r and all k."""
     cdef const void* from_channels[TILE_MAX_ROWS]
     cdef void* to_rows[TILE_MAX_ROWS]
-    cdef long vectors = rounded_up(numbers, q.tiles.lanes), k = 0
+    cdef long vectors = ceil_div(numbers, q.tiles.lanes), k = 0
     cdef int rows, m
     cdef tiles.tile_function tile
     tile = q.tiles.tile[vectors] if numbers % q.tiles.lanes == 0 else q.tiles.tile_exact[vectors]

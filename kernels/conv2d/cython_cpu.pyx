@@ -50,7 +50,7 @@ from libc.string cimport memcpy, memset
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
-from ..cpu.whole_parts cimport rounded_up
+from ..cpu.ceil_div cimport ceil_div
 from . import output_size as _output_size
 
 DTYPES = ("float32", "float64")

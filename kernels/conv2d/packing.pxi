@@ -9,8 +9,8 @@ cdef long packed_size(const sweep* s) noexcept nogil:
     """In numbers: the channels k of each (tap, c) are padded to whole vectors, which tiles read."""
     cdef long lanes = s.tiles.lanes, taps = s.taps[0] * s.taps[1]
     if is_channelwise(s):
-        return rounded_up(s.groups, lanes) * lanes * taps
-    return s.groups * rounded_up(s.group_out, lanes) * lanes * taps * s.group_in
+        return ceil_div(s.groups, lanes) * lanes * taps
+    return s.groups * ceil_div(s.group_out, lanes) * lanes * taps * s.group_in
 
 
 cdef bint is_channelwise(const sweep* s) noexcept nogil:
@@ -24,7 +24,7 @@ cdef void pack(const real* tag, sweep* s) noexcept nogil:
         pack_channelwise(tag, s)
         return
     s.packed_inputs = max(1, min(s.group_in, PACKED_NUMBERS // max(1, taps * min(width, s.group_out))))
-    pool.run(s.groups * rounded_up(s.group_out, width) * rounded_up(s.group_in, s.packed_inputs), pack_chunk_of, s)
+    pool.run(s.groups * ceil_div(s.group_out, width) * ceil_div(s.group_in, s.packed_inputs), pack_chunk_of, s)
 
 
 cdef void pack_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -37,14 +37,14 @@ cdef void pack_chunk_of(void* argument, long chunk) noexcept nogil:
 
 cdef void pack_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
     """packed[tap, c, k] = w[k, c, r, s] for a block of output channels k and some input channels c of one group."""
-    cdef long lanes = s.tiles.lanes, width = s.tiles.vectors * lanes, parts = rounded_up(s.group_in, s.packed_inputs)
+    cdef long lanes = s.tiles.lanes, width = s.tiles.vectors * lanes, parts = ceil_div(s.group_in, s.packed_inputs)
     cdef long first = chunk % parts * s.packed_inputs, end = min(s.group_in, first + s.packed_inputs)
-    cdef long blocks = rounded_up(s.group_out, width), g = chunk // parts // blocks, block = chunk // parts % blocks
-    cdef long channels = min(width, s.group_out - block * width), step = rounded_up(channels, lanes) * lanes
+    cdef long blocks = ceil_div(s.group_out, width), g = chunk // parts // blocks, block = chunk // parts % blocks
+    cdef long channels = min(width, s.group_out - block * width), step = ceil_div(channels, lanes) * lanes
     cdef long taps = s.taps[0] * s.taps[1], tap_step = s.group_in * step, direction = order_of_taps(s), t, c, k
     cdef const real* w = <const real*>s.w + g * s.w_group + block * width * s.w_out
     cdef const real* from_tap
-    cdef real* packed = <real*>s.packed_w + taps * s.group_in * (g * rounded_up(s.group_out, lanes) * lanes
+    cdef real* packed = <real*>s.packed_w + taps * s.group_in * (g * ceil_div(s.group_out, lanes) * lanes
                                                                  + block * width)
     if taps == 1 and s.w_in == 1:
         s.tiles.transpose(channels, end - first, w + tap_of(s, 0, 0) + tap_of(s, 1, 0) + first, s.w_out,
@@ -81,7 +81,7 @@ cdef long order_of_taps(const sweep* s) noexcept nogil:
 
 cdef void pack_channelwise(const real* tag, sweep* s) noexcept nogil:
     """packed[tap, channel] = w[channel, 0, r, s]"""
-    cdef long t, u, channel, step = rounded_up(s.groups, s.tiles.lanes) * s.tiles.lanes
+    cdef long t, u, channel, step = ceil_div(s.groups, s.tiles.lanes) * s.tiles.lanes
     cdef real* packed = <real*>s.packed_w
     memset(packed, 0, s.taps[0] * s.taps[1] * step * sizeof(real))
     for t in range(s.taps[0]):

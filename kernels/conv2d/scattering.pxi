@@ -40,8 +40,8 @@ cdef bint scattering_pays(const scattering* t) noexcept:
     """Compare the vector multiplications of both ways; scattering also loads and stores each tile once for each r."""
     cdef long lanes = t.tiles.lanes
     cdef double swept = (t.h * t.w * t.taps[0] * t.taps[1] / <double>(t.step[0] * t.step[1])
-                         * rounded_up(t.channels, lanes))
-    cdef double scattered = t.dy.h * t.dy.w * t.taps[0] * rounded_up(t.taps[1] * t.channels, lanes)
+                         * ceil_div(t.channels, lanes))
+    cdef double scattered = t.dy.h * t.dy.w * t.taps[0] * ceil_div(t.taps[1] * t.channels, lanes)
     return scattered * (1 + 6 / <double>(t.dy.c + 1)) < swept
 
 
@@ -71,20 +71,20 @@ cdef void scatter_all(const real* tag, scattering* t) noexcept nogil:
     if t.chunk_images == 1:
         t.chunk_rows = max(1, min(t.h, CACHE_BYTES * t.h // (image_bytes + 1)))
         if pool.num_threads() > 1 and t.dy.n < wanted:
-            t.chunk_rows = min(t.chunk_rows, rounded_up(t.h, rounded_up(wanted, t.dy.n)))
-    pool.run(rounded_up(t.dy.n, t.chunk_images) * rounded_up(t.h, t.chunk_rows),
+            t.chunk_rows = min(t.chunk_rows, ceil_div(t.h, ceil_div(wanted, t.dy.n)))
+    pool.run(ceil_div(t.dy.n, t.chunk_images) * ceil_div(t.h, t.chunk_rows),
              scatter_chunk_of, t)
     pool.scratch_done(0)
 
 
 cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
     cdef long lanes = t.tiles.lanes
-    return t.taps[0] * t.dy.c * rounded_up(t.taps[1] * t.channels, lanes) * lanes
+    return t.taps[0] * t.dy.c * ceil_div(t.taps[1] * t.channels, lanes) * lanes
 
 
 cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
     t.packed_inputs = max(1, min(t.dy.c, PACKED_NUMBERS // max(1, t.taps[1] * t.channels)))
-    pool.run(t.taps[0] * rounded_up(t.dy.c, t.packed_inputs), pack_scattered_chunk_of, t)
+    pool.run(t.taps[0] * ceil_div(t.dy.c, t.packed_inputs), pack_scattered_chunk_of, t)
 
 
 cdef void pack_scattered_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -98,15 +98,15 @@ cdef void pack_scattered_chunk_of(void* argument, long chunk) noexcept nogil:
 cdef void pack_scattered_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
     """packed[r, k, (s, c)] = w[k, c, r, s] for one r, some channels k and each block of numbers (s, c)."""
     cdef long lanes = t.tiles.lanes, width = t.tiles.vectors * lanes, numbers = t.taps[1] * t.channels
-    cdef long parts = rounded_up(t.dy.c, t.packed_inputs), r = chunk // parts
+    cdef long parts = ceil_div(t.dy.c, t.packed_inputs), r = chunk // parts
     cdef long first = chunk % parts * t.packed_inputs, end = min(t.dy.c, first + t.packed_inputs)
     cdef long k, c, s, block = 0, number, columns, step
     cdef real* packed
     cdef const real* w
     while block < numbers:
         columns = min(width, numbers - block)
-        step = rounded_up(columns, lanes) * lanes
-        packed = <real*>t.packed_w + t.dy.c * (r * rounded_up(numbers, lanes) * lanes + block) + first * step
+        step = ceil_div(columns, lanes) * lanes
+        packed = <real*>t.packed_w + t.dy.c * (r * ceil_div(numbers, lanes) * lanes + block) + first * step
         for k in range(first, end):
             c, s = block % t.channels, block // t.channels
             w = <const real*>t.weights + k * t.w_k + r * t.w_r
@@ -130,7 +130,7 @@ cdef void scatter_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void scatter_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
-    cdef long parts = rounded_up(t.h, t.chunk_rows)
+    cdef long parts = ceil_div(t.h, t.chunk_rows)
     cdef long n = chunk // parts * t.chunk_images, first = chunk % parts * t.chunk_rows
     scatter_rows(tag, t, n, min(t.chunk_images, t.dy.n - n), first, min(t.chunk_rows, t.h - first))
 
@@ -166,11 +166,11 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
     for r in range(t.taps[0]):
         # Row i of dy adds to row i*step + r*dilation - padding of dx: take the rows i whose target is in this chunk.
         above = first + t.padding[0] - r * t.dilation
-        low = 0 if above <= 0 else rounded_up(above, t.step[0])
+        low = 0 if above <= 0 else ceil_div(above, t.step[0])
         high = -1 if above + rows <= 0 else min(t.dy.h - 1, (above + rows - 1) // t.step[0])
         block = 0
         while block < numbers:
-            step = rounded_up(min(width, numbers - block), lanes) * lanes
+            step = ceil_div(min(width, numbers - block), lanes) * lanes
             sum.b_inner = step
             if low <= high:
                 scatter_block(t, &sum, dy + low * dy_row, dy_image, dy_row, dy_column, packed,
@@ -194,7 +194,7 @@ cdef void scatter_block(const scattering* t, const tiles.tile_sum* sum, const re
     """
     cdef const void* from_pixels[TILE_MAX_ROWS]
     cdef void* to_runs[TILE_MAX_ROWS]
-    cdef long vectors = rounded_up(numbers, t.tiles.lanes), j, n, i, left
+    cdef long vectors = ceil_div(numbers, t.tiles.lanes), j, n, i, left
     cdef int tallest = t.tiles.rows[vectors], pixels, m
     cdef long row_step = t.step[0] * dx_row
     for j in range(t.dy.w):

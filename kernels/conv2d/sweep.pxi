@@ -62,7 +62,7 @@ cdef void set_phases(sweep* s, long phase_h, long phase_w, const view* dx, const
     cdef long step_h = stride[0], step_w = stride[1]
     set_phase(s, 0, phase_h, w.shape[2], step_h, padding[0], dilation[0])
     set_phase(s, 1, phase_w, w.shape[3], step_w, padding[1], dilation[1])
-    s.y_h, s.y_w = rounded_up(dx.shape[1] - phase_h, step_h), rounded_up(dx.shape[2] - phase_w, step_w)
+    s.y_h, s.y_w = ceil_div(dx.shape[1] - phase_h, step_h), ceil_div(dx.shape[2] - phase_w, step_w)
     s.y = dx.data + (phase_h * dx.strides[1] + phase_w * dx.strides[2]) * <long>dx.itemsize
     s.y_image, s.y_row, s.y_column = dx.strides[0], step_h * dx.strides[1], step_w * dx.strides[2]
 
@@ -118,10 +118,10 @@ cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
     s.chunk_rows = s.y_h
     if s.chunk_images == 1:
         s.chunk_rows = min(s.y_h, max(1, CACHE_BYTES * s.y_h // (image_bytes + 1)))
-        chunks = rounded_up(CHUNKS_PER_THREAD * pool.num_threads(), s.x.n)  # wanted of one image
+        chunks = ceil_div(CHUNKS_PER_THREAD * pool.num_threads(), s.x.n)  # wanted of one image
         if pool.num_threads() > 1 and chunks > 1:
-            s.chunk_rows = min(s.chunk_rows, max(rounded_up(s.y_h, chunks), rounded_up(24, s.y_w)))
-    chunks = rounded_up(s.x.n, s.chunk_images) * rounded_up(s.y_h, s.chunk_rows)
+            s.chunk_rows = min(s.chunk_rows, max(ceil_div(s.y_h, chunks), ceil_div(24, s.y_w)))
+    chunks = ceil_div(s.x.n, s.chunk_images) * ceil_div(s.y_h, s.chunk_rows)
     pool.run(chunks, sweep_chunk_of, s)
     pool.scratch_done(0)
 
@@ -153,7 +153,7 @@ cdef void sweep_chunk_of(void* argument, long chunk) noexcept nogil:
 
 
 cdef void sweep_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
-    cdef long parts = rounded_up(s.y_h, s.chunk_rows)
+    cdef long parts = ceil_div(s.y_h, s.chunk_rows)
     cdef long n = chunk // parts * s.chunk_images, row = chunk % parts * s.chunk_rows
     sweep_rows(s, n, min(s.chunk_images, s.x.n - n), row, min(s.chunk_rows, s.y_h - row),
                <real*>s.y + n * s.y_image + row * s.y_row)
@@ -198,7 +198,7 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner = s.outer, s.inner, offsets, 1
 
     if s.channelwise:
-        sum.b_inner = sum.b_outer = rounded_up(s.groups, lanes) * lanes
+        sum.b_inner = sum.b_outer = ceil_div(s.groups, lanes) * lanes
         k = 0
         while k < s.groups:
             channels = min(lanes, s.groups - k)
@@ -211,7 +211,7 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
         k = 0
         while k < s.group_out:
             channels = min(s.tiles.vectors * lanes, s.group_out - k)
-            width = rounded_up(channels, lanes)
+            width = ceil_div(channels, lanes)
             sum.b_inner = width * lanes
             sum.b_outer = s.inner * sum.b_inner
             sweep_block(s, &sum, s.tiles.tile[width], s.tiles.rows[width], x + g * s.group_in, x_image,

@@ -1,13 +1,13 @@
-"""Convolution, ReLU and max pooling in one pass: what most convolutional networks are made of.
+"""Convolution, ReLU and max pooling fused into one pass.
 
     z = conv2d(x, w, b)                                      as kernels/conv2d
     y[n,k,i,j] = max(0, max over taps (u, v) of the window of z[n, k, i*ph + u, j*pw + v])
 
 The windows, `pool_size` = (ph, pw), do not overlap; rows and columns of z that fill no window are dropped. With (1, 1)
-there is no pooling: y = max(0, z). The largest z and ReLU exchange freely, max(0, .) being monotonic.
+there is no pooling: y = max(0, z). ReLU and max pooling can be exchanged, because max(0, .) is monotonic.
 
-z is never needed as a whole: a part of it that is computed can be pooled while it is in the cache. For the way back one
-byte for each y says where it came from:
+z is never needed as a whole: each part of it can be pooled while it is in the cache. For backward, one byte for each y
+says which tap it came from:
 
     taps[n,k,i,j] = u*pw + v of the (first) maximum, or ph*pw where no z of the window is above 0
 
@@ -25,7 +25,7 @@ from ..arrays import Pair, check_array, check_same_kind, pair
 from ..conv2d import check_forward
 from ..registry import kernel
 
-MAX_POOL_SIZE = 255  # taps of a window: they and `none` are bytes
+MAX_POOL_SIZE = 255  # taps of a window, so that a tap, or ph*pw for none, fits into a byte
 
 
 def _pool_size(pool_size: Any) -> Pair:
@@ -60,7 +60,7 @@ def forward(
     pool_size : int or pair of int
         (ph, pw), vertical first.
     stride, padding, dilation, groups
-        Of the convolution.
+        As in `conv2d.forward`.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def backward(
     dilation=(1, 1),
     groups: int = 1,
 ) -> Any:
-    """Return the three gradients.
+    """Return the gradients dx, dw and db.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def backward(
     x, w, pool_size, stride, padding, dilation, groups
         As in `forward`.
     needs_dx : bool
-        Without it dx is None: the first layer of a network needs none.
+        Whether to compute dx, which the first layer of a network does not need.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def backward(
     Raises
     ------
     ValueError, TypeError
-        Shapes or dtypes that do not belong together.
+        Shapes or dtypes that do not match.
 
     Examples
     --------

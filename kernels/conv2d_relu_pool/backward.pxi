@@ -1,19 +1,19 @@
-# The way back, by bands of dz that never leave the cache either.
+# Backward, by bands of dz, so that dz never leaves the cache either.
 #
 #     slot     a fixed share of the bands, with a dw and a db of its own: the unit of work of a thread
-#     unit     a band, or some images if they are small: the more pixels, the less often a tile of dw moves
-#       dz     dy put back at the taps, into this thread's scratch                   -> cpu/windows.h
+#     unit     a band, or some images if they are small: the more pixels, the less often dw is loaded and stored
+#       dz     dy, scattered to the taps, in this thread's scratch memory            -> cpu/windows.h
 #       db     its sums over the pixels
 #       dw     the correlation of its pixels with x                             -> conv2d/correlation_band.pxi
-#       dx     the rows of x that begin under it               -> conv2d/scattering.pxi or conv2d/sweep.pxi
+#       dx     the rows of dx that belong to it                -> conv2d/scattering.pxi or conv2d/sweep.pxi
 #
-# A row of dx depends on the rows of dz above it as far as the kernel reaches: those are put back once more for each
-# band. The slots are added up in order and depend on shapes alone, so that the number of threads changes no bit of the
-# result.
+# A row of dx also depends on rows of dz above the band, as far as the kernel reaches (the halo): each band computes
+# these again. The slots are added in order and depend on shapes alone, so results are bit-identical for any number of
+# threads.
 
 cdef enum:
     BACKWARD_SLOTS = 8
-    LEAST_BACKWARD_SLOTS = 4  # each is the work of one thread, dx included
+    LEAST_BACKWARD_SLOTS = 4  # as a slot, dx included, is the work of one thread
 
 ctypedef struct backward_job:
     windows pool
@@ -24,8 +24,8 @@ ctypedef struct backward_job:
     scattering scatter
     sweep* phases
     int phase_count
-    long phase_columns  # phases side by side
-    long halo  # rows of dz above a band that its rows of dx depend on
+    long phase_columns  # number of phases across
+    long halo  # rows of dz above a band on which its rows of dx depend
     long stride, padding  # of rows
     long dx_rows
     double* db  # [slot][channel]
@@ -38,13 +38,13 @@ cdef void images_of_z(const windows* p, images* z):
 
 
 cdef void put_into(images* z, const real* band, long n, long image, long first, long end) noexcept nogil:
-    """Rows `first` to `end` of z lie in `band`, those of image n and then of the next ones; there are none behind."""
+    """Let `z` describe `band`, which holds rows `first` to `end` of image n and of those after it."""
     z.data, z.h, z.n_stride = band - n * image - first * z.h_stride, end, image
 
 
 cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx, stride, padding, dilation,
                   long groups) except -1:
-    """dx by scattering, or by one sweep for each phase of the stride: as in conv2d."""
+    """Prepare dx: by scattering, or by one sweep for each phase of the stride, as in conv2d."""
     cdef long h, v, step_h = min(<long>stride[0], dx.shape[1]), step_w = min(<long>stride[1], dx.shape[2])
     if groups == 1 and dilation[1] == 1:
         begin_scattering(&f.scatter, dz, w, dx, stride, padding, dilation[0])
@@ -74,11 +74,11 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS, p.images * p.count[0] * p.size[0] * p.z_row)
     cut_into_bands(p, row_bytes, slots)
     p.unit_images = 1
-    if p.bands == 1 and not q.exchanged:  # as many as the cache holds, in equal parts of a slot's share
-        share = rounded_up(p.images, slots)
+    if p.bands == 1 and not q.exchanged:  # as many images as fit into the cache, in equal parts of a slot's share
+        share = ceil_div(p.images, slots)
         cached = max(1, CACHE_BYTES // (p.count[0] * p.size[0] * row_bytes + 1))
-        p.unit_images = rounded_up(share, rounded_up(share, cached))
-    p.units = rounded_up(p.images, p.unit_images) * p.bands
+        p.unit_images = ceil_div(share, ceil_div(share, cached))
+    p.units = ceil_div(p.images, p.unit_images) * p.bands
     q.slots = min(slots, p.units)
     if f.scatters:
         weights = packed_size_for_scattering(&f.scatter)
@@ -103,8 +103,8 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
 
 
 cdef long db_numbers(const windows* p) noexcept nogil:
-    """Of a slot: whole vectors."""
-    return rounded_up(p.channels, p.tiles.lanes) * p.tiles.lanes
+    """How many numbers a slot's db has, in whole vectors."""
+    return ceil_div(p.channels, p.tiles.lanes) * p.tiles.lanes
 
 
 cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
@@ -149,28 +149,28 @@ cdef void backward_band(backward_job* f, long n, long count, long band, real* dw
     cdef long image = (end - top) * p.z_row, i
     cdef long* offsets = <long*>pool.scratch(2, (count * (end - first) + 1) * sizeof(long))
     cdef real* dz = <real*>pool.scratch(3, count * image * sizeof(real))
-    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # not asked for
+    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # not used
     if dz == NULL or offsets == NULL or halo_sums == NULL:
         p.out_of_memory = True
         return
     for i in range(count):
-        put_back(f, n + i, top // p.size[0], first // p.size[0], dz + i * image, halo_sums)
-        put_back(f, n + i, first // p.size[0], end // p.size[0], dz + i * image + (first - top) * p.z_row, db)
+        scatter_dy(f, n + i, top // p.size[0], first // p.size[0], dz + i * image, halo_sums)
+        scatter_dy(f, n + i, first // p.size[0], end // p.size[0], dz + i * image + (first - top) * p.z_row, db)
     q.band_rows = end - first
     put_into(&q.dy, dz, n, image, top, end)
     correlate_band(dz, &q, n, count, first, 0, q.rows, offsets, dw)
     if q.out_of_memory:
         p.out_of_memory = True
     if f.needs_dx:
-        # The rows of x that the first tap of these rows of z reads; the last band takes all that follow.
+        # From the row of x that the first tap of this band's first row reads, to that of the next band.
         low = 0 if band == 0 else min(f.dx_rows, max(0, first * f.stride - f.padding))
         high = f.dx_rows if end == p.count[0] * p.size[0] else min(f.dx_rows, max(0, end * f.stride - f.padding))
         if low < high:
             write_dx(f, dz, n, count, top, end, low, high)
 
 
-cdef void put_back(const backward_job* f, long n, long first, long end, real* dz, double* sums) noexcept nogil:
-    """dz of the rows of windows `first` to `end` of image n; its sums over the pixels are added to `sums`."""
+cdef void scatter_dy(const backward_job* f, long n, long first, long end, real* dz, double* sums) noexcept nogil:
+    """dz = dy at the taps for rows `first` to `end` of the windows of image n; `sums` += its sums over the pixels."""
     cdef const windows* p = &f.pool
     cdef long i, at
     cdef long offsets[MAX_TAPS]
@@ -184,7 +184,7 @@ cdef void put_back(const backward_job* f, long n, long first, long end, real* dz
 
 cdef void write_dx(backward_job* f, const real* dz, long n, long count, long top, long end, long low,
                    long high) noexcept nogil:
-    """Rows `low` to `high` of dx of `count` images from n on, from the rows `top` to `end` of their dz."""
+    """Rows `low` to `high` of dx for `count` images from n on, computed from rows `top` to `end` of their dz."""
     cdef scattering t
     cdef sweep s
     cdef int phase
@@ -200,8 +200,8 @@ cdef void write_dx(backward_job* f, const real* dz, long n, long count, long top
         s = f.phases[phase]
         put_into(&s.x, dz, n, image, top, end)
         first_row = phase // f.phase_columns
-        phase_low = rounded_up(max(0, low - first_row), step)
-        phase_high = rounded_up(max(0, high - first_row), step)
+        phase_low = ceil_div(max(0, low - first_row), step)
+        phase_high = ceil_div(max(0, high - first_row), step)
         if phase_low < phase_high:
             sweep_rows(&s, n, count, phase_low, phase_high - phase_low,
                        <real*>s.y + n * s.y_image + phase_low * s.y_row)

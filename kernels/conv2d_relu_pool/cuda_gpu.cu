@@ -1,11 +1,11 @@
-// ReLU and max pooling in one pass over z, the output of a convolution, and their way back in one pass over dz.
+// ReLU and max pooling in one pass over z, the output of a convolution, and their gradients in one pass over dz.
 //
 //     y[n,i,j,k] = max(0, max over taps (u, v) of z[n, i*ph + u, j*pw + v, k])     taps: u*pw + v, or ph*pw for y = 0
 //     dz[n, i*ph + u, j*pw + v, k] = dy[n,i,j,k] where taps[n,i,j,k] == u*pw + v, else 0
 //
-// Thread mapping: one thread computes one element of the result, neighbouring threads take neighbouring channels of one
-// pixel. What this changes on ReLU and pooling one after the other: z is read once, and the way back needs neither z
-// nor a mask, but one byte for each y.
+// Thread mapping: one thread computes one element of the result, and neighbouring threads take neighbouring channels of
+// one pixel. Compared with ReLU and pooling one after the other, z is read once, and backward needs one byte for each y
+// instead of z and a mask.
 //
 // Images are (N, H, W, K) in memory. Elements are counted in 32 bits; the host cuts a larger batch into pieces.
 #include "common.cuh"
@@ -41,7 +41,7 @@ extern "C" __global__ void relu_pool_backward(const scalar* dy, const unsigned c
   const int q = pixel % width, p = pixel / width % height, n = pixel / width / height;
   const int i = p / pool_height, j = q / pool_width;
   scalar value = 0;
-  if (i < out_height && j < out_width) {  // the last rows and columns may fill no window
+  if (i < out_height && j < out_width) {  // the last rows and columns may be in no window
     const size_t at = (((size_t)n * out_height + i) * out_width + j) * channels + k;
     const int tap = (p - i * pool_height) * pool_width + q - j * pool_width;
     if (taps[at] == tap) value = dy[at];

@@ -1,4 +1,4 @@
-"""Convolution, ReLU and pooling in CUDA: the convolution's own kernels, and `cuda_gpu.cu` for the rest in one pass."""
+"""Convolution, ReLU and pooling in CUDA: the kernels of conv2d, and `cuda_gpu.cu` for ReLU and pooling in one pass."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
 
 
 def _launch(name, result, images, geometry):
-    """One thread for each element of `result`; as many images at once as can be counted in 32 bits."""
+    """One thread per element of `result`, in batches whose elements can be counted in 32 bits."""
     kernel = load(SOURCE, result.dtype).get_function(name)
     for here in batches(result):
         part = [array[here] for array in images]

@@ -4,18 +4,18 @@
     y[n,i,j,k]  = max(0, max over (u, v) of z[n, i*ph + u, j*pw + v, k])        z = conv2d(x, w, b)
     dz[n, i*ph + u, j*pw + v, k] = dy[n,i,j,k] where taps[n,i,j,k] == u*pw + v, else 0
 
-A band is some rows of windows of one image, so many that its z and x fit into the L2 cache. From the outside:
+A band is some rows of windows of one image: as many as its z and x fit into the L2 cache. From the outside:
 
     forward    chunk    a band: the unit of work of a thread
-                 z      the sweep of conv2d over its pixels, into this thread's scratch       -> conv2d/sweep.pxi
+                 z      the sweep of conv2d over its pixels, into scratch memory              -> conv2d/sweep.pxi
                  y      the maximum of each window                                           -> cpu/windows.h
 
-The loops of the way back are in backward.pxi.
+The loops of backward are in backward.pxi.
 
-Why it is fast: without fusion z and dz, the largest arrays of a network (they are ph*pw times y), are written to memory
-and read back three times; here memory sees x, y, one byte for each y, and the gradients.
+Why it is fast: without fusion, z and dz, the largest arrays of a network (ph*pw times the size of y), are written to
+memory and read back three times. Here only x, y, a byte for each y, and the gradients go through memory.
 
-What z has beyond the last whole window is not even computed.
+Rows and columns of z beyond the last whole window are not computed.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ from . import reference as _reference
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
-from ..cpu.whole_parts cimport rounded_up
+from ..cpu.ceil_div cimport ceil_div
 
 DTYPES = ("float32", "float64")
 
@@ -56,9 +56,9 @@ ctypedef struct windows:
     long images, channels
     long[2] size  # of a window
     long[2] count  # of the windows of an image
-    long band_rows, bands  # rows of windows of a band; bands of an image
-    long unit_images, units  # backward: a unit is one band, or some small images that are one band each
-    long z_row  # distance of the rows of z: z has count*size pixels
+    long band_rows, bands  # rows of windows in a band; bands in an image
+    long unit_images, units  # backward: a unit is one band, or some small images of one band each
+    long z_row  # numbers in a row of z, which has count*size pixels
     bint out_of_memory
 
 ctypedef struct forward_job:
@@ -113,7 +113,7 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
     begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
     images_of_z(&f.pool, &f.dw.dy)
-    # dz as the loops of conv2d expect it; each band sets where its part of it lies
+    # describe dz for the loops of conv2d; each band sets the address of its part
     cdef view vdz
     vdz.itemsize, vdz.data, vdz.ndim = vdy.itemsize, NULL, 4
     vdz.shape[:4] = [vdy.shape[0], f.pool.channels, f.dw.dy.h, f.dw.dy.w]
@@ -142,11 +142,11 @@ cdef void begin_windows(windows* p, const view* y, pool_size):
 
 
 cdef void cut_into_bands(windows* p, long row_bytes, long wanted) noexcept nogil:
-    """As many rows as the cache holds, `row_bytes` each, but at least `wanted` bands of all images."""
+    """Bands of as many rows (of `row_bytes` each) as the cache holds, but at least `wanted` bands in all."""
     p.band_rows = min(p.count[0], max(1, CACHE_BYTES // (p.size[0] * row_bytes + 1)))
-    if p.images * rounded_up(p.count[0], p.band_rows) < wanted:
-        p.band_rows = rounded_up(p.count[0], min(p.count[0], rounded_up(wanted, p.images)))
-    p.bands = rounded_up(p.count[0], p.band_rows)
+    if p.images * ceil_div(p.count[0], p.band_rows) < wanted:
+        p.band_rows = ceil_div(p.count[0], min(p.count[0], ceil_div(wanted, p.images)))
+    p.bands = ceil_div(p.count[0], p.band_rows)
 
 
 cdef void forward_all(const real* tag, forward_job* f) noexcept nogil:
@@ -193,7 +193,7 @@ cdef void forward_band(const real* tag, forward_job* f, long chunk) noexcept nog
 
 
 cdef void taps_of_window(const windows* p, long* offsets) noexcept nogil:
-    """Where in z the taps of a window lie."""
+    """The offsets of a window's taps in z."""
     cdef long u, v
     for u in range(p.size[0]):
         for v in range(p.size[1]):

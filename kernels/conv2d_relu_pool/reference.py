@@ -1,6 +1,6 @@
-"""The composition: convolution, ReLU and pooling one after the other, and their gradients in the opposite order.
+"""Convolution, ReLU and pooling one after the other, and their gradients in reverse order.
 
-It calls the kernels through their contracts, so the backend that was asked for serves each of the parts.
+Each is called through its contract, so by the backend that was asked for.
 """
 
 from .. import channel_sums, conv2d, pool2d

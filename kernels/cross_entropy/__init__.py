@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy with class numbers in one: what most classifiers end with.
+"""Softmax and cross-entropy fused, for targets that are class numbers.
 
     loss[n]     = -weight[t] * log(p[n, t])                                 p = softmax(x[n]),  t = target[n]
     dx[n, c]    = dloss[n] * weight[t] * (p[n, c] - (1 where c = t, else 0))

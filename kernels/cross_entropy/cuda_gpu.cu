@@ -1,13 +1,13 @@
-// Softmax and cross-entropy with class numbers in one:
+// Softmax and cross-entropy fused, for targets that are class numbers:
 //
 //     loss[n]  = weight[t] * (log(sum_k exp(x[n,k] - max)) - (x[n,t] - max))            t = target[n]
 //     dx[n,c]  = dloss[n] * weight[t] * (exp(x[n,c] - max) / sum - (1 where c = t, else 0))
 //
-// Thread mapping: that of softmax (rows.cuh): one warp a row, or the block for a long row. What this changes on softmax
-// followed by a loss: the probabilities are never written. A row is read from memory once and gives one number; on the
-// way back it is read again, and the gradient written. One thread of a row knows its class.
+// Thread mapping: that of softmax (rows.cuh): one warp a row, or the block for a long row. Compared with
+// softmax followed by a loss, the probabilities are never written: forward reads a row once and writes one number;
+// backward reads it again and writes the gradient.
 //
-// A class that does not exist gives NaN: the host would have to wait for the GPU to tell.
+// A target that is no class gives NaN: to raise, the host would have to wait for the GPU.
 #include "rows.cuh"
 
 typedef long long label;
@@ -32,7 +32,7 @@ cross_entropy_forward(const scalar* x, const long long* target, const scalar* we
   __shared__ scalar maxima[WARPS_A_BLOCK];
   __shared__ scalar sums[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
-  if (row >= rows) return;  // a whole warp at once, and never one of a row that has several
+  if (row >= rows) return;  // whole warps only; if a row has several warps, none of them returns
   x += (size_t)row * columns;
   scalar largest, sum;
   scan_row(x, columns, maxima, sums, largest, sum);

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Cross-entropy on the CPU: a row of x is read from memory once, and what is computed of it stays in the cache.
+"""Cross-entropy on the CPU: a row of x is read from memory once, and intermediate results stay in the cache.
 
     loss[n]  = weight[t] * (log(s) - (x[n, t] - m))                m = max_k x[n, k],  s = sum_k e^(x[n, k] - m)
     dx[n, c] = dloss[n] * weight[t] * (e^(x[n, c] - m) / s - (1 where c = t, else 0))

@@ -1,9 +1,10 @@
-"""Dropout: numbers set to 0 at random, the others made larger, with no mask that would have to be kept.
+"""Dropout: random numbers of x are set to 0, and the others scaled up, without a mask to keep for backward.
 
     y[i] = x[i] / (1 - p)  where  u(i, key) >= p,  else 0
 
-u(i, key) is number i, evenly from 0 to 1, of a generator without a state, and i counts through x in the order of its
-axes: the same in any memory order, for any number of threads and on a GPU. So the gradient needs no mask either:
+u(i, key) is the i-th number, uniform in [0, 1), of a counter-based generator, and i counts through x in the order of
+its axes: so it is the same in any memory order, for any number of threads, and on a GPU. The gradient needs no mask
+either:
 
     dx = forward(dy) with the same p and key
 
@@ -30,7 +31,7 @@ def forward(x: Any, p: float, key: int) -> Any:
     p : float
         From 0 up to, but not including, 1.
     key : int
-        From 0 to 2^64 - 1: which random numbers.
+        The key of the generator, from 0 to 2^64 - 1.
 
     Returns
     -------

@@ -1,13 +1,13 @@
 // Dropout: y[i] = x[i] / (1 - p) where u(i, key) >= p, else 0.
 //
-// u(i, key) is word i % 4 of Philox4x32-10 for counter i // 4, divided by 2^32. It has no state: whoever needs number i
-// computes it, so the numbers are the same as on the CPU, in any order of memory, and no mask is kept for the way back.
-// A generator with a state per thread, the simpler version, gives numbers that depend on the size of the grid.
+// u(i, key) is word i % 4 of Philox4x32-10 for counter i // 4, divided by 2^32. Each thread computes the numbers that
+// it needs from their index, so they are the same as on the CPU, in any memory order, and backward computes them again
+// instead of reading a mask. A generator with a state per thread would give numbers that depend on the grid.
 //
-// Thread mapping: in the order of the axes a thread takes four numbers, all that one counter gives, in vectors where
-// the arrays allow it: one by one, neighbouring threads would write numbers that are four apart. Channels last in
-// memory, the four are far apart: there a thread takes one number and forgets three words, so that neighbouring threads
-// still read neighbours. Philox is some 100 integer instructions, about what a number waits for memory anyway.
+// Thread mapping: in the order of the axes, a thread takes the four numbers that one counter gives, as vectors where
+// the arrays are aligned, so that accesses are coalesced. Channels last in memory, these four are far apart: there a
+// thread takes one number and discards three words, so that neighbouring threads still access neighbours. Philox is
+// some 100 integer instructions, which take about as long as the memory access.
 //
 // Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011.
 #include "common.cuh"
@@ -36,7 +36,7 @@ __device__ __forceinline__ Words philox(unsigned long long counter, unsigned key
   return {{x0, x1, x2, x3}};
 }
 
-// x in the order of its axes: number i lies at i.
+// x in the order of its axes: number i is x[i].
 extern "C" __global__ void dropout_in_order(const scalar* x, scalar* y, long long n, unsigned threshold, scalar scale,
                                             unsigned key_low, unsigned key_high) {
   const long long counter = (long long)blockIdx.x * blockDim.x + threadIdx.x;
@@ -60,7 +60,7 @@ extern "C" __global__ void dropout_in_order(const scalar* x, scalar* y, long lon
 }
 
 // Channels last: element e in memory, (image, pixel, channel), is number first + i, i = (image, channel, pixel). The
-// host cuts a batch so that i fits 32 bits, in which a division costs a quarter of what it does in 64.
+// host cuts a batch so that i fits into 32 bits, where a division costs a quarter of one in 64 bits.
 extern "C" __global__ void dropout_channels_last(const scalar* x, scalar* y, int n, long long first, int channels,
                                                  int pixels, unsigned threshold, scalar scale, unsigned key_low,
                                                  unsigned key_high) {
@@ -72,6 +72,6 @@ extern "C" __global__ void dropout_channels_last(const scalar* x, scalar* y, int
   const Words words = philox(number / WORDS, key_low, key_high);
   const int which = number % WORDS;
   const unsigned low = which % 2 ? words.word[1] : words.word[0], high = which % 2 ? words.word[3] : words.word[2];
-  const unsigned word = which < 2 ? low : high;  // an index into registers would put them into memory
+  const unsigned word = which < 2 ? low : high;  // word[which] would move the array from registers to memory
   y[e] = word >= threshold ? x[e] * scale : (scalar)0;
 }

@@ -1,13 +1,13 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Dropout on the CPU: random numbers are made in registers, used, and forgotten.
+"""Dropout on the CPU: random numbers are computed in registers and never stored.
 
     y[i] = x[i] / (1 - p)  where  u(i, key) >= p,  else 0
 
     chunk      CHUNK numbers in the order of x's axes: the unit of work of a thread
       block    counters, four numbers each, in vector registers    -> cpu/vector_loops_random.pxi
 
-Why it is fast: neither the numbers nor a mask go to memory; backward makes them again. Channels last, number i does not
-lie behind number i - 1: an image is then the unit of work, and is turned to the order of the axes in the cache.
+Why it is fast: neither the random numbers nor a mask go to memory; backward computes them again. Channels last, number
+i does not follow number i - 1 in memory: then an image is the unit of work, and is transposed in the cache.
 """
 
 import numpy as np
@@ -65,7 +65,7 @@ def forward(x, p, key):
 
 
 cdef void run_image(void* argument, long image) noexcept nogil:
-    """An image channels last: brought to the order of the axes, and back."""
+    """A channels-last image: transposed to the order of the axes, and back."""
     cdef run* r = <run*>argument
     cdef long size = r.channels * r.pixels, first = image * size, before = first % 4, itemsize = r.itemsize
     cdef char* planes = <char*>pool.scratch(0, (size + 4) * itemsize)

@@ -1,4 +1,4 @@
-"""Dropout, with Philox in the array module's own integers."""
+"""Dropout, with Philox in the integer arithmetic of the array module."""
 
 from ..arrays import array_module
 

@@ -1,8 +1,8 @@
-"""Rows added up by number: the gradient of looking rows up, in an embedding for example.
+"""Rows of x added to given rows of zeros: the gradient of indexing rows, as in an embedding.
 
     y[r, ...] = sum of x[i, ...] over all i with rows[i] = r
 
-Rows that nothing is added to are 0.
+Rows of y that do not occur in `rows` are 0.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ from ..registry import kernel
 
 @kernel
 def forward(x: Any, rows: Any, count: int) -> Any:
-    """Return y, of `count` rows, with each row of x added to row ``rows[i]``.
+    """Return y, with `count` rows: row i of x is added to row ``rows[i]`` of zeros.
 
     Parameters
     ----------
     x : array (n, ...)
     rows : array (n,) of integers
-        From 0 to count - 1; equal ones add up in their order.
+        From 0 to count - 1; rows for the same place are added in the order of i.
     count : int
 
     Returns
     -------
     array (count, ...) of the dtype of `x`
-        Zeros in rows that nothing is added to.
 
     Raises
     ------
     ValueError, TypeError
-        Not one row number for each row of x; numbers that are no integers; a `count` that is no size.
+        `rows` without an integer for each row of x; a `count` that is not an integer from 0 on.
     IndexError
-        A row number out of range (of NumPy arrays: a GPU would have to be waited for).
+        A row number out of range. (Checked on the CPU only: on a GPU the check would have to wait for the result.)
 
     Examples
     --------

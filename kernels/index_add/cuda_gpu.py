@@ -1,4 +1,4 @@
-"""Rows added up by number on a GPU, by the array library's `add.at`: atomic additions, in any order."""
+"""index_add on a GPU, by the array library's `add.at`: atomic additions, in any order."""
 
 from __future__ import annotations
 

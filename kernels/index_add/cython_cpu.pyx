@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Rows added up by number on the CPU: x is read once, in its order.
+"""index_add on the CPU: x is read once, in order.
 
     y[rows[i], j] += x[i, j]
 
 From the outside:
 
-    chunk      COLUMNS numbers of each row: the unit of work of a thread, which therefore writes where no other does
-      row i    added to row rows[i] of y, of which the rows in use stay in the cache
+    chunk      COLUMNS columns of all rows: the unit of work of a thread; no two threads write to the same number
+      row i    added to row rows[i] of y
 
-Why it is fast: nothing is sorted and no row copied. Each number of y is summed in the order of i, whatever the chunks.
+Why it is fast: nothing is sorted or copied. Each number of y is summed in the order of i, however the work is cut.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Rows added up by number: sorted by their numbers, equal ones are one sum each. On a GPU, by its own `add.at`."""
+"""index_add by sorting: rows for the same place become contiguous, and are one sum each. On a GPU, by `add.at`."""
 
 import numpy as np
 

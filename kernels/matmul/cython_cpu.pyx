@@ -34,7 +34,7 @@ from libc.string cimport memcpy, memset
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport matrix_offset, view, view_of
-from ..cpu.whole_parts cimport rounded_up
+from ..cpu.ceil_div cimport ceil_div
 
 DTYPES = ("float32", "float64")
 
@@ -158,24 +158,24 @@ cdef void multiply_one_of_batch(void* argument, long index) noexcept nogil:
 cdef void multiply(const real* tag, product* p) noexcept nogil:
     """y = a @ b for one pair of matrices: decide what to pack and how to cut y, then run the chunks."""
     cdef long strip = p.tiles.vectors * p.tiles.lanes
-    cdef long blocks = max(1, rounded_up(p.k, BLOCK_DEPTH))
-    cdef long strips = rounded_up(p.n, strip)
+    cdef long blocks = max(1, ceil_div(p.k, BLOCK_DEPTH))
+    cdef long strips = ceil_div(p.n, strip)
     cdef bint direct = p.b_column == 1 and (p.m <= DIRECT_ROWS or p.k * p.n * <long>sizeof(real) <= DIRECT_BYTES)
     if not direct and is_deep(p):
         multiply_deep(tag, p)
         return
     if p.m <= DOT_ROWS and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
         p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
-        pool.run(rounded_up(p.n, p.chunk_columns), multiply_rows_of, p)
+        pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows_of, p)
         return
-    p.depth = rounded_up(p.k, blocks)
+    p.depth = ceil_div(p.k, blocks)
     p.pack_a = p.n > strip and p.depth * p.a_column * <long>sizeof(real) > 32768
     if p.a_column == 1:
         p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
     p.packed_b = NULL
     cut_into_chunks(p, strip)
     p.copy_b = p.chunk_rows > DIRECT_ROWS if direct else 2 * p.chunk_rows >= p.m
-    cdef long chunks = rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns)
+    cdef long chunks = ceil_div(p.m, p.chunk_rows) * ceil_div(p.n, p.chunk_columns)
     p.first, p.end = 0, p.k
     if direct or p.copy_b:
         pool.run(chunks, multiply_chunk_of, p)
@@ -223,14 +223,14 @@ cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
     chunk is at least 3 times as wide as high.
     """
     cdef long tallest = p.tiles.rows[p.tiles.vectors], threads = pool.num_threads(), chunks
-    cdef long parts = rounded_up(p.m, BLOCK_ROWS)
+    cdef long parts = ceil_div(p.m, BLOCK_ROWS)
     cdef bint rows_first
     p.chunk_rows, p.chunk_columns = equal_part(p.m, parts, tallest), BLOCK_COLUMNS
     if p.m * p.n * p.k <= SERIAL_WORK:
         p.chunk_rows, p.chunk_columns = p.m, p.n
         return
     while threads > 1:
-        chunks = rounded_up(p.m, p.chunk_rows) * rounded_up(p.n, p.chunk_columns)
+        chunks = ceil_div(p.m, p.chunk_rows) * ceil_div(p.n, p.chunk_columns)
         if chunks >= (2 if p.pack_a else 3) * threads:
             return
         rows_first = p.pack_a and min(p.n, p.chunk_columns) < 3 * p.chunk_rows
@@ -244,7 +244,7 @@ cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
 
 
 cdef inline long equal_part(long n, long parts, long multiple) noexcept nogil:
-    return max(1, rounded_up(rounded_up(n, parts), multiple)) * multiple
+    return max(1, ceil_div(ceil_div(n, parts), multiple)) * multiple
 
 
 cdef void multiply_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -257,7 +257,7 @@ cdef void multiply_chunk_of(void* argument, long chunk) noexcept nogil:
 
 cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil:
     """One rectangle of y, block by block and strip by strip."""
-    cdef long across = rounded_up(p.n, p.chunk_columns)
+    cdef long across = ceil_div(p.n, p.chunk_columns)
     cdef long first_row = chunk // across * p.chunk_rows, first_column = chunk % across * p.chunk_columns
     cdef long end_row = min(p.m, first_row + p.chunk_rows), end_column = min(p.n, first_column + p.chunk_columns)
     cdef long strip = p.tiles.vectors * p.tiles.lanes, lanes = p.tiles.lanes
@@ -295,7 +295,7 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
         j = first_column
         while j < end_column:
             columns = min(strip, end_column - j)
-            vectors = <int>rounded_up(columns, lanes)
+            vectors = <int>ceil_div(columns, lanes)
             sum.b_inner, tile = vectors * lanes, p.tiles.tile[vectors]
             if p.packed_b != NULL:
                 b = <const real*>p.packed_b + j * p.depth
@@ -326,7 +326,7 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
 cdef inline long odd_lines(long n, size_t itemsize) noexcept nogil:
     """n, rounded up to an odd number of cache lines: rows at this distance fall into different sets of the cache."""
     cdef long line = 64 // <long>itemsize
-    return (rounded_up(n, line) | 1) * line
+    return (ceil_div(n, line) | 1) * line
 
 
 cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed, long row) noexcept nogil:
@@ -358,7 +358,7 @@ cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip) 
         j = s * width
         columns = min(width, p.n - j)
         pack_strip(<const real*>p.b + p.first * p.b_row + j * p.b_column, p, p.end - p.first, columns,
-                   <real*>p.packed_b + j * p.depth, rounded_up(columns, lanes) * lanes)  # the last may be narrower
+                   <real*>p.packed_b + j * p.depth, ceil_div(columns, lanes) * lanes)  # the last may be narrower
 
 
 cdef void pack_strip(const real* b, const product* p, long depth, long columns, real* packed, long step) noexcept nogil:

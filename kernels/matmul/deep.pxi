@@ -59,7 +59,7 @@ cdef void multiply_slot_of(void* argument, long slot) noexcept nogil:
 
 cdef void multiply_slot(const real* tag, product* p, long slot) noexcept nogil:
     """partial[slot][j, i] = sum of a[i, l] * b[l, j] over the slot's steps of l."""
-    cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, step = rounded_up(p.m, lanes) * lanes
+    cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, step = ceil_div(p.m, lanes) * lanes
     cdef long l = p.k * slot // DEEP_SLOTS, end = p.k * (slot + 1) // DEEP_SLOTS, first = l
     cdef long i, j, columns, no_offset = 0
     cdef int m, rows, vectors
@@ -79,7 +79,7 @@ cdef void multiply_slot(const real* tag, product* p, long slot) noexcept nogil:
         i = 0
         while i < p.m:
             columns = min(width, p.m - i)
-            vectors = <int>rounded_up(columns, lanes)
+            vectors = <int>ceil_div(columns, lanes)
             j = 0
             while j < p.n:
                 rows = <int>min(<long>p.tiles.rows[vectors], p.n - j)

@@ -1,9 +1,9 @@
-"""The same images in the other memory order.
+"""Images in the other memory order: between channels first and channels last.
 
-    channels_first    memory in the order n, c, h, w: what a reshape of (N, C, H, W) needs
-    channels_last     memory in the order n, h, w, c: what convolution and pooling prefer
+    channels_first    memory in the order n, c, h, w, which a reshape of (N, C, H, W) needs
+    channels_last     memory in the order n, h, w, c, which convolution and pooling prefer
 
-The shape stays (N, C, H, W), and so does every x[n,c,h,w]. An array that is in the order already is returned as it is.
+The shape stays (N, C, H, W), and so does every x[n,c,h,w]. An array that has the order already is returned unchanged.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def channels_first(x: Any) -> Any:
 
 @kernel
 def channels_last(x: Any) -> Any:
-    """Return `x` with the channels of a pixel side by side in memory.
+    """Return `x` with channels-last memory.
 
     Parameters
     ----------

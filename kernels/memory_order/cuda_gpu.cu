@@ -1,19 +1,18 @@
-// Images in the other memory order: for each image a matrix is turned, y[column][row] = x[row][column].
+// Images in the other memory order: for each image, the transpose of a matrix, y[column][row] = x[row][column]. From
+// channels last to first the matrix is (pixels, channels), from channels first to last (channels, pixels).
 //
-// Channels last to channels first turns (pixels, channels), and the way back (channels, pixels).
-//
-// Thread mapping: a block of 32 x 8 threads turns a tile of 32 x 32. Each thread row reads rows of the tile,
-// neighbouring lanes neighbouring numbers, into shared memory; after the barrier lanes take a column of it, and write
-// neighbouring numbers of y. A simpler version has each thread read x and write y: one of the two is then `rows`
-// numbers apart from lane to lane, and moves 32 bytes for 4. The 33rd column of the tile is there so that the 32
-// numbers of a column lie in 32 different banks of the shared memory.
+// Thread mapping: a block of 32 x 8 threads transposes a tile of 32 x 32. Each thread row reads rows of the tile into
+// shared memory, neighbouring lanes neighbouring numbers; after the barrier, the lanes read a column of it and write
+// neighbouring numbers of y. Without shared memory, either the reads or the writes of neighbouring lanes would be
+// `rows` or `columns` numbers apart, and move 32 bytes for each 4. The tile has a 33rd column so that the 32 numbers of
+// a column are in 32 different banks of shared memory.
 //
 // Read: Harris, An Efficient Matrix Transpose in CUDA C/C++, NVIDIA, 2013.
 #include "common.cuh"
 
 constexpr int TILE = 32, ROWS = 8;
 
-// Blocks: tiles of one image along x, images along y.
+// blockIdx.x is the tile, blockIdx.y the image.
 extern "C" __global__ void __launch_bounds__(TILE * ROWS)
 transpose_images(const scalar* x, scalar* y, int rows, int columns) {
   __shared__ scalar tile[TILE][TILE + 1];

@@ -1,4 +1,4 @@
-"""The other memory order in CUDA: the host side of `cuda_gpu.cu`."""
+"""Changing the memory order in CUDA: the host side of `cuda_gpu.cu`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def channels_last(x):
 
 
 def _transposed(x, images, rows, columns):
-    """Each image of x, (rows, columns) numbers, turned."""
+    """The transpose of each image of x, a matrix (rows, columns)."""
     y = current_runtime().empty((images, columns, rows), x.dtype)
     kernel = load(SOURCE, x.dtype).get_function("transpose_images")
     tiles = -(-rows // TILE) * -(-columns // TILE)

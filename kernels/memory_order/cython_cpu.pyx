@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""From one memory order to the other: for each image, the transpose of a matrix (channels, pixels).
+"""Changing the memory order on the CPU: for each image, the transpose of a matrix (channels, pixels) or its reverse.
 
     y[p, c] = x[c, p]        or        y[c, p] = x[p, c]
 
     chunk     some rows of the matrix of one image: the unit of work of a thread
       block   64 x 64 numbers, 16 KB in float32, which stay in the L1 cache
-        4 x 4 numbers are turned round in registers     -> cpu/transpose.h
+        4 x 4 numbers, transposed in registers          -> cpu/transpose.h
 
-Why it is fast: read row by row, a matrix is written with a cache line for every number, and lines are thrown out of the
-cache before their other numbers come. In a block every line is read once and written once.
+Why it is fast: if a matrix were read row by row, each number would be written to another cache line, and lines would be
+evicted before they are full. In a block, every line is read once and written once.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ DTYPES = ("float32", "float64")
 
 cdef enum:
     BLOCK = 64
-    CHUNK = 1 << 15  # numbers that a thread moves at a time, about
+    CHUNK = 1 << 15  # numbers in a chunk, about
 
 ctypedef struct matrices:
     const tiles.tile_table* tiles
@@ -54,7 +54,7 @@ def channels_last(x):
 
 
 cdef _transpose(x, y, long rows, long columns):
-    """Of each image, x (rows, columns) to y (columns, rows); both C-contiguous."""
+    """For each image, transpose x (rows, columns) to y (columns, rows), both C-contiguous."""
     cdef view vx, vy
     cdef matrices m
     x, y = view_of(x, &vx), view_of(y, &vy)

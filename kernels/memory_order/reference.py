@@ -1,4 +1,4 @@
-"""The copies of NumPy, or CuPy."""
+"""Changing the memory order by a copy in NumPy or CuPy."""
 
 from .. import arrays
 

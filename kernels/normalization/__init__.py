@@ -1,4 +1,4 @@
-"""Normalization: channels, or rows, each brought to mean 0 and variance 1, then scaled and shifted.
+"""Normalization: each channel, or each row, to mean 0 and variance 1, then scaled and shifted.
 
     m[c] = mean of x[n, c, p] over n, p        v[c] = mean of (x[n, c, p] - m[c])^2        r[c] = 1 / sqrt(v[c] + eps)
 
@@ -8,19 +8,19 @@
     dw[c]       = sum over n, p of dy[n, c, p] * z[n, c, p]                              z = (x - m[c]) * r[c]
     dx[n, c, p] = r[c] * w[c] * (dy[n, c, p] - db[c] / count - z[n, c, p] * dw[c] / count)
 
-and of the rows of x (M, K), where each row i has m[i], v[i] and r[i], and w and b belong to the columns:
+For rows, x (M, K): each row i has m[i], v[i] and r[i], and each column k has w[k] and b[k]:
 
     y[i, k]  = (x[i, k] - m[i]) * r[i] * w[k] + b[k]                                     z = (x - m[i]) * r[i]
     db[k]    = sum over i of dy[i, k],   dw[k] = sum over i of dy[i, k] * z[i, k]
     dx[i, k] = r[i] * (g[i, k] - mean of g[i] - z[i, k] * mean of (g[i] * z[i]))         g = dy * w
 
-and of groups of channels of each image n, where m[n, g], v[n, g] and r[n, g] belong to all channels c of a group g:
+For groups of channels of each image n, the channels c of a group g share m[n, g], v[n, g] and r[n, g]:
 
     y[n, c, p]  = (x[n, c, p] - m[n, g]) * r[n, g] * w[c] + b[c]     dw and db as above, dx as of a row with g = dy * w
 
-p runs over the pixels and `count` numbers share a mean. All sums are added up in float64, the variance around the mean
-itself: numbers far from 0 lose no digits. The results for channels are channels last in memory, and
-so are those for groups unless x is in C order.
+p runs over the pixels; `count` numbers share a mean. All sums are accumulated in float64, and the variance is summed
+around the mean, so that numbers far from 0 lose no digits. The results for channels are channels last in memory, and so
+are those for groups, unless x is in C order.
 
 Sources: Ioffe and Szegedy, Batch normalization, 2015, algorithm 1 and section 3; Ba et al., Layer normalization, 2016;
 Wu and He, Group normalization, 2018.

@@ -1,4 +1,4 @@
-// Normalization of channels, x and y (rows, channels) with the channels of a pixel side by side:
+// Normalization of channels, x and y (rows, channels), channels last in memory:
 //
 //     m[c] = mean of x[., c]        v[c] = mean of (x[., c] - m[c])^2        r[c] = 1 / sqrt(v[c] + eps)
 //     y[., c]  = (x[., c] - m[c]) * r[c] * w[c] + b[c]
@@ -7,15 +7,14 @@
 //     dx[., c] = r[c] * w[c] * (dy[., c] - db[c] / rows - z[., c] * dw[c] / rows)
 //
 // Thread mapping. The sums: a block of 32 x 8 threads takes 32 channels and a stretch of the rows; neighbouring lanes
-// read neighbouring channels, and the 8 rows of threads take every 8th row. A second kernel joins the stretches,
-// which the 1 to 8 rows of threads of its blocks share, always in the same order: the same bits every time. The
-// results: the threads of the whole grid are a multiple of the channels, and a thread goes on in steps of the grid. So
-// it stays in one channel, which it works out once: a division in 64 bits costs more than all else that is done to a
-// number.
+// read neighbouring channels, and thread row y takes every 8th row. A second kernel combines the stretches in a fixed
+// order, so that every run gives the same bits. The results: the number of threads in the grid is a multiple of the
+// channels, and a thread steps by that number. So it stays in one channel, which it computes once: a 64-bit division
+// costs more than all other work on a number.
 //
-// The mean and the variance come from one pass over x, where two passes (first the mean, then the squares around it)
-// read it twice. To lose no digits, a thread adds up x - s and (x - s)^2 in double precision, s being the first number
-// that it sees, and stretches are joined by
+// Mean and variance take one pass over x; with two passes (first the mean, then the squares around it), x would be read
+// twice. To lose no digits, a thread sums x - shift and its square in double precision, where shift is the first number
+// it reads, and stretches are combined by
 //
 //     mean = sum of n_i * mean_i / n       squares = sum of (squares_i + n_i * (mean_i - mean)^2)       n = sum of n_i
 //

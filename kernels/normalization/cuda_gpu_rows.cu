@@ -7,18 +7,17 @@
 //     db[k]    = sum over i of dy[i, k]        dw[k] = sum over i of dy[i, k] * z[i, k]
 //
 // Thread mapping. y and dx: WARPS_A_ROW warps share a row, as in softmax (rows.cuh), neighbouring lanes on neighbouring
-// columns. A row is read two or three times, but from memory only once: the next times it is in the cache, so the mean
-// comes first and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32
-// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds up the stretches, always in the same
-// order.
+// columns. A row is read two or three times, but only once from memory: after that it is in the cache. So the mean is
+// computed first and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32
+// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds the stretches in a fixed order.
 //
-// All sums are in double precision, but their terms in that of x: most GPUs compute 64 times more numbers in float than
-// in double, and two operations in double a number, a conversion and an addition, take there as long as reading it.
+// Sums are in double precision, but their terms in that of x: most GPUs are 64 times faster in float than in double,
+// and two operations in double for each number, a conversion and an addition, already take as long as reading it.
 #include "rows.cuh"
 #include "thread_rows.cuh"
 
-// mean = high + low: x - high is exact to its own last digit, and what `high` lacks comes after. So a difference is as
-// good as one in double precision, but for that digit.
+// mean = high + low: x - high is rounded once, and then `low` corrects it. So a difference is almost as accurate as in
+// double precision.
 struct Mean {
   scalar high, low;
   __device__ __forceinline__ explicit Mean(double mean) : high((scalar)mean), low((scalar)(mean - high)) {}
@@ -31,7 +30,7 @@ row_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, scalar
   __shared__ double sums[WARPS_A_BLOCK];
   __shared__ double squares[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
-  if (row >= rows) return;  // a whole warp at once, and never one of a row that has several
+  if (row >= rows) return;  // whole warps only; if a row has several warps, none of them returns
   x += (size_t)row * columns;
   y += (size_t)row * columns;
   double sum = 0, square = 0;

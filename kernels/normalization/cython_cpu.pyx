@@ -1,27 +1,27 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Normalization on the CPU. Of channels: memory channels last, so x is a table of (n, p) rows and c columns.
+"""Normalization on the CPU. For channels, memory is channels last, so x is a matrix of rows (n, p) and columns c.
 
     forward    m, v of the columns;  y = (x - m) * (r * w) + b
     backward   db = sum(dy), dw = r * sum(dy * (x - m));  dx = r * w * dy - r * mean(g) - (x - m) * r^2 * mean(g * z)
 
-Of groups of channels the same, but the rows of an image have statistics of their own, and the columns of a group share
-them: channels are groups of one, all of whose rows belong to one part. Each is two jobs, since all of a part has to be
-seen before its first y is known. (Groups in C order: planes.pxi.) From the outside:
+For groups of channels, the rows of each image are a part with statistics of its own, which the columns of a group
+share; in batch norm all rows are one part, and each column is a group. Each pass is two jobs, as the first y needs the
+statistics of all of its part. (Groups in C order are in planes.pxi.) From the outside:
 
     block    rows of a part, about BLOCK numbers: the unit of work of a thread; stays in the L2 cache
       row    in vector registers; where there are few channels, several rows are taken as one wide row
                                                                                     -> cpu/vector_loops_columns.pxi
 
-The mean and the variance of a block are taken in two passes over it, the second one from the cache; those of all blocks
-are put together by
+The mean and the variance of a block take two passes over it, the second from the cache; those of all blocks are
+combined by
 
     m = sum(count_i * m_i) / count        count * v = sum(count_i * v_i + count_i * (m_i - m)^2)
 
-(Chan, Golub and LeVeque, 1979), which subtracts no large numbers from each other. The blocks are cut by the shape alone
-and put together in order, so the number of threads does not change a bit of the result.
+(Chan, Golub and LeVeque, 1979), which avoids cancellation. The blocks are cut by the shape alone and combined in order,
+so results are bit-identical for any number of threads.
 
-Of rows: a row is seen three times, twice from the cache. A block of rows is the unit of work, and has sums of its own
-for the gradients of w and b.
+For rows, each row is read three times, twice from the cache. A block of rows is the unit of work, and has sums of its
+own for the gradients of w and b.
 """
 
 import numpy as np

@@ -32,7 +32,7 @@ from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.small_products cimport multiply, real  # where no argument has the type `real`, `tag` is a null pointer of it
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
-from ..cpu.whole_parts cimport rounded_up
+from ..cpu.ceil_div cimport ceil_div
 
 DTYPES = ("float32", "float64")
 
@@ -147,7 +147,7 @@ cdef void begin(walk* w, int kind, bint relu, bint reverse, const view* y) noexc
     w.steps, w.batch, w.hidden = y.shape[0], y.shape[1], y.shape[2]
     w.tiles = tiles.table(y.itemsize)
     w.loops = vector_loops.table()
-    w.chunk_rows = max(<long>CHUNK_ROWS, rounded_up(w.batch, MAX_CHUNKS))
+    w.chunk_rows = max(<long>CHUNK_ROWS, ceil_div(w.batch, MAX_CHUNKS))
     w.out_of_memory = False
 
 

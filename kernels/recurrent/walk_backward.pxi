@@ -30,7 +30,7 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
     if c is not None:
         c, dc = view_of(c, &vs), view_of(dc, &v_dc)
         w.c, w.dc = vs.data, v_dc.data
-    cdef long parts = kind * w.hidden, chunks = rounded_up(w.batch, w.chunk_rows)
+    cdef long parts = kind * w.hidden, chunks = ceil_div(w.batch, w.chunk_rows)
     dtype = y.dtype
     dx = dw_ih = dw_hh = db_ih = db_hh = None
     if needs_dx:
@@ -60,7 +60,7 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
 
 
 cdef void run_backward(const real* tag, walk* w) noexcept nogil:
-    cdef long parts = w.kind * w.hidden, strips = rounded_up(w.hidden, narrow_strip(w))
+    cdef long parts = w.kind * w.hidden, strips = ceil_div(w.hidden, narrow_strip(w))
     cdef long size = (packed_width(w, w.hidden) + packed_width(w, w.inputs)) * parts
     w.packed = pool.scratch(0, size * sizeof(real))
     if w.packed == NULL:
@@ -68,16 +68,16 @@ cdef void run_backward(const real* tag, walk* w) noexcept nogil:
         return
     w.large_weights = size * sizeof(real) > SMALL_WEIGHTS
     if w.dx != NULL:
-        strips += rounded_up(w.inputs, wide_strip(w))
+        strips += ceil_div(w.inputs, wide_strip(w))
     pack(w, strips, pack_strip_back_of)
-    pool.run(rounded_up(w.batch, w.chunk_rows), backward_chunk_of, w)
+    pool.run(ceil_div(w.batch, w.chunk_rows), backward_chunk_of, w)
     pool.scratch_done(0)
     if not w.out_of_memory:
-        pool.run(rounded_up(parts, SUM_ROWS), add_up_rows_of, w)
+        pool.run(ceil_div(parts, SUM_ROWS), add_up_rows_of, w)
 
 
 cdef inline long packed_width(const walk* w, long columns) noexcept nogil:
-    return rounded_up(columns, w.tiles.lanes) * w.tiles.lanes
+    return ceil_div(columns, w.tiles.lanes) * w.tiles.lanes
 
 
 cdef void pack_strip_back_of(void* argument, long index) noexcept nogil:
@@ -93,8 +93,8 @@ cdef void pack_strip_back(const real* tag, const walk* w, long index) noexcept n
     cdef long parts = w.kind * w.hidden, columns = w.hidden, width = narrow_strip(w), l, i, some, step
     cdef const real* weight = <const real*>w.w_hh
     cdef real* packed = <real*>w.packed
-    if index >= rounded_up(columns, width):
-        index -= rounded_up(columns, width)
+    if index >= ceil_div(columns, width):
+        index -= ceil_div(columns, width)
         packed += packed_width(w, columns) * parts
         weight, columns, width = <const real*>w.w_ih, w.inputs, wide_strip(w)
     some = min(width, columns - index * width)
@@ -218,7 +218,7 @@ cdef void multiply_back(const walk* w, const real* dq, const real* packed, long 
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, parts, &no_offset, 1, 0
     while j < columns:
         some_columns = min(width, columns - j)
-        vectors = <int>rounded_up(some_columns, lanes)
+        vectors = <int>ceil_div(some_columns, lanes)
         sum.b_inner = vectors * lanes
         i = o = n = 0  # row i is sequence n at step o
         while i < rows:
@@ -263,7 +263,7 @@ cdef void add_up_rows_of(void* argument, long index) noexcept nogil:
 cdef void add_up_rows(const real* tag, const walk* w, long index) noexcept nogil:
     """Some rows of dw_ih, dw_hh, db_ih and db_hh: the sum over the chunks, in order."""
     cdef long parts = w.kind * w.hidden, inputs = w.inputs, hidden = w.hidden
-    cdef long chunks = rounded_up(w.batch, w.chunk_rows), chunk, i
+    cdef long chunks = ceil_div(w.batch, w.chunk_rows), chunk, i
     cdef double db_ih, db_hh
     cdef const real* dw
     for i in range(index * SUM_ROWS, min(parts, (index + 1) * SUM_ROWS)):

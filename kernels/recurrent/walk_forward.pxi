@@ -45,7 +45,7 @@ cdef void run_forward(const real* tag, walk* w) noexcept nogil:
         w.out_of_memory = True
         return
     pack(w, strips, pack_strip_of)
-    pool.run(rounded_up(w.batch, w.chunk_rows), forward_chunk_of, w)
+    pool.run(ceil_div(w.batch, w.chunk_rows), forward_chunk_of, w)
     pool.scratch_done(0)
 
 
@@ -98,11 +98,11 @@ cdef inline long narrow_strip(const walk* w) noexcept nogil:
 
 
 cdef inline long strips_of(const walk* w, const panel* p) noexcept nogil:
-    return rounded_up(p.columns, strip_of(w, p))
+    return ceil_div(p.columns, strip_of(w, p))
 
 
 cdef inline long packed_size(const walk* w, const panel* p) noexcept nogil:
-    return rounded_up(p.columns, w.tiles.lanes) * w.tiles.lanes * depth_of(w, p)
+    return ceil_div(p.columns, w.tiles.lanes) * w.tiles.lanes * depth_of(w, p)
 
 
 cdef void pack_strip_of(void* argument, long index) noexcept nogil:
@@ -129,7 +129,7 @@ cdef void pack_strip(const real* tag, const walk* w, long index) noexcept nogil:
         strips = strips_of(w, &panels[p])
     depth, j = depth_of(w, &panels[p]), index * strip_of(w, &panels[p])
     columns = min(strip_of(w, &panels[p]), panels[p].columns - j)
-    step = rounded_up(columns, lanes) * lanes
+    step = ceil_div(columns, lanes) * lanes
     weight = <const real*>(w.w_hh if panels[p].of_h else w.w_ih) + (panels[p].row + j) * depth
     packed += j * depth
     for l in range(depth):
@@ -209,7 +209,7 @@ cdef void multiply_rows(const walk* w, const panel* p, const real* packed, long 
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, depth_of(w, p), &no_offset, 1, 0
     while j < p.columns:
         columns = min(width, p.columns - j)
-        vectors = <int>rounded_up(columns, lanes)
+        vectors = <int>ceil_div(columns, lanes)
         sum.b_inner = vectors * lanes
         bias = NULL
         if w.bias != NULL and p.mode == tiles.TILE_STORE:

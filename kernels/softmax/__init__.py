@@ -20,7 +20,7 @@ from ..registry import kernel
 
 @kernel
 def forward(x: Any) -> Any:
-    """Return the probabilities that belong to the scores `x`.
+    """Return the probabilities for the scores `x`.
 
     Parameters
     ----------

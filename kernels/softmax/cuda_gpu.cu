@@ -4,9 +4,9 @@
 //     softmax_input_grad  dx[c] = y[c] * (dy[c] - sum_k dy[k] * y[k])           or, from the logarithm y,
 //                         dx[c] = dy[c] - exp(y[c]) * sum_k dy[k]
 //
-// Thread mapping: WARPS_A_ROW warps share a row (rows.cuh): one for a short row, the whole block for a long one. A
-// simpler version gives a row to one thread: its neighbours then read numbers a whole row apart, and a long row waits
-// for one thread. A row is read two or three times, but from memory only once: the next times it is in the cache.
+// Thread mapping: WARPS_A_ROW warps share a row (rows.cuh): one for a short row, the whole block for a long one. With
+// one thread per row, neighbouring threads would read numbers a whole row apart, and a long row would take long. A row
+// is read two or three times, but only once from memory: after that it is in the cache.
 #include "rows.cuh"
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
@@ -14,7 +14,7 @@ softmax_forward(const scalar* x, scalar* y, int rows, int columns, int logarithm
   __shared__ scalar maxima[WARPS_A_BLOCK];
   __shared__ scalar sums[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
-  if (row >= rows) return;  // a whole warp at once, and never one of a row that has several
+  if (row >= rows) return;  // whole warps only; if a row has several warps, none of them returns
   x += (size_t)row * columns;
   y += (size_t)row * columns;
   scalar largest = -infinity();

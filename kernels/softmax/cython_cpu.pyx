@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, cdivision=True
-"""Softmax on the CPU: a row is read from memory once, and what is computed of it stays in the cache.
+"""Softmax on the CPU: a row is read from memory once, and intermediate results stay in the cache.
 
     forward         y[c]  = e^(x[c] - m) / s                             m = max_k x[k],  s = sum_k e^(x[k] - m)
     log_forward     y[c]  = x[c] - m - log(s)
@@ -11,13 +11,13 @@ From the outside:
     chunk   rows: the unit of work of a thread
       row   its maximum, its sum (in double), its result    -> cpu/vector_loops_rows.pxi
 
-Channels of images (N, C, H, W), which the caller has moved to the end, may still lie across memory. They are read and
-written as they lie:
+For the channels of images (N, C, H, W), which the caller has moved to the last axis, C may be strided in memory. Then x
+is read and written in place:
 
-    block     pixels of an image, side by side in memory: the unit of work of a thread
+    block     pixels of an image, contiguous in memory: the unit of work of a thread
       pixels  their maxima, their sums (in double), their results, many at a time    -> cpu/vector_loops_scores.pxi
 
-Every row is one thread's work, so the number of threads does not change a bit of the result.
+Every row is computed by one thread, so results are bit-identical for any number of threads.
 """
 
 import numpy as np

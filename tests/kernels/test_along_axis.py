@@ -70,7 +70,7 @@ def test_bad_arguments():
         ((x, index * 1.0, 1), TypeError, "index must hold integers, got float64"),
         ((x, index[0], 1), ValueError, "index must have 2 dimensions"),
         ((x, index, 2), ValueError, "axis must be from 0 to 1, got 2"),
-        ((x, index[:1], 1), ValueError, r"index must be as long as x \(2, 3\) along all axes but 1, got \(1, 3\)"),
+        ((x, index[:1], 1), ValueError, r"index must have the shape of x, \(2, 3\), except along axis 1, got \(1, 3\)"),
     ):
         with pytest.raises(error, match=words):
             kernels.along_axis.gather(*arguments)
