@@ -19,8 +19,8 @@ and is a sweep of its own. From the outside:
             (s, c)  one run of x times one run of the packed weights
 
 A sweep for dx multiplies by zeros at the borders, and its vectors hold only the channels c. For small images, or few
-channels, input_grad therefore scatters instead (scattering.pxi): for each row r of the kernel, a tile takes 6 pixels of
-dy and adds to each of the runs (s, c) of dx that they were computed from.
+channels, input_grad therefore scatters instead (scattering.pxi): for each row r of the kernel, a tile multiplies 6
+pixels of dy by the weights, and adds the products to the runs (s, c) of dx that these pixels were computed from.
 
 weight_grad exchanges the roles (correlation.pxi, and correlation_band.pxi for a band): a tile is 6 rows (r, s, c) of dw
 x 64 channels k, and the sum runs over the pixels:

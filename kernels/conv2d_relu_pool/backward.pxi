@@ -149,7 +149,7 @@ cdef void backward_band(backward_job* f, long n, long count, long band, real* dw
     cdef long image = (end - top) * p.z_row, i
     cdef long* offsets = <long*>pool.scratch(2, (count * (end - first) + 1) * sizeof(long))
     cdef real* dz = <real*>pool.scratch(3, count * image * sizeof(real))
-    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # not used
+    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # discarded
     if dz == NULL or offsets == NULL or halo_sums == NULL:
         p.out_of_memory = True
         return

@@ -4,7 +4,7 @@
     y[n,i,j,k]  = max(0, max over (u, v) of z[n, i*ph + u, j*pw + v, k])        z = conv2d(x, w, b)
     dz[n, i*ph + u, j*pw + v, k] = dy[n,i,j,k] where taps[n,i,j,k] == u*pw + v, else 0
 
-A band is some rows of windows of one image: as many as its z and x fit into the L2 cache. From the outside:
+A band is some rows of windows of one image, few enough for z and x to fit into the L2 cache. From the outside:
 
     forward    chunk    a band: the unit of work of a thread
                  z      the sweep of conv2d over its pixels, into scratch memory              -> conv2d/sweep.pxi

@@ -1,10 +1,9 @@
-"""Dropout: random numbers of x are set to 0, and the others scaled up, without a mask to keep for backward.
+"""Dropout: each number of x becomes 0 with probability p, and is scaled up otherwise; no mask is kept for backward.
 
     y[i] = x[i] / (1 - p)  where  u(i, key) >= p,  else 0
 
 u(i, key) is the i-th number, uniform in [0, 1), of a counter-based generator, and i counts through x in the order of
-its axes: so it is the same in any memory order, for any number of threads, and on a GPU. The gradient needs no mask
-either:
+its axes: the same in any memory order, for any number of threads, and on a GPU. So the gradient needs no mask either:
 
     dx = forward(dy) with the same p and key
 
