@@ -62,8 +62,8 @@ ctypedef struct head:
     matrix q, k, v, y, dq, dk, dv
     void* scaled_q  # (rows, E)
     void* scaled_k  # (S, E)
-    void* k_turned  # (E, S)
-    void* v_turned  # (C, S)
+    void* k_transposed  # (E, S)
+    void* v_transposed  # (C, S)
     void* p  # (rows, keys in sight)
     void* d
     void* dz
@@ -149,10 +149,10 @@ cdef void forward_chunk(const real* tag, attention* a, long chunk) noexcept nogi
     if memory == NULL:
         a.out_of_memory = True
         return
-    h.k_turned, h.scaled_q = memory, memory + a.row * a.size
+    h.k_transposed, h.scaled_q = memory, memory + a.row * a.size
     h.p = <real*>h.scaled_q + BLOCK_ROWS * a.size
     h.d = <real*>h.p + BLOCK_ROWS * a.row if a.drops else h.p
-    a.tiles.transpose(a.keys, a.size, h.k.data, h.k.row, h.k_turned, a.row)
+    a.tiles.transpose(a.keys, a.size, h.k.data, h.k.row, h.k_transposed, a.row)
     for block in range(blocks * part // a.parts, blocks * (part + 1) // a.parts):
         first = block * BLOCK_ROWS
         rows = min(<long>BLOCK_ROWS, a.queries - first)
@@ -186,14 +186,14 @@ cdef void backward_head(const real* tag, attention* a, long index) noexcept nogi
     if memory == NULL:
         a.out_of_memory = True
         return
-    h.k_turned, h.v_turned = memory, memory + a.row * a.size
-    h.scaled_k = <real*>h.v_turned + a.row * a.value_size
+    h.k_transposed, h.v_transposed = memory, memory + a.row * a.size
+    h.scaled_k = <real*>h.v_transposed + a.row * a.value_size
     h.scaled_q = <real*>h.scaled_k + a.keys * a.size
     h.p = <real*>h.scaled_q + BLOCK_ROWS * a.size
     h.dz = <real*>h.p + BLOCK_ROWS * a.row
     h.d = <real*>h.dz + BLOCK_ROWS * a.row if a.drops else h.p
-    a.tiles.transpose(a.keys, a.size, h.k.data, h.k.row, h.k_turned, a.row)
-    a.tiles.transpose(a.keys, a.value_size, h.v.data, h.v.row, h.v_turned, a.row)
+    a.tiles.transpose(a.keys, a.size, h.k.data, h.k.row, h.k_transposed, a.row)
+    a.tiles.transpose(a.keys, a.value_size, h.v.data, h.v.row, h.v_transposed, a.row)
     scaled_copy(<real*>h.k.data, h.k.row, a.keys, a.size, a.scale, <real*>h.scaled_k)
     for s in range(a.keys):
         memset(<real*>h.dk.data + s * h.dk.row, 0, a.size * sizeof(real))
@@ -208,7 +208,7 @@ cdef void backward_head(const real* tag, attention* a, long index) noexcept nogi
         multiply(a.tiles, <real*>h.d, 1, a.row, keys, rows, dy, h.y.row, a.value_size, <real*>h.dv.data, h.dv.row,
                  tiles.TILE_ADD)
         # dp = dy v^T, and dropout; dz = p * (dp - sum_j dp * p)
-        multiply(a.tiles, dy, h.y.row, 1, rows, a.value_size, <real*>h.v_turned, a.row, keys, <real*>h.dz, a.row,
+        multiply(a.tiles, dy, h.y.row, 1, rows, a.value_size, <real*>h.v_transposed, a.row, keys, <real*>h.dz, a.row,
                  tiles.TILE_STORE)
         if a.drops:
             drop(a, &h, first, rows, keys, <real*>h.dz, <real*>h.dz)
@@ -243,7 +243,7 @@ cdef void weigh(const real* tag, const attention* a, head* h, long first, long r
     cdef real* p = <real*>h.p
     cdef real* z
     scaled_copy(<real*>h.q.data + first * h.q.row, h.q.row, rows, a.size, a.scale, <real*>h.scaled_q)
-    multiply(a.tiles, <real*>h.scaled_q, a.size, 1, rows, a.size, <real*>h.k_turned, a.row, keys, p, a.row,
+    multiply(a.tiles, <real*>h.scaled_q, a.size, 1, rows, a.size, <real*>h.k_transposed, a.row, keys, p, a.row,
              tiles.TILE_STORE)
     if keys == 0:
         return

@@ -39,7 +39,7 @@ cdef inline real largest(const real* x, long columns) noexcept nogil:
             for k in range(LANES):
                 lanes[k] = x[j + k] if x[j + k] > lanes[k] else lanes[k]
             j += LANES
-        keep_larger(16, lanes)
+        keep_larger(LANES // 2, lanes)
         keep_larger(8, lanes)
         keep_larger(4, lanes)
         keep_larger(2, lanes)
@@ -67,7 +67,7 @@ cdef inline double sum_of_products(const real* x, const real* y, long columns) n
                 for k in range(LANES):
                     lanes[k] += x[j + k]
             j += LANES
-        add_half(16, lanes)
+        add_half(LANES // 2, lanes)
         add_half(8, lanes)
         add_half(4, lanes)
         add_half(2, lanes)
