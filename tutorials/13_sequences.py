@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 13 · Sequences
 #
-# A sentence, a melody, a day of temperatures: they come piece after piece, they have any length, and what a piece
-# means depends on those before it. A layer that takes a fixed number of inputs at once cannot read them.
+# A sentence, a melody, the temperatures of a day: such data come one element after another, can have any length, and
+# what an element means depends on those before it. A layer with a fixed number of inputs cannot read them.
 #
-# **Question.** How does a network read something that comes piece after piece, and how does the gradient find its way
-# back to the first piece?
+# **Question.** How does a network read a sequence, one element after another, and how does the gradient find its way
+# back to the first element?
 
 # %%
 import re
@@ -23,24 +23,26 @@ from minidl import data, nn, optim, training
 # %% [markdown]
 # ## The formula
 #
-# Keep a **state** $h$, a vector that stands for all that was read so far. Each step takes the next input $x_t$ and
-# the state before, and makes the new state, always with the same weights:
+# Keep a **state** $h$ (the *hidden state*), a vector that summarizes everything read so far. Each step computes the new
+# state from the next input $x_t$ and the previous state, always with the same weights:
 #
 # $$a_t = W_x x_t + W_h h_{t-1} + b, \qquad h_t = \tanh a_t, \qquad h_0 = 0$$
 #
-# This is a **recurrent network** (RNN). Written out step by step it is a deep network, with as many layers as the
-# sequence has pieces, that share their weights. So nothing new is needed for its gradient: the chain rule of tutorial
-# 02 walks the steps backwards. That walk has a name, **backpropagation through time**. Two roads lead back to $h_t$:
-# from the loss that looks at $h_t$ itself ($dy_t$), and from the next step ($W_h^T\,da_{t+1}$). With
-# $\tanh'(a) = 1 - \tanh^2 a$:
+# This is a **recurrent neural network** (RNN). Written out step by step, it is a deep network with one layer for each
+# element of the sequence, and all these layers share their weights. So nothing new is needed for its gradient: the
+# chain rule of tutorial 02 goes through the steps backwards. This is called **backpropagation through time**. The
+# gradient reaches $h_t$ by two paths: from the part of the loss that uses $h_t$ directly ($dy_t$), and from the next
+# step ($W_h^T\,da_{t+1}$). With $\tanh'(a) = 1 - \tanh^2 a$:
 #
 # $$dh_t = dy_t + W_h^T\,da_{t+1}, \qquad da_t = dh_t \cdot (1 - h_t^2), \qquad dx_t = W_x^T\,da_t$$
 #
-# And as the weights are used in every step, their gradients are sums over all steps (tutorial 03):
+# As every step uses the same weights, their gradients are sums over all steps (tutorial 03):
 #
 # $$dW_x = \sum_t da_t\,x_t^T, \qquad dW_h = \sum_t da_t\,h_{t-1}^T, \qquad db = \sum_t da_t$$
 #
 # ## By hand
+#
+# The forward pass keeps all the states, because the backward pass needs them.
 
 
 # %%
@@ -68,8 +70,8 @@ def rnn_backward(x, w_x, w_h, h, dy):  # dy is (T, N, H)
 # %% [markdown]
 # ## Check
 #
-# Against the library, whose `nn.RNN` has PyTorch's names: `weight_ih_l0` is $W_x$ ("input to hidden", layer 0),
-# `weight_hh_l0` is $W_h$, and there are two biases that are simply added.
+# We compare with the library's `nn.RNN`, which has PyTorch's names: `weight_ih_l0` is $W_x$ ("input to hidden", layer
+# 0), `weight_hh_l0` is $W_h$, and there are two biases, which are simply added.
 
 # %%
 random = np.random.default_rng(0)
@@ -95,9 +97,9 @@ print("forward and backward through time agree with minidl")
 # ## In the library
 #
 # The same loop is in [kernels/recurrent/reference.py](../kernels/recurrent/reference.py) `rnn_forward` and
-# [kernels/recurrent/reference.py](../kernels/recurrent/reference.py) `rnn_backward`. Two things are taken out of the
-# loop, for they do not depend on the step before: $W_x x_t$ of all steps is one big product, and so are the sums for
-# $dW_x$ and $dW_h$.
+# [kernels/recurrent/reference.py](../kernels/recurrent/reference.py) `rnn_backward`. Two computations are moved out of
+# the loop, since they do not depend on the previous step: $W_x x_t$ is computed for all steps in one large matrix
+# product, and so are the sums for $dW_x$ and $dW_h$.
 
 # %%
 show_lines("kernels/recurrent/reference.py", "rnn_forward")
@@ -106,27 +108,28 @@ show_lines("kernels/recurrent/reference.py", "rnn_backward")
 # %% [markdown]
 # ## Why it forgets, and the LSTM
 #
-# On its way from the last step to the first, the gradient is multiplied by $W_h^T$ and by $1 - h_t^2 \le 1$ at each
-# step. Twenty factors of 0.6 leave 0.00004 of it: it **vanishes**. (With larger weights it can **explode** instead.)
-# What was read long ago then cannot be learned from.
+# On its way from the last step to the first, the gradient is multiplied by $W_h^T$ and by $1 - h_t^2 \le 1$ at every
+# step. If each step leaves 0.6 of it, then twenty steps leave 0.00004: the gradient **vanishes**. (With larger weights
+# it can **explode** instead.) The network then cannot learn from what it read long ago.
 #
-# The **LSTM** (Hochreiter and Schmidhuber, 1997; with its gate $f$: Gers and others, 2000) keeps a second state, the
-# **cell** $c$, that is not pushed through weights and tanh at every step. It is only multiplied by a number between 0
-# and 1 and added to:
+# The **LSTM** (*long short-term memory*; Hochreiter and Schmidhuber, 1997; its gate $f$: Gers and others, 2000) keeps a
+# second state, the **cell** $c$, which does not pass through a weight matrix and a tanh at every step. It is only
+# multiplied by a number between 0 and 1, and added to:
 #
 # $$c_t = f_t \cdot c_{t-1} + i_t \cdot g_t, \qquad h_t = o_t \cdot \tanh c_t$$
 #
-# The three **gates** $i$ (let in), $f$ (keep; "forget gate") and $o$ (show) are sigmoids, $\sigma(a) = 1/(1 + e^{-a})$,
-# of $a = W_x x_t + W_h h_{t-1} + b$, each with weights of its own, and $g$ is a tanh of the same kind. Along the cell
-# the gradient is multiplied by $f_t$ alone. Where the network keeps $f$ near 1, it remembers.
+# The three **gates** $i$ (input gate: how much to let in), $f$ (forget gate: how much to keep) and $o$ (output gate:
+# how much to show) are sigmoids, $\sigma(a) = 1/(1 + e^{-a})$, of $a = W_x x_t + W_h h_{t-1} + b$, each with its own
+# weights. The new content $g$ is the tanh of another such sum. Along the cell, the gradient is multiplied by $f_t$
+# alone. As long as the network keeps $f$ near 1, it remembers.
 
 # %%
 show_lines("kernels/recurrent/reference.py", "lstm_forward")
 
 # %% [markdown]
-# Let us see it: the size of the gradient of the *last* output with respect to the input of *each* step, in networks
-# that have learned nothing yet. For the second LSTM we set the bias of its forget gate to 4, so that it starts with
-# $f = \sigma(4) = 0.98$: a network that begins by keeping everything.
+# To see this, we measure the size of the gradient of the *last* output with respect to the input of *each* step, in
+# networks that have not been trained yet. In the second LSTM ("open") we set the bias of the forget gate to 4, so that
+# it starts with $f = \sigma(4) = 0.98$ and keeps nearly everything.
 
 
 # %%
@@ -137,7 +140,7 @@ def gradient_by_step(layer, steps=60):
     return np.sqrt((x.grad.numpy() ** 2).sum((1, 2)))  # (T,)
 
 
-def keep_everything(lstm):
+def open_forget_gate(lstm):
     forget_gate = slice(lstm.hidden_size, 2 * lstm.hidden_size)  # the parts of the bias are i, f, g, o
     with minidl.no_grad():
         lstm.bias_ih_l0[forget_gate] = 4.0
@@ -145,24 +148,24 @@ def keep_everything(lstm):
 
 
 minidl.manual_seed(0)
-networks = {"RNN": nn.RNN(4, 32), "LSTM": nn.LSTM(4, 32), "LSTM that keeps": keep_everything(nn.LSTM(4, 32))}
+networks = {"RNN": nn.RNN(4, 32), "LSTM": nn.LSTM(4, 32), "LSTM, open": open_forget_gate(nn.LSTM(4, 32))}
 reach = {name: gradient_by_step(network) for name, network in networks.items()}
 figure, axes = plt.subplots()
 for name, sizes in reach.items():
     axes.semilogy(np.arange(len(sizes)) - len(sizes) + 1, sizes, label=name)
-axes.set(xlabel="step, counted from the last", ylabel="size of the gradient", title="how far back the loss can reach")
+axes.set(xlabel="step, counted from the last", ylabel="size of the gradient", title="how far back the gradient reaches")
 axes.legend()
 plt.show()
 share = {name: sizes[0] / sizes[-1] for name, sizes in reach.items()}
 print({name: f"{value:.1e}" for name, value in share.items()})
-assert share["RNN"] < 1e-6 and share["LSTM"] < 1e-6 and share["LSTM that keeps"] > 0.01
+assert share["RNN"] < 1e-6 and share["LSTM"] < 1e-6 and share["LSTM, open"] > 0.01
 
 # %% [markdown]
-# The plain LSTM forgets too, at first: its gates start at one half. It *can* learn to keep; starting with open forget
-# gates is a head start.
+# The gradients of the RNN and of the plain LSTM vanish within these 60 steps. The plain LSTM forgets at first because
+# its gates start near one half. It *can* learn to keep; starting with open forget gates gives it a head start.
 #
-# A task that shows the difference: the first of 40 inputs says "left" or "right", 39 inputs of noise follow, and at
-# the end the network is asked what the first one was.
+# The next task shows the difference. The first of 40 inputs says "left" or "right", 39 inputs of noise follow, and at
+# the end the network is asked what the first input was.
 
 
 # %%
@@ -190,21 +193,22 @@ accuracy = {}
 train, test = remember_task(1000, np.random.default_rng(2)), remember_task(500, np.random.default_rng(3))
 for name, layer in (
     ("RNN", lambda: nn.RNN(2, 16, batch_first=True)),
-    ("LSTM that keeps", lambda: keep_everything(nn.LSTM(2, 16, batch_first=True))),
+    ("LSTM, open", lambda: open_forget_gate(nn.LSTM(2, 16, batch_first=True))),
 ):
     minidl.manual_seed(0)
     model = Reader(layer(), 2)
     training.fit(model, train, optimizer=optim.Adam(model.parameters(), lr=0.005), epochs=10)
     accuracy[name] = training.evaluate(model, test)["accuracy"]
-    print(f"{name:16} remembers the first input in {accuracy[name]:.1%} of {len(test[0])} new sequences")
-assert accuracy["LSTM that keeps"] > 0.99 > 0.8 > accuracy["RNN"]
+    print(f"{name:10} remembers the first input in {accuracy[name]:.1%} of {len(test[0])} new sequences")
+assert accuracy["LSTM, open"] > 0.99 > 0.8 > accuracy["RNN"]
 
 # %% [markdown]
-# A coin would do as well as the RNN.
+# The RNN does no better than tossing a coin.
 #
 # ## Something real
 #
-# **Pictures, row by row.** An image can be read as a sequence: its rows, from top to bottom. No convolution, and yet:
+# **Images, row by row.** An image can be read as a sequence: its rows, from top to bottom. Here an LSTM reads the rows
+# of a digit and answers after the last one. It contains no convolution.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
@@ -216,11 +220,12 @@ history = training.fit(
     model, (rows_train, y_train), optimizer=optim.Adam(model.parameters(), lr=0.005), epochs=20, metrics=["accuracy"]
 )
 by_rows = training.evaluate(model, (rows_test, y_test))["accuracy"]
-print(f"an LSTM that reads rows names {by_rows:.1%} of the test pictures")
+print(f"an LSTM that reads row by row gets {by_rows:.1%} of the test images right")
 assert by_rows > 0.85
 
 # %% [markdown]
-# When does it know? Ask after each row.
+# It reads most digits correctly. At which row does it know the answer? We apply its output layer to the state after
+# each row.
 
 # %%
 with minidl.no_grad():
@@ -231,28 +236,29 @@ example = np.flatnonzero(answers[:, -1] == y_test)[3]
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 3), width_ratios=(1, 2.4))
 left.imshow(rows_test[example])
 said = " ".join(map(str, answers[example][:: max(1, side // 8)]))
-left.set(title=f"a {y_test[example]}: said {said}", ylabel="row", xticks=[])
+left.set(title=f"a {y_test[example]}: answers {said}", ylabel="row", xticks=[])
 left.grid(False)
 right.plot(np.arange(1, side + 1), after_row, "o-", markersize=4)
-right.set(xlabel="rows read", ylabel="share right", ylim=(0, 1), title="in training it was only asked after the last")
+right.set(xlabel="rows read", ylabel="accuracy", ylim=(0, 1), title="trained to answer only after the last row")
 plt.show()
 assert after_row[-1] == by_rows and after_row[0] < 0.4
 
 # %% [markdown]
-# Only near the end. Before, it does hardly better than guessing, or worse: no loss ever asked for those answers.
+# It knows the answer only near the end. Before that it does hardly better than guessing, or worse: no loss ever asked
+# for those answers.
 #
-# **Text, character by character.** Give a network a text and let it guess each next character. The loss is the
-# cross-entropy of tutorial 06, per character; guessing blindly among $K$ characters costs $\log K$. (The unit of a
-# natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. It is short, so the
-# network will learn how words look, and hardly what they mean. A character is no quantity, so each gets a vector of its
-# own: an **embedding** is a table with one row of weights for each character, and the gradient of a row is the sum of
-# the gradients wherever that character stood.
+# **Text, character by character.** Give a network a text and let it predict each next character. The loss is the
+# cross-entropy of tutorial 06, averaged over the characters; guessing blindly among $K$ characters costs $\log K$. (The
+# unit of a natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. It is short,
+# so the network will learn what words look like, but hardly what they mean. A character is not a quantity, so each one
+# gets a vector of its own: an **embedding** is a table with one row of weights for each character. The gradient of a
+# row is the sum of the gradients from all places where that character occurs.
 
 # %%
 pages = sorted((REPOSITORY / "tutorials").glob("[01]*_*.py"))[:11]
 cells = [cell for page in pages for cell in re.findall(r"^# %% \[markdown\]\n((?:#.*\n?)*)", page.read_text(), re.M)]
 words = re.sub(r"^# ?", "", "\n".join(cells), flags=re.M)
-noise = r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|<[^>]*>|\]\([^)]*\)|[`*#\[\]]"  # code, formulas, marks: the prose alone stays
+noise = r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|<[^>]*>|\]\([^)]*\)|[`*#\[\]]"  # code, formulas, markup: only prose stays
 words = re.sub(noise, "", words, flags=re.S)
 words = re.sub(r"\s+", " ", words).encode("ascii", "ignore").decode()
 vocabulary = sorted(set(words))
@@ -264,7 +270,7 @@ print(train_text)
 
 
 class Writer(nn.Module):
-    """A character becomes a vector, an LSTM reads, and each state scores what may come next."""
+    """Embeds each character, reads with an LSTM, and computes from each state the logits of the next character."""
 
     def __init__(self, characters, size=128):
         super().__init__()
@@ -274,7 +280,7 @@ class Writer(nn.Module):
 
     def forward(self, x, state=None):
         y, state = self.lstm(self.embedding(x), state)
-        self.state = state  # where the next piece goes on
+        self.state = state  # where the next piece of text continues
         return self.output(y)  # (N, T, K)
 
 
@@ -298,8 +304,9 @@ print(f"blind {np.log(len(vocabulary)):.2f}, after one epoch {losses[0]:.2f}, at
 assert min(losses) < 2.6 < 3.9 < np.log(len(vocabulary))
 
 # %% [markdown]
-# To **write**, feed it a beginning, draw the next character from its probabilities, feed that, and so on. Dividing
-# the logits by a **temperature** below 1 makes it play safe.
+# The loss is far below that of blind guessing. To **write** (*sample*) text, feed the network a beginning, draw the
+# next character from the predicted probabilities, feed that one in, and so on. Dividing the logits by a **temperature**
+# below 1 makes likely characters even likelier.
 
 
 # %%
@@ -310,8 +317,8 @@ def write(beginning, length, temperature=0.6, seed=0):
         for _ in range(length):
             logits = writer(minidl.tensor(piece), state)[0, -1]
             state = writer.state
-            chance = F.softmax(logits.double() / temperature, 0).numpy()
-            chosen = generator.choice(len(chance), p=chance)
+            p = F.softmax(logits.double() / temperature, 0).numpy()
+            chosen = generator.choice(len(p), p=p)
             text += vocabulary[chosen]
             piece = np.array([[chosen]])
     return text
@@ -320,11 +327,13 @@ def write(beginning, length, temperature=0.6, seed=0):
 print(textwrap.fill(write("The gradient ", 400), 100))
 
 # %% [markdown]
+# The words look like English and mean nothing, as expected.
+#
 # ## Truncated backpropagation
 #
-# A book is one sequence of a million characters. Nobody walks back through all of it: cut it into pieces, carry the
-# *state* from piece to piece, and let the *gradient* stop at each cut. In the code that is one word, `state.detach()`:
-# the numbers go on, the graph does not.
+# A book is one sequence of a million characters. Nobody backpropagates through all of it. Instead, cut it into pieces,
+# carry the *state* from one piece to the next, and stop the *gradient* at each cut (**truncated backpropagation through
+# time**). In the code that takes a single call, `state.detach()`: the numbers go on, the graph does not.
 
 # %%
 state = None
@@ -338,11 +347,11 @@ assert logits.requires_grad and not any(part.requires_grad for part in state)
 # %% [markdown]
 # ## Exercises
 #
-# **1.** How many weights has an LSTM, compared with an RNN of the same size?
+# **1.** How many weights does an LSTM have, compared with an RNN of the same size?
 #
 # <details><summary>Answer</summary>
 #
-# Four times as many: the three gates and $g$ each have what the RNN has once.
+# Four times as many: each of the three gates, and $g$, has as many weights as the whole RNN.
 #
 # ```python
 # def count(layer):
@@ -353,12 +362,12 @@ assert logits.requires_grad and not any(part.requires_grad for part in state)
 # ```
 # </details>
 #
-# **2.** Multiply the recurrent weights of an RNN by 8 and draw its gradients. What happens, and what helps?
+# **2.** Multiply the recurrent weights of an RNN by 8 and measure its gradients again. What happens, and what helps?
 #
 # <details><summary>Answer</summary>
 #
-# Where $\tanh$ is not saturated the gradient grows at every step. Shortening it before each step of the optimizer helps
-# (**gradient clipping**): `nn.utils.clip_grad_norm_`.
+# Where $\tanh$ is not saturated, the gradient grows at every step. **Gradient clipping** helps: before each step of the
+# optimizer, a gradient that is longer than a limit is shortened to it (`nn.utils.clip_grad_norm_`).
 #
 # ```python
 # minidl.manual_seed(0)
@@ -377,7 +386,7 @@ assert logits.requires_grad and not any(part.requires_grad for part in state)
 #
 # <details><summary>Answer</summary>
 #
-# Cold: the same few safe words over and over. Hot: it invents words.
+# At 0.2, the same few safe words over and over. At 1.5, it invents words.
 #
 # ```python
 # cold, hot = write("The ", 200, temperature=0.2), write("The ", 200, temperature=1.5)
@@ -388,5 +397,5 @@ assert logits.requires_grad and not any(part.requires_grad for part in state)
 #
 # ## Next
 #
-# The state is a bottleneck: all that was read must fit into one vector. [Attention](14_attention.py) looks back at
-# everything instead.
+# The state is a bottleneck: everything the network has read must fit into one vector. [Attention](14_attention.py)
+# looks back at all elements instead.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 14 · Attention, and a transformer that reads
 #
-# A recurrent network carries everything it has read in one vector. When it needs a detail from far back, the detail
-# must have survived every step in between. A person who reads does something else: looks back at the place.
+# A recurrent network carries everything it has read in one vector. When it needs a detail from far back, that detail
+# must have survived every step in between. A human reader does something else: looks back at the place.
 #
-# **Question.** How can each piece of a sequence look at every other one, and learn where to look?
+# **Question.** How can each element of a sequence look at every other one, and learn where to look?
 
 # %%
 import math
@@ -23,26 +23,29 @@ from minidl import nn, optim, training
 # ## The formula
 #
 # Think of a shelf of folders. Each has a label, the **key** $k_s$, and a content, the **value** $v_s$. You come with a
-# **query** $q_l$, compare it with every label, and take out a mixture of the contents, more of those whose label fits
-# better. "Fits" is the scalar product of two vectors of $E$ numbers, and "mixture" is a weighted mean, with the weights
-# from a softmax (tutorial 06), so that they are positive and sum to 1:
+# **query** $q_l$, compare it with every label, and take out a mixture of all the contents: the better a label fits, the
+# more of its content. How well it fits is measured by the dot product of query and key, two vectors of $E$ numbers. The
+# mixture is a weighted mean; its weights come from a softmax (tutorial 06), so they are positive and sum to 1:
 #
 # $$a_{ls} = \frac{q_l \cdot k_s}{\sqrt{E}}, \qquad p_{ls} = \frac{e^{a_{ls}}}{\sum_j e^{a_{lj}}}, \qquad
 # y_l = \sum_s p_{ls}\,v_s$$
 #
-# Why $\sqrt E$? If the numbers of both vectors are random and of size 1, their scalar product has the size $\sqrt E$.
-# Without the division the softmax of long vectors would put everything on one key, and its slope would be nearly 0.
+# Why $\sqrt E$? If the numbers in both vectors are random and of size 1, their dot product has size $\sqrt E$. Without
+# the division, the softmax would put nearly all weight on one key when vectors are long, and its derivative would be
+# nearly 0.
 #
-# The gradient goes back through three steps. Through the mean: $dv_s = \sum_l p_{ls}\,dy_l$ and
-# $dp_{ls} = dy_l\cdot v_s$. Through the softmax: a higher score raises its own weight and lowers the others, for they
-# add up to 1. The quotient rule gives
+# The gradient goes back through three steps. Through the weighted mean: $dv_s = \sum_l p_{ls}\,dy_l$ and
+# $dp_{ls} = dy_l\cdot v_s$. Through the softmax: a higher score raises its own weight and lowers the others, since the
+# weights sum to 1. The quotient rule gives
 #
 # $$\frac{\partial p_{lj}}{\partial a_{ls}} = p_{lj}\,([j = s] - p_{ls}) \qquad\text{and so}\qquad da_{ls} =
 # \sum_j dp_{lj}\,\frac{\partial p_{lj}}{\partial a_{ls}} = p_{ls}\,\big(dp_{ls} - \sum_j p_{lj}\,dp_{lj}\big)$$
 #
-# Through the product: $dq_l = \sum_s da_{ls}\,k_s/\sqrt E$ and $dk_s = \sum_l da_{ls}\,q_l/\sqrt E$.
+# Through the dot product: $dq_l = \sum_s da_{ls}\,k_s/\sqrt E$ and $dk_s = \sum_l da_{ls}\,q_l/\sqrt E$.
 #
 # ## By hand
+#
+# With one query, key or value in each row, the sums become matrix products.
 
 
 # %%
@@ -61,6 +64,8 @@ def attention_gradient(q, k, v, p, dy):
 
 # %% [markdown]
 # ## Check
+#
+# We compare the output and the three gradients with minidl's, and minidl's gradients with finite differences.
 
 # %%
 random = np.random.default_rng(0)
@@ -77,29 +82,29 @@ print("attention and its three gradients agree with minidl")
 # %% [markdown]
 # ## In the library
 #
-# [minidl/functional/attention.py](../minidl/functional/attention.py) `attention_weights` is $p$, made of operations
-# that have gradient rules of their own. One thing is new, the **mask**, which hides keys: padding, or, where a network
-# is to guess what comes next, everything after the query (`is_causal`).
+# [minidl/functional/attention.py](../minidl/functional/attention.py) `attention_weights` computes $p$; it is composed
+# of operations that have their own gradient rules. One thing is new, the **mask**, which hides some keys from a query:
+# padding, or (`is_causal`) everything after the query, where a network must predict what comes next.
 
 # %%
 show_lines("minidl/functional/attention.py", "attention_weights")
 
 # %% [markdown]
-# `scaled_dot_product_attention` does not keep $p$. With $L$ queries and $S$ keys that is a matrix of $L \times S$, the
-# one thing here that grows with the square of a sequence's length; the fast kernel,
+# `scaled_dot_product_attention` does not store $p$. With $L$ queries and $S$ keys, $p$ is an $L \times S$ matrix, the
+# only thing here that grows with the square of the sequence length. The fast kernel,
 # [kernels/attention/cython_cpu.pyx](../kernels/attention/cython_cpu.pyx) `forward`, takes a few queries at a time all
-# the way from $q$ to $y$, and computes their $p$ again on the way back. The rules are those of `attention_gradient`
-# above: [kernels/attention/reference.py](../kernels/attention/reference.py) `backward`.
+# the way from $q$ to $y$, and computes their $p$ again in the backward pass. The formulas are those of
+# `attention_gradient` above: [kernels/attention/reference.py](../kernels/attention/reference.py) `backward`.
 
 # %%
 show_lines("kernels/attention/reference.py", "backward")
 
 # %% [markdown]
-# ## Look it up
+# ## A task of looking up
 #
-# A task that is nothing but looking up. Eight folders, each with a letter and a number, in any order; then a letter.
-# What is its number? The network gets a table of letters and numbers as vectors, one linear layer each for queries,
-# keys and values, and must learn what to compare.
+# This task consists of nothing but looking up. The network gets eight folders in random order, each with a letter and a
+# number, and is then asked for the number of one letter. It has an embedding for letters and one for numbers, and one
+# linear layer each for queries, keys and values. It must learn what to compare.
 
 # %%
 LETTERS, NUMBERS, FOLDERS = 12, 10, 8
@@ -140,6 +145,9 @@ looked_up = training.evaluate(model, (letters, numbers, asked, answers))["accura
 print(f"{looked_up:.1%} of 500 new questions answered correctly, by chance {1 / NUMBERS:.0%}")
 assert looked_up > 0.95
 
+# %% [markdown]
+# These are the attention weights for ten of the questions (dark: large).
+
 # %%
 with minidl.no_grad():
     p = model.weights(*(minidl.tensor(part[:10]) for part in (letters, numbers, asked))).numpy()
@@ -148,7 +156,7 @@ axes.imshow(p, cmap="Blues", vmin=0, vmax=1)
 for (row, column), weight in np.ndenumerate(p):
     label = f"{'ABCDEFGHIJKL'[letters[row, column]]}{numbers[row, column]}"
     axes.text(column, row, label, ha="center", va="center", fontsize=8, color="white" if weight > 0.5 else "black")
-axes.set(title="ten questions: where the query looked", xlabel="folder", xticks=range(FOLDERS))
+axes.set(title="ten questions: the attention weights of the folders", xlabel="folder", xticks=range(FOLDERS))
 axes.set_yticks(range(10), [f"{'ABCDEFGHIJKL'[letter]}?" for letter in asked[:10]])
 axes.grid(False)
 plt.show()
@@ -156,11 +164,12 @@ found = (letters[:10] == asked[:10, None]).argmax(1)
 assert (p.argmax(1) == found).mean() >= 0.9
 
 # %% [markdown]
-# Nobody told it to compare letters. The loss of a wrong number did, through $da$.
+# Each row is one question; the dark cell is the folder to which the network gives its weight, and it has the letter
+# that was asked for. Nobody told the network to compare letters. It learned this from the loss, through $da$.
 #
 # ## Order, heads, blocks
 #
-# **Order.** Shuffle the folders, and the answer is the same: attention sees a set, not a sequence.
+# **Order.** Shuffle the folders, and the answer stays the same: attention sees a set, not a sequence.
 
 # %%
 shuffled = np.random.default_rng(3).permutation(5)
@@ -168,17 +177,19 @@ same, _ = attention(q.numpy(), k.numpy()[shuffled], v.numpy()[shuffled])
 assert np.allclose(same, y)
 
 # %% [markdown]
-# Where order matters, the place must be written on each piece: a learned vector for each position is added to it (an
-# embedding, tutorial 13).
+# Where order matters, each element must carry its position: we add to it a learned vector for that position, a
+# **position embedding** (a table as in tutorial 13).
 #
-# **Heads.** One softmax looks at one thing. **Multi-head attention** sends queries, keys and values through a linear
-# layer each, cuts what comes out into parts, say 4, attends with each part by itself, and joins the results by one more
-# linear layer: [minidl/nn/attention.py](../minidl/nn/attention.py) `MultiheadAttention`.
+# **Heads.** One softmax can look at one thing at a time. **Multi-head attention** sends queries, keys and values
+# through a linear layer each, splits the results into parts (say 4, the *heads*), computes attention for each part
+# separately, and combines the results by one more linear layer: [minidl/nn/attention.py](../minidl/nn/attention.py)
+# `MultiheadAttention`.
 #
-# **Blocks.** A **transformer** (Vaswani and others, 2017) stacks blocks of two halves: *look around*
-# (**self-attention**, where queries, keys and values all come from the sequence itself), then *think it over* (two
-# dense layers, for each piece alone). What each half finds is *added* to what came in (a **residual connection**), so
-# that the gradient has a free way past it, and normalized to mean 0 and spread 1 (**layer norm**).
+# **Blocks.** A **transformer** (Vaswani and others, 2017) is a stack of blocks, and each block has two halves. The
+# first is **self-attention**, where queries, keys and values all come from the sequence itself. The second is a
+# **feed-forward network**, two linear layers that are applied to each element separately. The output of each half is
+# *added* to its input (a **residual connection**), so that the gradient has a free path past it, and the sum is
+# normalized to mean 0 and standard deviation 1 (**layer norm**).
 
 # %%
 show_lines("minidl/nn/transformer.py", "TransformerEncoderLayer.forward")
@@ -187,14 +198,15 @@ show_lines("minidl/nn/transformer.py", "TransformerEncoderLayer._feed_forward")
 # %% [markdown]
 # ## Something real
 #
-# A picture is a sequence of little squares (Dosovitskiy and others, 2020: the *vision transformer*). Cut it into
-# patches, make each a vector by a linear layer, write on it where it was, let the blocks exchange what they see, and
-# take the mean. There is no convolution in it, and nothing that knows that neighbours matter.
+# An image is a sequence of small squares, or *patches* (the *vision transformer*: Dosovitskiy and others, 2020). We cut
+# it into 16 patches, turn each into a vector by a linear layer, add its position embedding, let the blocks exchange
+# information between the patches, and take the mean over them. There is no convolution in it, and nothing that knows
+# that neighbours matter.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
 side = x_train.shape[-1]
-patch = side // 4  # 4x4 patches
+patch = side // 4  # 4 x 4 patches
 epochs = 12 if FAST else 40
 
 
@@ -202,81 +214,84 @@ def patches(x):  # (N, 1, H, W) -> (N, 16, patch * patch)
     return x.reshape(len(x), 4, patch, 4, patch).transpose(0, 1, 3, 2, 4).reshape(len(x), 16, patch * patch)
 
 
-class PictureReader(nn.Module):
+class VisionTransformer(nn.Module):
     def __init__(self, size=64, heads=4, blocks=2):
         super().__init__()
         self.patch = nn.Linear(patch * patch, size)
-        self.place = nn.Embedding(16, size)
+        self.position = nn.Embedding(16, size)
         block = nn.TransformerEncoderLayer(size, heads, dim_feedforward=128, dropout=0.1, batch_first=True)
         self.blocks = nn.TransformerEncoder(block, blocks)
         self.output = nn.Linear(size, 10)
 
     def forward(self, x):
-        pieces = self.patch(x) + self.place(np.arange(16))  # (N, 16, size)
-        return self.output(self.blocks(pieces).mean(1))
+        tokens = self.patch(x) + self.position(np.arange(16))  # (N, 16, size)
+        return self.output(self.blocks(tokens).mean(1))
 
 
 minidl.manual_seed(0)
-reader = PictureReader()
+transformer = VisionTransformer()
 history = training.fit(
-    reader,
+    transformer,
     (patches(x_train), y_train),
-    optimizer=optim.Adam(reader.parameters(), lr=0.001),
+    optimizer=optim.Adam(transformer.parameters(), lr=0.001),
     epochs=epochs,
     validation_data=(patches(x_test), y_test),
     metrics=["accuracy"],
 )
 accuracy = history["validation_accuracy"][-1]
-weights = sum(parameter.numel() for parameter in reader.parameters())
-print(f"a transformer with {weights:,} weights names {accuracy:.1%} of the test pictures (seed 0)")
+weights = sum(parameter.numel() for parameter in transformer.parameters())
+print(f"a transformer with {weights:,} weights gets {accuracy:.1%} of the test images right (seed 0)")
 assert accuracy > 0.85
 
 # %% [markdown]
-# Where does each patch look? Take one picture and the first block. For one head, draw for some patches (orange) the
-# weights that they give to the sixteen (darker: more).
+# Where does each patch look? Take one image and the first block. Each row of the figure is for one patch (orange) and
+# shows, for each head, the weights that this patch gives to all sixteen patches (darker: more).
 
 # %%
-block = reader.blocks.layers[0]
+block = transformer.blocks.layers[0]
 with minidl.no_grad():
-    pieces = reader.patch(minidl.tensor(patches(x_test[:1]))) + reader.place(np.arange(16))
-    _, p = block.eval().self_attn(pieces, pieces, pieces, need_weights=True, average_attn_weights=False)
+    tokens = transformer.patch(minidl.tensor(patches(x_test[:1]))) + transformer.position(np.arange(16))
+    _, p = block.eval().self_attn(tokens, tokens, tokens, need_weights=True, average_attn_weights=False)
 p = p.numpy()[0]  # (heads, 16, 16)
 assert p.shape == (4, 16, 16) and np.allclose(p.sum(-1), 1, atol=1e-5)
 figure, axes = plt.subplots(4, 5, figsize=(7.5, 6))
-for row, place in enumerate((1, 5, 10, 14)):
+for row, position in enumerate((1, 5, 10, 14)):
     show_image(axes[row, 0], x_test[0], f"a {y_test[0]}, one patch" if row == 0 else "")
-    corner = (place % 4) * patch - 0.5, (place // 4) * patch - 0.5
+    corner = (position % 4) * patch - 0.5, (position // 4) * patch - 0.5
     axes[row, 0].add_patch(plt.Rectangle(corner, patch, patch, fill=False, color="tab:orange", linewidth=2))
     for head in range(4):
-        show_image(axes[row, head + 1], p[head, place].reshape(4, 4), f"head {head}" if row == 0 else "", vmin=0)
+        show_image(axes[row, head + 1], p[head, position].reshape(4, 4), f"head {head}" if row == 0 else "", vmin=0)
 plt.show()
 
 # %% [markdown]
-# The convolutional network of tutorial 11 is better on the same pictures, with half of the epochs: on scikit-learn's
-# digits it reads 94.2%, the transformer 91.5%, on average over five seeds. (From one seed to the next each changes by
-# some percent.) A convolution knows from the start that neighbours belong together and that a stroke is a stroke
-# anywhere. A transformer must learn that from examples, so it needs more of them. With very many it can be the better
-# one (Dosovitskiy and others), and it does not care whether the pieces are patches, words or notes.
+# The convolutional network of tutorial 11 is better on the same images, with half as many epochs: on scikit-learn's
+# digits it gets 94.2% right, the transformer 91.5%, on average over five seeds. (From one seed to the next, each
+# changes by some percent.) A convolution knows from the start that neighbours belong together and that a stroke is a
+# stroke anywhere. A transformer must learn that from examples, so it needs more of them. With very many it can be the
+# better one (Dosovitskiy and others), and it does not care whether the elements are patches, words or notes.
 #
 # ## What it costs
 #
-# Every piece looks at every other one: $L^2$ scores for $L$ pieces. A recurrent network takes $L$ steps, but one after
-# the other; attention computes all at once, as matrix products, which is what fast kernels are made for.
+# Every element looks at every other one: $L^2$ scores for $L$ elements. A recurrent network takes $L$ steps, but one
+# after the other; attention computes all scores at once, as matrix products, which is what fast kernels are made for.
+# We time it for growing $L$.
 
 # %%
 times = {}
 for length in (256, 1024, 4096):
-    pieces = random.standard_normal((length, 32), np.float32)
+    tokens = random.standard_normal((length, 32), np.float32)
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        F.scaled_dot_product_attention(pieces, pieces, pieces)
+        F.scaled_dot_product_attention(tokens, tokens, tokens)
         seconds.append(time.perf_counter() - start)
     times[length] = 1e3 * min(seconds)
-    print(f"{length:5} pieces, {length**2:11,} scores, {times[length]:8.2f} ms")
-assert times[4096] > 16 * times[256], "sixteen times the pieces cost more than sixteen times the time"
+    print(f"{length:5} tokens, {length**2:11,} scores, {times[length]:8.2f} ms")
+assert times[4096] > 16 * times[256], "sixteen times the tokens cost more than sixteen times the time"
 
 # %% [markdown]
+# Sixteen times as many elements take more than sixteen times as long.
+#
 # ## Exercises
 #
 # **1.** What does attention give when all keys are the same?
@@ -292,7 +307,7 @@ assert times[4096] > 16 * times[256], "sixteen times the pieces cost more than s
 # ```
 # </details>
 #
-# **2.** Make attention that only looks back, as a network that writes text needs it, with a mask of your own.
+# **2.** A network that writes text may only look back. Build such attention with a mask of your own.
 #
 # <details><summary>Answer</summary>
 #
@@ -307,14 +322,14 @@ assert times[4096] > 16 * times[256], "sixteen times the pieces cost more than s
 # ```
 # </details>
 #
-# **3.** Leave out `self.place`. How well does the reader do, and why not worse?
+# **3.** Leave out `self.position`. How accurate is the network then, and why is it not worse still?
 #
 # <details><summary>Answer</summary>
 #
-# It then sees a bag of patches. Which patches occur still tells much about a digit.
+# It then sees a *bag* of patches, without their positions. Which patches occur still says much about a digit.
 #
 # ```python
-# class Bag(PictureReader):
+# class Bag(VisionTransformer):
 #     def forward(self, x):
 #         return self.output(self.blocks(self.patch(x)).mean(1))
 #
@@ -330,4 +345,5 @@ assert times[4096] > 16 * times[256], "sixteen times the pieces cost more than s
 #
 # ## Next
 #
-# So far a network answered questions. Can one make something? [Two networks at play](15_gan.py): one makes, one judges.
+# So far networks answered questions. Can they create something? [Generative adversarial networks](15_gan.py): one
+# network makes samples, another judges them.

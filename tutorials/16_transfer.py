@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 16 · Borrowing
+# # 16 · Transfer learning
 #
-# Networks need many examples; people don't. Someone who reads ten digits learns an eleventh from three examples,
-# because strokes and loops are known already. A network, too, can start from what another one knows.
+# Networks need many examples; people don't. Someone who knows ten digits learns an eleventh symbol from three examples,
+# because strokes and loops are familiar already. A network, too, can start from what another network has learned.
 #
-# **Question.** How does a network that has learned one thing help to learn another, of which there are few examples?
+# **Question.** How can a network use what another one has learned, when it has few examples of its own?
 
 # %%
 import atexit
@@ -24,52 +24,55 @@ from minidl import nn, optim, training, visualize
 # %% [markdown]
 # ## The formula
 #
-# Think of a network as two parts: a **body** that makes features of a picture, and a **head**, the last layer, that
-# names it:
+# Think of a network as two parts: a **body** that computes features of an image, and a **head**, the last layer, that
+# turns the features into class scores:
 #
 # $$f = \text{body}(x), \qquad \text{logits} = W f + b$$
 #
-# The head belongs to its classes. The body is more general: strokes and corners are of use for other pictures as well.
-# So **transfer learning**: train body and head on a large task (**pre-training**), put a new head on the body, and
-# train on the small one. Two ways:
+# The head belongs to its classes. The body is more general: strokes and corners are useful for other images as well.
+# **Transfer learning** makes use of this: train body and head on a large task (**pre-training**), then put a new head
+# on the body and train on the small task. There are two ways to do so:
 #
-# * **Frozen**: the body stays as it is. Then only a softmax classifier (tutorial 06) is learned, on features in place
-#   of pixels, with $p = \text{softmax}(W f + b)$ and the answer $e$ (1 at the right class, 0 elsewhere):
-#   $dW = \frac1N \sum_n (p_n - e_n)\, f_n^T$. Few weights, so few examples are enough.
-# * **Fine-tuned**: the body learns on, in smaller steps, so that it does not forget:
+# * **Frozen**: the body stays as it is. Only a softmax classifier (tutorial 06) is learned, on features in place of
+#   pixels, with $p = \text{softmax}(W f + b)$ and the one-hot target $e$ (1 at the right class, 0 elsewhere):
+#   $dW = \frac1N \sum_n (p_n - e_n)\, f_n^T$. It has few weights, so few examples are enough.
+# * **Fine-tuned**: the body is trained further, in smaller steps, so that it does not forget:
 #   $W \leftarrow W - \eta\,dW$, but $w_\text{body} \leftarrow w_\text{body} - \frac{\eta}{10}\,dw_\text{body}$.
 #
 # ## Two tasks
 #
-# A network learns the digits 0 to 4 from many pictures. Then it is to learn 5 to 9, of which we have 3 or 10 labelled
-# pictures each. So that there is something to know, each digit lies somewhere in a larger picture.
+# First a network learns the digits 0 to 4 from many images. Then it is to learn 5 to 9, with only 3 or 10 labelled
+# images of each. To give it something worth transferring, we place each digit at a random position in a larger image.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
 side = x_train.shape[-1]
-room = 4
+margin = 4
 
 
-def somewhere(images, generator):
-    """Each picture at a random place of one that is larger by `room`."""
-    larger = np.zeros((len(images), 1, side + room, side + room), np.float32)
-    for n, (i, j) in enumerate(generator.integers(0, room + 1, (len(images), 2))):
+def place_randomly(images, generator):
+    """Each image at a random position in one that is larger by `margin`."""
+    larger = np.zeros((len(images), 1, side + margin, side + margin), np.float32)
+    for n, (i, j) in enumerate(generator.integers(0, margin + 1, (len(images), 2))):
         larger[n, :, i : i + side, j : j + side] = images[n]
     return larger
 
 
 random = np.random.default_rng(0)
-copies = 6 if side == 8 else 2  # each picture at several places
+copies = 6 if side == 8 else 2  # each image at several positions
 known = np.tile(np.flatnonzero(y_train < 5), copies)
-x_known, y_known = somewhere(x_train[known], random), y_train[known]
-x_new, y_new = somewhere(x_train[y_train >= 5], random), y_train[y_train >= 5] - 5
-x_test, y_test = somewhere(x_test[y_test >= 5], random), y_test[y_test >= 5] - 5
+x_known, y_known = place_randomly(x_train[known], random), y_train[known]
+x_new, y_new = place_randomly(x_train[y_train >= 5], random), y_train[y_train >= 5] - 5
+x_test, y_test = place_randomly(x_test[y_test >= 5], random), y_test[y_test >= 5] - 5
 
 figure, axes = plt.subplots(2, 8, figsize=(8, 2.4))
 for n, (above, below) in enumerate(axes.T):
-    show_image(above, x_known[n], "known" if n == 0 else "")
-    show_image(below, x_new[n], "new" if n == 0 else "")
+    show_image(above, x_known[n], "0 to 4" if n == 0 else "")
+    show_image(below, x_new[n], "5 to 9" if n == 0 else "")
 plt.show()
+
+# %% [markdown]
+# We train the network on 0 to 4, and save its weights to a file.
 
 # %%
 BODY = slice(9)  # all layers but the last
@@ -86,18 +89,19 @@ def make_network():
 
 
 minidl.manual_seed(0)
-lender = make_network()
-training.fit(lender, (x_known, y_known), optimizer=optim.Adam(lender.parameters(), lr=0.005), epochs=4 if FAST else 8)
+pretrained = make_network()
+optimizer = optim.Adam(pretrained.parameters(), lr=0.005)
+training.fit(pretrained, (x_known, y_known), optimizer=optimizer, epochs=4 if FAST else 8)
 folder = Path(tempfile.mkdtemp(prefix="minidl-transfer-"))
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
-weights = folder / "lender.safetensors"
-minidl.save(weights, lender.state_dict())
+weights = folder / "pretrained.safetensors"
+minidl.save(weights, pretrained.state_dict())
 
 # %% [markdown]
 # ## By hand
 #
-# Frozen, step by step. The body is run *once* on every picture, since it will not change; after that there is only the
-# head.
+# The frozen way, step by step. The body is run *once* on every image, since it will not change; after that, only the
+# head is trained.
 
 
 # %%
@@ -124,42 +128,43 @@ def train_head(f, y, steps=300, lr=0.5):
 
 
 def choose(labels, seed):
-    """So many pictures of each new class."""
+    """The indices of `labels` random images of each new class."""
     generator = np.random.default_rng(seed)
     return np.concatenate([generator.permutation(np.flatnonzero(y_new == k))[:labels] for k in range(5)])
 
 
 few = choose(10, seed=0)
-f_few, f_test = features(lender, x_new[few]), features(lender, x_test)
+f_few, f_test = features(pretrained, x_new[few]), features(pretrained, x_test)
 W, b = train_head(f_few, y_new[few])
 by_hand = ((f_test @ W.T + b).argmax(1) == y_test).mean()
-print(f"50 pictures, the body frozen: {by_hand:.1%} of {len(x_test)} test pictures")
+print(f"50 images, frozen body: {by_hand:.1%} of {len(x_test)} test images right")
 assert by_hand > 0.5
 
 # %% [markdown]
 # ## Check
 #
-# A network with the borrowed body and a new head. Its frozen part gets no gradient at all; its head gets the one above.
+# Here is a network with the pretrained body and a new head. Its frozen part must get no gradient at all, and its head
+# the one computed above.
 
 # %%
-borrower = make_network()
-training.load_pretrained(borrower, weights, head=["9"])  # layer 9 is the new head
-borrower[BODY].requires_grad_(False)
-F.cross_entropy(borrower(minidl.tensor(x_new[few])), minidl.tensor(y_new[few])).backward()
-dW, db = head_gradient(borrower[9].weight.numpy(), borrower[9].bias.numpy(), f_few, y_new[few])
-assert all(parameter.grad is None for parameter in borrower[BODY].parameters())
-assert np.allclose(borrower[9].weight.grad.numpy(), dW, atol=1e-5)
-assert np.allclose(borrower[9].bias.grad.numpy(), db, atol=1e-5)
-assert np.array_equal(borrower[0].weight.numpy(), lender[0].weight.numpy())
-print("frozen: no gradient in the body, the same one in the head")
+model = make_network()
+training.load_pretrained(model, weights, head=["9"])  # layer 9 is the new head
+model[BODY].requires_grad_(False)
+F.cross_entropy(model(minidl.tensor(x_new[few])), minidl.tensor(y_new[few])).backward()
+dW, db = head_gradient(model[9].weight.numpy(), model[9].bias.numpy(), f_few, y_new[few])
+assert all(parameter.grad is None for parameter in model[BODY].parameters())
+assert np.allclose(model[9].weight.grad.numpy(), dW, atol=1e-5)
+assert np.allclose(model[9].bias.grad.numpy(), db, atol=1e-5)
+assert np.array_equal(model[0].weight.numpy(), pretrained[0].weight.numpy())
+print("frozen: no gradient in the body, the expected one in the head")
 
 # %% [markdown]
 # ## In the library
 #
-# [minidl/training/pretrained.py](../minidl/training/pretrained.py) `load_pretrained` copies all weights of a file but
-# the head's; the file may be minidl's or PyTorch's. Freezing is
-# [minidl/nn/module.py](../minidl/nn/module.py) `Module.requires_grad_`, and two step sizes are two parameter groups of
-# an optimizer, as in [minidl/recipes/transfer.py](../minidl/recipes/transfer.py) `Transfer.make_optimizer`.
+# [minidl/training/pretrained.py](../minidl/training/pretrained.py) `load_pretrained` loads all weights of a file except
+# the head's; the file may come from minidl or PyTorch. Freezing is [minidl/nn/module.py](../minidl/nn/module.py)
+# `Module.requires_grad_`, and two learning rates are two parameter groups of an optimizer, as in
+# [minidl/recipes/transfer.py](../minidl/recipes/transfer.py) `Transfer.make_optimizer`.
 
 # %%
 show_lines("minidl/training/pretrained.py", "load_pretrained")
@@ -168,8 +173,9 @@ show_lines("minidl/recipes/transfer.py", "Transfer.make_optimizer")
 # %% [markdown]
 # ## Something real
 #
-# Three ways, for 3, 10 and, where the pictures are small, 30 labelled pictures of each new class. When pictures are
-# few, it matters much which ones they are. So each way gets several draws, the same for all.
+# We compare training from scratch, the frozen body, and fine-tuning, with 3, 10 and (if the images are small) 30
+# labelled images of each new class. With so few images it matters much which ones they are. So each method is trained
+# on several random choices, the same for all methods.
 
 
 # %%
@@ -188,28 +194,31 @@ def learn(way, chosen, seed):
 
 
 counts = (3, 10) if FAST or side > 8 else (3, 10, 30)
-draws = 2 if FAST else 3
+choices = 2 if FAST else 3
 ways = ("from scratch", "frozen", "fine-tuned")
 accuracy = np.array(
-    [[[learn(way, choose(labels, seed), seed) for seed in range(draws)] for labels in counts] for way in ways]
-)  # (ways, counts, draws)
+    [[[learn(way, choose(labels, seed), seed) for seed in range(choices)] for labels in counts] for way in ways]
+)  # (ways, counts, choices)
 mean = dict(zip(ways, accuracy.mean(2)))
 for way, values in mean.items():
-    print(f"{way:13}", ", ".join(f"{value:.1%} from {labels}" for value, labels in zip(values, counts)))
+    print(f"{way:13}", ", ".join(f"{value:.1%} with {labels}" for value, labels in zip(values, counts)))
+
+# %% [markdown]
+# We plot these accuracies, and look at the features that the body computes from the new digits.
 
 # %%
-pixels, borrowed = x_test.reshape(len(x_test), -1), features(lender, x_test)
+pixels, transferred = x_test.reshape(len(x_test), -1), features(pretrained, x_test)
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.4))
 for way, values in zip(ways, accuracy):
     axes[0].plot(counts, values.mean(1), "o--" if way == "fine-tuned" else "o-", label=way)
     axes[0].fill_between(counts, values.min(1), values.max(1), alpha=0.15)
 axes[0].set(
-    xscale="log", xlabel="labelled pictures of each class", ylabel="accuracy", title="all draws, and their mean"
+    xscale="log", xlabel="labelled images of each class", ylabel="accuracy", title="range and mean over the choices"
 )
 axes[0].set_xticks(counts, counts)
 axes[0].minorticks_off()
 axes[0].legend()
-for panel, (name, values) in zip(axes[1:], {"pixels": pixels, "features of the body": borrowed}.items()):
+for panel, (name, values) in zip(axes[1:], {"pixels": pixels, "features of the body": transferred}.items()):
     coordinates, _ = visualize.principal_components(values)
     for k in range(5):
         panel.plot(*coordinates[y_test == k].T, ".", label=k + 5, color=plt.get_cmap("tab10")(k))
@@ -222,28 +231,28 @@ assert mean["fine-tuned"][1] > mean["from scratch"][1] - 0.05
 assert counts[-1] < 30 or mean["from scratch"][-1] > max(mean["frozen"][-1], mean["fine-tuned"][-1])
 
 # %% [markdown]
-# On the right: the same test pictures, spread out along the two directions in which they differ most. In pixels it
-# matters most where a digit lies. The body, which has never seen a 5, 6, 7, 8 or 9, has learned to look past that, and
-# their kinds begin to part.
+# The two plots on the right show the test images, projected onto the two directions in which they vary most (their
+# principal components). In pixels, what matters most is where a digit lies. The body, which has never seen a 5, 6, 7, 8
+# or 9, has learned to ignore that, and the new digits begin to separate.
 #
-# The fewer the examples, the more borrowing is worth. With enough of its own, such as 30 of each of the small digits, a
-# network does not need it, and a body that was made for something else is then in the way, frozen or moved in small
-# steps.
+# The fewer the examples, the more transfer helps. With enough examples of its own, such as 30 of each of the small
+# digits, a network does not need it. Then a body that was trained for something else is even in the way, whether it is
+# frozen or trained in small steps.
 #
 # ## Exercises
 #
-# **1.** Borrow from a body that has learned nothing: freeze a *random* one. How much is left?
+# **1.** Use a body that has learned nothing: freeze one with *random* weights. How accurate is it?
 #
 # <details><summary>Answer</summary>
 #
-# More than nothing: random filters are filters too. But the trained ones are better.
+# Better than guessing: random filters are filters too. But the pretrained ones are better.
 #
 # ```python
 # minidl.manual_seed(1)
-# stranger = make_network()
-# W, b = train_head(features(stranger, x_new[few]), y_new[few])
-# random_body = ((features(stranger, x_test) @ W.T + b).argmax(1) == y_test).mean()
-# print(f"random body {random_body:.1%}, borrowed body {by_hand:.1%}")
+# untrained = make_network()
+# W, b = train_head(features(untrained, x_new[few]), y_new[few])
+# random_body = ((features(untrained, x_test) @ W.T + b).argmax(1) == y_test).mean()
+# print(f"random body {random_body:.1%}, pretrained body {by_hand:.1%}")
 # assert random_body < by_hand
 # ```
 # </details>
@@ -252,7 +261,7 @@ assert counts[-1] < 30 or mean["from scratch"][-1] > max(mean["frozen"][-1], mea
 #
 # <details><summary>Answer</summary>
 #
-# Less well: it forgets what is not asked any more. Small steps for the body keep more of it.
+# Less well: it forgets what it is no longer trained on. Small steps for the body preserve more.
 #
 # ```python
 # def still_known(rate):
@@ -261,7 +270,7 @@ assert counts[-1] < 30 or mean["from scratch"][-1] > max(mean["frozen"][-1], mea
 #     training.load_pretrained(model, weights, head=["9"])
 #     groups = [{"params": model[9].parameters()}, {"params": model[BODY].parameters(), "lr": rate}]
 #     training.fit(model, (x_new[few], y_new[few]), optimizer=optim.Adam(groups, lr=0.005), epochs=60, batch_size=10)
-#     model[9].load_state_dict(lender[9].state_dict())
+#     model[9].load_state_dict(pretrained[9].state_dict())
 #     return training.evaluate(model, (x_known[:1000], y_known[:1000]))["accuracy"]
 #
 #
@@ -273,4 +282,4 @@ assert counts[-1] < 30 or mean["from scratch"][-1] > max(mean["frozen"][-1], mea
 #
 # ## Next
 #
-# Ten labels a class, three, ... none? [Without labels](17_clustering.py).
+# We went from many labels to ten or three for each class. What if there are none? [Clustering](17_clustering.py).
