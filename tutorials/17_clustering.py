@@ -1,12 +1,13 @@
 # %% [markdown]
-# # 17 · Without labels
+# # 17 · Clustering
 #
-# Nearly every network so far was told what its pictures show: **supervised learning**. Labels are expensive; pictures
-# are not. A child sorts shells on a beach without knowing a single name.
+# Nearly every network so far was trained with labels, that is, it was told what its images show: **supervised
+# learning**. Labels are expensive; images are not. A child sorts shells on a beach without knowing a single name.
 #
-# **Question.** How can a computer find kinds of things in data that nobody has labelled?
+# **Question.** How can a computer find groups of similar things in data that nobody has labelled?
 #
-# This is **unsupervised learning**, and finding kinds is **clustering**.
+# Learning without labels is **unsupervised learning**; finding groups is **clustering**, and each group is a
+# **cluster**.
 
 # %%
 import matplotlib.pyplot as plt
@@ -21,28 +22,31 @@ from minidl.recipes import deep_clustering
 # %% [markdown]
 # ## The formula
 #
-# What is a *kind*? Three answers, for points $x_n$.
+# What is a *cluster*? There are several answers. Here are three, for points $x_n$.
 #
-# **K-means**: a kind is what lies around a centre. Find $K$ centres $c_k$ and a label for each point so that the sum of
-# the squared distances is small:
+# **K-means**: a cluster is what lies around a centre. Find $K$ centres $c_k$ and a label for each point so that the sum
+# of the squared distances is small:
 #
 # $$\text{inertia} = \sum_n |x_n - c_{\text{label}_n}|^2$$
 #
-# With the centres given, the best label is the nearest centre. With the labels given, the best centre is the mean (set
-# the slope $\sum_n 2(c - x_n)$ to 0). So do both in turns (Lloyd, 1957): neither can make it worse.
+# For given centres, the best label of a point is the nearest centre. For given labels, the best centre is the mean of
+# its points (set the derivative $\sum_n 2(c - x_n)$ to 0). So do both in turn (Lloyd, 1957): neither step can increase
+# the inertia.
 #
-# **Agglomerative** (or hierarchical): everything is a kind of its own; merge the two nearest, again and again, and a
-# tree grows. The distance of two *clusters* may be that of their nearest points (*single*), that of their farthest
-# (*complete*), the mean of all (*average*), or say what the merger adds to the inertia (*Ward*). Nobody has to go back
-# to the points: after merging $i$ and $j$, the distance to any other cluster $k$ follows from those before (Lance and
+# **Agglomerative** (or hierarchical) clustering: every point starts as a cluster of its own, and the two nearest
+# clusters are merged, again and again, which builds a tree. The distance between two clusters (the **linkage**) may be
+# that of their nearest points (*single*), that of their farthest points (*complete*), the mean over all pairs
+# (*average*), or the increase of the inertia when they are merged (*Ward*). There is no need to go back to the points:
+# after merging $i$ and $j$, the distance to any other cluster $k$ follows from the previous distances (Lance and
 # Williams, 1967). With sizes $n_i, n_j, n_k$ (for Ward with squared distances):
 #
 # $$\text{single: } \min(d_{ik}, d_{jk}) \qquad \text{complete: } \max(d_{ik}, d_{jk}) \qquad
 # \text{Ward: } \frac{(n_i + n_k)\,d_{ik} + (n_j + n_k)\,d_{jk} - n_k\,d_{ij}}{n_i + n_j + n_k}$$
 #
-# **DBSCAN** (Ester and others, 1996): a kind is a region where points lie densely. A point with at least $m$ points
-# (itself among them) within the distance $\varepsilon$ is a *core*; cores within reach of each other belong together,
-# with all that they reach. What no core reaches is noise. (In the code $m$ is `least` and $\varepsilon$ is `radius`.)
+# **DBSCAN** (Ester and others, 1996): a cluster is a region where points lie densely. A point is a *core point* if at
+# least $m$ points, itself included, lie within the distance $\varepsilon$ of it. Core points within this distance of
+# each other belong to the same cluster, together with all points within reach of them. A point that no core point
+# reaches is noise. (In the code, $m$ is `min_samples` and $\varepsilon$ is `radius`.)
 #
 # ## By hand
 
@@ -72,7 +76,7 @@ UPDATES = {
 
 
 def merge_all(x, linkage):
-    """The distance of each merger, from N clusters down to one."""
+    """The distance at each merger, from N clusters down to one."""
     d = ((x[:, None] - x) ** 2).sum(2)
     d = d if linkage == "ward" else np.sqrt(d)
     np.fill_diagonal(d, np.inf)
@@ -83,16 +87,16 @@ def merge_all(x, linkage):
         distances.append(np.sqrt(d_ij) if linkage == "ward" else d_ij)
         others = np.isfinite(d[i]) & np.isfinite(d[j])
         updated = UPDATES[linkage](d[i, others], d[j, others], d_ij, size[i], size[j], size[others])
-        d[i], d[:, i] = np.inf, np.inf  # i is gone, j stands for both
+        d[i], d[:, i] = np.inf, np.inf  # i is gone, j is the merged cluster
         d[j], d[:, j] = np.inf, np.inf
         d[j, others], d[others, j] = updated, updated
         size[j] += size[i]
     return np.array(distances)
 
 
-def dbscan(x, radius, least):
+def dbscan(x, radius, min_samples):
     near = np.sqrt(((x[:, None] - x) ** 2).sum(2)) <= radius  # (N, N)
-    core, labels, kind = near.sum(1) >= least, np.full(len(x), -1), 0
+    core, labels, k = near.sum(1) >= min_samples, np.full(len(x), -1), 0
     for start in np.flatnonzero(core):
         if labels[start] >= 0:
             continue
@@ -100,17 +104,17 @@ def dbscan(x, radius, least):
         while waiting:
             n = waiting.pop()
             if labels[n] < 0:
-                labels[n] = kind
+                labels[n] = k
                 if core[n]:
                     waiting += np.flatnonzero(near[n]).tolist()
-        kind += 1
+        k += 1
     return labels
 
 
 # %% [markdown]
 # ## Check
 #
-# Against minidl, on two sets of points: three round clouds, and two half moons.
+# We compare with minidl on two sets of points: three round clouds, and two half moons.
 
 # %%
 random = np.random.default_rng(0)
@@ -124,12 +128,15 @@ labels, centers, inertia = k_means(clouds, start)
 found = cluster.KMeans(3, init=start, tol=0).fit(clouds)
 assert np.array_equal(labels, found.labels_) and np.allclose(centers, found.cluster_centers_)
 assert np.isclose(inertia[-1], found.inertia_) and (np.diff(inertia) <= 0).all()
-print("inertia in each step:", np.round(inertia, 1))
+print("inertia after each step:", np.round(inertia, 1))
 for linkage in UPDATES:
     tree = cluster.AgglomerativeClustering(3, linkage=linkage).fit(clouds)
     assert np.allclose(np.sort(merge_all(clouds, linkage)), tree.distances_), linkage
 assert np.array_equal(dbscan(moons, 0.25, 5), cluster.DBSCAN(0.25, min_samples=5).fit_predict(moons))
 print("k-means, three linkages and DBSCAN agree with minidl")
+
+# %% [markdown]
+# Now four methods on both sets of points.
 
 # %%
 methods = {
@@ -140,30 +147,32 @@ methods = {
 }
 colors = np.array(["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:cyan"])
 figure, axes = plt.subplots(2, 4, figsize=(9.5, 4.4))
-right = {}
+score = {}
 for row, (x, K) in zip(axes, ((clouds, 3), (moons, 2))):
     for panel, (name, method) in zip(row, methods.items()):
         labels = method(x, K)
-        right[name, K] = metrics.adjusted_rand_score(np.repeat(np.arange(K), len(x) // K), labels)
+        score[name, K] = metrics.adjusted_rand_score(np.repeat(np.arange(K), len(x) // K), labels)
         panel.scatter(*x.T, s=6, c=np.where(labels < 0, "lightgray", colors[labels % 8]))
-        panel.set(title=f"{name}, {right[name, K]:.2f}", xticks=[], yticks=[], aspect="equal")
+        panel.set(title=f"{name}, {score[name, K]:.2f}", xticks=[], yticks=[], aspect="equal")
         panel.grid(False)
-figure.suptitle("agreement with how the points were made: 1 is perfect, 0 is chance", fontsize=10)
+figure.suptitle("agreement with the true groups: 1 is perfect, 0 is chance", fontsize=10)
 plt.show()
-assert right["k-means", 3] > 0.9 > 0.7 > right["k-means", 2]
-assert right["DBSCAN", 2] > 0.95
+assert score["k-means", 3] > 0.9 > 0.7 > score["k-means", 2]
+assert score["DBSCAN", 2] > 0.95
 
 # %% [markdown]
-# No answer is right for all. Around a centre: k-means. Along a chain: single linkage and DBSCAN. (Noise is grey. The
-# measure is the *adjusted Rand index*, the share of pairs on which two sortings agree, corrected for chance:
-# [minidl/metrics/clustering.py](../minidl/metrics/clustering.py) `adjusted_rand_score`.)
+# No method is right for all data. Clusters around a centre suit k-means; clusters that are long chains of points suit
+# single linkage and DBSCAN. (Noise is grey. The number is the *adjusted Rand index*: the share of pairs of points on
+# which two clusterings agree, corrected for chance, [minidl/metrics/clustering.py](../minidl/metrics/clustering.py)
+# `adjusted_rand_score`.)
 #
 # ## In the library
 #
-# [minidl/cluster/k_means.py](../minidl/cluster/k_means.py) `KMeans` starts from points that are far apart, and its
-# distances are one matrix product. [minidl/cluster/agglomerative.py](../minidl/cluster/agglomerative.py)
-# `AgglomerativeClustering` finds the mergers along chains of nearest neighbours, in $N^2$ steps where yours takes
-# $N^3$. [minidl/cluster/dbscan.py](../minidl/cluster/dbscan.py) `DBSCAN` looks for neighbours in a tree.
+# [minidl/cluster/k_means.py](../minidl/cluster/k_means.py) `KMeans` starts from centres that are far apart
+# (*k-means++*), and computes the distances with one matrix product.
+# [minidl/cluster/agglomerative.py](../minidl/cluster/agglomerative.py) `AgglomerativeClustering` finds the mergers by
+# following chains of nearest neighbours, in $N^2$ steps where yours takes $N^3$.
+# [minidl/cluster/dbscan.py](../minidl/cluster/dbscan.py) `DBSCAN` finds neighbours with a tree.
 
 # %%
 show_lines("minidl/cluster/k_means.py", "_step")
@@ -172,9 +181,10 @@ show_lines("minidl/cluster/agglomerative.py", "_merge_along_chains")
 # %% [markdown]
 # ## Something real
 #
-# Digits, without looking at their labels, except at the end, to see how good it was. First by their pixels. For the
-# *accuracy*, each cluster is given the name of a digit, one to one, in the best possible way. The *mutual information*
-# needs no names: it is 1 if cluster and digit follow from each other, and 0 if neither says anything about the other.
+# Now digits. Their labels are used only at the end, to see how good the clusters are. We start with the pixels. For the
+# *accuracy*, each cluster is assigned one digit, and each digit one cluster, in the best possible way. The *normalized
+# mutual information* needs no assignment: it is 1 if cluster and digit determine each other, and 0 if neither says
+# anything about the other.
 
 # %%
 x_train, y_train, _, _ = load_images(train_limit=3000)
@@ -191,6 +201,9 @@ by_pixels = cluster.KMeans(10, n_init=5, random_state=0).fit(pixels)
 measure("k-means of pixels", by_pixels.labels_)
 measure("Ward of pixels", cluster.AgglomerativeClustering(10).fit_predict(pixels))
 
+# %% [markdown]
+# The centres of k-means are means of images, so we can look at them.
+
 # %%
 figure, axes = plt.subplots(1, 10, figsize=(8.5, 1.3))
 for panel, center in zip(axes, by_pixels.cluster_centers_):
@@ -199,28 +212,29 @@ figure.suptitle("the ten centres of k-means", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# **Deep clustering.** Distances between pixels know little of shapes. So let a network find better numbers. An
-# **autoencoder** squeezes a picture through a bottleneck of ten numbers, its *code* $z$, and draws it again; to draw it
-# well, the code must hold what matters. No label is needed. Then k-means on the codes.
+# **Deep clustering.** Distances between pixels know little about shapes. So let a network find better numbers. An
+# **autoencoder** consists of two networks: the *encoder* compresses an image to ten numbers, its *code* $z$, and the
+# *decoder* reconstructs the image from them. To reconstruct it well, the code must hold what matters. No label is
+# needed. Then we run k-means on the codes.
 #
-# And one more step (Xie and others, 2016: *deep embedded clustering*, DEC). Let the share of cluster $k$ in picture
-# $n$ fall with the distance of its code to the centre, and make a target $p$ of it in which what is likely becomes
-# likelier:
+# One more step follows (*deep embedded clustering*, DEC: Xie and others, 2016). Let $q_{nk}$ be the probability that
+# image $n$ belongs to cluster $k$; it falls with the distance of the code from the centre. Compute from it a target $p$
+# in which likely clusters become even likelier:
 #
 # $$q_{nk} = \frac{(1 + |z_n - c_k|^2)^{-1}}{\sum_j (1 + |z_n - c_j|^2)^{-1}}, \qquad
 # p_{nk} = \frac{q_{nk}^2 / f_k}{\sum_j q_{nj}^2 / f_j}, \quad f_k = \sum_n q_{nk}$$
 #
-# Train encoder and centres to bring $q$ to $p$ (the loss is $\sum p \log (p / q)$), compute $p$ anew, and so on: the
-# network pulls itself up by its own guesses.
+# Train the encoder and the centres so that $q$ approaches $p$ (the loss is the Kullback-Leibler divergence,
+# $\sum p \log (p / q)$), compute $p$ anew, and so on: the network learns from its own most confident guesses.
 
 
 # %%
-def shares(z, centers):
+def soft_assignment(z, centers):
     t = 1 / (1 + ((z[:, None] - centers) ** 2).sum(2))
     return t / t.sum(1, keepdims=True)
 
 
-def target(q):
+def target_distribution(q):
     p = q**2 / q.sum(0)
     return p / p.sum(1, keepdims=True)
 
@@ -234,24 +248,30 @@ phases = deep_clustering.Phases(images, autoencoder_epochs)  # first the autoenc
 options = {"optimizer": optim.Adam(model.parameters(), lr=0.001), "step": phases, "batch_size": 64}
 history = training.fit(model, undistorted, epochs=autoencoder_epochs, **options)
 codes = training.predict(model.encoder, x_train).numpy()
-drawn = training.predict(model.decoder, codes[:10]).numpy()
+reconstructed = training.predict(model.decoder, codes[:10]).numpy()
 before = deep_clustering.assign(model, images)
 
-q = shares(codes, model.centers.numpy())
+q = soft_assignment(codes, model.centers.numpy())
 assert np.allclose(q, training.predict(model, images).numpy(), atol=1e-5)
-assert np.allclose(target(q), deep_clustering.target_distribution(q), atol=1e-6)
-assert target(q).max(1).mean() > q.max(1).mean(), "the target is surer"
+assert np.allclose(target_distribution(q), deep_clustering.target_distribution(q), atol=1e-6)
+assert target_distribution(q).max(1).mean() > q.max(1).mean(), "the target is more confident"
 
 history = training.fit(model, undistorted, epochs=epochs, history=history, **options)
 measure("k-means of codes", before)
 measure("deep embedded clustering", deep_clustering.assign(model, images))
 
+# %% [markdown]
+# These are some images and their reconstructions from ten numbers each.
+
 # %%
 figure, axes = plt.subplots(2, 10, figsize=(8.5, 2))
 for n, (above, below) in enumerate(axes.T):
-    show_image(above, x_train[n], "picture" if n == 0 else "")
-    show_image(below, drawn[n], "again" if n == 0 else "", vmin=0, vmax=1)
+    show_image(above, x_train[n], "image" if n == 0 else "")
+    show_image(below, reconstructed[n], "reconstructed" if n == 0 else "", vmin=0, vmax=1)
 plt.show()
+
+# %% [markdown]
+# These are the pixels and the codes of all images, projected onto their first two principal components (tutorial 16).
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.6))
@@ -268,9 +288,9 @@ assert scores["deep embedded clustering"][1] > scores["k-means of codes"][1]
 assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 
 # %% [markdown]
-# The colours are the true digits, which no method has seen. After DEC the codes lie in lumps. Look at the scores too:
-# on such tiny pictures Ward's old method is hard to beat. (`minidl train image-clustering` does the same for all of
-# MNIST.)
+# The colours are the true digits, which no method has seen. After DEC, the codes form separate groups. But look at the
+# scores too: on such tiny images, Ward's old method is hard to beat. (`minidl train image-clustering` does the same for
+# all of MNIST.)
 #
 # ## Exercises
 #
@@ -278,8 +298,8 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 #
 # <details><summary>Answer</summary>
 #
-# No: each run ends in some minimum, not always the lowest. Take the best of several runs, and begin with centres far
-# apart (k-means++).
+# No: each run ends in some local minimum, not always the lowest. Take the best of several runs, and start from centres
+# that are far apart (k-means++).
 #
 # ```python
 # starts = [cluster.KMeans(10, init="random", n_init=1, random_state=seed).fit(pixels) for seed in range(10)]
@@ -289,11 +309,11 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 # ```
 # </details>
 #
-# **2.** The inertia always falls when $K$ grows. How can one choose $K$ then?
+# **2.** The inertia always falls when $K$ grows. How can one choose $K$, then?
 #
 # <details><summary>Answer</summary>
 #
-# With a measure that also asks how far the next cluster is, such as the silhouette.
+# With a measure that also asks how far away the next cluster is, such as the silhouette score.
 #
 # ```python
 # found = {K: cluster.KMeans(K, n_init=10, random_state=0).fit(clouds) for K in range(2, 7)}
@@ -307,7 +327,7 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 #
 # <details><summary>Answer</summary>
 #
-# The bracket of two pictures is as high as their distance.
+# The height at which two branches join is the distance of the two clusters.
 #
 # ```python
 # tree = cluster.AgglomerativeClustering(10).fit(pixels[:20])
@@ -318,4 +338,4 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 #
 # ## Next
 #
-# What has such a network learned, and why does it say what it says? [Looking inside](18_looking_inside.py).
+# What has a network learned, and why does it answer what it answers? [Looking inside](18_looking_inside.py).
