@@ -2,12 +2,12 @@
 # # 19 · A fast kernel in Cython
 #
 # Almost all the time of training goes into one loop: multiply two numbers, add the product to a sum. NumPy does it fast
-# because somebody wrote it in another language. In this tutorial that somebody is you. Cython is Python with types: it
-# is translated to C and compiled. We need a C compiler (Linux: `gcc`, macOS: the command line tools), and Cython and
-# setuptools.
+# because somebody wrote that loop in another language. In this tutorial you write it yourself. Cython is Python with
+# types: it is translated to C and compiled. We need a C compiler (Linux: `gcc`, macOS: the command line tools), Cython,
+# and setuptools.
 #
-# **Question.** How does one loop become hundreds of times faster without computing anything else, and what does each
-# step bring?
+# **Question.** How does a loop become hundreds of times faster while it computes the same, and what does each step
+# contribute?
 
 # %%
 import atexit
@@ -37,12 +37,13 @@ if not (shutil.which(compiler) and importlib.util.find_spec("Cython") and import
 # %% [markdown]
 # ## The formula
 #
-# The matrix product, of square matrices for simplicity:
+# We compute the matrix product, of square matrices for simplicity:
 #
 # $$y_{ij} = \sum_l a_{il}\, b_{lj}$$
 #
-# $n^3$ multiplications and as many additions, on $3n^2$ numbers. For $n = 480$ that is 221 million operations on 2.8
-# MB: each number that is fetched could be used hundreds of times. Whether it is, is up to the program.
+# It takes $n^3$ multiplications and as many additions, on $3n^2$ numbers. For $n = 480$ that is 221 million operations
+# on 2.8 MB: each number that is fetched from memory could be used hundreds of times. Whether this happens depends on
+# the program.
 
 # %%
 n = 480
@@ -54,8 +55,8 @@ expected = a.astype(np.float64) @ b
 
 
 def speed(multiply, repeat=2 if FAST else 5):
-    """Check it, then time it: the best of some runs, in GFLOP/s (billions of operations a second)."""
-    y = np.full((n, n), np.nan, dtype=np.float32)  # what is forgotten stays NaN
+    """Check the result, then time it: the best of some runs, in GFLOP/s (billions of operations per second)."""
+    y = np.full((n, n), np.nan, dtype=np.float32)  # what is never written stays NaN
     multiply(a, b, y)
     assert np.allclose(y, expected, atol=1e-3)
     seconds = []
@@ -71,7 +72,7 @@ speeds = {}
 # %% [markdown]
 # ## By hand
 #
-# **Step 0: Python.** Three loops over small matrices, to have something to compare with.
+# **Step 0: Python.** Three loops over small matrices, as a baseline.
 
 
 # %%
@@ -93,8 +94,9 @@ print(f"Python: {speeds['Python']:.3f} GFLOP/s")
 
 # %% [markdown]
 # **Step 1: naive Cython.** The same loops with types. `float[:, ::1]` is a *memoryview*: an array whose last axis is
-# consecutive in memory; `cdef` names C variables; `nogil` says that no Python happens inside. The first line switches
-# off checks that cost time. We compile with `-O3` (do your best) and `-march=native` (for this processor).
+# contiguous in memory. `cdef` declares C variables. `nogil` says that a block uses no Python objects, so other threads
+# may run meanwhile. The first line of the source switches off checks that cost time. We compile with `-O3` (optimize as
+# much as possible) and `-march=native` (for this processor).
 
 # %%
 NAIVE = """
@@ -111,25 +113,25 @@ def multiply(const float[:, ::1] a, const float[:, ::1] b, float[:, ::1] y):
                 y[i, j] = total
 """
 
-workshop = Path(tempfile.mkdtemp(prefix="minidl-cython-"))
-atexit.register(shutil.rmtree, workshop, ignore_errors=True)
+folder = Path(tempfile.mkdtemp(prefix="minidl-cython-"))
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def build(source):
-    """Compile some Cython, and import it."""
+    """Compile Cython source, and import the module."""
     name = "kernel_" + hashlib.sha1(source.encode()).hexdigest()[:8]
-    (workshop / f"{name}.pyx").write_text(source)
-    (workshop / "setup.py").write_text(
+    (folder / f"{name}.pyx").write_text(source)
+    (folder / "setup.py").write_text(
         "from setuptools import Extension, setup\n"
         "from Cython.Build import cythonize\n"
         f"flags = ['-O3', '-g0', '-march=native', '-ffp-contract=fast']\n"
         f"setup(ext_modules=cythonize([Extension('{name}', ['{name}.pyx'], extra_compile_args=flags)]))\n"
     )
     found = subprocess.run(
-        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=workshop, capture_output=True, text=True
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"], cwd=folder, capture_output=True, text=True
     )
     assert found.returncode == 0, found.stderr[-2000:]
-    [binary] = workshop.glob(f"{name}.*.so")
+    [binary] = folder.glob(f"{name}.*.so")
     spec = importlib.util.spec_from_file_location(name, binary)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -141,16 +143,16 @@ speeds["naive"] = speed(naive.multiply)
 print(f"naive: {speeds['naive']:.2f} GFLOP/s")
 
 # %% [markdown]
-# Better by far, and still poor. Two things hold it up. The sum: each addition must wait for the one before it, some
-# four cycles. And $b$ is read *down a column*. Memory comes to the processor in runs of 16 numbers, *cache lines*, and
-# stays for a while in the *cache*, a small and fast memory. Down a column it is $4n$ bytes from one number to the next,
-# so each comes from another line. The other 15 of a line are wanted only for the next columns; if the cache cannot hold
-# the lines until then, they were fetched for nothing.
+# Far better than Python, but still slow, for two reasons. The first is the sum: each addition must wait for the one
+# before it, about four cycles. The second is that $b$ is read *down a column*. Memory reaches the processor in *cache
+# lines* of 16 numbers, and stays for a while in the *cache*, a small and fast memory. Down a column, one number is $4n$
+# bytes from the next, so each comes from another cache line. The other 15 numbers of a line are needed only for the
+# next columns; if the cache cannot hold the lines until then, they were fetched for nothing.
 #
-# **Step 2: another order.** Exchange the loops: for each $i$ and $l$, add $a_{il}$ times *row* $l$ of $b$ to *row* $i$
-# of $y$. The same products and sums, but the innermost loop runs along consecutive numbers, and its additions do not
-# wait for each other. The compiler turns it into *vector instructions*, which work on up to 16 numbers at once, by
-# itself.
+# **Step 2: another loop order.** Exchange the inner loops: for each $i$ and $l$, add $a_{il}$ times *row* $l$ of $b$ to
+# *row* $i$ of $y$. The products and sums are the same, but now the innermost loop runs along contiguous numbers, and
+# its additions do not wait for each other. The compiler turns such a loop into *vector instructions* by itself; each
+# works on up to 16 numbers at once.
 
 # %%
 ORDERED = """
@@ -169,19 +171,20 @@ def multiply(const float[:, ::1] a, const float[:, ::1] b, float[:, ::1] y):
 """
 ordered = build(ORDERED)
 speeds["ordered"] = speed(ordered.multiply)
-print(f"loops in another order: {speeds['ordered']:.1f} GFLOP/s")
+print(f"another loop order: {speeds['ordered']:.1f} GFLOP/s")
 assert speeds["ordered"] > 2 * speeds["naive"]
 
 # %% [markdown]
-# **Step 3: a tile in registers.** What is left: for every multiplication a number of $y$ is loaded and stored again. So
-# keep a small piece of $y$, say 4 rows by 32 columns, in *registers*, the few places where the processor holds what it
-# computes with, until its sums are complete. In each step $l$ it takes 4 numbers of $a$ and 32 of $b$ and does 128
-# multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can unroll the small loops, and `acc` need never
-# exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor with AVX-512 has 32 of
-# those. One with AVX2 has just 16, and some of `acc` will be in memory.)
+# **Step 3: a tile in registers.** One cost is left: for every multiplication, a number of $y$ is loaded and stored
+# again. So keep a small tile of $y$, say 4 rows by 32 columns, in *registers*, the few places inside the processor that
+# instructions compute with, until its sums are complete. Each step $l$ takes 4 numbers of $a$ and 32 of $b$ and does
+# 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can unroll the small loops, and `acc` need
+# never exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor with AVX-512 has 32
+# vector registers. One with AVX2 has only 16, so a part of `acc` will be kept in memory.)
 #
-# **Step 4: blocks.** Large matrices fall out of the cache between two uses. So take $l$ in blocks of 240: of $b$ then
-# only 240 rows, one strip of 32 columns (30 kB), are alive while the tiles of all rows pass over it. We do both.
+# **Step 4: cache blocking.** Large matrices do not stay in the cache from one use to the next. So split the sum over
+# $l$ into blocks of 240. Then only 240 rows and 32 columns of $b$ (30 kB) are in use while the tiles of all rows are
+# computed from them. The next kernel takes steps 3 and 4 together.
 
 # %%
 TILED = """
@@ -225,8 +228,8 @@ speeds["tiled"] = speed(tiled.multiply)
 print(f"tiles in registers, blocks in the cache: {speeds['tiled']:.1f} GFLOP/s")
 
 # %% [markdown]
-# **Step 5: threads.** The rows of $y$ do not depend on each other: give each core some. As the kernel works without
-# Python's lock (`nogil`), Python's own threads will do.
+# **Step 5: threads.** The rows of $y$ do not depend on each other, so each core can compute some of them. As the kernel
+# runs without Python's global lock (`nogil`), Python's own threads will do.
 
 
 # %%
@@ -242,9 +245,9 @@ print(f"two threads: {speeds['threaded']:.1f} GFLOP/s")
 # %% [markdown]
 # ## Check
 #
-# Every `speed` above checked its result first, against NumPy in float64, and with an output full of NaN, so that a
-# number that is never written is found out. Always in this order: first right, then fast. One more: the same bits,
-# whatever the number of threads, because each number of $y$ is summed in the same order.
+# Every call of `speed` above checked the result first, against NumPy in float64 and with an output array full of NaN,
+# so that a number that is never written is detected. Always in this order: first right, then fast. One more check: the
+# result is the same to the last bit with any number of threads, because each number of $y$ is summed in the same order.
 
 # %%
 one, two = np.empty_like(a), np.empty_like(a)
@@ -255,12 +258,13 @@ assert np.array_equal(one, two)
 # %% [markdown]
 # ## In the library
 #
-# The ladder stands in minidl too, each rung a file that you can choose by name:
+# minidl contains such steps too, each in a file of its own, which you can choose by name:
 # [kernels/matmul/cython_naive.pyx](../kernels/matmul/cython_naive.pyx) `multiply`,
 # [kernels/matmul/cython_blocked.pyx](../kernels/matmul/cython_blocked.pyx) `multiply`, and
-# [kernels/matmul/cython_cpu.pyx](../kernels/matmul/cython_cpu.pyx) `forward`. The last one has your tile, written in C
-# with vector types (`kernels/cpu/tile.h`), for any size, float64 too, with packing, threads that stay alive between
-# calls, and the instruction set chosen when the program runs, so that one build serves every processor.
+# [kernels/matmul/cython_cpu.pyx](../kernels/matmul/cython_cpu.pyx) `forward`. The last one uses a tile like yours,
+# written in C with vector types (`kernels/cpu/tile.h`). It works for any size and for float64 too, copies the matrices
+# into the order in which the tile reads them (*packing*), has threads that stay alive between calls, and chooses the
+# instruction set at run time, so that one build serves every processor.
 
 # %%
 show_lines("kernels/matmul/cython_naive.pyx", "multiply")
@@ -278,8 +282,8 @@ speeds["NumPy (OpenBLAS)"] = speed(lambda a, b, y: np.matmul(a, b, out=y))
 # %% [markdown]
 # ## Something real
 #
-# All steps together, on the machine that ran this page; on yours the figures will differ. Grey is what the libraries
-# reach. The scale is logarithmic: each grid line is ten times the one before.
+# The figure compares all steps, on the machine that ran this page; yours will give other numbers. The kernels of minidl
+# and NumPy are grey. The scale is logarithmic: each grid line is ten times the one before.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3.6))
@@ -292,18 +296,18 @@ for name, value in speeds.items():
 assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 
 # %% [markdown]
-# Nothing was computed differently: the same products, the same sums. All that changed is *when each number is where*.
-# How far is this from what the processor can do at most? That is the question of tutorial 22.
+# All kernels computed the same products and the same sums. What changed is only *where each number is when it is
+# needed*. How far is this from the most that the processor can do? That is the question of tutorial 22.
 #
 # ## Exercises
 #
-# **1.** Make the tile 4 rows by 96 columns. Faster or slower, and why?
+# **1.** Make the tile 4 rows by 96 columns. Is it faster or slower, and why?
 #
 # <details><summary>Answer</summary>
 #
-# Slower, on most machines: 4 x 96 numbers are 48 registers of 8, more than there are, so the compiler must keep part of
-# the tile in memory. (AVX-512 has registers of 16 numbers, too, of which 24 would do. But compilers often leave their
-# upper halves unused, unless they are told to use them, as by the flag `-mprefer-vector-width=512`.)
+# Slower, on most machines: 4 x 96 numbers need 48 registers of 8, more than there are, so the compiler must keep a part
+# of the tile in memory. (AVX-512 also has registers of 16 numbers, of which 24 would be enough. But compilers often use
+# only their lower halves, unless they are told otherwise, as by the flag `-mprefer-vector-width=512`.)
 #
 # ```python
 # wide = build(TILED.replace("COLUMNS = 32", "COLUMNS = 96"))
@@ -311,12 +315,12 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 # ```
 # </details>
 #
-# **2.** What does the naive kernel gain if $b$ is given transposed, so that it, too, is read along rows?
+# **2.** What does the naive kernel gain if $b$ is passed in transposed, so that it, too, is read along rows?
 #
 # <details><summary>Answer</summary>
 #
-# Not much: the cache lines are used whole, but each addition still waits for the one before. The larger the matrices,
-# the more it gains.
+# Not much: the cache lines are used completely, but each addition still waits for the one before. The larger the
+# matrices, the larger the gain.
 #
 # ```python
 # across = build(NAIVE.replace("b[l, j]", "b[j, l]"))
@@ -328,4 +332,4 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # ## Next
 #
-# Cython needs a compiler and types. [Numba](20_numba.py) needs neither.
+# Cython needs a C compiler and type declarations. [Numba](20_numba.py) needs neither.

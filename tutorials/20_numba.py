@@ -2,10 +2,10 @@
 # # 20 · The same in Numba
 #
 # The Cython kernel of tutorial 19 was written in a second language, and had to be built. **Numba** compiles Python
-# functions while the program runs: you write loops over arrays, it reads their bytecode, and the first call turns them
-# into machine code. It needs no compiler on the machine (`pip install numba`).
+# functions while the program runs (*just in time*): you write loops over arrays, and the first call translates the
+# function's bytecode to machine code. It needs no compiler on the machine (`pip install numba`).
 #
-# **Question.** How far do plain Python loops get when they are compiled on the fly, and what is the price?
+# **Question.** How fast are plain Python loops when they are compiled at run time, and what does that cost?
 
 # %%
 import importlib.util
@@ -25,14 +25,14 @@ import numba  # noqa: E402
 # %% [markdown]
 # ## The formula
 #
-# This time the convolution of tutorial 10, for stride 1 and no padding:
+# This time we take the convolution of tutorial 10, with stride 1 and no padding:
 #
 # $$y_{n,k,i,j} = \sum_{c,r,s} x_{n,\,c,\,i+r,\,j+s}\; w_{k,c,r,s}$$
 #
 # ## By hand
 #
-# Seven loops, as on paper. `@numba.njit` is all that makes it a kernel; "n" stands for *no Python*: whatever it can't
-# translate is an error, not a slow path.
+# Seven loops, as in the formula. `@numba.njit` is all that it takes to compile them; the "n" stands for *no Python*:
+# whatever Numba cannot translate is an error, instead of running slowly.
 
 
 # %%
@@ -55,10 +55,10 @@ def convolve(x, w, y):
 compiled = numba.njit(convolve)
 
 # %% [markdown]
-# The second step is that of tutorial 19: an order of loops in which the innermost one runs along consecutive numbers,
-# and does not sum up into one number. And `prange` in place of `range` says that the turns of a loop do not depend on
-# each other, so threads may share them. `fastmath` allows the compiler to sum in another order, which it otherwise must
-# not, for $(a + b) + c$ and $a + (b + c)$ differ in the last bit.
+# The second version applies step 2 of tutorial 19: a loop order in which the innermost loop runs along contiguous
+# numbers and does not add everything to a single sum. And `prange` in place of `range` says that the iterations of a
+# loop do not depend on each other, so that threads may share them. `fastmath` allows the compiler to change the order
+# of additions. By default it must not, because $(a + b) + c$ and $a + (b + c)$ differ in the last bit.
 
 
 # %%
@@ -84,8 +84,8 @@ def convolve_rows(x, w, y):
 # %% [markdown]
 # ## Check
 #
-# Against minidl, with an output full of NaN, before anything is timed. The first call compiles: that is the price. It
-# is paid once in each process and for each combination of argument types.
+# Before timing anything, we compare with minidl, with an output array full of NaN. The first call compiles: that is the
+# cost. It is paid once in each process for each combination of argument types.
 
 # %%
 random = np.random.default_rng(0)
@@ -127,11 +127,11 @@ assert results["njit"][0] > operations / results["njit"][1] / 1e9, "the first ca
 # ## In the library
 #
 # minidl has Numba kernels for matmul, conv2d and pool2d: [kernels/conv2d/numba_cpu.py](../kernels/conv2d/numba_cpu.py)
-# `forward` and its gradients, with stride, padding, dilation and groups. They never serve unless you ask, by
-# `minidl.use_backend("numba")` or `MINIDL_BACKEND=numba`: Cython's are faster, and their first call does not have to
-# compile, which takes Numba about a second. (The library's own keep their machine code in a file, `cache=True`, so a
-# machine waits only once.) Their place is where there is no compiler, and where someone wants to change a kernel and
-# see what happens, for a changed line takes effect at the next start.
+# `forward` and its gradients, with stride, padding, dilation and groups. They are used only if you ask for them, by
+# `minidl.use_backend("numba")` or `MINIDL_BACKEND=numba`: the Cython kernels are faster, and need not compile for about
+# a second at the first call. (minidl's Numba kernels keep their machine code in a file, `cache=True`, so each machine
+# waits only once.) Numba is useful where there is no compiler, and for experiments with a kernel, because a changed
+# line takes effect at the next start.
 
 # %%
 show_lines("kernels/conv2d/numba_cpu.py", "forward")
@@ -151,8 +151,8 @@ for backend in ("reference", "numba", "cython"):
 # %% [markdown]
 # ## Something real
 #
-# The same convolution by all of them, on the machine that ran this page: yours above in blue, the library's in grey.
-# The reference is fast here because it leaves the work to NumPy's matrix product.
+# The figure compares all of them on the same convolution, on the machine that ran this page: yours in blue, the
+# library's in grey. The reference is fast here because it leaves the work to NumPy's matrix product.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 2.8))
@@ -163,8 +163,8 @@ axes.set(xscale="log", xlabel="GFLOP/s", title=f"{operations / 1e6:.0f} million 
 plt.show()
 
 # %% [markdown]
-# Numba gets far for almost no work. What it does not give is control: which numbers stay in registers, how the
-# instruction set is used, when the threads wake up. That is the rest of the way.
+# Numba achieves much with almost no work. What it does not give is control: over which numbers stay in registers, how
+# the instruction set is used, and when threads wake up. For that one needs C or Cython.
 #
 # ## Exercises
 #
@@ -172,7 +172,7 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# Another compilation: a new combination of types is a new function.
+# Another compilation: Numba compiles a version for each new combination of argument types.
 #
 # ```python
 # before = len(compiled.signatures)
@@ -183,7 +183,7 @@ plt.show()
 # ```
 # </details>
 #
-# **2.** Write ReLU with `@numba.vectorize`, which makes an array function from one for single numbers.
+# **2.** Write ReLU with `@numba.vectorize`, which turns a function of single numbers into one of arrays.
 #
 # <details><summary>Answer</summary>
 #
@@ -199,4 +199,4 @@ plt.show()
 #
 # ## Next
 #
-# The same kernel once more, for a processor with thousands of threads: [CUDA](21_cuda.py).
+# Next come kernels for a processor with thousands of threads: [CUDA](21_cuda.py).

@@ -2,11 +2,11 @@
 # # 21 · The same in CUDA: thread, tile, register, warp
 #
 # A graphics processor (GPU) computes with thousands of threads at once. Each is slow; together they are tens of times
-# as fast as a CPU, if they are fed. CUDA C is C with a few words for them. No GPU? This page runs all the same: minidl
-# has an emulator that runs CUDA C on the CPU, thread by thread, and finds faults that a GPU would not tell you about.
-# It needs `g++`.
+# as fast as a CPU, if data reaches them fast enough. CUDA C is C with a few additional keywords. No GPU? You can still
+# run this page: minidl has an emulator that runs CUDA C on the CPU, thread by thread, and finds errors that a GPU would
+# not report. It needs `g++`.
 #
-# **Question.** How do ten thousand threads multiply two matrices without standing in each other's way?
+# **Question.** How do ten thousand threads multiply two matrices without getting in each other's way?
 
 # %%
 import shutil
@@ -28,14 +28,14 @@ if shutil.which("g++") is None:
 # %% [markdown]
 # ## The formula
 #
-# A kernel is a function that *every thread* runs. Threads come in **blocks**, blocks in a **grid**; each thread knows
-# where it is (`threadIdx` in its block, `blockIdx` of its block, `blockDim` the block's size) and picks its share of
-# the work by that:
+# On a GPU, a kernel is a function that *every thread* runs. Threads are grouped in **blocks**, and the blocks form a
+# **grid**. Each thread knows its position (`threadIdx` within its block, `blockIdx` of its block within the grid, and
+# the block size `blockDim`), and computes from it which part of the work is its own:
 #
 # $$i = \text{blockIdx} \cdot \text{blockDim} + \text{threadIdx}$$
 #
-# The smallest example, $y_i = a\,x_i + y_i$, one number for each thread. The grid is rounded up, so the last threads
-# find nothing to do: `if (i < n)`.
+# The smallest example is $y_i = a\,x_i + y_i$ (*SAXPY*), with one thread for each number. The number of blocks is
+# rounded up, so the last threads have nothing to do: `if (i < n)`.
 
 # %%
 SAXPY = """
@@ -48,7 +48,7 @@ random = np.random.default_rng(0)
 
 
 def random_array(*shape):
-    """Where a GPU would put it: at the beginning of a sector of its memory, of which more below."""
+    """Random numbers, aligned as on a GPU: they start at the beginning of a memory sector (see below)."""
     array = EmulatedRuntime().empty(shape, np.float32)
     random.standard_normal(dtype=np.float32, out=array)
     return array
@@ -61,26 +61,27 @@ saxpy = EmulatedModule(code=SAXPY).get_function("saxpy")
 blocks = -(-n // 128)
 saxpy((blocks,), (128,), (np.float32(2), x, y, np.int32(n)))  # grid, block, arguments, as with CuPy
 assert np.allclose(y, expected)
-print(f"{blocks} blocks of 128 threads did {n} numbers")
+print(f"{blocks} blocks of 128 threads computed {n} numbers")
 
 # %% [markdown]
-# What if we forget the `if`? On a GPU, often nothing: 24 threads read and write behind the arrays, whatever lies
-# there. The emulator looks at every access.
+# What if we forget the `if`? On a GPU, often nothing happens that one would notice: 24 threads read and write past the
+# end of the arrays, whatever lies there. The emulator checks every access.
 
 # %%
 try:
     careless = EmulatedModule(code=SAXPY.replace("if (i < n) ", "")).get_function("saxpy")
     careless((blocks,), (128,), (np.float32(2), x, y, np.int32(n)))
-    complaint = ""
+    message = ""
 except EmulatorError as error:
-    complaint = str(error)
-print(complaint)
-assert "out-of-bounds read" in complaint and "kernel.cu:4" in complaint  # the fourth line of the text above
+    message = str(error)
+print(message)
+assert "out-of-bounds read" in message and "kernel.cu:4" in message  # the fourth line of the text above
 
 # %% [markdown]
 # ## By hand
 #
-# The matrix product $c_{ij} = \sum_l a_{il}\,b_{lj}$, one thread for one element.
+# The matrix product $c_{ij} = \sum_l a_{il}\,b_{lj}$, with one thread for each element. Besides the result, we look at
+# the memory traffic, which the emulator counts.
 
 # %%
 NAIVE = """
@@ -98,28 +99,29 @@ a, b = random_array(n, n), random_array(n, n)
 def run(code, grid, block):
     """Run a kernel on a and b, check c, and return the memory traffic of each line."""
     c = EmulatedRuntime().empty((n, n), np.float32)  # full of NaN
-    memory_profile()  # forget what was before
+    memory_profile()  # clear earlier counts
     EmulatedModule(code=code, profile=True).get_function("multiply")(grid, block, (a, b, c, np.int32(n)))
     assert np.allclose(c, a @ b, atol=1e-4)
     return memory_profile()
 
 
 def kilobytes_fetched(profile):
-    """From global memory, in sectors of 32 bytes, which is how it comes."""
+    """Fetched from global memory, which delivers sectors of 32 bytes."""
     rows = [row for row in profile if row.space == "global" and row.operation == "load"]
     return sum(row.requests * row.cost * 32 for row in rows) / 1e3
 
 
 naive = run(NAIVE, (2, 8), (32, 8))
-print(f"the matrices have {2 * a.nbytes / 1e3:.0f} kB; fetched: {kilobytes_fetched(naive):.0f} kB")
+print(f"the matrices take {2 * a.nbytes / 1e3:.0f} kB; fetched: {kilobytes_fetched(naive):.0f} kB")
 for row in naive:
-    print(f"  {row.operation}, {row.requests} times by a warp: {row.cost:.1f} sectors, {row.least:.1f} would do")
+    print(f"  {row.operation}, {row.requests} requests of a warp: {row.cost:.1f} sectors each, at best {row.least:.1f}")
 
 # %% [markdown]
-# **Warp.** Threads do not run alone: 32 of them, a **warp**, run in step. When they load, the memory sees *one* request
-# for 32 numbers. If these lie side by side, 4 sectors of 32 bytes answer it ("coalesced"); if each lies elsewhere, it
-# takes 32. Above, the threads of a warp have neighbouring $j$: all want the *same* `a`, 1 sector, and *neighbouring*
-# `b`, 4 sectors; that makes 2.5 on average. Exchange the roles of x and y, and see.
+# **Warp.** Threads do not run alone: 32 of them, a **warp**, execute the same instruction together. When they load, the
+# memory sees *one* request for 32 numbers. If these are neighbours, 4 sectors of 32 bytes answer it (the access is
+# **coalesced**); if each lies elsewhere, it takes 32 sectors. Above, the threads of a warp have neighbouring $j$: all
+# want the *same* number of `a`, 1 sector, and *neighbouring* numbers of `b`, 4 sectors; that makes 2.5 on average. Now
+# exchange the roles of x and y.
 
 # %%
 SWAPPED = NAIVE.replace(
@@ -131,9 +133,12 @@ print(f"fetched with i along the warp: {kilobytes_fetched(swapped):.0f} kB")
 assert kilobytes_fetched(swapped) > 3 * kilobytes_fetched(naive)
 
 # %% [markdown]
-# **Tile.** Still, every number is fetched again and again, those of `b` 64 times, once for each row that needs them.
-# A block has a small, fast memory of its own, **shared memory**. So let the threads of a block fetch a tile of `a`
-# and a tile of `b` *together*, wait for each other (`__syncthreads`), and multiply out of it.
+# The threads of a warp now read down a column, and more than three times as much is fetched.
+#
+# **Tile.** In the first kernel, too, every number is fetched again and again; each of `b` 64 times, once for each row
+# that needs it. Each block has a small, fast memory of its own, **shared memory**. So let the threads of a block fetch
+# a tile of `a` and a tile of `b` *together*, wait for each other (`__syncthreads`, a *barrier*), and multiply from
+# there.
 
 # %%
 TILED = """
@@ -147,7 +152,7 @@ extern "C" __global__ void multiply(const float* a, const float* b, float* c, in
     b_tile[y][x] = b[(first + y) * n + j];
     __syncthreads();  // the tiles are complete
     for (int l = 0; l < 16; l++) sum += a_tile[y][l] * b_tile[l][x];
-    __syncthreads();  // nobody reads them any more
+    __syncthreads();  // all threads have finished reading the tiles
   }
   c[i * n + j] = sum;
 }
@@ -157,13 +162,13 @@ print(f"fetched with tiles: {kilobytes_fetched(tiled):.0f} kB")
 assert kilobytes_fetched(tiled) < kilobytes_fetched(naive) / 2
 
 # %% [markdown]
-# Why the *second* barrier? Without it a fast thread may overwrite the tile while a slow one still reads. On a GPU the
-# result is then wrong, sometimes. The emulator says so always, with the two threads and the line: here thread 1 has yet
-# to read what thread 0, which ran ahead, has written over.
+# Why the *second* barrier? Without it, a fast thread may overwrite the tile while a slow one is still reading it (a
+# *race condition*). On a GPU the result is then wrong, sometimes. The emulator reports it always, with the two threads
+# and the line. Here thread 0 has run ahead and overwritten what thread 1 has yet to read.
 
 # %%
 try:
-    run(TILED.replace("    __syncthreads();  // nobody reads them any more\n", ""), (4, 4), (16, 16))
+    run(TILED.replace("    __syncthreads();  // all threads have finished reading the tiles\n", ""), (4, 4), (16, 16))
     race = ""
 except EmulatorError as error:
     race = str(error)
@@ -173,16 +178,17 @@ assert "race" in race and "kernel.cu:11" in race
 # %% [markdown]
 # ## Check
 #
-# Each kernel above was held against NumPy, with an output full of NaN. The library's tests do that for every kernel,
-# shape and alignment, check every access as above, and plant faults like these two on purpose, to be sure that they are
-# found. The `.cu` files that run here are, to the letter, those that run on a GPU.
+# Each kernel above was compared with NumPy, with an output array full of NaN. The library's tests do that for every
+# kernel, with many shapes and alignments, check every access as above, and plant errors like these two on purpose, to
+# be sure that they are found. The `.cu` files that the emulator runs are exactly those that run on a GPU.
 #
 # ## In the library
 #
-# `kernels/matmul/cuda_gpu.cu` is this ladder, four kernels, each a small change on the one before: naive, tiled; then
-# **registers**: a thread computes not 1 but 8 x 8 elements, so that each number read from shared memory serves eight
-# times; then **warp tiles** with copies that are under way while the tile before is multiplied (`async`). Its host side
-# is [kernels/matmul/cuda_gpu.py](../kernels/matmul/cuda_gpu.py) `forward`.
+# `kernels/matmul/cuda_gpu.cu` contains four kernels, each a small change of the one before. The first two are *naive*
+# and *tiled*, as above. In the third (*registers*), a thread computes not 1 but 8 x 8 elements, so that each number
+# read from shared memory is used eight times. The fourth (*async*) divides the tile among warps, and copies the next
+# tile while the present one is multiplied. The code on the CPU that launches them is
+# [kernels/matmul/cuda_gpu.py](../kernels/matmul/cuda_gpu.py) `forward`.
 
 # %%
 show_lines("kernels/matmul/cuda_gpu.py", "forward")
@@ -193,9 +199,9 @@ print(source[start : source.index("// ---- 3.")])
 # %% [markdown]
 # ## Something real
 #
-# The whole ladder on one product, and what each step fetches from the two memories. The fewer bytes for the same
-# work, the less it waits. (For a product as small as this one the last step chooses smaller tiles, so that no part of
-# the GPU is idle, and fetches a little more.)
+# All four kernels on one product: how much each fetches from global memory, and how long it keeps shared memory busy.
+# The fewer bytes a kernel moves for the same work, the less it waits. (For a product as small as this one, the last
+# kernel chooses smaller tiles, so that no part of the GPU is idle, and fetches a little more.)
 
 # %%
 from minidl.kernels.matmul import cuda_gpu  # noqa: E402
@@ -221,8 +227,8 @@ plt.show()
 assert traffic["naive"][0] > 4 * traffic["tiled"][0] and traffic["registers"][1] < traffic["tiled"][1] / 2
 
 # %% [markdown]
-# Counting is not timing: an emulator can tell what is fetched, not how long it takes. Where there is a GPU, this cell
-# times the ladder on it, and where not, it says why.
+# Counting is not timing: an emulator can tell what is fetched, but not how long it takes. The next cell times the four
+# kernels on a GPU if there is one, and otherwise says why it does not.
 
 # %%
 status = cuda.gpu_status()
@@ -245,11 +251,12 @@ print("kernels with CUDA:", ", ".join(sorted({row.kernel for row in kernels.tabl
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Change SAXPY so that thread $i$ takes the numbers $2i$ and $2i + 1$. What happens to the sectors?
+# **1.** Change SAXPY so that thread $i$ handles the numbers $2i$ and $2i + 1$. How many sectors does a request then
+# need?
 #
 # <details><summary>Answer</summary>
 #
-# Each request takes every second number, so twice as many sectors, half of each for nothing.
+# Twice as many: each request reads every second number, so half of each sector is fetched for nothing.
 #
 # ```python
 # STRIDED = SAXPY.replace(
@@ -267,11 +274,11 @@ print("kernels with CUDA:", ", ".join(sorted({row.kernel for row in kernels.tabl
 # ```
 # </details>
 #
-# **2.** Let the threads of a block add up 256 numbers in shared memory by halves: 128 additions, 64, 32 ...
+# **2.** Let the threads of a block sum 256 numbers in shared memory by repeated halving: 128 additions, then 64, 32 ...
 #
 # <details><summary>Answer</summary>
 #
-# A barrier after every step, outside the `if`: all threads of the block must come to it.
+# There must be a barrier after every step, outside the `if`, because all threads of the block have to reach it.
 #
 # ```python
 # SUM = """
@@ -294,4 +301,4 @@ print("kernels with CUDA:", ", ".join(sorted({row.kernel for row in kernels.tabl
 #
 # ## Next
 #
-# We have counted and timed much. [Reading a benchmark](22_benchmarks.py) says what such numbers mean.
+# We have counted and timed a lot. What do such numbers mean? [Reading a benchmark](22_benchmarks.py).
