@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 23 · One convolution, traced
 #
-# `F.conv2d(x, w)` is one line. Below it lie an engine that records, a registry that chooses, a kernel that lays out
-# memory, threads, and at the very bottom a handful of vector registers. Let us follow one call all the way down, and
-# its gradient all the way back.
+# `F.conv2d(x, w)` is one line. Below it are an engine that records operations, a registry that chooses an
+# implementation, a kernel that arranges memory, threads, and at the very bottom a handful of vector registers. We
+# follow one call all the way down, and its gradient all the way back.
 #
 # **Question.** What happens between `F.conv2d` and the processor's registers, and how many bytes and how much time does
 # each step take?
@@ -24,12 +24,12 @@ from minidl import kernels
 # %% [markdown]
 # ## The formula
 #
-# The second convolution of a network like that of tutorial 11, for MNIST: 32 images, 32 channels in, 64 out, a kernel
-# of 3x3 on pictures of 13x13, so 11x11 come out:
+# We take the second convolution of a network like that of tutorial 11, for MNIST: 32 images, 32 input channels, 64
+# output channels, and a 3x3 kernel on feature maps of 13x13, which gives 11x11:
 #
 # $$y_{n,k,i,j} = b_k + \sum_{r,s,c} x_{n,\,c,\,i+r,\,j+s}\; w_{k,c,r,s}$$
 #
-# How much work is that? Every output number takes $R\cdot S\cdot C$ multiplications and as many additions.
+# How much work is that? Each output number takes $R\cdot S\cdot C$ multiplications and as many additions.
 
 # %%
 N, C, H, W, K, R, S = 32, 32, 13, 13, 64, 3, 3
@@ -46,15 +46,15 @@ print(f"arithmetic intensity: {operations / sum(sizes.values()):.0f} operations 
 assert operations == 142737408 and operations / sum(sizes.values()) > 60
 
 # %% [markdown]
-# Many operations for each byte: such a kernel is limited by arithmetic, if it is written so that the bytes are really
-# moved only once (tutorial 22).
+# There are many operations for each byte, so the kernel is limited by arithmetic, provided that it really moves each
+# byte only once (tutorial 22).
 #
 # ## By hand
 #
-# This is the whole idea of the fast kernel, in NumPy. **Memory order**: the channels of a pixel lie beside each other
-# ("channels last"), so that for one row $r$ of the kernel all the numbers $(s, c)$ that an output pixel needs are *one
-# run* of memory: $S\cdot C = 96$ numbers in a row. The weights are packed in the same order. **Tile**: 6 output pixels
-# times 64 output channels are computed at once. Their 384 sums stay in registers until they are done.
+# Here is the whole idea of the fast kernel, in NumPy. **Memory order**: the channels of a pixel are neighbours in
+# memory ("channels last"). So for one row $r$ of the convolution's kernel, all numbers $(s, c)$ that an output pixel
+# needs are *contiguous*: $S\cdot C = 96$ numbers in a row. The weights are packed in the same order. **Tile**: 6 output
+# pixels times 64 output channels are computed at once. Their 384 sums stay in registers until they are complete.
 
 
 # %%
@@ -79,6 +79,8 @@ def convolve_by_tiles(x, w, b, tile=6):
 
 # %% [markdown]
 # ## Check
+#
+# The result must be minidl's. We also look at how minidl's result is stored.
 
 # %%
 y = F.conv2d(x, w, b)
@@ -89,14 +91,14 @@ print("the tiles by hand agree with minidl; strides of the result in bytes:", y.
 # %% [markdown]
 # ## In the library: the way down
 #
-# Python can tell us every function that is called. We listen while one convolution is recorded.
+# Python can report every function that is called (`sys.setprofile`). We record the calls during one convolution.
 
 # %%
 x_tensor, w_tensor, b_tensor = (minidl.tensor(array, requires_grad=True) for array in (x, w, b))
 
 
 def calls_of(function):
-    """The functions of minidl that are called, with their depth, file and line."""
+    """The functions of minidl that are called: depth, file and line, name."""
     found, depth = [], 0
 
     def listen(frame, event, _):
@@ -116,7 +118,7 @@ def calls_of(function):
     return found
 
 
-F.conv2d(x_tensor, w_tensor, b_tensor)  # once before: the registry looks an implementation up the first time only
+F.conv2d(x_tensor, w_tensor, b_tensor)  # call once beforehand: the first call looks up an implementation
 trace = calls_of(lambda: F.conv2d(x_tensor, w_tensor, b_tensor))
 for depth, place, name in trace:
     print(f"{'  ' * depth}{name:<{44 - 2 * depth}} {place}")
@@ -124,20 +126,22 @@ names = [name for _, _, name in trace]
 assert names[0] == "conv2d" and "Function.__call__" in names and "Conv2d.forward" in names
 
 # %% [markdown]
-# Four storeys. `conv2d` reads the options. `Function.__call__` takes the arrays out of the Tensors, and afterwards
-# records who made the result ([minidl/autograd/function.py](../minidl/autograd/function.py) `Function.__call__`).
-# `Conv2d.forward` ([minidl/functional/conv.py](../minidl/functional/conv.py) `Conv2d`) hands them to the kernel; the
-# contract checks shapes and the registry picks the implementation for this array type, backend and dtype
-# ([kernels/registry.py](../kernels/registry.py) `kernel`). From there on it is compiled code, which Python does not
-# see: [kernels/conv2d/cython_cpu.pyx](../kernels/conv2d/cython_cpu.pyx) `forward`.
+# There are four levels. First, `conv2d` reads the options. Second, `Function.__call__` takes the arrays out of the
+# Tensors, and afterwards records which operation made the result
+# ([minidl/autograd/function.py](../minidl/autograd/function.py) `Function.__call__`). Third, `Conv2d.forward`
+# ([minidl/functional/conv.py](../minidl/functional/conv.py) `Conv2d`) passes the arrays to the kernel. Fourth, the
+# kernel's contract checks the shapes, and the registry picks the implementation for this array type, backend and dtype
+# ([kernels/registry.py](../kernels/registry.py) `kernel`). What follows is compiled code, which Python does not see:
+# [kernels/conv2d/cython_cpu.pyx](../kernels/conv2d/cython_cpu.pyx) `forward`.
 
 # %%
 show_lines("minidl/functional/conv.py", "Conv2d")
 show_lines("kernels/conv2d/cython_cpu.pyx", "forward")
 
 # %% [markdown]
-# The innermost loop is C, in `kernels/cpu/tile.h`: `acc[m][v] += a[m] * b[v]`, a number of the image times a vector of
-# the weights, into an accumulator that is a register. Here are its lines.
+# The innermost loop is written in C, in `kernels/cpu/tile.h`. The line `acc[m][v] += a[m] * b[v]` multiplies one number
+# of the image by a vector of weights, and adds the products to an accumulator that is kept in a register. This is the
+# loop:
 
 # %%
 tile = (REPOSITORY / "kernels" / "cpu" / "tile.h").read_text()
@@ -149,9 +153,9 @@ assert "acc[m][v] += a_m * b_vectors[v]" in inner
 # %% [markdown]
 # ## Something real: where the time goes
 #
-# Each storey has its price. We measure: the engine and registry with a convolution so small that it costs nothing
-# itself; bringing an array from PyTorch's order to channels last; and the kernel proper. Each time is the median of
-# several runs (tutorial 22).
+# Each level costs time. We measure the engine and the registry with a convolution so small that it takes no time
+# itself; the conversion of an array from PyTorch's memory order to channels last; and the kernel itself. Each time is
+# the median of several runs (tutorial 22).
 
 
 # %%
@@ -184,17 +188,17 @@ print(f"{'by hand, as above':30} {by_hand:8.0f} microseconds")
 assert times["forward"] < by_hand
 
 # %% [markdown]
-# A network keeps its images in channels-last memory from layer to layer, so that the second bar is paid once, for the
-# first layer, or not at all. And the first bar does not shrink with the batch: for very small networks and batches it
-# is the largest of all.
+# A network keeps its images in channels-last order from layer to layer, so the second bar is paid once, for the first
+# layer, or not at all. The first bar does not depend on the batch size: for very small networks and batches it is the
+# largest of all.
 #
 # ## The way back
 #
-# `backward` walks what was recorded. For the convolution it calls two kernels, both of which are convolutions again
-# (tutorial 10).
+# `backward` goes through what was recorded, in reverse. For the convolution it calls two kernels, both of which are
+# convolutions again (tutorial 10).
 
 # %%
-F.conv2d(x_tensor, w_tensor, b_tensor).backward(dy)  # once before, as above
+F.conv2d(x_tensor, w_tensor, b_tensor).backward(dy)  # call once beforehand, as above
 x_tensor.grad = w_tensor.grad = b_tensor.grad = None
 y = F.conv2d(x_tensor, w_tensor, b_tensor)
 back = calls_of(lambda: y.backward(dy))
@@ -208,17 +212,17 @@ assert np.allclose(w_tensor.grad.numpy(), dw, atol=1e-2)
 assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 
 # %% [markdown]
-# The bias's gradient is a sum over all pixels of all images; it has a kernel of its own (`channel_sums`), because a
-# plain float32 sum over many numbers loses digits.
+# The gradient of the bias is a sum over all pixels of all images. It has a kernel of its own (`channel_sums`), because
+# a plain float32 sum over many numbers loses digits.
 #
 # ## Exercises
 #
-# **1.** How many bytes would im2col (tutorial 10) write for this convolution, compared with $x$?
+# **1.** How many bytes would im2col (tutorial 10) write for this convolution, compared with the bytes of $x$?
 #
 # <details><summary>Answer</summary>
 #
-# Every output pixel gets its own copy of $R\cdot S\cdot C$ numbers, nine for each channel. As fewer pixels come out
-# than go in, that is $9\cdot 121/169$, more than six times $x$.
+# Every output pixel gets its own copy of $R\cdot S\cdot C$ numbers, nine for each channel. As the output has fewer
+# pixels than the input, that is $9\cdot 121/169$, more than six times $x$.
 #
 # ```python
 # columns = 4 * N * OH * OW * R * S * C
@@ -227,12 +231,13 @@ assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 # ```
 # </details>
 #
-# **2.** Why is the tile 6 pixels high? Count registers: AVX-512 has 32 of 16 numbers each.
+# **2.** Why does the tile have 6 pixels? Count registers: AVX-512 has 32 of them, for 16 numbers each.
 #
 # <details><summary>Answer</summary>
 #
-# 6 pixels x 64 channels are 6 x 4 = 24 accumulators; 4 more hold the weights and one the pixel: 29 of 32. With 7 there
-# would not be enough, and the compiler would have to put some back into memory in the innermost loop.
+# 6 pixels x 64 channels are 6 x 4 = 24 accumulators; 4 more registers hold the weights and one the pixel: 29 of 32.
+# With 7 pixels there would not be enough registers, and the compiler would have to move some to memory in the innermost
+# loop.
 #
 # ```python
 # accumulators, weights, pixel = 6 * 64 // 16, 64 // 16, 1
@@ -240,12 +245,12 @@ assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 # ```
 # </details>
 #
-# **3.** Trace `F.relu(x_tensor)`. Which storeys has it?
+# **3.** Trace `F.relu(x_tensor)`. Through which levels does it go?
 #
 # <details><summary>Answer</summary>
 #
-# The same four: `relu`, `Function.__call__`, `Relu.forward`, and the kernel's contract and registry. (Call it once
-# before: the first call also looks for the kernel.)
+# Through the same four: `relu`, `Function.__call__`, `Relu.forward`, and the kernel's contract and registry. (Call it
+# once beforehand: the first call also looks for the kernel.)
 #
 # ```python
 # F.relu(x_tensor)
@@ -257,4 +262,4 @@ assert np.allclose(b_tensor.grad.numpy(), dy.sum((0, 2, 3)), atol=1e-2)
 #
 # ## Next
 #
-# One thing is left: [build something into the house yourself](24_your_own.py).
+# One thing is left: [add an operation of your own to the library](24_your_own.py).

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 24 · Your own operation, layer and kernel
 #
-# You have read the house from the inside. The last step is to build something into it: a function that minidl does not
+# You have seen the library from the inside. The last step is to add something to it: a function that minidl does not
 # have, with its gradient, its tests, a layer, and a fast kernel in Cython.
 #
-# **Question.** What is the shortest way through the house for an operation of your own?
+# **Question.** What is the shortest way to add an operation of your own to the library?
 
 # %%
 import atexit
@@ -27,12 +27,13 @@ from minidl.autograd import Function
 # %% [markdown]
 # ## The formula
 #
-# **Softsign** (Turian and others, 2009) is a bend like the tanh, but it approaches its limits $\pm 1$ much more slowly,
-# and needs no exponential:
+# **Softsign** (Turian and others, 2009) is an activation function like tanh, but it approaches its limits $\pm 1$ much
+# more slowly, and needs no exponential:
 #
 # $$y = \frac{x}{1 + |x|}$$
 #
-# Its slope: for $x > 0$ the quotient rule gives $\frac{(1 + x) - x}{(1+x)^2}$, for $x < 0$ the same with $-x$. So
+# Its derivative: for $x > 0$ the quotient rule gives $\frac{(1 + x) - x}{(1+x)^2}$, and for $x < 0$ the same with $-x$
+# in place of $x$. So
 #
 # $$\frac{dy}{dx} = \frac{1}{(1 + |x|)^2}$$
 
@@ -41,17 +42,17 @@ x = np.linspace(-6, 6, 241)
 figure, axes = plt.subplots(figsize=(6.5, 3.2))
 axes.plot(x, np.tanh(x), label="tanh")
 axes.plot(x, x / (1 + np.abs(x)), label="softsign")
-axes.plot(x, 1 / (1 + np.abs(x)) ** 2, "--", color="tab:orange", alpha=0.7, label="its slope")
-axes.set(xlabel="x", title="a slower way to ±1")
+axes.plot(x, 1 / (1 + np.abs(x)) ** 2, "--", color="tab:orange", alpha=0.7, label="derivative of softsign")
+axes.set(xlabel="x", title="softsign approaches ±1 more slowly than tanh")
 axes.legend()
 plt.show()
 
 # %% [markdown]
 # ## By hand
 #
-# An operation is a **Function** with two methods: `forward` computes with arrays, and `backward` gives the gradient.
-# Write the rule with operations that take arrays and Tensors alike, and it serves the second derivative too
-# (tutorial 04 and [minidl/autograd/function.py](../minidl/autograd/function.py) `Function`).
+# An operation is a **Function** with two methods: `forward` computes with arrays, and `backward` gives the gradient. If
+# `backward` is written with operations that accept both arrays and Tensors, it can be differentiated again, which gives
+# the second derivative (tutorial 04 and [minidl/autograd/function.py](../minidl/autograd/function.py) `Function`).
 
 
 # %%
@@ -67,8 +68,8 @@ class Softsign(Function):
 # %% [markdown]
 # ## Check
 #
-# That is all the engine needs. It records, undoes broadcasting, adds up; and the gradient check of tutorial 04 already
-# knows what to do with it, up to the second order.
+# That is all the engine needs. It records the operation, undoes broadcasting and sums gradients, and the gradient check
+# of tutorial 04 works with it too, for first and second derivatives.
 
 # %%
 x = minidl.tensor([-2.0, -0.3, 0.4, 5.0], dtype="float64", requires_grad=True)
@@ -85,39 +86,39 @@ print("value, gradient and second derivative are right")
 #
 # ## In the library
 #
-# To live in the library, an operation needs a name in `minidl.functional`, and one line in the table of operations,
-# from which all its tests are made. In your own copy of the repository you would now open the files and type. So that
-# this tutorial leaves yours alone, it makes a copy and types there; the edits are the same, letter by letter. (What
-# `run` does below you would type after `.venv/bin/python`; `make build` compiles a new kernel, `make lint` looks at the
-# style.)
+# To become a part of the library, an operation needs a name in `minidl.functional`, and one line in the table of
+# operations, from which all its tests are made. In your own copy of the repository you would now open the files and
+# type. So that this tutorial leaves your files alone, it makes a copy of the repository and edits that; the edits are
+# the same, letter for letter. (What `run` does below, you would type after `.venv/bin/python`; `make build` compiles a
+# new kernel, `make lint` checks the style.)
 
 # %%
-house = Path(tempfile.mkdtemp(prefix="minidl-house-"))
-atexit.register(shutil.rmtree, house, ignore_errors=True)
+copy = Path(tempfile.mkdtemp(prefix="minidl-copy-"))
+atexit.register(shutil.rmtree, copy, ignore_errors=True)
 for folder in ("minidl", "kernels", "tests"):
-    shutil.copytree(REPOSITORY / folder, house / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
 for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-    shutil.copy(REPOSITORY / file, house)
-(house / "minidl" / "kernels").symlink_to("../kernels")  # what `pip install -e .` would do
+    shutil.copy(REPOSITORY / file, copy)
+(copy / "minidl" / "kernels").symlink_to("../kernels")  # what `pip install -e .` would do
 
 
 def insert(path, before, text):
-    """Type `text` into a file, in front of the first line that starts with `before`."""
-    lines = (house / path).read_text().splitlines(keepends=True)
+    """Insert `text` into a file, before the first line that starts with `before`."""
+    lines = (copy / path).read_text().splitlines(keepends=True)
     place = next(number for number, line in enumerate(lines) if line.startswith(before))
-    (house / path).write_text("".join([*lines[:place], text, *lines[place:]]))
+    (copy / path).write_text("".join([*lines[:place], text, *lines[place:]]))
 
 
 def write(path, text):
-    (house / path).parent.mkdir(exist_ok=True)
-    (house / path).write_text(text)
+    (copy / path).parent.mkdir(exist_ok=True)
+    (copy / path).write_text(text)
 
 
 def run(*command):
-    """Run Python in the copy; show the end of what it prints."""
+    """Run Python in the copy, and return what it prints."""
     found = subprocess.run(
         [sys.executable, *command],
-        cwd=house, env={**os.environ, "PYTHONPATH": str(house)}, capture_output=True, text=True, timeout=300,
+        cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     text = found.stdout + found.stderr
     assert found.returncode == 0, text[-3000:]
@@ -126,21 +127,21 @@ def run(*command):
 
 def sources():
     """The text of every source file in the copy, by its path."""
-    files = [path for folder in ("minidl", "kernels") for path in (house / folder).rglob("*.py*")]
+    files = [path for folder in ("minidl", "kernels") for path in (copy / folder).rglob("*.py*")]
     files = [path for path in files if path.suffix in (".py", ".pyx") and "minidl/kernels" not in str(path)]
-    return {str(path.relative_to(house)): path.read_text() for path in files}
+    return {str(path.relative_to(copy)): path.read_text() for path in files}
 
 
 before = sources()
 
 
-def files_touched():
+def changed_files():
     return sorted(path for path, text in sources().items() if text != before.get(path))
 
 
 # %% [markdown]
-# **File 1**, [minidl/functional/activation.py](../minidl/functional/activation.py) `Sigmoid` and its like: the rule,
-# and the function that people call. The formula is its documentation.
+# **File 1**, [minidl/functional/activation.py](../minidl/functional/activation.py) `Sigmoid` and others: the Function
+# with its gradient rule, and the public function that calls it. Their documentation is the formula.
 
 # %%
 insert(
@@ -164,7 +165,7 @@ insert(
     "minidl/functional/activation.py",
     before="def silu(",
     text='''def softsign(x: Any) -> Any:
-    """x / (1 + |x|), a bend with slow tails (Turian et al., 2009)."""
+    """x / (1 + |x|), which approaches its limits slowly (Turian et al., 2009)."""
     return Softsign()(x)
 
 
@@ -173,8 +174,9 @@ insert(
 insert("minidl/functional/activation.py", before="]", text='    "softsign",\n')  # the end of __all__
 
 # %% [markdown]
-# **File 2**, the table: [minidl/checks/operation.py](../minidl/checks/operation.py) `Operation` says what a line may
-# hold. Ours: the name, inputs away from the kink at 0 (where the second derivative jumps), and the value by NumPy.
+# **File 2**, the table of operations: [minidl/checks/operation.py](../minidl/checks/operation.py) `Operation` says what
+# an entry may contain. Ours has the name, inputs away from the kink at 0 (where the second derivative jumps), and the
+# value according to NumPy.
 
 # %%
 insert(
@@ -182,12 +184,13 @@ insert(
     before='    *of_one("silu"',
     text='    *of_one("softsign", away_from_zero, lambda x: x / (1 + np.abs(x))),\n',
 )
-print("\n".join(files_touched()))
-assert files_touched() == ["minidl/checks/operations/activation.py", "minidl/functional/activation.py"]
+print("\n".join(changed_files()))
+assert changed_files() == ["minidl/checks/operations/activation.py", "minidl/functional/activation.py"]
 
 # %% [markdown]
-# Two files. From that one line now come tests of the value, of both derivatives against measured slopes, of dtypes and
-# memory orders, of arrays that are not NumPy's, and, where PyTorch is installed, of everything against PyTorch.
+# Two files are enough. From that one line come tests of the value, of both derivatives against finite differences, of
+# dtypes and memory orders, of arrays that are not NumPy's, and, where PyTorch is installed, of everything against
+# PyTorch.
 
 # %%
 print(run("-m", "minidl", "gradcheck", "softsign"))
@@ -197,10 +200,10 @@ tests = int(report.split(" passed")[0].split()[-1])
 assert tests >= 20 and "failed" not in report
 
 # %% [markdown]
-# Do they find a mistake? Forget the square in the slope.
+# Do the tests find a mistake? We leave out the square in the derivative.
 
 # %%
-right = (house / "minidl/functional/activation.py").read_text()
+right = (copy / "minidl/functional/activation.py").read_text()
 write("minidl/functional/activation.py", right.replace("dy / (1 + abs(x)) ** 2", "dy / (1 + abs(x))"))
 try:
     run("-m", "minidl", "gradcheck", "softsign")
@@ -212,7 +215,8 @@ print(caught)
 assert "softsign" in caught
 
 # %% [markdown]
-# **The layer** is two more: the class, and its name in `minidl.nn`.
+# The wrong gradient is reported. **The layer** needs two more files: one for the class, and one for its name in
+# `minidl.nn`.
 
 # %%
 insert(
@@ -229,13 +233,14 @@ insert(
 )
 insert("minidl/nn/__init__.py", before="    Tanh,", text="    Softsign,\n")
 insert("minidl/nn/__init__.py", before="]", text='    "Softsign",\n')
-assert len(files_touched()) == 4
+assert len(changed_files()) == 4
 print(run("-c", "from minidl import nn; print(nn.Sequential(nn.Linear(4, 8), nn.Softsign(), nn.Linear(8, 2)))"))
 
 # %% [markdown]
 # **The kernel.** So far NumPy did the work, in three passes over memory: $|x|$, $1 + |x|$, and the division. A kernel
-# does it in one. A kernel is a folder with a contract (`__init__.py`: what comes in, what goes out, what is an error),
-# a reference, and one file for every faster version. Nothing is registered: the folder is found.
+# does it in one pass. A kernel is a folder with a contract (`__init__.py`: what it takes, what it returns, and which
+# inputs are errors), a reference, and one file for each faster implementation. There is no list of kernels to edit: the
+# folder is found automatically.
 
 # %%
 write(
@@ -317,18 +322,18 @@ write(
         "    def forward(self, x):\n        return kernels.softsign.forward(as_array(x))",
     ),
 )
-operation_and_kernel = [name for name in files_touched() if "/nn/" not in name]
+operation_and_kernel = [name for name in changed_files() if "/nn/" not in name]
 print("\n".join(operation_and_kernel))
 assert len(operation_and_kernel) == 5
 
 # %% [markdown]
-# Five files for an operation with a kernel. Build it, if there is a compiler, and run the same tests again. They now
-# compare every backend of the kernel with the reference as well.
+# That makes five files for an operation with a kernel. We build it, if there is a compiler, and run the same tests
+# again. Now they also compare every backend of the kernel with the reference.
 
 # %%
 if all(row.available for row in kernels.table() if row.backend == "cython"):
     run("setup.py", "--quiet", "build_ext", "--inplace")
-    print(run("-m", "minidl", "info").partition("softsign")[2].splitlines()[0].strip(), "can serve softsign")
+    print(run("-m", "minidl", "info").partition("softsign")[2].splitlines()[0].strip(), "are available for softsign")
     timing = """
 import timeit, numpy as np
 from minidl import kernels
@@ -343,7 +348,7 @@ np.testing.assert_allclose(y["cython"], y["reference"], rtol=1e-6)
 """
     print(run("-c", timing))
 else:
-    print("no compiler here: the reference serves")
+    print("no compiler here: the reference is used")
 with_kernel = run("-m", "pytest", "-q", "--color=no", "tests/test_operations.py", "-k", "softsign")
 print(with_kernel.splitlines()[-1])
 assert int(with_kernel.split(" passed")[0].split()[-1]) >= tests and "failed" not in with_kernel
@@ -351,12 +356,13 @@ assert int(with_kernel.split(" passed")[0].split()[-1]) >= tests and "failed" no
 # %% [markdown]
 # ## Something real
 #
-# Is the slow bend any good? A network for digits with each, from the same seed. (`Softsign` is the one that you wrote
-# by hand above: a Function works in a model without being in the library.)
+# Is softsign any good? We train a network on digits with no activation function, with tanh and with softsign, from the
+# same seed. (`Softsign` is the one that you wrote by hand above: a Function works in a model without being in the
+# library.)
 
 
 # %%
-class Bend(nn.Module):
+class Activation(nn.Module):
     def __init__(self, function):
         super().__init__()
         self.function = function
@@ -368,26 +374,26 @@ class Bend(nn.Module):
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
 side = x_train.shape[-1]
 accuracy = {}
-for name, bend in (("none", lambda x: x), ("tanh", lambda x: x.tanh()), ("softsign", lambda x: Softsign()(x))):
+for name, activation in (("none", lambda x: x), ("tanh", lambda x: x.tanh()), ("softsign", lambda x: Softsign()(x))):
     minidl.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(side * side, 64), Bend(bend), nn.Linear(64, 10))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(side * side, 64), Activation(activation), nn.Linear(64, 10))
     training.fit(model, (x_train, y_train), optimizer=optim.Adam(model.parameters(), lr=0.005), epochs=15)
     accuracy[name] = training.evaluate(model, (x_test, y_test))["accuracy"]
     print(f"{name:9} {accuracy[name]:.1%}")
 assert accuracy["softsign"] > 0.85 and abs(accuracy["softsign"] - accuracy["tanh"]) < 0.05
 
 # %% [markdown]
-# As good as the tanh, give or take a point. Without a bend, two linear layers are one (tutorial 07): on the small
-# digits that is nearly enough, on MNIST it is not.
+# Softsign is as good as tanh, within about a percentage point. Without an activation function, two linear layers are
+# one (tutorial 07): on the small digits that is nearly enough, on MNIST it is not.
 #
 # ## Exercises
 #
-# **1.** Add a penalty to a loss that is not there: $\lambda \sum_i \log(1 + w_i^2)$. Does it need a Function?
+# **1.** minidl has no penalty $\lambda \sum_i \log(1 + w_i^2)$ on the weights. Write one. Does it need a Function?
 #
 # <details><summary>Answer</summary>
 #
-# No. What is made of operations has its gradient already; a Function is for what has none, or for what is faster or
-# more exact when written as one.
+# No. Whatever is composed of operations already has a gradient. A Function is for what cannot be composed of them, or
+# becomes faster or more accurate when it is written as one.
 #
 # ```python
 # def penalty(model, strength=0.01):
@@ -401,12 +407,13 @@ assert accuracy["softsign"] > 0.85 and abs(accuracy["softsign"] - accuracy["tanh
 # ```
 # </details>
 #
-# **2.** Write `Clamp01`, which cuts $x$ to $0..1$, and lets the gradient pass as if it had not been cut (a
-# "straight-through" rule). What does the gradient check say?
+# **2.** Write `Clamp01`, which limits $x$ to the range from 0 to 1, but passes the gradient on unchanged (a
+# *straight-through estimator*). What does the gradient check say?
 #
 # <details><summary>Answer</summary>
 #
-# It complains, where $x$ was cut: the rule is not the derivative, on purpose. A check is only as wise as its question.
+# It fails where $x$ was cut off: the rule is deliberately not the derivative. The check answers only the question
+# whether it is.
 #
 # ```python
 # class Clamp01(Function):
@@ -426,5 +433,5 @@ assert accuracy["softsign"] > 0.85 and abs(accuracy["softsign"] - accuracy["tanh
 #
 # ## Next
 #
-# There is no next one. You have gone from a slope to a kernel of your own, and there is nothing left in the house that
-# you could not read, check, or change.
+# This is the last tutorial. You have come from a slope to a kernel of your own, and there is nothing left in the
+# library that you could not read, check, or change.
