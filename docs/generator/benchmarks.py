@@ -27,13 +27,13 @@ HEADINGS = {
     "kernels-xeon": "Kernels, on another processor",
     "matmul-one-thread": "Matrix products on one thread",
     "matmul-one-thread-xeon": "Matrix products on one thread, on another processor",
-    "sizes": "As the data grow",
-    "sizes-xeon": "As the data grow, on another processor",
-    "engine": "What recording costs",
-    "engine-xeon": "What recording costs, on another processor",
+    "sizes": "Growing batches and images",
+    "sizes-xeon": "Growing batches and images, on another processor",
+    "engine": "The cost of recording operations",
+    "engine-xeon": "The cost of recording operations, on another processor",
     "busy": "On a busy machine",
-    "busy-xeon": "On a busy machine, another processor",
-    "clustering": "Clustering, beside scikit-learn",
+    "busy-xeon": "On a busy machine, with another processor",
+    "clustering": "Clustering, compared with scikit-learn",
 }
 
 
@@ -64,8 +64,8 @@ def _kernel(name: str) -> str:
 def write(pages: Pages) -> None:
     text = "# Benchmarks\n\n"
     text += (
-        "minidl beside its peers: on the same machine, in the same run, in turns; what they give is compared too. "
-        "A ratio below 1 means that minidl takes less time. "
+        "minidl compared with other frameworks: on the same machine, in the same run, taking turns. Their results are "
+        "compared too. A ratio below 1 means that minidl takes less time. "
         "[How they are measured, and how to run them](benchmarks-method.md).\n\n"
     )
     found = reports()
@@ -81,7 +81,7 @@ def write(pages: Pages) -> None:
         from benchmarks import systems
 
         text += "## What the recipes reach\n\nEach run is `minidl train RECIPE --seed N`. "
-        text += f"Seconds are those of the machine that it ran on, which may have been busy.\n\n{systems.table()}\n\n"
+        text += f"The times are those of its machine, which may have been busy.\n\n{systems.table()}\n\n"
     text += "```{toctree}\n:hidden:\n\nHow they are measured <benchmarks-method>\n```\n"
     pages.write("benchmarks.md", text)
     method = (FOLDER / "README.md").read_text().replace("# Benchmarks", "# How the benchmarks are made", 1)

@@ -39,8 +39,8 @@ def write(pages: Pages) -> None:
     titles = tutorials.titles()
     text = (
         "# Glossary 词汇表\n\n"
-        "The terms of these pages: each with its Chinese name, one sentence, and where it is taught. "
-        "The search finds terms in both languages.\n\n```{glossary}\n"
+        "The terms used on these pages, each with its Chinese name, a sentence that explains it, and links to where it "
+        "is taught. The search finds terms in both languages.\n\n```{glossary}\n"
     )
     for term in terms():
         links = [_link(place, titles, pages) for place in term.places if not _unwritten(place)]

@@ -46,9 +46,9 @@ def _index(names: list[str], rows: list[kernels.Implementation]) -> str:
         title("Kernels")
         + to_rst(kernels.__doc__)
         + "\n\n"
-        + "✓: it served on the machine that built this site; not here: the code is there, but something that it needs "
-        "(a GPU) was not.\n\n"
-        + table(["kernel", "what", *NAMES.values()], cells)
+        + "✓: available on the machine that built this site. “not here”: the code exists, but something that it "
+        "needs, such as a GPU, was missing on that machine.\n\n"
+        + table(["kernel", "what it computes", *NAMES.values()], cells)
         + toctree([*readings, *names, *SHARED], "hidden")
     )
 
@@ -67,14 +67,14 @@ def _page(name: str, rows: list[kernels.Implementation]) -> str:
     used = [f":func:`{o} <minidl.functional.{o}>`" for _, o in code_map.users().get(name, [])]
     if used:
         text += "**Operations that use it**: " + ", ".join(used) + "\n\n"
-    text += title("What serves it", "-") + _served(rows)
+    text += title("Implementations", "-") + _served(rows)
     text += title("Contract and code", "-")
     for function in _contracts(module):
         text += title(function, "^") + f".. autofunction:: minidl.kernels.{name}.{function}\n\n"
         text += _side_by_side(name, function, [row.backend for row in rows])
     if measured := benchmarks.of_kernel(name):
-        text += title("Last benchmark", "-") + measured
-    return text + title("The files, whole", "-") + _files(FOLDER / name)
+        text += title("Latest benchmark", "-") + measured
+    return text + title("Complete files", "-") + _files(FOLDER / name)
 
 
 def _contracts(module: Any) -> list[str]:
@@ -94,7 +94,7 @@ def _served(rows: list[kernels.Implementation]) -> str:
         order = [f"{d}: {o.index(row.backend) + 1}" for d, o in ORDER.items() if row.backend in o and d != "other"]
         state = "yes" if row.available else to_rst(row.reason)
         cells.append([f"``{row.backend}``", device, ", ".join(order) or "by name only", state])
-    header = ["backend", "runs on", "place in the order of “auto”", "served where this site was built"]
+    header = ["backend", "runs on", "place in the order of “auto”", "available where this site was built"]
     return table(header, cells)
 
 

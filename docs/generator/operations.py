@@ -50,12 +50,12 @@ def _index(families: list[str], measured: dict[str, checks.Check]) -> str:
     number = len(measured)
     return (
         title("Operations")
-        + "An operation called with arrays computes; called with any Tensor it also records, and has a gradient. "
-        "``import minidl.functional as F`` reaches them all.\n\n"
-        f"The gradients of {number} operations were measured while this site was built: the worst error "
-        "``|slope - gradient| / max(1, |slope|)`` of all entries in the table of operations, in float64, for random "
-        "directions. A dash: it has no gradient of that order, or none that is smooth. ``minidl gradcheck`` repeats "
-        "it.\n\n"
+        + "Called with arrays, an operation only computes. Called with a Tensor, it is also recorded, so that it has a "
+        "gradient. ``import minidl.functional as F`` makes all of them available.\n\n"
+        f"The gradients of {number} operations were compared with finite differences while this site was built. The "
+        "table shows the worst error ``|slope - gradient| / max(1, |slope|)`` over all test cases of an operation, in "
+        "float64, along random directions. A dash means that the operation has no gradient of that order, or none that "
+        "is smooth. ``minidl gradcheck`` repeats the comparison.\n\n"
         + table(["operation", "family", "first order", "second order", "kernels"], rows)
         + toctree([f"{family_title(family)} <{family}>" for family in families], "hidden")
     )
@@ -96,7 +96,7 @@ def _taught(operation: str) -> dict[str, str]:
 
 def _lines(lines: list[code_map.Lines]) -> str:
     rules = [part for part in lines[1:] if not part.name.startswith("_")]
-    opened = "The lines: " + ", ".join(f"``{part.name}``" for part in [lines[0], *rules])
+    opened = "Source: " + ", ".join(f"``{part.name}``" for part in [lines[0], *rules])
     body = ""
     for part in lines:
         href = f"../{source_page(part.path)}.html#L{part.first}"

@@ -55,7 +55,7 @@ def write(pages: Pages) -> None:
     pages.write(
         "reference/index.rst",
         title("API reference")
-        + "The operations are listed with their gradient checks under :doc:`/operations/index`, the kernels under "
+        + "The operations are listed under :doc:`/operations/index`, with their gradient checks, and the kernels under "
         ":doc:`/kernels/index`.\n\n" + table(["module", ""], rows) + toctree(modules(), "hidden"),
     )
 
@@ -85,7 +85,7 @@ def _page(name: str, home: dict[int, str]) -> str:
         text += title(public, "-") + f".. autodata:: {name}.{public}\n   :no-value:\n\n"
     if elsewhere:
         links = ", ".join(f":obj:`{target.rpartition('.')[2]} <{target}>`" for target in elsewhere)
-        text += title("Also here", "-") + f"Described elsewhere, and available as ``{name}.NAME``: {links}.\n\n"
+        text += title("Also available here", "-") + f"Described elsewhere, available as ``{name}.NAME``: {links}.\n\n"
     return text
 
 

@@ -46,6 +46,6 @@ def _notebook(path: Path) -> str:
         if cell.cell_type == "markdown":
             cell.source = site_links(cell.source, "tutorials", page)
     file = f'<a class="reference internal" href="../{source_page(f"tutorials/{path.name}")}.html">{path.name}</a>'
-    notebook.cells[0].source += f"\n\n{{.executed}}\nExecuted from {file}, a script that is a notebook too."
+    notebook.cells[0].source += f"\n\n{{.executed}}\nExecuted from {file}, which is both a script and a notebook."
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return nbformat.writes(notebook)
