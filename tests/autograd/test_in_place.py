@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import time
 
@@ -457,4 +458,8 @@ def test_rows_cost_the_same_however_many_there_are():
         assert sum(len(row) for row in x) == n
         return time.process_time() - start
 
-    assert seconds(20_000) < 400 * min(seconds(500) for _ in range(5))
+    gc.disable()  # a collection goes through all that the tests before this one left
+    try:
+        assert min(seconds(20_000) for _ in range(2)) < 200 * min(seconds(500) for _ in range(5))
+    finally:
+        gc.enable()
