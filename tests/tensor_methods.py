@@ -15,6 +15,9 @@ from pathlib import Path
 
 import minidl
 from minidl import Tensor
+from minidl.functional.axes import takes_numpys_names
+
+TAKES_NUMPYS_NAMES = takes_numpys_names(lambda: None).__code__  # of every function that the decorator makes
 
 STUB = Path(minidl.__file__).parent / "autograd" / "tensor_methods.pyi"
 
@@ -67,6 +70,8 @@ def _lines(name: str, value: typing.Any) -> str:
         star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
         default = "" if parameter.default is parameter.empty else " = ..."
         arguments.append(f"{star}{parameter.name}: {_written(hints.get(parameter.name, typing.Any))}{default}")
+    if value.__code__ is TAKES_NUMPYS_NAMES:
+        arguments += ["*", "axis: Any = ...", "keepdims: Any = ..."]
     override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
     line = f"    def {name}({', '.join(arguments)}) -> {_result(name, value)}:"
     if name.startswith("__") or not value.__doc__:

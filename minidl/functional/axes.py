@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -60,9 +59,6 @@ def takes_numpys_names(reduction: Callable) -> Callable:
                 options[name] = options.pop(numpys)
         return reduction(*arguments, **options)
 
-    signature = inspect.signature(reduction)
-    numpys = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("axis", "keepdims")]
-    renamed.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *numpys])
     return renamed
 
 
