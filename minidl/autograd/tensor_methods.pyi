@@ -59,7 +59,8 @@ class TensorMethods:
         """y = |x|; the gradient is 0 at 0."""
     def add(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 + alpha * x2."""
-    def add_(self, x2: Any, *, alpha: Any = ...) -> Tensor: ...
+    def add_(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
+        """x1 += alpha * x2."""
     def addmm(self, mat1: Any, mat2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
         """beta * x + alpha * (mat1 @ mat2) of matrices, to whose product x is broadcast; with ``beta=0`` without x."""
     def all(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
@@ -344,7 +345,8 @@ class TensorMethods:
         """The square root of :func:`var`; where it is 0 its gradient is 0."""
     def sub(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 - alpha * x2."""
-    def sub_(self, x2: Any, *, alpha: Any = ...) -> Tensor: ...
+    def sub_(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
+        """x1 -= alpha * x2."""
     def sum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, keepdims: builtins.bool = ..., axis: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
         """The sum along `dim`."""
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:

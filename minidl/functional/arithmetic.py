@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, tensor_method
+from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.in_place import in_place
@@ -264,10 +264,20 @@ in_place(add, "__iadd__", compute=plus)
 in_place(sub, "__isub__", compute=minus)
 in_place(mul, "__imul__", "mul_", compute=times)
 in_place(div, "__itruediv__", "div_", compute=over)
-tensor_method("add_")(lambda x1, x2, *, alpha=1: x1.__iadd__(x2 if alpha == 1 else _scaled(x1, x2, alpha)))
-tensor_method("sub_")(lambda x1, x2, *, alpha=1: x1.__isub__(x2 if alpha == 1 else _scaled(x1, x2, alpha)))
 in_place(lerp, "lerp_")
 in_place(pow, "__ipow__", "pow_")
 in_place(floor_divide, "__ifloordiv__", "floor_divide_")
 in_place(remainder, "__imod__", "remainder_")
 in_place(clip, "clip_", "clamp_")
+
+
+@tensor_method()
+def add_(x1: Tensor, x2: Any, *, alpha: float = 1) -> Tensor:
+    """x1 += alpha * x2."""
+    return x1.__iadd__(x2 if alpha == 1 else _scaled(x1, x2, alpha))
+
+
+@tensor_method()
+def sub_(x1: Tensor, x2: Any, *, alpha: float = 1) -> Tensor:
+    """x1 -= alpha * x2."""
+    return x1.__isub__(x2 if alpha == 1 else _scaled(x1, x2, alpha))
