@@ -98,13 +98,13 @@ ctypedef struct loop_table:
                             const void* x, void* y) noexcept nogil
 
     # the gates of a recurrent layer and their gradients: vector_loops_gates.pxi
-    void (*rnn_forward)(size_t itemsize, long n, bint relu, void* y) noexcept nogil
+    void (*rnn_forward)(size_t itemsize, long n, bint relu, const void* a, void* h) noexcept nogil
     void (*rnn_backward)(size_t itemsize, long n, bint relu, const void* y, const void* dy, const void* dh,
                          void* da) noexcept nogil
-    void (*lstm_forward)(size_t itemsize, long n, void* gates, const void* c_before, void* c, void* y) noexcept nogil
+    void (*lstm_forward)(size_t itemsize, long n, const void* a, void* gates, void* c, void* h) noexcept nogil
     void (*lstm_backward)(size_t itemsize, long n, const void* gates, const void* c_before, const void* c,
                           const void* dy, const void* dh, void* dc, void* da) noexcept nogil
-    void (*gru_forward)(size_t itemsize, long n, void* gates, const void* h, void* y) noexcept nogil
+    void (*gru_forward)(size_t itemsize, long n, const void* a, void* gates, void* h) noexcept nogil
     void (*gru_backward)(size_t itemsize, long n, const void* gates, const void* h, const void* dy, void* dh, void* da,
                          void* dq) noexcept nogil
 

@@ -4,32 +4,32 @@
 from libc.string cimport memcpy
 
 
-cdef inline void sigmoid_in_place(long n, real* a) noexcept nogil:
+cdef inline void sigmoid_row(long n, const real* a, real* y) noexcept nogil:
     cdef long j
     for j in range(n):
-        a[j] = sigmoid_of(a[j])
+        y[j] = sigmoid_of(a[j])
 
 
-cdef inline void tanh_in_place(long n, real* a) noexcept nogil:
+cdef inline void tanh_row(long n, const real* a, real* y) noexcept nogil:
     cdef long j
     for j in range(n):
-        a[j] = tanh_of(a[j])
+        y[j] = tanh_of(a[j])
 
 
-cdef void rnn_forward(size_t itemsize, long n, bint relu, void* y) noexcept nogil:
+cdef void rnn_forward(size_t itemsize, long n, bint relu, const void* a, void* h) noexcept nogil:
     if itemsize == sizeof(float):
-        rnn_forward_of(n, relu, <float*>y)
+        rnn_forward_of(n, relu, <const float*>a, <float*>h)
     else:
-        rnn_forward_of(n, relu, <double*>y)
+        rnn_forward_of(n, relu, <const double*>a, <double*>h)
 
 
-cdef void rnn_forward_of(long n, bint relu, real* y) noexcept nogil:
+cdef void rnn_forward_of(long n, bint relu, const real* a, real* h) noexcept nogil:
     cdef long j
     if relu:
         for j in range(n):
-            y[j] = 0 if y[j] < 0 else y[j]
+            h[j] = 0 if a[j] < 0 else a[j]
     else:
-        tanh_in_place(n, y)
+        tanh_row(n, a, h)
 
 
 cdef void rnn_backward(size_t itemsize, long n, bint relu, const void* y, const void* dy, const void* dh,
@@ -52,27 +52,27 @@ cdef void rnn_backward_of(long n, bint relu, const real* y, const real* dy, cons
             da[j] = (dh[j] + dy[j]) * (<real>1 - y[j] * y[j])
 
 
-cdef void lstm_forward(size_t itemsize, long n, void* gates, const void* c_before, void* c, void* y) noexcept nogil:
+cdef void lstm_forward(size_t itemsize, long n, const void* a, void* gates, void* c, void* h) noexcept nogil:
     if itemsize == sizeof(float):
-        lstm_forward_of(n, <float*>gates, <const float*>c_before, <float*>c, <float*>y)
+        lstm_forward_of(n, <const float*>a, <float*>gates, <float*>c, <float*>h)
     else:
-        lstm_forward_of(n, <double*>gates, <const double*>c_before, <double*>c, <double*>y)
+        lstm_forward_of(n, <const double*>a, <double*>gates, <double*>c, <double*>h)
 
 
-cdef void lstm_forward_of(long n, real* i, const real* c_before, real* c, real* y) noexcept nogil:
+cdef void lstm_forward_of(long n, const real* a, real* i, real* c, real* h) noexcept nogil:
     cdef real* f = i + n
     cdef real* g = f + n
     cdef real* o = g + n
     cdef long j
-    sigmoid_in_place(2 * n, i)  # and f
-    tanh_in_place(n, g)
-    sigmoid_in_place(n, o)
-    # c[t] = f * c[t-1] + i * g
+    sigmoid_row(2 * n, a, i)  # and f
+    tanh_row(n, a + 2 * n, g)
+    sigmoid_row(n, a + 3 * n, o)
+    # c = f * c + i * g
     for j in range(n):
-        c[j] = f[j] * c_before[j] + i[j] * g[j]
-    # y = o * tanh(c)
+        c[j] = f[j] * c[j] + i[j] * g[j]
+    # h = o * tanh(c)
     for j in range(n):
-        y[j] = o[j] * tanh_of(c[j])
+        h[j] = o[j] * tanh_of(c[j])
 
 
 cdef void lstm_backward(size_t itemsize, long n, const void* gates, const void* c_before, const void* c,
@@ -112,26 +112,28 @@ cdef void lstm_backward_of(long n, const real* i, const real* c_before, const re
         dc[j] = dc[j] * f[j]
 
 
-cdef void gru_forward(size_t itemsize, long n, void* gates, const void* h, void* y) noexcept nogil:
+cdef void gru_forward(size_t itemsize, long n, const void* a, void* gates, void* h) noexcept nogil:
     if itemsize == sizeof(float):
-        gru_forward_of(n, <float*>gates, <const float*>h, <float*>y)
+        gru_forward_of(n, <const float*>a, <float*>gates, <float*>h)
     else:
-        gru_forward_of(n, <double*>gates, <const double*>h, <double*>y)
+        gru_forward_of(n, <const double*>a, <double*>gates, <double*>h)
 
 
-cdef void gru_forward_of(long n, real* r, const real* h, real* y) noexcept nogil:
-    """`gates` holds the sums a_r + q_r, a_z + q_z, a_n and q_n, and then r, z, n and q_n."""
+cdef void gru_forward_of(long n, const real* a, real* r, real* h) noexcept nogil:
+    """`a` holds the sums a_r + q_r, a_z + q_z, a_n and q_n; `r`, z, n and q_n follow one another."""
+    cdef const real* a_n = a + 2 * n
     cdef real* z = r + n
     cdef real* new = z + n
     cdef real* q_n = new + n
     cdef long j
-    sigmoid_in_place(2 * n, r)  # and z
+    sigmoid_row(2 * n, a, r)  # and z
+    memcpy(q_n, a_n + n, n * sizeof(real))
     # n = tanh(a_n + r * q_n)
     for j in range(n):
-        new[j] = tanh_of(new[j] + r[j] * q_n[j])
-    # y = (1 - z) * n + z * h
+        new[j] = tanh_of(a_n[j] + r[j] * q_n[j])
+    # h = (1 - z) * n + z * h
     for j in range(n):
-        y[j] = (<real>1 - z[j]) * new[j] + z[j] * h[j]
+        h[j] = (<real>1 - z[j]) * new[j] + z[j] * h[j]
 
 
 cdef void gru_backward(size_t itemsize, long n, const void* gates, const void* h, const void* dy, void* dh, void* da,

@@ -19,7 +19,9 @@ Backward (walk_backward.pxi) goes from the last step to the first:
     last          dw_ih, dw_hh and db from the chunks' sums, added up in order
 
 Why it is fast: one call per layer instead of several per step; the weights stay in the cache from step to step, and da
-of a block until its products are done; threads do not wait for each other before the end.
+of a block until its products are done; threads do not wait for each other before the end. The h and c, dh and dc of a
+chunk, which change at every step, lie in memory of its own thread: beside those of another thread, the processor's
+prefetching would carry their cache lines from core to core all the time.
 
 Chunks depend on the shape alone, so results are bit-identical for any number of threads.
 """

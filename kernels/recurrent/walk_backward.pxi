@@ -121,57 +121,63 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), count = end - first
     cdef long hidden = w.hidden, parts = w.kind * hidden
     cdef long capacity = max(1, min(w.steps, BLOCK_ROWS // count)), in_block = 0
-    cdef long s, t, before, n, at
+    cdef long s, t, before, n
+    cdef int slot
     cdef const real* h
     cdef const real* c
     cdef const real* dy
-    cdef real* dh = <real*>w.dh
+    cdef size_t state_bytes = count * hidden * sizeof(real)
+    cdef real* dh = <real*>pool.scratch(4, state_bytes)
+    cdef real* dc = <real*>pool.scratch(5, state_bytes) if w.kind == LSTM else dh
     cdef real* da = <real*>pool.scratch(1, capacity * count * parts * sizeof(real))
     cdef real* dq = <real*>pool.scratch(2, capacity * count * parts * sizeof(real)) if w.kind == GRU else da
     cdef real* x_strip = <real*>pool.scratch(3, capacity * count * wide_strip(w) * sizeof(real))
     cdef long row  # of da and dq
-    if da == NULL or dq == NULL or x_strip == NULL:
+    if dh == NULL or dc == NULL or da == NULL or dq == NULL or x_strip == NULL:
         w.out_of_memory = True
         return
+    memcpy(dh, <real*>w.dh + first * hidden, state_bytes)
+    if w.kind == LSTM:
+        memcpy(dc, <real*>w.dc + first * hidden, state_bytes)
     memset(<real*>w.dw_of_chunks + chunk * parts * (w.inputs + hidden), 0, parts * (w.inputs + hidden) * sizeof(real))
     memset(w.db_of_chunks + chunk * 2 * parts, 0, 2 * parts * sizeof(double))
     for s in range(w.steps - 1, -1, -1):
         t = w.steps - 1 - s if w.reverse else s
         before = t + 1 if w.reverse else t - 1
-        h = <const real*>w.h0 if s == 0 else <const real*>w.y + before * w.batch * hidden
-        c = <const real*>w.c0 if s == 0 else <const real*>w.c + before * w.batch * hidden
-        dy = <const real*>w.dy + t * w.dy_step
+        h = (<const real*>w.h0 if s == 0 else <const real*>w.y + before * w.batch * hidden) + first * hidden
+        c = (<const real*>w.c0 if s == 0 else <const real*>w.c + before * w.batch * hidden) + first * hidden
+        dy = <const real*>w.dy + t * w.dy_step + first * w.dy_row
         row = in_block * count
         if w.kind == RNN and w.dy_row == hidden:  # the rows are contiguous in all four arrays
             w.loops.rnn_backward(w.itemsize, count * hidden, w.relu, <real*>w.y + (t * w.batch + first) * hidden,
-                                 dy + first * hidden, dh + first * hidden, da + row * parts)
+                                 dy, dh, da + row * parts)
         else:
-            for n in range(first, end):
-                at = t * w.batch + n
-                backward_row(w, at, h + n * hidden, c + n * hidden, dy + n * w.dy_row, n,
-                             da + (row + n - first) * parts, dq + (row + n - first) * parts)
+            for n in range(count):
+                backward_row(w, t * w.batch + first + n, h + n * hidden, c + n * hidden, dy + n * w.dy_row,
+                             dh + n * hidden, dc + n * hidden, da + (row + n) * parts, dq + (row + n) * parts)
         # dh = dq w_hh, in a gru added to dh * z, which gru_backward left there
-        multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh + first * hidden, 0, 1, count,
+        multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh, 0, 1, count,
                       tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
         in_block += 1
         if in_block == capacity or s == 0:
             add_block(w, chunk, s, in_block, first, count, da, dq, x_strip)
             in_block = 0
-    pool.scratch_done(1)
-    pool.scratch_done(2)
-    pool.scratch_done(3)
+    memcpy(<real*>w.dh + first * hidden, dh, state_bytes)
+    if w.kind == LSTM:
+        memcpy(<real*>w.dc + first * hidden, dc, state_bytes)
+    for slot in range(1, 6):
+        pool.scratch_done(slot)
 
 
-cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, long n, real* da,
-                              real* dq) noexcept nogil:
-    """da (and dq) of sequence n at one step; `at` is its row among all T*N."""
+cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, real* dh, real* dc,
+                              real* da, real* dq) noexcept nogil:
+    """da (and dq) of one sequence at one step; `at` is its row among all T*N."""
     cdef long hidden = w.hidden
-    cdef real* dh = <real*>w.dh + n * hidden
     if w.kind == RNN:
         w.loops.rnn_backward(w.itemsize, hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da)
     elif w.kind == LSTM:
         w.loops.lstm_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, c, <real*>w.c + at * hidden, dy, dh,
-                              <real*>w.dc + n * hidden, da)
+                              dc, da)
     else:
         w.loops.gru_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, h, dy, dh, da, dq)
 

@@ -29,7 +29,7 @@ cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, 
         else:
             run_forward(<double*>NULL, &w)
     if w.out_of_memory:
-        raise MemoryError(f"no memory to pack w_ih {w_ih.shape} and w_hh {w_hh.shape}")
+        raise MemoryError(f"no memory to pack w_ih {w_ih.shape} and w_hh {w_hh.shape}, or for the sums of some steps")
 
 
 cdef void run_forward(const real* tag, walk* w) noexcept nogil:
@@ -148,32 +148,43 @@ cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
 
 cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     """Some sequences, all time steps."""
-    cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), hidden = w.hidden
+    cdef long first = chunk * w.chunk_rows, count = min(w.batch, first + w.chunk_rows) - first, hidden = w.hidden
     cdef long across = (4 if w.kind == GRU else w.kind) * hidden
-    cdef long block = max(1, BLOCK_ROWS // (end - first)) if w.large_weights else 1
+    cdef long block = max(1, BLOCK_ROWS // count) if w.large_weights else 1
     cdef long s, t, n
-    cdef const real* h = <const real*>w.h0
-    cdef const real* c = <const real*>w.c0
-    cdef real* c_new
-    cdef real* y
+    cdef size_t state_bytes = count * hidden * sizeof(real)
+    cdef real* h = <real*>pool.scratch(1, state_bytes)
+    cdef real* c = <real*>pool.scratch(2, state_bytes) if w.kind == LSTM else h
+    cdef real* a_block = <real*>pool.scratch(3, block * count * across * sizeof(real))
+    cdef real* a
     cdef real* gates
+    cdef int slot
+    if h == NULL or c == NULL or a_block == NULL:
+        w.out_of_memory = True
+        return
+    memcpy(h, <const real*>w.h0 + first * hidden, state_bytes)
+    if w.kind == LSTM:
+        memcpy(c, <const real*>w.c0 + first * hidden, state_bytes)
     for s in range(w.steps):
         if s % block == 0:
-            multiply_inputs(w, s, min(block, w.steps - s), first, end - first, across, <real*>w.gates)
+            multiply_inputs(w, s, min(block, w.steps - s), first, count, across, a_block)
+        a = a_block + s % block * count * across
+        multiply_states(w, h, count, across, a)
         t = w.steps - 1 - s if w.reverse else s
-        y = <real*>w.y + t * w.batch * hidden
-        gates = <real*>w.gates + t * w.batch * across
-        multiply_states(w, h + first * hidden, end - first, across, gates + first * across)
+        gates = <real*>w.gates + (t * w.batch + first) * across
         if w.kind == RNN:
-            w.loops.rnn_forward(w.itemsize, (end - first) * hidden, w.relu, y + first * hidden)
-        for n in range(first, end):
+            w.loops.rnn_forward(w.itemsize, count * hidden, w.relu, a, h)
+        for n in range(count):
             if w.kind == LSTM:
-                c_new = <real*>w.c + (t * w.batch + n) * hidden
-                w.loops.lstm_forward(w.itemsize, hidden, gates + n * across, c + n * hidden, c_new, y + n * hidden)
+                w.loops.lstm_forward(w.itemsize, hidden, a + n * across, gates + n * across, c + n * hidden,
+                                     h + n * hidden)
             elif w.kind == GRU:
-                w.loops.gru_forward(w.itemsize, hidden, gates + n * across, h + n * hidden, y + n * hidden)
-        h = y
-        c = <real*>w.c + t * w.batch * hidden
+                w.loops.gru_forward(w.itemsize, hidden, a + n * across, gates + n * across, h + n * hidden)
+        memcpy(<real*>w.y + (t * w.batch + first) * hidden, h, state_bytes)
+        if w.kind == LSTM:
+            memcpy(<real*>w.c + (t * w.batch + first) * hidden, c, state_bytes)
+    for slot in range(1, 4):
+        pool.scratch_done(slot)
 
 
 cdef void multiply_inputs(const walk* w, long s, long steps, long first, long count, long across,
@@ -183,7 +194,7 @@ cdef void multiply_inputs(const walk* w, long s, long steps, long first, long co
     cdef long t = w.steps - 1 - s if w.reverse else s, way = -1 if w.reverse else 1
     panels_of(w, panels)
     multiply_rows(w, &panels[0], <const real*>w.packed, steps, count, <const real*>w.x + t * w.x_step + first * w.x_row,
-                  way * w.x_step, w.x_row, a + (t * w.batch + first) * across, way * w.batch * across, across)
+                  way * w.x_step, w.x_row, a, count * across, across)
 
 
 cdef void multiply_states(const walk* w, const real* h, long count, long across, real* a) noexcept nogil:
