@@ -1,7 +1,8 @@
 """The tutorials run, show what they promise, and point at lines of the library that exist.
 
-They are run as notebooks and as scripts on scikit-learn's digits, for fewer epochs (MINIDL_TUTORIALS_FAST=1), with
-every assertion. What stands in the answers to their exercises runs too, after the tutorial itself.
+They are run as scripts, and two of them as notebooks, on scikit-learn's digits, for fewer epochs
+(MINIDL_TUTORIALS_FAST=1), with every assertion. What stands in the answers to their exercises runs too, after the
+tutorial itself. The site runs all of them as notebooks, for as many epochs as they say.
 """
 
 from __future__ import annotations
@@ -69,9 +70,9 @@ def _answers(path: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", _text(path), flags=re.DOTALL)
 
 
-def _run_as_script(path: Path, **environment: str) -> str:
+def _run_as_script(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     run = subprocess.run(
-        [sys.executable, *(f"-W{warning}" for warning in WARNINGS), str(path.relative_to(REPOSITORY))],
+        [sys.executable, *(f"-W{warning}" for warning in WARNINGS), str(path)],
         cwd=REPOSITORY,  # as tutorials/README.md says
         env=_environment(MPLBACKEND="agg", **environment),
         capture_output=True,
@@ -79,22 +80,33 @@ def _run_as_script(path: Path, **environment: str) -> str:
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    return run.stdout
+    return run
 
 
 @runs
 @every_tutorial
-def test_runs_as_a_notebook_with_the_answers_to_its_exercises(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_runs_with_the_answers_to_its_exercises(path: Path, tmp_path: Path):
     _skip_where_it_cannot_compile(path)
+    script = tmp_path / path.name
+    drawn = "assert plt.get_fignums(), 'no picture was drawn'"
+    script.write_text("\n".join([path.read_text(), *_answers(path), drawn]))
+    run = _run_as_script(script, PYTHONPATH=str(FOLDER))
+    assert not run.stderr
+    assert ("scikit-learn's digits" in run.stdout) == ("load_images(" in path.read_text())
+
+
+@runs
+@pytest.mark.parametrize("stem", ["01_slope", "21_cuda"])
+def test_runs_as_a_notebook(stem: str, monkeypatch: pytest.MonkeyPatch):
+    """Two of them: all of them are run as notebooks when the site is built."""
+    _skip_where_it_cannot_compile(FOLDER / f"{stem}.py")
     import jupytext
     import nbclient
-    from nbformat.v4 import new_code_cell
 
     monkeypatch.delenv("MINIDL_DATA", raising=False)
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    notebook = jupytext.read(path, fmt="py:percent")
-    notebook.cells += [new_code_cell(answer) for answer in _answers(path)]
+    notebook = jupytext.read(FOLDER / f"{stem}.py", fmt="py:percent")
     nbclient.NotebookClient(
         notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(FOLDER)}}
     ).execute()
@@ -103,12 +115,6 @@ def test_runs_as_a_notebook_with_the_answers_to_its_exercises(path: Path, monkey
     complaints = [output["text"] for output in outputs if output.get("name") == "stderr"]
     assert pictures, "no picture was drawn"
     assert not complaints, complaints
-
-
-@runs
-@pytest.mark.parametrize("stem", ["01_slope", "07_layers", "13_sequences"])
-def test_runs_as_a_script(stem: str):
-    assert "scikit-learn's digits" in _run_as_script(FOLDER / f"{stem}.py")
 
 
 @runs
@@ -131,7 +137,7 @@ def test_says_in_one_sentence_that_there_is_no_compiler(stem: str, says: str):
     ("stem", "images"), [("06_softmax", 1500), ("09_overfitting", 6000), ("18_looking_inside", 3000)]
 )
 def test_reads_mnist_where_minidl_data_names_it(stem: str, images: int, data_folder: Path):
-    printed = _run_as_script(FOLDER / f"{stem}.py", MINIDL_DATA=str(data_folder))
+    printed = _run_as_script(FOLDER / f"{stem}.py", MINIDL_DATA=str(data_folder)).stdout
     assert f"MNIST: {images} training" in printed
 
 

@@ -19,6 +19,9 @@ from .common import arrays_of, laid_out
 tiles = pytest.importorskip("minidl.kernels.cpu.tiles", reason="the Cython kernels are not built")
 
 
+OTHERS = [name for name in tiles.SUPPORTED if name != tiles.chosen()]  # the chosen one serves all other tests
+
+
 @pytest.fixture(params=tiles.SUPPORTED)
 def instruction_set(request):
     before = tiles.chosen()
@@ -28,6 +31,7 @@ def instruction_set(request):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("instruction_set", OTHERS, indirect=True)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_kernels(instruction_set, dtype):
     for name in ("relu", "elu", "tanh", "sigmoid"):

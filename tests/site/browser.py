@@ -139,8 +139,7 @@ class Page:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self.resize(width, height)
-        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[theme])
+        self.prefer(dark)
 
     def __enter__(self) -> Page:
         return self
@@ -158,6 +157,11 @@ class Page:
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
+
+    def prefer(self, dark: bool) -> None:
+        """Tell the page that its reader prefers the dark colours, or the light ones."""
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[theme])
 
     def overflow(self) -> int:
         """How many pixels the page is wider than the screen; a phone zooms out, so that innerWidth does not tell."""

@@ -196,8 +196,9 @@ def test_light_and_dark(width: int, browser: Browser, address: str, screenshots:
     for name in SEEN:
         name = name if "/" in name or name not in TUTORIALS else f"tutorials/{name}"
         luminance = {}
-        for dark in (False, True):
-            with browser.open(f"{address}/{name}.html", width=width, height=1000, dark=dark) as page:
+        with browser.open(f"{address}/{name}.html", width=width, height=1000) as page:
+            for dark in (False, True):
+                page.prefer(dark)
                 assert not (faults := faults_of(page)), f"{name}: {faults}"
                 luminance[dark] = _luminances(page)
                 theme = "dark" if dark else "light"
