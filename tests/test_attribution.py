@@ -23,7 +23,7 @@ def test_saliency_of_a_linear_model_is_its_largest_weight():
     np.testing.assert_array_equal(visualize.saliency_map(model, picture), visualize.saliency_map(model, picture, said))
 
 
-def test_saliency_agrees_with_measured_slopes_and_leaves_the_model_alone():
+def test_saliency_agrees_with_finite_differences_and_leaves_the_model_alone():
     minidl.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 2)).double()
     picture = RANDOM.standard_normal((1, 4, 4))

@@ -1,7 +1,7 @@
 """Every operation of the table, in every way that an operation can be wrong.
 
 Each test here runs over all lines of minidl/checks/operations: values against NumPy; first and second derivatives
-against measured slopes; values and derivatives against PyTorch; dtypes; memory orders; arrays that are not NumPy's;
+against finite differences; values and derivatives against PyTorch; dtypes; memory orders; arrays that are not NumPy's;
 every kernel backend against the reference.
 """
 

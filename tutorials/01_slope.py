@@ -147,13 +147,14 @@ plt.show()
 # ## In the library
 #
 # minidl uses finite differences in one place only, to check its own gradients. The line is the one that you wrote, in
-# [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `measured_slopes`:
+# [minidl/autograd/gradient_check.py](../minidl/autograd/gradient_check.py) `finite_differences`:
 
 # %%
-first, source = find_lines("minidl/autograd/gradient_check.py", "measured_slopes")
-measuring = {n: line.strip() for n, line in enumerate(source.splitlines(), first) if line.strip().startswith("slopes[")}
+first, source = find_lines("minidl/autograd/gradient_check.py", "finite_differences")
+lines = enumerate(source.splitlines(), first)
+measuring = {n: line.strip() for n, line in lines if line.strip().startswith("differences[")}
 print(measuring)
-assert list(measuring.values()) == ["slopes[index] = (above - below) / (2 * eps)"]
+assert list(measuring.values()) == ["differences[index] = (above - below) / (2 * eps)"]
 
 # %% [markdown]
 # Everywhere else minidl does not measure slopes: it applies the rules of differentiation, which are exact. You mark an

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from concurrent.futures import ProcessPoolExecutor
 
 from generator import code_map, tutorials
 from generator.docstrings import to_rst
@@ -13,7 +14,9 @@ from minidl import checks
 
 
 def write(pages: Pages) -> None:
-    measured = {name: checks.check_gradients(name) for name in checks.differentiable()}
+    names = checks.differentiable()
+    with ProcessPoolExecutor() as pool:
+        measured = dict(zip(names, pool.map(checks.check_gradients, names)))
     wrong = [name for name, check in measured.items() if check.failures]
     if wrong:
         raise ArithmeticError(f"wrong gradients: {', '.join(wrong)}; see `minidl gradcheck`")
@@ -53,9 +56,9 @@ def _index(families: list[str], measured: dict[str, checks.Check]) -> str:
         + "Called with arrays, an operation only computes. Called with a Tensor, it is also recorded, so that it has a "
         "gradient. ``import minidl.functional as F`` makes all of them available.\n\n"
         f"The gradients of {number} operations were compared with finite differences while this site was built. The "
-        "table shows the worst error ``|slope - gradient| / max(1, |slope|)`` over all test cases of an operation, in "
-        "float64, along random directions. A dash means that the operation has no gradient of that order, or none that "
-        "is smooth. ``minidl gradcheck`` repeats the comparison.\n\n"
+        "table shows the worst error ``|gradient - difference| / max(1, |difference|)`` over all test cases of an "
+        "operation, in float64, along random directions. A dash means that the operation has no gradient of that "
+        "order, or none that is smooth. ``minidl gradcheck`` repeats the comparison.\n\n"
         + table(["operation", "family", "first order", "second order", "kernels"], rows)
         + toctree([f"{family_title(family)} <{family}>" for family in families], "hidden")
     )

@@ -1,4 +1,4 @@
-"""Check gradients against finite differences: change one number at a time and measure the slope."""
+"""Check gradients against finite differences: change one number at a time, and see how the result changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from minidl.autograd.tensor import Tensor, tensor
 
 
 class GradientCheckError(AssertionError):
-    """A gradient disagrees with the measured slope."""
+    """A gradient disagrees with the finite difference."""
 
 
 def gradcheck(
@@ -31,15 +31,16 @@ def gradcheck(
     The outputs are projected onto a random cotangent v, L = sum(v * y). (A plain sum would hide errors in softmax,
     whose outputs always add up to 1.) For each number x[i] of each input that requires grad
 
-        slope = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps),    passes if |slope - dx[i]| <= atol + rtol * |slope|
+        difference = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps)
+        passes if |dx[i] - difference| <= atol + rtol * |difference|
 
     Parameters
     ----------
     function : callable
         Takes the inputs and returns a Tensor or a tuple of them; those that are not floating point are ignored.
     inputs : Tensor or sequence
-        Tensors with ``requires_grad`` are checked. They must be float64, as float32 has too few digits to measure a
-        slope, and not at a kink (0 for relu, ties for max). Anything else is passed on unchanged.
+        Tensors with ``requires_grad`` are checked. They must be float64, as float32 has too few digits for a
+        difference, and not at a kink (0 for relu, ties for max). Anything else is passed on unchanged.
     eps : float
         How far each number is changed. The error of a central difference is about eps^2 times the third derivative,
         plus 1e-16 / eps from rounding: 1e-6 leaves 9 to 10 digits.
@@ -97,7 +98,7 @@ def gradient_function(
         outputs = _floating(function(*inputs))
     cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device, requires_grad=True) for y in outputs]
 
-    @enable_grad()  # slopes are measured under no_grad
+    @enable_grad()  # gradcheck calls it under no_grad
     def first_order(*arguments: Any) -> tuple[Tensor, ...]:
         arguments, dy = arguments[: len(inputs)], arguments[len(inputs) :]
         checked = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
@@ -118,7 +119,7 @@ def worst_gradient_error(
     rtol: float = 1e-5,
     seed: int = 0,
 ) -> float:
-    """The largest |slope - gradient| / max(1, |slope|) over all inputs; raises as :func:`gradcheck` does."""
+    """The largest |gradient - difference| / max(1, |difference|) over all inputs; raises as :func:`gradcheck` does."""
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
@@ -144,24 +145,24 @@ def worst_gradient_error(
     for (i, x), dx in zip(checked, gradients):
         if dx is not None and dx.shape != x.shape:
             raise GradientCheckError(f"the gradient of inputs[{i}] has shape {dx.shape}, the input {x.shape}")
-        slopes = measured_slopes(projected, x, eps)
+        differences = finite_differences(projected, x, eps)
         values = np.zeros(x.shape) if dx is None else dx.numpy()
-        errors = abs(slopes - values)
-        wrong = np.argwhere(~(errors <= atol + rtol * abs(slopes)))  # written so that NaN fails
+        errors = abs(differences - values)
+        wrong = np.argwhere(~(errors <= atol + rtol * abs(differences)))  # written so that NaN fails
         if len(wrong):
             index = tuple(wrong[0].tolist())
-            value, slope, error = values[index], slopes[index], errors[index]
+            value, difference, error = values[index], differences[index], errors[index]
             raise GradientCheckError(
-                f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the measured slope is "
-                f"{slope:.10g} (relative error {error / max(abs(slope), 1e-300):.1e})"
+                f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the finite difference is "
+                f"{difference:.10g} (relative error {error / max(abs(difference), 1e-300):.1e})"
             )
-        worst = max(worst, float((errors / np.maximum(1, abs(slopes))).max(initial=0)))
+        worst = max(worst, float((errors / np.maximum(1, abs(differences))).max(initial=0)))
     return worst
 
 
-def measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
-    """slope[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, where `function` computes L."""
-    slopes = np.empty(x.shape)
+def finite_differences(function: Callable[[], float], x: Tensor, eps: float) -> np.ndarray:
+    """difference[i] = (L(x[i] + eps) - L(x[i] - eps)) / (2 eps) for each number of x, where `function` computes L."""
+    differences = np.empty(x.shape)
     original, x.data = x.data, x.data.copy()
     try:
         for index in np.ndindex(x.shape):
@@ -171,10 +172,10 @@ def measured_slopes(function: Callable[[], float], x: Tensor, eps: float) -> np.
             x.data[index] = before - eps
             below = function()
             x.data[index] = before
-            slopes[index] = (above - below) / (2 * eps)
+            differences[index] = (above - below) / (2 * eps)
     finally:
         x.data = original
-    return slopes
+    return differences
 
 
 def _floating(outputs: Any) -> list[Tensor]:

@@ -16,7 +16,7 @@ from minidl.checks.operations import TABLE
 
 
 class Check(NamedTuple):
-    """The worst errors |slope - gradient| / max(1, |slope|) of an operation, of slopes by finite differences.
+    """The worst errors |gradient - difference| / max(1, |difference|) of an operation, against finite differences.
 
     None stands for a wrong gradient, which `failures` describes.
     """

@@ -1,4 +1,4 @@
-"""Activations against NumPy in more digits, over all numbers that there are; gradients against measured slopes."""
+"""Activations against NumPy in more digits, over all numbers that there are; gradients against finite differences."""
 
 import math
 

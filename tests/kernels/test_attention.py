@@ -1,4 +1,4 @@
-"""Attention against its formula in more digits, its gradients against measured slopes, and what may not change it."""
+"""Attention against its formula in more digits, its gradients against finite differences, what may not change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalization of channels against plain float64 sums, far from 0 too, and its gradients against measured slopes."""
+"""Normalization of channels against plain float64 sums, far from 0 too; its gradients against finite differences."""
 
 import math
 

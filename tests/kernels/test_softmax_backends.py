@@ -1,4 +1,4 @@
-"""Softmax and its logarithm against the formula in more digits, and their gradients against measured slopes."""
+"""Softmax and its logarithm against the formula in more digits, and their gradients against finite differences."""
 
 import numpy as np
 import pytest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,32 +23,29 @@ SEEN = [
 ]  # fmt: skip
 
 
-class _Anchors(HTMLParser):
+TAG = re.compile(r"<([a-z0-9]+)\s([^>]*)>")
+ATTRIBUTE = re.compile(r"""(?<![\w-])(id|name|href|src)=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+
+
+class _Anchors:
     """The links of a page, and what links can lead to on it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, text: str) -> None:
         self.links: list[str] = []
         self.loaded: list[str] = []
         self.names: set[str] = set()
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attributes}
-        self.names.update(found[key] for key in ("id", "name") if key in found)
-        if tag == "a" and "href" in found:
-            self.links.append(found["href"])
-        if tag != "a":
-            self.loaded += [found[key] for key in ("src", "href") if key in found]
+        for tag, inside in TAG.findall(text):
+            found = {name: unescape("".join(value)) for name, *value in ATTRIBUTE.findall(inside)}
+            self.names.update(found[key] for key in ("id", "name") if key in found)
+            if tag == "a" and "href" in found:
+                self.links.append(found["href"])
+            if tag != "a":
+                self.loaded += [found[key] for key in ("src", "href") if key in found]
 
 
 @pytest.fixture(scope="session")
 def parsed(folder: Path) -> dict[str, _Anchors]:
-    pages = {}
-    for path in folder.rglob("*.html"):
-        parser = _Anchors()
-        parser.feed(path.read_text())
-        pages[path.relative_to(folder).as_posix()] = parser
-    return pages
+    return {path.relative_to(folder).as_posix(): _Anchors(path.read_text()) for path in folder.rglob("*.html")}
 
 
 def test_there_is_a_page_for_each_tutorial_kernel_and_operation(parsed: dict[str, _Anchors]) -> None:
