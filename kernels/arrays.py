@@ -37,6 +37,8 @@ def device_of(x: Any) -> str:
 def array_module(x: Any) -> ModuleType:
     """Return the module (`numpy` or `cupy`) whose functions work on `x`.
 
+    >>> import numpy as np
+    >>> from minidl.kernels.arrays import array_module
     >>> array_module(np.zeros(3)).__name__
     'numpy'
     """
@@ -52,6 +54,8 @@ def array_module(x: Any) -> ModuleType:
 def channels_last(x: Any) -> Any:
     """Return `x` (N, C, H, W) with channels-last memory under the same shape; no copy where it has it already.
 
+    >>> import numpy as np
+    >>> from minidl.kernels.arrays import channels_last
     >>> y = channels_last(np.zeros((2, 3, 4, 5)))
     >>> y.shape, y.transpose(0, 2, 3, 1).flags.c_contiguous
     ((2, 3, 4, 5), True)
@@ -65,6 +69,7 @@ def channels_last(x: Any) -> Any:
 def pair(value: int | tuple[int, int], name: str, minimum: int = 0) -> Pair:
     """Return `value`, an integer or two, as (vertical, horizontal); raise if one is below `minimum`.
 
+    >>> from minidl.kernels.arrays import pair
     >>> pair(3, "kernel_size"), pair((2, 1), "stride")
     ((3, 3), (2, 1))
     """

@@ -21,6 +21,7 @@ class CpuInfo(NamedTuple):
 def cpu_info() -> CpuInfo | None:
     """Return how the Cython kernels were built and what they use here; None where they are not built.
 
+    >>> from minidl.kernels.isa import cpu_info
     >>> info = cpu_info()
     >>> info is None or info.chosen in info.supported
     True

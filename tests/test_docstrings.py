@@ -34,9 +34,8 @@ def modules() -> list[str]:
 def test_examples(name: str) -> None:
     module = importlib.import_module(name)
     minidl.manual_seed(0)
-    # in an empty namespace, as a reader has who copies the example; those of the kernels know their own file's names
-    namespace = None if name.startswith("minidl.kernels") else {}
-    result = doctest.testmod(module, globs=namespace, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    # in an empty namespace, as a reader has who copies the example
+    result = doctest.testmod(module, globs={}, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert result.failed == 0
 
 

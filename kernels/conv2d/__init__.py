@@ -35,6 +35,7 @@ def output_size(
 ) -> Pair:
     """Return (OH, OW); raise ValueError where the kernel is larger than the padded input.
 
+    >>> from minidl.kernels.conv2d import output_size
     >>> output_size((28, 28), (3, 3), padding=(1, 1))
     (28, 28)
     """

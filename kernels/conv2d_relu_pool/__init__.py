@@ -38,6 +38,7 @@ def _pool_size(pool_size: Any) -> Pair:
 def pooled_size(conv_size: Pair, pool_size: Pair) -> Pair:
     """Return the size of y; raise ValueError where no window fits into z.
 
+    >>> from minidl.kernels.conv2d_relu_pool import pooled_size
     >>> pooled_size((11, 11), (2, 2))
     (5, 5)
     """

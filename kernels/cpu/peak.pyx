@@ -38,6 +38,7 @@ cdef void _triad(void* argument, long chunk) noexcept nogil:
 def sum_after(long turns) -> float:
     """Return the result of the loop of `peak_gflops`: the sum of 12 vectors that start at 0, 1, ... and converge to 1.
 
+    >>> from minidl.kernels.cpu.peak import sum_after
     >>> sum_after(1_000_000) > 0
     True
     """
@@ -49,6 +50,7 @@ def multiply_adds() -> float:
 
     A multiply-add counts as two operations.
 
+    >>> from minidl.kernels.cpu.peak import multiply_adds
     >>> multiply_adds() > 1e6
     True
     """
@@ -62,6 +64,7 @@ def multiply_adds() -> float:
 def peak_gflops(double seconds=0.2) -> float:
     """Return the float32 GFLOP/s of all threads together: the best of the runs within `seconds`.
 
+    >>> from minidl.kernels.cpu.peak import peak_gflops
     >>> peak_gflops(seconds=0.01) > 0.1
     True
     """
@@ -80,6 +83,7 @@ def memory_bandwidth(long megabytes=512, double seconds=0.5) -> float:
 
     Two arrays are read and one is written; that the processor also reads what it will overwrite is not counted.
 
+    >>> from minidl.kernels.cpu.peak import memory_bandwidth
     >>> memory_bandwidth(megabytes=3, seconds=0.01) > 0.1
     True
     """

@@ -13,6 +13,7 @@ MAX_COUNT = 2**31 - 2**16  # numbers in a launch: its last threads count up to a
 def check_count(what: str, count: int) -> None:
     """Raise if one launch cannot count so much.
 
+    >>> from minidl.kernels.cuda.counts import check_count
     >>> check_count("rows of x", 2**31)
     Traceback (most recent call last):
     ValueError: the CUDA kernel takes at most 2147418112 rows of x, got 2147483648
@@ -25,6 +26,7 @@ def batches(result: Any) -> Iterator[slice]:
     """Yield slices of the images of `result` (N, H, W, C), as many at a time as one launch can count.
 
     >>> import numpy as np
+    >>> from minidl.kernels.cuda.counts import batches
     >>> list(batches(np.broadcast_to(np.float32(0), (5, 2**15, 2**14, 1))))
     [slice(0, 3, None), slice(3, 5, None)]
     """

@@ -10,6 +10,7 @@ def in_memory_order(x: Any, xp: Any) -> tuple[Any, Sequence[int]]:
     """Return (a C-contiguous view of `x` with its axes permuted, that permutation); a copy if there is no such view.
 
     >>> import numpy as np
+    >>> from minidl.kernels.cuda.memory_order import in_memory_order
     >>> x = np.zeros((2, 3, 4, 5)).transpose(0, 3, 1, 2)
     >>> view, axes = in_memory_order(x, np)
     >>> view.shape, axes

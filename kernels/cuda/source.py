@@ -59,6 +59,7 @@ def inline_headers(path: Path, folders: Sequence[Path] = ()) -> str:
 def signatures(code: str, defines: Mapping[str, object] | None = None) -> dict[str, list[Parameter]]:
     """Return the parameters of every ``extern "C" __global__`` kernel in `code`, by its name.
 
+    >>> from minidl.kernels.cuda.source import signatures
     >>> code = 'extern "C" __global__ void fill(scalar* y, int n) {}'
     >>> for parameter in signatures(code, {"scalar": "float"})["fill"]:
     ...     print(parameter)

@@ -10,6 +10,7 @@ PARTS_AT_ONCE = 4  # parts that a thread reads at once
 def lane_each(numbers: int, parts: int) -> tuple[tuple[int], tuple[int, int]]:
     """Return grid and block of a launch that adds up `parts` parts, with a lane for each of `numbers` numbers.
 
+    >>> from minidl.kernels.cuda.thread_rows import lane_each
     >>> lane_each(100, 264), lane_each(100, 3)
     (((4,), (32, 8)), ((4,), (32, 1)))
     """

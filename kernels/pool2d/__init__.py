@@ -33,6 +33,7 @@ def output_size(
 ) -> Pair:
     """Return (OH, OW); raise ValueError where no window fits.
 
+    >>> from minidl.kernels.pool2d import output_size
     >>> output_size((5, 5), (2, 2), (2, 2)), output_size((5, 5), (2, 2), (2, 2), ceil_mode=True)
     ((2, 2), (3, 3))
     """
