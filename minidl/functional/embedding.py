@@ -9,7 +9,7 @@ from minidl.functional.along_axis import check_positions
 from minidl.functional.choice import where
 from minidl.functional.indexing import index, index_add
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import mean, sum
+from minidl.functional.reduce import sum
 
 __all__ = ["embedding", "embedding_bag"]
 
@@ -49,7 +49,7 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
 
 
 def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "mean") -> Any:
-    """y[b, :] = the mean (or the sum) of weight[i, :] over the indices i in bag b; an empty bag of `offsets` gives 0.
+    """y[b, :] = the mean (or the sum) of weight[i, :] over the indices i in bag b; an empty bag gives 0.
 
     Source: Joulin et al., Bag of tricks for efficient text classification, 2016 (a text is the mean of its words).
 
@@ -88,7 +88,7 @@ def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "m
         )
     rows = embedding(indices, weight)
     if offsets is None:
-        return mean(rows, 1) if mode == "mean" else sum(rows, 1)
+        return sum(rows, 1) / max(1, rows.shape[1]) if mode == "mean" else sum(rows, 1)
     starts, n = data_of(offsets), len(rows)
     if starts.dtype.kind not in "iu" or starts.ndim != 1:
         raise TypeError(f"offsets must be integers (B,), got {starts.dtype} of shape {tuple(starts.shape)}")

@@ -192,6 +192,7 @@ def test_embedding_bag(mode):
     theirs.zero_grad()
     ours.zero_grad()
     assert_same_layer(theirs, ours, np.array([[0, 2], [2, 6]]))
+    assert (ours(np.zeros((4, 0), int)).numpy() == np.zeros((4, 3))).all()  # bags without an index
 
 
 def test_embedding_from_pretrained():
