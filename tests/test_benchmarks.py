@@ -140,7 +140,7 @@ def _runs(pid):
         return False
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if "M4" not in name])  # whose weights are 95 MB
 def test_both_layouts_hold_the_same_weights(name):
     network = networks.NETWORKS[name]
     first, last = networks.parameters(network), networks.channels_last_parameters(network)

@@ -60,6 +60,7 @@ def test_the_stub_is_up_to_date():
     assert tensor_methods.STUB.read_text() == tensor_methods.stub(), "type: python -m tests.tensor_methods"
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # logarithms of what has none
 def test_methods_give_what_the_stub_says():
     (methods,) = [node for node in ast.parse(tensor_methods.stub()).body if isinstance(node, ast.ClassDef)]
     says = {method.name: ast.unparse(method.returns) for method in methods.body}
