@@ -14,6 +14,7 @@ the memory order, so that the next kernel need not bring it back.
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
 from ..cpu.vector_loop_table cimport ELU, ERF, GELU, GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view
 
 DTYPES = ("float32", "float64")
@@ -129,7 +130,7 @@ cdef _backward(activation f, dy, saved, double parameter):
 cdef void start(run* r):
     r.loops = vector_loops.table()
     with nogil:
-        pool.run((r.n + CHUNK - 1) // CHUNK, run_chunk, r)
+        pool.run(ceil_div(r.n, CHUNK), run_chunk, r)
 
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:

@@ -17,6 +17,7 @@ import numpy as np
 from libc.string cimport memset
 
 from ..cpu cimport buffers, pool
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -63,7 +64,7 @@ cdef _run(x, index, int axis, size, shape, bint add):
         elif i > axis:
             j.columns *= v_index.shape[i]
     j.chunk_count = max(1, CHUNK // max(1, j.picked * j.columns))
-    cdef long chunks = (j.count + j.chunk_count - 1) // j.chunk_count * ((j.columns + COLUMNS - 1) // COLUMNS)
+    cdef long chunks = ceil_div(j.count, j.chunk_count) * ceil_div(j.columns, COLUMNS)
     with nogil:
         pool.run(chunks, run_chunk, &j)
     if j.wrong:
@@ -73,7 +74,7 @@ cdef _run(x, index, int axis, size, shape, bint add):
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:
     cdef job* j = <job*>argument
-    cdef long parts = (j.columns + COLUMNS - 1) // COLUMNS, column = chunk % parts * COLUMNS
+    cdef long parts = ceil_div(j.columns, COLUMNS), column = chunk % parts * COLUMNS
     cdef long columns = min(<long>COLUMNS, j.columns - column), first = chunk // parts * j.chunk_count, o
     for o in range(first, min(first + j.chunk_count, j.count)):
         if j.itemsize == sizeof(float):

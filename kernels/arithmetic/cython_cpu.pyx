@@ -17,6 +17,7 @@ import numpy as np
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport is_flat, same_order
 from ..cpu.vector_loop_table cimport ADD, DIVIDE, MULTIPLY, SUBTRACT, arithmetic
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 from . import reference
 
@@ -95,7 +96,7 @@ cdef object begin(run* r, arithmetic f, x1, x2):
 
 cdef void start(run* r):
     with nogil:
-        pool.run((r.n + CHUNK - 1) // CHUNK, run_chunk, r)
+        pool.run(ceil_div(r.n, CHUNK), run_chunk, r)
 
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:

@@ -28,6 +28,7 @@ from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.small_products cimport multiply, real  # where no argument has the type `real`, `tag` is a null pointer of it
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport matrix_offset, view, view_of
 
 DTYPES = ("float32", "float64")
@@ -75,7 +76,7 @@ def forward(q, k, v, mask, is_causal, scale, dropout_p, dropout_key):
     kept = _begin(&a, q, k, v, mask, is_causal, scale, dropout_p, dropout_key)
     view_of(y, &a.y)
     # so many parts that every thread has about two chunks
-    a.parts = max(1, min((a.queries + BLOCK_ROWS - 1) // BLOCK_ROWS, 2 * pool.num_threads() // max(1, a.heads)))
+    a.parts = max(1, min(ceil_div(a.queries, BLOCK_ROWS), 2 * pool.num_threads() // max(1, a.heads)))
     with nogil:
         pool.run(a.heads * a.parts, forward_chunk_of, &a)
     if a.out_of_memory:
@@ -142,7 +143,7 @@ cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
 cdef void forward_chunk(const real* tag, attention* a, long chunk) noexcept nogil:
     """Some queries of a head, block by block."""
     cdef head h
-    cdef long blocks = (a.queries + BLOCK_ROWS - 1) // BLOCK_ROWS, part = chunk % a.parts, block, first, rows, keys
+    cdef long blocks = ceil_div(a.queries, BLOCK_ROWS), part = chunk % a.parts, block, first, rows, keys
     begin_head(a, &h, chunk // a.parts)
     cdef real* memory = <real*>pool.scratch(0, sizeof(real) * (
         a.row * a.size + BLOCK_ROWS * (a.size + (2 if a.drops else 1) * a.row)))
@@ -198,7 +199,7 @@ cdef void backward_head(const real* tag, attention* a, long index) noexcept nogi
     for s in range(a.keys):
         memset(<real*>h.dk.data + s * h.dk.row, 0, a.size * sizeof(real))
         memset(<real*>h.dv.data + s * h.dv.row, 0, a.value_size * sizeof(real))
-    for block in range((a.queries + BLOCK_ROWS - 1) // BLOCK_ROWS):
+    for block in range(ceil_div(a.queries, BLOCK_ROWS)):
         first = block * BLOCK_ROWS
         rows = min(<long>BLOCK_ROWS, a.queries - first)
         keys = keys_in_sight(a, first + rows)

@@ -23,6 +23,7 @@ import numpy as np
 from libc.stdint cimport int64_t
 
 from ..cpu cimport buffers, pool, vector_loops
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 from . import check_target as _check_target
 
@@ -88,13 +89,13 @@ cdef _run(dlosses, x, target, weight, ignore_index, out, bint across):
     if across and r.rows:
         r.pixels = r.rows // images
         r.chunk_rows = max(1, CHUNK // 64 // r.columns) * 64
-        r.blocks = (r.pixels + r.chunk_rows - 1) // r.chunk_rows
+        r.blocks = ceil_div(r.pixels, r.chunk_rows)
         with nogil:
             pool.run(images * r.blocks, run_block, &r)
         return total
     r.chunk_rows = max(1, CHUNK // max(1, r.columns))
     with nogil:
-        pool.run((r.rows + r.chunk_rows - 1) // r.chunk_rows, run_chunk, &r)
+        pool.run(ceil_div(r.rows, r.chunk_rows), run_chunk, &r)
     return total
 
 

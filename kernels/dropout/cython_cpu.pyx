@@ -16,6 +16,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -58,7 +59,7 @@ def forward(x, p, key):
             pool.run(v_x.shape[0], run_image, &r)
     else:
         with nogil:
-            pool.run((r.n + CHUNK - 1) // CHUNK, run_chunk, &r)
+            pool.run(ceil_div(r.n, CHUNK), run_chunk, &r)
     if r.out_of_memory:
         raise MemoryError(f"no memory for an image of x {x.shape}")
     return y

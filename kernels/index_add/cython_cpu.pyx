@@ -14,6 +14,7 @@ Why it is fast: nothing is sorted or copied. Each number of y is summed in the o
 import numpy as np
 
 from ..cpu cimport buffers, pool
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -44,7 +45,7 @@ def forward(x, rows, count):
     j.itemsize, j.n, j.count, j.columns = vy.itemsize, vx.shape[0], count, y.size // count
     j.x, j.rows, j.y = vx.data, <const long long*>v_rows.data, vy.data
     with nogil:
-        pool.run((j.columns + COLUMNS - 1) // COLUMNS, add_columns_of, &j)
+        pool.run(ceil_div(j.columns, COLUMNS), add_columns_of, &j)
     return y
 
 

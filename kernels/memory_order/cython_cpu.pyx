@@ -16,6 +16,7 @@ import numpy as np
 from .. import arrays as _arrays
 
 from ..cpu cimport buffers, pool, tiles
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -63,12 +64,12 @@ cdef _transpose(x, y, long rows, long columns):
     m.chunk_rows = min(rows, (CHUNK // (columns + 1) + BLOCK) // BLOCK * BLOCK)
     if y.size:
         with nogil:
-            pool.run(m.count * ((rows + m.chunk_rows - 1) // m.chunk_rows), transpose_chunk, &m)
+            pool.run(m.count * ceil_div(rows, m.chunk_rows), transpose_chunk, &m)
 
 
 cdef void transpose_chunk(void* argument, long chunk) noexcept nogil:
     cdef const matrices* m = <const matrices*>argument
-    cdef long parts = (m.rows + m.chunk_rows - 1) // m.chunk_rows, i, j
+    cdef long parts = ceil_div(m.rows, m.chunk_rows), i, j
     cdef long first = chunk % parts * m.chunk_rows, end = min(m.rows, first + m.chunk_rows)
     cdef long image = chunk // parts * m.rows * m.columns
     for i from first <= i < end by BLOCK:

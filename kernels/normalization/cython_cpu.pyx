@@ -6,7 +6,7 @@
 
 For groups of channels, the rows of each image are a part with statistics of its own, which the columns of a group
 share; in batch norm all rows are one part, and each column is a group. Each pass is two jobs, as the first y needs the
-statistics of all of its part. (Groups in C order are in planes.pxi.) From the outside:
+statistics of all of its part. From the outside:
 
     block    rows of a part, about BLOCK numbers: the unit of work of a thread; stays in the L2 cache
       row    in vector registers; where there are few channels, several rows are taken as one wide row
@@ -20,8 +20,7 @@ combined by
 (Chan, Golub and LeVeque, 1979), which avoids cancellation. The blocks are cut by the shape alone and combined in order,
 so results are bit-identical for any number of threads.
 
-For rows, each row is read three times, twice from the cache. A block of rows is the unit of work, and has sums of its
-own for the gradients of w and b.
+Rows are in rows.pxi, channels whose pixels lie side by side (C order) in planes.pxi.
 """
 
 import numpy as np
@@ -29,6 +28,7 @@ import numpy as np
 from libc.math cimport sqrt
 
 from ..cpu cimport buffers, pool, vector_loops
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 from ..channel_sums import cython_cpu as channel_sums
 from ..memory_order import cython_cpu as memory_order
@@ -45,8 +45,6 @@ cdef enum:
     MAX_BLOCKS = 64  # of which sums are kept
     WIDTH = 64  # columns of a wide row, at least
     LEAST = 16  # pixels side by side that are worth a loop of their own
-
-include "planes.pxi"
 
 
 ctypedef struct table:
@@ -271,7 +269,7 @@ cdef void add_up_block_of_gradient(void* argument, long block) noexcept nogil:
 
 cdef void run_last(table* t):
     """y or dx, in blocks of their own: they need no sums, so there may be any number of them."""
-    t.blocks = t.parts * ((t.rows // t.parts * t.channels + BLOCK - 1) // BLOCK)
+    t.blocks = t.parts * ceil_div(t.rows // t.parts * t.channels, BLOCK)
     with nogil:
         pool.run(t.blocks, finish_block, t)
 
@@ -294,98 +292,6 @@ cdef void finish_rows(const table* t, long at, long rows, long columns, const ch
                                         m + 3 * step, t.out + at)
 
 
-ctypedef struct planes:
-    const vector_loops.loop_table* loops
-    size_t itemsize
-    long count, channels, pixels, chunk_planes
-    const char* x
-    const char* of_channels  # [3][channel]: m, s, b
-    char* out
-
-
-cdef _scale_planes(x, m, s, b):
-    """y of an x in C order, where the pixels of a channel lie side by side."""
-    cdef view v_x, v_out, v_of_channels
-    cdef planes p
-    y, of_channels = buffers.empty(x.shape, x.dtype), np.empty((3, x.shape[1]), x.dtype)
-    of_channels[0], of_channels[1], of_channels[2] = m, s, b
-    x, y, of_channels = view_of(x, &v_x), view_of(y, &v_out), view_of(of_channels, &v_of_channels)
-    p.loops, p.itemsize = vector_loops.table(), v_x.itemsize
-    p.x, p.out, p.of_channels = v_x.data, v_out.data, v_of_channels.data
-    p.channels, p.count = v_x.shape[1], v_x.shape[0] * v_x.shape[1]
-    p.pixels = x.size // p.count
-    p.chunk_planes = max(1, BLOCK // p.pixels)
-    with nogil:
-        pool.run((p.count + p.chunk_planes - 1) // p.chunk_planes, scale_some_planes, &p)
-    return y
-
-
-cdef void scale_some_planes(void* argument, long chunk) noexcept nogil:
-    cdef planes* p = <planes*>argument
-    cdef long plane, at, step = p.channels * <long>p.itemsize
-    cdef const char* m
-    for plane in range(chunk * p.chunk_planes, min((chunk + 1) * p.chunk_planes, p.count)):
-        m, at = p.of_channels + plane % p.channels * <long>p.itemsize, plane * p.pixels * <long>p.itemsize
-        p.loops.scaled_run(p.itemsize, p.pixels, p.x + at, m, m + step, m + 2 * step, p.out + at)
-
-
-ctypedef struct row_table:
-    const vector_loops.loop_table* loops
-    size_t itemsize
-    long rows, columns, blocks
-    double eps
-    const char* dy
-    const char* x
-    const char* w
-    const char* b
-    char* out
-    char* m
-    char* v
-    double* dw  # [block][column]
-    double* db
-
-
-def row_forward(x, w, b, eps):
-    cdef row_table t
-    if x.size == 0:
-        return reference.row_forward(x, w, b, eps)
-    y = buffers.empty(x.shape, x.dtype)
-    m, v = np.empty(x.shape[0], x.dtype), np.empty(x.shape[0], x.dtype)
-    cdef list alive = begin_rows(&t, None, x, m, v, w, b, y)
-    t.eps = eps
-    with nogil:
-        pool.run(t.blocks, normalize_block, &t)
-    return y, m, v
-
-
-def row_backward(dy, x, m, v, w, eps):
-    cdef row_table t
-    if x.size == 0:
-        return reference.row_backward(dy, x, m, v, w, eps)
-    dx = buffers.empty(x.shape, x.dtype)
-    cdef list alive = begin_rows(&t, dy, x, np.ascontiguousarray(m), np.ascontiguousarray(v), w, None, dx)
-    t.eps = eps
-    t.blocks = min(<long>MAX_BLOCKS, t.blocks)
-    sums = np.zeros((2, t.blocks, t.columns))
-    cdef double[:, :, ::1] dw_and_db = sums
-    t.dw, t.db = &dw_and_db[0, 0, 0], &dw_and_db[1, 0, 0]
-    with nogil:
-        pool.run(t.blocks, normalize_block_backward, &t)
-    dw, db = sums.sum(axis=1).astype(x.dtype)
-    return dx, dw, db
-
-
-cdef list begin_rows(row_table* t, dy, x, m, v, w, b, out):
-    """Cut the rows into blocks; return the arrays that `t` points into."""
-    cdef view[7] views
-    cdef list alive = views_of(views, (dy, x, m, v, w, b, out))
-    t.dy, t.x, t.m, t.v = views[0].data, views[1].data, views[2].data, views[3].data
-    t.w, t.b, t.out = views[4].data, views[5].data, views[6].data
-    t.loops, t.itemsize, t.rows, t.columns = vector_loops.table(), views[1].itemsize, x.shape[0], x.shape[1]
-    t.blocks = max(1, min(t.rows, t.rows * t.columns // BLOCK))
-    return alive
-
-
 cdef list views_of(view* views, tuple arrays):
     """The arrays in C order, and a view of each; of None the data is NULL."""
     cdef list alive = [None if array is None else np.ascontiguousarray(array) for array in arrays]
@@ -397,16 +303,5 @@ cdef list views_of(view* views, tuple arrays):
     return alive
 
 
-cdef void normalize_block(void* argument, long block) noexcept nogil:
-    cdef row_table* t = <row_table*>argument
-    cdef long first = t.rows * block // t.blocks, rows = t.rows * (block + 1) // t.blocks - first
-    cdef long row = first * <long>t.itemsize, at = row * t.columns
-    t.loops.normalize_rows(t.itemsize, rows, t.columns, t.x + at, t.w, t.b, t.eps, t.out + at, t.m + row, t.v + row)
-
-
-cdef void normalize_block_backward(void* argument, long block) noexcept nogil:
-    cdef row_table* t = <row_table*>argument
-    cdef long first = t.rows * block // t.blocks, rows = t.rows * (block + 1) // t.blocks - first
-    cdef long row = first * <long>t.itemsize, at = row * t.columns
-    t.loops.normalize_rows_backward(t.itemsize, rows, t.columns, t.dy + at, t.x + at, t.m + row, t.v + row, t.w, t.eps,
-                                    t.out + at, t.dw + block * t.columns, t.db + block * t.columns)
+include "rows.pxi"
+include "planes.pxi"

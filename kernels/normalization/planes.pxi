@@ -1,7 +1,49 @@
-# Groups of channels in C order: the pixels of a channel lie side by side, a plane, and the planes of a group as well.
+# Arrays in C order: the pixels of a channel lie side by side, a plane, and the planes of a group as well.
+#
+# Scaling of channels:
+#
+#   chunk    some planes
+#   plane    with the m, scale and shift of its channel    -> scaled_run in cpu/vector_loops_columns.pxi
+#
+# Normalization of groups:
 #
 #   job      a group of an image, which is seen twice, the second time mostly from the cache
 #   plane    read as rows of WIDTH numbers    -> cpu/vector_loops_columns.pxi
+
+ctypedef struct planes:
+    const vector_loops.loop_table* loops
+    size_t itemsize
+    long count, channels, pixels, chunk_planes
+    const char* x
+    const char* of_channels  # [3][channel]: m, s, b
+    char* out
+
+
+cdef _scale_planes(x, m, s, b):
+    """y of an x in C order, where the pixels of a channel lie side by side."""
+    cdef view v_x, v_out, v_of_channels
+    cdef planes p
+    y, of_channels = buffers.empty(x.shape, x.dtype), np.empty((3, x.shape[1]), x.dtype)
+    of_channels[0], of_channels[1], of_channels[2] = m, s, b
+    x, y, of_channels = view_of(x, &v_x), view_of(y, &v_out), view_of(of_channels, &v_of_channels)
+    p.loops, p.itemsize = vector_loops.table(), v_x.itemsize
+    p.x, p.out, p.of_channels = v_x.data, v_out.data, v_of_channels.data
+    p.channels, p.count = v_x.shape[1], v_x.shape[0] * v_x.shape[1]
+    p.pixels = x.size // p.count
+    p.chunk_planes = max(1, BLOCK // p.pixels)
+    with nogil:
+        pool.run(ceil_div(p.count, p.chunk_planes), scale_some_planes, &p)
+    return y
+
+
+cdef void scale_some_planes(void* argument, long chunk) noexcept nogil:
+    cdef planes* p = <planes*>argument
+    cdef long plane, at, step = p.channels * <long>p.itemsize
+    cdef const char* m
+    for plane in range(chunk * p.chunk_planes, min((chunk + 1) * p.chunk_planes, p.count)):
+        m, at = p.of_channels + plane % p.channels * <long>p.itemsize, plane * p.pixels * <long>p.itemsize
+        p.loops.scaled_run(p.itemsize, p.pixels, p.x + at, m, m + step, m + 2 * step, p.out + at)
+
 
 ctypedef struct group_table:
     const vector_loops.loop_table* loops

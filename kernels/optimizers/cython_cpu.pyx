@@ -21,6 +21,7 @@ from libc.math cimport sqrt
 from libc.stdlib cimport free, malloc
 
 from ..cpu cimport pool, vector_loops
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.vector_loop_table cimport step_options
 
 cdef extern from *:
@@ -114,7 +115,7 @@ cdef _step(kind which, const step_options* options, tuple lists, list steps):
     for w in ws:
         size = w.size
         total += size
-        pieces += (size + BLOCK - 1) // BLOCK
+        pieces += ceil_div(size, BLOCK)
     if pieces == 0:
         return
     whole.kind = which

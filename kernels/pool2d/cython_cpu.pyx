@@ -28,6 +28,7 @@ from libc.stdint cimport int32_t, uint8_t
 from .. import memory_order
 from ..arrays import channels_last
 from ..cpu cimport buffers, pool, tiles
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 from . import output_size as _output_size
 from . import taps_dtype
@@ -130,7 +131,7 @@ cdef _run(operation what, source, taps, size, kernel_size, stride, padding, dila
     if out.size:
         with nogil:
             find_segments(&j)
-            pool.run((j.n * j.size[0] + j.chunk_rows - 1) // j.chunk_rows, run_chunk, &j)
+            pool.run(ceil_div(j.n * j.size[0], j.chunk_rows), run_chunk, &j)
     if j.out_of_memory:
         raise MemoryError(f"no memory for the taps of a window of {kernel_size}")
     return out.transpose(0, 3, 1, 2)

@@ -23,6 +23,7 @@ Every row is computed by one thread, so results are bit-identical for any number
 import numpy as np
 
 from ..cpu cimport buffers, pool, vector_loops
+from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view, view_of
 
 DTYPES = ("float32", "float64")
@@ -99,7 +100,7 @@ cdef _run_along(dy, x, bint logarithm):
     r.rows = x.size // r.columns
     r.chunk_rows = max(1, CHUNK // r.columns)
     with nogil:
-        pool.run((r.rows + r.chunk_rows - 1) // r.chunk_rows, run_chunk, &r)
+        pool.run(ceil_div(r.rows, r.chunk_rows), run_chunk, &r)
     return alive[0]
 
 
@@ -122,13 +123,13 @@ cdef _run_across(dy, x, int axis, bint logarithm):
     cdef long images = x.size // (r.rows * r.columns)
     r.chunk_rows = max(1, CHUNK // 64 // r.columns) * 64
     with nogil:
-        pool.run(images * ((r.rows + r.chunk_rows - 1) // r.chunk_rows), run_block, &r)
+        pool.run(images * ceil_div(r.rows, r.chunk_rows), run_block, &r)
     return alive[0]
 
 
 cdef void run_block(void* argument, long block) noexcept nogil:
     cdef rows_of_scores* r = <rows_of_scores*>argument
-    cdef long blocks = (r.rows + r.chunk_rows - 1) // r.chunk_rows, first = block % blocks * r.chunk_rows
+    cdef long blocks = ceil_div(r.rows, r.chunk_rows), first = block % blocks * r.chunk_rows
     cdef long rows = min(r.chunk_rows, r.rows - first)
     cdef long at = (block // blocks * r.columns * r.rows + first) * <long>r.itemsize
     if r.dy == NULL:
