@@ -8,7 +8,8 @@
 using SharedAddress = unsigned;  // in bytes: 32 bits, where a generic pointer takes 64
 __device__ __forceinline__ SharedAddress shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
 
-// Copies 4, 8 or 16 bytes, or writes as many zeros where `valid` is false (`from` is not read then).
+// Copies 4, 8 or 16 bytes, or writes as many zeros where `valid` is false: `from` is not read then, and may be any
+// address, as in CUTLASS's cp_async_zfill.
 template <int bytes>
 __device__ __forceinline__ void copy_async(SharedAddress to, const void* from, bool valid = true) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;\n" ::"r"(to), "l"(from), "n"(bytes),
