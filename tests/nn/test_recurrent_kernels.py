@@ -85,6 +85,21 @@ def test_same_numbers(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("kind", "hidden"), [("rnn", 400), ("lstm", 200), ("gru", 230)])
+def test_weights_too_large_for_the_cache(backend, kind, hidden, reverse):
+    """More than 1 MB of them: on the CPU x of several steps is multiplied at once. 11 steps are two such blocks."""
+    x, states, weights, biases = layer(kind, 11, 33, 10, hidden)
+    assert sum(w.nbytes for w in weights) > 1 << 20
+    expected = forward("reference", kind, x, states, weights, biases, reverse=reverse)
+    assert_equal(forward(backend, kind, x, states, weights, biases, reverse=reverse), expected, 1e-13)
+    dy = np.random.default_rng(1).normal(size=expected[0].shape)
+    arguments = kind, x, states, weights, expected, [dy]
+    reference = backward("reference", *arguments, reverse=reverse)
+    assert_equal(backward(backend, *arguments, reverse=reverse), reference, 1e-12)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", PARTS)
 def test_any_strides_and_nothing_written_to(backend, kind):
     x, states, weights, biases = layer(kind, 5, 6, 4, 9)
