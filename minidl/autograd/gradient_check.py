@@ -147,7 +147,7 @@ def worst_gradient_error(
             raise GradientCheckError(f"the gradient of inputs[{i}] has shape {dx.shape}, the input {x.shape}")
         differences = finite_differences(projected, x, eps)
         values = np.zeros(x.shape) if dx is None else dx.numpy()
-        errors = abs(differences - values)
+        errors = abs(values - differences)
         wrong = np.argwhere(~(errors <= atol + rtol * abs(differences)))  # written so that NaN fails
         if len(wrong):
             index = tuple(wrong[0].tolist())
