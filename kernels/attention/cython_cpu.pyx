@@ -34,7 +34,7 @@ from ..cpu.views cimport matrix_offset, view, view_of
 DTYPES = ("float32", "float64")
 
 cdef enum:
-    BLOCK_ROWS = 64
+    BLOCK_ROWS = 32  # with is_causal, half a block's scores around the diagonal are computed for nothing
     DROP = 256  # numbers that dropout takes at a time
 
 # A matrix whose rows are contiguous.
@@ -248,12 +248,14 @@ cdef void weigh(const real* tag, const attention* a, head* h, long first, long r
              tiles.TILE_STORE)
     if keys == 0:
         return
+    # A loop of its own: the vector loads of softmax would wait for single numbers that were stored just before.
+    for l in range(rows):
+        if a.is_causal:
+            hide(p + l * a.row, first + l + 1, keys)
+        if a.has_mask:
+            add_mask(tag, a, h.index, first + l, keys, p + l * a.row)
     for l in range(rows):
         z = p + l * a.row
-        if a.is_causal:
-            hide(z, first + l + 1, keys)
-        if a.has_mask:
-            add_mask(tag, a, h.index, first + l, keys, z)
         if sees_a_key(z, keys):
             a.loops.softmax_forward(a.itemsize, 1, keys, z, z, False)
         else:

@@ -194,7 +194,7 @@ def test_memory_of_long_sequences_is_given_back():
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * resource.getpagesize()
 
-    q, k = np.ones((128, 1), np.float32), np.ones((200_000, 1), np.float32)
+    q, k = np.ones((128, 1), np.float32), np.ones((400_000, 1), np.float32)
     before = resident()
     with kernels.use_backend("cython", strict=True):
         kernels.attention.forward(q, k, k)
