@@ -34,6 +34,8 @@ CALLS = [
     (lambda: x(4, dtype=np.float64).addmm(x(2, 3), x(3, 4)), TypeError, "addmm: x must have .* float32, got float64"),
     (lambda: x(4).addmm(x(3), x(3, 4)), ValueError, r"mm needs 2 and 2 dimensions, got shapes \(3,\) and \(3, 4\)"),
     (lambda: x(3).baddbmm(x(1, 2, 3), x(1, 3, 4)), ValueError, r"baddbmm: x must broadcast .* \(1, 2, 4\), got \(3,\)"),
+    (lambda: F.cosine_similarity(x(2, 3), x(2, 4)), ValueError, r"cosine_similarity: .*x1 \(2, 3\) and x2 \(2, 4\)"),
+    (lambda: x(2, 3).masked_select(x(4) > 0), ValueError, r"masked_select: .*x \(2, 3\) and mask \(4,\)"),
     (lambda: x(2, 3).expand(3), ValueError, "at least the 2 sizes"),
     (lambda: x(2, 3).expand(2, 4), ValueError, r"\(2, ?3\).*\(2, ?4\)"),
     (lambda: x(2, 3).flatten(1, 0), ValueError, "start_dim"),

@@ -37,6 +37,16 @@ class BroadcastTo(Function):
 
 
 @tensor_method()
+def common_shape(operation: str, **tensors: Any) -> tuple[int, ...]:
+    """The shape that all `tensors` broadcast to; an error that names them if there is none."""
+    shapes = {name: tuple(x.shape) for name, x in tensors.items()}
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        given = " and ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{operation}: the tensors must broadcast to one shape, got {given}") from None
+
+
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
     """x repeated to `shape`, without copying."""
     return BroadcastTo(shape)(x)

@@ -11,7 +11,7 @@ from minidl.autograd import Function
 from minidl.functional.activation import relu
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.axes import Axes
-from minidl.functional.broadcast import broadcast_to
+from minidl.functional.broadcast import broadcast_to, common_shape
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
 from minidl.functional.elementwise import sqrt
@@ -131,7 +131,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     >>> F.cosine_similarity(minidl.tensor([[1.0, 0.0]]), minidl.tensor([[3.0, 4.0]]))
     tensor([0.6])
     """
-    shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
+    shape = common_shape("cosine_similarity", x1=x1, x2=x2)
     x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
     length1 = sqrt(maximum(sum(x1 * x1, dim), eps * eps))
     length2 = sqrt(maximum(sum(x2 * x2, dim), eps * eps))

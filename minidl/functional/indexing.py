@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
-from minidl.functional.broadcast import broadcast_to
+from minidl.functional.broadcast import broadcast_to, common_shape
 from minidl.functional.choice import check_mask, where
 from minidl.functional.in_place import in_place
 from minidl.functional.operands import as_array, data_of, namespace, unrecorded
@@ -290,7 +290,7 @@ def masked_select(x: Any, mask: Any) -> Any:
     tensor([5, 7, 2])
     """
     check_mask(mask, "mask")
-    shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
+    shape = common_shape("masked_select", x=x, mask=mask)
     return index(broadcast_to(x, shape), namespace(mask).broadcast_to(data_of(mask), shape))
 
 
