@@ -36,7 +36,6 @@ class BroadcastTo(Function):
         return dy
 
 
-@tensor_method()
 def common_shape(operation: str, **tensors: Any) -> tuple[int, ...]:
     """The shape that all `tensors` broadcast to; an error that names them if there is none."""
     shapes = {name: tuple(x.shape) for name, x in tensors.items()}
@@ -47,6 +46,7 @@ def common_shape(operation: str, **tensors: Any) -> tuple[int, ...]:
         raise ValueError(f"{operation}: the tensors must broadcast to one shape, got {given}") from None
 
 
+@tensor_method()
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
     """x repeated to `shape`, without copying."""
     return BroadcastTo(shape)(x)
