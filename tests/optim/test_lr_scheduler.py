@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 
@@ -22,13 +23,16 @@ def sequence(optimizer, *schedulers, milestones):
     return lr_scheduler.SequentialLR(optimizer, list(schedulers), milestones)
 
 
+FORMULAS = {
+    "StepLR": lambda o, **options: lr_scheduler.StepLR(o, 3, 0.5, **options),
+    "MultiStepLR": lambda o, **options: lr_scheduler.MultiStepLR(o, [7, 2, 4, 4], 0.5, **options),
+    "ExponentialLR": lambda o, **options: lr_scheduler.ExponentialLR(o, 0.9, **options),
+    "CosineAnnealingLR": lambda o, **options: lr_scheduler.CosineAnnealingLR(o, 8, 0.01, **options),
+    "LinearLR": lambda o, **options: lr_scheduler.LinearLR(o, 0.25, 0.75, 6, **options),
+    "LambdaLR": lambda o, **options: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t), **options),
+}
 ALL = {
-    "StepLR": lambda o: lr_scheduler.StepLR(o, 3, 0.5),
-    "MultiStepLR": lambda o: lr_scheduler.MultiStepLR(o, [7, 2, 4, 4], 0.5),
-    "ExponentialLR": lambda o: lr_scheduler.ExponentialLR(o, 0.9),
-    "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 8, 0.01),
-    "LinearLR": lambda o: lr_scheduler.LinearLR(o, 0.25, 0.75, 6),
-    "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
+    **FORMULAS,
     "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], total_steps=20),
     "SequentialLR": lambda o: sequence(o, lr_scheduler.LinearLR(o), lr_scheduler.StepLR(o, 2), milestones=[4]),
     "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1, cooldown=1),
@@ -55,6 +59,79 @@ def test_a_schedule_resumes_from_its_state(name):
         advance(resumed, t)
         assert resumed.get_last_lr() == schedule.get_last_lr()
         assert [group["lr"] for group in other_optimizer.param_groups] == schedule.get_last_lr()
+
+
+@pytest.mark.parametrize("schedule_first", [True, False])
+@pytest.mark.parametrize("name", ALL)
+def test_resumed_rates_are_right_at_once(name, schedule_first):
+    optimizer = sgd(1.0, 0.1)
+    schedule = ALL[name](optimizer)
+    for t in range(3):
+        advance(schedule, t)
+    optimizer.param_groups[1]["lr"] *= 0.5  # by hand
+    saved, schedule_saved = copy.deepcopy(optimizer.state_dict()), json.loads(json.dumps(schedule.state_dict()))
+    other = sgd(5.0, 5.0)
+    if schedule_first:
+        resumed = ALL[name](other)
+        resumed.load_state_dict(schedule_saved)
+        other.load_state_dict(saved)
+    else:
+        other.load_state_dict(saved)
+        resumed = ALL[name](other)  # sets the rates of epoch 0
+        resumed.load_state_dict(schedule_saved)
+    for t in range(3, 9):
+        for group, expected in zip(other.param_groups, optimizer.param_groups, strict=True):
+            assert (group["lr"], group["momentum"]) == (expected["lr"], expected["momentum"])
+        advance(schedule, t)
+        advance(resumed, t)
+
+
+@pytest.mark.parametrize("saved_after_step", [True, False])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_going_on_after_an_epoch(name, saved_after_step):
+    optimizer = sgd(1.0, 0.1)
+    schedule = FORMULAS[name](optimizer)
+    schedule.step()
+    schedule.step()  # epochs 0 and 1 are done
+    saved = copy.deepcopy(optimizer.state_dict())
+    schedule.step()  # and epoch 2
+    if saved_after_step:
+        saved = copy.deepcopy(optimizer.state_dict())
+    other = sgd(5.0, 5.0)
+    other.load_state_dict(saved)
+    resumed = FORMULAS[name](other, last_epoch=2)
+    for _ in range(6):
+        rates = [[group["lr"] for group in o.param_groups] for o in (other, optimizer)]
+        assert rates[0] == pytest.approx(rates[1])
+        schedule.step()
+        resumed.step()
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "OneCycleLR"])
+def test_a_group_that_is_added_joins(name):
+    optimizer, both = sgd(1.0), sgd(1.0, 0.1)
+    schedule, expected = ALL[name](optimizer), ALL[name](both)
+    optimizer.add_param_group({"params": [minidl.ones(1, requires_grad=True)], "lr": both.param_groups[1]["lr"],
+                               "initial_lr": 0.1})  # fmt: skip
+    for t in range(8):
+        advance(schedule, t)
+        advance(expected, t)
+        assert [group["lr"] for group in optimizer.param_groups] == [group["lr"] for group in both.param_groups]
+    assert schedule.get_last_lr() == expected.get_last_lr()
+
+
+def test_a_group_is_added_where_each_has_a_value_of_its_own():
+    optimizer = sgd(1.0, 1.0)
+    schedules = [
+        lr_scheduler.OneCycleLR(optimizer, [1.0, 2.0], total_steps=5),
+        lr_scheduler.LambdaLR(optimizer, [lambda t: 1.0, lambda t: 2.0]),
+        lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, min_lr=[0.0, 0.1]),
+    ]
+    optimizer.add_param_group({"params": [minidl.ones(1, requires_grad=True)]})
+    for schedule in schedules:
+        with pytest.raises(ValueError, match="group 2 was added .* for 2 groups"):
+            for _ in range(4):
+                advance(schedule, 0)
 
 
 def test_a_state_is_a_copy():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 
@@ -77,11 +78,8 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"pct_start must be from 0 to 1, got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
-        groups = optimizer.param_groups
-        self.max_lrs = list(max_lr) if isinstance(max_lr, (list, tuple)) else [max_lr] * len(groups)
-        if len(self.max_lrs) != len(groups):
-            raise ValueError(f"max_lr must have one value for each of {len(groups)} groups, got {len(self.max_lrs)}")
-        if cycle_momentum and not all("momentum" in group or "betas" in group for group in groups):
+        self.max_lrs = one_for_each(max_lr, optimizer, "max_lr")
+        if cycle_momentum and not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
             raise ValueError(f"{type(optimizer).__name__} has no momentum: cycle_momentum must be False")
         self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
         self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
@@ -89,14 +87,22 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def value(self, base_lr: float, t: int, i: int) -> float:
-        start = self.max_lrs[i] / self.div_factor
-        return self._cycle(t, start, self.max_lrs[i], start / self.final_div_factor)
+        max_lr = of_group(self.max_lrs, i, "max_lr")
+        start = max_lr / self.div_factor
+        return self._cycle(t, start, max_lr, start / self.final_div_factor)
 
     def step(self) -> None:
         """Go on to the next batch."""
         if self.last_epoch >= self.total_steps:
             raise ValueError(f"OneCycleLR has no step after total_steps, {self.total_steps}")
         super().step()
+        self._set_momentum()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._set_momentum()
+
+    def _set_momentum(self) -> None:
         if not self.cycle_momentum:
             return
         momentum = self._cycle(self.last_epoch, self.max_momentum, self.base_momentum, self.max_momentum)

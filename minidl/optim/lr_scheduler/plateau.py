@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 
@@ -62,12 +62,9 @@ class ReduceLROnPlateau:
             raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r}")
         if factor >= 1:
             raise ValueError(f"factor must be below 1, got {factor}")
-        groups = len(optimizer.param_groups)
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
-        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
-        if len(self.min_lrs) != groups:
-            raise ValueError(f"min_lr must have one value for each of the {groups} groups, got {len(self.min_lrs)}")
+        self.min_lrs = one_for_each(min_lr, optimizer, "min_lr")
         self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
         self._reset()
 
@@ -105,8 +102,8 @@ class ReduceLROnPlateau:
         return sign * metric > sign * self.best + self.threshold
 
     def _reduce(self) -> None:
-        for group, min_lr in zip(self.optimizer.param_groups, self.min_lrs):
-            lr = max(group["lr"] * self.factor, min_lr)
+        for i, group in enumerate(self.optimizer.param_groups):
+            lr = max(group["lr"] * self.factor, of_group(self.min_lrs, i, "min_lr"))
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
 

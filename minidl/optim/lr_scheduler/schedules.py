@@ -20,9 +20,10 @@ class LRScheduler:
     Parameters
     ----------
     optimizer : Optimizer
-        ``lr`` of its groups is set at once (for epoch 0) and at each :meth:`step`.
+        ``lr`` of its groups is set at once (for epoch 0) and at each :meth:`step`. A group that is added later joins at
+        the next step, from the lr that it has.
     last_epoch : int
-        The last epoch done, to resume; -1 to start.
+        The last epoch done, to resume with an optimizer that has its old state; -1 to start.
 
     Attributes
     ----------
@@ -54,8 +55,13 @@ class LRScheduler:
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
         self._values = list(self.base_lrs)  # the formula's value at last_epoch
         if last_epoch >= 0:
-            self._values = [self.value(base_lr, last_epoch, i) for i, base_lr in enumerate(self.base_lrs)]
+            self._values = [self._value_found(i, base_lr) for i, base_lr in enumerate(self.base_lrs)]
         self.step()
+
+    def _value_found(self, i: int, base_lr: float) -> float:
+        """The formula's value for the lr that group i has: the next epoch's, if saved after the epoch's ``step()``."""
+        lr, following = self.optimizer.param_groups[i]["lr"], self.value(base_lr, self.last_epoch + 1, i)
+        return lr if math.isclose(lr, following) else self.value(base_lr, self.last_epoch, i)
 
     def value(self, base_lr: float, t: int, i: int) -> float:
         """The learning rate of group i at epoch t."""
@@ -63,6 +69,7 @@ class LRScheduler:
 
     def step(self) -> None:
         """Advance to the next epoch."""
+        self._include_added_groups()
         self.last_epoch += 1
         for i, group in enumerate(self.optimizer.param_groups):
             before, value = self._values[i], self.value(self.base_lrs[i], self.last_epoch, i)
@@ -70,8 +77,16 @@ class LRScheduler:
             group["lr"] = value if untouched else group["lr"] * (value / before)
             self._values[i], self._last_lr[i] = value, group["lr"]
 
+    def _include_added_groups(self) -> None:
+        for i in range(len(self._values), len(self.optimizer.param_groups)):
+            group = self.optimizer.param_groups[i]
+            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
+            self._values.append(self.value(self.base_lrs[i], self.last_epoch, i))
+            self._last_lr.append(group["lr"])
+
     def restart(self) -> None:
         """Go back to epoch 0 and the initial learning rates."""
+        self._include_added_groups()
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = base_lr
         self.last_epoch, self._values = -1, list(self.base_lrs)
@@ -82,15 +97,38 @@ class LRScheduler:
         return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes of the schedule except the optimizer, functions and other schedules."""
-        return {key: _copied(value) for key, value in vars(self).items() if key not in self.not_saved}
+        """The learning rates, and all attributes except the optimizer, functions and other schedules."""
+        attributes = {key: _copied(value) for key, value in vars(self).items() if key not in self.not_saved}
+        return {**attributes, "lrs": [group["lr"] for group in self.optimizer.param_groups]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned; the learning rates themselves are in the optimizer's state."""
-        unknown = set(state_dict) - set(vars(self))
+        """Restore what :meth:`state_dict` returned, before or after the optimizer's own state is restored."""
+        attributes = {key: _copied(value) for key, value in state_dict.items() if key != "lrs"}
+        unknown = set(attributes) - set(vars(self))
         if unknown:
             raise ValueError(f"state_dict of {type(self).__name__} must not hold {', '.join(sorted(unknown))}")
-        vars(self).update({key: _copied(value) for key, value in state_dict.items()})
+        vars(self).update(attributes)
+        # If the optimizer's state was restored first, the constructor of this schedule has overwritten its lr.
+        for group, lr in zip(self.optimizer.param_groups, state_dict.get("lrs", ())):
+            group["lr"] = lr
+
+
+def one_for_each(value: Any, optimizer: Optimizer, name: str) -> list[Any]:
+    """`value`, one for all groups or a list of one for each, as a list."""
+    groups = len(optimizer.param_groups)
+    values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
+    if len(values) != groups:
+        raise ValueError(f"{name} must have one value for each of {groups} groups, got {len(values)}")
+    return values
+
+
+def of_group(values: list[Any], i: int, name: str) -> Any:
+    """The value of group i; for a group that was added later, the one that all have."""
+    if i < len(values):
+        return values[i]
+    if any(value != values[0] for value in values):
+        raise ValueError(f"group {i} was added to the optimizer, but {name} was given for {len(values)} groups")
+    return values[0]
 
 
 def _copied(value: Any) -> Any:
@@ -282,12 +320,9 @@ class LambdaLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable | list[Callable], last_epoch: int = -1):
-        groups = len(optimizer.param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups
-        if len(self.lr_lambdas) != groups:
-            raise ValueError(f"lr_lambda must have one function for each of {groups} groups, got {len(lr_lambda)}")
+        self.lr_lambdas = one_for_each(lr_lambda, optimizer, "lr_lambda")
         super().__init__(optimizer, last_epoch)
 
     def value(self, base_lr: float, t: int, i: int) -> float:
         # lr = base_lr * lr_lambda(t)
-        return base_lr * self.lr_lambdas[i](t)
+        return base_lr * of_group(self.lr_lambdas, i, "lr_lambda")(t)
