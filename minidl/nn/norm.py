@@ -53,11 +53,15 @@ class _BatchNorm(Module):
             wanted = " or ".join(map(str, self.dimensions))
             raise ValueError(f"{type(self).__name__} needs x of {wanted} dimensions, got shape {tuple(x.shape)}")
         momentum = self.momentum
-        counts = self.training and self.track_running_stats
+        # As PyTorch: track_running_stats = False, set later on, keeps the running statistics as they are.
+        counts = self.training and self.track_running_stats and self.num_batches_tracked is not None
         if momentum is None:
             momentum = 1 / (self.num_batches_tracked.item() + 1) if counts else 0.0
-        uses_batch = self.training or not self.track_running_stats
-        y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, uses_batch, momentum, self.eps)
+        uses_batch = self.training or (self.running_mean is None and self.running_var is None)
+        running = self.running_mean, self.running_var
+        if self.training and not self.track_running_stats:
+            running = None, None
+        y = F.batch_norm(x, *running, self.weight, self.bias, uses_batch, momentum, self.eps)
         if counts:  # only now, because the batch may have been refused
             with no_grad():
                 self.num_batches_tracked.assign_(self.num_batches_tracked.data + 1)
@@ -90,7 +94,8 @@ class BatchNorm2d(_BatchNorm):
     affine : bool
         Whether there are a weight and a bias.
     track_running_stats : bool
-        Keep running statistics for evaluation, which otherwise uses those of its batch.
+        Keep running statistics for evaluation, which otherwise uses those of its batch. Set to False later on, they
+        are still used for evaluation, but do not change any more.
 
     Examples
     --------
