@@ -160,6 +160,19 @@ CASES = [
     case("maxima far apart", lambda L, F, x: F.max_pool2d(x, (1, 2), 1, dilation=(1, 300), return_indices=True),
          np.arange(1208.0).reshape(1, 2, 2, 302) % 301),
     case("size and recompute", lambda L, F, x: F.interpolate(x, size=2, recompute_scale_factor=True), X[None, None]),
+    *(  # detached: PyTorch's gradient of it is that of another factor
+        case(f"nearest, {factor} times, {x.ndim - 2} axes", lambda L, F, x, factor=factor: F.interpolate(
+            x.detach(), scale_factor=factor), x)
+        for factor in (1.3, 2.2)
+        for x in (X[None], X[None, None], X[None, None, None])
+    ),
+    case("arange of long steps", lambda L, F, x: (
+        L.arange(1000, 1100, 0.1), L.arange(1e5, 1e5 + 10, 0.1), L.arange(16777216, 16777226, 1.0)
+    ), X, tolerance=2e-7),
+    case("variance far from 0", lambda L, F, x: (x.detach() + 1e5).var(0), np.float32([[0.0, 1 / 128], [1 / 128, 0.0]]),
+         tolerance=1e-6),
+    case("a long cumulative sum", lambda L, F, x: x.cumsum(0), np.full(300_000, 0.1, np.float32), tolerance=2e-7),
+    case("largest distance without features", lambda L, F, x: L.cdist(x, x, p=float("inf")), X[:, :0]),
     case("arange backwards", lambda L, F, x: L.arange(5, 1), X),
     case("arange without a step", lambda L, F, x: L.arange(1, 5, 0), X),
 ]  # fmt: skip
@@ -253,6 +266,7 @@ def copies_written(L):
     F = L.nn.functional
     copies = [x.flip(1), x.flip(0, 1), x.repeat(1, 1), x.repeat(2, 1, 1), L.diag(x)]
     copies += [F.interpolate(image, size=(2, 3)), F.pad(image, (0, 0, 0, 0), "reflect")]
+    copies += [F.pixel_shuffle(image, 1), F.pixel_unshuffle(image, 1)]
     for y in copies:
         y += 1
     v = x.detach().clone().requires_grad_()
@@ -399,11 +413,23 @@ def dtypes_by_name(L):
     return shared, L.as_tensor([1, 2]), L.as_tensor(array, dtype=L.float32), *(L.zeros(2, dtype=n) for n in names)
 
 
+def running_statistics_that_stop(L):
+    x = L.tensor([[1.0, 2.0], [3.0, 6.0]])
+    layer = L.nn.BatchNorm1d(2)
+    layer(x)
+    layer.track_running_stats = False
+    results = [layer(x), layer.running_mean.clone(), layer.eval()(x + 1), layer.running_var.clone()]
+    layer = L.nn.BatchNorm1d(2, momentum=None)
+    layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+    return *results, layer(x), layer.eval()(x * x)
+
+
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
     changed_by_operators, changed_by_masks_and_positions, a_diagonal_written, copies_written, a_leaf_is_protected,
     not_numbers, decorated, a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
+    running_statistics_that_stop,
 ]  # fmt: skip
 
 

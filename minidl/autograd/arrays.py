@@ -20,6 +20,8 @@ def is_array(x: Any) -> bool:
 
 def as_array(data: Any, dtype: Any = None) -> Any:
     """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
+    if isinstance(data, np.ndarray) and type(data) is not np.ndarray:
+        data = plain_array(data)
     array = data if is_array(data) else np.asarray(data)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:  # kernels go up to float64
         raise TypeError(
@@ -33,6 +35,13 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if array.dtype == np.float64 and not isinstance(data, np.generic):
         return array.astype(dtype or np.float32)
     return array
+
+
+def plain_array(data: np.ndarray) -> np.ndarray:
+    """The numbers of an array of a subclass, whose operators may be other ones: * of np.matrix is a matrix product."""
+    if np.ma.is_masked(data):
+        raise TypeError("data must have a number everywhere, got a masked array; write data.filled(value)")
+    return data.view(np.ndarray)
 
 
 def _check_range(array: np.ndarray, dtype: np.dtype) -> None:

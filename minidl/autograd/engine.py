@@ -306,7 +306,8 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any
         raise ValueError(f"gradient must have the shape of the output, {output.shape}, got {data.shape}")
     if not create_graph:
         return data if data.dtype == output.dtype else data.astype(output.dtype)
-    return gradient if isinstance(gradient, Tensor) else _wrap(data)
+    gradient = gradient if isinstance(gradient, Tensor) else _wrap(data)
+    return gradient if gradient.dtype == output.dtype else gradient.astype(output.dtype)
 
 
 def _own(dx: Any, taken: set[int]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd.arrays import is_array
+from minidl.autograd.arrays import is_array, plain_array
 from minidl.autograd.debug import checksums, debug
 from minidl.autograd.grad_mode import grad_mode
 from minidl.autograd.tensor import Tensor, _share_memory, _wrap, next_number
@@ -105,6 +105,8 @@ class Function:
                 x = x._data
             elif isinstance(x, np.generic):
                 x = x.item()  # a Python number, which does not promote the dtype of tensors
+            elif isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+                x = plain_array(x)
             arrays.append(x)
             edges.append(edge)
         output = self.forward(*arrays)

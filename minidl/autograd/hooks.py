@@ -103,8 +103,10 @@ def _changed(hook: Callable[[Tensor], Tensor | None], dy: Any) -> Any:
     changed = hook(dy if recorded else _wrap(dy))
     if changed is None:
         return dy
-    if not isinstance(changed, Tensor) or changed.shape != dy.shape:
-        raise TypeError(f"a hook must return None or a Tensor of the gradient's shape {dy.shape}, got {changed!r}")
+    if not isinstance(changed, Tensor) or changed.shape != dy.shape or changed.dtype != dy.dtype:
+        raise TypeError(
+            f"a hook must return None or a Tensor like the gradient, {dy.dtype} of shape {dy.shape}, got {changed!r}"
+        )
     return changed if recorded else changed.data
 
 

@@ -92,7 +92,10 @@ def arange(
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange needs a step that leads from start to end, got {start}, {end} and step {step}")
     floating = any(isinstance(value, (float, np.floating)) for value in (start, end, step))
-    return placed(np.arange(start, end, step, dtype or (np.float32 if floating else np.int64)), device, requires_grad)
+    dtype = np.dtype(dtype or (np.float32 if floating else np.int64))
+    # In float32, NumPy would round the step to what start + step can hold.
+    numbers = np.arange(start, end, step, np.float64 if dtype.kind == "f" else dtype)
+    return placed(numbers.astype(dtype, copy=False), device, requires_grad)
 
 
 def linspace(

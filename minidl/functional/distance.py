@@ -89,6 +89,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
     many = max(x1.shape[-2], x2.shape[-2]) > 25
     if many and p == 2 and x1.dtype == x2.dtype == np.float32:
         return Cdist()(x1, x2)
+    p = p if x1.shape[-1] else 1  # without features all distances are 0, but there is no largest of no values
     return norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
 
 

@@ -106,11 +106,16 @@ class Var(Function):
     def __init__(self, axes, correction):
         self.axes, self.correction = axes, correction
 
+    def centered(self, x: Any) -> Any:
+        """x - m, where far from 0 the rounding of m would count: the mean of what is left is subtracted too."""
+        d = x - mean(x, self.axes, keepdim=True)
+        return d - mean(d, self.axes, keepdim=True)
+
     def divisor(self, x: Any) -> float:
         return max(math.prod(x.shape[axis] for axis in self.axes) - self.correction, 0)
 
     def forward(self, x):
-        d = x - mean(x, self.axes, keepdim=True)
+        d = self.centered(x)
         freedom = self.divisor(x)
         return reduced("sum", d * d, self.axes) * (1 / freedom if freedom else np.inf)
 
@@ -118,7 +123,7 @@ class Var(Function):
         # dy/dx = 2 * (x - m) / (n - correction); dy/dm = 0, because the x - m add up to 0
         x = inputs[0]
         freedom = self.divisor(x)
-        d = x - mean(x, self.axes, keepdim=True)
+        d = self.centered(x)
         return with_reduced_axes(dy, self.axes, x.ndim) * d * (2 / freedom if freedom else np.inf)
 
 

@@ -81,17 +81,18 @@ def interpolate(
         ratios = [n / out if out else 0.0 for n, out in zip(spatial, sizes)]
     if min(sizes) < 1 or min(spatial) < 1:
         raise ValueError(f"interpolate: sizes must be at least 1, got input {spatial} and output {tuple(sizes)}")
-    if tuple(sizes) == spatial:
-        return apart(x, x)
+    # As PyTorch: of images alone, and linearly, the same size is a factor of 1 and twice the size a factor of 2.
+    exact = mode != "nearest" or x.ndim == 4
+    y = x
     for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
-        if out == n:
-            continue  # as in PyTorch, whatever the factor; likewise twice the size means a factor of 2
+        if exact and out == n:
+            continue
         if mode == "nearest":
-            ratio = 0.5 if out == 2 * n else ratio
-            x = _take(x, axis, np.minimum(np.floor(np.arange(out) * ratio), n - 1))
+            ratio = 0.5 if exact and out == 2 * n else ratio
+            y = _take(y, axis, np.minimum(np.floor(np.arange(out) * ratio), n - 1))
         else:
-            x = _read_between(x, axis, n, out, ratio, align_corners)
-    return x
+            y = _read_between(y, axis, n, out, ratio, align_corners)
+    return apart(y, x)
 
 
 def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corners: bool) -> Any:

@@ -86,7 +86,10 @@ class Cumsum(Function):
         self.axis = axis
 
     def forward(self, x):
-        return x.cumsum(self.axis)
+        if x.dtype.kind != "f":
+            return x.cumsum(self.axis)
+        # in double: a sum of a million numbers in float32 has four right digits
+        return x.astype(np.float64, copy=False).cumsum(self.axis).astype(x.dtype, copy=False)
 
     def backward(self, dy, inputs, output):
         # dx[i] = dy[i] + dy[i + 1] + ... : a cumulative sum from the end

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function
-from minidl.functional.operands import namespace
+from minidl.functional.operands import apart, namespace
 from minidl.functional.shape import permute, reshape, squeeze, unsqueeze
 from minidl.kernels import pair
 
@@ -189,7 +189,7 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     c, before = channels // (r * r), len(n)
     y = reshape(x, (*n, c, r, r, h, w))
     order = (*range(before + 1), before + 3, before + 1, before + 4, before + 2)  # (..., c, h, i, w, j)
-    return reshape(permute(y, order), (*n, c, h * r, w * r))
+    return apart(reshape(permute(y, order), (*n, c, h * r, w * r)), x)
 
 
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
@@ -218,7 +218,7 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     before = len(n)
     y = reshape(x, (*n, c, h // r, r, w // r, r))
     order = (*range(before + 1), before + 2, before + 4, before + 1, before + 3)  # (..., c, i, j, h, w)
-    return reshape(permute(y, order), (*n, c * r * r, h // r, w // r))
+    return apart(reshape(permute(y, order), (*n, c * r * r, h // r, w // r)), x)
 
 
 def _factor(name: str, x: Any, argument: str, factor: int) -> int:

@@ -87,7 +87,7 @@ def test_wrong_hooks():
     for ask in (lambda x: x.register_hook(abs), lambda x: x.retain_grad()):
         with pytest.raises(RuntimeError, match="requires grad"):
             ask(numbers(requires_grad=False))
-    for hook in (lambda dx: dx.sum(), lambda dx: dx.numpy()):
+    for hook in (lambda dx: dx.sum(), lambda dx: dx.numpy(), lambda dx: dx.double()):
         x = numbers()
         x.register_hook(hook)
         with pytest.raises(TypeError, match=r"shape \(2,\)"):

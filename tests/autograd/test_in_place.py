@@ -283,6 +283,16 @@ def test_a_recorded_change_that_a_view_would_not_see_is_refused(view_of):
     assert r.shares_memory() and not (row := None) and not r.shares_memory()
 
 
+def test_a_part_written_to_another_part():
+    w = leaf([1.0, 2.0, 3.0])
+    y = w * 2
+    with pytest.raises(RuntimeError, match=r"write x\[i\] = x\[j\]\.clone\(\)"):
+        y[0] = y[1]
+    y[0] = y[1].clone()
+    y.sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [0.0, 4.0, 2.0])
+
+
 def test_a_view_may_be_changed_where_its_base_is_gone_and_a_residual_may_be_added():
     w = leaf([1.0, 2.0, 3.0, 4.0])
     h = (w * 2).view(2, 2)

@@ -261,6 +261,18 @@ def test_what_is_no_number_is_refused():
         minidl.Tensor(2, 3)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_an_array_of_a_subclass_computes_like_any_other():
+    matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    x = minidl.tensor(matrix)
+    for y in (x * x, x * matrix, minidl.from_numpy(matrix) * x, Tensor(matrix) * x):
+        assert type(y.data) is np.ndarray and y.tolist() == [[1, 4], [9, 16]]
+    assert x[0].shape == (2,) and x.sum().item() == 10
+    assert minidl.tensor(np.ma.masked_array([1.0, 2.0])).sum().item() == 3
+    with pytest.raises(TypeError, match="filled"):
+        minidl.tensor(np.ma.masked_array([1.0, 2.0], mask=[False, True]))
+
+
 def test_requires_grad_is_checked_when_it_is_set():
     """`x.requires_grad = value` as `x.requires_grad_(value)`; what was refused has changed nothing."""
     for ask in (lambda x, value: x.requires_grad_(value), lambda x, value: setattr(x, "requires_grad", value)):
