@@ -38,7 +38,7 @@ def terms() -> list[Term]:
 def write(pages: Pages) -> None:
     titles = tutorials.titles()
     text = (
-        "# Glossary 词汇表\n\n"
+        "# Glossary\n\n"
         "The terms used on these pages, each with its Chinese name, a sentence that explains it, and links to where it "
         "is taught. The search finds terms in both languages.\n\n```{glossary}\n"
     )

@@ -29,7 +29,7 @@ def source_files() -> list[str]:
         path.relative_to(ROOT).as_posix()
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in LANGUAGES and not path.is_symlink() and "minidl/kernels" not in path.as_posix()
+        if path.suffix in LANGUAGES and not path.is_symlink()
     ]
     return sorted({*found, *ALONE})
 
