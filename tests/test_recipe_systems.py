@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import warnings
 
@@ -270,6 +271,18 @@ def test_weights_of_a_file_are_those_that_count_whoever_wrote_it(tmp_path):
     assert not (tmp_path / "ours" / transfer.PRETRAINED).exists()
     with pytest.raises(FileNotFoundError):
         recipes.train(recipe, weights=tmp_path / "nowhere.pth", output=tmp_path / "none")
+
+
+def test_what_a_recipe_promises_is_what_was_measured():
+    for name, runs in systems.kept().items():
+        recipe, results = recipes.find(name), [run["result"] for run in runs]
+        if name != "transfer":  # whose seconds are those of one part
+            assert all(recipe.minutes / 1.7 < result["seconds"] / 60 < recipe.minutes * 1.7 for result in results), name
+        promise = re.match(r"accuracy (0\.\d+)(?: to (0\.\d+))?", recipe.expected)
+        if promise:
+            digits, accuracies = len(promise[1]) - 2, [result["test_accuracy"] for result in results]
+            least, largest = float(promise[1]), float(promise[2] or promise[1])
+            assert least <= round(min(accuracies), digits) <= round(max(accuracies), digits) <= largest, name
 
 
 def test_systems_keeps_and_tabulates_runs(tmp_path, monkeypatch, capsys):

@@ -76,7 +76,7 @@ def test_every_recipe_is_found_and_whole():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_default_recipe_reads_digits_of_other_writers(tmp_path, seed):
+def test_the_default_recipe_reads_digits_mostly_of_other_writers(tmp_path, seed):
     result = recipes.train(recipes.find("digits-cnn"), seed=seed, output=tmp_path)
     assert result["test_images"] == 360 and result["test_accuracy"] >= 0.92
     assert result["train_loss"] < 0.15

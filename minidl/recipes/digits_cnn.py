@@ -1,4 +1,4 @@
-"""Handwritten digits of 8x8 pixels, which come with scikit-learn. The 360 test images are by other writers."""
+"""Handwritten digits of 8x8 pixels, which come with scikit-learn. Most of the 360 test images are by other writers."""
 
 from __future__ import annotations
 

@@ -23,5 +23,5 @@ RECIPE = DeepClustering(
     epochs=20,
     autoencoder_epochs=14,
     expected="clustering accuracy 0.82, NMI 0.85 (seed 0)",
-    minutes=4,
+    minutes=3,
 )

@@ -16,7 +16,7 @@ RECIPE = ImageClassifier(
     epochs=5,
     schedule=cosine,
     expected="accuracy 0.989 to 0.993",
-    minutes=0.7,
+    minutes=0.4,
     bright_on_dark=True,
     margin=4 / 28,
 )

@@ -143,5 +143,5 @@ RECIPE = ImageGAN(
     judge="mnist_cnn",
     judge_epochs=2,
     expected="confidence 0.908 of that in real digits (seed 0)",
-    minutes=30,
+    minutes=50,
 )

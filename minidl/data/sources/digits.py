@@ -11,7 +11,7 @@ CLASSES = tuple("0123456789")
 def digits() -> tuple[ImageDataset, ImageDataset]:
     """The training and the test set of scikit-learn's handwritten digits.
 
-    The last 360 images are the test: they come from other writers than those before them.
+    The last 360 images are the test: all but about a hundred are by writers of whom no image stands before them.
 
     Returns
     -------
