@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.cluster.samples import as_samples, by_first_sample, check_count, check_number
+from minidl.cluster.samples import Clustering, as_samples, by_first_sample, check_count, check_number
 
 # The distance of cluster k to the merged cluster i+j, from those before (G. Lance, W. Williams, "A general theory of
 # classificatory sorting strategies", 1967). d_i = d(i,k) and d_j = d(j,k) are arrays over k, d_ij is a number; n_i, n_j
@@ -28,7 +28,7 @@ LINKAGES: dict[str, Update] = {
 }
 
 
-class AgglomerativeClustering:
+class AgglomerativeClustering(Clustering):
     """Merge the two nearest clusters again and again, which gives a tree, and cut the tree into clusters.
 
     Parameters

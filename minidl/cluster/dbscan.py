@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minidl.cluster.samples import as_samples, by_first_sample, check_count, check_number
+from minidl.cluster.samples import Clustering, as_samples, by_first_sample, check_count, check_number
 
 
-class DBSCAN:
+class DBSCAN(Clustering):
     """Clusters of any shape and in any number: samples that are joined by dense neighbourhoods.
 
         neighbours(n) = samples m with |x[n] - x[m]| <= eps, n itself among them

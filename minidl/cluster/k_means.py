@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels
-from minidl.cluster.samples import as_samples, check_count, check_number
+from minidl.cluster.samples import Clustering, as_samples, check_count, check_number
 
 BLOCK = 4096  # samples at once: their products with the centres are used while still in the cache
 
 
-class KMeans:
+class KMeans(Clustering):
     """K clusters with the smallest inertia, the sum of the squared distances of the samples to their centres.
 
         inertia = sum_n |x[n] - c[label[n]]|^2

@@ -1,11 +1,20 @@
-"""Checks of the arguments of clusterings."""
+"""What the clusterings share: how they show themselves, and checks of their arguments."""
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from typing import Any
 
 import numpy as np
+
+
+class Clustering:
+    """A base class whose objects show their parameters, as scikit-learn's do."""
+
+    def __repr__(self) -> str:
+        parameters = inspect.signature(type(self)).parameters
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in parameters)})"
 
 
 def as_samples(X: Any, name: str = "X") -> np.ndarray:

@@ -70,3 +70,7 @@ def test_what_is_wrong_is_named(options, error, message):
         DBSCAN(**options).fit(np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"X holds nan at \[0, 0\]"):
         DBSCAN().fit([[np.nan]])
+
+
+def test_it_shows_its_parameters():
+    assert repr(DBSCAN(0.25)) == "DBSCAN(eps=0.25, min_samples=5)"
