@@ -222,8 +222,8 @@ show_lines("minidl/functional/arithmetic.py", "Mul")
 # the highest number to the lowest: `due` is a heap of the steps still to be visited, with the highest number on top.
 # Your `+=` is [minidl/autograd/engine.py](../minidl/autograd/engine.py) `_add`. It is longer than yours for two
 # reasons. A step may have several outputs (then `target` is a tuple). And where many gradients meet, they are added up
-# in place, which is allowed only for arrays that the engine itself has made (`sums` lists them). Below it we run the
-# messy expression in both engines; the gradients must agree.
+# in place, which is allowed only for arrays that the engine itself has made (`sums` lists them). The cell prints
+# `_add`, and then runs the messy expression in both engines; the gradients must agree.
 
 # %%
 show_lines("minidl/autograd/engine.py", "_add")

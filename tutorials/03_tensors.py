@@ -286,7 +286,8 @@ assert abs(total - at_once) < 1e-3 * total and gain > 3
 # <details><summary>Answer</summary>
 #
 # (100, 100): every number of `x` minus every number of `t`. There is no error: the mean of its squares is a number, so
-# training runs, but learns nonsense. minidl's losses therefore refuse shapes that differ.
+# training runs, but learns nonsense. minidl's `mse_loss` and the other losses that compare number by number therefore
+# refuse shapes that differ.
 #
 # ```python
 # x, t = np.zeros(100), np.zeros((100, 1))

@@ -110,7 +110,7 @@ library_loss.backward()
 assert np.isclose(loss, library_loss.item())
 for gradient, tensor in zip(gradients, tensors):
     assert np.allclose(gradient, tensor.grad.numpy(), rtol=1e-12)
-print("your six backward lines and minidl's autograd agree")
+print("your seven backward lines and minidl's autograd agree")
 
 # %% [markdown]
 # Now a continuous version of XOR: points anywhere in a square, with class 1 if $x_1 x_2 > 0$ and class 0 otherwise. We
@@ -254,8 +254,8 @@ assert 0.3 < final[1.0] < 3 and final[0.5] < 1e-5 and final[1.5] > 1e3
 # ## Something real
 #
 # Now digits again, with a hidden layer. One thing is new: each step uses only 32 images, a **batch**. A `DataLoader`
-# hands out the batches, in a new random order each time it has gone through all images. One pass through all of them is
-# called an **epoch**. Why batches are a good idea is a subject of the next tutorial.
+# hands out the batches, with `shuffle=True` in a new random order each time it has gone through all images. One pass
+# through all of them is called an **epoch**. Why batches are a good idea is a subject of the next tutorial.
 
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)

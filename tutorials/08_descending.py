@@ -95,8 +95,8 @@ def gradient(w):
 #
 # ## By hand
 #
-# Each method is a few lines. All start at the same point, and take 60 steps with the learning rates derived above; for
-# Adam, which has no such formula, we try several.
+# Each method is a few lines. All start at the same point, and take 60 steps with the learning rates given above (SGD
+# with half that of gradient descent); for Adam, which has no such formula, we try several.
 
 
 # %%

@@ -97,9 +97,9 @@ print("forward and backward through time agree with minidl")
 # ## In the library
 #
 # The same loop is in [kernels/recurrent/reference.py](../kernels/recurrent/reference.py) `rnn_forward` and
-# [kernels/recurrent/reference.py](../kernels/recurrent/reference.py) `rnn_backward`. Two computations are moved out of
-# the loop, since they do not depend on the previous step: $W_x x_t$ is computed for all steps in one large matrix
-# product, and so are the sums for $dW_x$ and $dW_h$.
+# [kernels/recurrent/reference.py](../kernels/recurrent/reference.py) `rnn_backward`. What does not depend on the
+# previous step is moved out of the loop: $W_x x_t$, and in the backward pass $dx$ and the sums for the gradients of the
+# weights and biases, each computed for all steps in one large matrix product or sum.
 
 # %%
 show_lines("kernels/recurrent/reference.py", "rnn_forward")

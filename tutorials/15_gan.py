@@ -266,7 +266,8 @@ assert p_fake[epochs].max(1).mean() > p_fake[1].max(1).mean() and p_fake[epochs]
 # <details><summary>Answer</summary>
 #
 # Real and fake cannot be told apart: $p = \frac12$ everywhere, $t = 0$, and $L_D = 2 \log 2 = 1.39$. (The library takes
-# the mean of the two terms: 0.69. Look at the curve above.)
+# the mean of the two terms: 0.69. In the curve above the target for real images is 0.9, for which the best $p$ is 0.45,
+# and the loss 0.69 too.)
 #
 # ```python
 # at_half = -2 * np.log(sigmoid(0.0))

@@ -144,7 +144,8 @@ assert by_hand > 0.5
 # ## Check
 #
 # Here is a network with the pretrained body and a new head. Its frozen part must get no gradient at all, and its head
-# the one computed above.
+# the one computed above. (The comparison below leaves the body out of the optimizer instead. It learns the same, but
+# the gradients of the body are still computed.)
 
 # %%
 model = make_network()

@@ -30,15 +30,15 @@ from minidl.recipes import deep_clustering
 # $$\text{inertia} = \sum_n |x_n - c_{\text{label}_n}|^2$$
 #
 # For given centres, the best label of a point is the nearest centre. For given labels, the best centre is the mean of
-# its points (set the derivative $\sum_n 2(c - x_n)$ to 0). So do both in turn (Lloyd, 1957): neither step can increase
-# the inertia.
+# its points (set the derivative $\sum_n 2(c - x_n)$ to 0). So do both in turn (Lloyd, 1957, published in 1982): neither
+# step can increase the inertia.
 #
 # **Agglomerative** (or hierarchical) clustering: every point starts as a cluster of its own, and the two nearest
 # clusters are merged, again and again, which builds a tree. The distance between two clusters (the **linkage**) may be
 # that of their nearest points (*single*), that of their farthest points (*complete*), the mean over all pairs
-# (*average*), or the increase of the inertia when they are merged (*Ward*). There is no need to go back to the points:
-# after merging $i$ and $j$, the distance to any other cluster $k$ follows from the previous distances (Lance and
-# Williams, 1967). With sizes $n_i, n_j, n_k$ (for Ward with squared distances):
+# (*average*), or the root of twice the increase of the inertia when they are merged (*Ward*). There is no need to go
+# back to the points: after merging $i$ and $j$, the distance to any other cluster $k$ follows from the previous
+# distances (Lance and Williams, 1967). With sizes $n_i, n_j, n_k$ (for Ward with squared distances):
 #
 # $$\text{single: } \min(d_{ik}, d_{jk}) \qquad \text{complete: } \max(d_{ik}, d_{jk}) \qquad
 # \text{Ward: } \frac{(n_i + n_k)\,d_{ik} + (n_j + n_k)\,d_{jk} - n_k\,d_{ij}}{n_i + n_j + n_k}$$

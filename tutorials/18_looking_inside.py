@@ -234,8 +234,8 @@ assert max(found["Hans"]) < size <= max(found["honest"])
 #
 # <details><summary>Answer</summary>
 #
-# A few steps of 0.1, which hardly change the image, are enough. The result is an *adversarial example* (Goodfellow and
-# others, 2014).
+# A few steps of 0.1, which hardly change the image, are enough. The result is an *adversarial example* (Szegedy and
+# others, 2013); the step along the sign is that of Goodfellow and others, 2014.
 #
 # ```python
 # right = training.predict(model, threes).numpy().argmax(1) == 3  # begin with one that is read as a 3

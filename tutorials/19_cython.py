@@ -229,7 +229,8 @@ print(f"tiles in registers, blocks in the cache: {speeds['tiled']:.1f} GFLOP/s")
 
 # %% [markdown]
 # **Step 5: threads.** The rows of $y$ do not depend on each other, so each core can compute some of them. As the kernel
-# runs without Python's global lock (`nogil`), Python's own threads will do.
+# runs without Python's global lock (`nogil`), Python's own threads will do. (Where another program uses the second core
+# meanwhile, as when these pages are made, a second thread gains nothing.)
 
 
 # %%

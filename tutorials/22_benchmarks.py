@@ -36,7 +36,8 @@ from minidl.kernels.cpu import peak
 #
 # We need a stopwatch. It follows four rules: call the function once beforehand (the first call loads, compiles,
 # allocates); repeat it until the time is long enough to measure; do that several times; and report the *median* and the
-# *spread*, not the best number that you saw.
+# *spread*, not the best number that you saw. (Tutorials 03, 10, 14 and 19 took the shortest time, which is simpler. It
+# says what the code can do, not what you will see.)
 
 
 # %%

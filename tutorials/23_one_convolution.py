@@ -139,9 +139,9 @@ show_lines("minidl/functional/conv.py", "Conv2d")
 show_lines("kernels/conv2d/cython_cpu.pyx", "forward")
 
 # %% [markdown]
-# The innermost loop is written in C, in `kernels/cpu/tile.h`. The line `acc[m][v] += a[m] * b[v]` multiplies one number
-# of the image by a vector of weights, and adds the products to an accumulator that is kept in a register. This is the
-# loop:
+# The innermost loop is written in C, in `kernels/cpu/tile.h`. The line `acc[m][v] += a_m * b_vectors[v]` multiplies one
+# number of the image by a vector of weights, and adds the products to an accumulator that is kept in a register. This
+# is the loop:
 
 # %%
 tile = (REPOSITORY / "kernels" / "cpu" / "tile.h").read_text()

@@ -46,6 +46,7 @@ def cross_entropy(
         weights must not require grad.
     ignore_index : int
         Samples with this class number are left out.
+    reduction : {"mean", "sum", "none"}
     label_smoothing : float
         From 0 to 1.
 

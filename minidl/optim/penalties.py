@@ -2,7 +2,7 @@
 
 Over parameters of two or more dimensions (weights, not biases), as in Goodfellow et al., Deep Learning, 2016, 7.1:
 
-    L1(lam):  lam * sum |w|           gradient lam * sign(w): pushes weights to exactly 0
+    L1(lam):  lam * sum |w|           gradient lam * sign(w): pushes weights to 0 and keeps them near it
     L2(lam):  lam/2 * sum w^2         gradient lam * w: shrinks large weights most
 """
 
@@ -39,7 +39,7 @@ class _Penalty:
 
 
 class L1(_Penalty):
-    """lam * sum |w|.
+    """lam * sum |w| over the parameters of two or more dimensions: biases are left out.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class L1(_Penalty):
 
 
 class L2(_Penalty):
-    """lam/2 * sum w^2.
+    """lam/2 * sum w^2 over the parameters of two or more dimensions: biases are left out.
 
     Examples
     --------

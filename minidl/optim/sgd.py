@@ -34,7 +34,7 @@ class SGD(Optimizer):
     dampening : float
         The new gradient is multiplied by 1 - dampening before it is added to the velocity.
     weight_decay : float
-        Added to the gradient as weight_decay * w: the same as `optim.L2(weight_decay)` on the same parameters.
+        Added to the gradient as weight_decay * w: the gradient of `optim.L2(weight_decay)`, but of biases too.
     nesterov : bool
         Step by dw + momentum * v, the gradient and the new velocity, instead of v.
 
