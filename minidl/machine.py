@@ -90,10 +90,16 @@ def _kernel_lines(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _cpu_name() -> str:
-    """The processor's name from /proc/cpuinfo where there is one, else what the platform module calls it."""
+    """The processor's name and model from /proc/cpuinfo, else what the platform module calls it.
+
+    In virtual machines the name is often that of a whole series, "AMD EPYC"; family and model tell the generation.
+    """
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        first = ""
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    if "model name" not in facts:
+        return platform.processor() or platform.machine()
+    model = f" (family {facts['cpu family']}, model {facts['model']})" if {"cpu family", "model"} <= set(facts) else ""
+    return facts["model name"] + model
