@@ -9,7 +9,7 @@ from minidl import functional as F
 from minidl.autograd import Tensor
 from minidl.nn import Module, utils
 from minidl.training.batches import as_loader, device_of_model, inputs_and_target, parts_of
-from minidl.training.measures import Measures, metric_values, named_metrics
+from minidl.training.measures import Measures, holds_classes, metric_values, named_metrics
 
 
 def evaluate(
@@ -17,7 +17,7 @@ def evaluate(
     data: Any,
     *,
     loss: Callable[[Tensor, Tensor], Tensor] | None = F.cross_entropy,
-    metrics: Any = ("accuracy",),
+    metrics: Any = None,
     batch_size: int = 256,
 ) -> dict[str, float]:
     """The loss and the metrics of a model on data, as means over all samples.
@@ -30,8 +30,9 @@ def evaluate(
         Samples (x, ..., target): the model is called with all but the last.
     loss : callable, optional
         ``loss(output, target)``, a mean over the batch; None leaves it out.
-    metrics : sequence or dict
-        ``"accuracy"``, and functions of (output, target) that give a mean over the batch.
+    metrics : sequence or dict, optional
+        ``"accuracy"``, and functions of (output, target) that give a mean over the batch. Unless given, the accuracy
+        where the target holds integers (N, ...) for scores (N, C, ...) of C >= 2 classes; else none.
     batch_size : int
         Samples computed at once; apart from rounding, the result does not depend on it.
 
@@ -47,13 +48,15 @@ def evaluate(
     >>> training.evaluate(nn.Identity(), (np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0])), loss=None)
     {'accuracy': 0.5}
     """
-    measures, metrics = Measures(), named_metrics(metrics)
+    measures, metrics = Measures(), None if metrics is None else named_metrics(metrics)
     device = device_of_model(model)
     with utils.evaluation_mode(model):
         for batch in as_loader(data, batch_size):
             inputs, target = inputs_and_target(batch, device)
             output = model(*inputs)
             values = {"loss": loss(output, target)} if loss is not None else {}
+            if metrics is None:
+                metrics = named_metrics(["accuracy"] if holds_classes(output, target) else [])
             measures.add(values | metric_values(metrics, output, target), len(target))
     return measures.values()
 

@@ -15,10 +15,44 @@ from minidl.autograd import Tensor
 
 Metric = Callable[[Tensor, Tensor], Any]
 
+IGNORED = -100  # the default ignore_index of F.cross_entropy
+
 
 def accuracy(output: Tensor, target: Tensor) -> Any:
-    """The share of samples that are classified correctly: mean of (argmax_c output[:, c] == target)."""
-    return (output.data.argmax(axis=1) == target.data).sum() / len(target)
+    """The share of targets that are met: mean of (argmax_c output[:, c] == target), a number from 0 to 1.
+
+    Parameters
+    ----------
+    output : Tensor (N, C, ...)
+        Scores of C >= 2 classes.
+    target : Tensor (N, ...) of int, or (N, C, ...) of float
+        The classes; those that are -100, which `F.cross_entropy` ignores too, are not counted. Or a probability for
+        each class, of which the largest counts.
+
+    Raises
+    ------
+    ValueError
+        For other shapes, such as one score for two classes.
+    """
+    if holds_classes(output, target):
+        return (output.data.argmax(axis=1) == target.data).sum() / (target.data != IGNORED).sum()
+    if _are_scores(output) and target.shape == output.shape and target.data.dtype.kind == "f":
+        return (output.data.argmax(axis=1) == target.data.argmax(axis=1)).mean()
+    raise ValueError(
+        "accuracy needs an output (N, C, ...) with the scores of C >= 2 classes, and a target (N, ...) of integers or "
+        f"(N, C, ...) of floats, got {output.data.dtype} {output.shape} and {target.data.dtype} {target.shape}; for "
+        "others, metrics takes a function of (output, target)"
+    )
+
+
+def holds_classes(output: Tensor, target: Tensor) -> bool:
+    """Whether a target holds the number of a class for each place of the output that has scores of classes."""
+    labels_fit = target.shape == (*output.shape[:1], *output.shape[2:]) and target.data.dtype.kind in "iub"
+    return _are_scores(output) and labels_fit
+
+
+def _are_scores(output: Tensor) -> bool:
+    return output.ndim >= 2 and output.shape[1] >= 2
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
