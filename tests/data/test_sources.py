@@ -1,6 +1,7 @@
 """The data sets: what they hold, where they are looked for, and every kind of damaged file."""
 
 import gzip
+import re
 import struct
 import tracemalloc
 import warnings
@@ -367,6 +368,52 @@ def test_pictures_are_read_as_people_see_them(tmp_path):
     Image.fromarray(np.full((4, 4), 255, np.int32)).save(tmp_path / "bytes.tiff")
     with pytest.raises(ValueError, match="bytes.tiff: a picture of int32 up to 255, which may stand for white"):
         read_picture(tmp_path / "bytes.tiff")
+
+
+def exif_bytes(*entries):
+    """EXIF data of tags (number, type, count, value of four bytes)."""
+    tags = b"".join(struct.pack("<HHI4s", *entry) for entry in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + tags + bytes(4)
+
+
+ORIENTATIONS = {  # what the picture of rows 12, 34, 56 becomes
+    1: "12 34 56", 2: "21 43 65", 3: "65 43 21", 4: "56 34 12", 5: "135 246", 6: "531 642", 7: "642 531", 8: "246 135",
+    9: "12 34 56",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_photo_is_turned_upright_whatever_else_its_exif_data_hold(tmp_path, orientation):
+    pixels = np.array([[1, 2], [3, 4], [5, 6]], np.uint8)
+    exif = exif_bytes((0x0112, 3, 1, bytes([orientation, 0, 0, 0])), (0x011A, 2, 4, b"72d\0"))  # a resolution in words
+    Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif)
+    found = np.asarray(read_picture(tmp_path / "photo.png"))[..., 0]
+    assert " ".join("".join(map(str, row)) for row in found.tolist()) == ORIENTATIONS[orientation]
+
+
+def test_a_turned_photo_keeps_its_transparent_colour(tmp_path):
+    exif = exif_bytes((0x0112, 3, 1, b"\6\0\0\0"))
+    Image.fromarray(np.array([[1], [2]], np.uint8)).save(tmp_path / "photo.png", exif=exif, transparency=1)
+    np.testing.assert_array_equal(np.asarray(read_picture(tmp_path / "photo.png"))[..., 0], [[2, 255]])
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"Exif\0\0II*\0", exif_bytes((0x0112, 2, 200, b"\xff" * 4))[:-6], b"no EXIF data"])
+def test_exif_data_that_cannot_be_read_are_left_alone(tmp_path, exif):
+    Image.new("RGB", (3, 2)).save(tmp_path / "photo.jpg", exif=exif)
+    assert read_picture(tmp_path / "photo.jpg").size == (3, 2)
+
+
+def test_whatever_pillow_raises_names_the_file(tmp_path):
+    write_pictures(tmp_path)
+    bad = tmp_path / "dog" / "bad.tif"
+    Image.new("RGB", (3, 2)).save(bad)
+    start = struct.pack("<H", 0x0111)  # the tag of where the pixels are, now said to be a text: a TypeError
+    bad.write_bytes(re.sub(start + rb"[\3\4]\0", start + b"\2\0", bad.read_bytes()))
+    with pytest.raises(ValueError, match=r"bad\.tif: this picture is damaged \('str' object"):
+        read_picture(bad)
+    with pytest.warns(UserWarning, match=r"1 of 13 pictures left out:\n.*bad\.tif"):
+        assert len(ImageFolder(tmp_path, on_error="skip")) == 12
 
 
 def test_empty_folders(tmp_path):

@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from minidl.data.dataset import Dataset, Subset
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
-# What Pillow raises for files that are no image, are cut off, damaged, or claim absurd sizes.
-UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+ORIENTATION = 0x0112  # the tag of EXIF data that says how the camera was held
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class ImageFolder(Dataset):
@@ -193,20 +201,37 @@ def read_picture(path: Path | str) -> Image.Image:
     """
     with _open(Path(path)) as picture:
         try:
-            picture = ImageOps.exif_transpose(picture)
-            grey = np.asarray(picture) if picture.mode[0] in "IF" else None  # of more than 8 bits
-        except UNREADABLE as error:
-            raise ValueError(f"{path}: this picture is damaged ({error})") from error
-    if grey is not None:
-        if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
-            values = f"{grey.dtype} from {grey.min()} to {grey.max()}"
-            raise ValueError(f"{path}: a picture of {values}, expected 8 or 16 bits")
-        if grey.itemsize > 2 and 0 < grey.max() <= 255:
-            raise ValueError(
-                f"{path}: a picture of {grey.dtype} up to {grey.max()}, which may stand for white or for black; "
-                "expected 8 or 16 bits"
-            )
-        picture = Image.fromarray(np.uint8(grey // 257))  # 65535 = 257 * 255
+            picture = _upright(picture)
+            if picture.mode[0] not in "IF":
+                return _on_white(picture)
+            grey = np.asarray(picture)  # of more than 8 bits
+        except Exception as error:  # for damaged files Pillow raises anything, such as TypeError
+            raise ValueError(f"{path}: this picture is damaged ({str(error) or type(error).__name__})") from error
+    if grey.dtype.kind == "f" or grey.min() < 0 or grey.max() > 65535:
+        values = f"{grey.dtype} from {grey.min()} to {grey.max()}"
+        raise ValueError(f"{path}: a picture of {values}, expected 8 or 16 bits")
+    if grey.itemsize > 2 and 0 < grey.max() <= 255:
+        raise ValueError(
+            f"{path}: a picture of {grey.dtype} up to {grey.max()}, which may stand for white or for black; "
+            "expected 8 or 16 bits"
+        )
+    return Image.fromarray(np.uint8(grey // 257)).convert("RGB")  # 65535 = 257 * 255
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """A copy, rotated as the EXIF data say; without those that cannot be read.
+
+    ImageOps.exif_transpose would write all tags anew, and fail for any that is malformed.
+    """
+    picture.load()
+    try:
+        turn = TURNS.get(picture.getexif().get(ORIENTATION))
+    except Exception:
+        turn = None
+    return picture.copy() if turn is None else picture.transpose(turn)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -220,5 +245,5 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(f"{path}: not a picture in a format that Pillow knows") from error
     except FileNotFoundError:
         raise
-    except UNREADABLE as error:
-        raise ValueError(f"{path}: this picture cannot be read ({error})") from error
+    except Exception as error:
+        raise ValueError(f"{path}: this picture cannot be read ({str(error) or type(error).__name__})") from error
