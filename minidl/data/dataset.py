@@ -92,7 +92,7 @@ class TensorDataset(Dataset):
 
 
 class Subset(Dataset):
-    """The samples `indices` of a dataset, in that order.
+    """The samples `indices` of a dataset, in that order; negative ones count from its end.
 
     Examples
     --------
@@ -110,11 +110,10 @@ class Subset(Dataset):
             hint = "; of a mask, give np.flatnonzero(mask)" if indices.dtype.kind == "b" else ""
             raise TypeError(f"indices must be integers, got {indices.dtype}{hint}")
         self.dataset = dataset
-        self.indices = indices.astype(np.int64)
-        if self.indices.size and not (-len(dataset) <= self.indices.min() and self.indices.max() < len(dataset)):
-            raise IndexError(
-                f"indices must lie in 0..{len(dataset) - 1}, got {self.indices.min()}..{self.indices.max()}"
-            )
+        indices = indices.astype(np.int64)
+        if indices.size and not (-len(dataset) <= indices.min() and indices.max() < len(dataset)):
+            raise IndexError(f"indices must lie in 0..{len(dataset) - 1}, got {indices.min()}..{indices.max()}")
+        self.indices = np.where(indices < 0, indices + len(dataset), indices)  # get_batch need not know negative ones
 
     @property
     def batched(self) -> bool:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import minidl
-from minidl.data import Dataset, ImageDataset, Subset, TensorDataset, default_collate, random_split
+from minidl.data import (
+    DataLoader,
+    Dataset,
+    ImageDataset,
+    Subset,
+    TensorDataset,
+    TextDataset,
+    default_collate,
+    random_split,
+)
 
 
 def test_tensor_dataset_items_and_batches():
@@ -59,6 +68,16 @@ def test_subset_refuses_indices_out_of_range():
         Subset(TensorDataset(np.zeros(3)), [[0, 1]])
     assert len(Subset(TensorDataset(np.zeros(3)), [])) == 0
     assert Subset(TensorDataset(np.arange(3)), [-3])[0] == (0,)
+
+
+def test_negative_indices_of_a_subset_count_from_the_end_in_batches_too():
+    pieces = TextDataset(np.arange(9), "abcdefghi", sequence_length=2)
+    subset = Subset(pieces, [-1, 0, -4])
+    assert subset.indices.tolist() == [3, 0, 0]
+    x, y = next(iter(DataLoader(subset, 3)))
+    np.testing.assert_array_equal(x, [[6, 7], [0, 1], [0, 1]])
+    np.testing.assert_array_equal(x, [subset[k][0] for k in range(3)])
+    np.testing.assert_array_equal(y, x + 1)
 
 
 @given(st.integers(1, 200), st.lists(st.integers(1, 10), min_size=1, max_size=5))
