@@ -147,7 +147,7 @@ def info(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    from minidl import recipes, training, use_backend
+    from minidl import recipes, training, use_backend, visualize
 
     if options.list:
         rows = list(recipes.recipes().values())
@@ -167,7 +167,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     speed = f"{result['images_per_second']:,.0f} samples/s"
     print(f"{'training':<24} {result['seconds']:.1f} s for {epochs_text(result['epochs'])}, {speed}")
     print(f"{'checkpoint':<24} {result['checkpoint']}")
-    print(f"{'pictures':<24} {' '.join(result['pictures']) or 'none: matplotlib is not installed'}")
+    nothing_drawn = "none" if visualize.available() else "none: matplotlib is not installed"
+    print(f"{'pictures':<24} {' '.join(result['pictures']) or nothing_drawn}")
     return result
 
 

@@ -268,11 +268,17 @@ def _write_result(output: Path, result: dict[str, Any], history: dict[str, list[
 
 
 def _draw(recipe: Recipe, model: nn.Module, test_data: Any, history: dict[str, list[float]], output: Path) -> list[str]:
-    """Write the recipe's pictures; returns their paths, none without matplotlib."""
+    """Write the recipe's pictures; returns their paths, none without matplotlib.
+
+    What fails here is a warning: the training has succeeded, and its results are on the disk.
+    """
     if not visualize.available():
         return []
     pictures = []
-    for name, figure in recipe.figures(model, test_data, history).items():
-        visualize.save(figure, output / name)
-        pictures.append(str(output / name))
+    try:
+        for name, figure in recipe.figures(model, test_data, history).items():
+            visualize.save(figure, output / name)
+            pictures.append(str(output / name))
+    except Exception as error:
+        warnings.warn(f"not all pictures could be drawn ({type(error).__name__}: {error})", stacklevel=3)
     return pictures

@@ -1,8 +1,10 @@
 """The data sets: what they hold, where they are looked for, and every kind of damaged file."""
 
 import gzip
+import os
 import re
 import struct
+import sys
 import tracemalloc
 import warnings
 
@@ -427,6 +429,13 @@ def test_empty_folders(tmp_path):
         ImageFolder(tmp_path)
     with pytest.raises(ValueError, match="on_error must be"):
         ImageFolder(tmp_path, on_error="ignore")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode here")
+def test_class_names_can_be_printed(tmp_path):
+    write_pictures(tmp_path, classes=("thé", os.fsdecode(b"caf\xe9")))
+    folder = ImageFolder(tmp_path)
+    assert folder.classes == ("caf\\xe9", "thé") and len(folder) == 12 and folder[0][0].size == (20, 10)
 
 
 def test_image_folder_split(tmp_path):

@@ -42,7 +42,7 @@ class ImageFolder(Dataset):
     Attributes
     ----------
     classes : tuple of str
-        The names of the folders, sorted; label k is classes[k].
+        The names of the folders, sorted; label k is classes[k]. Bytes that are no UTF-8 are escaped, as in "caf\\xe9".
     samples : list of (Path, int)
         The files and their labels, sorted by class and name.
 
@@ -70,7 +70,7 @@ class ImageFolder(Dataset):
             raise FileNotFoundError(
                 f"{self.root} has no subfolders; expected one of pictures for each class, such as {self.root / 'cat'}"
             )
-        self.classes = tuple(folder.name for folder in folders)
+        self.classes = tuple(_printable(folder.name) for folder in folders)
         self.samples = [(path, label) for label, folder in enumerate(folders) for path in _pictures(folder)]
         if on_error == "skip":
             self._leave_out_unreadable()
@@ -173,6 +173,10 @@ def image_folder(
     return Subset(pictures, np.flatnonzero(~is_test)), Subset(
         pictures.with_transform(test_transform), np.flatnonzero(is_test)
     )
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _pictures(folder: Path) -> list[Path]:
