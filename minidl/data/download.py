@@ -2,16 +2,20 @@
 
 import hashlib
 import http.client
+import shutil
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from minidl.data.files import CHUNK
-from minidl.serialization import atomic_file
+from minidl.serialization import PARTIAL, atomic_file
 
 TIMEOUT = 30  # seconds without a byte
+ABANDONED = 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
     if not mirrors:
         raise ValueError("mirrors must hold at least one address, got none")
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder, f".{file.name}.*{PARTIAL}")
     failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{file.name}"
@@ -61,6 +66,17 @@ def download(file: RemoteFile, folder: Path, mirrors: Sequence[str]) -> Path:
         except _Failed as error:
             failures.append(f"  {url}: {error}")
     raise OSError(f"{file.name} could not be downloaded to {folder}:\n" + "\n".join(failures))
+
+
+def remove_abandoned(folder: Path, pattern: str) -> None:
+    """Remove the files and folders that downloads left when they were killed.
+
+    Those that were written to in the last hour stay: another process may be downloading now.
+    """
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # the other process has just removed or renamed it
+            if time.time() - max(part.stat().st_mtime for part in (path, *path.glob("*"))) > ABANDONED:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 class _Failed(Exception):

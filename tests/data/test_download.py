@@ -9,6 +9,7 @@ import os
 import ssl
 import tarfile
 import threading
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,22 @@ def test_a_failed_download_keeps_the_file_that_was_there(server, tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == b"old"
 
 
+def age(path: Path, seconds: float) -> Path:
+    os.utime(path, (time.time() - seconds,) * 2)
+    return path
+
+
+def test_what_a_killed_download_left_is_removed(server, tmp_path):
+    server.files["/a.bin"] = CONTENT
+    for name in (".a.bin.01234567.partial", ".a.bin.89abcdef.partial", ".other.bin.01234567.partial"):
+        (tmp_path / name).write_bytes(b"a part")
+    age(tmp_path / ".a.bin.01234567.partial", 3700)
+    age(tmp_path / ".a.bin.89abcdef.partial", 3500)  # of another process, which may be downloading now
+    age(tmp_path / ".other.bin.01234567.partial", 3700)
+    download(remote("a.bin", CONTENT), tmp_path, [server.address])
+    assert sorted(os.listdir(tmp_path)) == [".a.bin.89abcdef.partial", ".other.bin.01234567.partial", "a.bin"]
+
+
 def test_a_folder_that_cannot_be_made(server, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
@@ -273,6 +290,20 @@ def test_cifar10_is_taken_out_of_its_archive(server, tmp_path, monkeypatch):
     assert (len(train), len(test)) == (10, 2)
     assert sorted(os.listdir(tmp_path / "data" / "cifar-10-batches-bin")) == CIFAR_NAMES
     assert not outside.exists() and not list(Path(tmp_path).rglob("outside.bin"))
+
+
+def test_what_a_killed_download_of_cifar10_left_is_removed(server, tmp_path, monkeypatch):
+    content = archive([f"cifar-10-batches-bin/{name}" for name in CIFAR_NAMES])
+    server.files["/cifar-10-binary.tar.gz"] = content
+    monkeypatch.setattr(cifar10_module, "ARCHIVE", remote("cifar-10-binary.tar.gz", content))
+    folder = tmp_path / "cifar-10-batches-bin"
+    for name, seconds in ((".download.abandoned", 3700), (".download.running", 100)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / ".archive.partial").write_bytes(b"a part")
+        age(folder / name / ".archive.partial", seconds)
+        age(folder / name, 3700)
+    cifar10(tmp_path, download=True, mirrors=[server.address])
+    assert sorted(os.listdir(folder)) == [".download.running", *CIFAR_NAMES]
 
 
 def test_cifar10_that_is_there_in_part_is_completed(server, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minidl.data.download import RemoteFile, download
+from minidl.data.download import RemoteFile, download, remove_abandoned
 from minidl.data.files import open_data, read_at_most
 from minidl.data.images import ImageDataset, check_labels
 from minidl.data.lookup import find_file, find_or_download
@@ -29,6 +29,7 @@ TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST_FILES = ("test_batch.bin", "test_batch_first1000.bin")
 RECORD = 1 + 3 * 32 * 32  # bytes
 RECORDS_IN_A_FILE = 10_000
+TEMPORARY = ".download."  # how the name of a folder begins while the set is downloaded to it
 
 
 def cifar10(
@@ -106,7 +107,8 @@ def _fetch(folder: Path, mirrors: Sequence[str]) -> None:
     """Downloads the archive and takes the data files out of it; they get their names when all are there."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {f"cifar-10-batches-bin/{name}": name for name in (*TRAIN_FILES, TEST_FILES[0])}
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download.") as temporary:
+    remove_abandoned(folder, f"{TEMPORARY}*")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=TEMPORARY) as temporary:
         archive = download(ARCHIVE, Path(temporary), mirrors)
         unpacked = []
         with tarfile.open(archive, "r:gz") as contents:
