@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from PIL import Image
 import minidl
 from minidl import data, models, nn, optim, recipes, training
 from minidl.recipes import trained
+from minidl.serialization import read_safetensors, write_safetensors
 from tests.no_pictures import no_pictures
 
 INPUTS = {  # of classifiers of images
@@ -237,6 +239,31 @@ def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
         recipes.load_classifier(path)
     with pytest.raises(ValueError, match=message):
         recipes.train(recipes.find("digits-cnn"), output=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": ["digits-cnn"]}, "recipe must be a str"),
+        ({"options": None}, "options must be a dict, got None"),
+        ({"network": ["digits_cnn"]}, "network must be a str"),
+        ({"network_options": ["classes"]}, "network_options must be a dict"),
+        ({"network_options": {"name": 3}}, "no option 'name'"),
+        ({"classes": 3}, "classes must be a list of names, got 3"),
+        ({"classes": [3]}, "classes must be a list of names"),
+        ({"input": {}}, "its input"),
+        ({"input": None}, "its input"),
+        ({"input": {"shape": 3, "mean": None, "std": None, "bright_on_dark": True}}, "its input"),
+    ],
+)
+def test_a_checkpoint_with_entries_of_another_kind_is_refused(short_run, tmp_path, changes, message):
+    arrays, metadata = read_safetensors(short_run[0] / recipes.CHECKPOINT)
+    entry = json.loads(metadata["minidl"])
+    entry["info"] |= changes
+    path = tmp_path / recipes.CHECKPOINT
+    write_safetensors(path, arrays, {"minidl": json.dumps(entry)})
+    with pytest.raises(ValueError, match=message):
+        recipes.load_classifier(path)
 
 
 GREY = {"shape": [1, 4, 4], "mean": None, "std": None, "bright_on_dark": True}

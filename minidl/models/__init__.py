@@ -42,7 +42,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 OPTION_TYPES = {"int": int, "float": (int, float), "str": str, "Sequence[int]": (list, tuple)}
 
 
-def build(name: str, **options: Any) -> nn.Module:
+def build(name: str, /, **options: Any) -> nn.Module:
     """A new network of that name, with weights from the stream "initialization".
 
     Examples

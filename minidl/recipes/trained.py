@@ -11,6 +11,9 @@ from minidl import data, models, nn, training
 from minidl import functional as F
 from minidl.data.transforms import Grayscale, Normalize, Resize
 
+# what `minidl train` writes into every checkpoint
+WRITTEN = {"recipe": str, "options": dict, "network": str, "network_options": dict}
+
 LONGEST = 4096  # pixels of a side; a long strip would be padded to a square, which may not fit the memory
 
 
@@ -53,9 +56,13 @@ class TrainedClassifier:
 def load_run(path: Path | str) -> training.SavedRun:
     """What `minidl train` left in a checkpoint."""
     saved = training.load_checkpoint(path)
-    missing = {"recipe", "options", "network", "network_options"} - saved.info.keys()
+    missing = WRITTEN.keys() - saved.info.keys()
     if missing:
         raise ValueError(f"{path} was not written by minidl train: it does not say its {', '.join(sorted(missing))}")
+    for name, kind in WRITTEN.items():
+        if not isinstance(saved.info[name], kind):
+            got = f"{saved.info[name]!r:.40}"
+            raise ValueError(f"{path}: damaged checkpoint ({name} must be a {kind.__name__}, got {got})")
     return saved
 
 
@@ -72,7 +79,15 @@ def load_classifier(path: Path | str) -> TrainedClassifier:
     model, saved = load_trained(path)
     if not {"classes", "input"} <= saved.info.keys():
         raise ValueError(f"{path} holds the recipe {saved.info['recipe']}, which classifies no images")
-    return TrainedClassifier(model, saved)
+    classes = saved.info["classes"]
+    if not isinstance(classes, list) or not classes or not all(isinstance(label, str) for label in classes):
+        raise ValueError(f"{path}: damaged checkpoint (classes must be a list of names, got {classes!r:.40})")
+    classifier = TrainedClassifier(model, saved)
+    try:
+        classifier.prepare(np.zeros((3, 1, 1), np.float32))
+    except Exception as error:  # whatever the entries of "input" may be
+        raise ValueError(f"{path}: damaged checkpoint (its input: {error})") from error
+    return classifier
 
 
 def read_pixels(path: Path | str) -> np.ndarray:

@@ -50,7 +50,7 @@ def read_safetensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str,
         dtype = DTYPES[tensor["dtype"]]
         arrays[name] = to_float32(memory, dtype).reshape(tensor["shape"])
     header_size = int.from_bytes(content[:8], "little")
-    return arrays, json.loads(content[8 : 8 + header_size]).get("__metadata__", {})
+    return arrays, json.loads(content[8 : 8 + header_size]).get("__metadata__") or {}
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def save_checkpoint(
     model, optimizer, history
         As `fit` has them; the state of :mod:`minidl.random` is written too.
     info : dict, optional
-        What else to keep: anything that can be written as JSON.
+        What else to keep: values that can be written as JSON.
 
     Examples
     --------
@@ -68,6 +68,8 @@ def save_checkpoint(
     3
     """
     path = checkpoint_path(path)
+    if info is not None and not isinstance(info, dict):
+        raise TypeError(f"info must be a dict, got {type(info).__name__}")
     arrays = {f"model.{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
     state = optimizer.state_dict()
     numbers: dict[str, dict[str, Any]] = {}
@@ -134,7 +136,7 @@ class SavedRun:
             optimizer.load_state_dict(self.optimizer)
             random.set_state(self.random)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.path}: damaged checkpoint ({type(error).__name__}: {error})") from error
+            raise _damaged(self.path, error) from error
 
 
 def load_checkpoint(path: Path | str) -> SavedRun:
@@ -158,9 +160,18 @@ def load_checkpoint(path: Path | str) -> SavedRun:
         raise ValueError(f"{path}: damaged checkpoint (it does not hold what was saved: its checksum differs)")
     try:
         entry = json.loads(metadata[ENTRY])
-        if entry["format"] != FORMAT:
-            raise ValueError(f"{path} is a checkpoint of format {entry['format']}, this minidl reads format {FORMAT}")
-        optimizer = entry["optimizer"]
+        found = entry["format"]
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if found != FORMAT:
+        raise ValueError(f"{path} is a checkpoint of format {found}, this minidl reads format {FORMAT}")
+    try:
+        optimizer, history = entry["optimizer"], entry["history"]
+        for name in ("optimizer", "random", "history", "info", "versions"):
+            _check_kind(entry, name, dict)
+        _check_kind(optimizer, "type", str)
+        for name in history:
+            _check_kind(history, name, list)
         model = {}
         for name, array in arrays.items():
             part, _, rest = name.partition(".")
@@ -169,6 +180,15 @@ def load_checkpoint(path: Path | str) -> SavedRun:
             else:
                 parameter, _, key = rest.partition(".")
                 optimizer["state"].setdefault(parameter, {})[key] = Tensor(array)
-        return SavedRun(path, model, optimizer, entry["random"], entry["history"], entry["info"], entry["versions"])
-    except (AttributeError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from error
+        return SavedRun(path, model, optimizer, entry["random"], history, entry["info"], entry["versions"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _check_kind(values: dict[str, Any], name: str, kind: type) -> None:
+    if not isinstance(values[name], kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {values[name]!r:.40}")
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})")

@@ -156,10 +156,38 @@ def test_other_files_are_refused(trained, tmp_path):
     minidl.save(tmp_path / "weights.safetensors", nn.Linear(1, 1).state_dict())
     with pytest.raises(ValueError, match="no checkpoint of minidl; read them with minidl.load"):
         training.load_checkpoint(tmp_path / "weights.safetensors")
-    for entry in ("not JSON", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "optimizer": {"state": []}}'):
+    for entry in (
+        "not JSON", "[]", '{"format": 1}', '{"format": 99}', '{"format": 1, "optimizer": {"state": []}}', "[" * 100_000,
+        '{"format": 1' + "0" * 5000 + "}",
+    ):  # fmt: skip
         write_safetensors(tmp_path / "odd.safetensors", {"optimizer.0.m": np.zeros(1)}, {"minidl": entry})
         with pytest.raises(ValueError, match="odd.safetensors"):
             training.load_checkpoint(tmp_path / "odd.safetensors")
+
+
+def test_weights_with_a_header_that_has_null_for_its_texts(tmp_path):
+    header = b'{"__metadata__":null,"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    path = tmp_path / "null.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert read_safetensors(path)[1] == {} and minidl.load(path)["a"].tolist() == [0]
+    with pytest.raises(ValueError, match="null.safetensors holds weights but is no checkpoint"):
+        training.load_checkpoint(path)
+
+
+@pytest.mark.parametrize("name", ["optimizer", "random", "history", "info", "versions"])
+@pytest.mark.parametrize("value", [None, [1], 3])
+def test_parts_of_another_kind_are_told(trained, name, value):
+    path = trained[2]
+    arrays, metadata = read_safetensors(path)
+    entry = json.loads(metadata["minidl"]) | {name: value}
+    write_safetensors(path, arrays, {"minidl": json.dumps(entry)})
+    with pytest.raises(ValueError, match=f"{path.name}: damaged checkpoint"):
+        training.load_checkpoint(path)
+
+
+def test_info_that_is_no_dict_is_not_saved(trained):
+    with pytest.raises(TypeError, match="info must be a dict, got list"):
+        training.save_checkpoint(trained[2], *trained[:2], {}, ["cat"])
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(trained, monkeypatch):
