@@ -77,8 +77,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path != "/look":
             return self._refuse(HTTPStatus.NOT_FOUND, f"there is no {self.path} here, only /look")
+        origin = self.headers.get("Origin")
+        if origin not in (None, f"http://{self.headers['Host']}"):
+            return self._refuse(HTTPStatus.FORBIDDEN, f"only the page of this server may ask, not {origin!r}")
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > LARGEST:
+        if not length.isdecimal() or len(length) > len(str(LARGEST)) or int(length) > LARGEST:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture takes at most {LARGEST:,} bytes")
         try:
             pixels = read_question(self.rfile.read(int(length)))
@@ -116,21 +119,23 @@ class Handler(BaseHTTPRequestHandler):
 
 def read_question(body: bytes) -> np.ndarray:
     """The picture (3, H, W) in 0..1 of {"picture": "data:image/png;base64,..."}; a ValueError says what is wrong."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         text = json.loads(body)["picture"]
         kind, _, data = text.partition(";base64,")
         if kind != "data:image/png":
             raise ValueError(f"picture must start with data:image/png;base64, got {text[:30]!r}")
-        image = Image.open(io.BytesIO(base64.b64decode(data, validate=True)), formats=["PNG"])
-        if image.width * image.height > LARGEST:
-            raise ValueError(f"picture must have at most {LARGEST:,} pixels, got {image.width}x{image.height}")
-        pixels = np.asarray(image.convert("RGB"), np.float32) / 255  # (H, W, 3)
+        content = base64.b64decode(data, validate=True)
     except (
         json.JSONDecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError, binascii.Error
     ) as error:  # fmt: skip
         raise ValueError(f'the question must be {{"picture": "data:image/png;base64,..."}} ({error})') from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
-        raise ValueError(f"picture cannot be read as a PNG ({error})") from error
-    return pixels.transpose(2, 0, 1)
+    try:
+        image = Image.open(io.BytesIO(content), formats=["PNG"])
+        if image.width * image.height <= LARGEST:
+            pixels = np.asarray(image.convert("RGB"), np.float32) / 255  # (H, W, 3)
+            return pixels.transpose(2, 0, 1)
+    except Exception as error:  # for damaged files Pillow raises anything, such as AssertionError
+        raise ValueError(f"picture cannot be read as a PNG ({str(error) or type(error).__name__})") from error
+    raise ValueError(f"picture must have at most {LARGEST:,} pixels, got {image.width}x{image.height}")

@@ -73,6 +73,17 @@ def bomb():
     return asked(content)
 
 
+def without_palette():
+    """A picture with transparent colours whose palette has another name: Pillow raises AssertionError."""
+    stream = io.BytesIO()
+    Image.new("P", (4, 4)).save(stream, "PNG", transparency=bytes(3))
+    content = stream.getvalue()
+    start = content.index(b"PLTE")
+    end = start + 4 + int.from_bytes(content[start - 4 : start], "big")
+    chunk = b"pLTE" + content[start + 4 : end]
+    return asked(content[:start] + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[end + 4 :])
+
+
 def values(part):
     levels = np.frombuffer(base64.b64decode(part["data"]), np.uint8).astype(float)
     return (levels.reshape(part["count"], part["height"], part["width"]) - 128) / 127 * part["scale"]
@@ -162,6 +173,7 @@ def test_an_empty_page_has_an_answer_too(ask):
         ('{"picture": "data:image/png;base64,!!"}', 400, "the question must be"),
         ('{"picture": "data:image/png;base64,AAAA"}', 400, "cannot be read as a PNG"),
         (bomb(), 400, "exceeds limit of"),
+        (without_palette(), 400, "cannot be read as a PNG"),
         (question(np.zeros((2001, 2000))), 400, "at most 4,000,000 pixels, got 2000x2001"),
         (question(np.eye(300))[:200] + '"}', 400, ""),
     ],
@@ -174,6 +186,7 @@ def test_a_bad_question_is_refused_with_the_reason(ask, body, status, message):
 def test_what_is_too_large_or_comes_from_elsewhere_is_refused(ask):
     assert ask("POST", "/look", b"x", **{"Content-Length": "99999999"})[0] == 413
     assert ask("POST", "/look", b"x", **{"Content-Length": "\xb2"})[0] == 413  # a digit, but no number
+    assert ask("POST", "/look", b"x", **{"Content-Length": "9" * 5000})[0] == 413  # Python converts at most 4300
     assert ask("GET", "/", Host="evil.example")[0] == 403
     assert ask("POST", "/look", question(drawing(0)), Host="evil.example:80")[0] == 403
     assert ask("GET", "/../secret")[0] == 404 and ask("POST", "/other", "{}")[0] == 404
@@ -181,6 +194,14 @@ def test_what_is_too_large_or_comes_from_elsewhere_is_refused(ask):
 
 def test_the_address_of_port_80_names_no_port(ask):
     assert [ask("GET", "/", Host=host)[0] for host in ("127.0.0.1", "localhost", "")] == [200, 200, 403]
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://localhost:81", 200), ("http://evil.example", 403), ("http://localhost:82", 403), ("null", 403)],
+)
+def test_a_page_of_another_site_may_not_ask(ask, origin, status):
+    assert ask("POST", "/look", question(drawing(0)), Host="localhost:81", Origin=origin)[0] == status
 
 
 def test_two_questions_at_once_have_their_own_answers(ask):
