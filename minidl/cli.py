@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     warnings.showwarning = lambda message, *_, **__: print(f"minidl: warning: {message}", file=sys.stderr)
+    if sys.stdout is None:  # closed, as in `minidl info >&-`
+        sys.stdout = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
     started = time.time()

@@ -327,6 +327,13 @@ def test_a_reader_who_has_seen_enough_is_no_error():
     assert (found.returncode, found.stderr) == (141, "")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file descriptors")
+def test_a_closed_standard_output_is_no_error():
+    command = [sys.executable, "-m", "minidl", "train", "--list", "--json"]
+    found = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 def test_help_is_quick_and_needs_no_plots_or_progress_bars():
     program = (
         "import sys, minidl.cli\n"
