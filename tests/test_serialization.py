@@ -1,5 +1,6 @@
 """save and load: what comes back, and that no file can make anything run."""
 
+import errno
 import json
 import os
 import pickle
@@ -177,6 +178,16 @@ def test_the_name_of_the_texts_is_refused_for_an_array(tmp_path):
     with pytest.raises(ValueError, match="__metadata__"):
         minidl.save(tmp_path / "a.safetensors", {"__metadata__": np.zeros(2)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatch):
+    def read_only(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("builtins.open", read_only)
+    monkeypatch.setattr(os, "unlink", read_only)
+    with pytest.raises(OSError, match=f"Read-only file system: '{tmp_path / 'state.npz'}'"):
+        minidl.save(tmp_path / "state.npz", STATE)
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
