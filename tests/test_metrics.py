@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -127,6 +128,11 @@ def test_undefined_precision_warns():
         ),
         (lambda: metrics.accuracy_score([0, 1], [0.0, np.inf]), "y_pred must hold labels, .* such as inf"),
         (lambda: metrics.accuracy_score([0, 1], ["0", "1"]), "labels of one kind"),
+        *(
+            (partial(metrics.roc_auc_score, [0], [[1.0]], multi_class=multi_class, average=average), "only one class")
+            for multi_class in ("ovo", "ovr")
+            for average in ("macro", "weighted")
+        ),
         (
             lambda: metrics.accuracy_score([0, 1], [0, 1], sample_weight=[0, 0]),
             "sample_weight must hold at least one number that is not 0",

@@ -132,6 +132,8 @@ def roc_auc_score(
             f"the rows of y_score add up to {sums.min()} to {sums.max()}, expected probabilities that add up to 1: "
             "pass softmax(logits)"
         )
+    if len(classes) < 2:
+        raise ValueError(f"the ROC curve needs at least two classes, got only one class: {classes.tolist()}")
     places = positions(y_true, classes)
     shares = np.bincount(places, weights, minlength=len(classes)) / weights.sum()
     if multi_class == "ovr":
