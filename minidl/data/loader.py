@@ -135,14 +135,15 @@ class DataLoader:
         """The number of samples in an epoch; None with a `batch_sampler`, where it is not known in advance."""
         if self.batch_sampler is not None:
             return None
-        n = len(self.dataset if self.sampler is None else self.sampler)
+        n = len(self.dataset) if self.sampler is None else _length("sampler", self.sampler)
         return n // self.batch_size * self.batch_size if self.drop_last else n
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
         if self.batch_sampler is not None:
-            return len(self.batch_sampler)
-        whole, rest = divmod(len(self.dataset if self.sampler is None else self.sampler), self.batch_size)
+            return _length("batch_sampler", self.batch_sampler)
+        n = len(self.dataset) if self.sampler is None else _length("sampler", self.sampler)
+        whole, rest = divmod(n, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
@@ -198,6 +199,16 @@ class DataLoader:
             arrays = (fetch(items) for items in batches)  # not map, which a StopIteration of the dataset would end
         for batch in arrays:
             yield to_tensors(batch)
+
+
+def _length(name: str, sampler: Any) -> int:
+    try:
+        return len(sampler)
+    except TypeError as error:
+        raise TypeError(
+            f"the {name} has no length, so the number of batches is not known in advance: "
+            f"give {type(sampler).__name__} a __len__, or pass a list"
+        ) from error
 
 
 def _fetch_whole(dataset: Dataset, epoch_key: int, items: np.ndarray) -> Any:

@@ -107,6 +107,14 @@ def test_datasets_one_after_the_other():
         ConcatDataset([])
 
 
+@pytest.mark.parametrize("name", ["sampler", "batch_sampler"])
+def test_a_sampler_without_a_length_gives_its_batches_but_no_number_of_them(name):
+    loader = DataLoader(TEN, **{name: ([place] if name == "batch_sampler" else place for place in (3, 1))})
+    with pytest.raises(TypeError, match=f"the {name} has no length.* give generator a __len__, or pass a list"):
+        len(loader)
+    assert batches_of(loader) == [[3], [1]]
+
+
 @pytest.mark.parametrize(
     "options, error, message",
     [
