@@ -240,6 +240,12 @@ def test_to_tensor():
         T.ToTensor()([1, 2])
 
 
+@pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 3, 0, 5)])
+def test_a_random_part_of_nothing_is_refused(shape):
+    with pytest.raises(ValueError, match="RandomResizedCrop takes images of at least one pixel, got [05]x[05]"):
+        T.RandomResizedCrop(4)(np.zeros(shape, np.float32))
+
+
 def test_normalize():
     x = RNG.random((2, 3, 4, 5), dtype=np.float32)
     mean, std = [0.5, 0.4, 0.3], [0.1, 0.2, 0.3]

@@ -208,6 +208,8 @@ class RandomResizedCrop(RandomTransform):
         self.interpolation = check_interpolation(interpolation)
 
     def draw(self, generator: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:
+        if 0 in (height, width):
+            raise ValueError(f"RandomResizedCrop takes images of at least one pixel, got {height}x{width}")
         for _ in range(self.attempts):
             area = generator.uniform(*self.scale) * height * width
             ratio = math.exp(generator.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])))
