@@ -16,7 +16,7 @@ help:
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
 	@echo "make bench   measure kernels and training steps against other libraries, into benchmarks/results (25 minutes)"
 	@echo "make bench-quick   the same, but too short to be exact, into build/bench: to see that all of it runs"
-	@echo "make gpu     on a machine with a GPU: run the GPU tests and benchmarks, into benchmarks/results (9 minutes)"
+	@echo "make gpu     on a machine with a GPU: run the GPU tests and benchmarks, into benchmarks/results (14 minutes)"
 	@echo "make lint    ruff"
 	@echo "make sanitize   kernel tests under AddressSanitizer and UBSan (GCC; some minutes)"
 	@echo "make test-arm64   kernel tests on arm64, cross-compiled and run by QEMU (Debian on x86-64; takes long)"

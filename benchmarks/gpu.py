@@ -264,8 +264,10 @@ def report_steps(options: argparse.Namespace, device: Device | None) -> int:
     networks = {name: network for name, network in networks.items() if network["kind"] != "adversarial"}
     if device is None:
         require_gpu()
-    rows = training.run(options.names, ["torch-eager"], 2, max(1, options.rounds // 4), 0.5, networks)
-    write({"machine": machine.describe(2), "rows": rows}, options.json)
+    report: dict[str, Any] = {"machine": machine.describe(2), "rows": []}
+    for row in training.rows(options.names, ["torch-eager"], 2, max(1, options.rounds // 4), 0.5, networks):
+        report["rows"].append(row)
+        write(report, options.json)
     return 0
 
 

@@ -6,7 +6,7 @@ after it, the loss of a network that has trained on one batch must have come dow
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from benchmarks import turns, workers
@@ -19,10 +19,16 @@ def run(
     names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float, networks=NETWORKS
 ) -> list[dict[str, Any]]:
     """A row for each network whose name contains one of `names` (all for none), printed as it comes."""
+    return list(rows(names, peers, threads, rounds, seconds, networks))
+
+
+def rows(
+    names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float, networks=NETWORKS
+) -> Iterator[dict[str, Any]]:
+    """The rows of `run`, one by one, for those who keep each before the next is measured."""
     chosen = [name for name in networks if not names or any(part.lower() in name.lower() for part in names)]
     if not chosen:
         raise ValueError(f"no network is called {', '.join(names)}; there are: {', '.join(networks)}")
-    rows = []
     with workers.started(["minidl", *peers], threads) as (started, missing):
         if "minidl" not in started:
             raise RuntimeError(f"minidl cannot run: {missing['minidl']}")
@@ -32,10 +38,9 @@ def run(
             row = {"name": name, "threads": threads, **measure(name, networks[name], started, rounds, seconds)}
             row["missing"] |= missing
             print(turns.line(row), flush=True)
-            rows.append(row)
+            yield row
         for name, worker in started.items():
             print(f"{name}, waiting for its turns, used {share_waiting(worker):.1%} of a core", flush=True)
-    return rows
 
 
 def measure(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from minidl.kernels import conv2d, cuda
 from tests.cuda_emulator import emulated_gpu
 
 pytestmark = pytest.mark.cuda
+ROOT = Path(__file__).parents[2]
 
 
 class SmallDevice:
@@ -117,6 +122,70 @@ def test_training_steps_are_those_of_the_other_benchmark(tmp_path):
     assert "torch-eager" in row["peers_ms"] or "torch-eager" in row["missing"]
 
 
+def test_training_steps_are_written_as_they_come(tmp_path, monkeypatch):
+    def two_networks(*_):
+        yield {"name": "first"}
+        raise TimeoutError
+
+    monkeypatch.setattr(benchmark.training, "rows", two_networks)
+    path = tmp_path / "steps.json"
+    with pytest.raises(TimeoutError):
+        benchmark.main(["--training", "--json", str(path)], SmallDevice())
+    assert json.loads(path.read_text())["rows"] == [{"name": "first"}]
+
+
+# Stands in for Python in on_gpu.sh: writes its arguments down, one a line, and can import neither CuPy nor PyTorch.
+FAKE_PYTHON = """#!/bin/sh
+printf '%s\\n' -- "$@" >>"$CALLS"
+case "$2" in *"assert int(cupy"* | "import torch"*) exit 1 ;; esac
+"""
+
+
+@pytest.fixture
+def on_gpu(tmp_path):
+    """Run on_gpu.sh in a repository of empty folders, with a Python in a folder whose name has a space."""
+    for folder in ("minidl", "kernels", "tests", "benchmarks", "an env/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        (tmp_path / file).touch()
+    script = shutil.copy(ROOT / "benchmarks" / "on_gpu.sh", tmp_path / "benchmarks")
+    python = tmp_path / "an env" / "bin" / "python"
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+
+    def run(chosen):
+        environment = os.environ | {"PYTHON": chosen, "CALLS": str(tmp_path / "calls")}
+        done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        return done, (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
+
+    return run
+
+
+@pytest.mark.skipif(shutil.which("timeout") is None, reason="on_gpu.sh needs the program timeout")
+def test_on_gpu_runs_each_part_and_installs_no_version_that_is_too_old(on_gpu, tmp_path):
+    done, calls = on_gpu("an env/bin/python")  # relative, though the script changes the folder
+    parts = ("packages", "build", "matmul", "conv2d", "training", "tests")
+    assert [line.split(" after")[0] for line in done.stdout.splitlines() if line.startswith("== ")] == [
+        f"== {part}: status 0" for part in parts
+    ]
+    assert done.returncode == 0 and done.stderr == ""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    bounds = {*project["build-system"]["requires"], *project["project"]["dependencies"], *extras["cuda"]}
+    assert bounds <= set(calls)
+    installed = {argument for argument in calls if ">=" in argument and " " not in argument}
+    assert installed <= bounds | {bound for extra in extras.values() for bound in extra}
+    # A bound that the shell takes for a redirection makes a file "=77".
+    assert sorted(path.name for path in (tmp_path / "build" / "gpu").iterdir()) == sorted(
+        ["minidl", "kernels", "tests", "benchmarks", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
+    )
+
+
+def test_on_gpu_without_python_says_so(on_gpu):
+    done, calls = on_gpu("no-such-python")
+    assert done.returncode == 99 and "there is no program no-such-python" in done.stderr and not calls
+
+
 @pytest.mark.gpu
 def test_on_a_gpu(tmp_path):
     path = tmp_path / "gpu.json"
@@ -125,7 +194,7 @@ def test_on_a_gpu(tmp_path):
 
 
 def test_every_test_for_a_gpu_is_in_the_folder_that_make_gpu_runs():
-    tests = Path(__file__).parents[1]
+    tests = ROOT / "tests"
     assert "pytest.mark.gpu" in (tests / "cuda" / "conftest.py").read_text()
     elsewhere = [
         path for path in tests.rglob("*.py") if path.parent != tests / "cuda" and "mark.gpu" in path.read_text()
