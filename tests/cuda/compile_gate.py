@@ -39,7 +39,10 @@ class Variant(NamedTuple):
 TILES = (("float", LARGE), ("float", HALF), ("float", NARROW), ("float", MEDIUM), ("double", MEDIUM))
 VARIANTS = [
     *(Variant("matmul/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
-    Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": 0, "B_ALONG_L": 1}),
+    *(
+        Variant("matmul/cuda_gpu.cu", {"scalar": "float", **LARGE._asdict(), "A_ALONG_L": a, "B_ALONG_L": 1})
+        for a in (0, 1)  # 1 is forward of a linear layer
+    ),
     *(
         Variant("matmul/cuda_gpu_tf32.cu", {"scalar": "float", "A_ALONG_L": a, "B_ALONG_L": b})
         for a in (1, 0)
@@ -48,7 +51,7 @@ VARIANTS = [
     *(Variant("conv2d/cuda_gpu.cu", {"scalar": scalar, **tile._asdict()}) for scalar, tile in TILES),
     *(
         Variant("conv2d/cuda_gpu_depthwise.cu", {"scalar": scalar, "TAPS": taps})
-        for scalar, taps in (("float", 3), ("float", 8), ("double", 3))
+        for scalar, taps in (("float", 3), ("float", 8), ("double", 3), ("double", 7))
     ),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
@@ -84,7 +87,8 @@ def read_budget() -> dict[str, dict[str, dict[str, nvrtc.Usage]]]:
 def slack() -> nvrtc.Usage:
     """What may come on top of the budget: nothing, but a little with another compiler than the one that wrote it."""
     written_by = json.loads(BUDGET.read_text(encoding="utf-8"))["nvrtc"]
-    return nvrtc.Usage(0, 0, 0) if nvrtc.version() == written_by else nvrtc.Usage(registers=16, shared=0, spills=64)
+    # NVRTC 12.9 takes 19 registers more in matmul_registers, and spills 252 bytes in conv2d_input_grad on sm_90.
+    return nvrtc.Usage(0, 0, 0) if nvrtc.version() == written_by else nvrtc.Usage(registers=24, shared=0, spills=256)
 
 
 def measure() -> dict[str, dict[str, dict[str, nvrtc.Usage]]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ARCHITECTURES = ("80", "90", "100", "120")
+# CuPy adds them to ours. Without the second, NVRTC 12 takes a generic lambda for a function of the CPU and refuses it.
+CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 
 _KERNEL_REPORT = re.compile(
     r"properties for (?P<name>\w+)\n"
@@ -58,7 +60,7 @@ def machine_code(code: str, options: tuple[str, ...], architecture: str) -> tupl
     """Compile and return the cubin, an ELF file, and the log; RuntimeError with the log if the compiler refuses."""
     library, program = _library(), ctypes.c_void_p()
     library.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernel.cu", 0, None, None)
-    arguments = [f"--gpu-architecture=sm_{architecture}", "--ptxas-options=-v", "-ftz=true", *options]
+    arguments = [f"--gpu-architecture=sm_{architecture}", "--ptxas-options=-v", *CUPY_OPTIONS, *options]
     encoded = (ctypes.c_char_p * len(arguments))(*(argument.encode() for argument in arguments))
     failed = library.nvrtcCompileProgram(program, len(arguments), encoded)
     log = _bytes(library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog, program).rstrip(b"\0").decode()

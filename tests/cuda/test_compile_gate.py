@@ -15,8 +15,11 @@ needs_nvrtc = pytest.mark.skipif(
 )
 
 
-# Kernels of which the compiler puts a few bytes into memory on some architecture; each waits for memory anyway.
-MAY_SPILL = {"softmax_forward": 32, "adagrad_step": 12, "rmsprop_step": 40}
+# Kernels of which the compiler puts a few bytes into memory on some architecture. The first two do so outside their
+# inner loops; the others wait for memory anyway.
+MAY_SPILL = {
+    "matmul_async": 16, "depthwise_weight_grad": 16, "softmax_forward": 32, "adagrad_step": 12, "rmsprop_step": 40,
+}  # fmt: skip
 
 
 def test_every_source_has_a_budget():
@@ -59,7 +62,7 @@ SHARES = {
 }  # fmt: skip
 
 
-LEAST_TF32 = 0.36  # of tensor-core instructions, for any order of the operands
+LEAST_TF32 = 0.355  # of tensor-core instructions, for any order of the operands
 
 
 def shares(path, **defines):
@@ -88,7 +91,7 @@ def test_addresses_computed_in_every_slice_are_noticed(monkeypatch):
     code = cuda.CudaModule.code
     monkeypatch.setattr(cuda.CudaModule, "code", lambda *args: re.sub(r'asm volatile\(""[^;]*', "", code(*args)))
     assert shares("matmul/cuda_gpu.cu")["matmul_async"] < SHARES["matmul_async"]
-    assert shares("matmul/cuda_gpu_tf32.cu", A_ALONG_L=1, B_ALONG_L=1)["matmul_tf32"] < LEAST_TF32
+    assert shares("matmul/cuda_gpu_tf32.cu", A_ALONG_L=1, B_ALONG_L=0)["matmul_tf32"] < LEAST_TF32
 
 
 @needs_nvrtc
