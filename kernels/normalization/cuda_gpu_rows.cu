@@ -25,8 +25,8 @@ struct Mean {
 };
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
-row_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, scalar* m, scalar* v, int rows, int columns,
-            double eps) {
+row_forward(const scalar* __restrict__ x, const scalar* __restrict__ w, const scalar* __restrict__ b,
+            scalar* __restrict__ y, scalar* m, scalar* v, int rows, int columns, double eps) {
   __shared__ double sums[WARPS_A_BLOCK];
   __shared__ double squares[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
@@ -51,8 +51,8 @@ row_forward(const scalar* x, const scalar* w, const scalar* b, scalar* y, scalar
 
 // dx, and r (rows,) for the sums over columns
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
-row_input_grad(const scalar* dy, const scalar* x, const scalar* m, const scalar* v, const scalar* w, scalar* dx,
-               scalar* r, int rows, int columns, double eps) {
+row_input_grad(const scalar* __restrict__ dy, const scalar* __restrict__ x, const scalar* m, const scalar* v,
+               const scalar* __restrict__ w, scalar* __restrict__ dx, scalar* r, int rows, int columns, double eps) {
   __shared__ double sums[WARPS_A_BLOCK];
   __shared__ double products[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;

@@ -25,7 +25,26 @@ __device__ __forceinline__ scalar decayed(scalar dw, scalar w, scalar weight_dec
   return weight_decay != 0 ? dw + weight_decay * w : dw;
 }
 
-template <class Step>
+// w = step(w, dw, state), number by number. All is read before anything is written, so a thread waits for memory once;
+// for __restrict__ see normalization/cuda_gpu.cu.
+template <int STATES, class Step>
+__device__ __forceinline__ void update(scalar* __restrict__ w, const scalar* __restrict__ dw,
+                                       scalar* __restrict__ state_0, scalar* __restrict__ state_1,
+                                       scalar* __restrict__ state_2, long long begin, long long stop, Step step) {
+  for (long long e = begin + threadIdx.x; e < stop; e += BLOCK) {
+    scalar state[3];
+    if (state_0) state[0] = state_0[e];
+    if (STATES > 1 && state_1) state[1] = state_1[e];
+    if (STATES > 2 && state_2) state[2] = state_2[e];
+    w[e] = step(w[e], dw[e], state);
+    if (state_0) state_0[e] = state[0];
+    if (STATES > 1 && state_1) state_1[e] = state[1];
+    if (STATES > 2 && state_2) state_2[e] = state[2];
+  }
+}
+
+// STATES: how many kinds of state the step has at most.
+template <int STATES, class Step>
 __device__ __forceinline__ void for_each_number(const long long* table, int arrays, int share, Step step) {
   const Row* const rows = (const Row*)table;
   // Find the last row whose first block is this one or before; an empty array has the first block of the next one.
@@ -37,21 +56,21 @@ __device__ __forceinline__ void for_each_number(const long long* table, int arra
   const Row row = rows[own];
   const scalar first = (scalar)row.first, second = (scalar)row.second;
   const long long begin = (blockIdx.x - row.first_block) * share, stop = min(row.size, begin + share);
-  for (long long e = begin + threadIdx.x; e < stop; e += BLOCK)
-    row.w[e] = step(row, e, row.w[e], row.dw[e], first, second);
+  update<STATES>(row.w, row.dw, row.state[0], row.state[1], row.state[2], begin, stop,
+                 [=](scalar w, scalar dw, scalar* state) { return step(row, state, w, dw, first, second); });
 }
 
 // state: v. undamped = 1 - dampening
 extern "C" __global__ void __launch_bounds__(BLOCK)
 sgd_step(const long long* table, int arrays, int share, scalar lr, scalar momentum, scalar undamped,
          scalar weight_decay, int nesterov) {
-  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
+  for_each_number<1>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw, scalar, scalar) {
     // dw = dw + weight_decay * w
     dw = decayed(dw, w, weight_decay);
     if (row.state[0]) {
       // v = momentum * v + (1 - dampening) * dw
-      const scalar v = momentum * row.state[0][e] + undamped * dw;
-      row.state[0][e] = v;
+      const scalar v = momentum * state[0] + undamped * dw;
+      state[0] = v;
       dw = nesterov ? dw + momentum * v : v;
     }
     // w = w - lr * v
@@ -64,21 +83,21 @@ sgd_step(const long long* table, int arrays, int share, scalar lr, scalar moment
 extern "C" __global__ void __launch_bounds__(BLOCK)
 adam_step(const long long* table, int arrays, int share, scalar beta1, scalar rest1, scalar beta2, scalar rest2,
           scalar eps, scalar weight_decay, scalar kept) {
-  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar first,
-                                            scalar second) {
+  for_each_number<3>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw, scalar first,
+                                               scalar second) {
     // w = w - lr * weight_decay * w, or dw = dw + weight_decay * w
     w *= kept;
     dw = decayed(dw, w, weight_decay);
     // m = beta1 * m + (1 - beta1) * dw
-    const scalar m = beta1 * row.state[0][e] + rest1 * dw;
-    row.state[0][e] = m;
+    const scalar m = beta1 * state[0] + rest1 * dw;
+    state[0] = m;
     // v = beta2 * v + (1 - beta2) * dw^2
-    scalar v = beta2 * row.state[1][e] + rest2 * (dw * dw);
-    row.state[1][e] = v;
+    scalar v = beta2 * state[1] + rest2 * (dw * dw);
+    state[1] = v;
     if (row.state[2]) {
       // h = max(h, v), which replaces v
-      v = row.state[2][e] > v ? row.state[2][e] : v;
-      row.state[2][e] = v;
+      v = state[2] > v ? state[2] : v;
+      state[2] = v;
     }
     // w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
     return w - first * m / (sqrt(v) / second + eps);
@@ -89,16 +108,16 @@ adam_step(const long long* table, int arrays, int share, scalar beta1, scalar re
 extern "C" __global__ void __launch_bounds__(BLOCK)
 rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar alpha, scalar rest, scalar eps,
              scalar weight_decay, scalar momentum) {
-  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar, scalar) {
+  for_each_number<3>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw, scalar, scalar) {
     // dw = dw + weight_decay * w
     dw = decayed(dw, w, weight_decay);
     // v = alpha * v + (1 - alpha) * dw^2
-    scalar v = alpha * row.state[0][e] + rest * (dw * dw);
-    row.state[0][e] = v;
+    scalar v = alpha * state[0] + rest * (dw * dw);
+    state[0] = v;
     if (row.state[1]) {
       // g = alpha * g + (1 - alpha) * dw, and max(v - g^2, 0) replaces v
-      const scalar g = alpha * row.state[1][e] + rest * dw;
-      row.state[1][e] = g;
+      const scalar g = alpha * state[1] + rest * dw;
+      state[1] = g;
       v -= g * g;
       if (v < 0) v = 0;  // a variance, negative only by rounding
     }
@@ -106,8 +125,8 @@ rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar al
     scalar u = dw / (sqrt(v) + eps);
     if (row.state[2]) {
       // b = momentum * b + u, which replaces u
-      u = momentum * row.state[2][e] + u;
-      row.state[2][e] = u;
+      u = momentum * state[2] + u;
+      state[2] = u;
     }
     // w = w - lr * u
     return w - lr * u;
@@ -117,12 +136,12 @@ rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar al
 // state: s. first = lr / (1 + (t - 1) * lr_decay)
 extern "C" __global__ void __launch_bounds__(BLOCK)
 adagrad_step(const long long* table, int arrays, int share, scalar eps, scalar weight_decay) {
-  for_each_number(table, arrays, share, [=](const Row& row, long long e, scalar w, scalar dw, scalar first, scalar) {
+  for_each_number<1>(table, arrays, share, [=](const Row&, scalar* state, scalar w, scalar dw, scalar first, scalar) {
     // dw = dw + weight_decay * w
     dw = decayed(dw, w, weight_decay);
     // s = s + dw^2
-    const scalar s = row.state[0][e] + dw * dw;
-    row.state[0][e] = s;
+    const scalar s = state[0] + dw * dw;
+    state[0] = s;
     // w = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
     return w - first * dw / (sqrt(s) + eps);
   });

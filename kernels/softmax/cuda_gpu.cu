@@ -10,7 +10,7 @@
 #include "rows.cuh"
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
-softmax_forward(const scalar* x, scalar* y, int rows, int columns, int logarithm) {
+softmax_forward(const scalar* __restrict__ x, scalar* __restrict__ y, int rows, int columns, int logarithm) {
   __shared__ scalar maxima[WARPS_A_BLOCK];
   __shared__ scalar sums[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
@@ -29,7 +29,8 @@ softmax_forward(const scalar* x, scalar* y, int rows, int columns, int logarithm
 }
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
-softmax_input_grad(const scalar* dy, const scalar* y, scalar* dx, int rows, int columns, int logarithm) {
+softmax_input_grad(const scalar* __restrict__ dy, const scalar* __restrict__ y, scalar* __restrict__ dx, int rows,
+                   int columns, int logarithm) {
   __shared__ scalar sums[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
   if (row >= rows) return;

@@ -19,7 +19,7 @@ from tests.cuda.compile_gate import KERNELS, VARIANTS, Variant, cuda
 
 NAMES = {
     0x223: "FFMA", 0x22B: "DFMA", 0x23C: "HMMA", 0x23E: "F2FP", 0x984: "LDS", 0x83B: "LDSM", 0x388: "STS",
-    0x981: "LDG", 0xFAE: "LDGSTS", 0x947: "BRA", 0xB1D: "BAR",
+    0x981: "LDG", 0x986: "STG", 0xFAE: "LDGSTS", 0x947: "BRA", 0xB1D: "BAR",
 }  # fmt: skip
 MULTIPLY_ADDS = ("FFMA", "DFMA", "HMMA")
 
@@ -36,6 +36,16 @@ def main_loops(variant: Variant, architecture: str = "90") -> dict[str, Counter[
         if found:
             loops[kernel] = max(found, key=share)
     return loops
+
+
+def reads_between_writes(variant: Variant, kernel: str, architecture: str = "90") -> int:
+    """The most reads of global memory, in any loop of the kernel, of which none waits for a write."""
+    module = cuda.CudaModule(KERNELS / variant.source, **variant.defines)
+    cubin, _ = nvrtc.machine_code(module.code(()), module.options, architecture)
+    words = list(struct.iter_unpack("<Qq", dict(_sections(cubin))[kernel]))
+    names = [NAMES.get(low & 0xFFF, "other") for low, _ in words]
+    loops = [" ".join(names[first : i + 1]) for i, first in _backward_branches(words)]
+    return max(part.split().count("LDG") for loop in loops for part in loop.split("STG")[:-1])
 
 
 def share(loop: Counter[str]) -> float:

@@ -16,10 +16,8 @@ needs_nvrtc = pytest.mark.skipif(
 
 
 # Kernels of which the compiler puts a few bytes into memory on some architecture. The first two do so outside their
-# inner loops; the others wait for memory anyway.
-MAY_SPILL = {
-    "matmul_async": 16, "depthwise_weight_grad": 16, "softmax_forward": 32, "adagrad_step": 12, "rmsprop_step": 40,
-}  # fmt: skip
+# inner loops; the last waits for memory anyway.
+MAY_SPILL = {"matmul_async": 16, "depthwise_weight_grad": 16, "softmax_forward": 32}
 
 
 def test_every_source_has_a_budget():
@@ -60,6 +58,33 @@ SHARES = {
     "matmul_naive": 0.1, "matmul_tiled": 0.2, "matmul_registers": 0.35, "matmul_async": 0.83,
     "conv2d_forward": 0.77, "conv2d_input_grad_stride_1": 0.77, "conv2d_input_grad": 0.68, "conv2d_weight_grad": 0.6,
 }  # fmt: skip
+
+
+# kernel: its source, and the reads of global memory that its loop has under way at once, on sm_90
+READS = {
+    "normalize": ("normalization/cuda_gpu.cu", 4), "normalize_gradient": ("normalization/cuda_gpu.cu", 8),
+    "row_forward": ("normalization/cuda_gpu_rows.cu", 8), "row_input_grad": ("normalization/cuda_gpu_rows.cu", 8),
+    "softmax_forward": ("softmax/cuda_gpu.cu", 4), "softmax_input_grad": ("softmax/cuda_gpu.cu", 8),
+    "sgd_step": ("optimizers/cuda_gpu.cu", 8),
+}  # fmt: skip
+
+
+@needs_nvrtc
+@pytest.mark.parametrize("kernel", READS)
+def test_reads_do_not_wait_for_writes(kernel):
+    source, least = READS[kernel]
+    [variant, *_] = [variant for variant in compile_gate.VARIANTS if variant.source == source]
+    assert instructions.reads_between_writes(variant, kernel) >= least
+
+
+@needs_nvrtc
+def test_reads_that_wait_for_writes_are_noticed(monkeypatch):
+    """Planted: what __restrict__ is for."""
+    code = cuda.CudaModule.code
+    monkeypatch.setattr(cuda.CudaModule, "code", lambda *args: code(*args).replace("__restrict__", ""))
+    for kernel, (source, least) in READS.items():
+        [variant, *_] = [variant for variant in compile_gate.VARIANTS if variant.source == source]
+        assert instructions.reads_between_writes(variant, kernel) < least, kernel
 
 
 LEAST_TF32 = 0.355  # of tensor-core instructions, for any order of the operands
