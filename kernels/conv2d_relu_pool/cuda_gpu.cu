@@ -44,7 +44,8 @@ extern "C" __global__ void relu_pool_backward(const scalar* dy, const unsigned c
   if (i < out_height && j < out_width) {  // the last rows and columns may be in no window
     const size_t at = (((size_t)n * out_height + i) * out_width + j) * channels + k;
     const int tap = (p - i * pool_height) * pool_width + q - j * pool_width;
-    if (taps[at] == tap) value = dy[at];
+    const scalar gradient = dy[at];  // before the test, so that both reads are under way at once
+    if (taps[at] == tap) value = gradient;
   }
   dz[e] = value;
 }

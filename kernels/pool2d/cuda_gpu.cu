@@ -74,7 +74,8 @@ extern "C" __global__ void max_scatter(const scalar* dy, const position* taps, s
       const int x = in.x + padding_x - s * dilation_x, j = x / stride_x;
       if (x < 0 || x % stride_x || j >= out_width) continue;
       const size_t window = offset(in.n, i, j, in.c, out_height, out_width, channels);
-      if (taps[window] == r * kernel_width + s) sum += dy[window];
+      const scalar gradient = dy[window];  // before the test, so that both reads are under way at once
+      if (taps[window] == r * kernel_width + s) sum += gradient;
     }
   }
   dx[e] = sum;
