@@ -189,7 +189,8 @@ struct ReachRows {
   __device__ __forceinline__ const scalar* at(const Row& row, const Column& tap) const {
     int i, j;
     reach(row, tap, i, j);
-    return row.image + (i * dy.width + j) * dy.pitch + tap.channel;
+    // Unsigned, as i and j may be anything where the element is not inside and so not read.
+    return row.image + ((unsigned)i * dy.width + j) * dy.pitch + tap.channel;
   }
 };
 

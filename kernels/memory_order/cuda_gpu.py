@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.counts import MAX_GRID
+from ..cuda.counts import MAX_GRID, check_count
 
 __all__ = ["DTYPES", "channels_first", "channels_last", "unavailable"]
 
@@ -34,6 +34,7 @@ def channels_last(x):
 
 def _transposed(x, images, rows, columns):
     """The transpose of each image of x, a matrix (rows, columns)."""
+    check_count("channels, or pixels an image", max(rows, columns))
     y = current_runtime().empty((images, columns, rows), x.dtype)
     kernel = load(SOURCE, x.dtype).get_function("transpose_images")
     tiles = -(-rows // TILE) * -(-columns // TILE)

@@ -18,6 +18,7 @@ from minidl.kernels.cuda.rows import grid_of_rows
 from minidl.kernels.dropout import cuda_gpu as dropout
 from minidl.kernels.dropout import reference as dropout_reference
 from minidl.kernels.matmul import cuda_gpu as matmul
+from minidl.kernels.memory_order import cuda_gpu as memory_order
 from minidl.kernels.normalization import cuda_gpu as normalization
 from minidl.kernels.pool2d import cuda_gpu as pool2d
 from minidl.kernels.pool2d import reference as pool2d_reference
@@ -155,6 +156,18 @@ def test_more_rows_or_columns_than_are_counted(emulated):
             refused()
     with pytest.raises(ValueError, match="at most 2147418112 columns, got 2147483548"):
         grid_of_rows(1, 2**31 - 100)
+
+
+def test_another_memory_order_of_more_pixels_than_are_counted(emulated, monkeypatch):
+    """The last tile's columns would be counted beyond 2^31, to negative ones."""
+    monkeypatch.setattr(counts, "MAX_COUNT", 50)
+    for change, x in (
+        (memory_order.channels_last, normal(2, 3, 17, 3)),
+        (memory_order.channels_first, channels_last(normal(2, 3, 17, 3))),
+    ):
+        with pytest.raises(ValueError, match="at most 50 channels, or pixels an image, got 51"):
+            change(x)
+    assert not emulated.launches
 
 
 @pytest.mark.parametrize("step", [*matmul.STEPS, matmul.TF32])
