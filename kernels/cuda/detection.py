@@ -7,7 +7,7 @@ exception counts as "no": a missing library can raise ImportError, OSError or Ru
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 OLDEST = (8, 0)  # compute capability: asynchronous copies to shared memory came with Ampere
 
@@ -37,17 +37,21 @@ def gpu_status() -> GpuStatus:
         if cupy.cuda.runtime.getDeviceCount() == 0:
             return GpuStatus(False, "no CUDA device is visible (is CUDA_VISIBLE_DEVICES set?)")
         properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
-        name, capability = properties["name"].decode(), (properties["major"], properties["minor"])
-        if capability < OLDEST:
-            return GpuStatus(
-                False,
-                f"{name} has compute capability {_dotted(capability)}, the kernels need {_dotted(OLDEST)} or newer",
-            )
+        if reason := too_old(properties):
+            return GpuStatus(False, reason)
         cupy.cuda.nvrtc.getVersion()
         cupy.ones(1, "float32").sum().item()
     except Exception as error:
         return GpuStatus(False, _first_line(error))
-    return GpuStatus(True, "", name, capability, properties["totalGlobalMem"])
+    return GpuStatus(True, "", *_name_and_capability(properties), properties["totalGlobalMem"])
+
+
+def too_old(properties: dict[str, Any]) -> str:
+    """Return why the kernels cannot run on the device with these properties, "" if they can."""
+    name, capability = _name_and_capability(properties)
+    if capability >= OLDEST:
+        return ""
+    return f"{name} has compute capability {_dotted(capability)}, the kernels need {_dotted(OLDEST)} or newer"
 
 
 def is_available() -> bool:
@@ -59,6 +63,10 @@ def is_available() -> bool:
     >>> device = "cuda" if minidl.cuda.is_available() else "cpu"
     """
     return gpu_status().available
+
+
+def _name_and_capability(properties: dict[str, Any]) -> tuple[str, tuple[int, int]]:
+    return properties["name"].decode(), (properties["major"], properties["minor"])
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from .detection import gpu_status
+from .detection import gpu_status, too_old
 
 
 class RawFunction(Protocol):
@@ -68,7 +68,14 @@ class CupyRuntime:
         return self.xp.cuda.Device(device).attributes["MultiProcessorCount"]
 
     def device(self) -> int:
-        return self.xp.cuda.runtime.getDevice()
+        device = self.xp.cuda.runtime.getDevice()
+        self._check_age_of(device)
+        return device
+
+    @functools.cache  # noqa: B019 - as above; `gpu_status` tried one device only, and the current one may be another
+    def _check_age_of(self, device: int) -> None:
+        if reason := too_old(self.xp.cuda.runtime.getDeviceProperties(device)):
+            raise RuntimeError(f"GPU {device} cannot be used: {reason}")
 
     def device_of(self, array: Any) -> int:
         return array.data.device_id

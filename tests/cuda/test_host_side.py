@@ -326,6 +326,16 @@ def test_the_runtime_of_cupy(monkeypatch, source):
         module.get_function("scale")((1,), (1,), (x, x, 3, 1.0, None))
 
 
+def test_a_second_gpu_that_is_too_old_is_named(monkeypatch, source):
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy(capability=(7, 5)))
+    module = cuda.CudaModule(source, scalar="float")
+    with (
+        cuda.use_runtime(cuda.CupyRuntime()),
+        pytest.raises(RuntimeError, match="GPU 0 cannot be used: Card has .* 7.5"),
+    ):
+        module.get_function("scale")((1,), (1,), (None, None, 3, 1.0, None))
+
+
 def test_nothing_imports_cupy_unasked():
     code = "import sys, minidl.kernels, minidl.kernels.matmul.cuda_gpu; sys.exit('cupy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
