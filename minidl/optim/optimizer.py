@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numbers
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -47,23 +49,21 @@ class Optimizer:
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         self.defaults = defaults
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         for group in groups:
             self.add_param_group(group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add a group of parameters, with options of its own."""
+        """Add a group of parameters, with options of its own; other entries, such as a name, are kept."""
         group = {**self.defaults, **group}
         if "params" not in group:
             raise ValueError(f"a group of parameters must have 'params', got {', '.join(group)}")
         params = group["params"]
         group["params"] = [params] if isinstance(params, Tensor) else list(params)
-        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
-        if unknown:
-            raise ValueError(
-                f"{type(self).__name__} has no option {', '.join(sorted(unknown))}; it has {', '.join(self.defaults)}"
-            )
+        for name in set(group) - set(self.defaults):
+            if meant := ["lr"] if name == "learning_rate" else get_close_matches(name, self.defaults, cutoff=0.8):
+                raise ValueError(f"{type(self).__name__} has no option {name}; did you mean {meant[0]}?")
         known = {id(p) for other in self.param_groups for p in other["params"]}
         for parameter in group["params"]:
             if not isinstance(parameter, Tensor):
@@ -192,7 +192,7 @@ class Optimizer:
         parameters = [p for group in self.param_groups for p in group["params"]]
         numbers = [number for group in saved for number in group["params"]]
         by_number = dict(zip(numbers, parameters))
-        state: dict[Tensor, dict[str, Any]] = {}
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for number, values in state_dict["state"].items():
             if int(number) not in by_number:
                 raise ValueError(f"the saved state is of parameter {number}, which no saved group has")
@@ -205,7 +205,7 @@ class Optimizer:
             }
         self.state = state
         for group, values in zip(self.param_groups, saved):
-            known = {key: value for key, value in values.items() if key in self.defaults or key == "initial_lr"}
+            known = {key: value for key, value in values.items() if key != "params" and key in {*group, "initial_lr"}}
             group.update({key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
 
     def __repr__(self) -> str:

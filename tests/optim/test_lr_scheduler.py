@@ -134,6 +134,24 @@ def test_a_group_is_added_where_each_has_a_value_of_its_own():
                 advance(schedule, 0)
 
 
+def test_a_schedule_written_for_pytorch():
+    class WarmUp(lr_scheduler.LRScheduler):
+        def __init__(self, optimizer, steps):
+            self.steps = steps
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            return [base_lr * min(1, (self.last_epoch + 1) / self.steps) for base_lr in self.base_lrs]
+
+    optimizer = sgd(1.0, 0.5)
+    schedule = WarmUp(optimizer, 4)
+    for expected in ([0.25, 0.125], [0.5, 0.25], [0.75, 0.375], [1.0, 0.5], [1.0, 0.5]):
+        assert [group["lr"] for group in optimizer.param_groups] == expected == schedule.get_last_lr()
+        schedule.step()
+    with pytest.raises(TypeError, match="formulas of the epoch alone, got WarmUp"):
+        sequence(optimizer, schedule, milestones=[])
+
+
 def test_a_state_is_a_copy():
     schedule = ALL["StepLR"](sgd(1.0))
     state = schedule.state_dict()

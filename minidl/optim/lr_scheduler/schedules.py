@@ -17,6 +17,8 @@ from minidl.optim.optimizer import Optimizer
 class LRScheduler:
     """Base class of the schedules that are a formula of the epoch. A subclass defines ``value(base_lr, t, i)``.
 
+    Or, as in PyTorch, ``get_lr()``: a list with the learning rate of each group at ``self.last_epoch``.
+
     Parameters
     ----------
     optimizer : Optimizer
@@ -65,7 +67,9 @@ class LRScheduler:
 
     def value(self, base_lr: float, t: int, i: int) -> float:
         """The learning rate of group i at epoch t."""
-        raise NotImplementedError(f"{type(self).__name__} must define value(self, base_lr, t, i)")
+        if not hasattr(self, "get_lr"):
+            raise NotImplementedError(f"{type(self).__name__} must define value(self, base_lr, t, i)")
+        return self.get_lr()[i]
 
     def step(self) -> None:
         """Advance to the next epoch."""

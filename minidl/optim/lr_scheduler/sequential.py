@@ -39,7 +39,8 @@ class SequentialLR(LRScheduler):
     def __init__(self, optimizer: Optimizer, schedulers: Iterable[LRScheduler], milestones: Iterable[int]):
         self.schedulers, self.milestones = list(schedulers), list(milestones)
         for schedule in self.schedulers:
-            if not isinstance(schedule, LRScheduler) or type(schedule).step is not LRScheduler.step:
+            formula = isinstance(schedule, LRScheduler) and not hasattr(schedule, "get_lr")
+            if not formula or type(schedule).step is not LRScheduler.step:
                 raise TypeError(f"schedulers must hold formulas of the epoch alone, got {type(schedule).__name__}")
             if schedule.optimizer is not optimizer:
                 raise ValueError(f"schedulers must be of the given optimizer, {type(schedule).__name__} has another")
