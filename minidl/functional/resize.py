@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from minidl.autograd import Function
 from minidl.functional.along_axis import index_select
+from minidl.functional.linear import matmul
 from minidl.functional.operands import apart, integers, namespace
 
 __all__ = ["interpolate"]
@@ -99,10 +101,31 @@ def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corn
     place = np.arange(size)
     place = place * ((n - 1) / max(size - 1, 1)) if align_corners else np.maximum((place + 0.5) * ratio - 0.5, 0)
     p = np.minimum(np.floor(place), n - 1)
-    u = (place - p).astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
-    u = namespace(x).asarray(u)
-    # y[i] = x[p] * (1 - u) + x[p + 1] * u
-    return _take(x, axis, p) * (1 - u) + _take(x, axis, np.minimum(p + 1, n - 1)) * u
+    return ReadBetween(axis, p.astype(np.int64), (place - p).astype(x.dtype))(x)
+
+
+class ReadBetween(Function):
+    """y[i] = x[p] * (1 - u) + x[p + 1] * u along the last axis, or the one before it; p and u are arrays over i."""
+
+    saves_inputs = False
+
+    def __init__(self, axis, p, u):
+        self.axis, self.p, self.u = axis, p, u
+
+    def forward(self, x):
+        n = x.shape[self.axis]
+        self.saved = n
+        u = namespace(x).asarray(self.u.reshape((-1,) + (1,) * (x.ndim - 1 - self.axis)))
+        return _take(x, self.axis, self.p) * (1 - u) + _take(x, self.axis, np.minimum(self.p + 1, n - 1)) * u
+
+    def backward(self, dy, inputs, output):
+        i, n = np.arange(len(self.p)), self.saved
+        w = np.zeros((len(self.p), n), self.u.dtype)  # y[i] = sum_j w[i, j] * x[j]
+        w[i, self.p] = 1 - self.u
+        w[i, np.minimum(self.p + 1, n - 1)] += self.u
+        w = namespace(dy).asarray(w)
+        # dx[j] = sum_i w[i, j] * dy[i]
+        return matmul(dy, w) if self.axis == dy.ndim - 1 else matmul(w.T, dy)
 
 
 def _take(x: Any, axis: int, positions: np.ndarray) -> Any:
