@@ -15,6 +15,8 @@ from . import channel_sums, matmul
 
 MIN_SIZE = 64  # numbers in x; with fewer, NumPy's own way is as fast
 SHORT_RUN = 32  # numbers that lie side by side; with more, NumPy's own way is as fast
+LONG_ROW = 512  # numbers in a row; of more, a matrix product would sum too many in one go to be exact
+MANY = 1024  # numbers in x, for which a matrix product has less to do than NumPy's loop over rows
 LARGE = 1 << 15  # numbers in x that are worth a matrix product
 UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
@@ -30,6 +32,9 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
         if 2 <= n < 8 and not behind:
             y = _by_columns(ufunc, x)
             return y[..., None] if keepdims else y
+        if name == "sum" and 8 <= n <= LONG_ROW and not behind and x.size >= MANY and x.flags.c_contiguous:
+            y = matmul.forward(x.reshape(-1, n), np.ones((n, 1), x.dtype))
+            return y.reshape(*before, *(1,) * keepdims)
         if 2 <= n and behind and math.prod(behind) < SHORT_RUN and x.flags.c_contiguous:
             y = _by_halves(ufunc, x.reshape(-1, n, math.prod(behind)))
             return y.reshape(*before, *(1,) * keepdims, *behind)
