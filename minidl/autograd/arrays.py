@@ -32,9 +32,16 @@ def as_array(data: Any, dtype: Any = None) -> Any:
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # as kernels need it
     if dtype is not None:
         _check_range(array, np.dtype(dtype))
-    if array.dtype == np.float64 and not isinstance(data, np.generic):
+    if array.dtype == np.float64 and getattr(_first_number(data), "dtype", None) != np.float64:
         return array.astype(dtype or np.float32)
     return array
+
+
+def _first_number(data: Any) -> Any:
+    """The first number in nested lists: one of Python, or one, or an array, that has a dtype of its own."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
 
 
 def plain_array(data: np.ndarray) -> np.ndarray:

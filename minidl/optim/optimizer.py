@@ -157,13 +157,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {number: ...}, "param_groups": [...]}``, where numbers stand for parameters, as in PyTorch."""
         numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [
-            {
-                **{key: value for key, value in group.items() if key != "params"},
-                "params": [numbers[id(p)] for p in group["params"]],
-            }
-            for group in self.param_groups
-        ]
+        groups = [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups]
         state = {
             numbers[id(parameter)]: {
                 key: Tensor(value) if hasattr(value, "shape") else value for key, value in values.items()

@@ -248,6 +248,9 @@ def test_lists_and_parameters_are_float32_unless_they_are_arrays():
     assert minidl.Tensor([1.0, 2.0]).dtype == minidl.nn.Parameter([1.0]).dtype == minidl.Tensor(1.5).dtype == np.float32
     assert minidl.Tensor(np.ones(2)).dtype == minidl.Tensor(np.float64(1)).dtype == np.float64
     assert tensor([0.1], dtype=np.float64).item() == 0.1
+    for exact in ([np.float64(0.1)], [[np.array(0.1)]], (tensor(0.1, dtype="float64"),)):
+        assert tensor(exact).dtype == np.float64 and tensor(exact).item() == 0.1
+    assert tensor([np.float32(0.1), 0.5]).dtype == tensor([]).dtype == tensor([[], []]).dtype == np.float32
 
 
 def test_what_is_no_number_is_refused():
