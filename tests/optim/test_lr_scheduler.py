@@ -196,6 +196,23 @@ def test_plateau_in_max_mode_with_a_floor():
     assert schedule.get_last_lr() == [0.1, 0.3]
 
 
+@pytest.mark.parametrize(
+    ("mode", "options", "better", "no_better"),
+    [
+        ("min", {"threshold": 0.1}, 8.9, 9.1),
+        ("max", {"threshold": 0.1}, 11.1, 10.9),
+        ("min", {"threshold": 0.5, "threshold_mode": "abs"}, 9.4, 9.6),
+        ("max", {"threshold": 0.5, "threshold_mode": "abs"}, 10.6, 10.4),
+    ],
+)
+def test_how_much_better_than_the_best_a_plateau_wants(mode, options, better, no_better):
+    for second, rates in ((better, [1.0]), (no_better, [0.5])):
+        schedule = lr_scheduler.ReduceLROnPlateau(sgd(1.0), mode, 0.5, patience=0, **options)
+        schedule.step(10.0)
+        schedule.step(second)
+        assert schedule.get_last_lr() == rates
+
+
 def test_a_plateau_that_starts_again_forgets_all_that_it_saw():
     """Measures worse than the best of before, in the middle of bad epochs: the course is that of a new schedule."""
     schedule = lr_scheduler.ReduceLROnPlateau(sgd(1.0, 0.5), factor=0.5, patience=1, cooldown=2)
@@ -222,8 +239,10 @@ def test_a_plateau_that_starts_again_forgets_all_that_it_saw():
         (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "step_size"),
         (lambda o: lr_scheduler.CosineAnnealingLR(o, 0), ValueError, "T_max"),
         (lambda o: lr_scheduler.LinearLR(o, 0.0), ValueError, "start_factor"),
+        (lambda o: lr_scheduler.LinearLR(o, end_factor=1.5), ValueError, "end_factor .* and 1.5"),
         (lambda o: lr_scheduler.LambdaLR(o, [abs, abs]), ValueError, "each of 1 groups, got 2"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, "least"), ValueError, "'least'"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold_mode="both"), ValueError, "'both'"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor"),
         (lambda o: lr_scheduler.StepLR(o, 2).load_state_dict({"best": 1}), ValueError, "best"),
     ],
@@ -237,6 +256,7 @@ def test_wrong_calls(call, error, text):
     ("options", "message"),
     [
         ({}, "total_steps, or both epochs and steps_per_epoch"),
+        ({"steps_per_epoch": 3}, "total_steps, or both epochs and steps_per_epoch"),
         ({"epochs": 3}, "total_steps, or both epochs and steps_per_epoch"),
         ({"total_steps": 0}, "total_steps must be at least 1, got 0"),
         ({"total_steps": 5, "pct_start": 1.5}, "pct_start must be from 0 to 1, got 1.5"),
@@ -261,6 +281,37 @@ def test_one_cycle_ends_and_wants_a_momentum():
     adagrad = optim.Adagrad([minidl.Tensor(np.zeros(1), requires_grad=True)])
     with pytest.raises(ValueError, match="Adagrad has no momentum"):
         lr_scheduler.OneCycleLR(adagrad, 1.0, total_steps=3)
+
+
+def test_one_cycle_in_straight_lines():
+    optimizer = sgd(1.0)
+    schedule = lr_scheduler.OneCycleLR(
+        optimizer, 1.0, epochs=2, steps_per_epoch=3, pct_start=0.5, anneal_strategy="linear", div_factor=5.0,
+        final_div_factor=2.0,
+    )  # fmt: skip
+    found = [(schedule.get_last_lr()[0], optimizer.param_groups[0]["momentum"])]
+    for _ in range(5):
+        schedule.step()
+        found.append((schedule.get_last_lr()[0], optimizer.param_groups[0]["momentum"]))
+    rates, momenta = zip(*found)
+    assert rates == pytest.approx([0.2, 0.6, 1.0, 0.7, 0.4, 0.1])
+    assert momenta == pytest.approx([0.95, 0.9, 0.85, 0.85 + 0.1 / 3, 0.85 + 0.2 / 3, 0.95])
+
+
+def test_one_cycle_that_rises_in_one_step_starts_at_the_peak():
+    assert lr_scheduler.OneCycleLR(sgd(1.0), 2.0, total_steps=4, pct_start=0.25).get_last_lr() == [2.0]
+
+
+def test_one_cycle_leaves_an_optimizer_without_momentum_alone():
+    adagrad = optim.Adagrad([minidl.ones(1, requires_grad=True)])
+    schedule = lr_scheduler.OneCycleLR(adagrad, 1.0, total_steps=3, cycle_momentum=False)
+    schedule.step()
+    assert "momentum" not in adagrad.param_groups[0]
+
+
+def test_a_rate_may_fall_to_nothing_and_stays_there():
+    schedule = lr_scheduler.LinearLR(sgd(1.0), 1.0, 0.0, total_iters=2)
+    assert [schedule.step() or schedule.get_last_lr() for _ in range(3)] == [[0.5], [0.0], [0.0]]
 
 
 def test_a_sequence_takes_formulas_of_its_own_optimizer():

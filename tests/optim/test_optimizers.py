@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -17,6 +18,7 @@ ALL = [
     (optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     (optim.SGD, {"momentum": 0.9, "dampening": 0.5}),
     (optim.Adam, {"weight_decay": 0.1}),
+    (optim.Adam, {"amsgrad": True}),
     (optim.AdamW, {}),
     (optim.RMSprop, {"momentum": 0.5, "centered": True}),
     (optim.Adagrad, {"lr_decay": 0.1, "initial_accumulator_value": 0.5}),
@@ -111,6 +113,17 @@ def test_a_parameter_that_comes_late_is_at_its_first_step(kind, options):
     np.testing.assert_array_equal(late.numpy(), alone.numpy())
 
 
+def test_adam_without_a_memory_steps_by_the_sign_of_the_gradient():
+    (w,) = parameters((3,))
+    before = w.numpy().copy()
+    optimizer = optim.Adam([w], lr=0.1, betas=(0.0, 0.0))
+    for seed in range(3):
+        give_gradients([w], seed)
+        before = before - 0.1 * np.sign(w.grad.numpy())
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), before, rtol=1e-5)
+
+
 def test_groups_have_options_of_their_own():
     a, b = parameters((2,), (2,))
     optimizer = optim.SGD([{"params": [a]}, {"params": b, "lr": 1.0}], lr=0.1)
@@ -202,6 +215,7 @@ def test_penalties():
             np.testing.assert_allclose(p.grad.numpy(), 0.5 * p.numpy(), rtol=1e-6)
         else:
             assert p.grad is None
+    assert float(optim.L2(0)(model)) == 0
     assert float(optim.L1(2.0)(weights)) == pytest.approx(2 * sum(float(np.abs(w.numpy()).sum()) for w in weights))
 
 
@@ -235,6 +249,25 @@ def test_penalties():
 def test_wrong_calls(call, error, text):
     with pytest.raises(error, match=text):
         call(parameters((3, 2))[0])
+
+
+def test_a_state_keeps_numbers_as_numbers_and_pairs_as_pairs_through_json():
+    ws = parameters((3, 2))
+    optimizer = optim.Adam(ws, betas=(0.8, 0.9))
+    walk(optimizer, ws, range(2))
+    state = optimizer.state_dict()
+    assert type(state["state"][0]["step"]) is int
+    optimizer.load_state_dict(state | {"param_groups": json.loads(json.dumps(state["param_groups"]))})
+    assert optimizer.param_groups[0]["betas"] == (0.8, 0.9)
+
+
+def test_an_error_of_an_update_is_not_put_down_to_a_state_that_fits():
+    ws = parameters((3, 2))
+    optimizer = optim.Adam(ws)
+    walk(optimizer, ws, range(1))
+    optimizer.param_groups[0]["lr"] = "high"
+    with pytest.raises(ValueError, match="^could not convert string to float: 'high'"):
+        optimizer.step()
 
 
 def test_a_state_of_another_model_is_refused():
@@ -282,6 +315,11 @@ def test_a_state_of_something_else_is_refused():
     with pytest.raises(ValueError, match="no dampening, momentum, nesterov: they are not those of SGD"):
         sgd.load_state_dict(adam.state_dict())
     state = adam.state_dict()
+    state["param_groups"][0]["maximize"] = True
+    with pytest.raises(ValueError, match="Adam has no maximize"):
+        adam.load_state_dict(state)
+    state["param_groups"][0]["maximize"] = False  # as PyTorch has it in every group
+    adam.load_state_dict(state)
     state["state"][5] = {"step": 1}
     with pytest.raises(ValueError, match="parameter 5"):
         adam.load_state_dict(state)
