@@ -169,6 +169,12 @@ def test_the_bar_of_a_terminal_shows_loss_and_speed(monkeypatch):
     assert "samples/s, loss" not in shown.rpartition("epoch 1/1  ")[2]  # the bar ends before its line
 
 
+def test_a_bar_between_two_updates_reads_nothing(monkeypatch):
+    terminal = terminal_for(monkeypatch)
+    fit(training.ProgressBar(interval=1000), epochs=1)
+    assert "0/48" in terminal.getvalue() and "16/48" not in terminal.getvalue()
+
+
 def test_an_error_ends_the_bar_too(monkeypatch):
     terminal = terminal_for(monkeypatch)
 

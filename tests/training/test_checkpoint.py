@@ -190,6 +190,15 @@ def test_info_that_is_no_dict_is_not_saved(trained):
         training.save_checkpoint(trained[2], *trained[:2], {}, ["cat"])
 
 
+def test_a_checkpoint_of_a_later_format_is_refused_by_its_number(trained, monkeypatch):
+    model, optimizer, path = trained
+    with monkeypatch.context() as later:
+        later.setattr("minidl.training.checkpoint.FORMAT", 2)
+        training.save_checkpoint(path, model, optimizer, {})
+    with pytest.raises(ValueError, match="a checkpoint of format 2, this minidl reads format 1$"):
+        training.load_checkpoint(path)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(trained, monkeypatch):
     model, optimizer, path = trained
     before = path.read_bytes()

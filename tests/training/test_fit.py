@@ -64,12 +64,21 @@ def test_it_learns_and_the_history_says_so(points):
     assert {len(values) for values in history.values()} == {20}
 
 
+def test_validation_measures_the_metrics_that_fit_is_given(points):
+    model = classifier()
+    metrics = {"errors": lambda output, target: (output.data.argmax(1) != target.data).mean()}
+    history = training.fit(model, points, optimizer=sgd(model), validation_data=points, metrics=metrics)
+    assert {name for name in history if name.startswith("validation")} == {"validation_loss", "validation_errors"}
+    assert history["validation_errors"] == [pytest.approx(1 - training.evaluate(model, points)["accuracy"])]
+
+
 def test_means_weight_a_smaller_last_batch_by_its_samples(points):
     x, y = points
     model = classifier()
     with_rest = training.evaluate(model, (x, y), batch_size=64)  # 64 + 64 + 22
     logits = model(minidl.tensor(x))
     assert with_rest["loss"] == pytest.approx(F.cross_entropy(logits, minidl.tensor(y)).item(), rel=1e-6)
+    assert with_rest == training.evaluate(model, (x, y), batch_size=64, metrics="accuracy")
     assert with_rest["accuracy"] == pytest.approx((logits.data.argmax(1) == y).mean(), rel=1e-12)
 
 
@@ -245,6 +254,13 @@ def test_a_diverged_training_is_an_error(points):
         )
 
 
+def test_a_metric_that_is_not_finite_does_not_end_training(points):
+    model = classifier()
+    metrics = {"odd": lambda output, target: np.nan, "loss_of_none": lambda output, target: np.inf}
+    history = training.fit(model, points, optimizer=sgd(model), epochs=2, metrics=metrics)
+    assert np.isnan(history["train_odd"]).all() and history["train_loss_of_none"] == [np.inf] * 2
+
+
 def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(points, tmp_path):
     model = nn.Linear(2, 2)
     checkpoint = training.Checkpoint(tmp_path / "run.safetensors")
@@ -300,6 +316,8 @@ def test_what_is_no_data_and_no_callback_is_named(points):
     model = classifier()
     with pytest.raises(TypeError, match="data must be .*, got dict"):
         training.fit(model, {"x": points[0]}, optimizer=sgd(model))
+    with pytest.raises(TypeError, match="data must be .*, got set"):
+        training.fit(model, {1, 2}, optimizer=sgd(model))
     with pytest.raises(TypeError, match="callbacks must hold instances of Callback, .*, got <class .*ProgressBar"):
         training.fit(model, points, optimizer=sgd(model), callbacks=[training.ProgressBar])
     with pytest.raises(TypeError, match=r"a batch must be a tuple of Tensors such as \(x, target\), got dict"):

@@ -1,6 +1,7 @@
 """Schedules, clipping, class weights, TensorBoard, and weights to start from."""
 
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -165,6 +166,32 @@ def test_tensorboard_holds_the_history(tmp_path):
             found.setdefault(value.tag, []).append((event.step, value.simple_value))
     assert {"loss/train", "accuracy/train"} <= set(found)
     assert found["loss/train"] == [(n + 1, pytest.approx(loss)) for n, loss in enumerate(history["train_loss"])]
+
+
+def test_tensorboard_forgets_the_epochs_after_a_checkpoint(monkeypatch, tmp_path):
+    class Writer:
+        def __init__(self, folder, purge_step):
+            told.append((folder, purge_step))
+
+        def add_scalar(self, tag, value, epoch):
+            told.append((tag, epoch))
+
+        def flush(self):
+            told.append("flush")
+
+        def close(self):
+            told.append("close")
+
+    told = []
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Writer))
+    model = nn.Linear(1, 2)
+    training.fit(
+        model, (X, Y), optimizer=optim.SGD(model.parameters(), lr=0.1), epochs=4,
+        callbacks=[training.TensorBoard(tmp_path)], history={"epoch": [1, 2], "train_loss": [0.7, 0.6]},
+    )  # fmt: skip
+    assert told[0] == (str(tmp_path), 3)
+    assert [step for step in told if step[0] == "loss/train"] == [("loss/train", 3), ("loss/train", 4)]
+    assert [step for step in told if step in ("flush", "close")] == ["flush", "flush", "close"]
 
 
 def test_tensorboard_says_what_to_install(monkeypatch, tmp_path):
