@@ -125,6 +125,12 @@ def test_image_dataset_hands_out_0_to_1():
     assert dataset.images is images  # bytes stay as they are, not copied
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_labels_of_images_are_int64_whatever_they_came_in(dtype):
+    dataset = ImageDataset(np.zeros((2, 1, 2, 2), np.uint8), np.array([0, 1], dtype), "ab")
+    assert dataset.labels.dtype == dataset[1][1].dtype == np.int64
+
+
 def test_image_dataset_with_a_transform_leaves_the_original_alone():
     dataset = ImageDataset(np.full((2, 1, 2, 2), 255, np.uint8), np.array([0, 1]), "ab")
     halved = dataset.with_transform(lambda image: image / 2)

@@ -171,6 +171,23 @@ def test_whole_batches_of_images_with_augmentation_for_any_number_of_workers():
     np.testing.assert_array_equal(plain, epoch(prefetch=3))
 
 
+def test_a_batched_dataset_is_asked_for_whole_batches_as_the_loop_needs_them():
+    class Whole(Dataset):
+        batched = True
+
+        def __len__(self):
+            return 6
+
+        def get_batch(self, indices):
+            asked.append(indices.tolist())
+            return indices
+
+    asked = []
+    iterator = iter(DataLoader(Whole(), 2))
+    assert next(iterator).tolist() == [0, 1] and asked == [[0, 1]]
+    assert [batch.tolist() for batch in iterator] == asked[1:] == [[2, 3], [4, 5]]
+
+
 def test_two_loops_at_once():
     loader = DataLoader(Numbers(), 4)
     assert [int(a[0].data[0]) == int(b[0].data[0]) for a, b in zip(loader, loader, strict=True)] == [True] * 5

@@ -96,11 +96,20 @@ def test_weighted_draws_come_from_the_shuffling_stream_anew_each_epoch():
     assert list(sampler) == first != second
 
 
+def test_weighted_draws_of_a_generator_leave_the_streams_alone():
+    minidl.manual_seed(1)
+    before = minidl.random.get_state()
+    first, second = (list(WeightedRandomSampler(np.ones(50), 50, generator=np.random.default_rng(3))) for _ in range(2))
+    assert first == second and minidl.random.get_state() == before
+
+
 def test_datasets_one_after_the_other():
     both = ConcatDataset([TEN, TensorDataset(np.zeros(0, int)), Subset(TEN, [5])]) + Subset(TEN, [3, 4])
     assert [int(both[i][0]) for i in range(len(both))] == [*range(10), 5, 3, 4]
     assert int(both[-1][0]) == 4
     assert batches_of(DataLoader(both, 5))[2] == [5, 3, 4]
+    three = ConcatDataset([Subset(TEN, [0]), Subset(TEN, [1, 2]), Subset(TEN, [3, 4, 5])])
+    assert [int(three[i][0]) for i in range(6)] == list(range(6))
     with pytest.raises(IndexError, match=r"index must lie in -13\.\.12, got 13"):
         both[13]
     with pytest.raises(ValueError, match="at least one dataset"):
@@ -139,6 +148,7 @@ def test_wrong_samplers(options, error, message):
         (([[1.0]], 1), ValueError, r"got shape \(1, 1\)"),
         (([-1.0, 2.0], 1), ValueError, "at least 0"),
         (([np.nan, 2.0], 1), ValueError, "finite"),
+        (([np.inf, 2.0], 1), ValueError, "finite"),
         (([0.0, 0.0], 1), ValueError, "not all 0"),
         (([1.0], 0), ValueError, "num_samples must be from 1"),
         (([1.0], 2.0), TypeError, "num_samples must be an int"),

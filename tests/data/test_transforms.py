@@ -164,6 +164,8 @@ def test_resize_float_like_torch():
 def test_center_crop():
     x = np.arange(5 * 7, dtype=np.float32).reshape(1, 5, 7)
     np.testing.assert_array_equal(T.CenterCrop((3, 3))(x), x[:, 1:4, 2:5])
+    np.testing.assert_array_equal(T.CenterCrop((1, 5))(x), x[:, 2:3, 1:6])
+    np.testing.assert_array_equal(T.CenterCrop((10, 12))(x), np.pad(x, [(0, 0), (2, 3), (2, 3)]))
     padded = T.CenterCrop((7, 8))(x)
     assert padded.shape == (1, 7, 8) and padded.sum() == x.sum()
     assert planes_of(T.CenterCrop(4)(picture())).tolist() == planes_of(picture())[:, 4:8, 6:10].tolist()
@@ -182,6 +184,9 @@ def test_random_resized_crop_stays_inside(height, width, seed):
 def test_random_resized_crop_where_nothing_fits():
     top, left, h, w = T.RandomResizedCrop(4, scale=(1, 1), ratio=(1, 1)).draw(generator(), 10, 100)
     assert (top, left, h, w) == (0, 45, 10, 10)
+    crop = T.RandomResizedCrop(4, scale=(1, 1), ratio=(0.5, 2))
+    assert crop.draw(generator(), 10, 100) == (0, 40, 10, 20)
+    assert crop.draw(generator(), 100, 10) == (40, 0, 20, 10)
 
 
 def test_rotation_turns_counter_clockwise():
@@ -191,6 +196,13 @@ def test_rotation_turns_counter_clockwise():
     assert np.argwhere(y[0]).tolist() == [[0, 2]]  # up
     assert T.RandomRotation((45, 45), fill=0.5)(x)[0, 0, 0] == 0.5
     assert T.RandomRotation((45, 45), expand=True)(picture(10, 10)).size > (10, 10)
+
+
+def test_turns_about_another_center():
+    x = np.zeros((1, 6, 6), np.float32)
+    x[0, 0, 0] = 1
+    for turn in (T.RandomRotation((180, 180), center=(2, 1)), T.RandomAffine((180, 180), center=(2, 1))):
+        assert np.argwhere(turn(x)[0]).tolist() == [[1, 3]]  # the pixel from 0 to 1 comes to lie from 4 to 3, 2 to 1
 
 
 def test_affine_parts():
@@ -350,6 +362,7 @@ def test_compose():
         (lambda: T.Resize(2.5), "size must be a positive int or a pair .* got 2.5"),
         (lambda: T.RandomCrop(4, padding=1.5), "padding must be an int .* got 1.5"),
         (lambda: T.RandomCrop(4, padding=(1.5, 2)), "padding must be an int"),
+        (lambda: T.RandomCrop(4, padding=(1, 2, 3)), "padding must be an int"),
         (lambda: T.RandomHorizontalFlip(1.5), r"p must be a probability in 0\.\.1, got 1.5"),
         (lambda: T.RandomCrop(4, padding=-1), "padding must be"),
         (lambda: T.RandomCrop(4, padding_mode="wrap"), "padding_mode must be one of"),
@@ -389,7 +402,8 @@ def test_other_integers_are_refused_where_values_are_computed(make, dtype):
 def test_the_fill_of_bytes(make):
     image = Image.new("RGB", (16, 12))
     for fill in (255, 255.0, np.float64(255)):
-        assert np.asarray(make(fill)(image)).max() == planes_of(make(fill)(planes_of(image))).max() == 255
+        assert make(fill)(image).getpixel((0, 0)) == (255, 255, 255)
+        np.testing.assert_array_equal(make(fill)(planes_of(image))[:, 0, 0], 255)
     for fill in (0.5, 256, -1, math.nan):
         for x in (image, planes_of(image)):
             with pytest.raises(ValueError, match=f"fill must be a whole number from 0 to 255 .* bytes, got {fill}"):
