@@ -161,6 +161,8 @@ CALLS = [
             (((3,), (3,), ()), r"\(3,\), \(3,\) and \(\)"),
         )
     ),
+    (lambda: F.fold(x(1, 4, 3), (3, 3), 2), ValueError, r"has 4 windows of 4 numbers .* \(1, 4, 3\) does not fit"),
+    (lambda: F.fold(x(1, 6, 4), (3, 3), 2), ValueError, r"has 4 windows of 4 numbers .* \(1, 6, 4\) does not fit"),
     (lambda: F.interpolate(x(1, 1, 2, 2)), ValueError, "size or scale_factor"),
     (lambda: F.interpolate(x(1, 1, 2, 2), size=0), ValueError, "positive"),
     (lambda: F.batch_norm(x(1, 3), training=True), ValueError, r"more than one number a channel.*\(1, 3\)"),
@@ -223,3 +225,8 @@ CALLS = [
 def test_a_wrong_call_is_refused_by_name_and_size(call, kind, text):
     with pytest.raises(kind, match=text):
         call()
+
+
+def test_the_pairs_of_a_ranking_loss_broadcast():
+    loss = F.margin_ranking_loss(x(3, 1), x(1, 4), x(1, 1), margin=0.5, reduction="none")
+    np.testing.assert_array_equal(loss.data, np.full((3, 4), 0.5))

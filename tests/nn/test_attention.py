@@ -125,6 +125,24 @@ def test_causal_and_padding_together():
     assert ((weights.numpy() == 0) == (np.triu(np.ones((5, 5), bool), 1) | padding[:, None])).all()
 
 
+def test_one_sequence_is_a_batch_of_one():
+    random = np.random.default_rng(0)
+    attention = nn.MultiheadAttention(8, 2)
+    query, key = (minidl.Tensor(random.normal(size=(size, 8)).astype("f4")) for size in (3, 5))
+    padding = np.array([False] * 4 + [True])
+    y, weights = attention(query, key, key, padding)
+    expected, expected_weights = attention(*(x.unsqueeze(1) for x in (query, key, key)), padding[None])
+    np.testing.assert_allclose(y.numpy(), expected.numpy()[:, 0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(weights.numpy(), expected_weights.numpy()[0], rtol=1e-5)
+
+
+def test_a_mask_of_numbers_may_be_learned():
+    x = minidl.randn(3, 2, 8)
+    mask = minidl.zeros(3, 3, requires_grad=True)
+    nn.MultiheadAttention(8, 2)(x, x, x, attn_mask=mask)[0].square().sum().backward()
+    assert mask.grad is not None and mask.grad.data.any()
+
+
 def test_copies_of_an_encoder_layer_start_equal_and_train_apart():
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0), 2)
     first, second = encoder.layers

@@ -272,6 +272,8 @@ def test_attributes_change_their_kind():
     assert not hasattr(net, "extra")
     net.extra = 5
     assert net.extra == 5
+    del net.extra
+    assert not hasattr(net, "extra")
     net.blocks[0].count = minidl.Tensor(np.array(3))
     assert int(net.state_dict()["blocks.0.count"]) == 3
 
@@ -390,10 +392,12 @@ def no_init():
         (lambda: nn.Linear(2, 2).register_buffer("forward", None), ValueError, "'forward' already"),
         (lambda: nn.Parameter(np.ones(3, "i8")), TypeError, "int64"),
         (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "groups must divide"),
+        (lambda: nn.GroupNorm(0, 4), ValueError, "num_groups must divide num_channels, got 0 and 4"),
         (lambda: nn.GroupNorm(2, 5), ValueError, "num_groups must divide num_channels, got 2 and 5"),
         (lambda: nn.BatchNorm2d(3)(X), ValueError, r"BatchNorm2d needs x of 4 dimensions, got shape \(4, 3\)"),
         (lambda: nn.InstanceNorm2d(2)(np.ones((3, 2, 1, 1))), ValueError, r"more than one .*got shape \(3, 2, 1, 1\)"),
         (lambda: nn.Dropout(1.5), ValueError, "1.5"),
+        (lambda: nn.Linear(2, 3).to(np.int64), TypeError, "dtype must be a floating-point type .*int64"),
         (lambda: nn.Embedding(5, 3, padding_idx=5), ValueError, "row number below 5, got 5"),
         (lambda: nn.MultiheadAttention(8, 3), ValueError, "num_heads must divide embed_dim, got 3 and 8"),
         (lambda: nn.Linear(2, 2).load_state_dict([1]), TypeError, "dict of Tensors or arrays by name, got list"),
@@ -453,3 +457,52 @@ def test_a_dict_of_parameters_is_one_of_pytorch():
     assert [name for name, _ in nn.Sequential(gains).named_parameters()] == ["0.b"]
     with pytest.raises(KeyError):
         gains["a"]
+
+
+def test_a_row_of_padding_starts_as_zeros_and_learns_nothing():
+    for padding_idx in (1, -4):
+        layer = nn.Embedding(5, 3, padding_idx=padding_idx)
+        layer(minidl.tensor([[0, 1], [1, 4]])).sum().backward()
+        assert layer.padding_idx == 1
+        assert layer.weight.data.any(axis=1).tolist() == [True, False, True, True, True]
+        assert layer.weight.grad.data.any(axis=1).tolist() == [True, False, False, False, True]
+
+
+def test_a_norm_that_tracks_nothing_takes_the_statistics_of_its_batch_always():
+    layer = nn.BatchNorm1d(2, affine=False, track_running_stats=False)
+    x = minidl.tensor(np.random.default_rng(0).normal(3, 2, (6, 2, 4)))
+    trained = layer(x)
+    np.testing.assert_allclose(trained.data.mean((0, 2)), 0, atol=1e-12)
+    np.testing.assert_array_equal(layer.eval()(x).data, trained.data)
+    assert layer.state_dict() == {}
+    with pytest.raises(ValueError, match="more than one number a channel"):
+        layer(x[:1, :, 0])
+
+
+def test_a_group_norm_without_weights_has_second_derivatives():
+    x = minidl.Tensor(np.random.default_rng(0).normal(size=(2, 4, 3)), requires_grad=True)
+    assert minidl.gradgradcheck(nn.GroupNorm(2, 4, affine=False), [x])
+
+
+def test_the_loss_of_a_probability_of_nothing_or_all_is_bounded():
+    with np.errstate(all="raise"):
+        losses = nn.BCELoss(reduction="none")(minidl.tensor([0.0, 1.0, 0.0, 1.0]), minidl.tensor([1.0, 0.0, 0.0, 1.0]))
+    assert losses.tolist() == [100, 100, 0, 0]
+
+
+def test_a_norm_without_momentum_keeps_the_mean_of_its_batches():
+    layer = nn.BatchNorm1d(1, momentum=None)
+    for value in (1.0, 4.0, 7.0):
+        layer(minidl.tensor([[value - 1], [value + 1]]))
+    assert {name: tensor.tolist() for name, tensor in layer.state_dict().items()} == {
+        "weight": [1], "bias": [0], "running_mean": [4], "running_var": [2], "num_batches_tracked": 3,
+    }  # fmt: skip
+
+
+def test_vectors_that_are_given_have_their_own_row_of_padding():
+    vectors = minidl.ones(4, 2)
+    layer = nn.Embedding.from_pretrained(vectors, freeze=False, padding_idx=-1)
+    layer(minidl.tensor([0, 3])).sum().backward()
+    assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (4, 2, 3)
+    assert layer.weight.grad.tolist() == [[1, 1], [0, 0], [0, 0], [0, 0]] and layer.weight[3].tolist() == [1, 1]
+    assert not nn.Embedding.from_pretrained(vectors).weight.requires_grad
