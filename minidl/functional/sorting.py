@@ -85,8 +85,7 @@ def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
     """Where the k largest (or smallest) numbers are along an axis, best first."""
     xp, front = namespace(x), (slice(None),) * axis + (slice(0, k),)
     if not 0 < 8 * k <= x.shape[axis] or x.shape[axis] < SOON_SORTED:
-        order = xp.argsort(x, axis)  # which of equal numbers comes first does not matter
-        return xp.flip(order, axis)[front] if largest else order[front]
+        return _order(x, axis, largest)[front]
     # few of many: find them, then sort those
     last = (slice(None),) * axis + (slice(-k, None),)
     found = xp.argpartition(x, -k, axis)[last] if largest else xp.argpartition(x, k - 1, axis)[front]
