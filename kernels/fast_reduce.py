@@ -33,6 +33,7 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
             y = _by_columns(ufunc, x)
             return y[..., None] if keepdims else y
         if name == "sum" and 8 <= n <= LONG_ROW and not behind and x.size >= MANY and x.flags.c_contiguous:
+            # y = sum_j x[:, j] * 1
             y = matmul.forward(x.reshape(-1, n), np.ones((n, 1), x.dtype))
             return y.reshape(*before, *(1,) * keepdims)
         if 2 <= n and behind and math.prod(behind) < SHORT_RUN and x.flags.c_contiguous:

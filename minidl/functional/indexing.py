@@ -253,7 +253,7 @@ def set_item(x: Tensor, key: Any, value: Any) -> None:
         return
     if x.is_leaf and x.requires_grad:
         raise RuntimeError("x[key] = value would change a leaf that requires grad; write y = x.clone() and change y")
-    if isinstance(value, Tensor) and value.version is x.version:
+    if isinstance(value, Tensor) and value is not x and value.version is x.version:
         raise RuntimeError(
             "x[i] = x[j]: the value is a view of x, which would change with it; write x[i] = x[j].clone()"
         )

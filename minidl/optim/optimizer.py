@@ -62,7 +62,8 @@ class Optimizer:
         params = group["params"]
         group["params"] = [params] if isinstance(params, Tensor) else list(params)
         for name in set(group) - set(self.defaults):
-            if meant := ["lr"] if name == "learning_rate" else get_close_matches(name, self.defaults, cutoff=0.8):
+            meant = ["lr"] if name == "learning_rate" else get_close_matches(name, self.defaults, cutoff=0.85)
+            if meant:
                 raise ValueError(f"{type(self).__name__} has no option {name}; did you mean {meant[0]}?")
         known = {id(p) for other in self.param_groups for p in other["params"]}
         for parameter in group["params"]:

@@ -389,7 +389,10 @@ class Lion(optim.Optimizer):
 
 def test_an_optimizer_written_for_pytorch_and_groups_with_entries_of_their_own():
     w, v = (minidl.tensor([1.0, -1.0], requires_grad=True) for _ in range(2))
-    optimizer = Lion([{"params": [w], "name": "body", "lr_scale": 0.5}, {"params": [v], "name": "head"}], lr=0.1)
+    optimizer = Lion(
+        [{"params": [w], "name": "body", "lr_scale": 0.5}, {"params": [v], "name": "head"}],
+        lr=0.1,
+    )
     (w * w + v * v).sum().backward()
     optimizer.step()
     np.testing.assert_allclose(w.numpy(), [0.95, -0.95])
@@ -405,3 +408,5 @@ def test_an_optimizer_written_for_pytorch_and_groups_with_entries_of_their_own()
 def test_a_misspelt_option_is_told():
     with pytest.raises(ValueError, match="Adam has no option weigth_decay; did you mean weight_decay"):
         optim.Adam([{"params": [minidl.ones(1, requires_grad=True)], "weigth_decay": 0.1}])
+    optimizer = optim.Adam([{"params": [minidl.ones(1, requires_grad=True)], "weight_decay_mult": 0.5, "lr_mult": 2}])
+    assert optimizer.param_groups[0]["weight_decay_mult"] == 0.5
