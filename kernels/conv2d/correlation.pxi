@@ -84,9 +84,16 @@ cdef void lay_out_partial(correlation* q) noexcept nogil:
     if q.channelwise:
         q.rows, q.padded_out = q.taps[0] * q.taps[1], ceil_div(q.groups, lanes) * lanes
     elif q.exchanged:
-        q.rows, q.padded_out = q.taps[0] * q.group_out, ceil_div(q.taps[1] * q.group_in, lanes) * lanes
+        exchange(q)
     else:
         q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, ceil_div(q.group_out, lanes) * lanes
+
+
+cdef void exchange(correlation* q) noexcept nogil:
+    """Let rows of dw be (r, k), and columns (s, c)."""
+    q.exchanged = True
+    q.rows = q.taps[0] * q.group_out
+    q.padded_out = ceil_div(q.taps[1] * q.group_in, q.tiles.lanes) * q.tiles.lanes
 
 
 cdef bint images_can_join(const correlation* q) noexcept nogil:
@@ -103,9 +110,9 @@ cdef long slot_numbers(const correlation* q) noexcept nogil:
 
 
 cdef void add_all_slots(correlation* q) noexcept nogil:
-    """dw = sum of the slots; a chunk adds a block of 16 channels k, or all of them where rows are exchanged."""
+    """dw = sum of the slots; a chunk adds a block of 16 channels k."""
     cdef long outs = q.groups if q.channelwise else q.group_out
-    q.out_blocks = 1 if q.exchanged else ceil_div(outs, ADDED_CHANNELS)
+    q.out_blocks = ceil_div(outs, ADDED_CHANNELS)
     pool.run((1 if q.channelwise else q.groups) * q.out_blocks, add_slots_of, q)
 
 
@@ -151,7 +158,7 @@ cdef void add_slots(const real* tag, correlation* q, long g, long block) noexcep
     """dw[k, c, r, s] = sum over slots of partial[slot][r, s, c][k] (or [r, k][s, c]), in order; for group g."""
     cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, c, r
     cdef long outs = q.groups if q.channelwise else q.group_out
-    cdef long first = block * ADDED_CHANNELS, end = outs if q.exchanged else min(outs, first + ADDED_CHANNELS)
+    cdef long first = block * ADDED_CHANNELS, end = min(outs, first + ADDED_CHANNELS), step
     cdef real* partial = <real*>q.partial + g * group_size
     cdef real* dw = <real*>q.dw + g * outs * q.rows
     cdef long offsets[MAX_SLOTS]
@@ -159,12 +166,14 @@ cdef void add_slots(const real* tag, correlation* q, long g, long block) noexcep
     for slot in range(q.slots):
         offsets[slot], weights[slot] = slot * slot_numbers(q), 1
     if q.exchanged:
-        q.tiles.weighted_sums(1, partial, 0, offsets, weights, <int>q.slots, 1, group_size, partial, 0)
+        step = q.group_out * q.padded_out
+        q.tiles.weighted_sums(q.taps[0], partial + first * q.padded_out, step, offsets, weights, <int>q.slots, 1,
+                              (end - first) * q.padded_out, partial + first * q.padded_out, step)
     else:
         q.tiles.weighted_sums(q.rows, partial + first, q.padded_out, offsets, weights, <int>q.slots, 1, end - first,
                               partial + first, q.padded_out)
     if q.exchanged:
-        for k in range(q.group_out):
+        for k in range(first, end):
             for r in range(q.taps[0]):
                 q.tiles.transpose(q.taps[1], q.group_in, partial + (r * q.group_out + k) * q.padded_out, q.group_in,
                                   dw + k * q.group_in * taps + r * q.taps[1], taps)

@@ -95,8 +95,10 @@ cdef void correlate_groups(const real* tag, correlation* q, const band* b, long 
     sum.b_outer, sum.b_inner = b.dy_row, b.dy_column
     if q.channelwise:
         for k from 0 <= k < q.groups by q.tiles.lanes:
-            correlate_block(q, &sum, q.tiles.channelwise, q.tiles.rows[1], x + k, b.x_row, b.x_column,
-                            <const real*>b.dy + k, dw + k, min(<long>q.tiles.lanes, q.groups - k), first_row, end_row)
+            channels = min(<long>q.tiles.lanes, q.groups - k)
+            tile = q.tiles.channelwise if channels == q.tiles.lanes else q.tiles.channelwise_exact
+            correlate_block(q, &sum, tile, q.tiles.rows[1], x + k, b.x_row, b.x_column, <const real*>b.dy + k, dw + k,
+                            channels, first_row, end_row)
         return
     if q.group_out > widest:
         packed_dy = <real*>pool.scratch(4, rows * q.dy.w * widest * sizeof(real))

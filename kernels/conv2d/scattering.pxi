@@ -14,6 +14,7 @@ ctypedef struct scattering:
     long[2] step
     long[2] padding
     long dilation  # of rows; that of columns is 1
+    long width  # of a block of numbers (s, c)
     const void* weights
     long w_k, w_c, w_r, w_s  # distances in the weights
     void* packed_w  # [row r of the kernel][block of numbers (s, c)][k][number in block], zeros behind the last
@@ -32,6 +33,7 @@ cdef void begin_scattering(scattering* t, const view* dy, const view* w, const v
     t.taps[0], t.taps[1], t.dilation = w.shape[2], w.shape[3], dilation
     t.step[0], t.step[1], t.padding[0], t.padding[1] = stride[0], stride[1], padding[0], padding[1]
     t.weights, t.w_k, t.w_c, t.w_r, t.w_s = w.data, w.strides[0], w.strides[1], w.strides[2], w.strides[3]
+    t.width = t.tiles.vectors * t.tiles.lanes
     t.in_place = t.padding[1] == 0
     t.out_of_memory = False
 
@@ -97,14 +99,14 @@ cdef void pack_scattered_chunk_of(void* argument, long chunk) noexcept nogil:
 
 cdef void pack_scattered_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
     """packed[r, k, (s, c)] = w[k, c, r, s] for one r, some channels k and each block of numbers (s, c)."""
-    cdef long lanes = t.tiles.lanes, width = t.tiles.vectors * lanes, numbers = t.taps[1] * t.channels
+    cdef long lanes = t.tiles.lanes, numbers = t.taps[1] * t.channels
     cdef long parts = ceil_div(t.dy.c, t.packed_inputs), r = chunk // parts
     cdef long first = chunk % parts * t.packed_inputs, end = min(t.dy.c, first + t.packed_inputs)
     cdef long k, c, s, block = 0, number, columns, step
     cdef real* packed
     cdef const real* w
     while block < numbers:
-        columns = min(width, numbers - block)
+        columns = min(t.width, numbers - block)
         step = ceil_div(columns, lanes) * lanes
         packed = <real*>t.packed_w + t.dy.c * (r * ceil_div(numbers, lanes) * lanes + block) + first * step
         for k in range(first, end):
@@ -118,7 +120,7 @@ cdef void pack_scattered_chunk(const real* tag, scattering* t, long chunk) noexc
             for number in range(columns, step):
                 packed[number] = 0
             packed += step
-        block += width
+        block += t.width
 
 
 cdef void scatter_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -137,19 +139,15 @@ cdef void scatter_chunk(const real* tag, scattering* t, long chunk) noexcept nog
 
 cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long first, long rows) noexcept nogil:
     """Compute some images of dx, or some rows of one image."""
-    cdef long numbers = t.taps[1] * t.channels, lanes = t.tiles.lanes, width = t.tiles.vectors * lanes
-    cdef long columns = t.w if t.in_place else max(t.w + t.padding[1], (t.dy.w - 1) * t.step[1] + t.taps[1])
+    cdef long numbers = t.taps[1] * t.channels, lanes = t.tiles.lanes
     cdef long dy_image = t.dy.n_stride, dy_row = t.dy.h_stride, dy_column = t.dy.w_stride
-    cdef long dx_row = columns * t.channels, dx_image = t.h * dx_row, i, r, block, step, above, low, high
+    cdef long dx_row, i, r, block, step, above, low, high
     cdef const real* dy = <const real*>t.dy.data + n * dy_image
-    cdef real* dx = <real*>t.dx + n * dx_image + first * dx_row
+    cdef real* dx = zeroed_dx(tag, t, n, count, first, rows, &dx_row)
     cdef real* copy
     cdef const real* packed = <const real*>t.packed_w
     cdef tiles.tile_sum sum
     cdef long no_offset = 0
-    if not t.in_place:
-        dx_image = rows * dx_row
-        dx = <real*>pool.scratch(1, count * dx_image * sizeof(real))
     if t.dy.c_stride != 1:
         copy = <real*>pool.scratch(2, count * t.dy.h * t.dy.w * t.dy.c * sizeof(real))
         if copy != NULL:
@@ -159,25 +157,58 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
     if dx == NULL or dy == NULL:
         t.out_of_memory = True
         return
-    for i in range(count):
-        memset(dx + i * dx_image, 0, rows * dx_row * sizeof(real))
-
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, t.dy.c, &no_offset, 1, 0
     for r in range(t.taps[0]):
-        # Row i of dy adds to row i*step + r*dilation - padding of dx: take the rows i whose target is in this chunk.
         above = first + t.padding[0] - r * t.dilation
-        low = 0 if above <= 0 else ceil_div(above, t.step[0])
-        high = -1 if above + rows <= 0 else min(t.dy.h - 1, (above + rows - 1) // t.step[0])
+        rows_that_reach(t, r, first, rows, 0, t.dy.h, &low, &high)
         block = 0
         while block < numbers:
-            step = ceil_div(min(width, numbers - block), lanes) * lanes
+            step = ceil_div(min(t.width, numbers - block), lanes) * lanes
             sum.b_inner = step
-            if low <= high:
+            if low < high:
                 scatter_block(t, &sum, dy + low * dy_row, dy_image, dy_row, dy_column, packed,
-                              dx + (low * t.step[0] - above) * dx_row + block, dx_image, dx_row,
-                              min(width, numbers - block), count, high - low + 1)
+                              dx + (low * t.step[0] - above) * dx_row + block, rows_of_dx(t, rows) * dx_row, dx_row,
+                              min(t.width, numbers - block), count, high - low)
             packed += t.dy.c * step
-            block += width
+            block += t.width
+    copy_dx(tag, t, n, count, first, rows, dx, dx_row)
+
+
+cdef void rows_that_reach(const scattering* t, long r, long first, long rows, long top, long end, long* low,
+                          long* high) noexcept nogil:
+    """The rows i of dy, of those from `top` to `end`, whose row i*step + r*dilation - padding of dx is one of `rows`
+    from `first` on."""
+    cdef long above = first + t.padding[0] - r * t.dilation
+    low[0] = max(top, 0 if above <= 0 else ceil_div(above, t.step[0]))
+    high[0] = max(low[0], 0 if above + rows <= 0 else min(end, (above + rows - 1) // t.step[0] + 1))
+
+
+cdef inline long rows_of_dx(const scattering* t, long rows) noexcept nogil:
+    """How many rows lie between two images of dx while it is computed."""
+    return t.h if t.in_place else rows
+
+
+cdef real* zeroed_dx(const real* tag, const scattering* t, long n, long count, long first, long rows,
+                     long* dx_row) noexcept nogil:
+    """Where to add: rows of dx, or, with padding of columns, scratch memory; NULL if there is none."""
+    cdef long columns = t.w if t.in_place else max(t.w + t.padding[1], (t.dy.w - 1) * t.step[1] + t.taps[1]), i
+    cdef real* dx
+    dx_row[0] = columns * t.channels
+    if t.in_place:
+        dx = <real*>t.dx + (n * t.h + first) * dx_row[0]
+    else:
+        dx = <real*>pool.scratch(1, count * rows * dx_row[0] * sizeof(real))
+        if dx == NULL:
+            return NULL
+    for i in range(count):
+        memset(dx + i * rows_of_dx(t, rows) * dx_row[0], 0, rows * dx_row[0] * sizeof(real))
+    return dx
+
+
+cdef void copy_dx(const real* tag, const scattering* t, long n, long count, long first, long rows, const real* dx,
+                  long dx_row) noexcept nogil:
+    """Copy what was added in scratch memory into dx, without the padding."""
+    cdef long i
     if not t.in_place:
         for i in range(count * rows):
             memcpy(<real*>t.dx + (((n + i // rows) * t.h + first + i % rows) * t.w) * t.channels,

@@ -171,6 +171,7 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
     cdef const real* bias = <const real*>s.bias
     cdef long* offsets
     cdef tiles.tile_sum sum
+    cdef tiles.tile_function tile
     if s.in_place:
         x = <const real*>s.x.data + n * x_image + top * x_row + left * x_column
     else:
@@ -202,9 +203,9 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
         k = 0
         while k < s.groups:
             channels = min(lanes, s.groups - k)
-            sweep_block(s, &sum, s.tiles.channelwise, s.tiles.rows[1], x + k, x_image, s.step[0] * x_row,
-                        s.step[1] * x_column, packed + k, bias + k if bias != NULL else NULL, y + k, channels, count,
-                        rows)
+            tile = s.tiles.channelwise if channels == lanes else s.tiles.channelwise_exact
+            sweep_block(s, &sum, tile, s.tiles.rows[1], x + k, x_image, s.step[0] * x_row, s.step[1] * x_column,
+                        packed + k, bias + k if bias != NULL else NULL, y + k, channels, count, rows)
             k += lanes
         return
     for g in range(s.groups):

@@ -2,10 +2,11 @@
 #
 #     slot     a fixed share of the bands, with a dw and a db of its own: the unit of work of a thread
 #     unit     a band, or some images if they are small: the more pixels, the less often dw is loaded and stored
-#       dz     dy, scattered to the taps, in this thread's scratch memory            -> cpu/windows.h
-#       db     its sums over the pixels
+#       db     the sums of dy over its windows
+#       dz     dy, spread to the taps, in this thread's scratch memory               -> cpu/windows.h
 #       dw     the correlation of its pixels with x                             -> conv2d/correlation_band.pxi
 #       dx     the rows of dx that belong to it                -> conv2d/scattering.pxi or conv2d/sweep.pxi
+#     or, where it takes fewer multiplications, dw and dx without dz            -> sparse.pxi
 #
 # A row of dx also depends on rows of dz above the band, as far as the kernel reaches (the halo): each band computes
 # these again. The slots are added in order and depend on shapes alone, so results are bit-identical for any number of
@@ -21,6 +22,7 @@ ctypedef struct backward_job:
     const uint8_t* taps
     correlation dw
     bint needs_dx, scatters
+    bint sparse  # without dz
     scattering scatter
     sweep* phases
     int phase_count
@@ -48,7 +50,9 @@ cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx
     cdef long h, v, step_h = min(<long>stride[0], dx.shape[1]), step_w = min(<long>stride[1], dx.shape[2])
     if groups == 1 and dilation[1] == 1:
         begin_scattering(&f.scatter, dz, w, dx, stride, padding, dilation[0])
-        f.scatters = scattering_pays(&f.scatter)
+        if f.sparse:
+            f.scatter.width = block_width(f.scatter.tiles, f.scatter.taps[1] * f.scatter.channels)
+        f.scatters = f.sparse or scattering_pays(&f.scatter)
         if f.scatters:
             return 0
     f.phase_columns = step_w
@@ -69,8 +73,7 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     cdef int phase
     cdef char* memory
     cdef double total
-    lay_out_partial(q)
-    row_bytes = (p.z_row + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
+    row_bytes = ((p.z_row // 2 if f.sparse else p.z_row) + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
     slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS, p.images * p.count[0] * p.size[0] * p.z_row)
     cut_into_bands(p, row_bytes, slots)
     p.unit_images = 1
@@ -85,26 +88,21 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     for phase in range(f.phase_count):
         weights += packed_size(&f.phases[phase])
     memory = <char*>pool.scratch(0, (weights + q.slots * slot_numbers(q)) * sizeof(real)
-                                 + q.slots * db_numbers(p) * sizeof(double))
+                                 + q.slots * p.channels * sizeof(double))
     if memory == NULL:
         p.out_of_memory = True
         return
     f.db = <double*>memory
-    q.partial = memory + q.slots * db_numbers(p) * sizeof(double)
+    q.partial = memory + q.slots * p.channels * sizeof(double)
     pack_for_dx(<real*>q.partial + q.slots * slot_numbers(q), f)
     pool.run(q.slots, backward_slot_of, f)
     add_all_slots(q)
     for k in range(p.channels):
         total = 0
         for slot in range(q.slots):
-            total += f.db[slot * db_numbers(p) + k]
+            total += f.db[slot * p.channels + k]
         db[k] = <real>total
     pool.scratch_done(0)
-
-
-cdef long db_numbers(const windows* p) noexcept nogil:
-    """How many numbers a slot's db has, in whole vectors."""
-    return ceil_div(p.channels, p.tiles.lanes) * p.tiles.lanes
 
 
 cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
@@ -131,9 +129,9 @@ cdef void backward_slot(const real* tag, backward_job* f, long slot) noexcept no
     cdef windows* p = &f.pool
     cdef long slots = f.dw.slots, unit, n
     cdef real* dw = <real*>f.dw.partial + slot * slot_numbers(&f.dw)
-    cdef double* db = f.db + slot * db_numbers(p)
+    cdef double* db = f.db + slot * p.channels
     memset(dw, 0, slot_numbers(&f.dw) * sizeof(real))
-    memset(db, 0, db_numbers(p) * sizeof(double))
+    memset(db, 0, p.channels * sizeof(double))
     for unit in range(p.units * slot // slots, p.units * (slot + 1) // slots):
         n = unit // p.bands * p.unit_images
         backward_band(f, n, min(p.unit_images, p.images - n), unit % p.bands, dw, db)
@@ -142,35 +140,47 @@ cdef void backward_slot(const real* tag, backward_job* f, long slot) noexcept no
 cdef void backward_band(backward_job* f, long n, long count, long band, real* dw, double* db) noexcept nogil:
     """A band of image n, or `count` whole images from n on."""
     cdef windows* p = &f.pool
-    cdef long first = band * p.band_rows * p.size[0]  # rows of z
-    cdef long end = min((band + 1) * p.band_rows, p.count[0]) * p.size[0]
-    cdef long top = max(0, first - f.halo) // p.size[0] * p.size[0], low, high
+    cdef long first = band * p.band_rows, end = min(first + p.band_rows, p.count[0])  # rows of windows
+    cdef long top = max(0, first * p.size[0] - f.halo) // p.size[0], low = 0, high = 0
+    cdef long at = (n * p.count[0] + first) * p.count[1] * p.channels
+    vector_loops.table().tap_sums(sizeof(real), ((count - 1) * p.count[0] + end - first) * p.count[1], p.channels,
+                                  f.taps + at, <int>(p.size[0] * p.size[1]), <const real*>f.dy + at, db)
+    if f.needs_dx:
+        # From the row of x that the first tap of this band's first row reads, to that of the next band.
+        low = 0 if band == 0 else min(f.dx_rows, max(0, first * p.size[0] * f.stride - f.padding))
+        high = f.dx_rows if end == p.count[0] else min(f.dx_rows, max(0, end * p.size[0] * f.stride - f.padding))
+    if f.sparse:
+        sparse_dw(dw, f, n, first, end, dw)
+        if low < high:
+            sparse_dx(dw, f, n, top, end, low, high)
+    else:
+        dense_band(f, n, count, top * p.size[0], first * p.size[0], end * p.size[0], low, high, dw)
+
+
+cdef void dense_band(backward_job* f, long n, long count, long top, long first, long end, long low, long high,
+                     real* dw) noexcept nogil:
+    """Rows `first` to `end` of dz for dw, and from `top` on for rows `low` to `high` of dx."""
+    cdef windows* p = &f.pool
     cdef correlation q = f.dw
     cdef long image = (end - top) * p.z_row, i
     cdef long* offsets = <long*>pool.scratch(2, (count * (end - first) + 1) * sizeof(long))
     cdef real* dz = <real*>pool.scratch(3, count * image * sizeof(real))
-    cdef double* halo_sums = <double*>pool.scratch(4, db_numbers(p) * sizeof(double))  # discarded
-    if dz == NULL or offsets == NULL or halo_sums == NULL:
+    if dz == NULL or offsets == NULL:
         p.out_of_memory = True
         return
     for i in range(count):
-        scatter_dy(f, n + i, top // p.size[0], first // p.size[0], dz + i * image, halo_sums)
-        scatter_dy(f, n + i, first // p.size[0], end // p.size[0], dz + i * image + (first - top) * p.z_row, db)
+        spread_dy(f, n + i, top // p.size[0], end // p.size[0], dz + i * image)
     q.band_rows = end - first
     put_into(&q.dy, dz, n, image, top, end)
     correlate_band(dz, &q, n, count, first, 0, q.rows, offsets, dw)
     if q.out_of_memory:
         p.out_of_memory = True
-    if f.needs_dx:
-        # From the row of x that the first tap of this band's first row reads, to that of the next band.
-        low = 0 if band == 0 else min(f.dx_rows, max(0, first * f.stride - f.padding))
-        high = f.dx_rows if end == p.count[0] * p.size[0] else min(f.dx_rows, max(0, end * f.stride - f.padding))
-        if low < high:
-            write_dx(f, dz, n, count, top, end, low, high)
+    if low < high:
+        write_dx(f, dz, n, count, top, end, low, high)
 
 
-cdef void scatter_dy(const backward_job* f, long n, long first, long end, real* dz, double* sums) noexcept nogil:
-    """dz = dy at the taps for rows `first` to `end` of the windows of image n; `sums` += its sums over the pixels."""
+cdef void spread_dy(const backward_job* f, long n, long first, long end, real* dz) noexcept nogil:
+    """dz = dy at the taps for rows `first` to `end` of the windows of image n."""
     cdef const windows* p = &f.pool
     cdef long i, at
     cdef long offsets[MAX_TAPS]
@@ -178,7 +188,7 @@ cdef void scatter_dy(const backward_job* f, long n, long first, long end, real* 
     for i in range(first, end):
         at = (n * p.count[0] + i) * p.count[1] * p.channels
         p.tiles.spread_windows(p.count[1], <const real*>f.dy + at, f.taps + at, <int>(p.size[0] * p.size[1]), offsets,
-                               p.channels, dz, p.size[1] * p.channels, sums)
+                               p.channels, dz, p.size[1] * p.channels)
         dz += p.size[0] * p.z_row
 
 

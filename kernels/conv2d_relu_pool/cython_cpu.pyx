@@ -10,16 +10,18 @@ A band is some rows of windows of one image, few enough for z and x to fit into 
                  z      the sweep of conv2d over its pixels, into scratch memory              -> conv2d/sweep.pxi
                  y      the maximum of each window                                           -> cpu/windows.h
 
-The loops of backward are in backward.pxi.
+The loops of backward are in backward.pxi and sparse.pxi.
 
 Why it is fast: without fusion, z and dz, the largest arrays of a network (ph*pw times the size of y), are written to
-memory and read back three times. Here only x, y, a byte for each y, and the gradients go through memory.
+memory and read back three times. Here only x, y, a byte for each y, and the gradients go through memory. And of the
+ph*pw numbers of a window of dz all but one are 0: backward multiplies by that one only, where that pays.
 
 Rows and columns of z beyond the last whole window are not computed.
 """
 
 import numpy as np
 
+from libc.limits cimport INT_MAX
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
@@ -29,7 +31,7 @@ from ..conv2d import output_size as _output_size
 from . import pooled_size as _pooled_size
 from . import reference as _reference
 
-from ..cpu cimport buffers, pool, tiles
+from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.tiles cimport TILE_MAX_ROWS
 from ..cpu.views cimport view, view_of
 from ..cpu.ceil_div cimport ceil_div
@@ -68,6 +70,7 @@ ctypedef struct forward_job:
     uint8_t* taps
 
 include "backward.pxi"
+include "sparse.pxi"
 
 
 def forward(x, w, b, pool_size, stride, padding, dilation, groups):
@@ -113,6 +116,10 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
     begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
     images_of_z(&f.pool, &f.dw.dy)
+    lay_out_partial(&f.dw)
+    f.sparse = sparse_pays(&f.pool, &f.dw)
+    if f.sparse:
+        exchange(&f.dw)
     # describe dz for the loops of conv2d; each band sets the address of its part
     cdef view vdz
     vdz.itemsize, vdz.data, vdz.ndim = vdy.itemsize, NULL, 4

@@ -4,24 +4,18 @@
 #define sizeof_REAL 4
 #define INTEGER int32_t
 #define AVX512(x) _mm512_##x##_ps
-#define AVX512_TYPE __m512
 #define WIDEN _mm512_cvtepu8_epi32
 #define NARROW _mm512_mask_cvtepi32_storeu_epi8
 #define AVX2(x) _mm256_##x##_ps
-#define AVX2_TYPE __m256
-#define AVX2_POINTER const float *
 #include "kernels_of_type.h"
 
 #define REAL double
 #define sizeof_REAL 8
 #define INTEGER int64_t
 #define AVX512(x) _mm512_##x##_pd
-#define AVX512_TYPE __m512d
 #define WIDEN _mm512_cvtepu8_epi64
 #define NARROW _mm512_mask_cvtepi64_storeu_epi8
 #define AVX2(x) _mm256_##x##_pd
-#define AVX2_TYPE __m256d
-#define AVX2_POINTER const double *
 #include "kernels_of_type.h"
 #undef ISA
 #undef REGISTER_BYTES

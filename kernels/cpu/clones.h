@@ -23,58 +23,51 @@
 #define PASTE(x, type, isa) PASTE_(x, type, isa)
 #define NAME(x) PASTE(x, REAL, SUFFIX)
 
-/* How many numbers of the type at hand a vector register holds; without vectors, one. */
-#if MINIDL_VECTORS
+/* How many numbers of the type at hand a vector register holds. */
 #define LANES (REGISTER_BYTES / (int)sizeof_REAL)
-#else
-#define LANES 1
-#endif
 
-/* The instruction set that every processor of the family has. */
+/* The instruction set that every processor of the family has; without vectors, a register holds one number. */
 #define ISA 0
-#define REGISTER_BYTES 16
 #if MINIDL_X86
 #define SUFFIX sse2
+#define REGISTER_BYTES 16
 #define REGISTERS 16
 #elif MINIDL_VECTORS && defined(__aarch64__)
 #define SUFFIX neon
+#define REGISTER_BYTES 16
 #define REGISTERS 32
 #else
 #define SUFFIX portable
+#define REGISTER_BYTES (int)sizeof_REAL
 #define REGISTERS 16
 #endif
 #include "clone.h"
 
 #if MINIDL_X86
+#define PRAGMA(...) _Pragma(#__VA_ARGS__)
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define BEGIN_ISA(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define END_ISA PRAGMA(clang attribute pop)
 #else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#define BEGIN_ISA(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
+#define END_ISA PRAGMA(GCC pop_options)
 #endif
+
+BEGIN_ISA("avx2,fma")
 #define ISA 1
 #define REGISTER_BYTES 32
 #define SUFFIX avx2
 #define REGISTERS 16
 #include "clone.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))), apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,prefer-vector-width=512")
-#endif
+END_ISA
+
+BEGIN_ISA("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
 #define ISA 2
 #define REGISTER_BYTES 64
 #define SUFFIX avx512
 #define REGISTERS 32
 #include "clone.h"
-#ifdef __clang__
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+END_ISA
 #endif
 
 /* The instruction sets compiled, best last. */

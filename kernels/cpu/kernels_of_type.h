@@ -5,6 +5,7 @@
 #include "windows.h"
 #include "transpose.h"
 #include "dots.h"
+#include "sparse.h"
 #include "peak.h"
 
 static const tile_table NAME(table) = {
@@ -20,28 +21,23 @@ static const tile_table NAME(table) = {
     .tile_exact = {0, NAME(tile_1_exact), NAME(tile_2_exact)},
 #endif
     .channelwise = NAME(channelwise),
+    .channelwise_exact = NAME(channelwise_exact),
     .max_windows = NAME(max_windows),
     .spread_windows = NAME(spread_windows),
     .select_sums = NAME(select_sums),
     .weighted_sums = NAME(weighted_sums),
     .transpose = NAME(transpose),
     .dots = NAME(dots),
+    .sparse_rows = NAME(sparse_rows),
     .peak = NAME(peak),
     .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,
 };
-#undef vec
-#undef mask
-#undef bytes
-#undef doubles
 #undef MAX_VECTORS
 #undef MAX_ROWS
 #undef REAL
 #undef sizeof_REAL
 #undef INTEGER
 #undef AVX512
-#undef AVX512_TYPE
 #undef WIDEN
 #undef NARROW
 #undef AVX2
-#undef AVX2_TYPE
-#undef AVX2_POINTER

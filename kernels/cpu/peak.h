@@ -13,10 +13,6 @@ static double NAME(peak)(long turns, double start) {
     for (long turn = 0; turn < turns; turn++)
         UNROLL for (int i = 0; i < NAME(PEAK_SUMS); i++) y[i] = y[i] * a + b;
     double sum = 0;
-    REAL lanes[LANES];
-    UNROLL for (int i = 0; i < NAME(PEAK_SUMS); i++) {
-        NAME(store)(lanes, y[i]);
-        for (int j = 0; j < LANES; j++) sum += lanes[j];
-    }
+    UNROLL for (int i = 0; i < NAME(PEAK_SUMS); i++) sum += NAME(total)(y[i]);
     return sum;
 }

@@ -15,10 +15,6 @@
 #define MAX_ROWS(NV) ((NV) == 2 ? 6 : 12)
 #endif
 
-#define TILE_ARGUMENTS                                                                                              \
-    const tile_sum *sum, int rows, const void *const *a_, const void *b_, void *const *y_, long columns,            \
-        const void *bias_, int mode
-
 /* One tile, at most MR rows by NV vectors. PADDED: whole vectors of B may be read. CHANNELWISE: A is a vector too. */
 INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const int CHANNELWISE, TILE_ARGUMENTS) {
     const REAL *a[TILE_MAX_ROWS], *b = b_, *bias = bias_;
@@ -78,12 +74,12 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
 /* Choose the smallest of a few tile heights that holds the rows. */
 #define ROWS_UP_TO(MR, NV, PADDED, CHANNELWISE)                                                                     \
     if (MR <= MAX_ROWS(NV) && rows <= MR) {                                                                         \
-        NAME(tile_of)(MR <= MAX_ROWS(NV) ? MR : 1, NV, PADDED, CHANNELWISE, sum, rows, a, b, y, columns, bias, mode); \
+        NAME(tile_of)(MR <= MAX_ROWS(NV) ? MR : 1, NV, PADDED, CHANNELWISE, sum, rows, a_, b_, y_, columns, bias_,  \
+                      mode);                                                                                        \
         return;                                                                                                     \
     }
 #define TILE(FUNCTION, NV, PADDED, CHANNELWISE)                                                                     \
-    static void NAME(FUNCTION)(const tile_sum *sum, int rows, const void *const *a, const void *b, void *const *y,  \
-                               long columns, const void *bias, int mode) {                                          \
+    static void NAME(FUNCTION)(TILE_ARGUMENTS) {                                                                    \
         ROWS_UP_TO(1, NV, PADDED, CHANNELWISE)                                                                      \
         ROWS_UP_TO(2, NV, PADDED, CHANNELWISE)                                                                      \
         ROWS_UP_TO(4, NV, PADDED, CHANNELWISE)                                                                      \
@@ -102,11 +98,5 @@ TILE(tile_4, 4, 1, 0)
 TILE(tile_3_exact, 3, 0, 0)
 TILE(tile_4_exact, 4, 0, 0)
 #endif
-TILE(channelwise_padded, 1, 1, 1)
+TILE(channelwise, 1, 1, 1)
 TILE(channelwise_exact, 1, 0, 1)
-
-static void NAME(channelwise)(const tile_sum *sum, int rows, const void *const *a, const void *b, void *const *y,
-                              long columns, const void *bias, int mode) {
-    if (columns == LANES) NAME(channelwise_padded)(sum, rows, a, b, y, columns, bias, mode);
-    else NAME(channelwise_exact)(sum, rows, a, b, y, columns, bias, mode);
-}

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { TILE_MAX_ROWS = 12, TILE_MAX_VECTORS = 4 };
+enum { TILE_MAX_ROWS = 12, TILE_MAX_VECTORS = 4, SPARSE_VECTORS = 6 };
 
 /* The two nested loops that a register tile sums over; all distances are in elements. */
 typedef struct {
@@ -20,8 +20,10 @@ enum { TILE_STORE = 0, TILE_ADD = 1, TILE_RELU = 2 };
 /* y[m][j] = (bias[j]) + sum over outer o, inner i of a[m][a_offsets[o] + i*a_inner] * b[o*b_outer + i*b_inner + j]
  * for m < rows, j < columns; with TILE_ADD the sum is added to y instead of stored, with TILE_RELU max(0, .) of that
  * is stored, NaN staying NaN. `bias` may be NULL. */
-typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *a, const void *b, void *const *y,
-                              long columns, const void *bias, int mode);
+#define TILE_ARGUMENTS                                                                                              \
+    const tile_sum *sum, int rows, const void *const *a_, const void *b_, void *const *y_, long columns,            \
+        const void *bias_, int mode
+typedef void (*tile_function)(TILE_ARGUMENTS);
 
 /* For each window w < windows and channel j < channels, over the listed pixels t < count at x + w*step + offsets[t]:
  * y = their maximum (the first one; NaN counts as the largest) and taps = the tap of that pixel. With none >= 0, a 0
@@ -29,10 +31,9 @@ typedef void (*tile_function)(const tile_sum *sum, int rows, const void *const *
 typedef void (*max_function)(long windows, const void *x, long step, int count, const long *offsets, const int *taps,
                              int none, long channels, void *y, uint8_t *taps_of_y);
 
-/* Its gradient: x[w*step + offsets[t] + j] = y where taps == t, else 0, for t < count; sums[j] += y where taps < count.
- * `sums` has room for whole vectors. */
+/* Its gradient: x[w*step + offsets[t] + j] = y where taps == t, else 0, for t < count. */
 typedef void (*spread_function)(long windows, const void *y, const uint8_t *taps, int count, const long *offsets,
-                                long channels, void *x, long step, double *sums);
+                                long channels, void *x, long step);
 
 /* y[w*y_step + j] = sum of x[w*x_step + x_offsets[t] + j] over those t < count for which
  * taps[w*taps_step + taps_offsets[t] + j] == tap[t] */
@@ -51,6 +52,13 @@ typedef void (*transpose_function)(long rows, long columns, const void *x, long 
 typedef void (*dots_function)(long rows, long columns, long depth, const void *a, long a_row, const void *b,
                               long b_row, void *y, long y_row, const void *bias, int mode);
 
+/* y[y_offsets[m] + j] += sum over l from starts[m] to ends[m] of values[l] * b[indices[l]*b_step + j] for m < rows,
+ * j < columns <= SPARSE_VECTORS * lanes */
+#define SPARSE_ARGUMENTS                                                                                            \
+    long rows, const int *starts, const int *ends, const int *indices, const void *values, const void *b,           \
+        long b_step, long columns, void *y, const long *y_offsets
+typedef void (*sparse_function)(SPARSE_ARGUMENTS);
+
 /* Multiply-adds in registers, as fast as possible; the result depends on all of them. */
 typedef double (*peak_function)(long turns, double start);
 
@@ -60,13 +68,14 @@ typedef struct {
     int rows[TILE_MAX_VECTORS + 1];         /* [vectors]: tallest tile of that width */
     tile_function tile[TILE_MAX_VECTORS + 1];        /* [vectors]: B is read in whole vectors, so it must be padded */
     tile_function tile_exact[TILE_MAX_VECTORS + 1];  /* [vectors]: B is read up to `columns` only */
-    tile_function channelwise;              /* as tile[1], but A has a number for each column: a[m][... + j] */
+    tile_function channelwise, channelwise_exact;  /* as tile[1], but A has a number for each column: a[m][... + j] */
     max_function max_windows;
     spread_function spread_windows;
     select_function select_sums;
     weigh_function weighted_sums;
     transpose_function transpose;
     dots_function dots;
+    sparse_function sparse_rows;
     peak_function peak;
     int peak_operations;                    /* of one turn */
 } tile_table;

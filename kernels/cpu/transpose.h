@@ -1,10 +1,5 @@
 /* y[j*y_step + i] = x[i*x_step + j] for i < rows, j < columns: floats in blocks of 4 x 4, transposed in registers;
  * doubles, whose blocks would be 2 x 2, one by one, in an order that stays in the cache. */
-#if MINIDL_VECTORS && sizeof_REAL == 4 && defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define SHUFFLES 1
-#endif
-#endif
 
 /* One by one, 8 rows at a time, so that 8 cache lines of x are in use. */
 INLINE void NAME(transpose_part)(long first_row, long rows, long first_column, long columns, const REAL *x, long x_step,
@@ -18,7 +13,7 @@ static void NAME(transpose)(long rows, long columns, const void *x_, long x_step
     const REAL *x = x_;
     REAL *y = y_;
     long whole_rows = 0, whole_columns = 0;
-#ifdef SHUFFLES
+#if MINIDL_VECTORS && sizeof_REAL == 4 && (defined(__clang__) || __GNUC__ >= 12) /* has __builtin_shufflevector */
     {
         typedef REAL four __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
         whole_rows = rows & ~3L, whole_columns = columns & ~3L;
@@ -46,4 +41,3 @@ static void NAME(transpose)(long rows, long columns, const void *x_, long x_step
     NAME(transpose_part)(0, whole_rows, whole_columns, columns, x, x_step, y, y_step);
     NAME(transpose_part)(whole_rows, rows, 0, columns, x, x_step, y, y_step);
 }
-#undef SHUFFLES

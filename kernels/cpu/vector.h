@@ -9,23 +9,20 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 #define PREFETCH(p, writes) __builtin_prefetch(p, writes)
-typedef REAL NAME(vec) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-typedef INTEGER NAME(mask) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
-typedef uint8_t NAME(bytes) __attribute__((vector_size(LANES), aligned(1), may_alias));
-typedef double NAME(doubles) __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+typedef REAL NAME(vec_type) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef INTEGER NAME(mask_type) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef uint8_t NAME(bytes_type) __attribute__((vector_size(LANES), aligned(1), may_alias));
 #else
 #define INLINE static inline
 #define UNROLL
 #define PREFETCH(p, writes) (void)0
-typedef REAL NAME(vec);
-typedef INTEGER NAME(mask);
-typedef uint8_t NAME(bytes);
-typedef double NAME(doubles);
+typedef REAL NAME(vec_type);
+typedef INTEGER NAME(mask_type);
+typedef uint8_t NAME(bytes_type);
 #endif
-#define vec NAME(vec)
-#define mask NAME(mask)
-#define bytes NAME(bytes)
-#define doubles NAME(doubles)
+#define vec NAME(vec_type)
+#define mask NAME(mask_type)
+#define bytes NAME(bytes_type)
 
 INLINE vec NAME(load)(const REAL *p) { return *(const vec *)p; }
 INLINE void NAME(store)(REAL *p, vec v) { *(vec *)p = v; }
@@ -33,16 +30,16 @@ INLINE void NAME(store)(REAL *p, vec v) { *(vec *)p = v; }
 /* The first n numbers from p (the other lanes 0), and the first n lanes to p; n may be anything. */
 #if ISA == 2
 #define LANE_BITS(n) ((n) >= LANES ? (1u << LANES) - 1 : (n) <= 0 ? 0u : (1u << (n)) - 1)
-INLINE vec NAME(load_first)(const REAL *p, long n) { return (vec)AVX512(maskz_loadu)(LANE_BITS(n), p); }
-INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX512(mask_storeu)(p, LANE_BITS(n), (AVX512_TYPE)v); }
+INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX512(maskz_loadu)(LANE_BITS(n), p); }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX512(mask_storeu)(p, LANE_BITS(n), v); }
 #elif ISA == 1
 INLINE __m256i NAME(lane_mask)(long n) {
     mask lane, count = (INTEGER)(n > LANES ? LANES : n) - (mask){0};
     for (int j = 0; j < LANES; j++) lane[j] = j;
     return (__m256i)(lane < count);
 }
-INLINE vec NAME(load_first)(const REAL *p, long n) { return (vec)AVX2(maskload)((AVX2_POINTER)p, NAME(lane_mask)(n)); }
-INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX2(maskstore)(p, NAME(lane_mask)(n), (AVX2_TYPE)v); }
+INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX2(maskload)(p, NAME(lane_mask)(n)); }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX2(maskstore)(p, NAME(lane_mask)(n), v); }
 #elif MINIDL_VECTORS
 INLINE vec NAME(load_first)(const REAL *p, long n) {
     vec v = {0};
@@ -63,6 +60,13 @@ INLINE void NAME(store_first)(REAL *p, vec v, long n) {
     if (n > 0) *p = v;
 }
 #endif
+
+/* A whole vector where n allows it. */
+INLINE vec NAME(load_some)(const REAL *p, long n) { return n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n); }
+INLINE void NAME(store_some)(REAL *p, vec v, long n) {
+    if (n >= LANES) NAME(store)(p, v);
+    else NAME(store_first)(p, v, n);
+}
 
 #if MINIDL_VECTORS
 INLINE vec NAME(splat)(REAL value) { return value - (vec){0}; }
@@ -90,7 +94,6 @@ INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
         for (int j = 0; j < n; j++) p[j] = b[j];
 }
 #endif
-#define TO_DOUBLES(v) __builtin_convertvector(v, doubles)
 #else
 INLINE vec NAME(splat)(REAL value) { return value; }
 INLINE vec NAME(select)(mask where, vec yes, vec no) { return where ? yes : no; }
@@ -99,5 +102,4 @@ INLINE mask NAME(widen)(const uint8_t *p, long n) { return n > 0 ? *p : 0; }
 INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
     if (n > 0) *p = (uint8_t)v;
 }
-#define TO_DOUBLES(v) ((doubles)(v))
 #endif

@@ -1,7 +1,7 @@
 # The vector loops as other extensions call them: a table of functions, one table for each instruction set. The formulas
 # stand in vector_loops_*.pxi. Numbers have `itemsize` bytes, 4 (float) or 8 (double); arrays and rows are contiguous.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum activation:
     RELU
@@ -68,6 +68,9 @@ ctypedef struct loop_table:
     # sums[j] += sum over rows of x (* y, unless that is NULL)
     void (*column_sums)(size_t itemsize, long rows, long columns, const void* x, const void* y,
                         double* sums) noexcept nogil
+    # sums[j] += sum over rows of dy where taps < none
+    void (*tap_sums)(size_t itemsize, long rows, long columns, const uint8_t* taps, int none, const void* dy,
+                     double* sums) noexcept nogil
     # sums[j] += sum over rows of (x - center[j])^2
     void (*centered_squares)(size_t itemsize, long rows, long columns, const void* x, const double* center,
                              double* sums) noexcept nogil

@@ -28,6 +28,7 @@ _table.softmax_backward_across = softmax_backward_across
 _table.cross_entropy_across = cross_entropy_across
 _table.cross_entropy_backward_across = cross_entropy_backward_across
 _table.column_sums = column_sums
+_table.tap_sums = tap_sums
 _table.centered_squares = centered_squares
 _table.centered_products = centered_products
 _table.scaled_columns = scaled_columns

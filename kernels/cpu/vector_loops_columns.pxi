@@ -50,6 +50,22 @@ cdef inline void sums_down(int count, long rows, long columns, const real* x, co
         sums[k] += sum[k]
 
 
+cdef void tap_sums(size_t itemsize, long rows, long columns, const uint8_t* taps, int none, const void* dy,
+                   double* sums) noexcept nogil:
+    if itemsize == sizeof(float):
+        tap_sums_of(rows, columns, taps, none, <const float*>dy, sums)
+    else:
+        tap_sums_of(rows, columns, taps, none, <const double*>dy, sums)
+
+
+cdef void tap_sums_of(long rows, long columns, const uint8_t* taps, int none, const real* dy,
+                      double* sums) noexcept nogil:
+    cdef long i, j
+    for i in range(rows):
+        for j in range(columns):
+            sums[j] += <double>dy[i * columns + j] if taps[i * columns + j] < none else 0
+
+
 cdef void centered_squares(size_t itemsize, long rows, long columns, const void* x, const double* center,
                            double* sums) noexcept nogil:
     if itemsize == sizeof(float):

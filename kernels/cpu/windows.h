@@ -12,7 +12,7 @@ INLINE void NAME(max_windows_of)(long windows, const void *x_, long step, int co
             mask tap_of_best = (mask)NAME(splat)(0) + (INTEGER)none;
             for (int t = 0; t < count; t++) {
                 const REAL *p = x + offsets[t] + j;
-                vec value = n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n);
+                vec value = NAME(load_some)(p, n);
                 mask tap = (mask)NAME(splat)(0) + (INTEGER)taps[t];
                 /* larger, or the first NaN: not (value <= best), and best is not NaN */
                 mask better = ((value <= best) ^ (INTEGER)-1) & (best == best);
@@ -22,8 +22,7 @@ INLINE void NAME(max_windows_of)(long windows, const void *x_, long step, int co
                     tap_of_best = NAME(select_integers)(better, tap, tap_of_best);
                 }
             }
-            if (n >= LANES) NAME(store)(y + j, best);
-            else NAME(store_first)(y + j, best, n);
+            NAME(store_some)(y + j, best, n);
             NAME(narrow)(taps_of_y + j, tap_of_best, n);
         }
 }
@@ -36,21 +35,16 @@ static void NAME(max_windows)(long windows, const void *x, long step, int count,
 }
 
 static void NAME(spread_windows)(long windows, const void *y_, const uint8_t *taps, int count, const long *offsets,
-                                 long channels, void *x_, long step, double *sums) {
+                                 long channels, void *x_, long step) {
     const REAL *y = y_;
     REAL *x = x_;
-    const vec zero = NAME(splat)(0);
     for (long w = 0; w < windows; w++, x += step, y += channels, taps += channels)
         for (long j = 0; j < channels; j += LANES) {
             const long n = channels - j;
-            vec value = n >= LANES ? NAME(load)(y + j) : NAME(load_first)(y + j, n);
+            vec value = NAME(load_some)(y + j, n);
             mask tap = NAME(widen)(taps + j, n);
-            for (int t = 0; t < count; t++) {
-                vec part = NAME(select)(tap == (INTEGER)t, value, zero);
-                if (n >= LANES) NAME(store)(x + offsets[t] + j, part);
-                else NAME(store_first)(x + offsets[t] + j, part, n);
-            }
-            *(doubles *)(sums + j) += TO_DOUBLES(NAME(select)(tap < (INTEGER)count, value, zero));
+            for (int t = 0; t < count; t++)
+                NAME(store_some)(x + offsets[t] + j, NAME(select)(tap == (INTEGER)t, value, NAME(splat)(0)), n);
         }
 }
 
@@ -65,12 +59,11 @@ static void NAME(select_sums)(long windows, const void *x_, long x_step, const l
             vec sum = NAME(splat)(0);
             for (int t = 0; t < count; t++) {
                 const REAL *p = x + x_offsets[t] + j;
-                vec value = n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n);
+                vec value = NAME(load_some)(p, n);
                 mask chosen = NAME(widen)(taps + taps_offsets[t] + j, n) == (INTEGER)tap[t];
                 sum += NAME(select)(chosen, value, NAME(splat)(0));
             }
-            if (n >= LANES) NAME(store)(y + j, sum);
-            else NAME(store_first)(y + j, sum, n);
+            NAME(store_some)(y + j, sum, n);
         }
 }
 
@@ -84,10 +77,9 @@ static void NAME(weighted_sums)(long windows, const void *x_, long x_step, const
             vec sum = NAME(splat)(0);
             for (int t = 0; t < count; t++) {
                 const REAL *p = x + offsets[t] + j;
-                sum += NAME(splat)((REAL)weights[t]) * (n >= LANES ? NAME(load)(p) : NAME(load_first)(p, n));
+                sum += NAME(splat)((REAL)weights[t]) * NAME(load_some)(p, n);
             }
             if (divisor != 1) sum /= NAME(splat)((REAL)divisor);
-            if (n >= LANES) NAME(store)(y + j, sum);
-            else NAME(store_first)(y + j, sum, n);
+            NAME(store_some)(y + j, sum, n);
         }
 }

@@ -70,8 +70,10 @@ def main():
                     kernels.conv2d.weight_grad(x, dy, (3, 3), **geometry)
                     kernels.conv2d.weight_grad(x, random(y.shape, dtype), (3, 3), **geometry)
                     for pool_size in (1, 2):
-                        y, taps = kernels.conv2d_relu_pool.forward(x, w, bias, pool_size, **geometry)
-                        kernels.conv2d_relu_pool.backward(image(*y.shape, dtype), taps, x, w, pool_size, **geometry)
+                        for images in (x, image(3, c, 8, 8, dtype)):  # windows of 2 x 2 reach the last pixel of 8 x 8
+                            y, taps = kernels.conv2d_relu_pool.forward(images, w, bias, pool_size, **geometry)
+                            dy = image(*y.shape, dtype)
+                            kernels.conv2d_relu_pool.backward(dy, taps, images, w, pool_size, **geometry)
             kernels.matmul.forward(random((5, 16400), dtype), random((7, 16400), dtype).T)
             for shape in ((1, 1, 1, 1), (2, 3, 5, 7), (1, 70, 9, 13)):
                 kernels.memory_order.channels_first(image(*shape, dtype))

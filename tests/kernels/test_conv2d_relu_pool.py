@@ -97,6 +97,8 @@ NETWORK_SHAPES = {
     "stride above kernel": ((2, 40, 50, 60), (8, 40, 2, 2), {"stride": 5}, 2),
     "depthwise": ((2, 40, 40, 60), (40, 1, 3, 3), {"padding": 1, "groups": 40}, 2),
     "groups": ((2, 40, 40, 60), (80, 20, 3, 3), {"padding": 1, "groups": 2}, 2),
+    "strided and padded, without dz": ((2, 24, 51, 40), (40, 24, 3, 3), {"stride": (2, 3), "padding": (1, 2)}, 2),
+    "three blocks of a kernel row, without dz": ((2, 72, 12, 11), (24, 72, 3, 3), {"padding": 1}, 2),
     "several images a unit": ((43, 24, 6, 6), (40, 24, 3, 3), {}, 1),
     "several images a unit, swept": ((21, 40, 7, 7), (24, 40, 3, 3), {"padding": 1}, 3),
     "several images a unit, phases": ((30, 40, 9, 8), (40, 40, 3, 3), {"stride": (2, 1), "padding": 1}, 2),
@@ -130,6 +132,36 @@ def test_threads_change_no_bit(backend):
     for others in results[1:]:
         for actual, expected in zip(others, results[0], strict=True):
             np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_batch_changes_no_bit_of_an_image(backend):
+    x, w = kernels.channels_last(arrays_of((7, 16, 60, 41), "float32", 1)), arrays_of((40, 16, 3, 3), "float32", 2)
+    with kernels.use_backend(backend, strict=True):
+        y, taps = conv2d_relu_pool.forward(x, w, pool_size=2, padding=1)
+        dx = conv2d_relu_pool.backward(y, taps, x, w, 2, padding=1)[0]
+        for n in (0, 4):
+            image = slice(n, n + 1)
+            y_alone, taps_alone = conv2d_relu_pool.forward(x[image], w, pool_size=2, padding=1)
+            dx_alone = conv2d_relu_pool.backward(y_alone, taps_alone, x[image], w, 2, padding=1)[0]
+            np.testing.assert_array_equal(y_alone, y[image])
+            np.testing.assert_array_equal(taps_alone, taps[image])
+            np.testing.assert_array_equal(dx_alone, dx[image])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_where_relu_lets_little_through(backend):
+    """Windows without a maximum contribute nothing, whatever their dy is: to dx, dw or db."""
+    x, w = arrays_of((3, 16, 22, 21), "float32", 1), arrays_of((32, 16, 3, 3), "float32", 2)
+    b = np.linspace(-200, 0, 32, dtype="float32")
+    with kernels.use_backend(backend, strict=True):
+        y, taps = conv2d_relu_pool.forward(x, w, b, pool_size=2)
+        assert (taps[:, 0] == 4).all() and (taps[:, -1] < 4).any()
+        dy = arrays_of(y.shape, "float32", 3)
+        results = conv2d_relu_pool.backward(np.where(taps < 4, dy, np.float32("nan")), taps, x, w, 2)
+    values, magnitudes = gradients(dy, taps, x, w, (2, 2), {})
+    for name, actual, expected, magnitude in zip(("dx", "dw", "db"), results, values, magnitudes, strict=True):
+        assert_close(actual, expected, magnitude, 1000, "float32", name)
 
 
 @pytest.mark.parametrize("backend", ["reference", *BACKENDS])

@@ -39,7 +39,8 @@ def everything(backend="cython"):
             kernels.matmul.forward(b.T, a.T),
             kernels.matmul.forward(a[:7], a.T),
             kernels.channel_sums.forward(y),
-            *kernels.conv2d_relu_pool.forward(x, w, None, 2, padding=1),
+            *(fused := kernels.conv2d_relu_pool.forward(x, w, None, 2, padding=1)),
+            *kernels.conv2d_relu_pool.backward(*fused, x, w, 2, padding=1),
             kernels.matmul.forward(a[:9].repeat(32, 1), b.T[:9].repeat(32, 1).T),  # deep: one sum in several slots
             kernels.memory_order.channels_first(y),
             kernels.channel_sums.forward(np.ascontiguousarray(y), np.ascontiguousarray(y)),
