@@ -98,6 +98,7 @@ NETWORK_SHAPES = {
     "depthwise": ((2, 40, 40, 60), (40, 1, 3, 3), {"padding": 1, "groups": 40}, 2),
     "groups": ((2, 40, 40, 60), (80, 20, 3, 3), {"padding": 1, "groups": 2}, 2),
     "strided and padded, without dz": ((2, 24, 51, 40), (40, 24, 3, 3), {"stride": (2, 3), "padding": (1, 2)}, 2),
+    "windows of 2 x 3, without dz": ((2, 24, 20, 32), (40, 24, 3, 3), {}, (2, 3)),
     "three blocks of a kernel row, without dz": ((2, 72, 12, 11), (24, 72, 3, 3), {"padding": 1}, 2),
     "several images a unit": ((43, 24, 6, 6), (40, 24, 3, 3), {}, 1),
     "several images a unit, swept": ((21, 40, 7, 7), (24, 40, 3, 3), {"padding": 1}, 3),
@@ -114,7 +115,7 @@ def test_shapes_of_networks(backend, name, order):
     full = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
     full |= {key: value if key == "groups" else kernels.pair(value, key) for key, value in geometry.items()}
     problem = {"x": x, "w": w, "geometry": full, "order": order, "dy_order": order, "seed": 5}
-    check(backend, "float32", problem, (pool_size, pool_size), True)
+    check(backend, "float32", problem, kernels.pair(pool_size, "pool_size"), True)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
