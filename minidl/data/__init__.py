@@ -5,7 +5,14 @@ from minidl.data.collate import default_collate
 from minidl.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from minidl.data.images import ImageDataset
 from minidl.data.loader import DataLoader
-from minidl.data.sampler import Sampler, WeightedRandomSampler
+from minidl.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 from minidl.data.seeding import augmentation_generator
 from minidl.data.sources.cifar10 import cifar10
 from minidl.data.sources.digits import digits
@@ -16,8 +23,8 @@ from minidl.data.sources.moving_images import MOTIONS, moving_images
 from minidl.data.sources.text import TextDataset, shakespeare, text
 
 __all__ = [
-    "ConcatDataset", "DataLoader", "Dataset", "ImageDataset", "ImageFolder", "MOTIONS", "Sampler", "Subset",
-    "TensorDataset", "TextDataset", "WeightedRandomSampler", "augmentation_generator", "cifar10", "default_collate",
-    "digits", "fashion_mnist", "image_folder", "mnist", "moving_images", "random_split", "read_picture", "shakespeare",
-    "text", "transforms",
+    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "ImageDataset", "ImageFolder", "MOTIONS", "RandomSampler",
+    "Sampler", "SequentialSampler", "Subset", "SubsetRandomSampler", "TensorDataset", "TextDataset",
+    "WeightedRandomSampler", "augmentation_generator", "cifar10", "default_collate", "digits", "fashion_mnist",
+    "image_folder", "mnist", "moving_images", "random_split", "read_picture", "shakespeare", "text", "transforms",
 ]  # fmt: skip

@@ -43,6 +43,8 @@ class DataLoader:
         Makes a batch from a list of samples; default `default_collate`. If given, samples are fetched one at a time.
     drop_last : bool
         Leave out a last batch that is smaller than batch_size.
+    pin_memory : bool
+        Has no effect: batches lie in ordinary memory, from which ``x.to("cuda")`` copies them as well.
     timeout : float
         Seconds to wait for a batch from a worker process; 0 is without limit.
     multiprocessing_context : str, optional
@@ -89,6 +91,7 @@ class DataLoader:
         num_workers: int = 0,
         collate_fn: Callable[[list], Any] | None = None,
         drop_last: bool = False,
+        pin_memory: bool = False,
         timeout: float = 0,
         multiprocessing_context: str | None = None,
         generator: np.random.Generator | None = None,
@@ -125,6 +128,7 @@ class DataLoader:
         self.num_workers = num_workers
         self.collate_fn = collate_fn
         self.drop_last = drop_last
+        self.pin_memory = bool(pin_memory)
         self.timeout = timeout
         self.multiprocessing_context = multiprocessing_context
         self.generator = generator

@@ -1,6 +1,7 @@
-"""Samplers: which samples an epoch has and in which order, where it is not each sample once."""
+"""Samplers: which samples an epoch has, in which order, and in which batches."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from itertools import islice
 from operator import index
 from typing import Any
 
@@ -38,6 +39,138 @@ class Sampler:
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of positions that it gives")
+
+
+class SequentialSampler(Sampler):
+    """Every sample of a dataset once, in their order: what a DataLoader does without a sampler.
+
+    Examples
+    --------
+    >>> from minidl.data import SequentialSampler
+    >>> list(SequentialSampler([7.0, 8.0, 9.0]))
+    [0, 1, 2]
+    """
+
+    def __init__(self, data_source: Sized):
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler):
+    """Samples of a dataset in random order, in epochs of any length.
+
+    Parameters
+    ----------
+    data_source : Dataset
+        Anything that has a length n.
+    replacement : bool
+        Draw every sample from all n. Otherwise all n come before one comes again.
+    num_samples : int, optional
+        How many are drawn in an epoch; default n.
+    generator : numpy.random.Generator, optional
+        Default: the "shuffling" stream.
+
+    Examples
+    --------
+    >>> from minidl.data import RandomSampler
+    >>> sorted(RandomSampler(["a", "b", "c"]))
+    [0, 1, 2]
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: np.random.Generator | None = None,
+    ):
+        if num_samples is not None:
+            check_count("num_samples", num_samples)
+        check_generator(generator)
+        self.data_source, self.replacement, self.generator = data_source, bool(replacement), generator
+        self._num_samples = num_samples
+
+    @property
+    def num_samples(self) -> int:
+        """How many are drawn in an epoch."""
+        return len(self.data_source) if self._num_samples is None else int(self._num_samples)
+
+    def __iter__(self) -> Iterator[int]:
+        draw, n = self.generator or random.generator("shuffling"), len(self.data_source)
+        if self.replacement:
+            return iter(draw.integers(0, n, self.num_samples).tolist())
+        rounds = [draw.permutation(n) for _ in range(-(-self.num_samples // n))] if n else []
+        return iter(np.concatenate([*rounds, np.zeros(0, np.int64)])[: self.num_samples].tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler):
+    """The samples `indices` of a dataset, each once, in random order.
+
+    Parameters
+    ----------
+    indices : sequence of int
+    generator : numpy.random.Generator, optional
+        Default: the "shuffling" stream.
+
+    Examples
+    --------
+    >>> from minidl.data import SubsetRandomSampler
+    >>> sorted(SubsetRandomSampler([4, 2, 6]))
+    [2, 4, 6]
+    """
+
+    def __init__(self, indices: Sequence[int], generator: np.random.Generator | None = None):
+        check_generator(generator)
+        self.indices, self.generator = indices, generator
+
+    def __iter__(self) -> Iterator[int]:
+        order = (self.generator or random.generator("shuffling")).permutation(len(self.indices))
+        return iter([self.indices[place] for place in order.tolist()])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class BatchSampler(Sampler):
+    """What a sampler gives, in lists of `batch_size`: for ``DataLoader(batch_sampler=...)``.
+
+    Parameters
+    ----------
+    sampler : iterable of int
+    batch_size : int
+    drop_last : bool
+        Leave out a last list that is shorter.
+
+    Examples
+    --------
+    >>> from minidl.data import BatchSampler
+    >>> list(BatchSampler([3, 1, 4, 1, 5], batch_size=2, drop_last=False))
+    [[3, 1], [4, 1], [5]]
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool):
+        check_count("batch_size", batch_size)
+        if not isinstance(drop_last, bool):
+            raise TypeError(f"drop_last must be True or False, got {drop_last!r}")
+        self.sampler, self.batch_size, self.drop_last = sampler, int(batch_size), drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        samples = iter(self.sampler)
+        while batch := list(islice(samples, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
 
 
 class WeightedRandomSampler(Sampler):
@@ -79,8 +212,7 @@ class WeightedRandomSampler(Sampler):
             raise ValueError(f"weights must be one number for each sample, got shape {weights.shape}")
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
             raise ValueError("weights must be finite, at least 0 and not all 0")
-        if isinstance(num_samples, bool) or not isinstance(num_samples, (int, np.integer)):
-            raise TypeError(f"num_samples must be an int, got {num_samples!r}")
+        check_integer("num_samples", num_samples)
         most = np.inf if replacement else np.count_nonzero(weights)
         if not 1 <= num_samples <= most:
             raise ValueError(f"num_samples must be from 1 to {most}, got {num_samples}")
@@ -95,6 +227,18 @@ class WeightedRandomSampler(Sampler):
 
     def __len__(self) -> int:
         return self.num_samples
+
+
+def check_integer(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raise unless the value is an integer from 1 up."""
+    check_integer(name, value)
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 def positions(samples: Iterable[Any], n: int, name: str) -> np.ndarray:

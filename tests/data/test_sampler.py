@@ -5,11 +5,15 @@ import pytest
 
 import minidl
 from minidl.data import (
+    BatchSampler,
     ConcatDataset,
     DataLoader,
     Dataset,
+    RandomSampler,
     Sampler,
+    SequentialSampler,
     Subset,
+    SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
     augmentation_generator,
@@ -184,3 +188,61 @@ def test_an_unfinished_sampler_says_what_it_lacks():
         list(DataLoader(TEN, sampler=Empty()))
     with pytest.raises(NotImplementedError, match="Empty must define __len__"):
         len(Empty())
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_of_a_sampler_are_those_of_torch(drop_last):
+    torch_data = pytest.importorskip("torch.utils.data")
+    for n, size in ((10, 4), (8, 4), (3, 4), (0, 2)):
+        ours = BatchSampler(SequentialSampler(range(n)), size, drop_last)
+        theirs = torch_data.BatchSampler(torch_data.SequentialSampler(range(n)), size, drop_last)
+        assert list(ours) == list(theirs) and len(ours) == len(theirs)
+    assert batches_of(DataLoader(TEN, batch_sampler=BatchSampler([7, 3, 5], 2, False))) == [[7, 3], [5]]
+
+
+def test_random_samplers_give_each_sample_as_often_as_torchs():
+    torch_data = pytest.importorskip("torch.utils.data")
+    for number in (None, 4, 10, 23):
+        ours = RandomSampler(TEN, num_samples=number)
+        theirs = torch_data.RandomSampler(range(10), num_samples=number)
+        drawn = list(ours)
+        assert len(ours) == len(theirs) == len(drawn) == len(list(theirs))
+        for start in range(0, len(drawn), 10):
+            round_ = drawn[start : start + 10]
+            assert len(set(round_)) == len(round_)  # all of them come before one comes again
+    drawn = list(RandomSampler(TEN, replacement=True, num_samples=10_000, generator=np.random.default_rng(0)))
+    assert len(drawn) == 10_000 and (np.abs(np.bincount(drawn, minlength=10) - 1000) < 4 * np.sqrt(1000)).all()
+    assert list(RandomSampler([])) == []
+    assert sorted(SubsetRandomSampler(np.array([5, 3, 8]))) == [3, 5, 8] and len(SubsetRandomSampler([5, 3])) == 2
+    assert sorted(SubsetRandomSampler(minidl.tensor([5, 3, 8]))) == [3, 5, 8]
+
+
+@pytest.mark.parametrize("make", [RandomSampler, lambda data, **options: SubsetRandomSampler(range(50), **options)])
+def test_random_samplers_draw_from_the_shuffling_stream_or_a_generator(make):
+    fifty = TensorDataset(np.arange(50))
+    minidl.manual_seed(1)
+    first, second = list(make(fifty)), list(make(fifty))
+    minidl.manual_seed(1)
+    assert list(make(fifty)) == first != second
+    before = minidl.random.get_state()
+    assert list(make(fifty, generator=np.random.default_rng(3))) == list(
+        make(fifty, generator=np.random.default_rng(3))
+    )
+    assert minidl.random.get_state() == before
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (lambda: RandomSampler(TEN, num_samples=0), ValueError, "num_samples must be at least 1, got 0"),
+        (lambda: RandomSampler(TEN, num_samples=2.0), TypeError, "num_samples must be an int"),
+        (lambda: RandomSampler(TEN, generator=3), TypeError, "numpy.random.Generator"),
+        (lambda: SubsetRandomSampler([1], generator=3), TypeError, "numpy.random.Generator"),
+        (lambda: BatchSampler([1], 0, False), ValueError, "batch_size must be at least 1"),
+        (lambda: BatchSampler([1], True, False), TypeError, "batch_size must be an int"),
+        (lambda: BatchSampler([1], 1, 1), TypeError, "drop_last must be True or False, got 1"),
+    ],
+)
+def test_wrong_arguments_of_samplers(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
