@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl import functional as F
+from minidl.autograd import no_grad
 from minidl.nn.module import Module, Parameter
 
 
@@ -50,6 +51,11 @@ class PReLU(Module):
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(np.full(num_parameters, init, np.float32))
+
+    def reset_parameters(self) -> None:
+        """Set each slope to its initial value again."""
+        with no_grad():
+            self.weight.fill_(self.init)
 
     def forward(self, x: Any) -> Any:
         return F.prelu(x, self.weight)

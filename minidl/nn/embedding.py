@@ -41,10 +41,14 @@ class Embedding(Module):
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else _row(padding_idx, num_embeddings)
         self.weight = new_parameter(num_embeddings, embedding_dim)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values; the row of `padding_idx` is 0."""
         init.normal_(self.weight)
-        if padding_idx is not None:
+        if self.padding_idx is not None:
             with no_grad():
-                self.weight[padding_idx] = 0
+                self.weight[self.padding_idx] = 0
 
     @classmethod
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
@@ -94,6 +98,10 @@ class EmbeddingBag(Module):
         super().__init__()
         self.num_embeddings, self.embedding_dim, self.mode = num_embeddings, embedding_dim, mode
         self.weight = new_parameter(num_embeddings, embedding_dim)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
         init.normal_(self.weight)
 
     def forward(self, indices: Any, offsets: Any = None) -> Any:

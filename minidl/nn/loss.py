@@ -140,6 +140,17 @@ class CosineSimilarity(Module):
         return F.cosine_similarity(x1, x2, self.dim, self.eps)
 
 
+class PairwiseDistance(Module):
+    """The p-norm of x1 - x2 + eps along the last axis; see :func:`minidl.functional.pairwise_distance`."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
+        super().__init__()
+        self.p, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1: Any, x2: Any) -> Any:
+        return F.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+
+
 class TripletMarginLoss(_Loss):
     """max(d(anchor, positive) - d(anchor, negative) + margin, 0); see :func:`minidl.functional.triplet_margin_loss`."""
 

@@ -26,7 +26,17 @@ def _as_tuple(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     return (int(normalized_shape),) if one else tuple(normalized_shape)
 
 
-class _BatchNorm(Module):
+class _Affine(Module):
+    """A layer whose weight starts as 1 and whose bias starts as 0, where it has them."""
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0 again."""
+        for name, value in (("weight", 1), ("bias", 0)):
+            if getattr(self, name, None) is not None:
+                init.constant_(getattr(self, name), value)
+
+
+class _BatchNorm(_Affine):
     """What BatchNorm1d and BatchNorm2d share: all but the dimensions of x."""
 
     dimensions: tuple[int, ...] = ()
@@ -47,6 +57,18 @@ class _BatchNorm(Module):
         self.register_buffer("running_mean", Tensor(np.zeros(num_features, np.float32)) if tracked else None)
         self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)) if tracked else None)
         self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if tracked else None)
+
+    def reset_running_stats(self) -> None:
+        """Start the running statistics anew: mean 0, variance 1, no batches."""
+        if self.track_running_stats and self.running_mean is not None:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0 again, and start the running statistics anew."""
+        self.reset_running_stats()
+        super().reset_parameters()
 
     def forward(self, x: Any) -> Any:
         if x.ndim not in self.dimensions:
@@ -108,7 +130,7 @@ class BatchNorm2d(_BatchNorm):
     dimensions = (4,)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """The numbers of the last axes, of sizes `normalized_shape`, brought to mean 0 and variance 1.
 
     Parameters
@@ -147,7 +169,7 @@ class LayerNorm(Module):
         return f"{text}, bias={self.bias is not None}"
 
 
-class RMSNorm(Module):
+class RMSNorm(_Affine):
     """The last axes divided by the root of their mean square; see :func:`minidl.functional.rms_norm`.
 
     Parameters
@@ -182,7 +204,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Each of `num_groups` groups of channels of each image brought to mean 0 and variance 1.
 
     Parameters
@@ -215,7 +237,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
-class _InstanceNorm(Module):
+class _InstanceNorm(_Affine):
     """What InstanceNorm1d and InstanceNorm2d share: all but the dimensions of x."""
 
     dimensions = 0

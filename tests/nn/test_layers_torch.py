@@ -117,10 +117,10 @@ LOSSES = [
 ]
 SHOWN_ELSEWHERE = {
     "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell", "Hardsigmoid",
-    "LSTM", "LSTMCell", "MarginRankingLoss", "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "Parameter",
-    "ParameterDict", "ParameterList", "RNN",
-    "RNNCell", "Sequential", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer", "TripletMarginLoss",
+    "LSTM", "LSTMCell", "MarginRankingLoss", "Module", "ModuleDict", "ModuleList", "MultiheadAttention",
+    "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "RNN", "RNNCell", "Sequential", "Transformer",
+    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+    "TripletMarginLoss",
 }  # fmt: skip
 
 
@@ -215,6 +215,12 @@ def test_prelu_at_zero_and_at_infinity():
 def test_cosine_similarity():
     x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 3, 5))
     assert_same_layer(torch.nn.CosineSimilarity(2), nn.CosineSimilarity(2), x1, x2)
+
+
+@pytest.mark.parametrize("options", [{}, {"p": 1.0, "eps": 1e-2, "keepdim": True}])
+def test_pairwise_distance(options):
+    x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 5))
+    assert_same_layer(torch.nn.PairwiseDistance(**options), nn.PairwiseDistance(**options), x1, x2)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
