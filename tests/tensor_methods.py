@@ -71,7 +71,8 @@ def _lines(name: str, value: typing.Any) -> str:
         default = "" if parameter.default is parameter.empty else " = ..."
         arguments.append(f"{star}{parameter.name}: {_written(hints.get(parameter.name, typing.Any))}{default}")
     if value.__code__ is TAKES_NUMPYS_NAMES:
-        arguments += ["*", "axis: Any = ...", "keepdims: Any = ..."]
+        star = [] if "*" in arguments else ["*"]
+        arguments += [*star, "axis: Any = ...", "keepdims: Any = ..."]
     override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
     line = f"    def {name}({', '.join(arguments)}) -> {_result(name, value)}:"
     if name.startswith("__") or not value.__doc__:

@@ -173,6 +173,91 @@ CASES = [
          tolerance=1e-6),
     case("a long cumulative sum", lambda L, F, x: x.cumsum(0), np.full(300_000, 0.1, np.float32), tolerance=2e-7),
     case("largest distance without features", lambda L, F, x: L.cdist(x, x, p=float("inf")), X[:, :0]),
+    *(
+        case(f"addcmul and addcdiv of {x.dtype} and {y.dtype}", lambda L, F, x, y: (
+            L.addcmul(x, y, y, value=2), x.addcdiv(y, y * y + 1, value=-1)
+        ), x, y, tolerance=1e-6)
+        for x in (X, SINGLE, INTEGERS) for y in (X, SINGLE, INTEGERS)
+    ),
+    case("rows added, alpha", lambda L, F, x, y: x.index_add(1, L.tensor([2, 0, 2]), y, alpha=-0.5), X, -X),
+    case("rows added from behind", lambda L, F, x: x.index_add(0, L.tensor([-1, 0]), x), X),
+    case("rows added of other lengths", lambda L, F, x: x.index_add(0, L.tensor([1, 0, 0]), x), X),
+    *(
+        case(f"quantiles, {how}", lambda L, F, x, q, how=how: (
+            x.quantile(0.3, interpolation=how), x.quantile(q.detach(), 1, interpolation=how)
+        ), X, [0.0, 0.25, 0.6, 1.0])
+        for how in ("linear", "lower", "higher", "midpoint", "nearest", "median")
+    ),
+    case("quantiles of float32", lambda L, F, x: x.quantile(L.tensor([0.1, 0.35, 0.9])),
+         np.arange(11, dtype=np.float32) ** 2, tolerance=1e-6),
+    *(
+        case(f"quantile of infinities, {how}", lambda L, F, x, how=how: x.detach().quantile(0.5, interpolation=how),
+             [-np.inf, 1.0, np.inf, np.inf])
+        for how in ("lower", "higher", "nearest")
+    ),
+    case("quantile by another dtype", lambda L, F, x: x.quantile(L.tensor([0.5])), X),
+    case("quantile above 1", lambda L, F, x: x.quantile(1.5), X),
+    case("quantile of NaN", lambda L, F, x: x.detach().quantile(0.5, 0), [[np.nan, 1.0], [2.0, 3.0]]),
+    case("kthvalue of NaN", lambda L, F, x: (x.kthvalue(2), x.kthvalue(3, keepdim=True)), [np.nan, 3.0, 1.0]),
+    case("kthvalue 0", lambda L, F, x: x.kthvalue(0), X),
+    *(
+        case(f"histc {arguments}", lambda L, F, x, a=arguments: x.detach().histc(*a), x)
+        for arguments in ((), (4, -3, 2), (4, 1, 1), (3, 2, 1), (0,), (4, 0, np.inf))
+        for x in (X, X[:0], np.array([2.0, 2.0]), SINGLE)
+    ),
+    case("histc of integers", lambda L, F, x: x.histc(4), INTEGERS),
+    *(
+        case(f"bucketize, right={right}", lambda L, F, x, right=right: (
+            L.bucketize(x, L.tensor([0.0, 1.5, 2.0], dtype=L.float64), right=right, out_int32=right),
+            L.bucketize(1.5, L.tensor([0.0, 1.5]), right=right), L.searchsorted(L.tensor([1, 2, 2]), 2, right=right),
+            L.searchsorted(L.tensor([1, 2, 2]), 1.5), L.searchsorted(L.tensor([0.1]), 0.1, right=right),
+        ), X)
+        for right in (False, True)
+    ),
+    case("searchsorted of another dtype", lambda L, F, x: L.searchsorted(L.tensor([1, 2]), x), X),
+    case("bucketize by integers", lambda L, F, x: L.bucketize(x, L.tensor([0, 1])), X),
+    case("isin beside numbers", lambda L, F, x: (L.isin(x, 2), L.isin(2, x), L.isin(x, x[0], invert=True)), INTEGERS),
+    *(
+        case(f"x.unfold{arguments}", lambda L, F, x, a=arguments: x.unfold(*a), X)
+        for arguments in ((1, 2, 1), (0, 2, 3), (-1, 0, 1), (1, 4, 1), (1, 2, 0), (2, 1, 1))
+    ),
+    case("x.unfold of a number", lambda L, F, x: x.unfold(0, 1, 1), 2.0),
+    case("stacked numbers and rows", lambda L, F, x, y: (L.hstack((y, y)), L.vstack((y, y)), L.dstack((x, x))), X, 2.0),
+    case("rows stacked on numbers", lambda L, F, x, y: L.hstack((x, y)), X, 2.0),
+    case("nothing stacked", lambda L, F, x: L.vstack([]), X),
+    case("tile", lambda L, F, x: (x.tile(2), x.tile((2, 1, 1)), L.tile(x, (2, 2))), X),
+    case("var_mean", lambda L, F, x: (*L.var_mean(x), *L.var_mean(x, 1, correction=0, keepdim=True),
+         *L.std_mean(x, False), *L.std_mean(x, dim=(0, 1), unbiased=True)), X),
+    case("clamp_min by a tensor", lambda L, F, x, y: (x.clamp_min(y), L.clamp_max(x, y), x.clamp_min(0)), X, -X),
+    case("logarithms of integers", lambda L, F, x: (L.log2(x), x.log10(), x.atan(), L.atan2(x, x + 1)), INTEGERS + 2,
+         tolerance=1e-6),
+    case("the angle of the origin", lambda L, F, y, x: L.atan2(y, x), [0.0, -0.0, 1.0], [0.0, 0.0, 0.0]),
+    case("whole powers", lambda L, F, x: (x.log2(), x.log10()), [8.0, 1000.0, 2.0**-30]),
+    case("triangles", lambda L, F, x: (
+        L.triu_indices(3, 4, 1), L.triu_indices(4, 3, -1), L.tril_indices(3, 3, offset=1), L.tril_indices(2, 4, -5),
+        L.triu_indices(3, 3, dtype=L.int32),
+    ), X),
+    case("older constructors", lambda L, F, x: (
+        L.FloatTensor([[1, 2.5]]), L.LongTensor([1, -2]), L.LongTensor([1.5]), L.BoolTensor([1, 0]),
+        L.FloatTensor(np.arange(3)), L.IntTensor((3, 4)), L.DoubleTensor([]), L.LongTensor(2, 3) * 0, L.LongTensor(),
+        L.FloatTensor([L.tensor(1.0), 2]), L.LongTensor(range(3)), L.FloatTensor([[True], [False]]),
+    ), X),
+    case("an older constructor of a number", lambda L, F, x: L.FloatTensor(1.5), X),
+    case("an older constructor of another dtype", lambda L, F, x: L.LongTensor(x), X),
+    case("a size by name", lambda L, F, x: (
+        L.zeros(size=(2, 3)), L.ones(size=[2]), L.empty(size=(0, 2)), L.rand(size=(0,)), L.randn(size=(2, 0, 1)),
+        L.empty_like(x[:0]), L.empty_like(x[:0], dtype=L.int64), x.new_empty(0, 2),
+    ), X),
+    case("a size twice", lambda L, F, x: L.zeros(2, size=(3,)), X),
+    case("a chance of 2", lambda L, F, x: x.detach().bernoulli_(2.0), X),
+    case("certain chances", lambda L, F, x: (
+        x.detach().clone().bernoulli_(1.0), L.zeros(2, 2).bernoulli_(L.tensor([0.0, 1.0])),
+        L.zeros(2, dtype=L.int64).bernoulli_(1),
+    ), X),
+    case("exponential integers", lambda L, F, x: x.exponential_(), INTEGERS),
+    case("gumbel_softmax of one", lambda L, F, x: (
+        F.gumbel_softmax(x[:, :1]), F.gumbel_softmax(x[:1], hard=True, dim=0)
+    ), X),
     case("arange backwards", lambda L, F, x: L.arange(5, 1), X),
     case("arange without a step", lambda L, F, x: L.arange(1, 5, 0), X),
 ]  # fmt: skip
@@ -274,6 +359,71 @@ def copies_written(L):
     y = z.repeat(1, 1).mul_(3) + z.flip(0).add_(z).add_(1)
     (y * y + z).sum().backward()
     return x, image, *copies, v.grad
+
+
+def changed_by_functions(L):
+    x = leaf(L)
+    y = x * 2
+    for name in "exp_ sqrt_ log1p_ neg_ abs_ sigmoid_ square_ cos_ asin_ tanh_ sinh_ reciprocal_ log2_ relu_".split():
+        before = y * 1
+        y = getattr(before, name)()
+        assert y is before
+    y = (y * 1).addcmul_(x, x, value=0.5).addcdiv_(x, x * x + 1).clamp_min_(0.5).clamp_max_(2.5)
+    y.sum().backward()
+    z, number = L.tensor([7, -7]), L.tensor([2.5, -0.5])
+    for name in ("exp_", "log2_", "tanh_", "atan_"):
+        with pytest.raises((RuntimeError, TypeError)):
+            getattr(z, name)()
+    return y, x.grad, z.abs_().neg_().square_(), number.floor_(), number.round_()
+
+
+def rows_added(L):
+    x, index = leaf(L), L.tensor([1, 0, 1])
+    y = x * 2
+    same = y
+    y.index_add_(1, index, x * x).index_add_(0, L.tensor([1]), x[:1], alpha=3)
+    assert same is y
+    (y * y).sum().backward()
+    return (
+        y,
+        x.grad,
+        L.zeros(3, dtype=L.int64).index_add_(0, index, L.tensor([1, 2, 3])),
+        L.index_add(L.zeros(2), 0, index, L.ones(3)),
+    )
+
+
+def diagonals_filled(L):
+    x = leaf(L)
+    y = x * 2
+    y.fill_diagonal_(7.0)
+    (y * y).sum().backward()
+    tall, cube = L.zeros(7, 3), L.zeros(2, 2, 2)
+    with pytest.raises((RuntimeError, ValueError)):
+        L.zeros(2, 2, 3).fill_diagonal_(1)
+    return y, x.grad, tall.fill_diagonal_(1), tall.clone().fill_diagonal_(2, wrap=True), cube.fill_diagonal_(3)
+
+
+def layers_start_anew(L):
+    nn = L.nn
+    x, results = L.arange(24.0).reshape(2, 3, 2, 2), []
+    for layer in (nn.BatchNorm2d(3), nn.GroupNorm(3, 3), nn.LayerNorm(2), nn.RMSNorm(2), nn.PReLU(3, init=0.1),
+                  nn.InstanceNorm2d(3, affine=True), nn.LayerNorm(2, elementwise_affine=False)):  # fmt: skip
+        layer(x)
+        with L.no_grad():
+            for parameter in layer.parameters():
+                parameter.fill_(5.0)
+        layer.reset_parameters()
+        results += layer.state_dict().values()
+    layer = nn.BatchNorm2d(3)
+    layer(x)
+    layer.reset_running_stats()
+    nn.BatchNorm2d(3, track_running_stats=False).reset_running_stats()
+    vectors = nn.Embedding(4, 2, padding_idx=1)
+    vectors.weight.detach().fill_(9.0)
+    vectors.reset_parameters()
+    assert (vectors.weight != 9).all()
+    distance = nn.PairwiseDistance(p=1, keepdim=True)(x[0], x[1])
+    return *results, *layer.state_dict().values(), vectors.weight[1], distance, L.tensor(L.is_tensor(x))
 
 
 def a_diagonal_written(L):
@@ -426,7 +576,8 @@ def running_statistics_that_stop(L):
 
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
-    changed_by_operators, changed_by_masks_and_positions, a_diagonal_written, copies_written, a_leaf_is_protected,
+    changed_by_operators, changed_by_functions, changed_by_masks_and_positions, rows_added, diagonals_filled,
+    layers_start_anew, a_diagonal_written, copies_written, a_leaf_is_protected,
     not_numbers, decorated, a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
     running_statistics_that_stop,

@@ -306,6 +306,18 @@ def tensor(data: Any, dtype: Any = None, device: str | None = None, requires_gra
     return Tensor(array, requires_grad)
 
 
+def is_tensor(x: Any) -> bool:
+    """Whether x is a Tensor.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.is_tensor(minidl.zeros(2)), minidl.is_tensor([0.0])
+    (True, False)
+    """
+    return isinstance(x, Tensor)
+
+
 def _wrap(data: Any, origin: Any = None) -> Tensor:
     """A Tensor around an array, without the constructor's checks, as every operation makes one."""
     result = Tensor.__new__(Tensor)

@@ -57,10 +57,24 @@ class TensorMethods:
     def __xor__(self, x2: Any) -> Tensor: ...
     def abs(self) -> Tensor:
         """y = |x|; the gradient is 0 at 0."""
+    def abs_(self) -> Tensor:
+        """y = |x|; the gradient is 0 at 0."""
+    def acos(self) -> Tensor:
+        """y = acos(x), the angle from 0 to pi whose cosine is x; NaN outside of -1 to 1."""
+    def acos_(self) -> Tensor:
+        """y = acos(x), the angle from 0 to pi whose cosine is x; NaN outside of -1 to 1."""
     def add(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 + alpha * x2."""
     def add_(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 += alpha * x2."""
+    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
+        """x + value * tensor1 / tensor2, of floating-point numbers."""
+    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
+        """x + value * tensor1 / tensor2, of floating-point numbers."""
+    def addcmul(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
+        """x + value * tensor1 * tensor2."""
+    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
+        """x + value * tensor1 * tensor2."""
     def addmm(self, mat1: Any, mat2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
         """beta * x + alpha * (mat1 @ mat2) of matrices, to whose product x is broadcast; with ``beta=0`` without x."""
     def all(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
@@ -79,10 +93,22 @@ class TensorMethods:
         """Where the (first) smallest value is, along `dim` or in the flattened x."""
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor:
         """Where the values of :func:`sort` come from: integers in the shape of x, which have no gradient."""
+    def asin(self) -> Tensor:
+        """y = asin(x), the angle from -pi/2 to pi/2 whose sine is x; NaN outside of -1 to 1."""
+    def asin_(self) -> Tensor:
+        """y = asin(x), the angle from -pi/2 to pi/2 whose sine is x; NaN outside of -1 to 1."""
     def assign_(self, values: Any) -> Tensor:
         """Write `values` (broadcast) into this tensor's memory. Not recorded, so no gradient may flow through it."""
     def astype(self, dtype: Any) -> Tensor:
         """x in another dtype."""
+    def atan(self) -> Tensor:
+        """y = atan(x), the angle from -pi/2 to pi/2 whose tangent is x."""
+    def atan2(self, x: Any) -> Tensor:
+        """The angle from -pi to pi of the point (x, y): atan(y / x) in all four quadrants."""
+    def atan2_(self, x: Any) -> Tensor:
+        """The angle from -pi to pi of the point (x, y): atan(y / x) in all four quadrants."""
+    def atan_(self) -> Tensor:
+        """y = atan(x), the angle from -pi/2 to pi/2 whose tangent is x."""
     def backward(self, gradient: Any = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ...) -> None:
         """Add d(output)/d(leaf) to the ``grad`` of every leaf that `output` was computed from."""
     def baddbmm(self, batch1: Any, batch2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
@@ -91,6 +117,8 @@ class TensorMethods:
         """Take over the values and history of `result`, computed from this tensor: a recorded in-place change."""
     def bernoulli(self) -> Tensor:
         """1 with probability x, 0 otherwise, drawn for each number of x; without gradient."""
+    def bernoulli_(self, p: Any = ...) -> Tensor:
+        """Write 1 with probability `p`, a number or a Tensor that broadcasts, and 0 otherwise, see :meth:`Tensor.assign_`."""
     def bincount(self, weights: Any = ..., minlength: builtins.int = ...) -> Tensor:
         """y[k] = how often k is in x; with `weights`, the sum of weights[i] over the i with x[i] = k."""
     def bmm(self, b: Any) -> Tensor:
@@ -99,7 +127,11 @@ class TensorMethods:
         """True where x is not 0."""
     def broadcast_to(self, shape: builtins.tuple[builtins.int, ...]) -> Tensor:
         """x repeated to `shape`, without copying."""
+    def bucketize(self, boundaries: Any, *, out_int32: builtins.bool = ..., right: builtins.bool = ...) -> Tensor:
+        """The number i of the interval of each x: boundaries[i - 1] < x <= boundaries[i]; with `right`, < and <= exchanged."""
     def ceil(self) -> Tensor:
+        """The smallest integer not below x; its gradient is 0."""
+    def ceil_(self) -> Tensor:
         """The smallest integer not below x; its gradient is 0."""
     def changed(self) -> None:
         """Tell the engine that the memory was written to, so that a ``backward`` that needs the old values raises."""
@@ -111,6 +143,14 @@ class TensorMethods:
         """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
     def clamp_(self, min: Any = ..., max: Any = ...) -> Tensor:
         """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    def clamp_max(self, max: Any) -> Tensor:
+        """x, but at most `max`: ``clamp(x, max=max)``."""
+    def clamp_max_(self, max: Any) -> Tensor:
+        """x, but at most `max`: ``clamp(x, max=max)``."""
+    def clamp_min(self, min: Any) -> Tensor:
+        """x, but at least `min`: ``clamp(x, min=min)``."""
+    def clamp_min_(self, min: Any) -> Tensor:
+        """x, but at least `min`: ``clamp(x, min=min)``."""
     def clip(self, min: Any = ..., max: Any = ...) -> Tensor:
         """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
     def clip_(self, min: Any = ..., max: Any = ...) -> Tensor:
@@ -121,6 +161,12 @@ class TensorMethods:
         """Write the values of `source`, see :meth:`assign_`."""
     def cos(self) -> Tensor:
         """y = cos(x), x in radians."""
+    def cos_(self) -> Tensor:
+        """y = cos(x), x in radians."""
+    def cosh(self) -> Tensor:
+        """y = cosh(x), the hyperbolic cosine: (e^x + e^-x) / 2."""
+    def cosh_(self) -> Tensor:
+        """y = cosh(x), the hyperbolic cosine: (e^x + e^-x) / 2."""
     def count_nonzero(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """How many values along `dim` are not 0."""
     def cpu(self) -> Tensor:
@@ -151,7 +197,11 @@ class TensorMethods:
         """Whether the shapes and all numbers are the same: one Python boolean."""
     def erf(self) -> Tensor:
         """y = erf(x), the error function: 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
+    def erf_(self) -> Tensor:
+        """y = erf(x), the error function: 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
     def exp(self) -> Tensor:
+        """y = e^x."""
+    def exp_(self) -> Tensor:
         """y = e^x."""
     def expand(self, *sizes: builtins.int | Sequence[builtins.int]) -> Tensor:
         """x repeated along axes of size 1 and new axes in front, without copying; -1 keeps a size."""
@@ -159,8 +209,14 @@ class TensorMethods:
         """x repeated to the shape of `other`, see :func:`expand`."""
     def expm1(self) -> Tensor:
         """y = e^x - 1, exact for small x."""
+    def expm1_(self) -> Tensor:
+        """y = e^x - 1, exact for small x."""
+    def exponential_(self, lambd: builtins.float = ...) -> Tensor:
+        """Write numbers drawn from the exponential distribution of mean 1 / lambd, see :meth:`Tensor.assign_`."""
     def fill_(self, value: builtins.float) -> Tensor:
         """Write one value everywhere, see :meth:`assign_`."""
+    def fill_diagonal_(self, fill_value: builtins.float, wrap: builtins.bool = ...) -> Tensor:
+        """`fill_value` in the places x[i, i, ...], x elsewhere."""
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor:
         """x with the axes from `start_dim` to `end_dim` joined into one."""
     def flip(self, *axes: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] = ...) -> Tensor:
@@ -168,6 +224,8 @@ class TensorMethods:
     def float(self) -> Tensor:
         """x in float32."""
     def floor(self) -> Tensor:
+        """The largest integer not above x; its gradient is 0."""
+    def floor_(self) -> Tensor:
         """The largest integer not above x; its gradient is 0."""
     def floor_divide(self, x2: Any) -> Tensor:
         """floor(x1 / x2); its gradient is 0."""
@@ -179,6 +237,12 @@ class TensorMethods:
         """x1 >= x2, as booleans."""
     def gt(self, x2: Any) -> Tensor:
         """x1 > x2, as booleans."""
+    def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor:
+        """How many numbers of x lie in each of `bins` equal parts of the range from `min` to `max`, in the dtype of x."""
+    def index_add(self, dim: builtins.int, index: Any, source: Any, *, alpha: builtins.float = ...) -> Tensor:
+        """y = x, then y[index[i]] += alpha * source[i] along `dim`; entries for the same place add up."""
+    def index_add_(self, dim: builtins.int, index: Any, source: Any, *, alpha: builtins.float = ...) -> Tensor:
+        """y = x, then y[index[i]] += alpha * source[i] along `dim`; entries for the same place add up."""
     def index_select(self, dim: builtins.int, index: Any) -> Tensor:
         """The entries `index` (one axis of integers from 0) of x along `dim`."""
     def int(self) -> Tensor:
@@ -191,6 +255,8 @@ class TensorMethods:
         """Where x is infinite, as booleans."""
     def isnan(self) -> Tensor:
         """Where x is NaN, as booleans."""
+    def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> ValuesAndIndices:
+        """The k-th smallest value along `dim`, from 1 on, and where it is; NaN counts as the largest."""
     def le(self, x2: Any) -> Tensor:
         """x1 <= x2, as booleans."""
     def lerp(self, x2: Any, weight: Any) -> Tensor:
@@ -199,8 +265,20 @@ class TensorMethods:
         """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small."""
     def log(self) -> Tensor:
         """y = log(x), the natural logarithm; -inf at 0, NaN below."""
+    def log10(self) -> Tensor:
+        """y = log10(x), the logarithm to base 10; -inf at 0, NaN below."""
+    def log10_(self) -> Tensor:
+        """y = log10(x), the logarithm to base 10; -inf at 0, NaN below."""
     def log1p(self) -> Tensor:
         """y = log(1 + x), exact for small x."""
+    def log1p_(self) -> Tensor:
+        """y = log(1 + x), exact for small x."""
+    def log2(self) -> Tensor:
+        """y = log2(x), the logarithm to base 2; -inf at 0, NaN below."""
+    def log2_(self) -> Tensor:
+        """y = log2(x), the logarithm to base 2; -inf at 0, NaN below."""
+    def log_(self) -> Tensor:
+        """y = log(x), the natural logarithm; -inf at 0, NaN below."""
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor:
         """log(softmax(x)), exact where softmax would round to 0; with `dtype`, x is converted first."""
     def logical_and(self, x2: Any) -> Tensor:
@@ -209,6 +287,8 @@ class TensorMethods:
         """Whether x is not true (is 0)."""
     def logical_or(self, x2: Any) -> Tensor:
         """Whether x1 or x2 or both are true (not 0)."""
+    def logical_xor(self, x2: Any) -> Tensor:
+        """Whether one of x1 and x2 is true (not 0), but not both."""
     def logsumexp(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """log(sum of e^x) along `dim`, without overflow."""
     def long(self) -> Tensor:
@@ -260,6 +340,10 @@ class TensorMethods:
         """x1 != x2, as booleans."""
     def neg(self) -> Tensor:
         """y = -x."""
+    def neg_(self) -> Tensor:
+        """y = -x."""
+    def new_empty(self, *sizes: builtins.int | Sequence[builtins.int], dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
+        """Whatever values the memory held, in the given size, in the dtype and on the device of x."""
     def new_full(self, size: Sequence[builtins.int], fill_value: builtins.float, dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
         """One value in the given size, in the dtype and on the device of x."""
     def new_ones(self, *size: builtins.int | Sequence[builtins.int], dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
@@ -284,11 +368,17 @@ class TensorMethods:
         """x1 ** x2; booleans count as the integers 0 and 1."""
     def prod(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """The product along `dim`; of integers and booleans in int64."""
+    def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ..., axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The number that a fraction `q` of the values along `dim` lies below; NaN if any value is NaN."""
     def reciprocal(self) -> Tensor:
+        """y = 1 / x."""
+    def reciprocal_(self) -> Tensor:
         """y = 1 / x."""
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Call ``hook(grad)`` in every ``backward`` through this tensor; its result, unless None, replaces the gradient."""
     def relu(self, inplace: builtins.bool = ...) -> Tensor:
+        """max(x, 0); the gradient at 0 is 0, and NaN stays NaN."""
+    def relu_(self, inplace: builtins.bool = ...) -> Tensor:
         """max(x, 0); the gradient at 0 is 0, and NaN stays NaN."""
     def remainder(self, x2: Any) -> Tensor:
         """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
@@ -311,7 +401,11 @@ class TensorMethods:
         """x shifted by `shifts` along `dims`; what leaves at one end comes in at the other. None shifts the flattened x."""
     def round(self, decimals: builtins.int = ...) -> Tensor:
         """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
+    def round_(self, decimals: builtins.int = ...) -> Tensor:
+        """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
     def rsqrt(self) -> Tensor:
+        """y = 1 / sqrt(x)."""
+    def rsqrt_(self) -> Tensor:
         """y = 1 / sqrt(x)."""
     def scatter(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
         """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on."""
@@ -325,10 +419,20 @@ class TensorMethods:
         """Whether another existing tensor shares this one's memory: a view of it, or the tensor that it is a view of."""
     def sigmoid(self) -> Tensor:
         """1 / (1 + e^-x)."""
+    def sigmoid_(self) -> Tensor:
+        """1 / (1 + e^-x)."""
     def sign(self) -> Tensor:
+        """-1, 0 or 1, and 0 for NaN; its gradient is 0."""
+    def sign_(self) -> Tensor:
         """-1, 0 or 1, and 0 for NaN; its gradient is 0."""
     def sin(self) -> Tensor:
         """y = sin(x), x in radians."""
+    def sin_(self) -> Tensor:
+        """y = sin(x), x in radians."""
+    def sinh(self) -> Tensor:
+        """y = sinh(x), the hyperbolic sine: (e^x - e^-x) / 2."""
+    def sinh_(self) -> Tensor:
+        """y = sinh(x), the hyperbolic sine: (e^x - e^-x) / 2."""
     def softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor:
         """y[i] = e^x[i] / sum_j e^x[j] along axis `dim`: positive numbers that add up to 1."""
     def sort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> ValuesAndIndices:
@@ -337,7 +441,11 @@ class TensorMethods:
         """x cut along `dim` into pieces of `split_size` (the last may be smaller), or of the sizes in a list."""
     def sqrt(self) -> Tensor:
         """y = sqrt(x); NaN below 0."""
+    def sqrt_(self) -> Tensor:
+        """y = sqrt(x); NaN below 0."""
     def square(self) -> Tensor:
+        """y = x^2."""
+    def square_(self) -> Tensor:
         """y = x^2."""
     def squeeze(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
         """x without its axes of size 1; of those that `dim` names, if it is given."""
@@ -357,8 +465,14 @@ class TensorMethods:
         """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast."""
     def tan(self) -> Tensor:
         """y = tan(x), x in radians."""
+    def tan_(self) -> Tensor:
+        """y = tan(x), x in radians."""
     def tanh(self) -> Tensor:
         """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
+    def tanh_(self) -> Tensor:
+        """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
+    def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:
+        """:func:`repeat`, where `dims` may be fewer than the axes of x: those in front are then not repeated."""
     def to(self, *targets: Any, device: builtins.str | None = ..., dtype: Any = ..., non_blocking: builtins.bool = ...) -> Tensor:
         """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesAndIndices:
@@ -379,6 +493,8 @@ class TensorMethods:
         """x cut along `dim` into pieces of size 1, without that axis."""
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:
         """x with axis `dim` cut into several, of the given `sizes`."""
+    def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
+        """Windows along one axis: y[..., i, ..., j] = x[..., i * step + j, ...], a new last axis of `size`, copied."""
     def uniform_(self, low: builtins.float = ..., high: builtins.float = ...) -> Tensor:
         """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any:

@@ -169,6 +169,13 @@ def scatter_add(x, dim, index, src):
     return scatter(x, dim, index, src, add=True)
 
 
+def index_add(x, dim, index, source):
+    y = np.moveaxis(x.copy(), dim, 0)
+    for i, entry in zip(index, np.moveaxis(source, dim, 0)):
+        y[i] += entry
+    return np.moveaxis(y, 0, dim)
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 

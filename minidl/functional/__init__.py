@@ -15,6 +15,7 @@ from minidl.functional.broadcast import *
 from minidl.functional.channels import *
 from minidl.functional.choice import *
 from minidl.functional.classification import *
+from minidl.functional.combination import *
 from minidl.functional.comparison import *
 from minidl.functional.conv import *
 from minidl.functional.conv1d import *
@@ -27,6 +28,7 @@ from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
 from minidl.functional.embedding import *
+from minidl.functional.entries import *
 from minidl.functional.extremes import *
 from minidl.functional.fused import *
 from minidl.functional.indexing import *
@@ -37,6 +39,7 @@ from minidl.functional.norm import *
 from minidl.functional.pool import *
 from minidl.functional.pool1d import *
 from minidl.functional.random_tensors import *
+from minidl.functional.ranks import *
 from minidl.functional.recurrent import *
 from minidl.functional.recurrent_cell import *
 from minidl.functional.reduce import *
@@ -45,6 +48,8 @@ from minidl.functional.scan import *
 from minidl.functional.shape import *
 from minidl.functional.softmax import *
 from minidl.functional.sorting import *
+from minidl.functional.stacking import *
+from minidl.functional.trigonometry import *
 from minidl.functional.windows import *
 
 if not TYPE_CHECKING:  # a type checker follows the lines above

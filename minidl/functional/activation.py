@@ -11,6 +11,7 @@ from minidl import kernels
 from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.elementwise import exp, floating
+from minidl.functional.in_place import in_place
 from minidl.functional.operands import as_array, check_float, namespace
 from minidl.functional.shape import reshape
 
@@ -364,3 +365,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate == "tanh":
         return GeluTanh()(x)
     raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
+
+
+in_place(relu, "relu_")
+in_place(sigmoid, "sigmoid_")

@@ -1,4 +1,4 @@
-"""Indexing along one axis: gather, scatter and their like."""
+"""Indexing along one axis, number by number: gather, scatter and their like. Whole entries: entries.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from minidl.functional.indexing import index as index_of
 from minidl.functional.operands import data_of, integers, namespace
 from minidl.functional.shape import reshape
 
-__all__ = ["gather", "index_select", "one_hot", "repeat_interleave", "scatter", "scatter_add", "take_along_dim"]
+__all__ = ["gather", "one_hot", "scatter", "scatter_add", "take_along_dim"]
 
 
 class Gather(Function):
@@ -191,51 +191,6 @@ def check_positions(positions: Any, name: str, size: int, place: str = "") -> No
     check_integers(positions, name)
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
         raise IndexError(f"{name} must be from 0 to {size - 1}{place}, got {positions.min()} to {positions.max()}")
-
-
-@tensor_method()
-def index_select(x: Any, dim: int, index: Any) -> Any:
-    """The entries `index` (one axis of integers from 0) of x along `dim`.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).index_select(1, minidl.tensor([1, 1]))
-    tensor([[2., 2.],
-            [4., 4.]])
-    """
-    (axis,) = one_axis(dim, x.ndim) or (0,)
-    positions = namespace(x).asarray(data_of(index))
-    if positions.ndim > 1:
-        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
-    if x.ndim == 0:
-        return reshape(index_select(reshape(x, -1), 0, positions), ())
-    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
-    # a copy, so that `index` may be changed before backward comes
-    return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
-
-
-@tensor_method()
-def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
-    """Each entry of x along `dim`, repeated `repeats` times in a row; without `dim`, each of the flattened x.
-
-    Parameters
-    ----------
-    repeats : int, or integers (N,)
-        One for all N entries, or one for each.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> minidl.tensor([1, 2]).repeat_interleave(2), minidl.tensor([1, 2]).repeat_interleave(minidl.tensor([2, 1]))
-    (tensor([1, 1, 2, 2]), tensor([1, 1, 2]))
-    """
-    if dim is None or x.ndim == 0:
-        x, dim = reshape(x, -1), 0
-    n, counts = x.shape[one_axis(dim, x.ndim)[0]], integers("repeats", repeats)
-    if len(counts) not in (1, n) or min(counts, default=0) < 0:
-        raise ValueError(f"repeats must be from 0 up, one number or {n}, got {counts}")
-    return index_select(x, dim, np.repeat(np.arange(n), counts))
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Any:

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.choice import clip, where
+from minidl.functional.choice import clamp_max, clamp_min, clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.in_place import in_place
 from minidl.functional.operands import data_of, namespace, unrecorded
 from minidl.kernels import minus, over, plus, times
 
-__all__ = ["add", "div", "floor_divide", "lerp", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
+__all__ = ["add", "div", "floor_divide", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
 
 
 class Add(Function):
@@ -197,20 +197,6 @@ def div(x1: Any, x2: Any) -> Any:
     return Div()(x1, x2)
 
 
-@tensor_method()
-def lerp(x1: Any, x2: Any, weight: Any) -> Any:
-    """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> average = minidl.tensor([1.0, 2.0])
-    >>> average.lerp_(minidl.tensor([11.0, 22.0]), 0.1)
-    tensor([2., 4.])
-    """
-    return add(x1, mul(sub(x2, x1), weight))
-
-
 @tensor_method("__pow__", "pow")
 def pow(x1: Any, x2: Any) -> Any:
     """x1 ** x2; booleans count as the integers 0 and 1."""
@@ -264,11 +250,12 @@ in_place(add, "__iadd__", compute=plus)
 in_place(sub, "__isub__", compute=minus)
 in_place(mul, "__imul__", "mul_", compute=times)
 in_place(div, "__itruediv__", "div_", compute=over)
-in_place(lerp, "lerp_")
 in_place(pow, "__ipow__", "pow_")
 in_place(floor_divide, "__ifloordiv__", "floor_divide_")
 in_place(remainder, "__imod__", "remainder_")
 in_place(clip, "clip_", "clamp_")
+in_place(clamp_min, "clamp_min_")
+in_place(clamp_max, "clamp_max_")
 
 
 @tensor_method()

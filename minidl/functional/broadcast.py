@@ -11,7 +11,7 @@ from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import apart, namespace, sizes_of
 from minidl.functional.shape import reshape
 
-__all__ = ["broadcast_to", "expand", "meshgrid", "repeat"]
+__all__ = ["broadcast_to", "expand", "meshgrid", "repeat", "tile"]
 
 
 class BroadcastTo(Function):
@@ -126,3 +126,18 @@ def repeat(x: Any, *repeats: int | Sequence[int]) -> Any:
     tiled = tuple(part for copies, n in zip(repeats, shape) for part in (copies, n))
     y = broadcast_to(reshape(x, interleaved), tiled)
     return apart(reshape(y, tuple(copies * n for copies, n in zip(repeats, shape))), x)
+
+
+@tensor_method()
+def tile(x: Any, *dims: int | Sequence[int]) -> Any:
+    """:func:`repeat`, where `dims` may be fewer than the axes of x: those in front are then not repeated.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).tile(2)
+    tensor([[1, 2, 1, 2],
+            [3, 4, 3, 4]])
+    """
+    dims = sizes_of(dims, "dims")
+    return repeat(x, (1,) * (x.ndim - len(dims)) + dims)

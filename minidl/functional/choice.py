@@ -10,7 +10,7 @@ import numpy as np
 from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import apart, namespace, recordable, unrecorded
 
-__all__ = ["clamp", "clip", "nan_to_num", "where"]
+__all__ = ["clamp", "clamp_max", "clamp_min", "clip", "nan_to_num", "where"]
 
 
 class Where(Function):
@@ -119,6 +119,18 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
 
 
 clamp = clip
+
+
+@tensor_method()
+def clamp_min(x: Any, min: Any) -> Any:
+    """x, but at least `min`: ``clamp(x, min=min)``."""
+    return clip(x, min=min)
+
+
+@tensor_method()
+def clamp_max(x: Any, max: Any) -> Any:
+    """x, but at most `max`: ``clamp(x, max=max)``."""
+    return clip(x, max=max)
 
 
 @tensor_method()

@@ -12,7 +12,7 @@ from minidl.functional.operands import data_of, namespace, unrecorded
 
 __all__ = [
     "allclose", "eq", "equal", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
-    "logical_or", "lt", "ne",
+    "logical_or", "logical_xor", "lt", "ne",
 ]  # fmt: skip
 
 
@@ -66,6 +66,12 @@ def logical_and(x1: Any, x2: Any) -> Any:
 def logical_or(x1: Any, x2: Any) -> Any:
     """Whether x1 or x2 or both are true (not 0)."""
     return unrecorded(lambda x1, x2: namespace(x1, x2).logical_or(x1, x2), x1, x2)
+
+
+@tensor_method()
+def logical_xor(x1: Any, x2: Any) -> Any:
+    """Whether one of x1 and x2 is true (not 0), but not both."""
+    return unrecorded(lambda x1, x2: namespace(x1, x2).logical_xor(x1, x2), x1, x2)
 
 
 @tensor_method()

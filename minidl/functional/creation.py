@@ -5,7 +5,7 @@ Floating-point tensors are float32 unless `dtype` says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from minidl.autograd import Tensor, is_array, tensor, tensor_method, to_device
 from minidl.functional.operands import sizes_of
 
 __all__ = [
-    "arange", "as_tensor", "empty", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like", "zeros",
-    "zeros_like",
+    "BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor", "arange", "as_tensor", "empty",
+    "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like", "tril_indices",
+    "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -40,8 +41,9 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def zeros(
-    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """A tensor of zeros.
 
     Examples
@@ -51,21 +53,23 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return placed(np.zeros(sizes_of(size, "size"), dtype or np.float32), device, requires_grad)
+    return placed(np.zeros(sizes_of(sizes, "size", size), dtype or np.float32), device, requires_grad)
 
 
 def ones(
-    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """A tensor of ones."""
-    return placed(np.ones(sizes_of(size, "size"), dtype or np.float32), device, requires_grad)
+    return placed(np.ones(sizes_of(sizes, "size", size), dtype or np.float32), device, requires_grad)
 
 
 def empty(
-    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """A tensor with whatever values its memory held before."""
-    return placed(np.empty(sizes_of(size, "size"), dtype or np.float32), device, requires_grad)
+    return placed(np.empty(sizes_of(sizes, "size", size), dtype or np.float32), device, requires_grad)
 
 
 def full(
@@ -132,6 +136,77 @@ def full_like(
 ) -> Tensor:
     """One value in the shape and dtype and on the device of x."""
     return full(x.shape, fill_value, dtype or x.dtype, device or x.device, requires_grad)
+
+
+def empty_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+    """Whatever values the memory held, in the shape and dtype and on the device of x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.empty_like(minidl.zeros(2, 3)).shape
+    (2, 3)
+    """
+    return empty(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Where a matrix (row, col) lies on or below a diagonal, as in :func:`tril`: its rows y[0], its columns y[1].
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return placed(np.stack(np.tril_indices(row, offset, col)).astype(dtype or np.int64), device, False)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = None, device: str | None = None) -> Tensor:
+    """Where a matrix (row, col) lies on or above a diagonal, as in :func:`triu`: its rows y[0], its columns y[1].
+
+    Examples
+    --------
+    >>> import minidl
+    >>> i, j = minidl.triu_indices(3, 3, offset=1)
+    >>> i, j
+    (tensor([0, 0, 1]), tensor([1, 2, 2]))
+    """
+    return placed(np.stack(np.triu_indices(row, offset, col)).astype(dtype or np.int64), device, False)
+
+
+def _of_dtype(name: str, dtype: Any) -> Callable[..., Tensor]:
+    """The older way to make a tensor, `LongTensor` for int64: of a sequence, or of sizes as by :func:`empty`."""
+
+    def make(*data: Any) -> Tensor:
+        if len(data) == 1 and isinstance(data[0], Tensor) and data[0].dtype != dtype:
+            raise TypeError(f"{name} takes no tensor of {data[0].dtype}: convert it with x.to({np.dtype(dtype)})")
+        if len(data) != 1 or isinstance(data[0], (int, np.integer)):
+            return empty(*(data or (0,)), dtype=dtype)
+        if not hasattr(data[0], "__len__"):
+            raise TypeError(f"{name} needs a sequence, or sizes, got {data[0]!r}; for a number write minidl.tensor")
+        return data[0] if isinstance(data[0], Tensor) else tensor(tensor(data[0]), dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"""A tensor of {np.dtype(dtype)}: of a sequence of numbers, or of sizes, then not filled.
+
+    Newer programs write ``minidl.tensor(data, dtype=...)`` and ``minidl.empty(sizes, dtype=...)``.
+    """
+    return make
+
+
+FloatTensor = _of_dtype("FloatTensor", np.float32)
+DoubleTensor = _of_dtype("DoubleTensor", np.float64)
+IntTensor = _of_dtype("IntTensor", np.int32)
+LongTensor = _of_dtype("LongTensor", np.int64)
+BoolTensor = _of_dtype("BoolTensor", np.bool_)
+
+
+@tensor_method()
+def new_empty(x: Tensor, *sizes: int | Sequence[int], dtype: Any = None, device: str | None = None) -> Tensor:
+    """Whatever values the memory held, in the given size, in the dtype and on the device of x."""
+    return empty(*sizes, dtype=dtype or x.dtype, device=device or x.device)
 
 
 @tensor_method()

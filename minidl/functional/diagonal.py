@@ -6,7 +6,8 @@ from typing import Any
 
 from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
-from minidl.functional.indexing import IndexAdd
+from minidl.functional.in_place import in_place
+from minidl.functional.indexing import IndexAdd, masked_fill
 from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim
@@ -107,3 +108,22 @@ def _lower_triangle(name: str, x: Any, diagonal: int) -> Any:
     if x.ndim < 2:
         raise ValueError(f"{name} needs at least 2 dimensions, got shape {tuple(x.shape)}")
     return namespace(x).tri(*x.shape[-2:], *integers("diagonal", diagonal), dtype=bool)
+
+
+def _fill_diagonal(x: Any, fill_value: float, wrap: bool = False) -> Any:
+    """`fill_value` in the places x[i, i, ...], x elsewhere.
+
+    x has at least 2 axes, more than 2 only of one size. With `wrap` the diagonal of a matrix with more rows than
+    columns starts anew, one row further down.
+    """
+    if x.ndim < 2 or x.ndim > 2 and len(set(x.shape)) > 1:
+        raise ValueError(f"fill_diagonal_: x must be a matrix, or have axes of one size, got shape {tuple(x.shape)}")
+    xp, i = namespace(x), namespace(x).arange(min(x.shape))
+    mask = xp.zeros(x.shape, bool)
+    mask[(i,) * x.ndim] = True
+    if wrap and x.ndim == 2:
+        mask.reshape(-1)[:: x.shape[1] + 1] = True
+    return masked_fill(x, mask, fill_value)
+
+
+in_place(_fill_diagonal, "fill_diagonal_")

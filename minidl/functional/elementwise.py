@@ -1,4 +1,4 @@
-"""Functions of one number: the exponential, sine, square root ..., and rounding.
+"""Functions of one number: the exponential, logarithms, roots ..., and rounding. Sine and its like: trigonometry.py.
 
 Each class holds a formula and the rule of its gradient; the function of its name is what programs call, with Tensors or
 with arrays. The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions,
@@ -15,11 +15,12 @@ import numpy as np
 from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
+from minidl.functional.in_place import in_place
 from minidl.functional.operands import as_array, namespace
 
 __all__ = [
-    "abs", "ceil", "cos", "erf", "exp", "expm1", "floor", "log", "log1p", "neg", "reciprocal", "round", "rsqrt", "sign",
-    "sin", "sqrt", "square", "tan", "tanh",
+    "abs", "ceil", "erf", "exp", "expm1", "floor", "log", "log10", "log1p", "log2", "neg", "reciprocal", "round",
+    "rsqrt", "sign", "sqrt", "square", "tanh",
 ]  # fmt: skip
 
 
@@ -83,6 +84,28 @@ class Log(Function):
         return dy / inputs[0]
 
 
+class Log2(Function):
+    """y = log2(x), the logarithm to base 2; -inf at 0, NaN below."""
+
+    def forward(self, x):
+        return namespace(x).log2(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (x * log(2))
+        return dy / (inputs[0] * np.log(2.0))
+
+
+class Log10(Function):
+    """y = log10(x), the logarithm to base 10; -inf at 0, NaN below."""
+
+    def forward(self, x):
+        return namespace(x).log10(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (x * log(10))
+        return dy / (inputs[0] * np.log(10.0))
+
+
 class Log1p(Function):
     """y = log(1 + x), exact for small x."""
 
@@ -144,41 +167,6 @@ class Square(Function):
         return dy * (2 * inputs[0])
 
 
-class Sin(Function):
-    """y = sin(x), x in radians."""
-
-    def forward(self, x):
-        return namespace(x).sin(x)
-
-    def backward(self, dy, inputs, output):
-        # dy/dx = cos(x)
-        return dy * cos(inputs[0])
-
-
-class Cos(Function):
-    """y = cos(x), x in radians."""
-
-    def forward(self, x):
-        return namespace(x).cos(x)
-
-    def backward(self, dy, inputs, output):
-        # dy/dx = -sin(x)
-        return -dy * sin(inputs[0])
-
-
-class Tan(Function):
-    """y = tan(x), x in radians."""
-
-    saves_inputs, saves_output = False, True
-
-    def forward(self, x):
-        return namespace(x).tan(x)
-
-    def backward(self, dy, inputs, output):
-        # dy/dx = 1 + tan(x)^2 = 1 + y^2
-        return dy * (1 + output * output)
-
-
 class Tanh(Function):
     """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
 
@@ -220,7 +208,7 @@ def floating(x: Any) -> Any:
     return x if x.dtype.kind == "f" or not isinstance(x, Tensor) else x.float()
 
 
-def _function_of(rule: type[Function], *names: str, keeps_integers: bool = False) -> Callable[[Any], Any]:
+def function_of(rule: type[Function], *names: str, keeps_integers: bool = False) -> Callable[[Any], Any]:
     """The function that programs call, `exp` for the class Exp, with its docstring; attached as a Tensor method too."""
 
     def function(x: Any) -> Any:
@@ -231,21 +219,20 @@ def _function_of(rule: type[Function], *names: str, keeps_integers: bool = False
     return tensor_method(*names)(function)
 
 
-neg = _function_of(Neg, "__neg__", "neg", keeps_integers=True)
-abs = _function_of(Abs, "__abs__", "abs", keeps_integers=True)
-exp = _function_of(Exp)
-expm1 = _function_of(Expm1)
-log = _function_of(Log)
-log1p = _function_of(Log1p)
-sqrt = _function_of(Sqrt)
-rsqrt = _function_of(Rsqrt)
-reciprocal = _function_of(Reciprocal)
-square = _function_of(Square, keeps_integers=True)
-sin = _function_of(Sin)
-cos = _function_of(Cos)
-tan = _function_of(Tan)
-tanh = _function_of(Tanh)
-erf = _function_of(Erf)
+neg = function_of(Neg, "__neg__", "neg", keeps_integers=True)
+abs = function_of(Abs, "__abs__", "abs", keeps_integers=True)
+exp = function_of(Exp)
+expm1 = function_of(Expm1)
+log = function_of(Log)
+log2 = function_of(Log2)
+log10 = function_of(Log10)
+log1p = function_of(Log1p)
+sqrt = function_of(Sqrt)
+rsqrt = function_of(Rsqrt)
+reciprocal = function_of(Reciprocal)
+square = function_of(Square, keeps_integers=True)
+tanh = function_of(Tanh)
+erf = function_of(Erf)
 
 
 class PiecewiseConstant(Function):
@@ -290,3 +277,9 @@ def ceil(x: Any) -> Any:
 def round(x: Any, decimals: int = 0) -> Any:
     """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
     return PiecewiseConstant(lambda x: namespace(x).round(x, decimals))(x)
+
+
+for _operation in (
+    abs, ceil, erf, exp, expm1, floor, log, log10, log1p, log2, neg, reciprocal, round, rsqrt, sign, sqrt, square, tanh,
+):  # fmt: skip
+    in_place(_operation, f"{_operation.__name__}_")

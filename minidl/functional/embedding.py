@@ -7,7 +7,7 @@ from typing import Any
 from minidl.autograd import Tensor
 from minidl.functional.along_axis import check_positions
 from minidl.functional.choice import where
-from minidl.functional.indexing import index, index_add
+from minidl.functional.indexing import add_at, index
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import sum
 
@@ -98,5 +98,5 @@ def embedding_bag(indices: Any, weight: Any, offsets: Any = None, mode: str = "m
     ends = xp.concatenate((starts[1:], xp.full((1,), n, starts.dtype)))
     bags = xp.searchsorted(starts, xp.arange(n), side="right") - 1  # (n,)
     # y[b] = sum over the i with bags[i] = b of weight[indices[i]]; for "mean" divided by their number
-    y = index_add(rows, bags, (len(starts), weight.shape[1]))
+    y = add_at(rows, bags, (len(starts), weight.shape[1]))
     return y / xp.maximum(ends - starts, 1).astype(y.dtype)[:, None] if mode == "mean" else y

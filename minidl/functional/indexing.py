@@ -15,7 +15,7 @@ from minidl.functional.in_place import in_place
 from minidl.functional.operands import as_array, data_of, namespace, unrecorded
 from minidl.functional.shape import reshape
 
-__all__ = ["index", "index_add", "masked_fill", "masked_select", "nonzero"]
+__all__ = ["add_at", "index", "masked_fill", "masked_select", "nonzero"]
 
 
 class Index(Function):
@@ -174,13 +174,13 @@ def _steps(key: Any, ndim: int) -> tuple:
     return tuple(first), tuple(second)
 
 
-def index_add(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
+def add_at(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """y = zeros of `shape`; y[key] += x, where values for the same place add up.
 
     Examples
     --------
     >>> import minidl, minidl.functional as F
-    >>> F.index_add(minidl.tensor([1.0, 10.0, 100.0]), minidl.tensor([0, 2, 0]), (4,))
+    >>> F.add_at(minidl.tensor([1.0, 10.0, 100.0]), minidl.tensor([0, 2, 0]), (4,))
     tensor([101.,   0.,  10.,   0.])
     """
     return IndexAdd(_plain_key(key, x), tuple(shape))(x)

@@ -122,7 +122,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     tensor([1., 2., 3.])
     """
     tensors = list(tensors)
-    shapes = _shapes("cat", tensors)
+    shapes = shapes_of("cat", tensors)
     if max(map(len, shapes)) > 1:  # shape (0,) is left out: loops that collect tensors start with an empty one
         tensors = [x for x, shape in zip(tensors, shapes) if shape != (0,)]
         shapes = [shape for shape in shapes if shape != (0,)]
@@ -151,14 +151,14 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
             [2, 4]])
     """
     tensors = list(tensors)
-    shapes = _shapes("stack", tensors)
+    shapes = shapes_of("stack", tensors)
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ValueError(f"stack needs equal shapes: tensors[{i}] has {shape}, tensors[0] {shapes[0]}")
     return Stack(one_axis(dim, len(shapes[0]) + 1)[0])(*tensors)
 
 
-def _shapes(name: str, tensors: list) -> list[tuple[int, ...]]:
+def shapes_of(name: str, tensors: list) -> list[tuple[int, ...]]:
     """Their shapes; an error where there is none, or one is no tensor."""
     if not tensors:
         raise ValueError(f"{name} needs at least one tensor")

@@ -42,8 +42,12 @@ def integers(name: str, values: Any) -> tuple[int, ...]:
         raise TypeError(f"{name} must be one integer, or several, got {values!r}") from None
 
 
-def sizes_of(arguments: tuple, name: str = "sizes") -> tuple[int, ...]:
-    """Integers that a function was given as ``(2, 3)`` or as ``2, 3``."""
+def sizes_of(arguments: tuple, name: str = "sizes", by_name: Any = None) -> tuple[int, ...]:
+    """Integers that a function was given as ``(2, 3)``, as ``2, 3``, or by their name."""
+    if by_name is not None:
+        if arguments:
+            raise TypeError(f"{name} was given twice: {arguments} and {name}={by_name}")
+        arguments = (by_name,)
     if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)):
         arguments = tuple(arguments[0])
     return integers(name, arguments)

@@ -13,39 +13,43 @@ import numpy as np
 
 from minidl import random
 from minidl.autograd import Tensor, tensor_method, to_device
-from minidl.functional.creation import placed
-from minidl.functional.operands import sizes_of
+from minidl.functional.creation import empty, full, placed, zeros_like
+from minidl.functional.operands import check_float, sizes_of
+from minidl.functional.softmax import softmax
 
 __all__ = [
-    "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
+    "bernoulli", "gumbel_softmax", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like",
+    "randperm",
 ]  # fmt: skip
 
 
-def _drawn(distribution: str, sizes: tuple, dtype: np.dtype) -> np.ndarray:
+def _drawn(distribution: str, sizes: tuple, size: Any, dtype: np.dtype) -> np.ndarray:
     """Random numbers for `dtype`: with 53 random bits for float64, else in float32 with 24."""
     if dtype.kind != "f":
         raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
     draw = getattr(random.generator("initialization"), distribution)
-    return np.asarray(draw(sizes_of(sizes, "size"), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
+    return np.asarray(draw(sizes_of(sizes, "size", size), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
 
 
 def rand(
-    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included)."""
     dtype = np.dtype(dtype or np.float32)
-    drawn = _drawn("random", size, dtype)
+    drawn = _drawn("random", sizes, size, dtype)
     if dtype == np.float16:
         drawn -= drawn % 2**-11  # down to the bits that float16 has, so that none is rounded up to 1
     return placed(drawn.astype(dtype, copy=False), device, requires_grad)
 
 
 def randn(
-    *size: int | Sequence[int], dtype: Any = None, device: str | None = None, requires_grad: bool = False
-) -> Tensor:
+    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
     dtype = np.dtype(dtype or np.float32)
-    return placed(_drawn("standard_normal", size, dtype).astype(dtype, copy=False), device, requires_grad)
+    return placed(_drawn("standard_normal", sizes, size, dtype).astype(dtype, copy=False), device, requires_grad)
 
 
 def randint(
@@ -135,6 +139,78 @@ def bernoulli(x: Tensor) -> Tensor:
     if not inside.all():
         raise ValueError(f"bernoulli: x must be probabilities, from 0 to 1, got {float(x.data[~inside][0])}")
     return (rand(x.shape, dtype=x.dtype, device=x.device) < x.detach()).astype(x.dtype)
+
+
+@tensor_method()
+def bernoulli_(x: Tensor, p: Any = 0.5) -> Tensor:
+    """Write 1 with probability `p`, a number or a Tensor that broadcasts, and 0 otherwise, see :meth:`Tensor.assign_`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.empty(3).bernoulli_(1.0)
+    tensor([1., 1., 1.])
+    """
+    p = p.detach() if isinstance(p, Tensor) else full((), float(p), np.float64)
+    return x.assign_(bernoulli(p.expand(x.shape)).astype(x.dtype).to(x.device))
+
+
+@tensor_method()
+def exponential_(x: Tensor, lambd: float = 1.0) -> Tensor:
+    """Write numbers drawn from the exponential distribution of mean 1 / lambd, see :meth:`Tensor.assign_`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> bool((minidl.empty(3).exponential_() > 0).all())
+    True
+    """
+    if not lambd > 0:
+        raise ValueError(f"exponential_: lambd must be above 0, got {lambd}")
+    drawn = _drawn("standard_exponential", (), x.shape, x.dtype)
+    drawn = np.maximum(drawn, np.finfo(drawn.dtype).tiny)  # not 0, whose logarithm or inverse is infinite
+    return x.assign_(placed((drawn / lambd).astype(x.dtype), x.device, False))
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((logits + g) / tau) along `dim`, with noise g = -log(e) for e from the exponential distribution.
+
+    A position is the largest with probability softmax(logits), and the smaller `tau`, the nearer its value is to 1.
+
+    Source: Jang, Gu and Poole, Categorical reparameterization with Gumbel-softmax, 2017.
+
+    Parameters
+    ----------
+    logits : (..., C, ...)
+        Logarithms of probabilities, up to a constant.
+    tau : float
+        The temperature, above 0.
+    hard : bool
+        1 at the largest and 0 elsewhere instead, with the gradient of the softmax.
+    eps : float
+        Has no effect, as in PyTorch.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Logits that are not floating point; a `tau` that is not above 0.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.gumbel_softmax(minidl.zeros(4, 3), hard=True).sum(1)
+    tensor([1., 1., 1., 1.])
+    """
+    check_float("gumbel_softmax", logits, "logits")
+    if not tau > 0:
+        raise ValueError(f"gumbel_softmax: tau must be above 0, got {tau}")
+    noise = empty(logits.shape, dtype=logits.dtype).exponential_().log_().neg_()
+    y = softmax((logits + noise.to(logits.device)) / tau, dim)
+    if not hard:
+        return y
+    largest = y.detach().argmax(dim, keepdim=True)
+    # the value of the 1s and 0s, the gradient of y
+    return zeros_like(y).scatter_(dim, largest, 1.0) - y.detach() + y
 
 
 @tensor_method()

@@ -30,7 +30,7 @@ from minidl.functional.extremes import amax, amin
 from minidl.functional.operands import namespace, unrecorded
 from minidl.kernels import reduced
 
-__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "norm", "std", "sum", "var"]
+__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "norm", "std", "std_mean", "sum", "var", "var_mean"]
 
 
 class Sum(Function):
@@ -153,6 +153,29 @@ def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, 
     """The square root of :func:`var`; where it is 0 its gradient is 0."""
     y = var(x, dim, correction, keepdim, unbiased)
     return where(y == 0, 0, sqrt(where(y == 0, 1, y)))
+
+
+@takes_numpys_names
+def var_mean(
+    x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+) -> tuple:
+    """The pair of :func:`var` and :func:`mean` along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.var_mean(minidl.tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
+    return var(x, dim, correction, keepdim, unbiased), mean(x, None if isinstance(dim, bool) else dim, keepdim)
+
+
+@takes_numpys_names
+def std_mean(
+    x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+) -> tuple:
+    """The pair of :func:`std` and :func:`mean` along `dim`."""
+    return std(x, dim, correction, keepdim, unbiased), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @tensor_method()

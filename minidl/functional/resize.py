@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function
-from minidl.functional.along_axis import index_select
+from minidl.functional.entries import index_select
 from minidl.functional.linear import matmul
 from minidl.functional.operands import apart, integers, namespace
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function
-from minidl.functional.operands import apart, namespace
-from minidl.functional.shape import permute, reshape, squeeze, unsqueeze
+from minidl.autograd import Function, tensor_method
+from minidl.functional.axes import one_axis
+from minidl.functional.indexing import index
+from minidl.functional.operands import apart, integers, namespace
+from minidl.functional.shape import movedim, permute, reshape, squeeze, unsqueeze
 from minidl.kernels import pair
 
-__all__ = ["fold", "pixel_shuffle", "pixel_unshuffle", "unfold"]
+__all__ = ["fold", "pixel_shuffle", "pixel_unshuffle", "sliding_windows", "unfold"]
 
 Size = int | tuple[int, int]
 
@@ -227,3 +229,35 @@ def _factor(name: str, x: Any, argument: str, factor: int) -> int:
     if isinstance(factor, bool) or not isinstance(factor, (int, np.integer)) or factor < 1:
         raise ValueError(f"{name}: {argument} must be an integer from 1 up, got {factor!r}")
     return int(factor)
+
+
+@tensor_method("unfold")
+def sliding_windows(x: Any, dimension: int, size: int, step: int) -> Any:
+    """Windows along one axis: y[..., i, ..., j] = x[..., i * step + j, ...], a new last axis of `size`, copied.
+
+    As a method it is ``x.unfold(dimension, size, step)``.
+
+    Parameters
+    ----------
+    dimension : int
+        The axis, of length L; y has (L - size) // step + 1 windows there.
+    size, step : int
+        Of a window, from 0 to L, and from one window to the next, at least 1.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.arange(5).unfold(0, 3, 2)
+    tensor([[0, 1, 2],
+            [2, 3, 4]])
+    """
+    axes, (size,), (step,) = one_axis(dimension, x.ndim), integers("size", size), integers("step", step)
+    length = x.shape[axes[0]] if axes else 1
+    if not 0 <= size <= length or step < 1:
+        raise ValueError(f"unfold: size must be from 0 to {length} and step at least 1, got {size} and {step}")
+    if not axes:
+        return reshape(x, -1)[:size]
+    xp, windows = namespace(x), (length - size) // step + 1
+    places = xp.arange(windows)[:, None] * step + xp.arange(size)
+    # the array of places puts its two axes where the axis was
+    return movedim(index(x, (slice(None),) * axes[0] + (places,)), axes[0] + 1, -1)

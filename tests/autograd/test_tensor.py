@@ -482,6 +482,35 @@ def test_normal_and_bernoulli_draws_have_their_moments():
     draws = p.bernoulli()
     assert not draws.requires_grad and abs(draws.mean().item() - 0.3) < 0.02
     assert set(draws.tolist()) == {0.0, 1.0}
+    draws = minidl.empty(20_000, dtype=minidl.bool).bernoulli_(0.3)
+    assert draws.dtype == bool and abs(draws.float().mean().item() - 0.3) < 0.02
+    rows = minidl.empty(2, 20_000).bernoulli_(minidl.tensor([[0.1], [0.8]]))
+    assert np.abs(rows.mean(1).numpy() - [0.1, 0.8]).max() < 0.02
+
+
+def test_exponential_draws_have_their_distribution():
+    minidl.manual_seed(0)
+    x = minidl.empty(50_000, dtype="float64").exponential_(2.0)
+    # P(x > t) = e^(-2t)
+    assert (x > 0).all() and all(abs((x > t).float().mean().item() - np.exp(-2 * t)) < 0.01 for t in (0.1, 0.5, 1.0))
+
+
+def test_gumbel_softmax_chooses_with_the_probabilities_of_the_softmax():
+    minidl.manual_seed(0)
+    x = minidl.tensor([0.0, 1.0, -1.0], requires_grad=True)
+    hard = F.gumbel_softmax(x.expand(30_000, 3), tau=0.7, hard=True)
+    np.testing.assert_allclose(hard.detach().mean(0).numpy(), x.softmax(0).detach().numpy(), atol=0.01)
+    np.testing.assert_allclose(np.sort(hard.detach().numpy(), axis=1), np.tile([0, 0, 1], (30_000, 1)), atol=1e-6)
+    minidl.manual_seed(1)
+    soft = F.gumbel_softmax(x, tau=0.7)
+    (soft * minidl.tensor([1.0, 2.0, 4.0])).sum().backward()
+    gradient, x.grad = x.grad, None
+    minidl.manual_seed(1)
+    (F.gumbel_softmax(x, tau=0.7, hard=True) * minidl.tensor([1.0, 2.0, 4.0])).sum().backward()
+    assert gradient.abs().sum() > 0.01 and x.grad.equal(gradient)  # the gradient of the softmax
+    y = soft.detach()
+    expected = (y * (minidl.tensor([1.0, 2.0, 4.0]) - (y * minidl.tensor([1.0, 2.0, 4.0])).sum())) / 0.7
+    np.testing.assert_allclose(gradient.numpy(), expected.numpy(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -493,6 +522,10 @@ def test_normal_and_bernoulli_draws_have_their_moments():
         (lambda: minidl.bernoulli(minidl.tensor([1])), TypeError, "must be probabilities, got int64"),
         (lambda: minidl.bernoulli(minidl.tensor([1.5])), ValueError, "from 0 to 1, got 1.5"),
         (lambda: minidl.bernoulli(minidl.tensor([float("nan")])), ValueError, "from 0 to 1, got nan"),
+        (lambda: minidl.empty(2).bernoulli_(-0.5), ValueError, "from 0 to 1, got -0.5"),
+        (lambda: minidl.empty(2).exponential_(0), ValueError, "lambd must be above 0, got 0"),
+        (lambda: F.gumbel_softmax(minidl.zeros(2), tau=0), ValueError, "tau must be above 0, got 0"),
+        (lambda: F.gumbel_softmax(minidl.tensor([1, 2])), TypeError, "floating point, got int64"),
     ],
 )
 def test_wrong_draws(call, error, message):

@@ -98,6 +98,8 @@ OPERATIONS = [
     *reduction("var", normal, unbiased_var, SPREAD),
     *reduction("std", normal, unbiased_std, SPREAD),
     *reduction("var", normal, unbiased_var, EDGES, gradient=False),
+    Operation("var_mean", [normal(2, 5), 1], lambda x, dim: (x.var(1, ddof=1), x.mean(1))),
+    Operation("std_mean", [normal(2, 5)], lambda x: (x.std(0), x.mean(0)), {"dim": 0, "correction": 0}),
     Operation("var", [normal(2, 5)], lambda x: x.var(1), {"dim": 1, "correction": 0}),
     Operation("std", [normal(2, 5)], lambda x: x.std(1, ddof=2), {"dim": 1, "correction": 2}),
     *reduction("logsumexp", normal, np.logaddexp.reduce, ALONG_AXES + ALONG_SEVERAL + EDGES[:1]),

@@ -21,6 +21,16 @@ def of_several(name: str, numpy_function: object, *shapes: tuple[int, ...], dim:
     )
 
 
+def side_by_side(name: str, numpy_function: object, *shapes: list[tuple[int, ...]]) -> list[Operation]:
+    """hstack and its like, which take a list of arrays and no axis."""
+    return [
+        Operation(
+            name, [normal(*shape) for shape in several], lambda *xs: numpy_function(xs), call=lambda f, *xs: f(xs)
+        )
+        for several in shapes
+    ]
+
+
 OPERATIONS = [
     Operation("reshape", [X234, (4, -1)], np.reshape),
     Operation("reshape", [normal(0, 3), (3, 0, 2)], np.reshape),
@@ -63,6 +73,9 @@ OPERATIONS = [
     ),
     of_several("concat", np.concatenate, (2, 3), (1, 3)),
     of_several("concatenate", np.concatenate, (2, 3), (1, 3)),
+    *side_by_side("hstack", np.hstack, [(2, 3), (2, 1)], [(3,), (1,)], [(), (2,)]),
+    *side_by_side("vstack", np.vstack, [(2, 3), (1, 3)], [(3,), (2, 3)], [(), ()]),
+    *side_by_side("dstack", np.dstack, [(2, 3), (2, 3, 2)], [(3,), (3,)], [(), ()]),
     of_several("stack", np.stack, (2, 3), (2, 3), dim=1),
     of_several("stack", np.stack, (2, 3), (2, 3), dim=-1),
     Operation("split", [normal(5, 2), 2], lambda x, size: (x[:2], x[2:4], x[4:])),
@@ -76,6 +89,8 @@ OPERATIONS = [
     Operation("roll", [X234, (1, -5), (0, 2)], np.roll),
     Operation("roll", [X234, 3], np.roll),
     Operation("repeat", [normal(2, 3), 2, 1, 3], lambda x, *n: np.tile(x, n), torch=lambda x, *n: x.repeat(*n)),
+    Operation("tile", [normal(2, 3), (2, 1, 3)], np.tile),
+    Operation("tile", [X234, (2,)], np.tile),
     Operation("pad", [X234, (1, 0, 2, 1)], lambda x, pad: np.pad(x, ((0, 0), (2, 1), (1, 0)))),
     Operation(
         "pad",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minidl.checks.operation import Operation
-from minidl.checks.recipes import distinct, values
+from minidl.checks.recipes import distinct, normal, values
 
 
 def median(x: np.ndarray, dim: int, keepdim: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -14,6 +14,8 @@ def median(x: np.ndarray, dim: int, keepdim: bool = False) -> tuple[np.ndarray, 
     found = np.take_along_axis(x, place, dim), place
     return found if keepdim else tuple(part.squeeze(dim) for part in found)
 
+
+COUNTED = {"gradient": False, "same_dtype": False}
 
 OPERATIONS = [
     Operation("sort", [distinct(2, 4)], lambda x: (np.sort(x), np.argsort(x)), {"dim": -1}),
@@ -52,6 +54,38 @@ OPERATIONS = [
         lambda x, k: (x[9:11], np.array([9, 10])),
         gradient=False,
     ),
+    *[
+        Operation(
+            "quantile",
+            [distinct(2, 5, 3), q],
+            lambda x, q, dim=dim, kept=kept, how=how: np.quantile(x, q, axis=dim, keepdims=kept, method=how),
+            {"dim": dim, "keepdim": kept, "interpolation": how},
+        )
+        for how, q, dim, kept in (
+            ("linear", 0.3, 1, False),
+            ("linear", 0.7, None, False),
+            ("linear", 0.7, None, True),
+            ("lower", 0.3, -1, True),
+            ("higher", 0.6, 1, False),
+            ("midpoint", 0.3, 0, False),
+            ("nearest", 0.4, 1, False),
+        )
+    ],
+    Operation("quantile", [distinct(4, 3), values(0.1, 0.25, 0.9), 0], np.quantile),
+    Operation("quantile", [distinct(4, 3), values(0.0, 1.0)], np.quantile, gradient=False),
+    Operation("quantile", [values([1.0, np.nan, 2.0], [3.0, 1.0, 2.0]), 0.5, 1], np.quantile, gradient=False),
+    Operation("quantile", [distinct(), 0.5], np.quantile),
+    Operation("kthvalue", [distinct(3, 5), 2], lambda x, k: (np.sort(x)[:, 1], np.argsort(x)[:, 1])),
+    Operation("kthvalue", [distinct(4, 2), 4, 0, True], lambda x, k, *_: (x.max(0)[None], x.argmax(0)[None])),
+    Operation("searchsorted", [values(1.0, 2.0, 2.0, 5.0), values([2.0, 0.0], [5.0, 6.0])], np.searchsorted, **COUNTED),
+    Operation(
+        "searchsorted",
+        [values([1.0, 2.0, 3.0], [0.0, 1.5, 1.5]), values([2.0, 9.0], [1.5, -1.0])],
+        lambda rows, x: np.array([[2, 3], [3, 0]]),
+        {"right": True},
+        **COUNTED,
+    ),
+    Operation("bucketize", [normal(3, 4), values(-1.0, 0.0, 0.5)], lambda x, b: np.searchsorted(b, x), **COUNTED),
     Operation("median", [distinct(3, 4)], lambda x: median(x.reshape(-1), 0)[0]),
     Operation("median", [distinct(1)], lambda x: x[0]),
     Operation("median", [distinct(3, 3)], lambda x: np.median(x, keepdims=True), {"keepdims": True}, torch=None),

@@ -63,7 +63,22 @@ def without_batch(function: Any, *arguments: Any, **options: Any) -> Any:
     return lambda x, *_: function(x[None], *arguments, **options)[0]
 
 
+def slid(size: int, step: int, axis: int, *shape: int) -> Operation:
+    """x.unfold(axis, size, step)."""
+
+    def expected(x: np.ndarray, *_: int) -> np.ndarray:
+        y = np.lib.stride_tricks.sliding_window_view(x, size, axis)
+        return np.moveaxis(np.moveaxis(y, axis, 0)[::step], 0, axis) if axis >= 0 else y[..., ::step, :]
+
+    return Operation(
+        "sliding_windows", [normal(*shape), axis, size, step], expected, torch=lambda x, *rest: x.unfold(*rest)
+    )
+
+
 OPERATIONS = [
+    slid(3, 2, 0, 7, 2),
+    slid(2, 1, 1, 2, 4, 3),
+    slid(3, 5, -1, 2, 9),
     *windows(2, 2, 4, 5, kernel_size=2),
     *windows(1, 2, 5, 6, kernel_size=3, stride=2, padding=1),
     *windows(1, 1, 5, 5, kernel_size=2, dilation=2, padding=1, stride=3),

@@ -1,0 +1,108 @@
+"""Whole entries of an axis, such as the rows of a matrix: picked, repeated, added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import tensor_method
+from minidl.functional.along_axis import check_positions
+from minidl.functional.arithmetic import add
+from minidl.functional.axes import one_axis
+from minidl.functional.in_place import in_place
+from minidl.functional.indexing import Index, IndexAdd
+from minidl.functional.operands import data_of, integers, namespace
+from minidl.functional.shape import reshape
+
+__all__ = ["index_add", "index_select", "repeat_interleave"]
+
+
+@tensor_method()
+def index_select(x: Any, dim: int, index: Any) -> Any:
+    """The entries `index` (one axis of integers from 0) of x along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).index_select(1, minidl.tensor([1, 1]))
+    tensor([[2., 2.],
+            [4., 4.]])
+    """
+    (axis,) = one_axis(dim, x.ndim) or (0,)
+    positions = namespace(x).asarray(data_of(index))
+    if positions.ndim > 1:
+        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
+    if x.ndim == 0:
+        return reshape(index_select(reshape(x, -1), 0, positions), ())
+    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
+    # a copy, so that `index` may be changed before backward comes
+    return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
+
+
+@tensor_method()
+def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
+    """Each entry of x along `dim`, repeated `repeats` times in a row; without `dim`, each of the flattened x.
+
+    Parameters
+    ----------
+    repeats : int, or integers (N,)
+        One for all N entries, or one for each.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).repeat_interleave(2), minidl.tensor([1, 2]).repeat_interleave(minidl.tensor([2, 1]))
+    (tensor([1, 1, 2, 2]), tensor([1, 1, 2]))
+    """
+    if dim is None or x.ndim == 0:
+        x, dim = reshape(x, -1), 0
+    n, counts = x.shape[one_axis(dim, x.ndim)[0]], integers("repeats", repeats)
+    if len(counts) not in (1, n) or min(counts, default=0) < 0:
+        raise ValueError(f"repeats must be from 0 up, one number or {n}, got {counts}")
+    return index_select(x, dim, np.repeat(np.arange(n), counts))
+
+
+@tensor_method()
+def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+    """y = x, then y[index[i]] += alpha * source[i] along `dim`; entries for the same place add up.
+
+    Parameters
+    ----------
+    x : (..., N, ...)
+    dim : int
+    index : (M,) integers from 0 to N - 1
+    source : (..., M, ...)
+        In the dtype of x, and of its sizes along all axes but `dim`.
+
+    Raises
+    ------
+    IndexError, ValueError, TypeError
+        An index outside of x, a source of another shape or dtype.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> sums = minidl.zeros(3, 2)
+    >>> sums.index_add_(0, minidl.tensor([2, 0, 2]), minidl.tensor([[1.0, 1.0], [5.0, 6.0], [2.0, 2.0]]))
+    tensor([[5., 6.],
+            [0., 0.],
+            [3., 3.]])
+    """
+    positions = namespace(x).asarray(data_of(index))
+    if positions.ndim > 1:
+        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
+    if x.ndim == 0:
+        return reshape(index_add(reshape(x, -1), dim, positions, reshape(source, -1), alpha=alpha), ())
+    (axis,) = one_axis(dim, x.ndim)
+    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
+    shape = (*x.shape[:axis], positions.size, *x.shape[axis + 1 :])
+    if tuple(source.shape) != shape and not (source.ndim == 0 and shape == (1,)):
+        raise ValueError(f"source must be {shape}, as x is {tuple(x.shape)}, got {tuple(source.shape)}")
+    if source.dtype != x.dtype:
+        raise TypeError(f"source must be {x.dtype} like x, got {source.dtype}")
+    key = (slice(None),) * axis + (positions.reshape(-1).copy(),)
+    return add(x, IndexAdd(key, tuple(x.shape))(reshape(source, shape)), alpha=alpha)
+
+
+in_place(index_add, "index_add_")
