@@ -160,7 +160,7 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, t.dy.c, &no_offset, 1, 0
     for r in range(t.taps[0]):
         above = first + t.padding[0] - r * t.dilation
-        rows_that_reach(t, r, first, rows, 0, t.dy.h, &low, &high)
+        rows_that_reach(t, r, first, rows, t.dy.h, &low, &high)
         block = 0
         while block < numbers:
             step = ceil_div(min(t.width, numbers - block), lanes) * lanes
@@ -174,12 +174,11 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
     copy_dx(tag, t, n, count, first, rows, dx, dx_row)
 
 
-cdef void rows_that_reach(const scattering* t, long r, long first, long rows, long top, long end, long* low,
+cdef void rows_that_reach(const scattering* t, long r, long first, long rows, long end, long* low,
                           long* high) noexcept nogil:
-    """The rows i of dy, of those from `top` to `end`, whose row i*step + r*dilation - padding of dx is one of `rows`
-    from `first` on."""
+    """The rows i < end of dy whose row i*step + r*dilation - padding of dx is one of `rows` rows from `first` on."""
     cdef long above = first + t.padding[0] - r * t.dilation
-    low[0] = max(top, 0 if above <= 0 else ceil_div(above, t.step[0]))
+    low[0] = 0 if above <= 0 else ceil_div(above, t.step[0])
     high[0] = max(low[0], 0 if above + rows <= 0 else min(end, (above + rows - 1) // t.step[0] + 1))
 
 

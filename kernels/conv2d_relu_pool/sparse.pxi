@@ -137,7 +137,7 @@ cdef void sparse_dx(const real* tag, backward_job* f, long n, long top, long end
         m.y_offsets[pixel] = (((top * p.size[0] + pixel // t.dy.w) * t.step[0] - t.padding[0] - low) * dx_row
                               + pixel % t.dy.w * t.step[1] * t.channels)
     for r in range(t.taps[0]):
-        rows_that_reach(t, r, low, high - low, top * p.size[0], end * p.size[0], &first_row, &last_row)
+        rows_that_reach(t, r, low, high - low, end * p.size[0], &first_row, &last_row)
         pixel = (first_row - top * p.size[0]) * t.dy.w
         for block from 0 <= block < numbers by t.width:
             step = ceil_div(min(t.width, numbers - block), t.tiles.lanes) * t.tiles.lanes
