@@ -98,6 +98,7 @@ NETWORK_SHAPES = {
     "depthwise": ((2, 40, 40, 60), (40, 1, 3, 3), {"padding": 1, "groups": 40}, 2),
     "groups": ((2, 40, 40, 60), (80, 20, 3, 3), {"padding": 1, "groups": 2}, 2),
     "strided and padded, without dz": ((2, 24, 51, 40), (40, 24, 3, 3), {"stride": (2, 3), "padding": (1, 2)}, 2),
+    "dilated columns": ((2, 24, 20, 21), (40, 24, 3, 3), {"dilation": 2}, 2),
     "windows of 2 x 3, without dz": ((2, 24, 20, 32), (40, 24, 3, 3), {}, (2, 3)),
     "three blocks of a kernel row, without dz": ((2, 72, 12, 11), (24, 72, 3, 3), {"padding": 1}, 2),
     "several images a unit": ((43, 24, 6, 6), (40, 24, 3, 3), {}, 1),
@@ -133,6 +134,18 @@ def test_threads_change_no_bit(backend):
     for others in results[1:]:
         for actual, expected in zip(others, results[0], strict=True):
             np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_some_channels_of_a_wider_image(backend):
+    """Channels last, but the runs of a pixel's channels do not touch."""
+    wide, w = kernels.channels_last(arrays_of((2, 30, 14, 15), "float32", 1)), arrays_of((40, 24, 3, 3), "float32", 2)
+    with kernels.use_backend(backend, strict=True):
+        y, taps = conv2d_relu_pool.forward(wide[:, 3:27], w, pool_size=2)
+        results = conv2d_relu_pool.backward(y, taps, wide[:, 3:27], w, 2)
+    values, magnitudes = gradients(y, taps, wide[:, 3:27], w, (2, 2), {})
+    for name, actual, expected, magnitude in zip(("dx", "dw", "db"), results, values, magnitudes, strict=True):
+        assert_close(actual, expected, magnitude, 1000, "float32", name)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
