@@ -79,6 +79,13 @@ def statistics_as_constants(self, dy, inputs, output):
     return r * (dy - axes_mean(dy, self.axes) - y * axes_mean(dy * y, self.axes))
 
 
+def scaled_where_recorded(rule: Callable, factor: float) -> Callable:
+    def wrong(self, dy, inputs, output):
+        return (scaled(rule, factor) if isinstance(dy, Tensor) else rule)(self, dy, inputs, output)
+
+    return wrong
+
+
 def normalization_that_forgets_the_mean(self, dy, inputs, output):
     (x, w, _), (m, v) = inputs, self.saved
     r = 1 / (v + self.eps)[..., None] ** 0.5
@@ -214,6 +221,14 @@ FAULTS = [
     Fault("a scaled layer norm", RowNorm, "backward", scaled(rule_of(RowNorm), 2), "layer_norm"),
     Fault("a scaled batch norm", ChannelNorm, "backward", scaled(rule_of(ChannelNorm), 2), "batch_norm"),
     Fault(
+        "a batch norm scaled where it is recorded",
+        ChannelNorm,
+        "backward",
+        scaled_where_recorded(rule_of(ChannelNorm), 2),
+        "batch_norm",
+        "test_recorded_gradient",
+    ),
+    Fault(
         "a normalization without second order",
         Normalize,
         "backward",
@@ -242,6 +257,11 @@ FAULTS = [
     ),
 ]
 
+MISSED_BY = {
+    "test_gradient_of_gradient": ["test_gradient"],
+    "test_recorded_gradient": ["test_gradient", "test_gradient_of_gradient"],
+}
+
 
 def failing_lines(check: Callable, operation: str) -> list[int]:
     failing = []
@@ -262,5 +282,5 @@ def test_a_planted_fault_is_caught(fault: Fault, monkeypatch: pytest.MonkeyPatch
     assert failing_lines(check, fault.operation) == []
     monkeypatch.setattr(fault.owner, fault.attribute, fault.wrong)
     assert failing_lines(check, fault.operation)
-    if fault.caught_by == "test_gradient_of_gradient":
-        assert failing_lines(test_operations.test_gradient, fault.operation) == []
+    for other in MISSED_BY.get(fault.caught_by, ()):
+        assert failing_lines(getattr(test_operations, other), fault.operation) == []

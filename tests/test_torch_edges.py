@@ -258,6 +258,58 @@ CASES = [
     case("gumbel_softmax of one", lambda L, F, x: (
         F.gumbel_softmax(x[:, :1]), F.gumbel_softmax(x[:1], hard=True, dim=0)
     ), X),
+    case("powers of 0 and to 0", lambda L, F, x, y: x**y, [0.0, 0.0, 0.0, 2.0], [0.0, 1.0, 2.0, 0.0]),
+    case("of equal numbers the larger and the smaller", lambda L, F, x, y: (L.maximum(x, y), L.minimum(x, y)), X, X),
+    case("hardtanh at its bounds", lambda L, F, x: (F.hardtanh(x), F.relu6(x)), [-1.0, 0.0, 1.0, 6.0]),
+    case("the rest of 0", lambda L, F, x, y: x % y, np.array([0, 3]), np.array([2, 5])),
+    case("the rest of no 0 over 0", lambda L, F, x, y: x % y, np.array([4, 3]), np.array([2, 0])),
+    case("alpha beside int32", lambda L, F, x, y: x.add(y, alpha=2), SHORT, INTEGERS[0]),
+    case("a choice of -0.0", lambda L, F, x: (1 / L.where(x > 0, x, -0.0), 1 / L.where(x > 0, -0.0, x)), X + 1),
+    case("isclose", lambda L, F, x, y: (L.isclose(x, y), L.isclose(x, y, atol=0), L.isclose(x, y, rtol=0)),
+         [1 + 1.1e-5, 1 + 0.9e-5, 1e6 + 9, 1.1e-8, 0.9e-8, np.nan, np.inf], [1.0, 1.0, 1e6, 0.0, 0.0, np.nan, np.inf]),
+    case("isclose of bytes", lambda L, F, x, y: x.isclose(y, rtol=0.0, atol=1.5), BYTES, BYTES[::-1].copy()),
+    case("cross-entropy, all of it smoothed", lambda L, F, x, t: F.cross_entropy(x, t, label_smoothing=1.0),
+         X, np.array([0, 2])),
+    case("a grid of a list", lambda L, F, x: L.meshgrid([x[0], x[1, :2]], indexing="xy"), X),
+    case("a grid of one axis", lambda L, F, x: L.meshgrid(x[0], indexing="xy"), X),
+    case("bincount of nothing", lambda L, F, x: L.bincount(x), INTEGERS[0, :0]),
+    case("one_hot of nothing", lambda L, F, x: F.one_hot(x, 3), INTEGERS[:, :0]),
+    case("the first row pads", lambda L, F, w: F.embedding(L.tensor([0, 1]), w, padding_idx=-2), X),
+    case("no bags", lambda L, F, w: F.embedding_bag(L.tensor([]).to(L.int64), w, L.tensor([]).to(L.int64)), X),
+    case("made in a given dtype", lambda L, F, x: (
+        L.zeros_like(x, dtype=L.int64), L.ones_like(x, dtype=L.int64), L.full_like(x, 2, dtype=L.float32),
+        x.new_zeros(2, dtype=L.int64), x.new_ones(2, dtype=L.int64), x.new_full((2,), 7, dtype=L.int64),
+        x.new_tensor([1.5], dtype=L.float32), L.eye(2, 3, dtype=L.float64), L.arange(3, dtype=L.int32),
+    ), X),
+    *(
+        case(f"an integer, an array and dots: {i}", lambda L, F, x, key=key: x[key(L, x)],
+             np.arange(24.0).reshape(2, 3, 2, 2))
+        for i, key in enumerate((
+            lambda L, x: (0, ..., L.tensor([1, 0])),
+            lambda L, x: (..., 1, L.tensor([1, 0, 1])),
+            lambda L, x: (L.tensor([1, 0]), ..., 1),
+            lambda L, x: (0, None, ..., L.tensor([1])),
+            lambda L, x: (0, ..., x[0, 0] > 1),
+            lambda L, x: (1, x[1, :, 0] > 14, ...),
+            lambda L, x: (..., x[1, :, :, 0] > 16, 1),
+        ))
+    ),
+    case("narrow at the ends", lambda L, F, x: (x.narrow(1, 0, 3), x.narrow(1, 3, 0), x.narrow(0, -1, 1)), X),
+    case("pieces of nothing", lambda L, F, x: (*x.split(2), *x.chunk(2), *x.split([0])), X[:0]),
+    case("circular padding as wide as x", lambda L, F, x: F.pad(x, (3, 3), mode="circular"), X[None]),
+    case("output_padding that dilation allows", lambda L, F, x, w: F.conv_transpose2d(
+        x, w, output_padding=(0, 1), dilation=2), X[None, None], X[None, None]),
+    *(
+        case(f"same padding of {w.shape}", lambda L, F, x, w: F.conv2d(x, w, padding="same"), X[None, None], w)
+        for w in (X[None, None], X.T[None, None])
+    ),
+    case("smooth_l1_loss without a bend", lambda L, F, x, t: F.smooth_l1_loss(x, t, beta=0.0), X, X[::-1].copy()),
+    case("a loss of the target alone", lambda L, F, x, t: F.smooth_l1_loss(x.detach(), t), X, X[::-1].copy()),
+    case("places of maxima beside a border", lambda L, F, x: F.max_pool2d(x, (3, 5), 2, (1, 2), return_indices=True),
+         np.nan_to_num(UNEVEN)),
+    case("unbiased or not, by position", lambda L, F, x: (x.var(False), x.std(True)), X),
+    case("differences taken no times", lambda L, F, x: x.diff(n=0, prepend=x[:, :1]), X),
+    case("order along the last axis", lambda L, F, x: (x.argsort(), *x.sort()), X),
     case("arange backwards", lambda L, F, x: L.arange(5, 1), X),
     case("arange without a step", lambda L, F, x: L.arange(1, 5, 0), X),
 ]  # fmt: skip

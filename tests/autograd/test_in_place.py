@@ -37,6 +37,7 @@ CHANGED = r"changed in place since"
         lambda x: x.reshape(2, 1).fill_(1),
         lambda x: x.detach().zero_(),
         lambda x: x.T.zero_(),
+        lambda x: F.batch_norm(tensor([[1.0, 2.0], [3.0, 5.0]]), x, training=True),
     ],
 )
 def test_a_change_between_forward_and_backward_is_an_error(change):
@@ -448,6 +449,8 @@ def test_random_numbers_written():
     assert x.uniform_(-2, 4) is x and -2 <= x.min() < -1.99 and 3.99 < x.max() < 4
     assert abs(x.mean().item() - 1) < 0.05 and x.dtype == np.float64
     assert x[0].normal_(5, 0.1) is not x and abs(x[0].mean().item() - 5) < 0.1 and abs(x[0].std().item() - 0.1) < 0.05
+    assert 0 <= x.uniform_().min() < 0.01 and 0.99 < x.max() < 1
+    assert abs(x.normal_().mean().item()) < 0.05 and abs(x.std().item() - 1) < 0.05
     with pytest.raises(TypeError, match="random numbers need a floating-point dtype, got int64"):
         tensor([1, 2]).uniform_()
     with pytest.raises(RuntimeError, match="a leaf that requires grad can't be changed in place"):

@@ -134,7 +134,7 @@ def test_operators_promote_as_pytorch_does():
 )
 def test_new_tensors(made, expected):
     x = made()
-    assert x.dtype == expected.dtype
+    assert x.dtype == expected.dtype and not x.requires_grad
     np.testing.assert_array_equal(x.numpy(), expected)
 
 
@@ -309,6 +309,14 @@ def test_view_as():
 
 def test_randint_takes_pytorchs_two_forms():
     assert minidl.randint(10, (3,)).shape == minidl.randint(0, 10, (3,)).shape == minidl.randint(10, size=(3,)).shape
+    assert minidl.randint(10, (3,), dtype=np.int32).dtype == np.int32
+
+
+@pytest.mark.parametrize("draw", [F.rand_like, F.randn_like])
+def test_random_tensors_have_the_dtype_of_another_or_a_given_one(draw):
+    x = draw(tensor(np.ones((2, 3))))
+    assert x.shape == (2, 3) and x.dtype == np.float64 and not x.requires_grad
+    assert draw(x, dtype=np.float32).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -391,7 +399,7 @@ def test_multinomial_without_replacement_draws_one_after_the_other():
     [
         ([1, 2], 1, TypeError, "floats .* got int64"),
         ([[[1.0]]], 1, TypeError, "of shape"),
-        ([1.0, -1.0], 1, ValueError, "not negative"),
+        ([2.0, -1.0], 1, ValueError, "not negative"),
         ([[1.0, 0.0], [0.0, 0.0]], 1, ValueError, "not 0"),
         ([1.0, np.nan], 1, ValueError, "finite"),
         ([1.0, 0.0, 1.0], 3, ValueError, "num_samples must be from 1 to 2, got 3"),
@@ -516,6 +524,7 @@ def test_gumbel_softmax_chooses_with_the_probabilities_of_the_softmax():
 @pytest.mark.parametrize(
     "call, error, message",
     [
+        (lambda: minidl.randint(3, 3, (2,)), ValueError, "randint needs low < high, got 3 and 3"),
         (lambda: minidl.normal(0.0, 1.0), TypeError, "needs a size"),
         (lambda: minidl.normal(minidl.zeros(2), 1.0, (2,)), TypeError, "needs a size"),
         (lambda: minidl.normal(0.0, -1.0, (2,)), ValueError, "std must not be negative, got -1.0"),

@@ -198,5 +198,15 @@ def test_bad_arguments(name):
     ):
         with pytest.raises(error, match=words):
             backward_of(name)(dy, x)
-    with pytest.raises(TypeError, match="x must be a NumPy or CuPy array, got list"):
-        forward_of(name)([1.0])
+    with pytest.raises(TypeError, match="[xy] must be a NumPy or CuPy array, got list"):
+        backward_of(name)(x, x.tolist())
+    for forward in (forward_of(name), kernels.activations.erf_forward):
+        with pytest.raises(TypeError, match="x must be a NumPy or CuPy array, got list"):
+            forward([1.0])
+
+
+@pytest.mark.parametrize("name, parameter", [("leaky_relu", 0.01), ("elu", 1.0)])
+def test_parameters_left_out(name, parameter):
+    x, dy = np.array([-2.0, 3.0]), np.array([0.5, 7.0])
+    np.testing.assert_array_equal(forward_of(name)(x), forward_of(name)(x, parameter))
+    np.testing.assert_array_equal(backward_of(name)(dy, x), backward_of(name)(dy, x, parameter))

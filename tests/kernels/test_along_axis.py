@@ -74,7 +74,10 @@ def test_bad_arguments():
     ):
         with pytest.raises(error, match=words):
             kernels.along_axis.gather(*arguments)
+    with pytest.raises(TypeError, match="index must hold integers, got float64"):
+        kernels.along_axis.scatter_add(x, index * 1.0, 1, 3)
     with pytest.raises(ValueError, match="index must have the shape of x"):
         kernels.along_axis.scatter_add(x, index[:, :2], 1, 3)
     with pytest.raises(ValueError, match="size must be from 0 on, got -1"):
         kernels.along_axis.scatter_add(x, index, 1, -1)
+    assert kernels.along_axis.scatter_add(x[:, :0], index[:, :0], 1, 0).shape == (2, 0)

@@ -185,7 +185,14 @@ def test_frozen_weights_and_inputs():
     np.testing.assert_allclose(gradients[0][3].numpy(), gradients[1][3].numpy(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("pool_size", [1, 2])
+def test_nothing_is_pooled_unless_asked_for():
+    conv = nn.Conv2d(3, 5, 3)
+    x = minidl.Tensor(images([conv]))
+    fast = fused.conv2d_relu_pool(x, conv.weight, conv.bias)
+    np.testing.assert_array_equal(fast.numpy(), minidl.functional.relu(conv(x)).numpy())
+
+
+@pytest.mark.parametrize("pool_size", [1, 2, (1, 2)])
 def test_second_derivatives(pool_size):
     random = np.random.default_rng(0)
     x, w, b = (

@@ -43,6 +43,14 @@ def loop_of_cells(kind, x, states, weights, reverse=False):
     return F.stack(outputs), *[state.unsqueeze(0) for state in states]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_walk_goes_forward_along_the_first_axis_unless_told_otherwise(kind):
+    x, states, weights = layer(kind, np.random.default_rng(0), steps=3, batch=3)
+    given = getattr(F, kind)(x, tuple(states) if kind == "lstm" else states[0], *weights)
+    for got, expected in zip(given, loop_of_cells(kind, x, states, weights), strict=True):
+        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-12)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
@@ -191,6 +199,8 @@ def test_initial_values_are_uniform_in_one_over_the_root_of_hidden_size():
         (lambda: nn.RNN(3, 5)(np.zeros((4, 2, 3))), TypeError, "float64"),
         (lambda: F.gru(np.zeros((4, 2, 3)), np.zeros((2, 5)), *WEIGHTS), ValueError, r"h0.*\(1, N, H\).*\(2, 5\)"),
         (lambda: F.lstm(np.zeros((4, 2, 3)), (None, [0.0]), *WEIGHTS), ValueError, r"c0.*\(1, N, H\).*list"),
+        (lambda: F.gru(np.zeros((4, 2, 3)), None, *WEIGHTS, np.zeros(15)), ValueError, "or neither, got only b_ih"),
+        (lambda: F.rnn_cell(np.zeros((2, 3)), np.zeros((2, 5)), *WEIGHTS, nonlinearity="sin"), ValueError, "got 'sin'"),
         (lambda: nn.RNN(3, 5, nonlinearity="sin"), ValueError, "'tanh' or 'relu', got 'sin'"),
         (lambda: nn.RNN(3, 5, dropout=1.5), ValueError, "dropout.*1.5"),
         (lambda: nn.LSTM(0, 5), ValueError, "input_size.*0"),
