@@ -75,9 +75,8 @@ def test_the_operators_are_those_of_python_for_anything_else():
     large, row = arrays_of((LARGE // 64, 64), "float32", 0), arrays_of((64,), "float32", 1)
     tensor = minidl.tensor(row, requires_grad=True)
     cases = ((large, large), (large, row), (large, 3), (large, np.float64(3)), (row, large), (2.5, row), (tensor, 2),
-             (large, row.astype("f8")), (large, np.arange(64)), (np.arange(LARGE) + 1, 7), (large, True),
-             (large, row[0, ...]))  # fmt: skip
-    assert [pays(*case) for case in cases] == [True, True, True] + [False] * 9 and pays(large, 0.5)
+             (large, row.astype("f8")), (large, np.arange(64)), (np.arange(LARGE) + 1, 7), (large, True))  # fmt: skip
+    assert [pays(*case) for case in cases] == [True, True, True] + [False] * 8 and pays(large, 0.5)
     for x1, x2 in cases:
         for ours, plain in zip((operators.plus, operators.minus, operators.times, operators.over), OPERATORS.values()):
             y, expected = ours(x1, x2), plain(x1, x2)

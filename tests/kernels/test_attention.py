@@ -169,6 +169,14 @@ def test_vectors_of_no_numbers_match_equally_well(backend):
     np.testing.assert_array_equal(y, [[3.0]])
 
 
+def test_every_query_sees_every_key_unless_told_otherwise():
+    q, k, v, dy = arrays_of((4, 3, 2), "float64", 0)
+    all_of_them, (forward, backward) = np.ones((3, 3), bool), (kernels.attention.forward, kernels.attention.backward)
+    np.testing.assert_array_equal(forward(q, k, v), forward(q, k, v, all_of_them))
+    for dx, expected in zip(backward(dy, q, k, v), backward(dy, q, k, v, all_of_them), strict=True):
+        np.testing.assert_array_equal(dx, expected)
+
+
 def test_bad_arguments():
     x, y = np.ones((2, 3, 4)), np.ones((2, 5, 4))
     forward, backward = kernels.attention.forward, kernels.attention.backward
@@ -182,6 +190,10 @@ def test_bad_arguments():
         (lambda: forward(x, y, y, np.ones((3, 5), bool), True), ValueError, "either mask or is_causal"),
         (lambda: forward(x, y, y, dropout_p=1), ValueError, "dropout_p must be from 0 up to 1, got 1"),
         (lambda: forward(x, y, y, dropout_key=-1), ValueError, "dropout_key must be from 0 to .*, got -1"),
+        (lambda: forward(x, y, y, dropout_key=2**64), ValueError, "dropout_key must be .*, got 18446744073709551616"),
+        (lambda: forward(x, y, y, [[True]]), TypeError, "mask must be a NumPy or CuPy array, got list"),
+        (lambda: backward(x.tolist(), x, y, y), TypeError, "dy must be a NumPy or CuPy array, got list"),
+        (lambda: backward(x.astype("f4"), x, y, y), TypeError, "dy must have the dtype of q"),
         (lambda: backward(x[:1], x, y, y), ValueError, r"dy must have shape \(2, 3, 4\), got \(1, 3, 4\)"),
     ):
         with pytest.raises(error, match=words):

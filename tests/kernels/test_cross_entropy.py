@@ -105,9 +105,22 @@ def test_bad_arguments():
         ((x[:, :, None], target), ValueError, "target must have 2 dimensions"),
         ((x, target[:1]), ValueError, "one number for each row or pixel of x"),
         ((x, target, np.ones(2)), ValueError, "one number for each of 3 classes"),
+        ((x, target, [1.0, 1.0, 1.0]), TypeError, "weight must be a NumPy or CuPy array, got list"),
         ((x, target, np.ones(3, "f4")), TypeError, "x float64 and weight float32"),
     ):
         with pytest.raises(error, match=words):
             kernels.cross_entropy.forward(*arguments)
-    with pytest.raises(ValueError, match="dlosses must have one number for each label"):
-        kernels.cross_entropy.backward(np.ones(3), x, target)
+    for dlosses, error, words in (
+        (np.ones(3), ValueError, "dlosses must have one number for each label"),
+        (np.ones(2, "f4"), TypeError, "x float64 and dlosses float32"),
+        ([1.0, 1.0], TypeError, "dlosses must be a NumPy or CuPy array, got list"),
+    ):
+        with pytest.raises(error, match=words):
+            kernels.cross_entropy.backward(dlosses, x, target)
+
+
+def test_the_label_that_is_ignored_unless_another_is_given():
+    x, target = np.zeros((2, 3)), np.array([-100, 0])
+    losses, total = kernels.cross_entropy.forward(x, target)
+    assert losses[0] == 0 and total == 1
+    assert kernels.cross_entropy.backward(np.ones(2), x, target)[0].tolist() == [0, 0, 0]

@@ -75,7 +75,10 @@ def test_bad_arguments():
     x = np.ones(3)
     for arguments, error, words in (
         ((x, 1, 0), ValueError, "p must be from 0 up to 1, got 1"),
+        ((x, -0.1, 0), ValueError, "p must be from 0 up to 1, got -0.1"),
         ((x, 0.5, -1), ValueError, "key must be from 0"),
+        ((x, 0.5, 2**64), ValueError, "key must be from 0"),
+        (([1.0], 0.5, 0), TypeError, "x must be a NumPy or CuPy array, got list"),
         ((x.astype(int), 0.5, 0), TypeError, "x must be floating point"),
     ):
         with pytest.raises(error, match=words):

@@ -110,6 +110,7 @@ def test_integers_are_served_by_the_next_in_order():
     "a, b, error, words",
     [
         (np.ones(3), np.ones((3, 2)), ValueError, "a must have at least 2 dimensions, got shape (3,)"),
+        (np.ones((2, 3)), np.ones(3), ValueError, "b must have at least 2 dimensions, got shape (3,)"),
         (np.ones((2, 3)), np.ones((2, 3)), ValueError, "(2, 3)"),
         (np.ones((2, 2, 3)), np.ones((3, 3, 4)), ValueError, "broadcast"),
         (np.ones((2, 3), "f4"), np.ones((3, 2)), TypeError, "float32 and b float64"),
@@ -141,6 +142,21 @@ def test_linear(backend, dtype, relu, bias, shape):
     z = exact_x @ exact_w.T + exact_b
     magnitude = np.abs(exact_x) @ np.abs(exact_w).T + np.abs(exact_b)
     assert_close(y, np.maximum(z, 0) if relu else z, magnitude, c + 1, x.dtype, f"{shape}")
+
+
+def test_bad_arguments_of_linear():
+    x, w, b = np.ones((2, 3)), np.ones((4, 3)), np.ones(4)
+    for arguments, error, words in (
+        ((x[0], w), ValueError, "x must have 2 dimensions"),
+        ((x, w[0]), ValueError, "w must have 2 dimensions"),
+        ((x, w.astype("f4")), TypeError, "x float64 and w float32"),
+        ((x, w[:, :2]), ValueError, r"x must have as many columns as w, got shapes \(2, 3\) and \(4, 2\)"),
+        ((x, w, b[:, None]), ValueError, "b must have 1 dimensions"),
+        ((x, w, b.astype("f4")), TypeError, "x float64 and b float32"),
+        ((x, w, b[:3]), ValueError, r"one number for each of the 4 rows of w, got shape \(3,\)"),
+    ):
+        with pytest.raises(error, match=words):
+            kernels.matmul.linear(*arguments)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -137,8 +137,17 @@ def test_bad_arguments():
     ):
         with pytest.raises(error, match=words):
             kernels.normalization.channel_forward(*arguments)
-    with pytest.raises(ValueError, match="dy must have the shape of x"):
-        kernels.normalization.channel_backward(x[:1], x, np.ones(3), np.ones(3))
+    m, short = np.ones(3), np.ones(2)
+    for arguments, error, words in (
+        ((x[:1], x, m, m), ValueError, "dy must have the shape of x"),
+        ((x.astype("f4"), x, m, m), TypeError, "x float64 and dy float32"),
+        ((x.tolist(), x, m, m), TypeError, "dy must be a NumPy or CuPy array, got list"),
+        ((x, x, short, m), ValueError, "m must have one number for each channel"),
+        ((x, x, m, short), ValueError, "v must have one number for each channel"),
+        ((x, x, m, m, short), ValueError, "w must have one number for each channel"),
+    ):
+        with pytest.raises(error, match=words):
+            kernels.normalization.channel_backward(*arguments)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -274,8 +283,20 @@ def test_row_and_scale_arguments():
         kernels.normalization.channel_scale(x, None, np.ones(2))
     with pytest.raises(ValueError, match="w must have one number for each column of x"):
         kernels.normalization.row_forward(x, np.ones(2))
-    with pytest.raises(ValueError, match="m must have one number for each row of x"):
-        kernels.normalization.row_backward(x, x, np.ones(3), np.ones(2))
+    m = np.ones(2)
+    for arguments, words in (
+        ((x, x, np.ones(3), m), "m must have one number for each row of x"),
+        ((x, x, m, np.ones(3)), "v must have one number for each row of x"),
+        ((x, x, m, m, m), "w must have one number for each column of x"),
+        ((x[:1], x, m, m), "dy must have the shape of x"),
+        ((x[None], x[None], m, m), "x must have 2 dimensions"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            kernels.normalization.row_backward(*arguments)
+    with pytest.raises(ValueError, match="m must have one number for each channel of x"):
+        kernels.normalization.channel_scale(x, np.ones(2))
+    with pytest.raises(ValueError, match="b must have one number for each channel of x"):
+        kernels.normalization.channel_scale(x, None, None, np.ones(2))
     with pytest.raises(ValueError, match="x must have 2 dimensions"):
         kernels.normalization.row_forward(np.ones((2, 3, 4)))
 
@@ -284,9 +305,29 @@ def test_group_arguments():
     x, m = np.ones((2, 6)), np.ones((2, 3))
     with pytest.raises(ValueError, match=r"groups must divide the channels of x \(2, 6\), got 4"):
         kernels.normalization.group_forward(x, 4)
+    with pytest.raises(ValueError, match=r"groups must divide the channels of x \(2, 6\), got 0"):
+        kernels.normalization.group_forward(x, 0)
     with pytest.raises(ValueError, match="b must have one number for each channel of x"):
         kernels.normalization.group_forward(x, 3, b=np.ones(3))
     with pytest.raises(ValueError, match=r"v must have a number for each image and group of x \(2, 6\), got \(2, 4\)"):
         kernels.normalization.group_backward(x, x, m, np.ones((2, 4)))
     with pytest.raises(ValueError, match="dy must have the shape of x"):
         kernels.normalization.group_backward(x[:1], x, m, m)
+    with pytest.raises(ValueError, match="w must have one number for each channel of x"):
+        kernels.normalization.group_backward(x, x, m, m, np.ones(3))
+    with pytest.raises(ValueError, match="m must have 2 dimensions"):
+        kernels.normalization.group_backward(x, x, m[0], m)
+    with pytest.raises(TypeError, match="x float64 and v float32"):
+        kernels.normalization.group_backward(x, x, m, m.astype("f4"))
+
+
+def test_eps_left_out():
+    x, kernel = arrays_of((4, 6), "float64", 0), kernels.normalization
+    for forward, backward, groups in (
+        (kernel.channel_forward, kernel.channel_backward, ()),
+        (kernel.row_forward, kernel.row_backward, ()),
+        (kernel.group_forward, kernel.group_backward, (2,)),
+    ):
+        y, m, v = forward(x, *groups)
+        np.testing.assert_array_equal(y, forward(x, *groups, eps=1e-5)[0])
+        np.testing.assert_array_equal(backward(y, x, m, v)[0], backward(y, x, m, v, eps=1e-5)[0])

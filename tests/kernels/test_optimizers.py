@@ -116,6 +116,28 @@ def test_a_variance_that_rounding_makes_negative(backend):
     np.testing.assert_array_equal(w, -4)  # w - lr * dw / (sqrt(0) + eps)
 
 
+DEFAULTS = {
+    "sgd": dict(momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False),
+    "adam": dict(beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False),
+    "rmsprop": dict(alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0),
+    "adagrad": dict(lr_decay=0.0, eps=1e-10, weight_decay=0.0),
+}
+
+
+@pytest.mark.parametrize("name, left_out", [(name, option) for name in DEFAULTS for option in DEFAULTS[name]])
+def test_settings_left_out(name, left_out):
+    others = {option: True if option == "nesterov" else 0.5 for option in DEFAULTS[name] if option != left_out}
+    states = {"sgd": 1, "adam": 2, "rmsprop": 3, "adagrad": 1}[name]
+    results = []
+    for options in (others, others | {left_out: DEFAULTS[name][left_out]}):
+        w, dw, *kept = [[np.abs(x)] for x in arrays_of((2 + states, 5), "float64", 0)]
+        getattr(kernels.optimizers, f"{name}_step")(
+            w, dw, *kept, *([[3]] if name in ("adam", "adagrad") else []), lr=0.1, **options
+        )
+        results.append(w)
+    np.testing.assert_array_equal(*results)
+
+
 def test_bad_arguments():
     w = [np.ones((2, 3)), np.ones(4)]
     for arguments, options, error, words in (
@@ -124,10 +146,33 @@ def test_bad_arguments():
         ((w, [w[0], np.ones(5)]), {}, ValueError, r"dws\[1\] must have the shape of ws\[1\], \(4,\), got \(5,\)"),
         ((w, [w[0].astype("f4"), w[1]]), {}, TypeError, r"ws\[0\] float64 and dws\[0\] float32"),
         (([w[0], w[1].astype("f4")], w), {}, TypeError, r"ws\[0\] float64 and ws\[1\] float32"),
+        (([w[0], None], w), {}, TypeError, r"ws\[1\] must be a NumPy or CuPy array, got NoneType"),
         ((w, [w[0], None]), {}, TypeError, r"dws\[1\] must be a NumPy or CuPy array, got NoneType"),
         ((w, w), {"momentum": 0.9}, ValueError, "momentum 0.9 needs the velocities vs"),
     ):
         with pytest.raises(error, match=words):
             kernels.optimizers.sgd_step(*arguments, lr=0.1, **options)
-    with pytest.raises(ValueError, match="steps must have a number from 1"):
-        kernels.optimizers.adam_step(w, w, w, w, [1, 0], lr=0.1)
+    for steps in ([1, 0], [1], [1, 1, 1]):
+        with pytest.raises(ValueError, match="steps must have a number from 1"):
+            kernels.optimizers.adam_step(w, w, w, w, steps, lr=0.1)
+        with pytest.raises(ValueError, match="steps must have a number from 1"):
+            kernels.optimizers.adagrad_step(w, w, w, steps, lr=0.1)
+    with pytest.raises(ValueError, match="momentum 0.9 needs the velocities bs"):
+        kernels.optimizers.rmsprop_step(w, w, w, lr=0.1, momentum=0.9)
+    short = [w[0], w[1][:3]]
+    adam, rmsprop, adagrad = (getattr(kernels.optimizers, f"{name}_step") for name in ("adam", "rmsprop", "adagrad"))
+    for name, call in (
+        ("dws", lambda: adam(w, short, w, w, [1, 1], lr=0.1)),
+        ("ms", lambda: adam(w, w, short, w, [1, 1], lr=0.1)),
+        ("vs", lambda: adam(w, w, w, short, [1, 1], lr=0.1)),
+        ("hs", lambda: adam(w, w, w, w, [1, 1], short, lr=0.1)),
+        ("dws", lambda: rmsprop(w, short, w, lr=0.1)),
+        ("vs", lambda: rmsprop(w, w, short, lr=0.1)),
+        ("gs", lambda: rmsprop(w, w, w, short, lr=0.1)),
+        ("bs", lambda: rmsprop(w, w, w, None, short, lr=0.1, momentum=0.9)),
+        ("dws", lambda: adagrad(w, short, w, [1, 1], lr=0.1)),
+        ("ss", lambda: adagrad(w, w, short, [1, 1], lr=0.1)),
+        ("vs", lambda: kernels.optimizers.sgd_step(w, w, short, lr=0.1, momentum=0.9)),
+    ):
+        with pytest.raises(ValueError, match=rf"{name}\[1\] must have the shape of ws\[1\], \(4,\), got \(3,\)"):
+            call()

@@ -153,6 +153,7 @@ def test_wide_windows_have_int32_taps(backend):
     x = arrays_of((2, 3, 20, 20), "float32", 1)
     with kernels.use_backend(backend, strict=True):
         y, taps = kernels.pool2d.max_forward(x, 20)
+        assert kernels.pool2d.max_forward(x, 16)[1].dtype == np.uint8
     assert taps.dtype == np.int32
     np.testing.assert_array_equal(taps.ravel(), x.reshape(6, 400).argmax(1))
     np.testing.assert_array_equal(y.ravel(), x.reshape(6, 400).max(1))
@@ -182,6 +183,14 @@ X, Y, TAPS = np.ones((1, 2, 6, 6)), np.ones((1, 2, 3, 3)), np.zeros((1, 2, 3, 3)
         (lambda p: p.max_scatter(Y[:, :, :2], TAPS, (6, 6), 2), ValueError, "dy must have the shape of taps"),
         (lambda p: p.max_scatter(Y, TAPS.astype(int), (6, 6), 2), TypeError, "taps must be uint8"),
         (lambda p: p.max_gather(X[:, :1], TAPS, 2), ValueError, "images and channels of x"),
+        (lambda p: p.max_scatter(Y[0], TAPS, (6, 6), 2), ValueError, "dy must have 4 dimensions"),
+        (lambda p: p.max_gather(X[0], TAPS, 2), ValueError, "x must have 4 dimensions"),
+        (lambda p: p.max_gather(X, TAPS.astype(int), 2), TypeError, "taps must be uint8"),
+        (lambda p: p.max_gather(X, TAPS[0], 2), ValueError, "taps must have 4 dimensions"),
+        (lambda p: p.max_gather(X, TAPS[:, :, :2], 2), ValueError, "taps must have output size (3, 3)"),
+        (lambda p: p.avg_forward(X[0], 2), ValueError, "x must have 4 dimensions"),
+        (lambda p: p.avg_input_grad(Y[0], (6, 6), 2), ValueError, "dy must have 4 dimensions"),
+        (lambda p: p.avg_input_grad(Y.astype(int), (6, 6), 2), TypeError, "dy must be floating point"),
         (lambda p: p.avg_input_grad(Y, (9, 9), 2), ValueError, "dy must have output size (4, 4)"),
         (lambda p: p.max_forward("x", 2), TypeError, "got str"),
     ],

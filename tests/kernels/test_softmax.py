@@ -45,5 +45,9 @@ def test_refuses():
         kernels.softmax.log_forward(np.zeros((2, 0)))
     with pytest.raises(ValueError, match=r"dy must have the shape of y, \(3,\), got \(4,\)"):
         kernels.softmax.input_grad(np.zeros(4), np.zeros(3))
+    with pytest.raises(TypeError, match="dy must be floating point, got int64"):
+        kernels.softmax.input_grad(np.arange(3), np.zeros(3))
+    with pytest.raises(TypeError, match="y must be a NumPy or CuPy array, got list"):
+        kernels.softmax.input_grad(np.zeros(3), [1.0, 0.0, 0.0])
     with pytest.raises(TypeError, match="dtype"):
         kernels.softmax.log_input_grad(np.zeros(3, "float32"), np.zeros(3))

@@ -227,6 +227,29 @@ def test_the_contract_of_the_kernel_refuses_what_does_not_fit():
         kernels.recurrent.rnn_backward(x, h0, w_ih, w_hh, y)
     with pytest.raises(ValueError, match=r"dy must have shape \(4, 2, 5\)"):
         kernels.recurrent.rnn_backward(x, h0, w_ih, w_hh, y, y[:3])
+    with pytest.raises(ValueError, match="nonlinearity must be 'tanh' or 'relu', got 'sin'"):
+        kernels.recurrent.rnn_backward(x, h0, w_ih, w_hh, y, y, nonlinearity="sin")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_array_must_have_its_shape(kind):
+    """A kernel would read beyond the end of one that is too short."""
+    x, states, (w_ih, w_hh, b_ih, b_hh) = layer(kind, np.random.default_rng(0))
+    states = {name: state.data[0] for name, state in zip(("h0", "c0"), states)}
+    forward, backward = (getattr(kernels.recurrent, f"{kind}_{way}") for way in ("forward", "backward"))
+    given = {"x": x.data, **states, "w_ih": w_ih.data, "w_hh": w_hh.data}
+    biases = {"b_ih": b_ih.data, "b_hh": b_hh.data}
+    results = forward(**given, **biases)
+    names = {"rnn": ["y"], "lstm": ["y", "c", "gates"], "gru": ["y", "gates"]}[kind]
+    saved = dict(zip(names, [results] if kind == "rnn" else results))
+    gradients = {"dy": saved["y"], **{f"d{name[0]}_n": state for name, state in states.items()}}
+    for call, arrays in ((forward, given | biases), (backward, given | saved | gradients)):
+        call(**arrays)
+        for name in arrays.keys() - {"x", "h0"}:
+            with pytest.raises(ValueError, match=f"^{name} must have shape"):
+                call(**arrays | {name: arrays[name][..., :-1]})
+        with pytest.raises(ValueError, match="^h0 must have shape"):
+            call(**arrays | {"h0": states["h0"][:-1]})
 
 
 def test_inputs_stay_as_they_are():
