@@ -101,9 +101,18 @@ def test_undefined_precision_warns():
     assert caught[0].filename == __file__  # of the line to change
     with pytest.warns(UserWarning, match="recall is undefined for a class without true samples"):
         assert metrics.recall_score([0, 0], [0, 1]) == 0
+    with pytest.warns(UserWarning, match="f-score is undefined for a class without true or predicted samples"):
+        assert metrics.f1_score([0, 0], [0, 0]) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert metrics.recall_score([0, 1], [0, 0]) == 0  # defined, though the precision is not
+        assert metrics.f1_score([0, 1], [0, 0]) == 0
+
+
+def test_beta_is_1_unless_given():
+    pair = [0, 1, 1, 1, 0], [0, 1, 0, 0, 1]
+    fscore = metrics.precision_recall_fscore_support(*pair)[2]
+    np.testing.assert_allclose(fscore, metrics.f1_score(*pair, average=None))
 
 
 @pytest.mark.parametrize(
@@ -116,6 +125,9 @@ def test_undefined_precision_warns():
         (lambda: metrics.f1_score(["a", "b"], ["a", "b"]), r"pos_label must be one of the labels \['a', 'b'\], got 1"),
         (lambda: metrics.f1_score([0, 1], [0, 1], average="mean"), "average must be None"),
         (lambda: metrics.f1_score([0, 1], [0, 1], zero_division=2), "zero_division must be"),
+        (lambda: metrics.f1_score([0, 1], [0, 1], zero_division=0.5), "zero_division must be .* got 0.5"),
+        (lambda: metrics.f1_score([0, 1], [0, 1], pos_label=2), r"pos_label must be one of the labels \[0, 1\], got 2"),
+        (lambda: metrics.f1_score(["a"], ["a"]), r"pos_label must be one of the labels \['a'\], got 1"),
         (lambda: metrics.accuracy_score([0, 1], [0, 1, 1]), "y_true and y_pred must have the same length, got 2 and 3"),
         (lambda: metrics.accuracy_score([], []), "y_true is empty"),
         (

@@ -202,6 +202,9 @@ def test_second_derivatives(pool_size):
     def smooth(x, w, b):  # the square: piecewise linear functions have no second derivative to be wrong about
         return fused.conv2d_relu_pool(x * x, w, b, pool_size, padding=1)
 
+    plain, recorded = (minidl.grad(smooth(x, w, b).sum(), [x, w, b], create_graph=c) for c in (False, True))
+    for got, expected in zip(recorded, plain, strict=True):
+        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-12, atol=1e-12)
     assert minidl.gradcheck(smooth, [x, w, b])
     assert minidl.gradgradcheck(smooth, [x, w, b])
 
