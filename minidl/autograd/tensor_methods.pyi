@@ -461,7 +461,7 @@ class TensorMethods:
         """x with two axes exchanged."""
     def t(self) -> Tensor:
         """The transposed matrix."""
-    def take_along_dim(self, indices: Any, dim: builtins.int | None = ..., distinct: builtins.bool = ...) -> Tensor:
+    def take_along_dim(self, indices: Any, dim: builtins.int | None = ...) -> Tensor:
         """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast."""
     def tan(self) -> Tensor:
         """y = tan(x), x in radians."""

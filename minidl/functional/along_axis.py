@@ -51,11 +51,10 @@ class ScatterAdd(Function):
 
 
 @tensor_method()
-def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool = False) -> Any:
+def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast.
 
-    `dim` None takes from the flattened x. `distinct` promises that no number of x is taken twice, which makes the
-    gradient faster.
+    `dim` None takes from the flattened x.
     """
     positions = data_of(indices)
     check_integers(positions, "indices")
@@ -66,7 +65,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None, distinct: bool 
     (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    return Index(_places(positions, axis, x.shape, x), distinct)(x)
+    return Index(_places(positions, axis, x.shape, x))(x)
 
 
 def _places(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:

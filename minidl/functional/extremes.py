@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minidl.autograd import Function, Tensor, is_array, tensor_method
-from minidl.functional.along_axis import take_along_dim
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.axes import (
     Axes,
@@ -21,7 +22,8 @@ from minidl.functional.axes import (
     takes_numpys_names,
     with_reduced_axes,
 )
-from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.indexing import Index
+from minidl.functional.operands import apart, data_of, namespace, unrecorded
 from minidl.kernels import reduced
 
 __all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
@@ -80,21 +82,24 @@ def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     return _extreme("min", x, dim, keepdim)
 
 
-def values_at(x: Any, indices: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
-    """The values of x at one index in each slice along `dim`, where `indices` have size 1."""
-    values = take_along_dim(x, indices, dim, distinct=True)
-    if not keepdim:
-        axis = normalize_axes(dim, x.ndim)
-        shape = tuple(n for i, n in enumerate(values.shape) if i not in axis)
-        values, indices = values.reshape(shape), indices.reshape(shape)
-    return ValuesAndIndices(values, indices)
+def values_at(x: Any, indices: Any, dim: int) -> ValuesAndIndices:
+    """The values of x at `indices` along `dim`, none of them twice in one slice; one index in each may lack the axis.
+
+    The gradient of a value goes to its index, the first of several ties.
+    """
+    axes, positions = one_axis(dim, x.ndim), data_of(indices).copy()  # the caller may change the indices
+    if not axes:
+        return ValuesAndIndices(apart(x, x), indices)
+    # x[i, indices[i, j, k], k] where i and k count along the other axes
+    key = [namespace(x).asarray(numbers) for numbers in np.indices(positions.shape, sparse=True)]
+    key[axes[0] : axes[0] + 1 + positions.ndim - x.ndim] = [positions]
+    return ValuesAndIndices(Index(tuple(key), distinct=True)(x), indices)
 
 
 def _extreme_with_indices(name: str, x: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
     if isinstance(dim, (tuple, list)):
         raise TypeError(f"{name} along dim: dim must be one integer, got {dim!r}; use a{name} for several axes")
-    find = argmax if name == "max" else argmin
-    return values_at(x, find(x, dim, keepdim=True), dim, keepdim)  # the gradient goes to the first of several ties
+    return values_at(x, _search(f"arg{name}", x, dim, keepdim), dim)
 
 
 @tensor_method()
@@ -132,8 +137,7 @@ def _search(name: str, x: Any, dim: int | None, keepdim: bool) -> Any:
     if any_empty(x.shape, axes):
         raise ValueError(f"{name} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
     (axis,) = axes if dim is not None and axes else (None,)
-    indices = unrecorded(lambda x: namespace(x).asarray(getattr(x, name)(axis)), x)
-    return with_reduced_axes(indices, axes, x.ndim) if keepdim else indices
+    return unrecorded(lambda x: namespace(x).asarray(getattr(x, name)(axis, keepdims=keepdim)), x)
 
 
 @tensor_method()

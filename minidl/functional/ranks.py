@@ -97,9 +97,11 @@ def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndI
     size = x.shape[axes[0]] if axes else 1
     if not 1 <= k <= size:
         raise ValueError(f"k must be from 1 to {size}, the size of dim {dim}, got {k}")
-    order = argsort(x, dim)
-    place = order[(slice(None),) * axes[0] + (slice(k - 1, k),)] if axes else order
-    return values_at(x, place, dim, keepdim)
+    place = argsort(x, dim)
+    if axes:
+        place = place[(slice(None),) * axes[0] + (slice(k - 1, k),)]
+        place = place if keepdim else place.squeeze(axes[0])
+    return values_at(x, place, dim)
 
 
 def searchsorted(

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import tensor_method
-from minidl.functional.along_axis import take_along_dim
 from minidl.functional.axes import any_empty, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.extremes import Extreme, ValuesAndIndices, values_at
 from minidl.functional.operands import integers, namespace, unrecorded
@@ -30,8 +29,7 @@ def sort(x: Any, dim: int = -1, descending: bool = False, stable: bool = True) -
     >>> values, indices
     (tensor([1., 2., 3.]), tensor([1, 2, 0]))
     """
-    order = argsort(x, dim, descending, stable)
-    return ValuesAndIndices(take_along_dim(x, order, dim, distinct=True), order)
+    return values_at(x, argsort(x, dim, descending, stable), dim)
 
 
 @tensor_method()
@@ -78,7 +76,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     if not 0 <= k <= size:
         raise ValueError(f"k must be from 0 to {size}, the size of dim {dim}, got {k}")
     indices = unrecorded(lambda x: _first(x, k, axis, largest), x) if x.ndim else argsort(x)
-    return ValuesAndIndices(take_along_dim(x, indices, dim, distinct=True), indices)
+    return values_at(x, indices, dim)
 
 
 def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
@@ -133,12 +131,12 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         return with_reduced_axes(y, axes, x.ndim) if keepdim else y
     if x.ndim == 0:
         return median(reshape(x, -1), 0)
-    return values_at(x, unrecorded(lambda x: _middle(x, axes[0]), x), dim, keepdim)
+    return values_at(x, unrecorded(lambda x: _middle(x, axes[0], keepdim), x), dim)
 
 
-def _middle(x: Any, axis: int) -> Any:
-    """Where the median is along an axis, which stays with size 1: at the first NaN if there is one."""
+def _middle(x: Any, axis: int, keepdim: bool) -> Any:
+    """Where the median is along an axis: at the first NaN if there is one."""
     before = (x.shape[axis] - 1) // 2  # numbers that are smaller
     xp, broken = namespace(x), x != x
     y = xp.partition(x, before, axis)[(slice(None),) * axis + (slice(before, before + 1),)]
-    return xp.where(broken.any(axis, keepdims=True), broken, x == y).argmax(axis, keepdims=True)
+    return xp.asarray(xp.where(broken.any(axis, keepdims=True), broken, x == y).argmax(axis, keepdims=keepdim))
