@@ -10,6 +10,7 @@ import numpy as np
 
 from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import one_axis
+from minidl.functional.indexing import Index
 from minidl.functional.operands import apart, integers, namespace
 
 __all__ = ["cat", "chunk", "concat", "concatenate", "narrow", "pad", "split", "stack", "unbind"]
@@ -104,12 +105,16 @@ class Pad(Function):
         self.widths, self.value = widths, value
 
     def forward(self, x):
-        self.saved = x.shape
-        return namespace(x).pad(x, self.widths, constant_values=self.value)
+        self.saved = tuple([slice(low, low + n) for (low, _), n in zip(self.widths, x.shape)])
+        shape = tuple([low + n + high for (low, high), n in zip(self.widths, x.shape)])
+        y = namespace(x).empty(shape, x.dtype)
+        y[...] = self.value
+        y[self.saved] = x
+        return y
 
     def backward(self, dy, inputs, output):
         # dx = dy without the border
-        return dy[tuple(slice(low, low + n) for (low, _), n in zip(self.widths, self.saved))]
+        return dy[self.saved]
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
@@ -266,28 +271,34 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     for i in range(len(pad) // 2):
         widths[-1 - i] = pad[2 * i], pad[2 * i + 1]
     for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
-        if n + min(low, 0) + min(high, 0) < 0 or (mode != "constant" and (low or high) and n + low + high < 1):
+        if n + min(low, 0) + min(high, 0) < 0 or (mode != "constant" and (low or high) and min(n, n + low + high) < 1):
             raise ValueError(f"padding {(low, high)} leaves nothing of axis {axis}, whose size is {n}")
         if mode == "reflect" and (low or high) and max(low, high) >= n:
             raise ValueError(f"reflect can pad axis {axis} of size {n} by less than its size, got {(low, high)}")
         if mode == "circular" and not 0 <= min(low, high) <= max(low, high) <= n:
             raise ValueError(f"circular can pad axis {axis} of size {n} by 0 up to its size, got {(low, high)}")
-    if mode != "constant":
-        return apart(_read_beyond(x, widths, mode), x)
-    if any(min(width) < 0 for width in widths):  # a negative border cuts
-        x = x[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, x.shape))]
-        widths = [(max(0, low), max(0, high)) for low, high in widths]
-    return Pad(widths, value)(x)
+    border = [(max(low, 0), max(high, 0)) for low, high in widths]
+    if mode == "constant":
+        y = Pad(border, value)(x)
+    else:
+        y = x
+        for axis, (low, high) in enumerate(border):
+            y = _continued(y, axis, low, high, mode) if low or high else y
+    if border != widths:  # a negative width cuts
+        y = y[tuple(slice(max(0, -low), n - max(0, -high)) for (low, high), n in zip(widths, y.shape))]
+    return apart(y, x)
 
 
-def _read_beyond(x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
-    """x[-low : n + high] along each axis, where x goes on beyond its edges as the mode says."""
-    for axis, ((low, high), n) in enumerate(zip(widths, x.shape)):
-        if low or high:
-            places = np.arange(-low, n + high)
-            if mode == "reflect":
-                places = n - 1 - np.abs(n - 1 - np.abs(places))  # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
-            else:
-                places = np.clip(places, 0, n - 1) if mode == "replicate" else places % n
-            x = x[(slice(None),) * axis + (namespace(x).asarray(places),)]
-    return x
+def _continued(x: Any, axis: int, low: int, high: int, mode: str) -> Any:
+    """x with `low` numbers before it and `high` behind it along an axis, where it goes on as the mode says."""
+    n = x.shape[axis]
+
+    def part(start: int, stop: int, step: int = 1) -> Any:
+        return Index((slice(None),) * axis + (slice(start, stop, step),))(x)
+
+    if mode == "replicate":
+        return Cat(axis)(*[part(0, 1)] * low, x, *[part(n - 1, n)] * high)
+    if mode == "circular":
+        return Cat(axis)(part(n - low, n), x, part(0, high))
+    # ... 2 1 | 0 1 ... n-1 | n-2 n-3 ...
+    return Cat(axis)(part(low, 0, -1), x, part(-2, -2 - high, -1))
