@@ -53,7 +53,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     # the factor stays on the gradients' device: nothing waits for its value
     factor = (max_norm / (total + 1e-6)).clip(max=1.0)
     for grad in gradients:
-        grad.assign_(grad * factor)
+        grad.mul_(factor)
     return total
 
 
