@@ -16,11 +16,11 @@ import numpy as np
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import log_sigmoid, sigmoid
 from minidl.functional.arithmetic import maximum
-from minidl.functional.choice import clip, where
+from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
-from minidl.kernels import minus, over, plus, times
+from minidl.kernels import minus, plus, times
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -89,25 +89,26 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         raise ValueError(f"beta must not be negative, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    return reduce_losses(SmoothL1(beta)(input, target), reduction)
+    losses = reduce_losses(Huber(beta)(input, target), reduction)
+    return losses if beta == 1 else losses / beta
 
 
-class SmoothL1(Function):
-    """losses = c * (d - c/2) / beta with d = x - t and c = min(max(d, -beta), beta)."""
+class Huber(Function):
+    """losses = c * (d - c/2) with d = x - t and c = min(max(d, -delta), delta)."""
 
-    def __init__(self, beta):
-        self.beta = beta
+    def __init__(self, delta):
+        self.delta = delta
 
     def forward(self, x, t):
         d = minus(x, t)
-        c = clip(d, -self.beta, self.beta)
+        c = d.clip(-self.delta, self.delta)
         y = plus(times(c, -0.5), d, in_place=True)  # d - c/2
-        return over(times(y, c, in_place=True), self.beta, in_place=True)
+        return times(y, c, in_place=True)
 
     def backward(self, dy, inputs, output):
         x, t = inputs
-        # dlosses/dx = c / beta, dlosses/dt = -c / beta
-        dx = times(dy, over(clip(minus(x, t), -self.beta, self.beta), self.beta))
+        # dlosses/dx = c, dlosses/dt = -c
+        dx = times(dy, minus(x, t).clip(-self.delta, self.delta))
         return dx, -dx if self.needs(1) else None
 
 
@@ -123,7 +124,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"delta must be positive, got {delta}")
-    return smooth_l1_loss(input, target, reduction, beta=delta) * delta
+    return reduce_losses(Huber(delta)(input, target), reduction)
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
