@@ -25,7 +25,7 @@ from minidl.functional.axes import (
 )
 from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
-from minidl.functional.elementwise import abs, exp, floating, sign, sqrt
+from minidl.functional.elementwise import abs, exp, floating, sign
 from minidl.functional.extremes import amax, amin
 from minidl.functional.operands import namespace, unrecorded
 from minidl.kernels import reduced
@@ -127,6 +127,33 @@ class Var(Function):
         return with_reduced_axes(dy, self.axes, x.ndim) * d * (2 / freedom if freedom else np.inf)
 
 
+class Std(Var):
+    """y = the square root of :class:`Var`."""
+
+    saves_output = True
+
+    def forward(self, x):
+        return namespace(x).sqrt(super().forward(x))
+
+    def backward(self, dy, inputs, output):
+        # dy/dvar = 1 / (2 * y), and 0 where y is 0
+        return super().backward(dy * (_reciprocal(output) / 2), inputs, None)
+
+
+def _reciprocal(y: Any) -> Any:
+    """1 / y, and 0 where y is 0."""
+    return where(y == 0, 0, 1 / where(y == 0, 1, y))
+
+
+def _spread(function: type[Var], x: Any, dim: Any, correction: Any, keepdim: bool, unbiased: bool | None) -> Any:
+    if isinstance(dim, bool):  # var(x, unbiased), the older call
+        dim, unbiased = None, dim
+    axes = reduced_axes(dim, x.ndim)
+    correction = 1 if correction is None else correction
+    y = function(axes, correction if unbiased is None else int(unbiased))(x)
+    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+
+
 @tensor_method()
 @takes_numpys_names
 def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
@@ -139,20 +166,14 @@ def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, 
     >>> x.var(), x.var(correction=0)
     (tensor(2.), tensor(1.))
     """
-    if isinstance(dim, bool):  # var(x, unbiased), the older call
-        dim, unbiased = None, dim
-    axes = reduced_axes(dim, x.ndim)
-    correction = 1 if correction is None else correction
-    y = Var(axes, correction if unbiased is None else int(unbiased))(x)
-    return with_reduced_axes(y, axes, x.ndim) if keepdim else y
+    return _spread(Var, x, dim, correction, keepdim, unbiased)
 
 
 @tensor_method()
 @takes_numpys_names
 def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
     """The square root of :func:`var`; where it is 0 its gradient is 0."""
-    y = var(x, dim, correction, keepdim, unbiased)
-    return where(y == 0, 0, sqrt(where(y == 0, 1, y)))
+    return _spread(Std, x, dim, correction, keepdim, unbiased)
 
 
 @takes_numpys_names
@@ -250,7 +271,7 @@ class Norm2(Function):
         x = inputs[0]
         if not self.keepdim:
             dy, output = (with_reduced_axes(part, self.axes, x.ndim) for part in (dy, output))
-        return x * (dy * where(output == 0, 0, 1 / where(output == 0, 1, output)))
+        return x * (dy * _reciprocal(output))
 
 
 @tensor_method()
