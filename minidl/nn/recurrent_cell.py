@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from minidl import functional as F
@@ -68,6 +69,13 @@ class _Cell(Module):
             raise ValueError(f"{name} must have shape {expected} for x {tuple(x.shape)}, got {tuple(h.shape)}")
         return h
 
+    def _walk(self, layer: Callable, x: Any, *state: Any) -> tuple[Any, ...]:
+        """The state after x, by the layer for whole sequences: one operation where the formula of a step is a dozen."""
+        shape = state[0].shape
+        x, *state = [part.reshape(1, -1, part.shape[-1]) for part in (x, *state)]  # a sequence of one step
+        _, *state = layer(x, state if len(state) > 1 else state[0], *self._weights())
+        return tuple(part.reshape(shape) for part in state)
+
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
 
@@ -108,7 +116,7 @@ class LSTMCell(_Cell):
 
     def forward(self, x: Any, hx: tuple[Any, Any] | None = None) -> tuple[Any, Any]:
         h, c = (None, None) if hx is None else hx
-        return F.lstm_cell(x, (self._start(x, h, "h"), self._start(x, c, "c")), *self._weights())
+        return self._walk(F.lstm, x, self._start(x, h, "h"), self._start(x, c, "c"))
 
 
 class GRUCell(_Cell):
@@ -124,4 +132,4 @@ class GRUCell(_Cell):
     parts = 3
 
     def forward(self, x: Any, hx: Any = None) -> Any:
-        return F.gru_cell(x, self._start(x, hx, "hx"), *self._weights())
+        return self._walk(F.gru, x, self._start(x, hx, "hx"))[0]
