@@ -258,6 +258,11 @@ def test_a_random_part_of_nothing_is_refused(shape):
         T.RandomResizedCrop(4)(np.zeros(shape, np.float32))
 
 
+def test_nothing_has_no_proportions_to_keep():
+    with pytest.raises(ValueError, match="Resize takes images of at least one pixel, got 5x0"):
+        T.Resize(4)(Image.new("L", (0, 5)))
+
+
 def test_normalize():
     x = RNG.random((2, 3, 4, 5), dtype=np.float32)
     mean, std = [0.5, 0.4, 0.3], [0.1, 0.2, 0.3]

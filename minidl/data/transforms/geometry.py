@@ -55,6 +55,8 @@ class Resize(Transform):
         if not isinstance(self.size, (int, np.integer)):
             return self.size
         short, long = sorted((height, width))
+        if short == 0:
+            raise ValueError(f"Resize takes images of at least one pixel, got {height}x{width}")
         longer = max(1, int(self.size * long / short))
         return (self.size, longer) if height <= width else (longer, self.size)
 
