@@ -242,6 +242,19 @@ def test_a_checkpoint_without_a_recipe_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("more", "message"),
+    [({}, "it does not say its epochs, seed"), ({"epochs": "3", "seed": 0}, "epochs must be a int, got '3'")],
+)
+def test_a_checkpoint_without_the_plan_of_its_run_is_not_resumed(tmp_path, more, message):
+    model, options = nn.Linear(1, 1), {"lr": 0.1, "batch_size": 8, "network_options": {}} | more
+    info = {"recipe": "digits-cnn", "options": options, "network": "digits_cnn", "network_options": {}}
+    path = tmp_path / recipes.CHECKPOINT
+    training.save_checkpoint(path, model, optim.SGD(model.parameters(), lr=0.1), {}, info)
+    with pytest.raises(ValueError, match=message):
+        recipes.train(recipes.find("digits-cnn"), output=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"recipe": ["digits-cnn"]}, "recipe must be a str"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,14 +57,19 @@ class TrainedClassifier:
 def load_run(path: Path | str) -> training.SavedRun:
     """What `minidl train` left in a checkpoint."""
     saved = training.load_checkpoint(path)
-    missing = WRITTEN.keys() - saved.info.keys()
+    check_entries(path, saved.info, WRITTEN)
+    return saved
+
+
+def check_entries(path: Path | str, entries: dict[str, Any], kinds: dict[str, type]) -> None:
+    """Raise a ValueError unless the entries of a checkpoint are complete and of their kinds."""
+    missing = kinds.keys() - entries.keys()
     if missing:
         raise ValueError(f"{path} was not written by minidl train: it does not say its {', '.join(sorted(missing))}")
-    for name, kind in WRITTEN.items():
-        if not isinstance(saved.info[name], kind):
-            got = f"{saved.info[name]!r:.40}"
+    for name, kind in kinds.items():
+        if not isinstance(entries[name], kind):
+            got = f"{entries[name]!r:.40}"
             raise ValueError(f"{path}: damaged checkpoint ({name} must be a {kind.__name__}, got {got})")
-    return saved
 
 
 def load_trained(path: Path | str) -> tuple[nn.Module, training.SavedRun]:

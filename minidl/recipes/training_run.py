@@ -9,17 +9,20 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import minidl
 from minidl import kernels, nn, optim, training, visualize
 from minidl.recipes.recipe import Recipe
-from minidl.recipes.trained import load_run
+from minidl.recipes.trained import check_entries, load_run
 from minidl.serialization import PARTIAL, json_text, write_atomically
 
 CHECKPOINT = "checkpoint.safetensors"
 RESULT = "result.json"
+# of the options in a checkpoint, what a run needs to go on
+OPTIONS = {"epochs": int, "batch_size": int, "lr": Real, "seed": int, "network_options": dict}
 
 
 def train(
@@ -119,7 +122,9 @@ def train(
 def _saved_run(output: Path) -> training.SavedRun:
     if not (output / CHECKPOINT).exists():
         raise FileNotFoundError(f"{output / CHECKPOINT} does not exist, so there is no run to resume: start a new one")
-    return load_run(output / CHECKPOINT)
+    saved = load_run(output / CHECKPOINT)
+    check_entries(saved.path, saved.info["options"], OPTIONS)
+    return saved
 
 
 def _new_options(recipe: Recipe, asked: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def _only_run_in(folder: Path) -> Iterator[None]:
 def _warn_of_unfinished(output: Path) -> None:
     """Warn, while there is time to stop it, that this run will replace the checkpoint of an unfinished one."""
     try:
-        old = load_run(output / CHECKPOINT)
+        old = _saved_run(output)
     except (FileNotFoundError, ValueError):
         return  # nothing there that a run could go on from
     planned = old.info["options"]["epochs"]
