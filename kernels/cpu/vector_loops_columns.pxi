@@ -60,6 +60,22 @@ cdef void tap_sums(size_t itemsize, long rows, long columns, const uint8_t* taps
 
 cdef void tap_sums_of(long rows, long columns, const uint8_t* taps, int none, const real* dy,
                       double* sums) noexcept nogil:
+    """Short rows are joined: a loop over few columns would take longer to begin than to run."""
+    cdef double[WIDE] wide
+    cdef long joined = max(1, WIDE // columns), done = 0, i, j
+    if joined > 1:
+        for j in range(joined * columns):
+            wide[j] = 0
+        done = rows // joined * joined
+        tap_sums_down(done // joined, joined * columns, taps, none, dy, wide)
+        for i in range(joined):
+            for j in range(columns):
+                sums[j] += wide[i * columns + j]
+    tap_sums_down(rows - done, columns, taps + done * columns, none, dy + done * columns, sums)
+
+
+cdef inline void tap_sums_down(long rows, long columns, const uint8_t* taps, int none, const real* dy,
+                               double* sums) noexcept nogil:
     cdef long i, j
     for i in range(rows):
         for j in range(columns):
