@@ -117,7 +117,7 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
     images_of_z(&f.pool, &f.dw.dy)
     lay_out_partial(&f.dw)
-    f.sparse = sparse_pays(&f.pool, &f.dw)
+    f.sparse = sparse_pays(&f.pool, &f.dw, needs_dx)
     if f.sparse:
         exchange(&f.dw)
     # describe dz for the loops of conv2d; each band sets the address of its part

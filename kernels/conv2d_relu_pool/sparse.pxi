@@ -15,9 +15,11 @@
 
 cdef enum:
     PIECE_OF_X_BYTES = 28 << 10
-    # In multiply-adds of vectors: what an entry costs before its first, and what a block of numbers costs it.
-    ENTRY_COST = 6
-    BLOCK_COST = 3
+    # In multiply-adds of vectors, measured: what an entry costs before its first, what it costs for each block of
+    # numbers, and what dx costs for each block at each pixel, since it loads and stores those without entries too.
+    ENTRY_COST = 3
+    BLOCK_COST = 2
+    PIXEL_COST = 8
 
 # The rows of a sparse matrix: row m has the entries starts[m] to ends[m].
 ctypedef struct sparse_matrix:
@@ -28,13 +30,15 @@ ctypedef struct sparse_matrix:
     long* y_offsets  # where row m of the product is added
 
 
-cdef bint sparse_pays(const windows* p, const correlation* q):
-    """Compare the vector multiplications for dw; those for dx are about as many in both ways."""
+cdef bint sparse_pays(const windows* p, const correlation* q, bint needs_dx):
+    """Compare the vector multiplications for the dw of one window; either way, dx takes about as many again."""
     cdef long taps = p.size[0] * p.size[1], run = q.taps[1] * q.group_in
     cdef long vectors = ceil_div(run, q.tiles.lanes), blocks = ceil_div(vectors, tiles.SPARSE_VECTORS)
     cdef long sparse = q.group_out * (ENTRY_COST + q.taps[0] * (vectors + BLOCK_COST * blocks))
     cdef long dense = q.rows * q.padded_out // q.tiles.lanes
     cdef long x_row = max(abs(q.x.h_stride), (q.x.w + 2 * q.padding[1]) * q.x.c)
+    if needs_dx:
+        sparse += taps * q.taps[0] * blocks * PIXEL_COST
     if q.groups > 1 or q.dilation[1] > 1 or (q.x_in_place and q.x.w_stride != q.x.c):
         return False
     if p.count[0] * p.count[1] * p.channels > INT_MAX or 2 * p.size[0] * q.step[0] * x_row > INT_MAX:
@@ -124,7 +128,7 @@ cdef void sparse_dx(const real* tag, backward_job* f, long n, long top, long end
     """Rows `low` to `high` of dx of image n, computed from rows `top` to `end` of its windows."""
     cdef windows* p = &f.pool
     cdef scattering* t = &f.scatter
-    cdef long numbers = t.taps[1] * t.channels, r, block, dx_row, first_row, last_row, pixel, step
+    cdef long numbers = t.taps[1] * t.channels, r, block, dx_row, first_row, last_row, pixel, step, i, j
     cdef const real* packed = <const real*>t.packed_w
     cdef sparse_matrix m
     cdef real* dx = zeroed_dx(tag, t, n, 1, low, high - low, &dx_row)
@@ -133,9 +137,10 @@ cdef void sparse_dx(const real* tag, backward_job* f, long n, long top, long end
         p.out_of_memory = True
         return
     list_pixels(tag, f, n, top, end, &m)
-    for pixel in range((end - top) * p.size[0] * t.dy.w):
-        m.y_offsets[pixel] = (((top * p.size[0] + pixel // t.dy.w) * t.step[0] - t.padding[0] - low) * dx_row
-                              + pixel % t.dy.w * t.step[1] * t.channels)
+    for i in range((end - top) * p.size[0]):
+        for j in range(t.dy.w):
+            m.y_offsets[i * t.dy.w + j] = (((top * p.size[0] + i) * t.step[0] - t.padding[0] - low) * dx_row
+                                           + j * t.step[1] * t.channels)
     for r in range(t.taps[0]):
         rows_that_reach(t, r, low, high - low, end * p.size[0], &first_row, &last_row)
         pixel = (first_row - top * p.size[0]) * t.dy.w
@@ -155,10 +160,13 @@ cdef void list_pixels(const real* tag, const backward_job* f, long n, long first
     cdef long at = (n * p.count[0] + first) * p.count[1] * p.channels, z_w = p.count[1] * p.size[1], i, j, k
     cdef int t, none = <int>(p.size[0] * p.size[1]), entry, next_entry = 0
     cdef int entries[MAX_TAPS + 1]
+    cdef long pixels[MAX_TAPS]  # of a window
     cdef long pixel
     cdef real* values = <real*>m.values
     cdef const real* dy = <const real*>f.dy + at
     cdef const uint8_t* taps = f.taps + at
+    for t in range(none):
+        pixels[t] = t // p.size[1] * z_w + t % p.size[1]
     entries[none] = 0
     for i in range(end - first):
         for j in range(p.count[1]):
@@ -167,7 +175,7 @@ cdef void list_pixels(const real* tag, const backward_job* f, long n, long first
             for k in range(p.channels):
                 entries[min(<int>taps[k], none)] += 1
             for t in range(none):
-                pixel = (i * p.size[0] + t // p.size[1]) * z_w + j * p.size[1] + t % p.size[1]
+                pixel = i * p.size[0] * z_w + j * p.size[1] + pixels[t]
                 entry, next_entry = next_entry, next_entry + entries[t]
                 m.starts[pixel], m.ends[pixel], entries[t] = entry, next_entry, entry
             entries[none] = next_entry  # what is written there, the next window overwrites
