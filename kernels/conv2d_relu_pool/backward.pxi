@@ -6,7 +6,7 @@
 #       dz     dy, spread to the taps, in this thread's scratch memory               -> cpu/windows.h
 #       dw     the correlation of its pixels with x                             -> conv2d/correlation_band.pxi
 #       dx     the rows of dx that belong to it                -> conv2d/scattering.pxi or conv2d/sweep.pxi
-#     or, where it takes fewer multiplications, dw and dx without dz            -> sparse.pxi
+#     or, where that is expected to take less time, dw and dx without dz        -> sparse.pxi
 #
 # A row of dx also depends on rows of dz above the band, as far as the kernel reaches (the halo): each band computes
 # these again. The slots are added in order and depend on shapes alone, so results are bit-identical for any number of
@@ -73,6 +73,7 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     cdef int phase
     cdef char* memory
     cdef double total
+    # Behind windows of 2 x 2, lists take half the memory of dz.
     row_bytes = ((p.z_row // 2 if f.sparse else p.z_row) + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
     slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS, p.images * p.count[0] * p.size[0] * p.z_row)
     cut_into_bands(p, row_bytes, slots)

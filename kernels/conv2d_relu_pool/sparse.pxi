@@ -42,7 +42,7 @@ cdef bint sparse_pays(const windows* p, const correlation* q, bint needs_dx):
     if q.groups > 1 or q.dilation[1] > 1 or (q.x_in_place and q.x.w_stride != q.x.c):
         return False
     if p.count[0] * p.count[1] * p.channels > INT_MAX or 2 * p.size[0] * q.step[0] * x_row > INT_MAX:
-        return False  # lists hold ints
+        return False  # lists hold ints: positions of entries, and of pixels in a row of windows (or in a small piece)
     return sparse < taps * dense
 
 

@@ -2,8 +2,8 @@
  *
  *     y[m][j] += sum over l from starts[m] to ends[m] of values[l] * b[indices[l]][j]
  *
- * A row of y stays in registers while the rows of b that it needs are read, one load for each multiply-add: what keeps
- * up with a dense tile is only that b stays in the L1 cache. */
+ * A row of y stays in registers while the rows of b that it needs are read, one load for each multiply-add. A dense
+ * tile uses a load several times; this keeps up with it only while b stays in the L1 cache. */
 
 /* `columns` numbers of each row, in NV vectors; unless WHOLE, the last one is not full. */
 INLINE void NAME(sparse_rows_of)(const int NV, const int WHOLE, SPARSE_ARGUMENTS) {
