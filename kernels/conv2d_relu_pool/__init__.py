@@ -14,6 +14,8 @@ says which tap it came from:
     dz[n, k, i*ph + u, j*pw + v] = dy[n,k,i,j] where taps[n,k,i,j] == u*pw + v, else 0
     dx, dw = the gradients of conv2d for dz,    db[k] = sum_n,i,j dz[n,k,i,j]
 
+An implementation may leave out the products with the zeros of dz, or not: where x or w is infinite, these are NaN.
+
 Shapes: x (N, C, H, W), w (K, C/groups, R, S), b (K,), y and taps (N, K, OH // ph, OW // pw).
 """
 

@@ -69,7 +69,7 @@ cdef void sparse_dw(const real* tag, backward_job* f, long n, long first, long e
     cdef windows* p = &f.pool
     cdef correlation q = f.dw
     cdef long numbers = q.taps[1] * q.group_in, width = block_width(q.tiles, numbers), channels = p.channels
-    cdef long i, k, r, block, rows, piece, step  # from the x of a row of windows to that of the next
+    cdef long i, k, r, block, rows, piece, window_row  # from the x of a row of windows to that of the next
     cdef band b
     cdef sparse_matrix m
     cdef const real* x
@@ -77,8 +77,8 @@ cdef void sparse_dw(const real* tag, backward_job* f, long n, long first, long e
     if not find_x(tag, &q, n, first * p.size[0], &b):
         p.out_of_memory = True
         return
-    step = p.size[0] * q.step[0] * b.x_row
-    piece = max(1, min(end - first, PIECE_OF_X_BYTES // (abs(step) * <long>sizeof(real) + 1)))
+    window_row = p.size[0] * q.step[0] * b.x_row
+    piece = max(1, min(end - first, PIECE_OF_X_BYTES // (abs(window_row) * <long>sizeof(real) + 1)))
     if sparse_matrix_in(tag, &m, channels, channels * piece * p.count[1]) == NULL:
         p.out_of_memory = True
         return
@@ -89,7 +89,7 @@ cdef void sparse_dw(const real* tag, backward_job* f, long n, long first, long e
         rows = min(piece, end - i)
         list_channels(tag, f, &b, n, i, rows, &m)
         for r in range(q.taps[0]):
-            x = <const real*>b.x + (i - first) * step + r * q.dilation[0] * b.x_row
+            x = <const real*>b.x + (i - first) * window_row + r * q.dilation[0] * b.x_row
             for block from 0 <= block < numbers by width:
                 q.tiles.sparse_rows(channels, m.starts, m.ends, m.indices, m.values, x + block, 1,
                                     min(width, numbers - block), dw + r * channels * q.padded_out + block,
@@ -101,13 +101,13 @@ cdef void list_channels(const real* tag, const backward_job* f, const band* b, l
     """Row k of `m`: for each window with a maximum, where its pixel begins in the x of these windows, and dy."""
     cdef const windows* p = &f.pool
     cdef long at = (n * p.count[0] + first) * p.count[1] * p.channels, i, j, k
-    cdef int t, none = <int>(p.size[0] * p.size[1]), entry, index
+    cdef int tap, none = <int>(p.size[0] * p.size[1]), entry, index
     cdef int x_of_tap[MAX_TAPS + 1]
     cdef real* values = <real*>m.values
     cdef const real* dy = <const real*>f.dy + at
     cdef const uint8_t* taps = f.taps + at
-    for t in range(none):
-        x_of_tap[t] = <int>(t // p.size[1] * f.dw.step[0] * b.x_row + t % p.size[1] * f.dw.step[1] * b.x_column)
+    for tap in range(none):
+        x_of_tap[tap] = <int>(tap // p.size[1] * f.dw.step[0] * b.x_row + tap % p.size[1] * f.dw.step[1] * b.x_column)
     x_of_tap[none] = 0
     for k in range(p.channels):
         m.ends[k] = m.starts[k]
@@ -116,10 +116,10 @@ cdef void list_channels(const real* tag, const backward_job* f, const band* b, l
             index = <int>(i * p.size[0] * f.dw.step[0] * b.x_row + j * p.size[1] * f.dw.step[1] * b.x_column)
             for k in range(p.channels):  # what a window without a maximum writes, the next one overwrites
                 entry = m.ends[k]
-                t = min(<int>taps[k], none)
-                m.indices[entry] = index + x_of_tap[t]
+                tap = min(<int>taps[k], none)
+                m.indices[entry] = index + x_of_tap[tap]
                 values[entry] = dy[k]
-                m.ends[k] = entry + (t < none)
+                m.ends[k] = entry + (tap < none)
             dy += p.channels
             taps += p.channels
 
@@ -158,30 +158,32 @@ cdef void list_pixels(const real* tag, const backward_job* f, long n, long first
     """Row (i, j) of `m`: the channels that have their maximum at this pixel of dz, and dy."""
     cdef const windows* p = &f.pool
     cdef long at = (n * p.count[0] + first) * p.count[1] * p.channels, z_w = p.count[1] * p.size[1], i, j, k
-    cdef int t, none = <int>(p.size[0] * p.size[1]), entry, next_entry = 0
-    cdef int entries[MAX_TAPS + 1]
+    cdef int tap, none = <int>(p.size[0] * p.size[1]), entry, end_of_last = 0
+    cdef int counts[MAX_TAPS + 1]
+    cdef int next_entry[MAX_TAPS + 1]
     cdef long pixels[MAX_TAPS]  # of a window
     cdef long pixel
     cdef real* values = <real*>m.values
     cdef const real* dy = <const real*>f.dy + at
     cdef const uint8_t* taps = f.taps + at
-    for t in range(none):
-        pixels[t] = t // p.size[1] * z_w + t % p.size[1]
-    entries[none] = 0
+    for tap in range(none):
+        pixels[tap] = tap // p.size[1] * z_w + tap % p.size[1]
     for i in range(end - first):
         for j in range(p.count[1]):
-            for t in range(none):
-                entries[t] = 0
+            for tap in range(none + 1):
+                counts[tap] = 0
             for k in range(p.channels):
-                entries[min(<int>taps[k], none)] += 1
-            for t in range(none):
-                pixel = i * p.size[0] * z_w + j * p.size[1] + pixels[t]
-                entry, next_entry = next_entry, next_entry + entries[t]
-                m.starts[pixel], m.ends[pixel], entries[t] = entry, next_entry, entry
-            entries[none] = next_entry  # what is written there, the next window overwrites
+                counts[min(<int>taps[k], none)] += 1
+            for tap in range(none):
+                pixel = i * p.size[0] * z_w + j * p.size[1] + pixels[tap]
+                next_entry[tap] = m.starts[pixel] = end_of_last
+                end_of_last += counts[tap]
+                m.ends[pixel] = end_of_last
+            next_entry[none] = end_of_last  # what is written there, the next window overwrites
             for k in range(p.channels):
-                t = min(<int>taps[k], none)
-                entry, entries[t] = entries[t], entries[t] + 1
+                tap = min(<int>taps[k], none)
+                entry = next_entry[tap]
+                next_entry[tap] = entry + 1
                 m.indices[entry] = <int>k
                 values[entry] = dy[k]
             dy += p.channels
