@@ -1,4 +1,4 @@
-"""The three passes of the networks' convolutions, and convolution + bias + ReLU + pooling as one kernel.
+"""The three passes of the networks' convolutions, and convolution + bias + ReLU + pooling as one kernel, both ways.
 
 Our arrays have channels last in memory; PyTorch is measured in both of its layouts.
 """
@@ -45,7 +45,7 @@ SHAPES = {
     "M4.2": Shape(32, 32, 111, 64, 3),
 }
 PASSES = ("forward", "input_grad", "weight_grad")
-FUSED = ("M1.2", "M2.2", "M3.1 N=64", "M4.1")
+FUSED = ("M1.2", "M2.2", "M3.1 N=64", "M3.2 N=64", "M4.1", "M4.2")
 
 
 def _arrays(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -85,7 +85,7 @@ def case(name: str, which: str) -> Case:
     )
 
 
-def fused_case(name: str) -> Case:
+def fused_forward(name: str) -> Case:
     shape = SHAPES[name]
     x, _, w = _arrays(shape)
     b = np.random.default_rng(3).standard_normal(shape.out_channels, dtype=np.float32)
@@ -100,7 +100,8 @@ def fused_case(name: str) -> Case:
         return lambda: kernel(x, w, b, (2, 2))[0]
 
     return Case(
-        operations=shape.operations,
+        operations=shape.operations
+        * (shape.out // 2 * 2 / shape.out) ** 2,  # a last row that fills no window is left out
         bytes=nbytes(x, w, b) + 5.0 * shape.batch * shape.out_channels * (shape.out // 2) ** 2,  # y, and a byte of tap
         expected=lambda: exact(kernel, x, w, b, (2, 2))[0],
         ours=ours,
@@ -108,6 +109,46 @@ def fused_case(name: str) -> Case:
     )
 
 
-CASES = {f"conv2d {name} {which}": partial(case, name, which) for name in SHAPES for which in PASSES} | {
-    f"conv2d+relu+pool {name}": partial(fused_case, name) for name in FUSED
-}
+def fused_backward(name: str) -> Case:
+    """Both gradients of the convolution, and that of the bias, from dy behind the pooling."""
+    shape = SHAPES[name]
+    x, _, w = _arrays(shape)
+    pooled = shape.out // 2
+    dy = images(shape.batch, shape.out_channels, pooled, pooled, seed=4)
+    _, taps = kernels.conv2d_relu_pool.forward(x, w, None, (2, 2))
+    kernel, arguments = kernels.conv2d_relu_pool.backward, (dy, taps, x, w, (2, 2))
+    # the taps as PyTorch numbers them, so that rounding in forward gives nobody other maxima
+    i, j = np.indices((pooled, pooled))
+    tap = taps % 4  # 4: none; PyTorch's ReLU lets none of them through
+    places = ((2 * i + tap // 2) * shape.out + 2 * j + tap % 2).astype(np.int64)
+
+    def in_pytorch(torch: Any, last: bool) -> Any:
+        functional, aten = torch.nn.functional, torch.ops.aten
+        tx, tdy, tw, indices = tensors(x, dy, w, places, last=last)
+        z = functional.relu(functional.conv2d(tx, tw))
+        geometry = [1, 1], [0, 0], [1, 1], False, [0, 0], 1
+
+        def backward() -> Any:
+            dz = aten.max_pool2d_with_indices_backward(tdy, z, [2, 2], [2, 2], [0, 0], [1, 1], False, indices)
+            dz = aten.threshold_backward(dz, z, 0)
+            return aten.convolution_backward(dz, tx, tw, [shape.out_channels], *geometry, [True, True, True])[1]
+
+        return backward
+
+    def ours() -> Any:
+        return lambda: kernel(*arguments)[1]
+
+    return Case(
+        operations=2 * shape.operations * pooled**2 / shape.out**2,  # the maxima alone have a gradient
+        bytes=nbytes(dy, taps, x, x, w, w),
+        expected=lambda: exact(kernel, *arguments)[1],
+        ours=ours,
+        peers=in_torch(in_pytorch, layouts=True) | backends("conv2d_relu_pool", ours),
+    )
+
+
+CASES = (
+    {f"conv2d {name} {which}": partial(case, name, which) for name in SHAPES for which in PASSES}
+    | {f"conv2d+relu+pool {name} forward": partial(fused_forward, name) for name in FUSED}
+    | {f"conv2d+relu+pool {name} backward": partial(fused_backward, name) for name in FUSED}
+)
