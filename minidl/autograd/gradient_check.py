@@ -63,13 +63,8 @@ def gradcheck(
     >>> minidl.gradcheck(lambda x: (x * x).tanh(), [x])
     True
     """
-    try:
-        worst_gradient_error(function, inputs, eps=eps, atol=atol, rtol=rtol, seed=seed)
-    except GradientCheckError:
-        if raise_exception:
-            raise
-        return False
-    return True
+    options = {"eps": eps, "atol": atol, "rtol": rtol, "seed": seed}
+    return _passes(worst_gradient_error, function, inputs, options, raise_exception)
 
 
 def gradgradcheck(
@@ -94,8 +89,13 @@ def gradgradcheck(
     >>> minidl.gradgradcheck(lambda x: x.exp(), [x])
     True
     """
+    options = {"eps": eps, "atol": atol, "rtol": rtol, "seed": seed}
+    return _passes(worst_second_order_error, function, inputs, options, raise_exception)
+
+
+def _passes(measure: Callable, function: Callable, inputs: Any, options: dict[str, Any], raise_exception: bool) -> bool:
     try:
-        worst_second_order_error(function, inputs, eps=eps, atol=atol, rtol=rtol, seed=seed)
+        measure(function, inputs, **options)
     except GradientCheckError:
         if raise_exception:
             raise

@@ -102,6 +102,8 @@ class RandomSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         draw, n = self.generator or random.generator("shuffling"), len(self.data_source)
+        if n == 0 and self.num_samples:
+            raise ValueError(f"RandomSampler: num_samples is {self.num_samples}, but data_source has no samples")
         if self.replacement:
             return iter(draw.integers(0, n, self.num_samples).tolist())
         rounds = [draw.permutation(n) for _ in range(-(-self.num_samples // n))] if n else []

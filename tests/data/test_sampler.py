@@ -246,3 +246,10 @@ def test_random_samplers_draw_from_the_shuffling_stream_or_a_generator(make):
 def test_wrong_arguments_of_samplers(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_nothing_can_be_drawn_from_an_empty_dataset(replacement):
+    assert list(RandomSampler([])) == []
+    with pytest.raises(ValueError, match="num_samples is 5, but data_source has no samples"):
+        iter(RandomSampler([], replacement, 5))
