@@ -7,8 +7,8 @@
 Loop order, from the outside:
 
     block         BLOCK_DEPTH steps of l
-      chunk       a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS: the unit of work of a thread; its part of a, 384 KB,
-                  stays in the L2 cache for all strips
+      chunk       a rectangle of y, BLOCK_ROWS x BLOCK_COLUMNS or less: the unit of work of a thread; its part of a,
+                  384 KB, or 768 KB where the L2 cache has 2 MB, stays in that cache for all strips
         strip     as many columns as the widest tile has: its part of b, 128 KB, stays in the cache for all rows
           tile    6 x 64 numbers of y (AVX-512) in registers while l runs over the block    -> cpu/tile.h
 
@@ -42,9 +42,20 @@ ctypedef fused real:  # where no other argument has this type, a function takes 
     float
     double
 
+cdef extern from *:
+    """
+    #include <unistd.h>
+    #ifdef _SC_LEVEL2_CACHE_SIZE
+    #define L2_BYTES() sysconf(_SC_LEVEL2_CACHE_SIZE)
+    #else
+    #define L2_BYTES() 0
+    #endif
+    """
+    long L2_BYTES()
+
+cdef long BLOCK_ROWS = 384 if L2_BYTES() >= 2 << 20 else 192  # also where the size is unknown
 cdef enum:
-    BLOCK_ROWS = 192
-    BLOCK_COLUMNS = 512
+    BLOCK_COLUMNS = 2048
     BLOCK_DEPTH = 512
     FAR = 4096  # rows of a that are this many bytes apart, or more, are copied: they would share few sets of the cache
     DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
@@ -223,22 +234,24 @@ cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
     chunk is at least 3 times as wide as high.
     """
     cdef long tallest = p.tiles.rows[p.tiles.vectors], threads = pool.num_threads(), chunks
-    cdef long parts = ceil_div(p.m, BLOCK_ROWS)
+    cdef long row_parts = ceil_div(p.m, BLOCK_ROWS), column_parts = ceil_div(p.n, BLOCK_COLUMNS)
     cdef bint rows_first
-    p.chunk_rows, p.chunk_columns = equal_part(p.m, parts, tallest), BLOCK_COLUMNS
     if p.m * p.n * p.k <= SERIAL_WORK:
         p.chunk_rows, p.chunk_columns = p.m, p.n
         return
-    while threads > 1:
+    if row_parts > threads:
+        row_parts = ceil_div(row_parts, threads) * threads  # as many for each
+    while True:
+        p.chunk_rows = equal_part(p.m, row_parts, tallest)
+        p.chunk_columns = equal_part(p.n, column_parts, strip)
         chunks = ceil_div(p.m, p.chunk_rows) * ceil_div(p.n, p.chunk_columns)
-        if chunks >= (2 if p.pack_a else 3) * threads:
+        if threads == 1 or chunks >= (2 if p.pack_a else 3) * threads:
             return
-        rows_first = p.pack_a and min(p.n, p.chunk_columns) < 3 * p.chunk_rows
-        if p.chunk_columns > strip and p.n > strip and not rows_first:
-            p.chunk_columns //= 2
+        rows_first = p.pack_a and p.chunk_columns < 3 * p.chunk_rows
+        if p.chunk_columns > strip and not rows_first:
+            column_parts *= 2
         elif p.chunk_rows > tallest and (p.pack_a or chunks < threads):
-            parts += 1
-            p.chunk_rows = equal_part(p.m, parts, tallest)
+            row_parts += 1
         else:
             return
 
