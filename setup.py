@@ -98,8 +98,10 @@ class BuildExtensions(build_ext):
         package = Path(self.build_temp, "cimport", "minidl")
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
-        if not (package / "kernels").exists():
-            (package / "kernels").symlink_to(KERNELS, target_is_directory=True)
+        link = package / "kernels"
+        if not (link.exists() and link.samefile(KERNELS)):  # new, or from before this folder was moved or copied
+            link.unlink(missing_ok=True)
+            link.symlink_to(KERNELS, target_is_directory=True)
 
         c_folder, include_path = str(Path(self.build_temp, "c")), [str(package.parent)]
         # force=True: Cython would compare file times.

@@ -84,6 +84,15 @@ def test_a_build_compiles_only_what_is_out_of_date(editable: tuple[Environment, 
     assert "building '" in checkout.build(CFLAGS="-DANOTHER").stdout
 
 
+def test_a_checkout_that_was_moved_builds_again(tmp_path: Path):
+    checkout = Checkout(tmp_path / "before").with_the_tiny_kernel_alone()
+    assert checkout.build().returncode == 0
+    checkout.folder = checkout.folder.rename(tmp_path / "after")
+    (checkout.folder / "kernels/cpu/two.h").write_text("#define TWO 3.0\n", encoding="utf-8")
+    assert "could NOT be built" not in checkout.build().stdout
+    assert state_of_the_tiny_kernel(checkout) == "built"
+
+
 def test_a_failed_build_gives_its_reason_and_the_reference_serves(
     editable: tuple[Environment, Checkout], elsewhere: Path
 ):
