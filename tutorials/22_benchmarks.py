@@ -36,8 +36,8 @@ from minidl.kernels.cpu import peak
 #
 # We need a stopwatch. It follows four rules: call the function once beforehand (the first call loads, compiles,
 # allocates); repeat it until the time is long enough to measure; do that several times; and report the *median* and the
-# *spread*, not the best number that you saw. (Tutorials 03, 10, 14 and 19 took the shortest time, which is simpler. It
-# says what the code can do, not what you will see.)
+# *spread*, not the best number that you saw. (Tutorials 03, 10, 14, 19 and 20 took the shortest time, which is simpler.
+# It says what the code can do, not what you will see.)
 
 
 # %%
@@ -137,8 +137,8 @@ x = random.standard_normal((16, 32, 28, 28), dtype=np.float32)
 w = random.standard_normal((64, 32, 3, 3), dtype=np.float32)
 y = kernels.conv2d.forward(x, w)
 measure("conv2d 32 to 64, 3x3", lambda: kernels.conv2d.forward(x, w), 2 * y.size * 32 * 9, [x, w, y])
-pooled, _ = kernels.pool2d.max_forward(x, (2, 2))
-measure("max_pool2d", lambda: kernels.pool2d.max_forward(x, (2, 2)), 3 * pooled.size, [x, pooled])
+pooled, taps = kernels.pool2d.max_forward(x, (2, 2))
+measure("max_pool2d", lambda: kernels.pool2d.max_forward(x, (2, 2)), 3 * pooled.size, [x, pooled, taps])
 assert points["matmul 768"][0] > points["matmul 64"][0] > points["relu"][0]
 
 # %% [markdown]
