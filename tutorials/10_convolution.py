@@ -289,8 +289,8 @@ plt.show()
 
 # %% [markdown]
 # A GFLOP/s is a billion ($10^9$) multiplications and additions per second. The numbers depend on your computer, on what
-# else it is doing, and on whether the compiled kernels were built. `kernels.table()` lists every version of this kernel
-# in minidl, and which of them can run here:
+# else it is doing, and on whether the compiled kernels were built. `kernels.table()` lists the versions of all kernels;
+# these are the convolution's, and which of them can run here:
 
 # %%
 for row in kernels.table():

@@ -160,8 +160,7 @@ assert augment(patch).shape == patch.shape
 # **LeNet** (LeCun and others, 1998) read the cheques of American banks. It has two 5x5 convolutions, each followed by
 # pooling, and three dense layers. The height and width shrink from 32 to 28 pixels (a window of 5 has 28 positions
 # along 32 pixels), by pooling to 14, by the next convolution to 10, and by pooling to 5. The second network has more
-# channels, and three 3x3 convolutions. Two of those in a row also see 5x5 pixels, with 18 weights for each pair of
-# channels instead of 25.
+# channels, and three 3x3 convolutions.
 
 # %%
 show_lines("minidl/models/classifiers.py", "LeNet")

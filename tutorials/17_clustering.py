@@ -289,8 +289,8 @@ assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 
 # %% [markdown]
 # The colours are the true digits, which no method has seen. After DEC, the codes form separate groups. But look at the
-# scores too: on such tiny images, Ward's old method is hard to beat. (`minidl train image-clustering` does the same for
-# all of MNIST.)
+# scores too: on such tiny images, Ward's old method is hard to beat. (`minidl train image-clustering` clusters the
+# 60,000 training images of MNIST, and distorts the images that the network learns from.)
 #
 # ## Exercises
 #
