@@ -113,13 +113,13 @@ def conv2d(
     padding : int, (int, int), "valid" or "same"
         Rows and columns of zeros put around x; "valid" is none, "same" is as many as keep H and W (stride 1).
     dilation : int or (int, int)
-        Pixels between the taps of the window.
+        Pixels from one tap of the window to the next.
     groups : int
         Output group g sees input group g only; C groups are a depthwise convolution.
 
     Returns
     -------
-    (N, K, OH, OW)
+    (N, K, OH, OW) or (K, OH, OW)
         OH = (H + 2*padding - dilation*(R-1) - 1) // stride + 1, and OW likewise.
 
     Raises
@@ -225,7 +225,7 @@ def conv_transpose2d(
 
     Returns
     -------
-    (N, K, OH, OW)
+    (N, K, OH, OW) or (K, OH, OW)
         OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1, and OW likewise.
 
     Examples

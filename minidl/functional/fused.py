@@ -115,7 +115,7 @@ def conv2d_relu_pool(
 
     Returns
     -------
-    (N, K, OH // ph, OW // pw)
+    (N, K, OH // ph, OW // pw) or (K, OH // ph, OW // pw)
         With the output size (OH, OW) of :func:`conv2d`.
 
     Examples

@@ -174,7 +174,7 @@ def max_pool2d(
 
     Returns
     -------
-    (N, C, OH, OW), and with `return_indices` integers of the same shape
+    (N, C, OH, OW) or (C, OH, OW), and with `return_indices` integers of the same shape
         OH = (H + 2*padding - dilation*(kernel_size-1) - 1) // stride + 1. NaN in a window gives NaN; the first of
         several equal maxima gets the gradient, and the first of several NaN (in PyTorch the last).
 
@@ -230,7 +230,7 @@ def avg_pool2d(
 
     Returns
     -------
-    (N, C, OH, OW)
+    (N, C, OH, OW) or (C, OH, OW)
 
     Examples
     --------

@@ -66,7 +66,7 @@ class Sequential(_InOrder):
     """Modules called one after the other, each on the output of the one before.
 
     Some neighbours, such as Conv2d, ReLU and MaxPool2d, are computed together, which is faster and needs less memory;
-    the result is the same. Hooks on them and :func:`minidl.fusion` turn that off.
+    the result is the same up to rounding. Hooks on them and :func:`minidl.fusion` turn that off.
 
     Examples
     --------
