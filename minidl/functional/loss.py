@@ -3,8 +3,8 @@
 Here are those that compare numbers or probabilities; those of classifiers are in
 :mod:`minidl.functional.classification`, those of distances in :mod:`minidl.functional.distance`. Each computes a loss
 for every sample (or number); `reduction` gives their ``"mean"`` or ``"sum"``, or with ``"none"`` all of them. `input`
-and `target` must have one shape (else a ValueError) and one float type (else a TypeError): nothing is broadcast or
-converted.
+and `target` must have one shape (else a ValueError): nothing is broadcast. Floats of two types are a TypeError;
+integers and booleans become floats.
 """
 
 from __future__ import annotations
