@@ -6,8 +6,8 @@ Shapes broadcast as in NumPy. The dtype of the result is the wider of the two, w
     a Python number or a 0-d float        does not widen a tensor with axes
     integers that must become floats      float32
 
-Plain arrays promote as in NumPy. Unlike in PyTorch, lists count as arrays, booleans can be subtracted (as 0 and 1), and
-a number that the integer type can't hold is an error.
+Plain arrays promote as in NumPy. Unlike in PyTorch, lists count as arrays, ``-`` takes booleans beside numbers (as 0
+and 1), and a number that the integer type can't hold is an error.
 
 The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical Functions, 3.3.
 """
@@ -214,7 +214,7 @@ def remainder(x1: Any, x2: Any) -> Any:
 
 @tensor_method("__floordiv__", "floor_divide")
 def floor_divide(x1: Any, x2: Any) -> Any:
-    """floor(x1 / x2); its gradient is 0."""
+    """floor(x1 / x2), without gradient."""
     _check_divisor(x1, x2)
     return unrecorded(operator.floordiv, x1, x2)
 
