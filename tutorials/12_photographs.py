@@ -225,6 +225,7 @@ for network in ("lenet", "cifar_cnn"):
         minidl.manual_seed(0)
         model = models.build(network, classes=len(train.classes))
         optimizer = optim.Adam(model.parameters(), lr=0.001)
+        # unless fit is told otherwise, the loss is cross-entropy and a batch has 32 images
         training.fit(model, train.with_transform(transform), optimizer=optimizer, epochs=epochs)
         by_day, by_night = (training.evaluate(model, (normalize(x), y_test))["accuracy"] for x in (x_test, evening))
         results[network, plan] = by_day, by_night

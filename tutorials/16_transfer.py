@@ -83,7 +83,7 @@ def make_network():
         nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(),
         nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(),  # the mean of each quarter of the feature maps
         nn.Linear(64 * 4, 5),
     )  # fmt: skip
 

@@ -28,9 +28,10 @@ if shutil.which("g++") is None:
 # %% [markdown]
 # ## The formula
 #
-# On a GPU, a kernel is a function that *every thread* runs. Threads are grouped in **blocks**, and the blocks form a
-# **grid**. Each thread knows its position (`threadIdx` within its block, `blockIdx` of its block within the grid, and
-# the block size `blockDim`), and computes from it which part of the work is its own:
+# On a GPU, a kernel is a function that *every thread* runs; `__global__` marks it, and `extern "C"` keeps its name, by
+# which Python finds it. Threads are grouped in **blocks**, and the blocks form a **grid**. Each thread knows its
+# position (`threadIdx` within its block, `blockIdx` of its block within the grid, and the block size `blockDim`), and
+# computes from it which part of the work is its own:
 #
 # $$i = \text{blockIdx} \cdot \text{blockDim} + \text{threadIdx}$$
 #

@@ -23,7 +23,10 @@ class _Penalty:
         self.lam = lam
 
     def __call__(self, parameters: Any) -> Tensor:
-        """The penalty of all weights of a model (anything with ``parameters()``), or of the given tensors."""
+        """The penalty of all weights of a model (anything with ``parameters()``), or of the given tensors.
+
+        A ValueError if none of them has two or more dimensions.
+        """
         if hasattr(parameters, "parameters"):
             parameters = parameters.parameters()
         weights = [parameter for parameter in parameters if parameter.ndim >= 2]
