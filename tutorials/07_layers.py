@@ -113,9 +113,9 @@ for gradient, tensor in zip(gradients, tensors):
 print("your seven backward lines and minidl's autograd agree")
 
 # %% [markdown]
-# Now a continuous version of XOR: points anywhere in a square, with class 1 if $x_1 x_2 > 0$ and class 0 otherwise. We
-# train networks with 1, 4 and 32 hidden units. In the plots the colour of a point is its class, and the background
-# colour is the class that the network predicts there.
+# Now a continuous version of XOR: points anywhere in a square, with class 0 if exactly one coordinate is positive and
+# class 1 otherwise. We train networks with 1, 4 and 32 hidden units. In the plots the colour of a point is its class,
+# and the background colour is the class that the network predicts there.
 
 # %%
 points = random.uniform(-1, 1, (300, 2))
