@@ -58,7 +58,7 @@ class KMeans(Clustering):
     Notes
     -----
     A cluster that loses all its samples restarts at the sample that is farthest from its own centre. float32 samples
-    are computed with in float32; means and inertia are summed in float64.
+    are computed with in float32; the sums of 4,096 samples each, and the inertia, are added up in float64.
 
     Sources: S. Lloyd, "Least squares quantization in PCM", 1982; D. Arthur, S. Vassilvitskii, "k-means++: the
     advantages of careful seeding", 2007.
