@@ -6,7 +6,7 @@
 # types: it is translated to C and compiled. We need a C compiler (Linux: `gcc`, macOS: the command line tools), Cython,
 # and setuptools.
 #
-# **Question.** How does a loop become hundreds of times faster while it computes the same, and what does each step
+# **Question.** How does a loop become thousands of times faster while it computes the same, and what does each step
 # contribute?
 
 # %%
