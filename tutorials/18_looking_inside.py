@@ -224,8 +224,8 @@ for name, (i, j) in found.items():
 assert max(found["Hans"]) < size <= max(found["honest"])
 
 # %% [markdown]
-# If one small patch is covered, the one with the mark, Hans no longer recognizes the 3. So look inside *before* you
-# trust an accuracy, above all a very good one.
+# For the honest network the patch that counts most lies on the digit, for Hans it is the mark. So look inside *before*
+# you trust an accuracy, above all a very good one.
 #
 # ## Exercises
 #
