@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
-from .arrays import array_module, channels_last, device_of, pair
+from .arrays import array_module, channels_last, device_of, pair, single
 from .fast_reduce import reduced
 from .isa import CpuInfo, cpu_info
 from .memory import MemoryUsage, memory_usage, release_memory, reset_peak_memory
@@ -42,6 +42,7 @@ __all__ = [
     "release_memory",
     "reset_peak_memory",
     "set_num_threads",
+    "single",
     "table",
     "times",
     "use_backend",

@@ -85,6 +85,21 @@ def pair(value: int | tuple[int, int], name: str, minimum: int = 0) -> Pair:
     return first, second
 
 
+def single(value: int | tuple[int], name: str, minimum: int = 0) -> int:
+    """Return `value`, an integer or one in a tuple, for an operation along one axis; raise if it is below `minimum`.
+
+    >>> from minidl.kernels.arrays import single
+    >>> single(3, "kernel_size"), single((2,), "stride")
+    (3, 2)
+    """
+    number = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+    if not isinstance(number, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+    return int(number)
+
+
 def check_array(x: Any, name: str, ndim: int, at_least: bool = False) -> None:
     """Raise unless `x` is an array of `ndim` dimensions (or, with `at_least`, of that many or more)."""
     if type(x) is not np.ndarray and not (hasattr(x, "dtype") and hasattr(x, "ndim")):

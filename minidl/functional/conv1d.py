@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minidl.functional.conv import conv2d, conv_transpose2d
 from minidl.functional.shape import squeeze, unsqueeze
+from minidl.kernels import single
 
 __all__ = ["conv1d", "conv_transpose1d"]
 
@@ -49,9 +48,9 @@ def conv1d(
         unsqueeze(x, -2),
         unsqueeze(weight, -2),
         bias,
-        (1, single(stride, "stride")),
+        (1, single(stride, "stride", 1)),
         row,
-        (1, single(dilation, "dilation")),
+        (1, single(dilation, "dilation", 1)),
         groups,
     )
     return squeeze(y, -2)
@@ -101,19 +100,10 @@ def conv_transpose1d(
         unsqueeze(x, -2),
         unsqueeze(weight, -2),
         bias,
-        (1, single(stride, "stride")),
+        (1, single(stride, "stride", 1)),
         (0, single(padding, "padding")),
         (0, single(output_padding, "output_padding")),
         groups,
-        (1, single(dilation, "dilation")),
+        (1, single(dilation, "dilation", 1)),
     )
     return squeeze(y, -2)
-
-
-def single(value: Any, name: str) -> int:
-    """One integer, given as 3 or as (3,)."""
-    if isinstance(value, (tuple, list)) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    return int(value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.functional.conv1d import single
 from minidl.functional.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
 from minidl.functional.shape import squeeze, unsqueeze
+from minidl.kernels import single
 
 __all__ = ["adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool1d"]
 
@@ -41,9 +41,9 @@ def max_pool1d(
     tensor([[3., 2.]])
     """
     image = _as_image("max_pool1d", x)
-    window = (1, single(kernel_size, "kernel_size"))
-    steps = window if stride is None else (1, single(stride, "stride"))
-    paddings, dilations = (0, single(padding, "padding")), (1, single(dilation, "dilation"))
+    window = (1, single(kernel_size, "kernel_size", 1))
+    steps = window if stride is None else (1, single(stride, "stride", 1))
+    paddings, dilations = (0, single(padding, "padding")), (1, single(dilation, "dilation", 1))
     y = max_pool2d(image, window, steps, paddings, dilations, ceil_mode, return_indices)
     return tuple(squeeze(part, -2) for part in y) if return_indices else squeeze(y, -2)
 
@@ -75,8 +75,8 @@ def avg_pool1d(
     tensor([[2., 1.]])
     """
     image = _as_image("avg_pool1d", x)
-    window = (1, single(kernel_size, "kernel_size"))
-    steps = window if stride is None else (1, single(stride, "stride"))
+    window = (1, single(kernel_size, "kernel_size", 1))
+    steps = window if stride is None else (1, single(stride, "stride", 1))
     y = avg_pool2d(image, window, steps, (0, single(padding, "padding")), ceil_mode, count_include_pad)
     return squeeze(y, -2)
 
@@ -91,7 +91,7 @@ def adaptive_avg_pool1d(x: Any, output_size: int) -> Any:
     tensor([[1.5, 4.5]])
     """
     image = _as_image("adaptive_avg_pool1d", x)
-    return squeeze(adaptive_avg_pool2d(image, (1, single(output_size, "output_size"))), -2)
+    return squeeze(adaptive_avg_pool2d(image, (1, single(output_size, "output_size", 1))), -2)
 
 
 def adaptive_max_pool1d(x: Any, output_size: int) -> Any:
@@ -104,7 +104,7 @@ def adaptive_max_pool1d(x: Any, output_size: int) -> Any:
     tensor([[2., 6.]])
     """
     image = _as_image("adaptive_max_pool1d", x)
-    return squeeze(adaptive_max_pool2d(image, (1, single(output_size, "output_size"))), -2)
+    return squeeze(adaptive_max_pool2d(image, (1, single(output_size, "output_size", 1))), -2)
 
 
 def _as_image(name: str, x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl import functional as F
-from minidl.kernels import pair
+from minidl.kernels import pair, single
 from minidl.nn.linear import init_as_torch, new_parameter
 from minidl.nn.module import Module
 
@@ -193,10 +193,10 @@ class Conv1d(_Conv):
         bias: bool = True,
         padding_mode: str = "zeros",
     ):
-        window = _single(kernel_size, "kernel_size", 1)
-        padding = padding if isinstance(padding, str) else _single(padding, "padding")
+        window = single(kernel_size, "kernel_size", 1)
+        padding = padding if isinstance(padding, str) else single(padding, "padding")
         shape = (out_channels, in_channels // max(1, groups), window)
-        geometry = (_single(stride, "stride", 1), padding, _single(dilation, "dilation", 1), groups)
+        geometry = (single(stride, "stride", 1), padding, single(dilation, "dilation", 1), groups)
         super().__init__(in_channels, out_channels, window, *geometry, bias, shape, padding_mode)
 
     def forward(self, x: Any) -> Any:
@@ -236,11 +236,11 @@ class ConvTranspose1d(_Conv):
         bias: bool = True,
         dilation: int | tuple[int] = 1,
     ):
-        window = _single(kernel_size, "kernel_size", 1)
+        window = single(kernel_size, "kernel_size", 1)
         shape = (in_channels, out_channels // max(1, groups), window)
-        geometry = (_single(stride, "stride", 1), _single(padding, "padding"), _single(dilation, "dilation", 1), groups)
+        geometry = (single(stride, "stride", 1), single(padding, "padding"), single(dilation, "dilation", 1), groups)
         super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
-        self.output_padding = _single(output_padding, "output_padding")
+        self.output_padding = single(output_padding, "output_padding")
 
     def forward(self, x: Any) -> Any:
         return F.conv_transpose1d(
@@ -250,13 +250,3 @@ class ConvTranspose1d(_Conv):
 
 def _tuple(value: Any) -> tuple:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _single(value: int | tuple[int], name: str, minimum: int = 0) -> int:
-    """One integer, given as 3 or as (3,), not below `minimum`."""
-    number = value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
-    if not isinstance(number, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if number < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
-    return int(number)
