@@ -12,6 +12,7 @@ import numpy as np
 import minidl
 from benchmarks import turns
 from benchmarks.cases.case import torch
+from benchmarks.choice import chosen
 
 PEERS = ["torch-eager"]
 NUMBERS = 8
@@ -53,14 +54,12 @@ def turn(run: Callable[[], Any], seconds: float) -> list[float]:
 
 def run(names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
     """A row for each operation whose name contains one of `names` (all for none), printed as it comes."""
-    chosen = [name for name in OPERATIONS if not names or any(part in name for part in names)]
-    if not chosen:
-        raise ValueError(f"no operation is called {', '.join(names)}; there are: {', '.join(OPERATIONS)}")
+    measured = chosen(names, OPERATIONS, "operation")
     module = torch() if "torch-eager" in peers else None
     if module is None:
         print("torch-eager is missing: torch is not installed here")
     rows = []
-    for name in chosen:
+    for name in measured:
         ours = step(minidl.Tensor, OPERATIONS[name])
         theirs = {"torch-eager": step(module.from_numpy, OPERATIONS[name])} if module else {}
         for who, run_peer in theirs.items():

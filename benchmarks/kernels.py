@@ -19,6 +19,7 @@ from benchmarks import turns
 from benchmarks.cases import CASES
 from benchmarks.cases.case import Case, torch
 from benchmarks.cases.matmul import PRODUCTS
+from benchmarks.choice import chosen
 from benchmarks.steps.openblas_matmul import version as blas_version
 from benchmarks.steps.worker import timed
 from benchmarks.workers import SETTLE_SECONDS, STEPS, Worker
@@ -36,9 +37,7 @@ def run(
     names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float, cases=CASES
 ) -> list[dict[str, Any]]:
     """A row for each kernel whose name contains one of `names` (all for none), printed as it comes."""
-    chosen = [name for name in cases if not names or any(part.lower() in name.lower() for part in names)]
-    if not chosen:
-        raise ValueError(f"no kernel is called {', '.join(names)}; there are: {', '.join(cases)}")
+    measured = chosen(names, cases, "kernel")
     before = minidl.get_num_threads()
     minidl.set_num_threads(threads)
     module = torch()
@@ -49,12 +48,12 @@ def run(
         with ExitStack() as stack:
             stack.enter_context(threadpool_limits(threads, "blas"))
             openblas, absent = None, ""
-            if "openblas-best" in peers and any(name in PRODUCTS for name in chosen):
+            if "openblas-best" in peers and any(name in PRODUCTS for name in measured):
                 openblas, absent = best_openblas(threads, stack)
                 print(f"openblas: {blas_version()}; openblas-best: {openblas.version if openblas else absent}")
             peak, bandwidth = roof()
             print(f"peak {peak:.0f} GFLOP/s, memory {bandwidth:.0f} GB/s, {threads} threads", flush=True)
-            for name in chosen:
+            for name in measured:
                 row = measure(name, cases[name](), peers, rounds, seconds, openblas, absent)
                 row = {"name": name, "threads": threads, **row, **rates(row, peak, bandwidth)}
                 print(turns.line(row, main_rate(row)), flush=True)

@@ -11,6 +11,7 @@ from math import log
 from typing import Any
 
 from benchmarks import training, turns, workers
+from benchmarks.choice import chosen
 from benchmarks.steps.networks import NETWORKS
 
 PEERS = ["torch-eager", "torch-channels-last"]
@@ -28,11 +29,8 @@ def run(
     names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float, sizes=SIZES
 ) -> list[dict[str, Any]]:
     """A row for each size whose name contains one of `names` (all for none), printed as it comes."""
-    chosen = [name for name in sizes if not names or any(part in name for part in names)]
-    if not chosen:
-        raise ValueError(f"no size is called {', '.join(names)}; there are: {', '.join(sizes)}")
     rows = []
-    for name in chosen:
+    for name in chosen(names, sizes, "size"):
         series, size, network = sizes[name]
         with workers.started(["minidl", *peers], threads) as (started, missing):
             row = training.measure(name, network, started, rounds, seconds)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from benchmarks import turns, workers
+from benchmarks.choice import chosen
 from benchmarks.steps.networks import NETWORKS
 
 TOLERANCE = 0.01  # of a loss: frameworks round differently, and some have one recurrent bias where others have two
@@ -26,15 +27,13 @@ def rows(
     names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float, networks=NETWORKS
 ) -> Iterator[dict[str, Any]]:
     """The rows of `run`, one by one, for those who keep each before the next is measured."""
-    chosen = [name for name in networks if not names or any(part.lower() in name.lower() for part in names)]
-    if not chosen:
-        raise ValueError(f"no network is called {', '.join(names)}; there are: {', '.join(networks)}")
+    measured = chosen(names, networks, "network")
     with workers.started(["minidl", *peers], threads) as (started, missing):
         if "minidl" not in started:
             raise RuntimeError(f"minidl cannot run: {missing['minidl']}")
         for peer, reason in missing.items():
             print(f"{peer} is missing: {reason}", flush=True)
-        for name in chosen:
+        for name in measured:
             row = {"name": name, "threads": threads, **measure(name, networks[name], started, rounds, seconds)}
             row["missing"] |= missing
             print(turns.line(row), flush=True)
