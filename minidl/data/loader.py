@@ -11,7 +11,7 @@ from minidl import random
 from minidl.data.collate import default_collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
-from minidl.data.sampler import numbered_items, positions
+from minidl.data.sampler import check_count, numbered_items, positions
 from minidl.data.seeding import check_generator, item_seed
 from minidl.data.workers import from_workers
 
@@ -97,17 +97,10 @@ class DataLoader:
         generator: np.random.Generator | None = None,
         prefetch: int | None = None,
     ):
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("num_workers", num_workers, 0),
-            ("prefetch", prefetch, 0),
-        ):
-            if value is None and name == "prefetch":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-                raise TypeError(f"{name} must be an int, got {value!r}")
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_count("batch_size", batch_size)
+        check_count("num_workers", num_workers, 0)
+        if prefetch is not None:
+            check_count("prefetch", prefetch, 0)
         methods = multiprocessing.get_all_start_methods()
         if multiprocessing_context not in (None, *methods):
             raise ValueError(f"multiprocessing_context must be one of {methods} here, got {multiprocessing_context!r}")
@@ -146,9 +139,7 @@ class DataLoader:
         """The number of batches in an epoch."""
         if self.batch_sampler is not None:
             return _length("batch_sampler", self.batch_sampler)
-        n = len(self.dataset) if self.sampler is None else _length("sampler", self.sampler)
-        whole, rest = divmod(n, self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        return -(-self.samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
         augmentation = self.generator or random.generator("augmentation")

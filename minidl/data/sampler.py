@@ -236,11 +236,11 @@ def check_integer(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an int, got {value!r}")
 
 
-def check_count(name: str, value: Any) -> None:
-    """Raise unless the value is an integer from 1 up."""
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Raise unless the value is an integer from `least` up."""
     check_integer(name, value)
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def positions(samples: Iterable[Any], n: int, name: str) -> np.ndarray:
