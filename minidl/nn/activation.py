@@ -11,23 +11,38 @@ from minidl.autograd import no_grad
 from minidl.nn.module import Module, Parameter
 
 
-class ReLU(Module):
-    """max(x, 0)."""
+class _Activation(Module):
+    """The argument `inplace`, accepted for PyTorch's sake; nothing is overwritten."""
 
     def __init__(self, inplace: bool = False):
         super().__init__()
-        self.inplace = inplace  # accepted for PyTorch's sake; nothing is overwritten
+        self.inplace = inplace
+
+
+class _AlongDim(Module):
+    """The argument `dim`, of activations that combine the values along a dimension."""
+
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class ReLU(_Activation):
+    """max(x, 0)."""
 
     def forward(self, x: Any) -> Any:
         return F.relu(x)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(_Activation):
     """x where x > 0, ``negative_slope * x`` elsewhere."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
-        super().__init__()
-        self.negative_slope, self.inplace = negative_slope, inplace  # inplace: as in ReLU
+        super().__init__(inplace)
+        self.negative_slope = negative_slope
 
     def forward(self, x: Any) -> Any:
         return F.leaky_relu(x, self.negative_slope)
@@ -64,12 +79,12 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class ELU(Module):
+class ELU(_Activation):
     """x where x > 0, ``alpha * (e^x - 1)`` elsewhere."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
-        super().__init__()
-        self.alpha, self.inplace = alpha, inplace  # inplace: as in ReLU
+        super().__init__(inplace)
+        self.alpha = alpha
 
     def forward(self, x: Any) -> Any:
         return F.elu(x, self.alpha)
@@ -92,12 +107,12 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class Hardtanh(Module):
+class Hardtanh(_Activation):
     """x between `min_val` and `max_val`, these two beyond them."""
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
-        super().__init__()
-        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace  # inplace: as in ReLU
+        super().__init__(inplace)
+        self.min_val, self.max_val = min_val, max_val
 
     def forward(self, x: Any) -> Any:
         return F.hardtanh(x, self.min_val, self.max_val)
@@ -116,46 +131,39 @@ class ReLU6(Hardtanh):
         return ""
 
 
-class Hardsigmoid(ReLU):
+class Hardsigmoid(_Activation):
     """min(max(x + 3, 0), 6) / 6."""
 
     def forward(self, x: Any) -> Any:
         return F.hardsigmoid(x)
 
 
-class Hardswish(ReLU):
+class Hardswish(_Activation):
     """x * hardsigmoid(x)."""
 
     def forward(self, x: Any) -> Any:
         return F.hardswish(x)
 
 
-class SELU(ReLU):
+class SELU(_Activation):
     """scale * elu(x, alpha), which keeps mean 0 and variance 1; see :func:`minidl.functional.selu`."""
 
     def forward(self, x: Any) -> Any:
         return F.selu(x)
 
 
-class Mish(ReLU):
+class Mish(_Activation):
     """x * tanh(softplus(x))."""
 
     def forward(self, x: Any) -> Any:
         return F.mish(x)
 
 
-class GLU(Module):
+class GLU(_AlongDim):
     """a * sigmoid(b) of the two halves of x along `dim`; see :func:`minidl.functional.glu`."""
-
-    def __init__(self, dim: int = -1):
-        super().__init__()
-        self.dim = dim
 
     def forward(self, x: Any) -> Any:
         return F.glu(x, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
 
 class Sigmoid(Module):
@@ -172,12 +180,8 @@ class Tanh(Module):
         return F.tanh(x)
 
 
-class SiLU(Module):
+class SiLU(_Activation):
     """x * sigmoid(x)."""
-
-    def __init__(self, inplace: bool = False):
-        super().__init__()
-        self.inplace = inplace  # as in ReLU
 
     def forward(self, x: Any) -> Any:
         return F.silu(x)
@@ -204,29 +208,15 @@ class LogSigmoid(Module):
         return F.log_sigmoid(x)
 
 
-class Softmax(Module):
+class Softmax(_AlongDim):
     """e^x[i] / sum_j e^x[j] along `dim`."""
-
-    def __init__(self, dim: int = -1):
-        super().__init__()
-        self.dim = dim
 
     def forward(self, x: Any) -> Any:
         return F.softmax(x, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
-
-class LogSoftmax(Module):
+class LogSoftmax(_AlongDim):
     """log(softmax(x)) along `dim`."""
-
-    def __init__(self, dim: int = -1):
-        super().__init__()
-        self.dim = dim
 
     def forward(self, x: Any) -> Any:
         return F.log_softmax(x, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
