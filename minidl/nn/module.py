@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,14 +29,11 @@ class Parameter(Tensor):
         return f"Parameter containing:\n{super().__repr__()}"
 
 
-class LoadResult:
+class LoadResult(NamedTuple):
     """The result of ``load_state_dict``: the keys that were missing, and those that were not expected."""
 
-    def __init__(self, missing_keys: list[str], unexpected_keys: list[str]):
-        self.missing_keys, self.unexpected_keys = missing_keys, unexpected_keys
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return iter((self.missing_keys, self.unexpected_keys))
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
