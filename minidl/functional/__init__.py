@@ -36,6 +36,7 @@ from minidl.functional.joining import *
 from minidl.functional.linear import *
 from minidl.functional.loss import *
 from minidl.functional.norm import *
+from minidl.functional.padding import *
 from minidl.functional.pool import *
 from minidl.functional.pool1d import *
 from minidl.functional.random_tensors import *

@@ -18,7 +18,7 @@ from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
-from minidl.functional.joining import pad
+from minidl.functional.padding import pad
 from minidl.functional.shape import reshape, squeeze, unsqueeze
 from minidl.kernels import pair, plus
 
