@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from minidl.functional.activation import *
 from minidl.functional.activation_variants import *
+from minidl.functional.adaptive_pool import *
 from minidl.functional.along_axis import *
 from minidl.functional.arithmetic import *
 from minidl.functional.attention import *

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.functional.pool import adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool2d, max_pool2d
+from minidl.functional.adaptive_pool import adaptive_avg_pool2d, adaptive_max_pool2d
+from minidl.functional.pool import avg_pool2d, max_pool2d
 from minidl.functional.shape import squeeze, unsqueeze
 from minidl.kernels import single
 

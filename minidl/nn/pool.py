@@ -1,4 +1,4 @@
-"""Pooling layers; the formulas are in :mod:`minidl.functional.pool`."""
+"""Pooling layers; the formulas are in :mod:`minidl.functional.pool` and :mod:`minidl.functional.adaptive_pool`."""
 
 from __future__ import annotations
 
