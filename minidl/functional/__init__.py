@@ -36,6 +36,7 @@ from minidl.functional.indexing import *
 from minidl.functional.joining import *
 from minidl.functional.linear import *
 from minidl.functional.loss import *
+from minidl.functional.masks import *
 from minidl.functional.norm import *
 from minidl.functional.padding import *
 from minidl.functional.pool import *

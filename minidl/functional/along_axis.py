@@ -65,10 +65,10 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
-    return Index(_places(positions, axis, x.shape, x))(x)
+    return Index(_key(positions, axis, x.shape, x))(x)
 
 
-def _places(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:
+def _key(positions: Any, axis: int, sizes: tuple[int, ...], x: Any) -> tuple:
     """The key that has `positions` along an axis, and 0 to n - 1 for each of the `sizes` n along the others."""
     xp = namespace(x)
 
@@ -145,7 +145,7 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
     if x.ndim + positions.ndim < 2:
         y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
         return reshape(y, tuple(x.shape))
-    key = _places(positions, _checked_axis(dim, positions, x), positions.shape, x)
+    key = _key(positions, _checked_axis(dim, positions, x), positions.shape, x)
     return SetItem((key,))(x, _source(src, positions, x) if hasattr(src, "ndim") else src)
 
 

@@ -93,7 +93,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     tensor([0., 2.])
     """
     if x1 is None and x2 is None:
-        from minidl.functional.indexing import nonzero
+        from minidl.functional.masks import nonzero
 
         return nonzero(condition, as_tuple=True)
     if x1 is None or x2 is None:

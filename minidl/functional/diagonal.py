@@ -7,7 +7,8 @@ from typing import Any
 from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.in_place import in_place
-from minidl.functional.indexing import IndexAdd, masked_fill
+from minidl.functional.indexing import IndexAdd
+from minidl.functional.masks import masked_fill
 from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim

@@ -1,4 +1,4 @@
-"""Indexing: x[key], its adjoint (y[key] += x), x[key] = value, and masks."""
+"""Indexing: x[key], its adjoint (y[key] += x), and x[key] = value."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
-from minidl.functional.broadcast import broadcast_to, common_shape
-from minidl.functional.choice import check_mask, where
-from minidl.functional.in_place import in_place
-from minidl.functional.operands import as_array, data_of, namespace, unrecorded
+from minidl.functional.choice import where
+from minidl.functional.operands import as_array, data_of, namespace
 from minidl.functional.shape import reshape
 
-__all__ = ["add_at", "index", "masked_fill", "masked_select", "nonzero"]
+__all__ = ["add_at", "index"]
 
 
 class Index(Function):
@@ -54,7 +52,7 @@ class IndexAdd(Function):
             # the kernel adds rows to rows; an array for each axis picks single numbers, rows of the flattened y
             axis = _axis_of_positions(self.key)
             if axis is not None:
-                places = _places(self.key[axis] if type(self.key) is tuple else self.key, shape[axis]).reshape(-1)
+                places = _from_zero(self.key[axis] if type(self.key) is tuple else self.key, shape[axis]).reshape(-1)
                 rows = x.reshape(*shape[:axis], -1, *shape[axis + 1 :])
                 if axis == 0:
                     return kernels.index_add.forward(rows, places, shape[0])
@@ -92,11 +90,11 @@ def _flat_places(key: tuple, shape: tuple[int, ...]) -> np.ndarray:
     """The places in the flattened array: (key[0] * shape[1] + key[1]) * shape[2] + ..."""
     places = np.int64(0)
     for part, n in zip(key, shape):
-        places = places * n + _places(part, n)
+        places = places * n + _from_zero(part, n)
     return places
 
 
-def _places(positions: np.ndarray, n: int) -> np.ndarray:
+def _from_zero(positions: np.ndarray, n: int) -> np.ndarray:
     """Positions along an axis of n, negative ones counted from its end, as positions from 0 to n - 1."""
     positions = positions.astype(np.int64, copy=False)
     least, largest = (positions.min(), positions.max()) if positions.size else (0, -1)
@@ -260,62 +258,3 @@ def set_item(x: Tensor, key: Any, value: Any) -> None:
     if x.dtype.kind != "f":
         raise TypeError(f"x[key] = value: a value that requires grad needs a floating-point x, got {x.dtype}")
     x.become_(SetItem(steps)(x, value))
-
-
-@tensor_method()
-def masked_fill(x: Any, mask: Any, value: float) -> Any:
-    """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> x = minidl.tensor([1.0, -2.0])
-    >>> x.masked_fill(x < 0, 0.0)
-    tensor([1., 0.])
-    """
-    if getattr(value, "ndim", 0):
-        raise ValueError(f"value must be one number, got shape {tuple(value.shape)}; use where(mask, value, x)")
-    if not isinstance(value, (int, float, np.generic)) and not hasattr(value, "ndim"):
-        raise TypeError(f"value must be a number, got {value!r}")
-    check_mask(mask, "mask")
-    y = where(mask, value, x)
-    return y if y.dtype == x.dtype else y.astype(x.dtype)
-
-
-@tensor_method()
-def masked_select(x: Any, mask: Any) -> Any:
-    """The values of x where `mask` (bool) is true, as one axis.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> x = minidl.tensor([[1, 5], [7, 2]])
-    >>> x.masked_select(x > 1)
-    tensor([5, 7, 2])
-    """
-    check_mask(mask, "mask")
-    shape = common_shape("masked_select", x=x, mask=mask)
-    return index(broadcast_to(x, shape), namespace(mask).broadcast_to(data_of(mask), shape))
-
-
-@tensor_method()
-def nonzero(x: Any, as_tuple: bool = False) -> Any:
-    """The positions of the values that are not 0 (NaN included), one row each; `as_tuple`, one array for each axis.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> x = minidl.tensor([[0.0, 5.0], [7.0, 0.0]])
-    >>> x.nonzero()
-    tensor([[0, 1],
-            [1, 0]])
-    >>> x[x.nonzero(as_tuple=True)]
-    tensor([5., 7.])
-    """
-    if not as_tuple:
-        return unrecorded(lambda x: namespace(x).argwhere(x != 0), x)  # argwhere is faster on booleans
-    rows = nonzero(reshape(x, -1) if x.ndim == 0 else x)
-    return tuple(rows[:, i] for i in range(rows.shape[1]))
-
-
-in_place(masked_fill, "masked_fill_")
