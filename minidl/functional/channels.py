@@ -23,7 +23,7 @@ class ChannelSum(Function):
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 for every x of the channel
-        return broadcast_to(reshape(dy, (1, -1) + (1,) * (len(self.saved) - 2)), self.saved)
+        return broadcast_to(per_channel(dy, len(self.saved)), self.saved)
 
 
 def channel_sum(x: Any) -> Any:
@@ -38,3 +38,8 @@ def channel_sum(x: Any) -> Any:
     (C,)
     """
     return ChannelSum()(x)
+
+
+def per_channel(values: Any, ndim: int) -> Any:
+    """`values` (C,) as (1, C, 1, ...), so that they meet the channels of a tensor of `ndim` axes."""
+    return reshape(values, (1, -1) + (1,) * (ndim - 2))

@@ -19,7 +19,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.channels import channel_sum
+from minidl.functional.channels import channel_sum, per_channel
 from minidl.functional.elementwise import rsqrt, square
 from minidl.functional.operands import check_float
 from minidl.functional.reduce import mean
@@ -91,7 +91,7 @@ class ChannelNorm(Function):
             return dx, dw, db
         # recorded, for second derivatives: by operations that have rules themselves
         normalize = Normalize((0, *range(2, x.ndim)), self.eps)
-        dz = dy if w is None else dy * reshape(w, (1, -1) + (1,) * (x.ndim - 2))
+        dz = dy if w is None else dy * per_channel(w, x.ndim)
         dw = channel_sum(dy * normalize(x)) if w is not None else None
         dx = normalize.backward(dz, (x,), None) if self.needs(0) else None
         return dx, dw, channel_sum(dy) if b is not None else None
@@ -115,7 +115,7 @@ class GroupNorm(Function):
         normalize, dx = Normalize((2,), self.eps), None
         rows = (x.shape[0], self.groups, x.shape[1] // self.groups * math.prod(x.shape[2:]))
         if self.needs(0):
-            dz = dy if w is None else dy * reshape(w, (1, -1) + (1,) * (x.ndim - 2))
+            dz = dy if w is None else dy * per_channel(w, x.ndim)
             dx = reshape(normalize.backward(reshape(dz, rows), (reshape(x, rows),), None), x.shape)
         dw = channel_sum(dy * reshape(normalize(reshape(x, rows)), x.shape)) if w is not None else None
         return dx, dw, channel_sum(dy) if b is not None else None
@@ -129,7 +129,6 @@ class ChannelScale(Function):
 
     def backward(self, dy, inputs, output):
         x, m, s, b = inputs
-        channels = (1, -1) + (1,) * (x.ndim - 2)
         dm = ds = None
         # dx = dy * s, dm = -s * sum(dy), ds = sum(dy * (x - m)), db = sum(dy)
         dx = (dy if s is None else ChannelScale()(dy, None, s, None)) if self.needs(0) else None
@@ -137,7 +136,7 @@ class ChannelScale(Function):
         if self.needs(1):
             dm = -db if s is None else -db * s
         if self.needs(2):
-            ds = channel_sum(dy * (x if m is None else x - reshape(m, channels)))
+            ds = channel_sum(dy * (x if m is None else x - per_channel(m, x.ndim)))
         return dx, dm, ds, db
 
 
