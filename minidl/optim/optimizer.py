@@ -134,17 +134,21 @@ class Optimizer:
 
     def _check_state(self, parameters: list[Tensor]) -> None:
         """Raise if a parameter's dtype, shape or device has changed since its state was made."""
-        numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        number = self._numbers()
         for parameter in parameters:
             for name, value in self.state.get(parameter, {}).items():
                 kept = Tensor(value) if hasattr(value, "shape") else parameter
                 if (kept.dtype, kept.shape, kept.device) != (parameter.dtype, parameter.shape, parameter.device):
                     raise ValueError(
-                        f"parameter {numbers[id(parameter)]} is {parameter.dtype} of shape {parameter.shape} on "
+                        f"parameter {number[id(parameter)]} is {parameter.dtype} of shape {parameter.shape} on "
                         f"{parameter.device}, but the optimizer's {name} of it {kept.dtype} of shape {kept.shape} on "
                         f"{kept.device}: convert a model before its first step, or convert the state too, by "
                         "optimizer.load_state_dict(optimizer.state_dict())"
                     )
+
+    def _numbers(self) -> dict[int, int]:
+        """0, 1, ... for the parameters of all groups in their order, by the id of each."""
+        return {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
 
     def count_steps(self, parameters: list[Tensor]) -> list[int]:
         """Advance and return the step number t of each parameter: 1 the first time."""
@@ -157,10 +161,10 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {number: ...}, "param_groups": [...]}``, where numbers stand for parameters, as in PyTorch."""
-        numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups]
+        number = self._numbers()
+        groups = [{**group, "params": [number[id(p)] for p in group["params"]]} for group in self.param_groups]
         state = {
-            numbers[id(parameter)]: {
+            number[id(parameter)]: {
                 key: Tensor(value) if hasattr(value, "shape") else value for key, value in values.items()
             }
             for parameter, values in self.state.items()
