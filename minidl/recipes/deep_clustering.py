@@ -31,7 +31,7 @@ from minidl import cluster, data, metrics, nn, no_grad, random, training, visual
 from minidl import functional as F
 from minidl.autograd import Tensor
 from minidl.optim import Optimizer
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.recipe import LoadImages, Recipe
 
 SAMPLES = 10  # of each cluster in the picture
 TARGET_INTERVAL = 30  # batches between two renewals of the target
@@ -158,7 +158,7 @@ def clustering_measures(labels: np.ndarray, clusters: np.ndarray, prefix: str = 
 class DeepClustering(Recipe):
     """Clusters of images by deep embedded clustering, and beside them those of k-means on codes and on pixels."""
 
-    load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
+    load: LoadImages
     distort: Callable[[Any], Any]  # a transform that leaves an image what it is
     autoencoder_epochs: int  # of the epochs; the others cluster
 

@@ -5,7 +5,7 @@ The error alone leads to a blurred mean of all that may have been there; the dis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from minidl import functional as F
 from minidl.autograd import Tensor
 from minidl.recipes import adversarial
 from minidl.recipes.epoch_picture import EpochPicture
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.recipe import LoadImages, Recipe
 
 SHOWN = 12  # images in a row
 ADVERSARIAL_WEIGHT = 0.005  # of the adversarial loss, which is about 0.7; the squared error is about 0.04
@@ -73,7 +73,7 @@ class DamagedImages(data.Dataset):
 class Inpainting(Recipe):
     """`models.Inpainter` on the images of a classification set."""
 
-    load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
+    load: LoadImages
     hole: int  # height and width, in pixels
 
     def datasets(self, root: Path | None) -> tuple[DamagedImages, DamagedImages]:

@@ -14,14 +14,13 @@ from minidl.optim import Optimizer
 from minidl.optim.lr_scheduler import LRScheduler
 from minidl.recipes.recipe import Recipe
 
-Load = Callable[[Path | None], tuple[data.Dataset, data.Dataset]]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ImageClassifier(Recipe):
     """A network that gives logits for images (N, C, H, W), trained by cross-entropy, measured by its accuracy."""
 
-    load: Load  # from the folder of --data to the training and the test set, pixels in 0..1
+    # from the folder of --data to the training and the test set, pixels in 0..1
+    load: Callable[[Path | None], tuple[data.Dataset, data.Dataset]]
     optimizer: Callable[[Iterable[Any], float], Optimizer]  # of (parameters, learning rate)
     mean: tuple[float, ...] | None = None  # of each channel: pixels are normalized to (x - mean) / std
     std: tuple[float, ...] | None = None

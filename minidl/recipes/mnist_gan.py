@@ -5,7 +5,7 @@ The result is judged by a classifier of real images: does it see all classes, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from minidl.autograd import Tensor
 from minidl.optim.lr_scheduler import LRScheduler
 from minidl.recipes import adversarial
 from minidl.recipes.epoch_picture import EpochPicture
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.recipe import LoadImages, Recipe
 from minidl.recipes.schedules import cosine
 
 SHOWN = 64  # images in a grid, of the same noise every time
@@ -41,7 +41,7 @@ class RealImages:
 class ImageGAN(Recipe):
     """`models.GAN` on the images of a classification set, and the network that judges what it makes."""
 
-    load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
+    load: LoadImages
     judge: str  # of minidl.models
     judge_epochs: int
 

@@ -5,7 +5,7 @@ A single frame does not show the motion: the same network, trained on the middle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from minidl import data, metrics, models, nn, optim, random, training, visualize
 from minidl.optim.lr_scheduler import LRScheduler
-from minidl.recipes.recipe import Recipe
+from minidl.recipes.recipe import LoadImages, Recipe
 from minidl.recipes.schedules import cosine
 
 
@@ -30,7 +30,7 @@ class Films(data.ImageDataset):
 class MotionClassifier(Recipe):
     """`models.FrameLSTM` on films made of a classification set; test films are made of its test images."""
 
-    load: Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
+    load: LoadImages
     films: tuple[int, int]  # for training and for the test
     size: int = 32  # of a frame
 

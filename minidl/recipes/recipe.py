@@ -7,12 +7,15 @@ recipe (`image_classifier.py`) or a single recipe (its own file) overrides those
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minidl import models, nn, optim, training
+from minidl import data, models, nn, optim, training
+
+# from the folder of --data to the training and the test set
+LoadImages = Callable[[Path | None], tuple[data.ImageDataset, data.ImageDataset]]
 
 
 @dataclass(frozen=True, kw_only=True)
