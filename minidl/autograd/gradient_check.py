@@ -118,10 +118,7 @@ def gradient_function(
         arguments, dy = arguments[: len(inputs)], arguments[len(inputs) :]
         checked = [x for x in arguments if isinstance(x, Tensor) and x.requires_grad]
         outputs = _floating(function(*arguments))
-        used = [(y, v) for y, v in zip(outputs, dy) if y.requires_grad]
-        gradients = grad(
-            [y for y, _ in used], checked, [v for _, v in used], create_graph=create_graph, allow_unused=True
-        )
+        gradients = _gradients(outputs, checked, dy, create_graph)
         return tuple(dx for dx in gradients if dx is not None)
 
     return first_order, inputs + cotangents
@@ -150,8 +147,7 @@ def worst_gradient_error(
         raise GradientCheckError("no output depends on an input that requires grad: the gradient is lost on the way")
     random = np.random.default_rng(seed)
     cotangents = [tensor(random.standard_normal(y.shape), y.dtype, y.device) for y in outputs]
-    used = [(y, v) for y, v in zip(outputs, cotangents) if y.requires_grad]
-    gradients = grad([y for y, _ in used], [x for _, x in checked], [v for _, v in used], allow_unused=True)
+    gradients = _gradients(outputs, [x for _, x in checked], cotangents)
 
     def projected() -> float:
         # L = sum over outputs of sum(v * y)
@@ -165,9 +161,8 @@ def worst_gradient_error(
         differences = finite_differences(projected, x, eps)
         values = np.zeros(x.shape) if dx is None else dx.numpy()
         errors = abs(values - differences)
-        wrong = np.argwhere(~(errors <= atol + rtol * abs(differences)))  # written so that NaN fails
-        if len(wrong):
-            index = tuple(wrong[0].tolist())
+        index = _first_wrong(values, differences, atol, rtol)
+        if index is not None:
             value, difference, error = values[index], differences[index], errors[index]
             raise GradientCheckError(
                 f"gradient of inputs[{i}] at index {index}: the rule gives {value:.10g}, the finite difference is "
@@ -190,9 +185,8 @@ def worst_second_order_error(
     gradients, arguments = gradient_function(function, inputs, seed=seed)
     recorded, plain = gradients(*arguments), gradients(*arguments, create_graph=False)
     for i, (dx, expected) in enumerate(zip(recorded, plain, strict=True)):
-        wrong = np.argwhere(~(abs(dx.numpy() - expected.numpy()) <= atol + rtol * abs(expected.numpy())))
-        if len(wrong):
-            index = tuple(wrong[0].tolist())
+        index = _first_wrong(dx.numpy(), expected.numpy(), atol, rtol)
+        if index is not None:
             raise GradientCheckError(
                 f"gradient {i} at index {index}: with create_graph=True the rule gives {dx.numpy()[index]:.10g}, "
                 f"without it {expected.numpy()[index]:.10g}"
@@ -216,6 +210,18 @@ def finite_differences(function: Callable[[], float], x: Tensor, eps: float) -> 
     finally:
         x.data = original
     return differences
+
+
+def _gradients(outputs: list[Tensor], inputs: list[Tensor], dy: Sequence[Tensor], create_graph: bool = False) -> Any:
+    """dx of each input, None for one that is not used; outputs that no input leads to are left out."""
+    used = [(y, v) for y, v in zip(outputs, dy) if y.requires_grad]
+    return grad([y for y, _ in used], inputs, [v for _, v in used], create_graph=create_graph, allow_unused=True)
+
+
+def _first_wrong(values: np.ndarray, expected: np.ndarray, atol: float, rtol: float) -> tuple[int, ...] | None:
+    """The index of the first value that is further from the expected one than the tolerances."""
+    wrong = np.argwhere(~(abs(values - expected) <= atol + rtol * abs(expected)))  # written so that NaN fails
+    return tuple(wrong[0].tolist()) if len(wrong) else None
 
 
 def _floating(outputs: Any) -> list[Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,11 @@ from minidl import functional as F
 from minidl.autograd import GradientCheckError
 from minidl.checks.operation import Operation
 from minidl.checks.operations import TABLE
+
+MEASURES = {
+    "first_order": autograd.gradient_check.worst_gradient_error,
+    "second_order": functools.partial(autograd.gradient_check.worst_second_order_error, atol=1e-6),
+}
 
 
 class Check(NamedTuple):
@@ -41,9 +47,9 @@ def check_gradients(name: str) -> Check:
         close = " or ".join(difflib.get_close_matches(name, differentiable(), 3))
         raise ValueError(f"unknown operation {name!r}" + (f"; did you mean {close}?" if close else ""))
     failures: dict[str, str] = {}
-    errors: dict[str, list[float]] = {"first_order": [], "second_order": []}
+    errors: dict[str, list[float]] = {order: [] for order in MEASURES}
     for operation in entries:
-        for order, measure in (("first_order", _first_order), ("second_order", _second_order)):
+        for order, measure in MEASURES.items():
             try:
                 with np.errstate(all="ignore"):  # log(0) in a formula that does not use it
                     errors[order].append(measure(_function(operation), operation.variables(operation.arrays())))
@@ -55,14 +61,6 @@ def check_gradients(name: str) -> Check:
 
 def _function(operation: Operation) -> Callable[..., Any]:
     return lambda *inputs: operation.run(operation.function, list(inputs))
-
-
-def _first_order(function: Callable[..., Any], inputs: list[Any]) -> float:
-    return autograd.gradient_check.worst_gradient_error(function, inputs)
-
-
-def _second_order(function: Callable[..., Any], inputs: list[Any]) -> float:
-    return autograd.gradient_check.worst_second_order_error(function, inputs, atol=1e-6)
 
 
 def _described(operation: Operation) -> str:
