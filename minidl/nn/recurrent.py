@@ -176,17 +176,8 @@ class LSTM(_Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        C and H, the sizes of the input of a step and of the state.
-    num_layers : int
-        L; each layer's output is the next one's input.
-    bias : bool
-    batch_first : bool
-        Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
-    dropout : float
-        The probability of dropout between two layers, in training.
-    bidirectional : bool
-        Also walk from the last step to the first, with weights of their own (D = 2); both outputs stand side by side.
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
+        As in :class:`RNN`.
 
     Notes
     -----
@@ -214,17 +205,8 @@ class GRU(_Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        C and H, the sizes of the input of a step and of the state.
-    num_layers : int
-        L; each layer's output is the next one's input.
-    bias : bool
-    batch_first : bool
-        Sequences come and go as (N, T, ...) instead of (T, N, ...); states stay (L*D, N, H).
-    dropout : float
-        The probability of dropout between two layers, in training.
-    bidirectional : bool
-        Also walk from the last step to the first, with weights of their own (D = 2); both outputs stand side by side.
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
+        As in :class:`RNN`.
 
     Notes
     -----
