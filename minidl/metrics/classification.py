@@ -172,19 +172,7 @@ def _measures(
         tp, predicted, support = (counts.sum(keepdims=True) for counts in (tp, predicted, support))
 
     if zero_division == "warn":
-        lacking = {
-            "precision": ("predicted", predicted == 0),
-            "recall": ("true", support == 0),
-            "f-score": ("true or predicted", predicted + support == 0),
-        }
-        for measure in warn_for:
-            samples, missing = lacking[measure]
-            if missing.any():
-                warnings.warn(
-                    f"{measure} is undefined for a class without {samples} samples and is set to 0; "
-                    "choose with zero_division=",
-                    stacklevel=3,
-                )
+        _warn_where_undefined(warn_for, predicted, support)
         zero_division = 0.0
     precision = _divide(tp, predicted, zero_division)
     recall = _divide(tp, support, zero_division)
@@ -242,6 +230,23 @@ def f1_score(
     0.26666666666666666
     """
     return _measures(y_true, y_pred, 1.0, average, ("f-score",), **options)[2]
+
+
+def _warn_where_undefined(warn_for: Sequence[str], predicted: np.ndarray, support: np.ndarray) -> None:
+    """Warn of the measures that are 0 / 0 for a class, at the line that asked for them."""
+    lacking = {
+        "precision": ("predicted", predicted == 0),
+        "recall": ("true", support == 0),
+        "f-score": ("true or predicted", predicted + support == 0),
+    }
+    for measure in warn_for:
+        samples, missing = lacking[measure]
+        if missing.any():
+            warnings.warn(
+                f"{measure} is undefined for a class without {samples} samples and is set to 0; choose with "
+                "zero_division=",
+                stacklevel=4,  # this function, _measures and the public one are left out
+            )
 
 
 def _check_binary(present: np.ndarray, pos_label: Any) -> Any:

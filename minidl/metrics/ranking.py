@@ -141,16 +141,9 @@ def roc_auc_score(
         return areas if average is None else float(np.average(areas, weights=shares if average == "weighted" else None))
     if average is None or sample_weight is not None:
         raise ValueError("multi_class='ovo' is defined for average='macro' or 'weighted' and without sample_weight")
-    areas, pair_shares = [], []
-    for first, second in combinations(range(len(classes)), 2):
-        pair = (places == first) | (places == second)
-        ones = np.ones(pair.sum())
-        both = (
-            _binary_auc(places[pair] == first, scores[pair, first], ones),
-            _binary_auc(places[pair] == second, scores[pair, second], ones),
-        )
-        areas.append(sum(both) / 2)
-        pair_shares.append(shares[first] + shares[second])
+    pairs = list(combinations(range(len(classes)), 2))
+    areas = [_pair_auc(places, scores, first, second) for first, second in pairs]
+    pair_shares = [shares[first] + shares[second] for first, second in pairs]
     return float(np.average(areas, weights=pair_shares if average == "weighted" else None))
 
 
@@ -165,6 +158,14 @@ def _classes(y_true: np.ndarray, labels: Any) -> np.ndarray:
     if unknown.any():
         raise ValueError(f"y_true holds the label {y_true[unknown][0]!r}, which is not in labels {labels.tolist()}")
     return labels
+
+
+def _pair_auc(places: np.ndarray, scores: np.ndarray, first: int, second: int) -> float:
+    """The area of two classes without the samples of others: the mean of the first against the second and back."""
+    pair = (places == first) | (places == second)
+    ones = np.ones(pair.sum())
+    both = [_binary_auc(places[pair] == label, scores[pair, label], ones) for label in (first, second)]
+    return sum(both) / 2
 
 
 def _binary_auc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
