@@ -227,9 +227,7 @@ def _check_class_numbers(input: Any, target: Any, axis: int) -> None:
     if target.dtype.kind not in "iu":
         raise TypeError(f"target must hold class numbers (integers), got {target.dtype}")
     if tuple(target.shape) != expected:
-        raise ValueError(
-            f"target must have shape {expected} for an input of shape {tuple(input.shape)}, got {tuple(target.shape)}"
-        )
+        raise ValueError(f"target must have shape {expected} for an input of shape {shape}, got {tuple(target.shape)}")
 
 
 def _check_class_weights(weight: Any, classes: int) -> None:

@@ -84,11 +84,6 @@ class Roll(Function):
         return Roll(tuple(-shift for shift in self.shifts), self.axes)(dy)
 
 
-def _known(sizes: Sequence[int]) -> int:
-    """The product of the sizes that are given: all but -1."""
-    return math.prod(n for n in sizes if n != -1)
-
-
 @tensor_method("reshape", "view")
 def reshape(x: Any, *shape: int | Sequence[int]) -> Any:
     """x in another shape with as many numbers; one size may be -1, meaning "what is left".
@@ -152,7 +147,8 @@ def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
             [3, 4, 5]])
     """
     (axis,) = one_axis(dim, x.ndim)
-    sizes = tuple(x.shape[axis] // _known(sizes) if n == -1 else n for n in sizes)
+    known = math.prod(n for n in sizes if n != -1)
+    sizes = tuple(x.shape[axis] // known if n == -1 else n for n in sizes)
     return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
 

@@ -1,5 +1,6 @@
 """A user's own pictures: a folder with one subfolder for each class."""
 
+import copy
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -99,8 +100,8 @@ class ImageFolder(Dataset):
 
     def with_transform(self, transform: Callable[[Image.Image], Any] | None) -> "ImageFolder":
         """The same pictures under another transform."""
-        other = object.__new__(ImageFolder)
-        other.__dict__.update(self.__dict__, transform=transform)
+        other = copy.copy(self)
+        other.transform = transform
         return other
 
     def _leave_out_unreadable(self) -> None:
