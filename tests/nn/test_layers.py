@@ -1,0 +1,73 @@
+"""Single layers, where a comparison with PyTorch's does not reach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minidl
+import minidl.functional as F
+from minidl import nn
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    one, two, four = np.int64(1), np.int32(2), np.int64(4)
+    images = minidl.ones(2, 4, 6, 6)
+    blocks = nn.Sequential(nn.Conv2d(four, four, two, two, one, one, groups=two), nn.ReLU(), nn.MaxPool2d(two))
+    assert blocks(images).shape == (2, 4, 2, 2)
+    assert nn.ConvTranspose2d(four, four, two, groups=two)(images).shape == (2, 4, 7, 7)
+    assert nn.Conv1d(four, two, two, one)(images[..., 0]).shape == (2, 2, 5)
+    assert nn.LayerNorm(np.int64(6))(images).shape == F.layer_norm(images, np.int64(6)).shape == images.shape
+    assert nn.LSTM(four, two, num_layers=two)(minidl.ones(3, 1, 4))[0].shape == (3, 1, 2)
+    assert nn.TransformerEncoderLayer(four, two, two)(minidl.ones(3, 1, 4)).shape == (3, 1, 4)
+    assert images.sum(one).shape == (2, 6, 6) and images.var(one).shape == (2, 6, 6)
+    assert images.norm(np.float32(3)) == images.norm(3)
+
+
+def test_a_row_of_padding_starts_as_zeros_and_learns_nothing():
+    for padding_idx in (1, -4):
+        layer = nn.Embedding(5, 3, padding_idx=padding_idx)
+        layer(minidl.tensor([[0, 1], [1, 4]])).sum().backward()
+        assert layer.padding_idx == 1
+        assert layer.weight.data.any(axis=1).tolist() == [True, False, True, True, True]
+        assert layer.weight.grad.data.any(axis=1).tolist() == [True, False, False, False, True]
+
+
+def test_a_norm_that_tracks_nothing_takes_the_statistics_of_its_batch_always():
+    layer = nn.BatchNorm1d(2, affine=False, track_running_stats=False)
+    x = minidl.tensor(np.random.default_rng(0).normal(3, 2, (6, 2, 4)))
+    trained = layer(x)
+    np.testing.assert_allclose(trained.data.mean((0, 2)), 0, atol=1e-12)
+    np.testing.assert_array_equal(layer.eval()(x).data, trained.data)
+    assert layer.state_dict() == {}
+    with pytest.raises(ValueError, match="more than one number a channel"):
+        layer(x[:1, :, 0])
+
+
+def test_a_group_norm_without_weights_has_second_derivatives():
+    x = minidl.Tensor(np.random.default_rng(0).normal(size=(2, 4, 3)), requires_grad=True)
+    assert minidl.gradgradcheck(nn.GroupNorm(2, 4, affine=False), [x])
+
+
+def test_the_loss_of_a_probability_of_nothing_or_all_is_bounded():
+    with np.errstate(all="raise"):
+        losses = nn.BCELoss(reduction="none")(minidl.tensor([0.0, 1.0, 0.0, 1.0]), minidl.tensor([1.0, 0.0, 0.0, 1.0]))
+    assert losses.tolist() == [100, 100, 0, 0]
+
+
+def test_a_norm_without_momentum_keeps_the_mean_of_its_batches():
+    layer = nn.BatchNorm1d(1, momentum=None)
+    for value in (1.0, 4.0, 7.0):
+        layer(minidl.tensor([[value - 1], [value + 1]]))
+    assert {name: tensor.tolist() for name, tensor in layer.state_dict().items()} == {
+        "weight": [1], "bias": [0], "running_mean": [4], "running_var": [2], "num_batches_tracked": 3,
+    }  # fmt: skip
+
+
+def test_vectors_that_are_given_have_their_own_row_of_padding():
+    vectors = minidl.ones(4, 2)
+    layer = nn.Embedding.from_pretrained(vectors, freeze=False, padding_idx=-1)
+    layer(minidl.tensor([0, 3])).sum().backward()
+    assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (4, 2, 3)
+    assert layer.weight.grad.tolist() == [[1, 1], [0, 0], [0, 0], [0, 0]] and layer.weight[3].tolist() == [1, 1]
+    assert not nn.Embedding.from_pretrained(vectors).weight.requires_grad
