@@ -170,3 +170,8 @@ def test_gumbel_softmax_chooses_with_the_probabilities_of_the_softmax():
 def test_wrong_draws(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_random_numbers_like_those_of_a_tensor():
+    x = minidl.zeros(2, 3)
+    assert minidl.randn_like(x).shape == minidl.rand_like(x).shape == (2, 3)
