@@ -1,14 +1,9 @@
-"""DataLoader: order, batches, threads, worker processes, errors."""
+"""DataLoader: order, batches, threads, worker processes, arguments."""
 
 import multiprocessing
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
-import traceback
 
 import numpy as np
 import pytest
@@ -16,56 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minidl
-from minidl.data import DataLoader, Dataset, ImageDataset, Subset, TensorDataset, augmentation_generator, transforms
+from minidl.data import DataLoader, Dataset, ImageDataset, Subset, TensorDataset, transforms
 
-
-class Numbers(Dataset):
-    """Sample i is (i, a random number, the process that made it); `fault` is raised at sample 5."""
-
-    def __init__(self, n=20, fault=None, delay=0.0):
-        self.n, self.fault, self.delay = n, fault, delay
-
-    def __len__(self):
-        return self.n
-
-    def __getitem__(self, index):
-        time.sleep(self.delay)
-        if index == 5 and self.fault is not None:
-            self.fault()
-        return np.int64(index), augmentation_generator().random(), os.getpid()
-
-
-def zero_division():
-    raise ZeroDivisionError
-
-
-def stop_iteration():
-    raise StopIteration
-
-
-def kill_this_process():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Unpicklable(Exception):
-    def __init__(self, first, second):
-        super().__init__(f"{first} {second}")
-
-
-def unpicklable_error():
-    raise Unpicklable("two", "arguments")
-
-
-def numbers_of(loader):
-    return [int(i) for batch in loader for i in batch[0].data]
-
-
-def wait_for(condition):
-    """Whether `condition` holds within five seconds."""
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
+from .made_datasets import Numbers, numbers_of, wait_for
 
 
 @given(st.integers(1, 50), st.integers(1, 12), st.booleans(), st.booleans(), st.sampled_from([0, 1, 3]))
@@ -223,144 +171,6 @@ def test_len_and_getitem_are_enough():
     assert [batch.tolist() for batch in DataLoader(Squares(), 2)] == [[0, 1], [4]]
 
 
-@pytest.mark.parametrize("options", [{"prefetch": 2}, {"num_workers": 2}])
-def test_leaving_early_ends_threads_and_processes(options):
-    before = threading.active_count()
-    for batch in DataLoader(Numbers(1000, delay=0.001), 2, **options):
-        processes = set(batch[2].tolist()) - {os.getpid()}
-        break
-    assert threading.active_count() == before
-    assert all(not process_lives(pid) for pid in processes)
-
-    with pytest.raises(KeyError):
-        for _ in DataLoader(Numbers(1000), 2, **options):
-            raise KeyError("the consumer's own error")
-    assert threading.active_count() == before
-
-    iterator = iter(DataLoader(Numbers(1000), 2, **options))
-    next(iterator)
-    del iterator
-    assert threading.active_count() == before
-
-
-def test_leaving_early_ends_a_thread_that_waits_for_room():
-    fetched = []
-
-    class Counted(Numbers):
-        def __getitem__(self, index):
-            fetched.append(index)
-            return index
-
-    iterator = iter(DataLoader(Counted(1000), 1, prefetch=2))
-    next(iterator)
-    while len(fetched) < 3:
-        time.sleep(0.001)
-    time.sleep(0.05)  # now it waits
-    leaving = threading.Thread(target=iterator.close, daemon=True)
-    leaving.start()
-    leaving.join(30)
-    assert not leaving.is_alive() and len(fetched) == 3
-
-
-class SlowFromTheThirdOn(Numbers):
-    def __getitem__(self, index):
-        time.sleep(30 if index > 1 else 0)
-        return index
-
-
-def test_leaving_early_does_not_wait_for_a_worker_that_is_busy():
-    start = time.monotonic()
-    for _ in DataLoader(SlowFromTheThirdOn(), 1, num_workers=2):
-        break
-    assert time.monotonic() - start < 10
-
-
-def process_lives(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("options", [{"prefetch": 0}, {"prefetch": 2}, {"num_workers": 2}])
-def test_an_error_in_the_dataset_reaches_the_loop_after_the_batches_before_it(options):
-    before = threading.active_count()
-    seen = []
-    with pytest.raises(ZeroDivisionError) as caught:
-        for batch in DataLoader(Numbers(fault=zero_division), 2, **options):
-            seen.append(batch[0].tolist())
-    assert seen == [[0, 1], [2, 3]]
-    assert "zero_division" in "".join(traceback.format_exception(caught.value))  # the line at fault, wherever it ran
-    assert threading.active_count() == before
-
-
-@pytest.mark.parametrize("options", [{"prefetch": 0}, {"prefetch": 2}, {"num_workers": 2}])
-def test_a_stop_iteration_in_the_dataset_does_not_end_the_epoch_in_silence(options):
-    with pytest.raises(RuntimeError, match="StopIteration"):
-        list(DataLoader(Numbers(fault=stop_iteration), 2, **options))
-
-
-def test_an_error_that_cannot_be_pickled_keeps_its_text():
-    with pytest.raises(RuntimeError, match="Unpicklable: two arguments") as caught:
-        numbers_of(DataLoader(Numbers(fault=unpicklable_error), 2, num_workers=1))
-    assert "unpicklable_error" in "".join(traceback.format_exception(caught.value))
-
-
-def test_a_killed_worker_is_an_error_and_no_hang():
-    start = time.monotonic()
-    with pytest.raises(RuntimeError, match=r"worker 0 \(process \d+\) ended unexpectedly: killed by SIGKILL; .*memory"):
-        numbers_of(DataLoader(Numbers(fault=kill_this_process), 2, num_workers=2))
-    assert time.monotonic() - start < 10
-
-
-def test_a_worker_killed_from_outside_while_it_waits():
-    iterator = iter(DataLoader(Numbers(1000), 2, num_workers=2))
-    batch = next(iterator)
-    os.kill(int(batch[2].data[0]), signal.SIGKILL)
-    with pytest.raises(RuntimeError, match="killed by SIGKILL"):
-        list(iterator)
-
-
-def test_a_worker_killed_in_the_middle_of_a_batch():
-    iterator = iter(DataLoader(BigNumbers(), 1, num_workers=1))
-    batch = next(iterator)
-    time.sleep(0.2)  # by now it waits for room in the pipe, with half of the next batch sent
-    os.kill(int(batch[1].data[0]), signal.SIGKILL)
-    with pytest.raises(RuntimeError, match="killed by SIGKILL"):
-        list(iterator)
-
-
-class BigNumbers(Numbers):
-    def __getitem__(self, index):
-        return np.full(1_000_000, index), os.getpid()
-
-
-def end_of_file():
-    raise EOFError("a truncated file of the user's own")
-
-
-def test_errors_that_look_like_those_of_the_pipe():
-    with pytest.raises(EOFError, match="of the user's own"):
-        numbers_of(DataLoader(Numbers(fault=end_of_file), 2, num_workers=2))
-
-
-def test_a_batch_that_cannot_be_sent():
-    loader = DataLoader(TensorDataset(np.arange(4)), 2, num_workers=1, collate_fn=lambda samples: threading.Lock())
-    with pytest.raises(TypeError, match="pickle.*lock"):
-        list(loader)
-
-
-def test_a_worker_that_exits():
-    with pytest.raises(RuntimeError, match="exit status 3"):
-        numbers_of(DataLoader(Numbers(fault=lambda: os._exit(3)), 2, num_workers=1))
-
-
-def test_timeout():
-    with pytest.raises(RuntimeError, match=r"no batch within timeout=0\.2 seconds"):
-        numbers_of(DataLoader(Numbers(delay=5), 2, num_workers=1, timeout=0.2))
-
-
 def test_a_slow_program_is_not_flooded():
     """Workers stop after the batches they may run ahead."""
     counter = multiprocessing.get_context("fork").Value("i", 0)
@@ -431,57 +241,6 @@ def test_spawned_workers_and_what_cannot_be_sent_to_them():
     )
     with pytest.raises(TypeError, match="cannot be sent to a worker process started by 'spawn'"):
         list(DataLoader(unsendable, 2, num_workers=1, multiprocessing_context="spawn"))
-
-
-PROGRAM_KILLED = """
-import sys, time, numpy as np
-from minidl.data import DataLoader, Dataset
-class Slow(Dataset):
-    def __len__(self): return 1000
-    def __getitem__(self, index):
-        import os
-        return os.getpid()
-pids = set()
-for batch in DataLoader(Slow(), 1, num_workers=3):
-    pids.add(batch.item())
-    if len(pids) == 3:
-        print(*pids, flush=True)
-        try:
-            time.sleep(60)
-        finally:
-            time.sleep(0.5)  # in which the workers could say something
-"""
-
-
-def test_workers_end_when_the_program_is_killed():
-    with subprocess.Popen([sys.executable, "-c", PROGRAM_KILLED], stdout=subprocess.PIPE, text=True) as program:
-        pids = [int(pid) for pid in program.stdout.readline().split()]
-        program.kill()
-    assert len(pids) == 3
-    assert wait_for(lambda: not any(process_runs(pid) for pid in pids))
-
-
-def test_ctrl_c_reaches_the_loop_alone():
-    """All processes of a terminal get the signal: the workers end without a word, the program by its own error."""
-    program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM_KILLED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # one in the background ignores it
-    )  # fmt: skip
-    pids = [int(pid) for pid in program.stdout.readline().split()]
-    os.killpg(program.pid, signal.SIGINT)
-    _, error = program.communicate(timeout=60)
-    assert error.count("Traceback") == 1 and error.splitlines()[-1] == "KeyboardInterrupt"
-    assert len(pids) == 3 and not any(process_runs(pid) for pid in pids)
-
-
-def process_runs(pid):
-    """Whether the process is there and no zombie."""
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize(
