@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 
 import minidl
-
-torch = pytest.importorskip("torch")
-
-from tests.test_against_torch import Call, compare  # noqa: E402
+from tests.torch_calls import Call, compare, torch
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -13,10 +13,7 @@ import pytest
 
 import minidl
 from minidl import Tensor
-
-torch = pytest.importorskip("torch")
-
-from tests.test_against_torch import assert_same, outputs  # noqa: E402
+from tests.torch_calls import assert_same, outputs, torch
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
