@@ -121,19 +121,7 @@ def roc_auc_score(
         raise ValueError(
             f"y_score has one column for each class: multi_class must be 'ovr' or 'ovo', got {multi_class!r}"
         )
-    if scores.ndim != 2 or scores.shape[1] != len(classes):
-        raise ValueError(
-            f"y_score must have the shape (N, {len(classes)}) for the classes {classes[:5].tolist()}..., got "
-            f"{scores.shape}"
-        )
-    if not np.allclose(scores.sum(axis=1), 1):
-        sums = scores.sum(axis=1)
-        raise ValueError(
-            f"the rows of y_score add up to {sums.min()} to {sums.max()}, expected probabilities that add up to 1: "
-            "pass softmax(logits)"
-        )
-    if len(classes) < 2:
-        raise ValueError(f"the ROC curve needs at least two classes, got only one class: {classes.tolist()}")
+    _check_probabilities(scores, classes)
     places = positions(y_true, classes)
     shares = np.bincount(places, weights, minlength=len(classes)) / weights.sum()
     if multi_class == "ovr":
@@ -158,6 +146,23 @@ def _classes(y_true: np.ndarray, labels: Any) -> np.ndarray:
     if unknown.any():
         raise ValueError(f"y_true holds the label {y_true[unknown][0]!r}, which is not in labels {labels.tolist()}")
     return labels
+
+
+def _check_probabilities(scores: np.ndarray, classes: np.ndarray) -> None:
+    """ValueError unless each row of the scores has a probability of each class, of two or more."""
+    if scores.ndim != 2 or scores.shape[1] != len(classes):
+        raise ValueError(
+            f"y_score must have the shape (N, {len(classes)}) for the classes {classes[:5].tolist()}..., got "
+            f"{scores.shape}"
+        )
+    sums = scores.sum(axis=1)
+    if not np.allclose(sums, 1):
+        raise ValueError(
+            f"the rows of y_score add up to {sums.min()} to {sums.max()}, expected probabilities that add up to 1: "
+            "pass softmax(logits)"
+        )
+    if len(classes) < 2:
+        raise ValueError(f"the ROC curve needs at least two classes, got only one class: {classes.tolist()}")
 
 
 def _pair_auc(places: np.ndarray, scores: np.ndarray, first: int, second: int) -> float:
