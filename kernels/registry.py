@@ -200,7 +200,7 @@ def _load(package: str, backend: str) -> tuple[Any, str]:
     what to type: a silent fallback would cost its user hours.
     """
     name = f"{package}.{BACKENDS[backend][0]}"
-    if Path(_folder(package), BACKENDS[backend][0] + ".pyx").is_file():
+    if Path(sys.modules[package].__file__).with_name(BACKENDS[backend][0] + ".pyx").is_file():
         if reason := build_report.unavailable(name):
             return None, reason
     try:
@@ -214,10 +214,6 @@ def _load(package: str, backend: str) -> tuple[Any, str]:
     unavailable = getattr(module, "unavailable", None)  # optional: returns why it cannot serve, such as "no GPU"
     reason = unavailable() if unavailable is not None else None
     return (None, reason) if reason else (module, "")
-
-
-def _folder(package: str) -> str:
-    return os.path.dirname(sys.modules[package].__file__)
 
 
 def _short(package: str) -> str:

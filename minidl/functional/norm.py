@@ -177,11 +177,6 @@ def axes_mean(x: Any, axes: tuple[int, ...]) -> Any:
     return kernels.channel_sums.forward(x).reshape(channels) / (x.size // max(1, x.shape[1]))
 
 
-def _scale_and_shift(x: Any, w: Any, b: Any) -> Any:
-    """x * w + b, with w and b of each channel."""
-    return x if w is None and b is None else ChannelScale()(x, None, w, b)
-
-
 def batch_norm(
     x: Any,
     running_mean: Any = None,
@@ -232,7 +227,7 @@ def batch_norm(
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
     if count == 0:
-        return _scale_and_shift(x, weight, bias)
+        return x if weight is None and bias is None else ChannelScale()(x, None, weight, bias)
     norm = ChannelNorm(eps)
     y = norm(x, weight, bias)
     if training:
