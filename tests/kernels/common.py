@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -67,6 +69,21 @@ def assert_close(actual, expected, magnitude, terms: int, dtype, what="") -> Non
     assert np.all(error <= tolerance), f"{what}: error {np.nanmax(error)}, NaN {np.isnan(actual).sum()}"
     if np.count_nonzero(magnitude) > 8:
         assert np.any(np.abs(expected) > tolerance), "the tolerance would let zeros pass"
+
+
+def assert_threads_change_no_bit(compute: Callable[[], Iterable[np.ndarray]], threads=(1, 2, 3)) -> None:
+    """Hold the arrays that `compute` returns against one another, for each of these numbers of threads."""
+    before, results = kernels.get_num_threads(), []
+    try:
+        for number in threads:
+            kernels.set_num_threads(number)
+            results.append(list(compute()))
+    finally:
+        kernels.set_num_threads(before)
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+            assert one.tobytes() == two.tobytes()  # zeros of the same sign, too
 
 
 seeds = st.integers(0, 2**32 - 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from minidl import kernels
 from minidl.kernels import conv2d_relu_pool
 
-from .common import FLOATS, arrays_of, assert_close, cpu_backends, fast, laid_out
+from .common import FLOATS, arrays_of, assert_close, assert_threads_change_no_bit, cpu_backends, fast, laid_out
 from .test_conv2d import problems
 
 BACKENDS = cpu_backends("conv2d_relu_pool")
@@ -135,18 +135,13 @@ def test_which_shapes_go_without_dz(name):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_threads_change_no_bit(backend):
     x, w = arrays_of((5, 16, 40, 41), "float32", 1), arrays_of((40, 16, 3, 3), "float32", 2)
-    before, results = kernels.get_num_threads(), []
-    try:
-        for threads in (1, 2, 5):
-            kernels.set_num_threads(threads)
-            with kernels.use_backend(backend, strict=True):
-                y, taps = conv2d_relu_pool.forward(x, w, pool_size=2, padding=1)
-                results.append((y, taps, *conv2d_relu_pool.backward(y, taps, x, w, 2, padding=1)))
-    finally:
-        kernels.set_num_threads(before)
-    for others in results[1:]:
-        for actual, expected in zip(others, results[0], strict=True):
-            np.testing.assert_array_equal(actual, expected)
+
+    def both_ways():
+        with kernels.use_backend(backend, strict=True):
+            y, taps = conv2d_relu_pool.forward(x, w, pool_size=2, padding=1)
+            return y, taps, *conv2d_relu_pool.backward(y, taps, x, w, 2, padding=1)
+
+    assert_threads_change_no_bit(both_ways, (1, 2, 5))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from minidl import kernels
 
-from .common import FLOATS, ORDERS, arrays_of, assert_close, cpu_backends, fast, laid_out, seeds
+from .common import (
+    FLOATS,
+    ORDERS,
+    arrays_of,
+    assert_close,
+    assert_threads_change_no_bit,
+    cpu_backends,
+    fast,
+    laid_out,
+    seeds,
+)
 
 BACKENDS = ["reference", *cpu_backends("index_add")]
 
@@ -38,17 +48,8 @@ def test_against_a_loop(backend, dtype, integer, shape, count, order, seed):
 
 def test_the_number_of_threads_changes_no_bit():
     x, rows = arrays_of((3000, 300), "float32", 0), np.random.default_rng(0).integers(0, 7, 3000)
-    before = kernels.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2, 5):
-            kernels.set_num_threads(threads)
-            with kernels.use_backend("cython", strict=True):
-                results.append(kernels.index_add.forward(x, rows, 7))
-    finally:
-        kernels.set_num_threads(before)
-    for other in results[1:]:
-        np.testing.assert_array_equal(other, results[0])
+    with kernels.use_backend("cython", strict=True):
+        assert_threads_change_no_bit(lambda: [kernels.index_add.forward(x, rows, 7)], (1, 2, 5))
 
 
 def test_a_number_that_is_not_finite_stays_in_its_row():

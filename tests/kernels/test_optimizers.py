@@ -5,7 +5,7 @@ import pytest
 
 from minidl import kernels
 
-from .common import FLOATS, ORDERS, arrays_of, cpu_backends, laid_out
+from .common import FLOATS, ORDERS, arrays_of, assert_threads_change_no_bit, cpu_backends, laid_out
 
 BACKENDS = cpu_backends("optimizers")
 SHAPES = [(3,), (), (0,), (20, 7, 3, 3), (1,), (70, 300), (16,), (2, 3, 4, 5)]
@@ -70,15 +70,7 @@ def test_any_memory(backend, order, gradient_order):
 
 @pytest.mark.parametrize("name", STEPS)
 def test_threads_change_no_bit(name):
-    before = kernels.get_num_threads()
-    results = []
-    for threads in (1, 2, 3):
-        kernels.set_num_threads(threads)
-        results.append(after_steps(name, "auto", "float32"))
-    kernels.set_num_threads(before)
-    for other in results[1:]:
-        for x, y in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(x, y)
+    assert_threads_change_no_bit(lambda: after_steps(name, "auto", "float32"))
 
 
 @pytest.mark.skipif("cython" not in BACKENDS, reason="not compiled here")

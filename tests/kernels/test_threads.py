@@ -8,16 +8,9 @@ import pytest
 
 from minidl import kernels
 
-from .common import arrays_of
+from .common import arrays_of, assert_threads_change_no_bit
 
 pool = pytest.importorskip("minidl.kernels.cpu.pool", reason="the Cython kernels are not built")
-
-
-@pytest.fixture(autouse=True)
-def threads_as_before():
-    before = kernels.get_num_threads()
-    yield
-    kernels.set_num_threads(before)
 
 
 def everything(backend="cython"):
@@ -47,14 +40,8 @@ def everything(backend="cython"):
         )
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_the_number_of_threads_changes_no_bit(threads):
-    kernels.set_num_threads(1)
-    expected = everything()
-    kernels.set_num_threads(threads)
-    for _ in range(3):
-        for actual, wanted in zip(everything(), expected, strict=True):
-            np.testing.assert_array_equal(actual, wanted)
+def test_the_number_of_threads_changes_no_bit():
+    assert_threads_change_no_bit(everything, (1, 2, 2, 2, 3, 3, 3, 7, 7, 7))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])

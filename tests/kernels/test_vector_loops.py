@@ -14,7 +14,7 @@ from . import (
     test_optimizers,
     test_softmax_backends,
 )
-from .common import arrays_of, laid_out
+from .common import arrays_of, assert_threads_change_no_bit, laid_out
 
 tiles = pytest.importorskip("minidl.kernels.cpu.tiles", reason="the Cython kernels are not built")
 
@@ -105,11 +105,4 @@ def everything():
 
 
 def test_threads_change_no_bit():
-    before, results = kernels.get_num_threads(), []
-    for threads in (1, 2, 3):
-        kernels.set_num_threads(threads)
-        results.append(everything())
-    kernels.set_num_threads(before)
-    for other in results[1:]:
-        for one, two in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(one, two)
+    assert_threads_change_no_bit(everything)

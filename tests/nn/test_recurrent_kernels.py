@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import kernels
+from tests.kernels.common import assert_threads_change_no_bit
 
 PARTS = {"rnn": 1, "lstm": 4, "gru": 3}
 BACKENDS = [
@@ -131,17 +132,12 @@ def test_any_strides_and_nothing_written_to(backend, kind):
 def test_any_number_of_threads_gives_the_same_bits(backend, kind, dtype):
     x, states, weights, biases = layer(kind, 7, 67, 20, 48, dtype)
     dy = np.random.default_rng(1).normal(size=(7, 67, 48)).astype(dtype)
-    before, found = kernels.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3, 4, 2):
-            kernels.set_num_threads(threads)
-            results = forward(backend, kind, x, states, weights, biases)
-            found.append([*results, *backward(backend, kind, x, states, weights, results, [dy])])
-    finally:
-        kernels.set_num_threads(before)
-    for other in found[1:]:
-        for array, first in zip(other, found[0]):
-            assert array.tobytes() == first.tobytes()
+
+    def both_ways():
+        results = forward(backend, kind, x, states, weights, biases)
+        return [*results, *backward(backend, kind, x, states, weights, results, [dy])]
+
+    assert_threads_change_no_bit(both_ways, (1, 2, 3, 4, 2))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import kernels
+from tests.kernels.common import assert_threads_change_no_bit
 
 BACKENDS = [
     row.backend
@@ -100,17 +101,13 @@ def test_any_memory_order(backend, case):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_any_number_of_threads_gives_the_same_bits(backend, case):
     lists = arrays([(300, 301), (17,), (40, 999)], min(case[1], 3), "f4", 1)
-    before, results = kernels.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            kernels.set_num_threads(threads)
-            results.append(copies(lists))
-            step(backend, case, results[-1])
-    finally:
-        kernels.set_num_threads(before)
-    for other in results[1:]:
-        for found, first in zip(other, results[0]):
-            assert [array.tobytes() for array in found] == [array.tobytes() for array in first]
+
+    def after_a_step():
+        stepped = copies(lists)
+        step(backend, case, stepped)
+        return [array for part in stepped for array in part]
+
+    assert_threads_change_no_bit(after_a_step)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
