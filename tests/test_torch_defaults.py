@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 TF = torch.nn.functional
 
 OTHER_DEFAULTS = {  # of these names, for these arguments: (minidl's, PyTorch's)
-    ("Softmax LogSoftmax softmax log_softmax", "dim"): (-1, None),  # PyTorch guesses, and warns
+    ("Softmax Softmin LogSoftmax softmax softmin log_softmax", "dim"): (-1, None),  # PyTorch guesses, and warns
     ("ModuleList ModuleDict", "modules"): ((), None),
     ("TransformerEncoderLayer TransformerDecoderLayer Transformer", "activation"): ("relu", TF.relu),
     ("interpolate", "align_corners"): (False, None),

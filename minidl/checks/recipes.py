@@ -57,5 +57,10 @@ def booleans(*shape: int) -> Recipe:
     return lambda random: random.integers(0, 2, shape).astype(bool)
 
 
+def signs(*shape: int) -> Recipe:
+    """-1 or 1."""
+    return lambda random: random.choice([-1.0, 1.0], shape)
+
+
 def values(*numbers: Any, dtype: Any = np.float64) -> Recipe:
     return lambda random: np.array(numbers, dtype)

@@ -34,8 +34,10 @@ from minidl.functional.extremes import *
 from minidl.functional.fused import *
 from minidl.functional.indexing import *
 from minidl.functional.joining import *
+from minidl.functional.likelihood import *
 from minidl.functional.linear import *
 from minidl.functional.loss import *
+from minidl.functional.margin import *
 from minidl.functional.masks import *
 from minidl.functional.norm import *
 from minidl.functional.padding import *

@@ -1,4 +1,4 @@
-"""Activations that are bounded on both sides, or made of other activations."""
+"""Activations that are bounded, cut or made of other functions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any
 from minidl.autograd import Function
 from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
-from minidl.functional.choice import where
-from minidl.functional.elementwise import tanh
+from minidl.functional.choice import clip, where
+from minidl.functional.elementwise import abs, expm1, tanh
 from minidl.functional.joining import chunk
 from minidl.functional.operands import check_float, namespace
+from minidl.functional.softmax import softmax
 
-__all__ = ["glu", "hardsigmoid", "hardswish", "hardtanh", "mish", "relu6", "selu"]
+__all__ = [
+    "celu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "mish", "relu6", "selu", "softmin",
+    "softshrink", "softsign", "tanhshrink", "threshold",
+]  # fmt: skip
 
 
 class Hardtanh(Function):
@@ -77,6 +81,62 @@ def selu(x: Any, inplace: bool = False) -> Any:
 def mish(x: Any, inplace: bool = False) -> Any:
     """x * tanh(softplus(x)), of Misra, Mish: a self regularized non-monotonic activation function, 2019."""
     return x * tanh(softplus(x))
+
+
+def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x where x > 0, alpha * (e^(x / alpha) - 1) elsewhere: an :func:`elu` whose slope at 0 is 1 for every alpha.
+
+    Source: Barron, Continuously differentiable exponential linear units, 2017.
+    """
+    check_float("celu", x)
+    if alpha == 0:
+        raise ValueError("celu: alpha must not be 0")
+    # expm1 sees 0 in place of the large x, where it would overflow
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0, x) / alpha))
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + |x|), between -1 and 1, which it approaches more slowly than tanh does."""
+    check_float("softsign", x)
+    return x / (1 + abs(x))
+
+
+def tanhshrink(x: Any) -> Any:
+    """x - tanh(x)."""
+    check_float("tanhshrink", x)
+    return x - tanh(x)
+
+
+def hardshrink(x: Any, lambd: float = 0.5) -> Any:
+    """x where |x| > `lambd`, 0 elsewhere."""
+    check_float("hardshrink", x)
+    return where((x >= -lambd) & (x <= lambd), 0, x)
+
+
+def softshrink(x: Any, lambd: float = 0.5) -> Any:
+    """x moved towards 0 by `lambd`, and 0 where |x| is smaller: the step of an L1 penalty.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.softshrink(minidl.tensor([-2.0, 0.3, 1.0]))
+    tensor([-1.5,  0. ,  0.5])
+    """
+    check_float("softshrink", x)
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
+    return x - clip(x, -lambd, lambd)
+
+
+def threshold(x: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+    """x where x > `threshold`, `value` elsewhere; NaN stays NaN."""
+    check_float("threshold", x)
+    return where(x <= threshold, value, x)
+
+
+def softmin(x: Any, dim: int = -1, dtype: Any = None) -> Any:
+    """e^-x[i] / sum_j e^-x[j] along `dim`: :func:`softmax` of -x, the most for the smallest."""
+    return softmax(-x, dim, dtype=dtype)
 
 
 def glu(x: Any, dim: int = -1) -> Any:

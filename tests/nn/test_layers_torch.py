@@ -90,6 +90,14 @@ LAYERS = [
     ("Hardswish", (), {}, ROW),
     ("SELU", (), {}, ROW),
     ("Mish", (), {}, ROW),
+    ("CELU", (0.5,), {}, ROW),
+    ("Hardshrink", (0.4,), {}, ROW),
+    ("Softshrink", (0.4,), {}, ROW),
+    ("Threshold", (0.4, -2.0), {}, ROW),
+    ("Softsign", (), {}, ROW),
+    ("Tanhshrink", (), {}, ROW),
+    ("Softmin", (1,), {}, IMAGE),
+    ("Softmax2d", (), {}, IMAGE),
     ("GLU", (1,), {}, ROW),
     ("GELU", (), {}, ROW),
     ("GELU", (), {"approximate": "tanh"}, ROW),
@@ -103,6 +111,7 @@ LAYERS = [
 ]
 CLASSES, WEIGHTS = np.array([0, 5, 2, 2, 3]), np.array([0.5, 1.0, 2.0, 0.3, 0.7, 1.2])
 PROBABILITIES = np.random.default_rng(8).dirichlet(np.ones(6), 5)
+COUNTS, SIGNS = np.arange(30.0).reshape(5, 6) % 4, np.where(PROBABILITIES > 0.15, 1.0, -1.0)
 LOSSES = [
     ("MSELoss", {}, "numbers"),
     ("L1Loss", {}, "numbers"),
@@ -114,13 +123,18 @@ LOSSES = [
     ("NLLLoss", {"weight": WEIGHTS, "ignore_index": 5}, CLASSES),
     ("BCEWithLogitsLoss", {"weight": WEIGHTS, "pos_weight": WEIGHTS[::-1].copy()}, PROBABILITIES),
     ("KLDivLoss", {"log_target": False}, PROBABILITIES),
+    ("PoissonNLLLoss", {"log_input": True, "full": True}, COUNTS),
+    ("HingeEmbeddingLoss", {"margin": 0.7}, SIGNS),
+    ("SoftMarginLoss", {}, SIGNS),
+    ("MultiLabelSoftMarginLoss", {"weight": WEIGHTS}, PROBABILITIES),
+    ("MultiMarginLoss", {"p": 2, "margin": 0.7, "weight": WEIGHTS}, CLASSES),
 ]
 SHOWN_ELSEWHERE = {
-    "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell", "Hardsigmoid",
-    "LSTM", "LSTMCell", "MarginRankingLoss", "Module", "ModuleDict", "ModuleList", "MultiheadAttention",
-    "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "RNN", "RNNCell", "Sequential", "Transformer",
-    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
-    "TripletMarginLoss",
+    "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell",
+    "GaussianNLLLoss", "Hardsigmoid", "LSTM", "LSTMCell", "MarginRankingLoss", "Module", "ModuleDict", "ModuleList",
+    "MultiheadAttention", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "RNN", "RNNCell",
+    "Sequential", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
 }  # fmt: skip
 
 
@@ -162,6 +176,24 @@ def test_losses(kind, options, target, reduction):
     loss.sum().backward()
     our_loss.sum().backward()
     assert_close(ours.grad, theirs.grad, 1e-10, "gradient")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_variance_and_a_distance_beside_the_input(reduction):
+    random = np.random.default_rng(5)
+    arrays, var = random.normal(size=(3, 5, 6)), random.uniform(0, 2, size=(5, 1))
+    for kind, inputs, options in (
+        ("GaussianNLLLoss", (*arrays[:2], var), {"full": True, "eps": 0.3}),
+        ("TripletMarginWithDistanceLoss", arrays, {"swap": True, "distance_function": lambda a, b: (a - b).amax(-1)}),
+    ):
+        theirs, ours = [as_torch(x) for x in inputs], [as_ours(x) for x in inputs]
+        loss = getattr(torch.nn, kind)(reduction=reduction, **options)(*theirs)
+        our_loss = getattr(nn, kind)(reduction=reduction, **options)(*ours)
+        assert_close(our_loss, loss, 1e-10, "loss")
+        loss.sum().backward()
+        our_loss.sum().backward()
+        for mine, other in zip(ours, theirs):
+            assert_close(mine.grad, other.grad, 1e-10, "gradient")
 
 
 def test_binary_cross_entropy():

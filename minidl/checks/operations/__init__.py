@@ -23,6 +23,7 @@ from minidl.checks.operations import (
     indexing,
     linear,
     loss,
+    margin,
     norm,
     pool,
     recurrent,
@@ -35,7 +36,7 @@ from minidl.checks.operations import (
 
 FAMILIES = (
     elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, windows, resize, norm, loss,
-    distance, recurrent, attention, fused,
+    margin, distance, recurrent, attention, fused,
 )  # fmt: skip
 
 TABLE: list[Operation] = [operation for family in FAMILIES for operation in family.OPERATIONS]

@@ -10,7 +10,7 @@ import numpy as np
 from minidl.checks import naive
 from minidl.checks.operation import Operation
 from minidl.checks.operations.common import SPECIAL, at_special_values, of_one
-from minidl.checks.recipes import away_from_zero, integers, normal, values
+from minidl.checks.recipes import away_from_zero, distinct, integers, normal, values
 
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805  # of SELU
 
@@ -62,6 +62,22 @@ OPERATIONS = [
     *of_one("hardswish", normal, lambda x: x * np.clip(x + 3, 0, 6) / 6),
     *of_one("selu", away_from_zero, lambda x: SCALE * np.where(x > 0, x, ALPHA * np.expm1(x))),
     *of_one("mish", normal, lambda x: x * np.tanh(np.log1p(np.exp(x)))),
+    *of_one(
+        "celu", away_from_zero, lambda x: np.where(x > 0, x, 2 * np.expm1(x / 2)), alpha=2.0
+    ),  # PyTorch divides in float32
+    *at_special_values("celu", lambda x: np.where(x > 0, x, np.expm1(x))),
+    *of_one("softsign", away_from_zero, lambda x: x / (1 + np.abs(x))),
+    *of_one("tanhshrink", normal, lambda x: x - np.tanh(x)),
+    *at_special_values("tanhshrink", lambda x: x - np.tanh(x)),
+    *of_one("hardshrink", distinct, lambda x: np.where(np.abs(x) > 0.31, x, 0), lambd=0.31),
+    *at_special_values("hardshrink", lambda x: np.where(np.abs(x) <= 1, 0, x), lambd=1.0),
+    *of_one("softshrink", distinct, lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.31, 0), lambd=0.31),
+    *at_special_values("softshrink", lambda x: x - np.clip(x, -1, 1), lambd=1.0),
+    *[
+        Operation("threshold", [recipe, 0.11, -0.7], lambda x, low, v: np.where(x <= low, v, x), gradient=gradient)
+        for recipe, gradient in ((distinct(2, 3), True), (distinct(), True), (distinct(0, 3), True), (SPECIAL, False))
+    ],
+    Operation("softmin", [normal(2, 4, 3), 1], lambda x, dim: naive.softmax(-x, dim)),
     Operation("glu", [normal(2, 3, 4)], lambda x: x[..., :2] * naive.sigmoid(x[..., 2:])),
     Operation("glu", [normal(2, 6, 3), 1], lambda x, dim: x[:, :3] * naive.sigmoid(x[:, 3:])),
     Operation("glu", [normal(0, 4)], lambda x: x[:, :2]),
