@@ -63,6 +63,10 @@ class TensorMethods:
         """y = acos(x), the angle from 0 to pi whose cosine is x; NaN outside of -1 to 1."""
     def acos_(self) -> Tensor:
         """y = acos(x), the angle from 0 to pi whose cosine is x; NaN outside of -1 to 1."""
+    def acosh(self) -> Tensor:
+        """y = acosh(x), from 0 up, whose hyperbolic cosine is x: log(x + sqrt(x^2 - 1)); NaN below 1."""
+    def acosh_(self) -> Tensor:
+        """y = acosh(x), from 0 up, whose hyperbolic cosine is x: log(x + sqrt(x^2 - 1)); NaN below 1."""
     def add(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 + alpha * x2."""
     def add_(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
@@ -97,6 +101,10 @@ class TensorMethods:
         """y = asin(x), the angle from -pi/2 to pi/2 whose sine is x; NaN outside of -1 to 1."""
     def asin_(self) -> Tensor:
         """y = asin(x), the angle from -pi/2 to pi/2 whose sine is x; NaN outside of -1 to 1."""
+    def asinh(self) -> Tensor:
+        """y = asinh(x), whose hyperbolic sine is x: log(x + sqrt(x^2 + 1))."""
+    def asinh_(self) -> Tensor:
+        """y = asinh(x), whose hyperbolic sine is x: log(x + sqrt(x^2 + 1))."""
     def assign_(self, values: Any) -> Tensor:
         """Write `values` (broadcast) into this tensor's memory. Not recorded, so no gradient may flow through it."""
     def astype(self, dtype: Any) -> Tensor:
@@ -109,6 +117,10 @@ class TensorMethods:
         """The angle from -pi to pi of the point (x, y): atan(y / x) in all four quadrants."""
     def atan_(self) -> Tensor:
         """y = atan(x), the angle from -pi/2 to pi/2 whose tangent is x."""
+    def atanh(self) -> Tensor:
+        """y = atanh(x), whose hyperbolic tangent is x: log((1 + x) / (1 - x)) / 2; NaN outside of -1 to 1."""
+    def atanh_(self) -> Tensor:
+        """y = atanh(x), whose hyperbolic tangent is x: log((1 + x) / (1 - x)) / 2; NaN outside of -1 to 1."""
     def backward(self, gradient: Any = ..., retain_graph: builtins.bool | None = ..., create_graph: builtins.bool = ...) -> None:
         """Add d(output)/d(leaf) to the ``grad`` of every leaf that `output` was computed from."""
     def baddbmm(self, batch1: Any, batch2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
@@ -177,6 +189,10 @@ class TensorMethods:
         """y[i] = x[0] * ... * x[i] along `dim`; of integers and booleans in int64. Its gradient is right at 0 too."""
     def cumsum(self, dim: builtins.int, *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """y[i] = x[0] + ... + x[i] along `dim`; of integers and booleans in int64."""
+    def deg2rad(self) -> Tensor:
+        """x * pi / 180: degrees in radians."""
+    def deg2rad_(self) -> Tensor:
+        """x * pi / 180: degrees in radians."""
     def diag(self, diagonal: builtins.int = ...) -> Tensor:
         """The matrix with x (N,) on a diagonal and 0 elsewhere; of a matrix x its :func:`diagonal`, copied."""
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
@@ -201,6 +217,10 @@ class TensorMethods:
         """y = erf(x), the error function: 2 / sqrt(pi) * integral of e^(-t^2) from 0 to x."""
     def exp(self) -> Tensor:
         """y = e^x."""
+    def exp2(self) -> Tensor:
+        """y = 2^x."""
+    def exp2_(self) -> Tensor:
+        """y = 2^x."""
     def exp_(self) -> Tensor:
         """y = e^x."""
     def expand(self, *sizes: builtins.int | Sequence[builtins.int]) -> Tensor:
@@ -217,6 +237,8 @@ class TensorMethods:
         """Write one value everywhere, see :meth:`assign_`."""
     def fill_diagonal_(self, fill_value: builtins.float, wrap: builtins.bool = ...) -> Tensor:
         """`fill_value` in the places x[i, i, ...], x elsewhere."""
+    def fix(self) -> Tensor:
+        """x without what is behind its decimal point: the nearest integer towards 0; its gradient is 0."""
     def flatten(self, start_dim: builtins.int = ..., end_dim: builtins.int = ...) -> Tensor:
         """x with the axes from `start_dim` to `end_dim` joined into one."""
     def flip(self, *axes: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] = ...) -> Tensor:
@@ -231,6 +253,14 @@ class TensorMethods:
         """floor(x1 / x2); its gradient is 0."""
     def floor_divide_(self, x2: Any) -> Tensor:
         """floor(x1 / x2); its gradient is 0."""
+    def fmod(self, x2: Any) -> Tensor:
+        """The remainder of x1 / x2 with the sign of x1, as in C; :func:`remainder` has that of x2, as in Python."""
+    def fmod_(self, x2: Any) -> Tensor:
+        """The remainder of x1 / x2 with the sign of x1, as in C; :func:`remainder` has that of x2, as in Python."""
+    def frac(self) -> Tensor:
+        """What is behind the decimal point of x, with its sign: x - trunc(x)."""
+    def frac_(self) -> Tensor:
+        """What is behind the decimal point of x, with its sign: x - trunc(x)."""
     def gather(self, dim: builtins.int, index: Any) -> Tensor:
         """y[i, j] = x[index[i, j], j] for ``dim=0``, x[i, index[i, j]] for ``dim=1``, and so on for more axes."""
     def ge(self, x2: Any) -> Tensor:
@@ -239,6 +269,10 @@ class TensorMethods:
         """x1 > x2, as booleans."""
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor:
         """How many numbers of x lie in each of `bins` equal parts of the range from `min` to `max`, in the dtype of x."""
+    def hypot(self, x2: Any) -> Tensor:
+        """sqrt(x1^2 + x2^2), the length of the vector (x1, x2); at the origin its gradient is 0."""
+    def hypot_(self, x2: Any) -> Tensor:
+        """sqrt(x1^2 + x2^2), the length of the vector (x1, x2); at the origin its gradient is 0."""
     def index_add(self, dim: builtins.int, index: Any, source: Any, *, alpha: builtins.float = ...) -> Tensor:
         """y = x, then y[index[i]] += alpha * source[i] along `dim`; entries for the same place add up."""
     def index_add_(self, dim: builtins.int, index: Any, source: Any, *, alpha: builtins.float = ...) -> Tensor:
@@ -281,6 +315,10 @@ class TensorMethods:
         """y = log(x), the natural logarithm; -inf at 0, NaN below."""
     def log_softmax(self, dim: builtins.int = ..., dtype: Any = ...) -> Tensor:
         """log(softmax(x)), exact where softmax would round to 0; with `dtype`, x is converted first."""
+    def logaddexp(self, x2: Any) -> Tensor:
+        """log(e^x1 + e^x2): adds two probabilities whose logarithms are given."""
+    def logaddexp_(self, x2: Any) -> Tensor:
+        """log(e^x1 + e^x2): adds two probabilities whose logarithms are given."""
     def logical_and(self, x2: Any) -> Tensor:
         """Whether both x1 and x2 are true (not 0)."""
     def logical_not(self) -> Tensor:
@@ -289,6 +327,10 @@ class TensorMethods:
         """Whether x1 or x2 or both are true (not 0)."""
     def logical_xor(self, x2: Any) -> Tensor:
         """Whether one of x1 and x2 is true (not 0), but not both."""
+    def logit(self, eps: builtins.float | None = ...) -> Tensor:
+        """log(x / (1 - x)), the inverse of the sigmoid: NaN outside of 0 to 1; with `eps`, of x cut to eps ... 1 - eps."""
+    def logit_(self, eps: builtins.float | None = ...) -> Tensor:
+        """log(x / (1 - x)), the inverse of the sigmoid: NaN outside of 0 to 1; with `eps`, of x cut to eps ... 1 - eps."""
     def logsumexp(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """log(sum of e^x) along `dim`, without overflow."""
     def long(self) -> Tensor:
@@ -370,6 +412,10 @@ class TensorMethods:
         """The product along `dim`; of integers and booleans in int64."""
     def quantile(self, q: Any, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: builtins.str = ..., axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """The number that a fraction `q` of the values along `dim` lies below; NaN if any value is NaN."""
+    def rad2deg(self) -> Tensor:
+        """x * 180 / pi: radians in degrees."""
+    def rad2deg_(self) -> Tensor:
+        """x * 180 / pi: radians in degrees."""
     def reciprocal(self) -> Tensor:
         """y = 1 / x."""
     def reciprocal_(self) -> Tensor:
@@ -429,6 +475,10 @@ class TensorMethods:
         """y = sin(x), x in radians."""
     def sin_(self) -> Tensor:
         """y = sin(x), x in radians."""
+    def sinc(self) -> Tensor:
+        """sin(pi * x) / (pi * x), and 1 at 0."""
+    def sinc_(self) -> Tensor:
+        """sin(pi * x) / (pi * x), and 1 at 0."""
     def sinh(self) -> Tensor:
         """y = sinh(x), the hyperbolic sine: (e^x - e^-x) / 2."""
     def sinh_(self) -> Tensor:
@@ -485,6 +535,10 @@ class TensorMethods:
         """x with zeros above the given diagonal: 0 is the main one, 1 the one above it, -1 the one below."""
     def triu(self, diagonal: builtins.int = ...) -> Tensor:
         """x with zeros below the given diagonal, see :func:`tril`."""
+    def trunc(self) -> Tensor:
+        """x without what is behind its decimal point: the nearest integer towards 0; its gradient is 0."""
+    def trunc_(self) -> Tensor:
+        """x without what is behind its decimal point: the nearest integer towards 0; its gradient is 0."""
     def type(self, dtype: Any) -> Tensor:
         """x in another dtype."""
     def type_as(self, other: Tensor) -> Tensor:
@@ -508,5 +562,9 @@ class TensorMethods:
     def view_as(self, other: Any) -> Tensor:
         """x in the shape of `other`."""
     def where(self, condition: Any, x2: Any) -> Tensor: ...
+    def xlogy(self, x2: Any) -> Tensor:
+        """x1 * log(x2), and 0 where x1 is 0, also for x2 = 0; NaN where x2 is."""
+    def xlogy_(self, x2: Any) -> Tensor:
+        """x1 * log(x2), and 0 where x1 is 0, also for x2 = 0; NaN where x2 is."""
     def zero_(self) -> Tensor:
         """Write 0 everywhere, see :meth:`assign_`."""

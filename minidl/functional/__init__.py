@@ -28,6 +28,7 @@ from minidl.functional.distance import *
 from minidl.functional.dropout import *
 from minidl.functional.einstein import *
 from minidl.functional.elementwise import *
+from minidl.functional.elementwise_variants import *
 from minidl.functional.embedding import *
 from minidl.functional.entries import *
 from minidl.functional.extremes import *
@@ -41,6 +42,7 @@ from minidl.functional.margin import *
 from minidl.functional.masks import *
 from minidl.functional.norm import *
 from minidl.functional.padding import *
+from minidl.functional.pairs import *
 from minidl.functional.pool import *
 from minidl.functional.pool1d import *
 from minidl.functional.random_tensors import *

@@ -208,18 +208,18 @@ def pow(x1: Any, x2: Any) -> Any:
 @tensor_method("__mod__", "remainder")
 def remainder(x1: Any, x2: Any) -> Any:
     """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
-    _check_divisor(x1, x2)
+    check_divisor(x1, x2)
     return Remainder()(x1, x2)
 
 
 @tensor_method("__floordiv__", "floor_divide")
 def floor_divide(x1: Any, x2: Any) -> Any:
     """floor(x1 / x2), without gradient."""
-    _check_divisor(x1, x2)
+    check_divisor(x1, x2)
     return unrecorded(operator.floordiv, x1, x2)
 
 
-def _check_divisor(x1: Any, x2: Any) -> None:
+def check_divisor(x1: Any, x2: Any) -> None:
     """Raise where integers would be divided by 0, for they have no infinity to show it."""
     kinds = [getattr(x, "dtype", np.dtype(type(x))).kind for x in (x1, x2)]
     if all(kind in "biu" for kind in kinds) and not namespace(x2).all(data_of(x2)):

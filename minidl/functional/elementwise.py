@@ -205,7 +205,7 @@ class Erf(Function):
 
 def floating(x: Any) -> Any:
     """x; a Tensor of integers or booleans as float32, where NumPy would choose float16 for the root of a byte."""
-    return x if x.dtype.kind == "f" or not isinstance(x, Tensor) else x.float()
+    return x.float() if isinstance(x, Tensor) and x.dtype.kind != "f" else x
 
 
 def function_of(rule: type[Function], *names: str, keeps_integers: bool = False) -> Callable[[Any], Any]:

@@ -1,4 +1,4 @@
-"""Sine, cosine, tangent, their inverses and the hyperbolic ones (tanh is an activation, in elementwise.py).
+"""Sine, cosine, tangent, the hyperbolic ones and the inverses of them all (tanh is an activation: elementwise.py).
 
 Angles are in radians. The derivatives are in any table, for example Abramowitz and Stegun, Handbook of Mathematical
 Functions, 4.3-4.6.
@@ -6,6 +6,7 @@ Functions, 4.3-4.6.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minidl.autograd import Function, tensor_method
@@ -14,7 +15,10 @@ from minidl.functional.elementwise import floating, function_of, rsqrt
 from minidl.functional.in_place import in_place
 from minidl.functional.operands import namespace
 
-__all__ = ["acos", "asin", "atan", "atan2", "cos", "cosh", "sin", "sinh", "tan"]
+__all__ = [
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "deg2rad", "rad2deg", "sin", "sinh",
+    "tan",
+]  # fmt: skip
 
 
 class Sin(Function):
@@ -107,6 +111,39 @@ class Cosh(Function):
         return dy * sinh(inputs[0])
 
 
+class Asinh(Function):
+    """y = asinh(x), whose hyperbolic sine is x: log(x + sqrt(x^2 + 1))."""
+
+    def forward(self, x):
+        return namespace(x).arcsinh(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / sqrt(x^2 + 1)
+        return dy * rsqrt(inputs[0] * inputs[0] + 1)
+
+
+class Acosh(Function):
+    """y = acosh(x), from 0 up, whose hyperbolic cosine is x: log(x + sqrt(x^2 - 1)); NaN below 1."""
+
+    def forward(self, x):
+        return namespace(x).arccosh(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / sqrt(x^2 - 1)
+        return dy * rsqrt(inputs[0] * inputs[0] - 1)
+
+
+class Atanh(Function):
+    """y = atanh(x), whose hyperbolic tangent is x: log((1 + x) / (1 - x)) / 2; NaN outside of -1 to 1."""
+
+    def forward(self, x):
+        return namespace(x).arctanh(x)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (1 - x^2)
+        return dy / (1 - inputs[0] * inputs[0])
+
+
 class Atan2(Function):
     """z = atan2(y, x), the angle from -pi to pi of the point (x, y); 0 at the origin, with a gradient of 0."""
 
@@ -129,6 +166,9 @@ acos = function_of(Acos)
 atan = function_of(Atan)
 sinh = function_of(Sinh)
 cosh = function_of(Cosh)
+asinh = function_of(Asinh)
+acosh = function_of(Acosh)
+atanh = function_of(Atanh)
 
 
 @tensor_method()
@@ -144,5 +184,19 @@ def atan2(y: Any, x: Any) -> Any:
     return Atan2()(floating(y), floating(x))
 
 
-for _operation in (sin, cos, tan, asin, acos, atan, sinh, cosh, atan2):
+@tensor_method()
+def deg2rad(x: Any) -> Any:
+    """x * pi / 180: degrees in radians."""
+    return floating(x) * (math.pi / 180)
+
+
+@tensor_method()
+def rad2deg(x: Any) -> Any:
+    """x * 180 / pi: radians in degrees."""
+    return floating(x) * (180 / math.pi)
+
+
+for _operation in (
+    sin, cos, tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh, atan2, deg2rad, rad2deg,
+):  # fmt: skip
     in_place(_operation, f"{_operation.__name__}_")
