@@ -34,7 +34,7 @@ from typing import Any
 
 from minidl.autograd.hooks import HookHandle
 from minidl.autograd.tensor import Tensor
-from minidl.functional.extremes import ValuesAndIndices
+from minidl.functional.extremes import MinAndMax, ValuesAndIndices
 
 class TensorMethods:
 '''

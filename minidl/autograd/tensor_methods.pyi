@@ -8,7 +8,7 @@ from typing import Any
 
 from minidl.autograd.hooks import HookHandle
 from minidl.autograd.tensor import Tensor
-from minidl.functional.extremes import ValuesAndIndices
+from minidl.functional.extremes import MinAndMax, ValuesAndIndices
 
 class TensorMethods:
     @property
@@ -89,6 +89,8 @@ class TensorMethods:
         """The largest value along `dim`; ties share the gradient equally."""
     def amin(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """The smallest value along `dim`; ties share the gradient equally."""
+    def aminmax(self, *, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., axis: Any = ..., keepdims: Any = ...) -> MinAndMax:
+        """The pair of :func:`amin` and :func:`amax`, along one axis or of all values."""
     def any(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """Whether any value along `dim` is true (not 0)."""
     def argmax(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
@@ -171,6 +173,8 @@ class TensorMethods:
         """x in C-ordered memory; x itself if it is that already."""
     def copy_(self, source: Any) -> Tensor:
         """Write the values of `source`, see :meth:`assign_`."""
+    def corrcoef(self) -> Tensor:
+        """y[i, j] = c[i, j] / sqrt(c[i, i] * c[j, j]) with c the :func:`cov`: from -1 to 1, 1 on the diagonal."""
     def cos(self) -> Tensor:
         """y = cos(x), x in radians."""
     def cos_(self) -> Tensor:
@@ -181,6 +185,8 @@ class TensorMethods:
         """y = cosh(x), the hyperbolic cosine: (e^x + e^-x) / 2."""
     def count_nonzero(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """How many values along `dim` are not 0."""
+    def cov(self, *, correction: builtins.int = ..., fweights: Any = ..., aweights: Any = ...) -> Tensor:
+        """y[i, j] = sum_n w[n] * (x[i, n] - m[i]) * (x[j, n] - m[j]) / d, with m = sum_n w[n] * x[:, n] / sum_n w[n]."""
     def cpu(self) -> Tensor:
         """``to("cpu")``."""
     def cuda(self, non_blocking: builtins.bool = ...) -> Tensor:
@@ -376,6 +382,10 @@ class TensorMethods:
         """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor:
         """x with numbers for what is none: `nan` for NaN, `posinf` for inf, `neginf` for -inf; no gradient goes there."""
+    def nanmean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The mean along `dim` of what is not NaN; NaN where all is."""
+    def nansum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
+        """The sum along `dim` of what is not NaN; 0 where all is, or nothing is there."""
     def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
         """`length` numbers of x along `dim`, from `start` on."""
     def ne(self, x2: Any) -> Tensor:

@@ -22,6 +22,7 @@ from minidl.functional.conv import *
 from minidl.functional.conv1d import *
 from minidl.functional.conversion import *
 from minidl.functional.counting import *
+from minidl.functional.covariance import *
 from minidl.functional.creation import *
 from minidl.functional.diagonal import *
 from minidl.functional.distance import *
@@ -34,12 +35,14 @@ from minidl.functional.entries import *
 from minidl.functional.extremes import *
 from minidl.functional.fused import *
 from minidl.functional.indexing import *
+from minidl.functional.integral import *
 from minidl.functional.joining import *
 from minidl.functional.likelihood import *
 from minidl.functional.linear import *
 from minidl.functional.loss import *
 from minidl.functional.margin import *
 from minidl.functional.masks import *
+from minidl.functional.nan_reduce import *
 from minidl.functional.norm import *
 from minidl.functional.padding import *
 from minidl.functional.pairs import *

@@ -26,7 +26,7 @@ from minidl.functional.indexing import Index
 from minidl.functional.operands import apart, data_of, namespace, unrecorded
 from minidl.kernels import reduced
 
-__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
+__all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
 class Extreme(Function):
@@ -80,6 +80,29 @@ def amax(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 def amin(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """The smallest value along `dim`; ties share the gradient equally."""
     return _extreme("min", x, dim, keepdim)
+
+
+class MinAndMax(NamedTuple):
+    """What ``aminmax`` gives."""
+
+    min: Any
+    max: Any
+
+
+@tensor_method()
+@takes_numpys_names
+def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> MinAndMax:
+    """The pair of :func:`amin` and :func:`amax`, along one axis or of all values.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> low, high = minidl.tensor([3.0, -1.0, 2.0]).aminmax()
+    >>> low, high
+    (tensor(-1.), tensor(3.))
+    """
+    axes = None if dim is None else one_axis(dim, x.ndim)
+    return MinAndMax(amin(x, axes, keepdim), amax(x, axes, keepdim))
 
 
 def values_at(x: Any, indices: Any, dim: int) -> ValuesAndIndices:

@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 
 from minidl.checks.operation import Operation
-from minidl.checks.recipes import Recipe, away_from_zero, booleans, distinct, integers, normal, off_grid, values
+from minidl.checks.recipes import (
+    Recipe,
+    away_from_zero,
+    booleans,
+    distinct,
+    integers,
+    normal,
+    off_grid,
+    positive,
+    values,
+)
 
 # (shape, dim)
 ALONG_AXES = [((2, 3, 4, 2), 1), ((2, 3), 0), ((2, 3), -1)]
 ALONG_SEVERAL = [((2, 3, 4), (0, -1))]
 ALONG_ALL = [((2, 3), None), ((), None)]
 EDGES = [((3, 1), 1), ((0, 3), 1)]
+GAPS = values([1.0, np.nan, 3.0], [np.nan] * 3, [np.inf, 1.0, np.nan])
 SPREAD = ALONG_AXES + ALONG_SEVERAL + ALONG_ALL[:1]
 
 
@@ -91,6 +102,50 @@ OPERATIONS = [
     Operation("max", [values([1.0, np.nan, 3.0]), 1], taken(np.argmax), gradient=False),
     *[Operation(name, [distinct(22, 3), -1], f) for name, f in (("sum", np.sum), ("prod", np.prod), ("amin", np.min))],
     Operation("amax", [values([1.0, np.nan, 3.0]), 1], np.max, gradient=False),
+    Operation("aminmax", [distinct(2, 3)], lambda x: (x.min(), x.max())),
+    Operation("aminmax", [distinct()], lambda x: (x, x)),
+    *[
+        Operation(
+            "aminmax",
+            [distinct(2, 3)],
+            lambda x, kept=kept: (x.min(1, keepdims=kept), x.max(1, keepdims=kept)),
+            {"dim": 1, "keepdim": kept},
+        )
+        for kept in (False, True)
+    ],
+    *reduction("nansum", normal, np.nansum),
+    *reduction("nanmean", normal, np.nanmean),
+    Operation("nansum", [GAPS, 1], lambda x, dim: np.array([4.0, 0.0, np.inf]), gradient=False),
+    Operation("nanmean", [GAPS, 1], lambda x, dim: np.array([2.0, np.nan, np.inf]), gradient=False),
+    Operation("nansum", [integers(9, 2, 3), 1], np.sum, gradient=False),
+    *[Operation("cov", [normal(3, 5)], lambda x, c=c: np.cov(x, ddof=c), {"correction": c}) for c in (0, 1, 2)],
+    Operation("cov", [normal(5)], np.cov),
+    Operation("cov", [normal(0, 5)], lambda x: np.zeros((0, 0))),
+    Operation("cov", [normal(1, 5)], np.cov),
+    *[
+        Operation(
+            "cov",
+            [normal(3, 5), *weights.values()],
+            lambda x, *w, names=tuple(weights): np.cov(x, **dict(zip(names, w))),
+            call=lambda cov, x, *w, names=tuple(weights): cov(x, **dict(zip(names, w))),
+        )
+        for weights in (
+            {"fweights": values(1, 2, 0, 3, 1, dtype=np.int64)},
+            {"aweights": positive(5)},
+            {"fweights": values(1, 2, 0, 3, 1, dtype=np.int64), "aweights": positive(5)},
+        )
+    ],
+    Operation("corrcoef", [normal(3, 5)], np.corrcoef),
+    Operation("corrcoef", [normal(5)], np.corrcoef, gradient=False),
+    Operation(
+        "corrcoef", [values([1.0, 2.0], [3.0, 3.0])], lambda x: np.array([[1, np.nan]] + [[np.nan] * 2]), gradient=False
+    ),
+    *[Operation(name, [normal(3, 5)], np.trapezoid) for name in ("trapezoid", "trapz")],
+    Operation("trapezoid", [normal(3, 5)], lambda y: np.trapezoid(y, dx=0.3, axis=0), {"dx": 0.3, "dim": 0}),
+    Operation("trapezoid", [normal(3, 5), distinct(5)], np.trapezoid),
+    Operation("trapezoid", [normal(3, 5, 2), distinct(5)], lambda y, x: np.trapezoid(y, x, axis=1), {"dim": 1}),
+    Operation("trapezoid", [normal(3, 5), distinct(3, 5)], lambda y, x: np.trapezoid(y, x, axis=0), {"dim": 0}),
+    Operation("trapezoid", [normal(3, 1)], lambda y: np.zeros(3)),
     *reduction("argmax", distinct, np.argmax, ALONG_AXES + EDGES, gradient=False, same_dtype=False),
     *reduction("argmin", distinct, np.argmin, ALONG_AXES + EDGES, gradient=False, same_dtype=False),
     Operation("argmax", [distinct(2, 3)], np.argmax, gradient=False, same_dtype=False),
