@@ -14,7 +14,7 @@ import pytest
 import minidl
 from minidl import Tensor
 from minidl.checks.operations import TABLE
-from minidl.functional.extremes import ValuesAndIndices
+from minidl.functional.extremes import MinAndMax, ValuesAndIndices
 from tests import tensor_methods
 from tests.test_snippets import snippets
 
@@ -78,8 +78,8 @@ def test_methods_give_what_the_stub_says():
 
 
 def _kind(result: object) -> str:
-    if isinstance(result, ValuesAndIndices):
-        return "ValuesAndIndices"
+    if isinstance(result, (ValuesAndIndices, MinAndMax)):
+        return type(result).__name__
     if isinstance(result, tuple):
         assert all(isinstance(part, Tensor) for part in result)
         return "builtins.tuple[Tensor, ...]"

@@ -283,6 +283,18 @@ class TensorMethods:
         """y = x, then y[index[i]] += alpha * source[i] along `dim`; entries for the same place add up."""
     def index_add_(self, dim: builtins.int, index: Any, source: Any, *, alpha: builtins.float = ...) -> Tensor:
         """y = x, then y[index[i]] += alpha * source[i] along `dim`; entries for the same place add up."""
+    def index_copy(self, dim: builtins.int, index: Any, source: Any) -> Tensor:
+        """y = x, then y[index[i]] = source[i] along `dim`; of several for one place the last one stays."""
+    def index_copy_(self, dim: builtins.int, index: Any, source: Any) -> Tensor:
+        """y = x, then y[index[i]] = source[i] along `dim`; of several for one place the last one stays."""
+    def index_fill(self, dim: builtins.int, index: Any, value: Any) -> Tensor:
+        """y = x, then y[index] = `value`, one number, along `dim`."""
+    def index_fill_(self, dim: builtins.int, index: Any, value: Any) -> Tensor:
+        """y = x, then y[index] = `value`, one number, along `dim`."""
+    def index_put(self, indices: Sequence[Any], values: Any, accumulate: builtins.bool = ...) -> Tensor:
+        """y = x, then y[indices] = values, or with `accumulate` y[indices] += values, those for one place added up."""
+    def index_put_(self, indices: Sequence[Any], values: Any, accumulate: builtins.bool = ...) -> Tensor:
+        """y = x, then y[indices] = values, or with `accumulate` y[indices] += values, those for one place added up."""
     def index_select(self, dim: builtins.int, index: Any) -> Tensor:
         """The entries `index` (one axis of integers from 0) of x along `dim`."""
     def int(self) -> Tensor:
@@ -350,6 +362,10 @@ class TensorMethods:
         """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x."""
     def masked_fill_(self, mask: Any, value: builtins.float) -> Tensor:
         """`value` where `mask` (bool) is true, x elsewhere, in the dtype of x."""
+    def masked_scatter(self, mask: Any, source: Any) -> Tensor:
+        """y = x, then the places where `mask` (bool) is true are filled with the numbers of `source`, in order."""
+    def masked_scatter_(self, mask: Any, source: Any) -> Tensor:
+        """y = x, then the places where `mask` (bool) is true are filled with the numbers of `source`, in order."""
     def masked_select(self, mask: Any) -> Tensor:
         """The values of x where `mask` (bool) is true, as one axis."""
     def matmul(self, b: Any) -> Tensor:
@@ -471,6 +487,12 @@ class TensorMethods:
         """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ..."""
     def scatter_add_(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
         """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ..."""
+    def scatter_reduce(self, dim: builtins.int, index: Any, src: Any, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor:
+        """y = x, then y[index[i, j], j] = the `reduce` of all src[i, j] that go there, and of x[...] with `include_self`."""
+    def scatter_reduce_(self, dim: builtins.int, index: Any, src: Any, reduce: builtins.str, *, include_self: builtins.bool = ...) -> Tensor:
+        """y = x, then y[index[i, j], j] = the `reduce` of all src[i, j] that go there, and of x[...] with `include_self`."""
+    def select(self, dim: builtins.int, index: builtins.int) -> Tensor:
+        """The entry `index` of x along `dim`, without that axis: x[:, index] for ``dim=1``. It shares the memory of x."""
     def shares_memory(self) -> builtins.bool:
         """Whether another existing tensor shares this one's memory: a view of it, or the tensor that it is a view of."""
     def sigmoid(self) -> Tensor:
@@ -521,6 +543,8 @@ class TensorMethods:
         """x with two axes exchanged."""
     def t(self) -> Tensor:
         """The transposed matrix."""
+    def take(self, index: Any) -> Tensor:
+        """The numbers of the flattened x at `index`, in the shape of index; negative positions count from the end."""
     def take_along_dim(self, indices: Any, dim: builtins.int | None = ...) -> Tensor:
         """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast."""
     def tan(self) -> Tensor:

@@ -46,6 +46,7 @@ from minidl.functional.nan_reduce import *
 from minidl.functional.norm import *
 from minidl.functional.padding import *
 from minidl.functional.pairs import *
+from minidl.functional.places import *
 from minidl.functional.pool import *
 from minidl.functional.pool1d import *
 from minidl.functional.random_tensors import *
@@ -55,6 +56,7 @@ from minidl.functional.recurrent_cell import *
 from minidl.functional.reduce import *
 from minidl.functional.resize import *
 from minidl.functional.scan import *
+from minidl.functional.scatter_reduce import *
 from minidl.functional.shape import *
 from minidl.functional.softmax import *
 from minidl.functional.sorting import *

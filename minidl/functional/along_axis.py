@@ -145,8 +145,13 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
     if x.ndim + positions.ndim < 2:
         y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
         return reshape(y, tuple(x.shape))
-    key = _key(positions, _checked_axis(dim, positions, x), positions.shape, x)
-    return SetItem((key,))(x, _source(src, positions, x) if hasattr(src, "ndim") else src)
+    key = scatter_key(x, dim, positions)
+    return SetItem((key,))(x, source_of(src, positions, x) if hasattr(src, "ndim") else src)
+
+
+def scatter_key(x: Any, dim: int, positions: Any) -> tuple:
+    """The key of the places x[positions[i, j], j] or x[i, positions[i, j]], after a check of the sizes."""
+    return _key(positions, _checked_axis(dim, positions, x), positions.shape, x)
 
 
 @tensor_method()
@@ -166,11 +171,11 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
         return reshape(scatter_add(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1)), tuple(x.shape))
     axis = _checked_axis(dim, positions, x)
     part = _slices(positions, axis, x)
-    sums = ScatterAdd(axis, plain_index(positions, x), x.shape[axis])(_source(src, positions, x))
+    sums = ScatterAdd(axis, plain_index(positions, x), x.shape[axis])(source_of(src, positions, x))
     return x + (IndexAdd(part, tuple(x.shape))(sums) if part else sums)
 
 
-def _source(src: Any, positions: Any, x: Any) -> Any:
+def source_of(src: Any, positions: Any, x: Any) -> Any:
     """The part of `src` that is as long as the positions."""
     if src.dtype != x.dtype:
         raise TypeError(f"src must be {x.dtype} like x, got {src.dtype}")

@@ -103,7 +103,7 @@ def _from_zero(positions: np.ndarray, n: int) -> np.ndarray:
     return positions if least >= 0 else positions % n
 
 
-def _plain_key(key: Any, x: Any) -> Any:
+def plain_key(key: Any, x: Any) -> Any:
     """The key with arrays in place of Tensors and lists."""
     return tuple(plain_index(part, x) for part in key) if isinstance(key, tuple) else plain_index(key, x)
 
@@ -138,12 +138,12 @@ def index(x: Any, key: Any) -> Any:
     """
     if type(key) is int or type(key) is slice:
         return Index(key)(x)
-    for step in _steps(_plain_key(key, x), x.ndim):
+    for step in steps_of(plain_key(key, x), x.ndim):
         x = Index(step)(x)
     return x
 
 
-def _steps(key: Any, ndim: int) -> tuple:
+def steps_of(key: Any, ndim: int) -> tuple:
     """The key as one or two keys, to be applied one after the other: first its integers, then its arrays.
 
     So ``x[0, :, rows]`` is ``x[0][:, rows]``, as in PyTorch. NumPy would treat the 0 as an array too, and move the axis
@@ -181,11 +181,11 @@ def add_at(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
     >>> F.add_at(minidl.tensor([1.0, 10.0, 100.0]), minidl.tensor([0, 2, 0]), (4,))
     tensor([101.,   0.,  10.,   0.])
     """
-    return IndexAdd(_plain_key(key, x), tuple(shape))(x)
+    return IndexAdd(plain_key(key, x), tuple(shape))(x)
 
 
 class SetItem(Function):
-    """y = x; y[key] = value, with the key in the form that `_steps` gives.
+    """y = x; y[key] = value, with the key in the form that `steps_of` gives.
 
     Of several values for one place the last one stays, and only it gets a gradient (in PyTorch all of them do).
     """
@@ -242,7 +242,7 @@ def _write(memory: Any, steps: tuple, value: Any) -> None:
 @tensor_method("__setitem__")
 def set_item(x: Tensor, key: Any, value: Any) -> None:
     """x[key] = value in place; recorded where a gradient flows, unless another tensor shares the memory of x."""
-    steps = _steps(_plain_key(key, x), x.ndim)
+    steps = steps_of(plain_key(key, x), x.ndim)
     recorded = x.requires_grad or isinstance(value, Tensor) and value.requires_grad
     if not recorded or not is_grad_enabled():
         x.check_writable()

@@ -25,6 +25,7 @@ from minidl.checks.operations import (
     loss,
     margin,
     norm,
+    places,
     pool,
     recurrent,
     reduce,
@@ -35,7 +36,7 @@ from minidl.checks.operations import (
 )
 
 FAMILIES = (
-    elementwise, activation, reduce, shape, indexing, sorting, linear, conv, pool, windows, resize, norm, loss,
+    elementwise, activation, reduce, shape, indexing, places, sorting, linear, conv, pool, windows, resize, norm, loss,
     margin, distance, recurrent, attention, fused,
 )  # fmt: skip
 
