@@ -189,6 +189,8 @@ class TensorMethods:
         """y[i, j] = sum_n w[n] * (x[i, n] - m[i]) * (x[j, n] - m[j]) / d, with m = sum_n w[n] * x[:, n] / sum_n w[n]."""
     def cpu(self) -> Tensor:
         """``to("cpu")``."""
+    def cross(self, x2: Any, dim: builtins.int | None = ...) -> Tensor:
+        """The cross product of vectors of 3 components: y[0] = x1[1] * x2[2] - x1[2] * x2[1], and so on around."""
     def cuda(self, non_blocking: builtins.bool = ...) -> Tensor:
         """``to("cuda")``."""
     def cumprod(self, dim: builtins.int, *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
@@ -201,6 +203,8 @@ class TensorMethods:
         """x * pi / 180: degrees in radians."""
     def diag(self, diagonal: builtins.int = ...) -> Tensor:
         """The matrix with x (N,) on a diagonal and 0 elsewhere; of a matrix x its :func:`diagonal`, copied."""
+    def diag_embed(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
+        """Matrices with the last axis of x on a diagonal and 0 elsewhere: y[..., i, i + offset] = x[..., i]."""
     def diagonal(self, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...) -> Tensor:
         """y[..., i] = x[..., i, i + offset], where the two axes are `dim1` and `dim2`; offset 1 is just above the diagonal."""
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor:
@@ -249,6 +253,10 @@ class TensorMethods:
         """x with the axes from `start_dim` to `end_dim` joined into one."""
     def flip(self, *axes: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] = ...) -> Tensor:
         """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
+    def fliplr(self) -> Tensor:
+        """x in reverse order along axis 1: left and right of a matrix exchanged."""
+    def flipud(self) -> Tensor:
+        """x in reverse order along axis 0: top and bottom of a matrix exchanged."""
     def float(self) -> Tensor:
         """x in float32."""
     def floor(self) -> Tensor:
@@ -275,6 +283,8 @@ class TensorMethods:
         """x1 > x2, as booleans."""
     def histc(self, bins: builtins.int = ..., min: builtins.float = ..., max: builtins.float = ...) -> Tensor:
         """How many numbers of x lie in each of `bins` equal parts of the range from `min` to `max`, in the dtype of x."""
+    def hsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]:
+        """x cut side by side: along axis 1, an x of one axis along it; into equal parts, or at the places in a list."""
     def hypot(self, x2: Any) -> Tensor:
         """sqrt(x1^2 + x2^2), the length of the vector (x1, x2); at the origin its gradient is 0."""
     def hypot_(self, x2: Any) -> Tensor:
@@ -297,8 +307,15 @@ class TensorMethods:
         """y = x, then y[indices] = values, or with `accumulate` y[indices] += values, those for one place added up."""
     def index_select(self, dim: builtins.int, index: Any) -> Tensor:
         """The entries `index` (one axis of integers from 0) of x along `dim`."""
+    def inner(self, x2: Any) -> Tensor:
+        """y[i..., j...] = sum_k x1[i..., k] * x2[j..., k]: along the last axis of both; of a number, x1 * x2."""
     def int(self) -> Tensor:
         """x in int32."""
+    def is_contiguous(self) -> builtins.bool:
+        """Whether the numbers lie in C order, one after the other."""
+    @property
+    def is_cuda(self) -> builtins.bool:
+        """Whether the numbers are on a GPU."""
     def isclose(self, other: Any, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = ...) -> Tensor:
         """|x - other| <= atol + rtol * |other|, as booleans; infinities are close to themselves, NaN with `equal_nan`."""
     def isfinite(self) -> Tensor:
@@ -307,6 +324,8 @@ class TensorMethods:
         """Where x is infinite, as booleans."""
     def isnan(self) -> Tensor:
         """Where x is NaN, as booleans."""
+    def kron(self, x2: Any) -> Tensor:
+        """The Kronecker product: x2 in place of every number of x1, multiplied by it."""
     def kthvalue(self, k: builtins.int, dim: builtins.int = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> ValuesAndIndices:
         """The k-th smallest value along `dim`, from 1 on, and where it is; NaN counts as the largest."""
     def le(self, x2: Any) -> Tensor:
@@ -386,6 +405,8 @@ class TensorMethods:
         """The product of two matrices: a (N, K) and b (K, M) give (N, M)."""
     def move(self, device: builtins.str) -> Tensor:
         """x on another device: ``"cpu"``, ``"cuda"`` (the current GPU), ``"cuda:1"``."""
+    def moveaxis(self, source: builtins.int | builtins.tuple[builtins.int, ...], destination: builtins.int | builtins.tuple[builtins.int, ...]) -> Tensor:
+        """x with one or several axes moved from `source` to `destination`; the others keep their order."""
     def movedim(self, source: builtins.int | builtins.tuple[builtins.int, ...], destination: builtins.int | builtins.tuple[builtins.int, ...]) -> Tensor:
         """x with one or several axes moved from `source` to `destination`; the others keep their order."""
     def mul(self, x2: Any) -> Tensor:
@@ -404,12 +425,16 @@ class TensorMethods:
         """The sum along `dim` of what is not NaN; 0 where all is, or nothing is there."""
     def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
         """`length` numbers of x along `dim`, from `start` on."""
+    def ndimension(self) -> builtins.int:
+        """The number of axes: ``x.dim()``."""
     def ne(self, x2: Any) -> Tensor:
         """x1 != x2, as booleans."""
     def neg(self) -> Tensor:
         """y = -x."""
     def neg_(self) -> Tensor:
         """y = -x."""
+    def nelement(self) -> builtins.int:
+        """The number of elements: ``x.numel()``."""
     def new_empty(self, *sizes: builtins.int | Sequence[builtins.int], dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
         """Whatever values the memory held, in the given size, in the dtype and on the device of x."""
     def new_full(self, size: Sequence[builtins.int], fill_value: builtins.float, dtype: Any = ..., device: builtins.str | None = ...) -> Tensor:
@@ -442,6 +467,8 @@ class TensorMethods:
         """x * 180 / pi: radians in degrees."""
     def rad2deg_(self) -> Tensor:
         """x * 180 / pi: radians in degrees."""
+    def ravel(self) -> Tensor:
+        """x with all axes joined into one: ``flatten(x)``."""
     def reciprocal(self) -> Tensor:
         """y = 1 / x."""
     def reciprocal_(self) -> Tensor:
@@ -471,6 +498,8 @@ class TensorMethods:
         """Whether ``retain_grad`` was called on a tensor that is not a leaf."""
     def roll(self, shifts: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] | None = ...) -> Tensor:
         """x shifted by `shifts` along `dims`; what leaves at one end comes in at the other. None shifts the flattened x."""
+    def rot90(self, k: builtins.int = ..., dims: Sequence[builtins.int] = ...) -> Tensor:
+        """x turned by `k` right angles, from the first of the two axes `dims` to the second; a copy."""
     def round(self, decimals: builtins.int = ...) -> Tensor:
         """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
     def round_(self, decimals: builtins.int = ...) -> Tensor:
@@ -541,6 +570,8 @@ class TensorMethods:
         """The sum along `dim`."""
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """x with two axes exchanged."""
+    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """x with two axes exchanged."""
     def t(self) -> Tensor:
         """The transposed matrix."""
     def take(self, index: Any) -> Tensor:
@@ -555,6 +586,8 @@ class TensorMethods:
         """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
     def tanh_(self) -> Tensor:
         """y = tanh(x), the hyperbolic tangent: (e^x - e^-x) / (e^x + e^-x)."""
+    def tensor_split(self, indices_or_sections: Any, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]:
+        """x cut along `dim` into a number of parts, the first ones larger by 1; or at the places in a list."""
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:
         """:func:`repeat`, where `dims` may be fewer than the axes of x: those in front are then not repeated."""
     def to(self, *targets: Any, device: builtins.str | None = ..., dtype: Any = ..., non_blocking: builtins.bool = ...) -> Tensor:
@@ -595,6 +628,8 @@ class TensorMethods:
         """x in another shape with as many numbers; one size may be -1, meaning "what is left"."""
     def view_as(self, other: Any) -> Tensor:
         """x in the shape of `other`."""
+    def vsplit(self, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]:
+        """x, of at least 2 axes, cut along axis 0: into equal parts, or at the places in a list."""
     def where(self, condition: Any, x2: Any) -> Tensor: ...
     def xlogy(self, x2: Any) -> Tensor:
         """x1 * log(x2), and 0 where x1 is 0, also for x2 = 0; NaN where x2 is."""

@@ -49,6 +49,8 @@ from minidl.functional.pairs import *
 from minidl.functional.places import *
 from minidl.functional.pool import *
 from minidl.functional.pool1d import *
+from minidl.functional.products import *
+from minidl.functional.properties import *
 from minidl.functional.random_tensors import *
 from minidl.functional.ranks import *
 from minidl.functional.recurrent import *
@@ -60,8 +62,10 @@ from minidl.functional.scatter_reduce import *
 from minidl.functional.shape import *
 from minidl.functional.softmax import *
 from minidl.functional.sorting import *
+from minidl.functional.splitting import *
 from minidl.functional.stacking import *
 from minidl.functional.trigonometry import *
+from minidl.functional.turning import *
 from minidl.functional.windows import *
 
 if not TYPE_CHECKING:  # a type checker follows the lines above

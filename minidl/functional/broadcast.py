@@ -11,7 +11,7 @@ from minidl.autograd import Function, tensor_method
 from minidl.functional.operands import apart, namespace, sizes_of
 from minidl.functional.shape import reshape
 
-__all__ = ["broadcast_to", "expand", "meshgrid", "repeat", "tile"]
+__all__ = ["broadcast_tensors", "broadcast_to", "expand", "meshgrid", "repeat", "tile"]
 
 
 class BroadcastTo(Function):
@@ -50,6 +50,20 @@ def common_shape(operation: str, **tensors: Any) -> tuple[int, ...]:
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
     """x repeated to `shape`, without copying."""
     return BroadcastTo(shape)(x)
+
+
+def broadcast_tensors(*tensors: Any) -> tuple:
+    """The tensors, each repeated to the shape that all of them broadcast to, without copying.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x, y = minidl.broadcast_tensors(minidl.zeros(3, 1), minidl.zeros(2))
+    >>> x.shape, y.shape
+    ((3, 2), (3, 2))
+    """
+    shape = common_shape("broadcast_tensors", **{f"tensors[{i}]": x for i, x in enumerate(tensors)})
+    return tuple(x if tuple(x.shape) == shape else broadcast_to(x, shape) for x in tensors)
 
 
 @tensor_method()

@@ -14,9 +14,9 @@ from minidl.autograd import Tensor, is_array, tensor, tensor_method, to_device
 from minidl.functional.operands import sizes_of
 
 __all__ = [
-    "BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor", "arange", "as_tensor", "empty",
-    "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "ones", "ones_like", "tril_indices",
-    "triu_indices", "zeros", "zeros_like",
+    "BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor", "arange", "as_tensor", "clone", "empty",
+    "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "logspace", "ones", "ones_like",
+    "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -38,6 +38,11 @@ def from_numpy(array: np.ndarray) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy needs a NumPy array, got {type(array).__name__}; use minidl.tensor")
     return Tensor(array)
+
+
+def clone(x: Tensor) -> Tensor:
+    """A copy of x, through which its gradient passes: ``x.clone()``."""
+    return x.clone()
 
 
 def zeros(
@@ -112,6 +117,21 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
     return placed(np.linspace(start, end, steps, dtype=dtype or np.float32), device, requires_grad)
+
+
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, dtype: Any = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """base^z for `steps` numbers z at equal distances from `start` to `end`: learning rates to try, for example.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.logspace(-2, 1, 4)
+    tensor([ 0.01,  0.1 ,  1.  , 10.  ])
+    """
+    return placed(np.logspace(start, end, steps, base=base, dtype=dtype or np.float32), device, requires_grad)
 
 
 def eye(
@@ -189,6 +209,7 @@ def _of_dtype(name: str, dtype: Any) -> Callable[..., Tensor]:
         return data[0] if isinstance(data[0], Tensor) else tensor(tensor(data[0]), dtype)
 
     make.__name__ = make.__qualname__ = name
+    make.dtype = np.dtype(dtype)  # so that x.type(LongTensor) and x.to(LongTensor) say what they mean
     make.__doc__ = f"""A tensor of {np.dtype(dtype)}: of a sequence of numbers, or of sizes, then not filled.
 
     Newer programs write ``minidl.tensor(data, dtype=...)`` and ``minidl.empty(sizes, dtype=...)``.

@@ -13,7 +13,7 @@ from minidl.functional.operands import apart, integers, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim
 
-__all__ = ["diag", "diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "triu"]
 
 
 class Diagonal(Function):
@@ -74,6 +74,31 @@ def diag(x: Any, diagonal: int = 0) -> Any:
 
 
 _diagonal = diagonal  # `diag` has an argument of that name
+
+
+@tensor_method()
+def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """Matrices with the last axis of x on a diagonal and 0 elsewhere: y[..., i, i + offset] = x[..., i].
+
+    The two axes of the matrices become `dim1` and `dim2` of the result.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.diag_embed(minidl.tensor([[1, 2], [3, 4]]))
+    tensor([[[1, 0],
+             [0, 2]],
+    <BLANKLINE>
+            [[3, 0],
+             [0, 4]]])
+    """
+    if x.ndim == 0:
+        raise ValueError("diag_embed: x must have an axis, got a single number")
+    (offset,) = integers("offset", offset)
+    i, size = namespace(x).arange(x.shape[-1]), x.shape[-1] + abs(offset)
+    key = (..., i + max(-offset, 0), i + max(offset, 0))
+    y = IndexAdd(key, (*x.shape[:-1], size, size), distinct=True)(x)
+    return movedim(y, (-2, -1), (dim1, dim2))
 
 
 @tensor_method()

@@ -12,8 +12,8 @@ from minidl.functional.axes import normalize_axes, one_axis
 from minidl.functional.operands import data_of, namespace, sizes_of
 
 __all__ = [
-    "contiguous", "flatten", "flip", "movedim", "permute", "reshape", "roll", "squeeze", "swapaxes", "t", "transpose",
-    "unflatten", "unsqueeze", "view",
+    "contiguous", "flatten", "flip", "moveaxis", "movedim", "permute", "ravel", "reshape", "roll", "squeeze",
+    "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze", "view",
 ]  # fmt: skip
 
 
@@ -136,6 +136,12 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 @tensor_method()
+def ravel(x: Any) -> Any:
+    """x with all axes joined into one: ``flatten(x)``."""
+    return flatten(x)
+
+
+@tensor_method()
 def unflatten(x: Any, dim: int, sizes: Sequence[int]) -> Any:
     """x with axis `dim` cut into several, of the given `sizes`.
 
@@ -169,7 +175,7 @@ def permute(x: Any, *order: int | Sequence[int], dims: Sequence[int] = ()) -> An
     return Permute(axes)(x)
 
 
-@tensor_method("transpose", "swapaxes")
+@tensor_method("transpose", "swapaxes", "swapdims")
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
     """x with two axes exchanged."""
     first, second = one_axis(dim0, x.ndim), one_axis(dim1, x.ndim)
@@ -179,10 +185,10 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
     return Permute(tuple(order))(x)
 
 
-swapaxes = transpose
+swapaxes = swapdims = transpose
 
 
-@tensor_method()
+@tensor_method("movedim", "moveaxis")
 def movedim(x: Any, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Any:
     """x with one or several axes moved from `source` to `destination`; the others keep their order.
 
@@ -199,6 +205,9 @@ def movedim(x: Any, source: int | tuple[int, ...], destination: int | tuple[int,
     for end, start in sorted(zip(ends, starts)):
         order.insert(end, start)
     return Permute(tuple(order))(x)
+
+
+moveaxis = movedim
 
 
 @tensor_method()

@@ -204,6 +204,17 @@ OPERATIONS = [
         )
         for nan in (False, True)
     ],
+    *[
+        Operation(
+            name,
+            [normal(2, 3)],
+            lambda x, n=n: np.full(x.shape, n),
+            call=lambda f, x: (x != x) * 0 + int(f(x)),
+            gradient=False,
+            same_dtype=False,
+        )
+        for name, n in (("numel", 6), ("is_floating_point", 1))
+    ],
     answer("equal", SPECIAL, SPECIAL, False),
     answer("equal", values(1.0, np.inf), values(1.0, np.inf), True),
     answer("equal", values(1.0, 2.0), values(1.0, 2.0 + 1e-6), False),

@@ -77,6 +77,17 @@ OPERATIONS = [
     Operation("diagonal", [normal(2, 3, 4, 2), 1, -1, 1], np.diagonal),
     *[Operation("diag", [normal(3), offset], np.diag) for offset in (0, 2, -1)],
     Operation("diag", [normal(3, 4), 1], np.diag),
+    *[
+        Operation("diag_embed", [normal(2, 3), offset], lambda x, i: np.stack([np.diag(row, i) for row in x]))
+        for offset in (0, 2, -1)
+    ],
+    Operation("diag_embed", [normal(3)], np.diag),
+    Operation("diag_embed", [normal(0, 2)], lambda x: np.zeros((0, 2, 2))),
+    Operation(
+        "diag_embed",
+        [normal(2, 3), 0, 0, 2],
+        lambda x, *_: np.moveaxis(np.stack([np.diag(row) for row in x]), (1, 2), (0, 2)),
+    ),
     Operation("trace", [normal(3, 4)], np.trace),
     Operation("bincount", [integers(5, 9)], np.bincount, gradient=False),
     Operation("bincount", [integers(3, 9), normal(9), 6], np.bincount, gradient=False),
