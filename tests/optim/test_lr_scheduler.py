@@ -29,14 +29,51 @@ FORMULAS = {
     "ExponentialLR": lambda o, **options: lr_scheduler.ExponentialLR(o, 0.9, **options),
     "CosineAnnealingLR": lambda o, **options: lr_scheduler.CosineAnnealingLR(o, 8, 0.01, **options),
     "LinearLR": lambda o, **options: lr_scheduler.LinearLR(o, 0.25, 0.75, 6, **options),
+    "ConstantLR": lambda o, **options: lr_scheduler.ConstantLR(o, 0.5, 4, **options),
+    "PolynomialLR": lambda o, **options: lr_scheduler.PolynomialLR(o, 20, 2.0, **options),
+    "MultiplicativeLR": lambda o, **options: lr_scheduler.MultiplicativeLR(o, lambda t: t / (t + 1), **options),
+    "CosineAnnealingWarmRestarts": lambda o, **options: lr_scheduler.CosineAnnealingWarmRestarts(
+        o, 3, 2, 0.01, **options
+    ),
     "LambdaLR": lambda o, **options: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t), **options),
 }
 ALL = {
     **FORMULAS,
     "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], total_steps=20),
+    "CyclicLR": lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, step_size_up=3, step_size_down=2),
+    "ChainedScheduler": lambda o: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(o), lr_scheduler.StepLR(o, 2)]
+    ),
     "SequentialLR": lambda o: sequence(o, lr_scheduler.LinearLR(o), lr_scheduler.StepLR(o, 2), milestones=[4]),
     "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1, cooldown=1),
 }
+
+
+WRONG = [
+    (lambda o: lr_scheduler.ConstantLR(o, factor=2.0), ValueError, r"factor must be from 0 to 1, got 2\.0"),
+    (lambda o: lr_scheduler.PolynomialLR(o, total_iters=0), ValueError, "total_iters must be at least 1, got 0"),
+    (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 0), ValueError, "T_0 must be an integer from 1 up, got 0"),
+    (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 2, 1.5), ValueError, r"T_mult must .*, got 1\.5"),
+    (lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 2).step(-1), ValueError, "must not be negative, got -1"),
+    (lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, mode="saw"), ValueError, "or 'exp_range', got 'saw'"),
+    (
+        lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, scale_mode="step"),
+        ValueError,
+        "'cycle' or 'iterations', got 'step'",
+    ),
+    (lambda o: lr_scheduler.CyclicLR(o, 0.1, 1.0, step_size_up=0), ValueError, "at least 1, got 0 and 0"),
+    (lambda o: lr_scheduler.CyclicLR(o, [0.1, 0.2], 1.0), ValueError, "base_lr must have one value for each of 1"),
+    (lambda o: lr_scheduler.CyclicLR(optim.Adagrad(o.param_groups[0]["params"]), 0.1, 1.0), ValueError, "no momentum"),
+    (lambda o: lr_scheduler.ChainedScheduler([]), ValueError, "at least one scheduler"),
+    (lambda o: lr_scheduler.ChainedScheduler([lr_scheduler.ReduceLROnPlateau(o)]), TypeError, "got ReduceLROnPlateau"),
+    (lambda o: lr_scheduler.ChainedScheduler([lr_scheduler.StepLR(o, 1)], sgd(1.0)), ValueError, "StepLR has another"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG)
+def test_what_no_schedule_takes(call, error, message):
+    with pytest.raises(error, match=message):
+        call(sgd(1.0))
 
 
 def advance(schedule, t):

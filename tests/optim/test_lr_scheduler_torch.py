@@ -19,6 +19,14 @@ ALL = [
     ("CosineAnnealingLR", (8,), {"eta_min": 0.01}),
     ("LinearLR", (), {}),
     ("LinearLR", (), {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 12}),
+    ("ConstantLR", (), {}),
+    ("ConstantLR", (), {"factor": 0.5, "total_iters": 12}),
+    ("PolynomialLR", (), {}),
+    ("PolynomialLR", (20,), {"power": 0.9}),
+    ("MultiplicativeLR", (lambda t: 0.9 if t < 20 else 1.01,), {}),
+    ("MultiplicativeLR", ([lambda t: 1.0, lambda t: 0.5],), {}),
+    ("CosineAnnealingWarmRestarts", (7,), {}),
+    ("CosineAnnealingWarmRestarts", (3,), {"T_mult": 2, "eta_min": 0.01}),
     ("LambdaLR", (lambda t: 0.95**t / (1 + t),), {}),
     ("LambdaLR", ([lambda t: 1.0, lambda t: 0.5**t],), {}),
 ]
@@ -81,6 +89,7 @@ def test_plateau(options):
         ),
         ([("StepLR", {"step_size": 2}), ("LinearLR", {})], [40]),
         ([("ExponentialLR", {"gamma": 0.5})], []),
+        ([("ConstantLR", {"factor": 0.1}), ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2})], [5]),
     ],
     ids=lambda value: "-".join(str(part[0] if isinstance(part, tuple) else part) for part in value),
 )
@@ -127,3 +136,61 @@ def test_one_cycle(kind, options):
         for optimizer, schedule in zip(optimizers, (theirs, ours)):
             optimizer.step()
             schedule.step()
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4},
+        {"base_lr": [0.1, 0.01], "max_lr": [0.3, 0.02], "step_size_up": 3, "step_size_down": 5, "mode": "triangular2"},
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "mode": "exp_range", "gamma": 0.9},
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "scale_fn": lambda k: 0.5**k},
+        {
+            "base_lr": 0.1,
+            "max_lr": 0.5,
+            "step_size_up": 4,
+            "scale_fn": lambda t: 1 / (1 + t),
+            "scale_mode": "iterations",
+        },
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "cycle_momentum": False},
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 4, "base_momentum": 0.5, "max_momentum": 0.99},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_cycles(kind, options):
+    optimizers = [
+        getattr(library, kind)([{"params": [zeros(1)]}, {"params": [zeros(1)], "lr": 0.05}], lr=0.8)
+        for library, zeros in ((torch.optim, torch.zeros), (optim, minidl.zeros))
+    ]
+    theirs = torch.optim.lr_scheduler.CyclicLR(optimizers[0], **options)
+    ours = optim.lr_scheduler.CyclicLR(optimizers[1], **options)
+    for _ in range(30):
+        expected, found = ([state_of(group) for group in optimizer.param_groups] for optimizer in optimizers)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+        for optimizer, schedule in zip(optimizers, (theirs, ours)):
+            optimizer.step()
+            schedule.step()
+
+
+def test_several_at_once():
+    optimizers = both()
+    theirs, ours = (
+        module.ChainedScheduler([module.ConstantLR(o, 0.1, 4), module.ExponentialLR(o, 0.9), module.StepLR(o, 7)])
+        for module, o in zip((torch.optim.lr_scheduler, optim.lr_scheduler), optimizers)
+    )
+    for _ in range(30):
+        for optimizer, schedule in zip(optimizers, (theirs, ours)):
+            optimizer.step()
+            schedule.step()
+        assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-9)
+
+
+def test_restarts_between_two_epochs():
+    optimizers = both()
+    theirs, ours = (
+        module.CosineAnnealingWarmRestarts(o, 3, 2)
+        for module, o in zip((torch.optim.lr_scheduler, optim.lr_scheduler), optimizers)
+    )
+    epochs = [(epoch + batch / 4,) for epoch in range(10) for batch in range(4)] + [()] * 9
+    assert_same_course(theirs, ours, optimizers, epochs)

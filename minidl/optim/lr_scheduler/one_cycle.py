@@ -9,6 +9,21 @@ from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_e
 from minidl.optim.optimizer import Optimizer
 
 
+def check_momentum(optimizer: Optimizer) -> None:
+    """Raise unless every group has a momentum that can be cycled."""
+    if not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
+        raise ValueError(f"{type(optimizer).__name__} has no momentum: cycle_momentum must be False")
+
+
+def set_momentum(optimizer: Optimizer, momentum: float) -> None:
+    """Set the momentum of all groups: of Adam the first of its betas."""
+    for group in optimizer.param_groups:
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
+
+
 class OneCycleLR(LRScheduler):
     """lr rises from max_lr / div_factor to max_lr, then falls to max_lr / div_factor / final_div_factor.
 
@@ -79,8 +94,8 @@ class OneCycleLR(LRScheduler):
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
         self.max_lrs = one_for_each(max_lr, optimizer, "max_lr")
-        if cycle_momentum and not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
-            raise ValueError(f"{type(optimizer).__name__} has no momentum: cycle_momentum must be False")
+        if cycle_momentum:
+            check_momentum(optimizer)
         self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
         self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
@@ -106,11 +121,7 @@ class OneCycleLR(LRScheduler):
         if not self.cycle_momentum:
             return
         momentum = self._cycle(self.last_epoch, self.max_momentum, self.base_momentum, self.max_momentum)
-        for group in self.optimizer.param_groups:
-            if "betas" in group:
-                group["betas"] = (momentum, *group["betas"][1:])
-            else:
-                group["momentum"] = momentum
+        set_momentum(self.optimizer, momentum)
 
     def _cycle(self, t: int, start: float, middle: float, end: float) -> float:
         """The value at step t, on the way from start to middle to end."""

@@ -75,8 +75,12 @@ class LRScheduler:
         """Advance to the next epoch."""
         self._include_added_groups()
         self.last_epoch += 1
+        self.set_lrs(self.last_epoch)
+
+    def set_lrs(self, t: float) -> None:
+        """Give every group its learning rate of epoch t."""
         for i, group in enumerate(self.optimizer.param_groups):
-            before, value = self._values[i], self.value(self.base_lrs[i], self.last_epoch, i)
+            before, value = self._values[i], self.value(self.base_lrs[i], t, i)
             untouched = group["lr"] == before or before == 0
             group["lr"] = value if untouched else group["lr"] * (value / before)
             self._values[i], self._last_lr[i] = value, group["lr"]

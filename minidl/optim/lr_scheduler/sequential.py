@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.lr_scheduler.warm_restarts import CosineAnnealingWarmRestarts
 from minidl.optim.optimizer import Optimizer
 
 
@@ -18,7 +19,7 @@ class SequentialLR(LRScheduler):
     ----------
     optimizer : Optimizer
     schedulers : list of LRScheduler
-        Schedules of the same optimizer that are formulas of the epoch: no ReduceLROnPlateau, no OneCycleLR.
+        Schedules of the same optimizer that are formulas of the epoch: no ReduceLROnPlateau, OneCycleLR or CyclicLR.
     milestones : list of int
         The epochs at which the second, third ... schedule begins: one fewer than there are schedules.
 
@@ -40,7 +41,7 @@ class SequentialLR(LRScheduler):
         self.schedulers, self.milestones = list(schedulers), list(milestones)
         for schedule in self.schedulers:
             formula = isinstance(schedule, LRScheduler) and not hasattr(schedule, "get_lr")
-            if not formula or type(schedule).step is not LRScheduler.step:
+            if not formula or type(schedule).step not in (LRScheduler.step, CosineAnnealingWarmRestarts.step):
                 raise TypeError(f"schedulers must hold formulas of the epoch alone, got {type(schedule).__name__}")
             if schedule.optimizer is not optimizer:
                 raise ValueError(f"schedulers must be of the given optimizer, {type(schedule).__name__} has another")
