@@ -33,7 +33,7 @@ from minidl.autograd import (
 from minidl.functional import *
 from minidl.kernels import cuda, get_num_threads, set_num_threads, use_backend
 from minidl.nn import fusion
-from minidl.random import manual_seed
+from minidl.random import Generator, initial_seed, manual_seed
 from minidl.serialization import load, save
 
 bool, uint8 = numpy.bool_, numpy.uint8
@@ -48,12 +48,12 @@ device = str  # "cpu", "cuda", "cuda:1": a device is its name
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "allclose", "arange", "argmax", "as_tensor", "autograd", "cat", "cuda", "data", "debug", "einsum",
-    "empty", "enable_grad", "exp", "eye", "flatten", "float32", "float64", "from_numpy", "full", "full_like",
-    "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "inference_mode", "int32", "int64",
-    "is_grad_enabled", "is_tensor", "kernels", "linspace", "load", "log", "manual_seed", "matmul", "max", "mean",
-    "metrics", "min", "models", "multinomial", "nn", "no_grad", "ones", "ones_like", "optim", "rand", "rand_like",
-    "randint", "randn", "randn_like", "random", "randperm", "relu", "save", "set_grad_enabled", "set_num_threads",
-    "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor", "training", "use_backend", "where", "zeros",
-    "zeros_like",
+    "Generator", "Tensor", "allclose", "arange", "argmax", "as_tensor", "autograd", "cat", "cuda", "data", "debug",
+    "einsum", "empty", "enable_grad", "exp", "eye", "flatten", "float32", "float64", "from_numpy", "full", "full_like",
+    "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "inference_mode", "initial_seed",
+    "int32", "int64", "is_grad_enabled", "is_tensor", "kernels", "linspace", "load", "log", "manual_seed", "matmul",
+    "max", "mean", "metrics", "min", "models", "multinomial", "nn", "no_grad", "ones", "ones_like", "optim", "rand",
+    "rand_like", "randint", "randn", "randn_like", "random", "randperm", "relu", "save", "set_grad_enabled",
+    "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor", "training", "use_backend",
+    "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 STREAMS = ("initialization", "shuffling", "dropout", "augmentation")
 
 _generators: dict[str, np.random.Generator] = {}
+_seed = 0  # of the streams
 
 
 def manual_seed(seed: int) -> None:
@@ -30,11 +31,29 @@ def manual_seed(seed: int) -> None:
     >>> a == minidl.random.generator("dropout").random()
     True
     """
+    global _seed
+    for number, name in enumerate(STREAMS):
+        _generators[name] = np.random.Generator(_philox(seed, number))
+    _seed = int(seed)
+
+
+def _philox(seed: int, number: int) -> np.random.Philox:
     if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
         raise ValueError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
-    for number, name in enumerate(STREAMS):
-        key = np.array([seed, number], dtype=np.uint64)
-        _generators[name] = np.random.Generator(np.random.Philox(key=key))
+    return np.random.Philox(key=np.array([seed, number], dtype=np.uint64))
+
+
+def initial_seed() -> int:
+    """The seed that the streams were started from; in a worker process of a DataLoader one of its own.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.manual_seed(7)
+    >>> minidl.initial_seed()
+    7
+    """
+    return _seed
 
 
 def generator(stream: str) -> np.random.Generator:
@@ -42,6 +61,64 @@ def generator(stream: str) -> np.random.Generator:
     if stream not in _generators:
         raise ValueError(f"stream must be one of {', '.join(STREAMS)}, got {stream!r}")
     return _generators[stream]
+
+
+class Generator(np.random.Generator):
+    """A generator of your own, made and seeded as in PyTorch: one of NumPy's, with which it shares all methods.
+
+    What takes a ``generator`` takes either: ``minidl.Generator().manual_seed(7)`` or ``numpy.random.default_rng(7)``.
+
+    Parameters
+    ----------
+    device : str
+        Has no effect: numbers are drawn on the CPU, for every device.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> a, b = (minidl.rand(3, generator=minidl.Generator().manual_seed(7)) for _ in range(2))
+    >>> minidl.equal(a, b)
+    True
+    """
+
+    def __init__(self, device: str = "cpu"):
+        super().__init__(_philox(0, len(STREAMS)))
+        self._seed = 0
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start anew from `seed`; returns the generator itself."""
+        self.bit_generator.state = _philox(seed, len(STREAMS)).state
+        self._seed = int(seed)
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed that it was started from, 0 unless another was given."""
+        return self._seed
+
+    def __reduce__(self) -> tuple:
+        return _restored, (self._seed, self.bit_generator.state)
+
+
+def _restored(seed: int, state: dict[str, Any]) -> Generator:
+    """The generator that was pickled or copied."""
+    restored = Generator().manual_seed(seed)
+    restored.bit_generator.state = state
+    return restored
+
+
+def chosen(own: np.random.Generator | None, stream: str) -> np.random.Generator:
+    """A generator of the user's own, or if there is none that of a stream."""
+    check_generator(own)
+    return generator(stream) if own is None else own
+
+
+def check_generator(generator: object) -> None:
+    """Raise a TypeError for what is neither a generator nor None."""
+    if generator is not None and not isinstance(generator, np.random.Generator):
+        raise TypeError(
+            f"generator must be a numpy.random.Generator, got {generator!r}; make one with "
+            "numpy.random.default_rng(seed) or minidl.Generator().manual_seed(seed)"
+        )
 
 
 def get_state() -> dict[str, Any]:
@@ -80,12 +157,14 @@ def fork(seed: int) -> Iterator[None]:
     >>> minidl.random.get_state() == before
     True
     """
-    state = get_state()
+    global _seed
+    state, before = get_state(), _seed
     try:
         manual_seed(seed)
         yield
     finally:
         set_state(state)
+        _seed = before
 
 
 def _plain(value: Any) -> Any:

@@ -32,6 +32,8 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from numpy.random import Generator
+
 from minidl.autograd.hooks import HookHandle
 from minidl.autograd.tensor import Tensor
 from minidl.functional.extremes import MinAndMax, ValuesAndIndices

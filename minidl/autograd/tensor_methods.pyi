@@ -6,6 +6,8 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from numpy.random import Generator
+
 from minidl.autograd.hooks import HookHandle
 from minidl.autograd.tensor import Tensor
 from minidl.functional.extremes import MinAndMax, ValuesAndIndices
@@ -129,7 +131,7 @@ class TensorMethods:
         """beta * x + alpha * (batch1 @ batch2) of two batches of matrices; see :func:`addmm`."""
     def become_(self, result: Tensor) -> Tensor:
         """Take over the values and history of `result`, computed from this tensor: a recorded in-place change."""
-    def bernoulli(self) -> Tensor:
+    def bernoulli(self, *, generator: Generator | None = ...) -> Tensor:
         """1 with probability x, 0 otherwise, drawn for each number of x; without gradient."""
     def bernoulli_(self, p: Any = ...) -> Tensor:
         """Write 1 with probability `p`, a number or a Tensor that broadcasts, and 0 otherwise, see :meth:`Tensor.assign_`."""
@@ -413,7 +415,7 @@ class TensorMethods:
         """x1 * x2, element by element."""
     def mul_(self, x2: Any) -> Tensor:
         """x1 * x2, element by element."""
-    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ...) -> Tensor:
+    def multinomial(self, num_samples: builtins.int, replacement: builtins.bool = ..., *, generator: Generator | None = ...) -> Tensor:
         """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j]."""
     def mv(self, b: Any) -> Tensor:
         """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
@@ -449,7 +451,7 @@ class TensorMethods:
         """The positions of the values that are not 0 (NaN included), one row each; `as_tuple`, one array for each axis."""
     def norm(self, p: builtins.float | builtins.str | None = ..., dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """(sum |x|^p)^(1/p) along `dim`; ``p=inf`` the largest |x|, ``p=0`` the number of values that are not 0."""
-    def normal_(self, mean: builtins.float = ..., std: builtins.float = ...) -> Tensor:
+    def normal_(self, mean: builtins.float = ..., std: builtins.float = ..., *, generator: Generator | None = ...) -> Tensor:
         """Write numbers drawn from the normal distribution, see :meth:`Tensor.assign_`."""
     def outer(self, b: Any) -> Tensor:
         """y[i, j] = a[i] * b[j] of two vectors."""
@@ -616,7 +618,7 @@ class TensorMethods:
         """x with axis `dim` cut into several, of the given `sizes`."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
         """Windows along one axis: y[..., i, ..., j] = x[..., i * step + j, ...], a new last axis of `size`, copied."""
-    def uniform_(self, low: builtins.float = ..., high: builtins.float = ...) -> Tensor:
+    def uniform_(self, low: builtins.float = ..., high: builtins.float = ..., *, generator: Generator | None = ...) -> Tensor:
         """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
     def unique(self, sorted: builtins.bool = ..., return_inverse: builtins.bool = ..., return_counts: builtins.bool = ..., dim: builtins.int | None = ...) -> Any:
         """The values of x, each once, in ascending order; along `dim`, the different slices."""

@@ -13,7 +13,7 @@ from minidl.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from minidl.data.seeding import augmentation_generator
+from minidl.data.seeding import augmentation_generator, get_worker_info
 from minidl.data.sources.cifar10 import cifar10
 from minidl.data.sources.digits import digits
 from minidl.data.sources.fashion_mnist import fashion_mnist
@@ -26,5 +26,6 @@ __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "ImageDataset", "ImageFolder", "MOTIONS", "RandomSampler",
     "Sampler", "SequentialSampler", "Subset", "SubsetRandomSampler", "TensorDataset", "TextDataset",
     "WeightedRandomSampler", "augmentation_generator", "cifar10", "default_collate", "digits", "fashion_mnist",
-    "image_folder", "mnist", "moving_images", "random_split", "read_picture", "shakespeare", "text", "transforms",
+    "get_worker_info", "image_folder", "mnist", "moving_images", "random_split", "read_picture", "shakespeare", "text",
+    "transforms",
 ]  # fmt: skip

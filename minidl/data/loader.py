@@ -12,8 +12,9 @@ from minidl.data.collate import default_collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
 from minidl.data.sampler import check_count, numbered_items, positions
-from minidl.data.seeding import check_generator, item_seed
+from minidl.data.seeding import item_seed
 from minidl.data.workers import from_workers
+from minidl.random import check_generator
 
 
 class DataLoader:
@@ -51,6 +52,13 @@ class DataLoader:
         How worker processes start: "fork", "spawn" or "forkserver". Default: "fork" on Linux, else "spawn".
     generator : numpy.random.Generator, optional
         Draws the order and the augmentation's key. Default: the streams "shuffling" and "augmentation".
+    worker_init_fn : callable, optional
+        Called with its number in every worker process, when it starts: once an epoch. Python's, NumPy's and minidl's
+        generators are seeded before, differently in each worker and epoch, so no program needs it for that.
+    persistent_workers : bool
+        Has no effect: worker processes start anew with every epoch.
+    prefetch_factor : int, optional
+        PyTorch's name of `prefetch`; only with workers.
     prefetch : int, optional
         Batches fetched in advance, by a thread or by each worker process; 0 fetches a batch when it is asked for.
         Default: 2; but 0 for a batched dataset without workers, whose batches are fetched faster than a thread could
@@ -95,8 +103,15 @@ class DataLoader:
         timeout: float = 0,
         multiprocessing_context: str | None = None,
         generator: np.random.Generator | None = None,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        persistent_workers: bool = False,
+        prefetch_factor: int | None = None,
         prefetch: int | None = None,
     ):
+        if prefetch_factor is not None:
+            if prefetch is not None:
+                raise ValueError("prefetch_factor is PyTorch's name of prefetch: give one of them, not both")
+            prefetch = prefetch_factor
         check_count("batch_size", batch_size)
         check_count("num_workers", num_workers, 0)
         if prefetch is not None:
@@ -107,6 +122,12 @@ class DataLoader:
         if not timeout >= 0:
             raise ValueError(f"timeout must be at least 0, got {timeout}")
         check_generator(generator)
+        if num_workers == 0:
+            for name, given in (("prefetch_factor", prefetch_factor), ("persistent_workers", persistent_workers)):
+                if given:
+                    raise ValueError(f"{name} needs worker processes: give num_workers too, or leave it out")
+        if worker_init_fn is not None and not callable(worker_init_fn):
+            raise TypeError(f"worker_init_fn must be a function of a worker's number, got {worker_init_fn!r}")
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: a DataLoader needs at least one sample")
         if sampler is not None and shuffle:
@@ -125,6 +146,8 @@ class DataLoader:
         self.timeout = timeout
         self.multiprocessing_context = multiprocessing_context
         self.generator = generator
+        self.worker_init_fn = worker_init_fn
+        self.persistent_workers = bool(persistent_workers)
         self.prefetch = prefetch
 
     @property
@@ -187,6 +210,8 @@ class DataLoader:
                 ahead=max(ahead, 1),
                 timeout=self.timeout,
                 start_method=self.multiprocessing_context,
+                dataset=self.dataset,
+                worker_init_fn=self.worker_init_fn,
             )
         elif ahead > 0:
             arrays = prefetched(fetch, batches, ahead)

@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl import random
 from minidl.autograd import Tensor
-from minidl.data.seeding import check_generator
+from minidl.random import check_generator
 
 
 class Sampler:

@@ -12,6 +12,7 @@ import random as python_random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,25 +31,49 @@ class _Item:
 
 
 _item: ContextVar[_Item | None] = ContextVar("item", default=None)
-_in_worker_process = False
 
 
-def begin_worker_process(epoch_key: int, number: int) -> None:
+class WorkerInfo(NamedTuple):
+    """What a worker process of a DataLoader knows of itself, see :func:`get_worker_info`."""
+
+    id: int
+    num_workers: int
+    seed: int
+    dataset: Any
+
+
+_worker: WorkerInfo | None = None
+
+
+def get_worker_info() -> WorkerInfo | None:
+    """In a worker process its number ``id``, ``num_workers``, its ``seed`` and its ``dataset``; elsewhere None.
+
+    Examples
+    --------
+    >>> from minidl.data import get_worker_info
+    >>> get_worker_info() is None
+    True
+    """
+    return _worker
+
+
+def _seeds(epoch_key: int, number: int) -> np.ndarray:
+    return np.random.SeedSequence([epoch_key, number]).generate_state(4, np.uint64)
+
+
+def worker_seed(epoch_key: int, number: int) -> int:
+    """What `minidl.initial_seed()` is in worker `number`: another in each epoch."""
+    return int(_seeds(epoch_key, number)[0])
+
+
+def begin_worker_process(epoch_key: int, info: WorkerInfo) -> None:
     """Mark this process as a DataLoader's worker, and seed its global generators, which are copies of the program's."""
-    global _in_worker_process
-    _in_worker_process = True
-    seeds = np.random.SeedSequence([epoch_key, number]).generate_state(4, np.uint64)
+    global _worker
+    _worker = info
+    seeds = _seeds(epoch_key, info.id)
     random.manual_seed(int(seeds[0]))
     python_random.seed(int(seeds[1]))
     np.random.seed(seeds[2:].view(np.uint32))  # noqa: NPY002  what datasets draw with np.random.rand()
-
-
-def check_generator(generator: object) -> None:
-    if generator is not None and not isinstance(generator, np.random.Generator):
-        raise TypeError(
-            f"generator must be a numpy.random.Generator, got {generator!r}; make one with "
-            "numpy.random.default_rng(seed)"
-        )
 
 
 @contextmanager
@@ -87,7 +112,7 @@ def augmentation_generator(generator: np.random.Generator | None = None) -> np.r
     np.int64(8)
     """
     if generator is not None:
-        if _in_worker_process:
+        if _worker is not None:
             raise RuntimeError(
                 "a transform made with generator=... cannot run in worker processes: each has a copy of it and would "
                 "draw the same numbers; leave generator=None (every item then gets a generator of its own), or use "

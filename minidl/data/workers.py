@@ -14,6 +14,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing.connection import wait
 from socket import socket, socketpair
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from minidl import kernels
 from minidl.data.collate import to_arrays
-from minidl.data.seeding import begin_worker_process
+from minidl.data.seeding import WorkerInfo, begin_worker_process, worker_seed
 
 # Forking shares the dataset without a copy and takes any function as a transform; on macOS it is not safe.
 DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
@@ -35,7 +36,8 @@ def _worker_main(
     fetch: Callable[[np.ndarray], Any],
     batches: Sequence[np.ndarray],
     epoch_key: int,
-    number: int,
+    info: WorkerInfo,
+    worker_init_fn: Callable[[int], Any] | None,
     to_program: socket,
     program_end: socket,
 ) -> None:
@@ -44,23 +46,32 @@ def _worker_main(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the program then ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the program's own handler, which a fork inherits
     kernels.set_num_threads(1)
-    begin_worker_process(epoch_key, number)
+    begin_worker_process(epoch_key, info)
+    started = worker_init_fn is None
     for indices in batches:
         try:
             if not to_program.recv(1):
                 return  # the program has ended, or wants no more batches
-            failed = _send(to_program, fetch, indices)
+            failed = _send(to_program, fetch, indices, None if started else partial(worker_init_fn, info.id))
         except OSError:
             return
         if failed:
             return
+        started = True
 
 
-def _send(to_program: socket, fetch: Callable[[np.ndarray], Any], indices: np.ndarray) -> bool:
-    """Sends the batch or the error, a pickle followed by the bytes of each array; True if it was the error."""
+def _send(
+    to_program: socket, fetch: Callable[[np.ndarray], Any], indices: np.ndarray, first: Callable[[], Any] | None = None
+) -> bool:
+    """Sends the batch or the error, a pickle followed by the bytes of each array; True if it was the error.
+
+    `first` is called before the batch is fetched, so that an error in it reaches the program too.
+    """
     buffers: list[pickle.PickleBuffer] = []
     failed = False
     try:
+        if first is not None:
+            first()
         content = pickle.dumps((to_arrays(fetch(indices)), None), protocol=5, buffer_callback=buffers.append)
     except BaseException as error:  # whatever it is, it belongs to the loop that waits for this batch
         error.add_note(f"\nRaised in a worker process of the DataLoader:\n{traceback.format_exc()}")
@@ -111,17 +122,18 @@ class _Worker:
     def __init__(
         self,
         context: Any,
-        number: int,
+        info: WorkerInfo,
         fetch: Callable[[np.ndarray], Any],
         batches: Sequence[np.ndarray],
         epoch_key: int,
+        worker_init_fn: Callable[[int], Any] | None,
     ):
-        self.number = number
+        self.number = number = info.id
         with _starting, warnings.catch_warnings():
             # The child runs kernels on its one thread and takes no lock that another thread could have held.
             warnings.filterwarnings("ignore", "This process .* is multi-threaded, use of fork", DeprecationWarning)
             self.socket, worker_end = socketpair()
-            arguments = (fetch, batches, epoch_key, number, worker_end, self.socket)
+            arguments = (fetch, batches, epoch_key, info, worker_init_fn, worker_end, self.socket)
             self.process = context.Process(
                 target=_worker_main, args=arguments, name=f"minidl-worker-{number}", daemon=True
             )
@@ -130,8 +142,8 @@ class _Worker:
             except (pickle.PicklingError, AttributeError, TypeError) as error:
                 self.socket.close()
                 raise TypeError(
-                    "the dataset, its transform or collate_fn cannot be sent to a worker process started by "
-                    f"{context.get_start_method()!r} ({error}): define them at the top of a module, or use "
+                    "the dataset, its transform, collate_fn or worker_init_fn cannot be sent to a worker process "
+                    f"started by {context.get_start_method()!r} ({error}): define them at the top of a module, or use "
                     "num_workers=0 or multiprocessing_context='fork'"
                 ) from error
             finally:
@@ -188,6 +200,8 @@ def from_workers(
     ahead: int,
     timeout: float,
     start_method: str | None,
+    dataset: Any = None,
+    worker_init_fn: Callable[[int], Any] | None = None,
 ) -> Iterator[Any]:
     """Yields `fetch(indices)` for every batch in turn, each process computing up to `ahead` batches in front.
 
@@ -198,7 +212,8 @@ def from_workers(
     workers: list[_Worker] = []
     try:
         for number in range(min(num_workers, len(batches))):
-            workers.append(_Worker(context, number, fetch, batches[number::num_workers], epoch_key))
+            info = WorkerInfo(number, num_workers, worker_seed(epoch_key, number), dataset)
+            workers.append(_Worker(context, info, fetch, batches[number::num_workers], epoch_key, worker_init_fn))
         for worker in workers:
             for _ in range(ahead):
                 worker.request()

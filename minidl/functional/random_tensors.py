@@ -1,7 +1,7 @@
 """Random numbers: new tensors of them, and methods that fill a tensor with them.
 
-They come from the stream ``"initialization"`` of :mod:`minidl.random`, drawn on the CPU, so they are the same on every
-device. Floating-point tensors are float32 unless `dtype` says otherwise.
+They come from `generator`, or from the stream ``"initialization"`` of :mod:`minidl.random`, drawn on the CPU, so they
+are the same on every device. Floating-point tensors are float32 unless `dtype` says otherwise.
 """
 
 from __future__ import annotations
@@ -23,38 +23,41 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _drawn(distribution: str, sizes: tuple, size: Any, dtype: np.dtype) -> np.ndarray:
+def _drawn(
+    distribution: str, sizes: tuple, size: Any, dtype: np.dtype, generator: np.random.Generator | None = None
+) -> np.ndarray:
     """Random numbers for `dtype`: with 53 random bits for float64, else in float32 with 24."""
     if dtype.kind != "f":
         raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
-    draw = getattr(random.generator("initialization"), distribution)
+    draw = getattr(random.chosen(generator, "initialization"), distribution)
     return np.asarray(draw(sizes_of(sizes, "size", size), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
 
 
 def rand(
-    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
-    requires_grad: bool = False,
+    *sizes: int | Sequence[int], size: Any = None, generator: np.random.Generator | None = None, dtype: Any = None,
+    device: str | None = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included)."""
     dtype = np.dtype(dtype or np.float32)
-    drawn = _drawn("random", sizes, size, dtype)
+    drawn = _drawn("random", sizes, size, dtype, generator)
     if dtype == np.float16:
         drawn -= drawn % 2**-11  # down to the bits that float16 has, so that none is rounded up to 1
     return placed(drawn.astype(dtype, copy=False), device, requires_grad)
 
 
 def randn(
-    *sizes: int | Sequence[int], size: Any = None, dtype: Any = None, device: str | None = None,
-    requires_grad: bool = False,
+    *sizes: int | Sequence[int], size: Any = None, generator: np.random.Generator | None = None, dtype: Any = None,
+    device: str | None = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Numbers drawn from the normal distribution of mean 0 and variance 1."""
     dtype = np.dtype(dtype or np.float32)
-    return placed(_drawn("standard_normal", sizes, size, dtype).astype(dtype, copy=False), device, requires_grad)
+    drawn = _drawn("standard_normal", sizes, size, dtype, generator)
+    return placed(drawn.astype(dtype, copy=False), device, requires_grad)
 
 
 def randint(
-    low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), dtype: Any = None,
-    device: str | None = None,
+    low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), *,
+    generator: np.random.Generator | None = None, dtype: Any = None, device: str | None = None,
 ) -> Tensor:  # fmt: skip
     """Integers from `low` to ``high - 1``, each as likely as any other; ``randint(high, size)`` starts from 0."""
     if isinstance(high, (tuple, list)):
@@ -62,30 +65,36 @@ def randint(
     low, high = (0, low) if high is None else (low, high)
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")
-    drawn = random.generator("initialization").integers(low, high, tuple(size))
+    drawn = random.chosen(generator, "initialization").integers(low, high, tuple(size))
     return placed(np.asarray(drawn, dtype or np.int64), device, False)
 
 
-def randperm(n: int, dtype: Any = None, device: str | None = None) -> Tensor:
+def randperm(
+    n: int, *, generator: np.random.Generator | None = None, dtype: Any = None, device: str | None = None
+) -> Tensor:
     """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
     if n < 0:
         raise ValueError(f"randperm needs n >= 0, got {n}")
-    return placed(random.generator("initialization").permutation(n).astype(dtype or np.int64), device, False)
+    order = random.chosen(generator, "initialization").permutation(n)
+    return placed(order.astype(dtype or np.int64), device, False)
 
 
 @tensor_method()
-def uniform_(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+def uniform_(x: Tensor, low: float = 0.0, high: float = 1.0, *, generator: np.random.Generator | None = None) -> Tensor:
     """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
-    return x.assign_(rand(x.shape, dtype=x.dtype, device=x.device) * (high - low) + low)
+    drawn = rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    return x.assign_(drawn * (high - low) + low)
 
 
 @tensor_method()
-def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: np.random.Generator | None = None) -> Tensor:
     """Write numbers drawn from the normal distribution, see :meth:`Tensor.assign_`."""
-    return x.assign_(randn(x.shape, dtype=x.dtype, device=x.device) * std + mean)
+    return x.assign_(randn(x.shape, generator=generator, dtype=x.dtype, device=x.device) * std + mean)
 
 
-def normal(mean: Any, std: Any, size: Sequence[int] | None = None) -> Tensor:
+def normal(
+    mean: Any, std: Any, size: Sequence[int] | None = None, *, generator: np.random.Generator | None = None
+) -> Tensor:
     """Numbers drawn from the normal distribution of the given mean and standard deviation.
 
     Parameters
@@ -112,14 +121,14 @@ def normal(mean: Any, std: Any, size: Sequence[int] | None = None) -> Tensor:
     if not (std >= 0 if not isinstance(std, Tensor) else (std.data >= 0).all()):
         raise ValueError(f"normal: std must not be negative, got {std!r}")
     if not tensors:
-        return randn(*size) * std + mean
+        return randn(*size, generator=generator) * std + mean
     shape = np.broadcast_shapes(*(x.shape for x in tensors))
     mean, std = (x.detach() if isinstance(x, Tensor) else x for x in (mean, std))
-    return randn(shape, dtype=tensors[0].dtype, device=tensors[0].device) * std + mean
+    return randn(shape, generator=generator, dtype=tensors[0].dtype, device=tensors[0].device) * std + mean
 
 
 @tensor_method()
-def bernoulli(x: Tensor) -> Tensor:
+def bernoulli(x: Tensor, *, generator: np.random.Generator | None = None) -> Tensor:
     """1 with probability x, 0 otherwise, drawn for each number of x; without gradient.
 
     Raises
@@ -138,7 +147,7 @@ def bernoulli(x: Tensor) -> Tensor:
     inside = (x.data >= 0) & (x.data <= 1)
     if not inside.all():
         raise ValueError(f"bernoulli: x must be probabilities, from 0 to 1, got {float(x.data[~inside][0])}")
-    return (rand(x.shape, dtype=x.dtype, device=x.device) < x.detach()).astype(x.dtype)
+    return (rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < x.detach()).astype(x.dtype)
 
 
 @tensor_method()
@@ -214,7 +223,9 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 
 
 @tensor_method()
-def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+def multinomial(
+    x: Tensor, num_samples: int, replacement: bool = False, *, generator: np.random.Generator | None = None
+) -> Tensor:
     """`num_samples` positions drawn from each row of x, position i with probability x[i] / sum_j x[j].
 
     Without `replacement` no position is drawn twice: once drawn, its weight counts as 0. That amounts to sorting
@@ -252,7 +263,7 @@ def multinomial(x: Tensor, num_samples: int, replacement: bool = False) -> Tenso
     most = np.inf if replacement else (weights != 0).sum(-1).min(initial=weights.shape[-1])
     if not 1 <= num_samples <= most:
         raise ValueError(f"multinomial: num_samples must be from 1 to {most}, got {num_samples}")
-    draw = random.generator("initialization")
+    draw = random.chosen(generator, "initialization")
     if replacement:
         # the first i with (x[0] + ... + x[i]) / sum_j x[j] above a number drawn evenly from 0 to 1
         cumulated = weights.cumsum(-1).reshape(-1, weights.shape[-1])

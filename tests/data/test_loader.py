@@ -246,6 +246,10 @@ def test_spawned_workers_and_what_cannot_be_sent_to_them():
 @pytest.mark.parametrize(
     "options, error, message",
     [
+        ({"prefetch": 1, "prefetch_factor": 1, "num_workers": 1}, ValueError, "give one of them, not both"),
+        ({"prefetch_factor": 2}, ValueError, "prefetch_factor needs worker processes: give num_workers"),
+        ({"persistent_workers": True}, ValueError, "persistent_workers needs worker processes"),
+        ({"worker_init_fn": 3}, TypeError, "worker_init_fn must be a function .*, got 3"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2.0}, TypeError, "batch_size must be an int, got 2.0"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),

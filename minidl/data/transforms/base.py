@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from minidl.autograd import Tensor
-from minidl.data.seeding import augmentation_generator, check_generator
+from minidl.data.seeding import augmentation_generator
+from minidl.random import check_generator
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,

@@ -1,0 +1,61 @@
+"""Generators of a program's own, and the seed that the streams were started from."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minidl
+import minidl.functional as F
+
+X = minidl.tensor([0.2, 0.5, 0.3])
+DRAWS = {
+    "rand": lambda **options: minidl.rand(2, 3, **options),
+    "randn": lambda **options: minidl.randn((2, 3), dtype=minidl.float64, **options),
+    "randint": lambda **options: minidl.randint(0, 100, (5,), **options),
+    "randperm": lambda **options: minidl.randperm(20, **options),
+    "normal of numbers": lambda **options: minidl.normal(0.0, 2.0, (5,), **options),
+    "normal of tensors": lambda **options: minidl.normal(X, X, **options),
+    "bernoulli": lambda **options: minidl.bernoulli(minidl.full((30,), 0.5), **options),
+    "multinomial": lambda **options: X.multinomial(2, **options),
+    "multinomial with replacement": lambda **options: F.multinomial(X, 20, True, **options),
+    "uniform_": lambda **options: minidl.empty(4).uniform_(-1, 1, **options),
+    "normal_": lambda **options: minidl.empty(4).normal_(1, 2, **options),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("make", [np.random.default_rng, lambda seed: minidl.Generator().manual_seed(seed)])
+def test_what_draws_takes_a_generator(name, make):
+    state = minidl.random.get_state()
+    generator = make(3)
+    first, second, again = (DRAWS[name](generator=g) for g in (generator, generator, make(3)))
+    assert minidl.equal(first, again)
+    assert name.startswith("multinomial") or not minidl.equal(first, second)
+    assert minidl.random.get_state() == state
+    with pytest.raises(TypeError, match=r"numpy.random.Generator, got 3; .*minidl.Generator\(\).manual_seed\(seed\)"):
+        DRAWS[name](generator=3)
+
+
+def test_a_generator_is_seeded_copied_and_sent():
+    generator = minidl.Generator(device="cpu")
+    assert generator.initial_seed() == 0 and generator.manual_seed(5) is generator and generator.initial_seed() == 5
+    minidl.rand(3, generator=generator)
+    for other in (copy.deepcopy(generator), pickle.loads(pickle.dumps(generator))):
+        assert isinstance(other, minidl.Generator) and other.initial_seed() == 5
+        assert other.random() == copy.deepcopy(generator).random()
+    generator.random()
+    assert generator.manual_seed(5).random() == minidl.Generator().manual_seed(5).random()
+    for seed in (-1, 2**64, 1.5):
+        with pytest.raises(ValueError, match="seed must be an integer from 0"):
+            generator.manual_seed(seed)
+
+
+def test_the_seed_of_the_streams():
+    before = minidl.initial_seed()
+    with minidl.random.fork(seed=9):
+        assert minidl.initial_seed() == 9
+    assert minidl.initial_seed() == before
