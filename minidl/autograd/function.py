@@ -80,6 +80,17 @@ class Function:
         """Whether input `i` needs a gradient; if not, ``backward`` may skip the work and return None for it."""
         return self.edges[i] is not None
 
+    @classmethod
+    def apply(cls, *inputs: Any) -> Any:
+        """``cls()(*inputs)``, as programs of PyTorch call an operation; one whose methods take a ctx is an error."""
+        if isinstance(vars(cls).get("forward"), staticmethod):
+            raise TypeError(
+                f"{cls.__name__} has the static methods of PyTorch, forward(ctx, x) and backward(ctx, dy); here write "
+                "forward(self, x), of arrays, and backward(self, dy, inputs, output): read x from inputs in place of "
+                f"ctx.saved_tensors, keep constants in self, give them to {cls.__name__}(...) and call that with x"
+            )
+        return cls()(*inputs)
+
     def __call__(self, *inputs: Any) -> Any:
         for x in inputs:
             if isinstance(x, Tensor):

@@ -101,6 +101,8 @@ class TensorMethods:
         """Where the (first) smallest value is, along `dim` or in the flattened x."""
     def argsort(self, dim: builtins.int = ..., descending: builtins.bool = ..., stable: builtins.bool = ...) -> Tensor:
         """Where the values of :func:`sort` come from: integers in the shape of x, which have no gradient."""
+    def argwhere(self) -> Tensor:
+        """The positions of the values that are not 0, one row each: ``nonzero(x)``."""
     def asin(self) -> Tensor:
         """y = asin(x), the angle from -pi/2 to pi/2 whose sine is x; NaN outside of -1 to 1."""
     def asin_(self) -> Tensor:

@@ -14,7 +14,7 @@ from minidl.functional.indexing import index
 from minidl.functional.operands import data_of, namespace, unrecorded
 from minidl.functional.shape import reshape
 
-__all__ = ["masked_fill", "masked_select", "nonzero"]
+__all__ = ["argwhere", "masked_fill", "masked_select", "nonzero"]
 
 
 @tensor_method()
@@ -71,6 +71,12 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
         return unrecorded(lambda x: namespace(x).argwhere(x != 0), x)  # argwhere is faster on booleans
     rows = nonzero(reshape(x, -1) if x.ndim == 0 else x)
     return tuple(rows[:, i] for i in range(rows.shape[1]))
+
+
+@tensor_method()
+def argwhere(x: Any) -> Any:
+    """The positions of the values that are not 0, one row each: ``nonzero(x)``."""
+    return nonzero(x)
 
 
 in_place(masked_fill, "masked_fill_")

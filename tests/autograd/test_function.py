@@ -38,6 +38,27 @@ def test_several_outputs():
     np.testing.assert_array_equal(dlow.numpy(), high.numpy())
 
 
+def test_apply_is_a_call_of_a_new_object():
+    x, y = leaf([1.0, 5.0]), leaf([3.0, 4.0])
+    low, high = MinMax.apply(x, y)
+    (low + 2 * high).sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0] and y.grad.tolist() == [2.0, 1.0]
+
+
+def test_the_static_methods_of_pytorch_are_an_error_that_says_what_to_write():
+    class Sign(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.sign()
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy
+
+    with pytest.raises(TypeError, match=r"Sign has the static methods .*backward\(self, dy, inputs, output\).*Sign\("):
+        Sign.apply(leaf([1.0]))
+
+
 class FirstAlone(Function):
     """y = x1, whatever x2 is."""
 

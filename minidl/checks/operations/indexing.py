@@ -133,5 +133,6 @@ OPERATIONS = [
     Operation("scatter_add", [normal(), 0, integers(1, 3), normal(3)], lambda x, dim, i, src: x + src.sum()),
     Operation("nonzero", [integers(2, 3, 4)], np.argwhere, gradient=False),
     Operation("nonzero", [integers(2, 3, 4)], np.nonzero, {"as_tuple": True}, gradient=False),
+    Operation("argwhere", [integers(2, 3, 4)], np.argwhere, gradient=False),
     Operation("nonzero", [SPECIAL], np.argwhere, gradient=False, same_dtype=False),
 ]
