@@ -176,6 +176,14 @@ def index_add(x, dim, index, source):
     return np.moveaxis(y, 0, dim)
 
 
+def local_response_norm(x, size, alpha, beta, k):
+    y = np.empty_like(x)
+    for c in range(x.shape[1]):
+        around = x[:, max(c - size // 2, 0) : c + (size - 1) // 2 + 1]
+        y[:, c] = x[:, c] / (k + alpha / size * (around**2).sum(1)) ** beta
+    return y
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 

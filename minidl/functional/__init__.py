@@ -43,6 +43,7 @@ from minidl.functional.loss import *
 from minidl.functional.margin import *
 from minidl.functional.masks import *
 from minidl.functional.nan_reduce import *
+from minidl.functional.neighbouring_channels import *
 from minidl.functional.norm import *
 from minidl.functional.padding import *
 from minidl.functional.pairs import *

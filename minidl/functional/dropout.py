@@ -11,7 +11,7 @@ from minidl.autograd import Function
 from minidl.functional.arithmetic import mul
 from minidl.functional.operands import as_array, data_of, namespace
 
-__all__ = ["dropout", "dropout2d"]
+__all__ = ["dropout", "dropout1d", "dropout2d"]
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -30,14 +30,26 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
     return _drop(x, p, training)
 
 
+def dropout1d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Dropout of whole channels of sequences (N, C, L) or (C, L): what is near is alike, so it is dropped together."""
+    if x.ndim not in (2, 3):
+        raise ValueError(f"dropout1d: x must be (N, C, L) or (C, L), got shape {tuple(x.shape)}")
+    return _drop_channels(x, 1, p, training)
+
+
 def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they are dropped together."""
     if x.ndim not in (3, 4):
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
+    return _drop_channels(x, 2, p, training)
+
+
+def _drop_channels(x: Any, axes: int, p: float, training: bool) -> Any:
+    """Dropout with one number of the mask for all entries along the last `axes` axes."""
     if not training:
         return _drop(x, p, training)
     data = data_of(x)
-    factors = _drop(namespace(data).ones((*x.shape[:-2], 1, 1), data.dtype), p, training)
+    factors = _drop(namespace(data).ones((*x.shape[:-axes], *(1,) * axes), data.dtype), p, training)
     return mul(x, factors)
 
 

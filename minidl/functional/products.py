@@ -12,9 +12,9 @@ from minidl.functional.broadcast import common_shape
 from minidl.functional.linear import matmul
 from minidl.functional.operands import integers
 from minidl.functional.reduce import sum
-from minidl.functional.shape import permute, reshape, roll
+from minidl.functional.shape import permute, reshape, roll, unsqueeze
 
-__all__ = ["cross", "inner", "kron", "tensordot"]
+__all__ = ["bilinear", "cross", "inner", "kron", "tensordot"]
 
 
 def tensordot(a: Any, b: Any, dims: int | Sequence[Any] = 2) -> Any:
@@ -125,3 +125,35 @@ def cross(x1: Any, x2: Any, dim: int | None = None) -> Any:
     if not axes or x1.shape[axes[0]] != 3 or x2.shape[axes[0]] != 3:
         raise ValueError(f"cross: 3 components are needed along dim {dim}, got {tuple(x1.shape)} and {tuple(x2.shape)}")
     return roll(x1, -1, dim) * roll(x2, -2, dim) - roll(x1, -2, dim) * roll(x2, -1, dim)
+
+
+def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None) -> Any:
+    """y[..., k] = sum_i,j x1[..., i] * weight[k, i, j] * x2[..., j] + bias[k].
+
+    Parameters
+    ----------
+    x1 : (..., I)
+    x2 : (..., J)
+    weight : (K, I, J)
+    bias : (K,), optional
+
+    Returns
+    -------
+    (..., K)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.bilinear(minidl.tensor([1.0, 2.0]), minidl.tensor([3.0, 4.0]), minidl.eye(2).unsqueeze(0))
+    tensor([11.])
+    """
+    shapes = [tuple(x.shape) for x in (x1, x2, weight)]
+    if weight.ndim != 3 or shapes[0][-1:] + shapes[1][-1:] != shapes[2][1:] or shapes[0][:-1] != shapes[1][:-1]:
+        raise ValueError(
+            "bilinear: x1 must be (..., I), x2 (..., J) with the same axes in front and weight (K, I, J), got "
+            f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
+        )
+    # z[..., k, i] = sum_j weight[k, i, j] * x2[..., j], then y[..., k] = sum_i z[..., k, i] * x1[..., i]
+    z = tensordot(x2, weight, ([-1], [2]))
+    y = reshape(matmul(z, unsqueeze(x1, -1)), (*shapes[0][:-1], shapes[2][0]))
+    return y if bias is None else y + bias

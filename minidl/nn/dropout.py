@@ -25,6 +25,13 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
+class Dropout1d(Dropout):
+    """In training, each channel of each sequence set to 0 with probability `p`, the others divided by 1 - p."""
+
+    def forward(self, x: Any) -> Any:
+        return F.dropout1d(x, self.p, self.training)
+
+
 class Dropout2d(Dropout):
     """In training, each channel of each image set to 0 with probability `p`, the others divided by 1 - p."""
 

@@ -72,6 +72,39 @@ class Identity(Module):
         return x
 
 
+class Bilinear(Module):
+    """y[..., k] = sum_i,j x1[..., i] * weight[k, i, j] * x2[..., j] + bias[k]; see :func:`minidl.functional.bilinear`.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features : int
+        I, J and K.
+    bias : bool
+    """
+
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True):
+        super().__init__()
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = new_parameter(out_features, in1_features, in2_features)
+        self.register_parameter("bias", new_parameter(out_features) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values: uniform in +-1 / sqrt(in1_features)."""
+        bound = 1 / math.sqrt(max(1, self.in1_features))
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x1: Any, x2: Any) -> Any:
+        return F.bilinear(x1, x2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
 class Flatten(Module):
     """Join the axes `start_dim` to `end_dim` into one: images (N, C, H, W) to rows (N, C*H*W)."""
 

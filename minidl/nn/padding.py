@@ -81,3 +81,15 @@ class ReplicationPad2d(_Pad):
     """The pixels at the edges of images repeated; `padding` is one width, or (left, right, top, bottom)."""
 
     mode = "replicate"
+
+
+class CircularPad1d(_Pad):
+    """Sequences continued from their other end; `padding` is one width, or (left, right)."""
+
+    mode, axes = "circular", 1
+
+
+class CircularPad2d(_Pad):
+    """Images continued from their other side; `padding` is one width, or (left, right, top, bottom)."""
+
+    mode = "circular"

@@ -56,6 +56,7 @@ def operations() -> dict[str, Any]:
             indices, weight, offsets, mode
         ),
         "dropout": without_chance("dropout"),
+        "dropout1d": without_chance("dropout1d"),
         "dropout2d": without_chance("dropout2d"),
         "scaled_dot_product_attention": without_chance("scaled_dot_product_attention"),
         "linalg.vector_norm": lambda x, ord=2, dim=None, keepdim=False: F.norm(x, ord, dim, keepdim),

@@ -80,6 +80,13 @@ LAYERS = [
     ("InstanceNorm1d", (6, 1e-3, 0.5, True, False), {}, SEQUENCE),
     ("Dropout", (0.0,), {}, ROW),
     ("Dropout2d", (0.0,), {}, IMAGE),
+    ("Dropout1d", (0.0,), {}, SEQUENCE),
+    ("CircularPad1d", ((3, 1),), {}, SEQUENCE),
+    ("CircularPad2d", (2,), {}, IMAGE),
+    ("UpsamplingNearest2d", (), {"scale_factor": 2}, IMAGE),
+    ("UpsamplingBilinear2d", ((5, 9),), {}, IMAGE),
+    ("LocalResponseNorm", (3,), {"alpha": 0.5, "k": 2.0}, IMAGE),
+    ("ChannelShuffle", (3,), {}, IMAGE),
     ("ReLU", (), {}, ROW),
     ("LeakyReLU", (0.2,), {}, ROW),
     ("PReLU", (), {}, IMAGE),
@@ -130,7 +137,7 @@ LOSSES = [
     ("MultiMarginLoss", {"p": 2, "margin": 0.7, "weight": WEIGHTS}, CLASSES),
 ]
 SHOWN_ELSEWHERE = {
-    "BCELoss", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell",
+    "BCELoss", "Bilinear", "CosineEmbeddingLoss", "CosineSimilarity", "Embedding", "EmbeddingBag", "GRU", "GRUCell",
     "GaussianNLLLoss", "Hardsigmoid", "LSTM", "LSTMCell", "MarginRankingLoss", "Module", "ModuleDict", "ModuleList",
     "MultiheadAttention", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "RNN", "RNNCell",
     "Sequential", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
@@ -242,6 +249,14 @@ def test_embedding_from_pretrained():
 def test_prelu_at_zero_and_at_infinity():
     assert_same_layer(torch.nn.PReLU(), nn.PReLU(), np.array([0.0, -0.0, 1.0, -2.0]))  # the slope at 0 is the weight
     assert_same_layer(torch.nn.PReLU(), nn.PReLU(), np.array([np.inf, 1.0, -2.0]))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_bilinear(bias):
+    x1, x2 = np.random.default_rng(3).normal(size=(2, 4, 3)), np.random.default_rng(4).normal(size=(2, 4, 5))
+    assert_same_layer(torch.nn.Bilinear(3, 5, 2, bias=bias), nn.Bilinear(3, 5, 2, bias=bias), x1, x2)
+    assert abs(nn.Bilinear(4, 9, 30).weight.detach().numpy()).max() == pytest.approx(0.5, abs=0.01)
+    assert repr(nn.Bilinear(3, 5, 2, bias)) == repr(torch.nn.Bilinear(3, 5, 2, bias))
 
 
 def test_cosine_similarity():

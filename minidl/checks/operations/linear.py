@@ -68,6 +68,17 @@ OPERATIONS = [
     Operation("cross", [normal(2, 3), normal(2, 3)], np.cross),
     Operation("cross", [normal(3, 4), normal(3, 1)], lambda a, b: np.cross(a, b, axis=0)),
     Operation("cross", [normal(3, 3), normal(3, 3), -1], lambda a, b, dim: np.cross(a, b)),
+    *[
+        Operation(
+            "bilinear",
+            [normal(*batch, 3), normal(*batch, 2), normal(4, 3, 2), normal(4)],
+            lambda x1, x2, w, b: np.einsum("...i,kij,...j->...k", x1, w, x2) + b,
+        )
+        for batch in ((5,), (2, 3), (), (0,))
+    ],
+    Operation(
+        "bilinear", [normal(5, 3), normal(5, 2), normal(4, 3, 2)], lambda x, y, w: np.einsum("ni,kij,nj->nk", x, w, y)
+    ),
     Operation("outer", [normal(3), normal(4)], np.outer),
     Operation("linear", [normal(4, 3), normal(2, 3), normal(2)], lambda x, w, b: x @ w.T + b),
     Operation("linear", [normal(2, 4, 3), normal(2, 3)], lambda x, w: x @ w.T),

@@ -116,7 +116,17 @@ OPERATIONS = [
     Operation("group_norm", [normal(2, 4, 2, 2), 2, normal(4), normal(4)], group_normed),
     Operation("group_norm", [normal(2, 4, 3), 1, normal(4), normal(4)], group_normed),
     *dropped("dropout", 2, 3),
+    *dropped("dropout1d", 2, 3, 4),
     *dropped("dropout2d", 2, 3, 2, 2),
+    *[
+        Operation(
+            "local_response_norm",
+            [normal(*shape), size],
+            lambda x, size: naive.local_response_norm(x, size, 0.7, 0.75, 1.3),
+            {"alpha": 0.7, "k": 1.3},
+        )
+        for shape, size in (((2, 5, 3), 3), ((2, 5, 2, 2), 4), ((1, 2, 3), 7), ((0, 3, 2), 2))
+    ],
     Operation("embedding", [integers(4, 2, 5), normal(4, 3)], lambda i, w: w[i]),
     Operation("embedding", [integers(4, 0), normal(4, 3)], lambda i, w: w[i]),
     *bags(integers(4, 3, 2), lambda i, w: w[i].sum(1), lambda i, w: w[i].mean(1)),

@@ -76,6 +76,11 @@ def slid(size: int, step: int, axis: int, *shape: int) -> Operation:
 
 
 OPERATIONS = [
+    Operation(
+        "channel_shuffle",
+        [normal(2, 6, 3, 2), 3],
+        lambda x, groups: x.reshape(2, 3, 2, 3, 2).swapaxes(1, 2).reshape(x.shape),
+    ),
     slid(3, 2, 0, 7, 2),
     slid(2, 1, 1, 2, 4, 3),
     slid(3, 5, -1, 2, 9),
