@@ -10,7 +10,9 @@ from minidl import functional as F
 from minidl.autograd import Tensor, is_array
 from minidl.nn.linear import new_parameter
 from minidl.nn.module import Module
+from minidl.nn.packed import in_order, walk_packed
 from minidl.nn.recurrent_cell import check_nonlinearity, init_uniform
+from minidl.nn.utils.rnn import PackedSequence
 
 
 class _Recurrent(Module):
@@ -67,6 +69,8 @@ class _Recurrent(Module):
         """Do nothing; in PyTorch this puts the weights side by side in memory."""
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
+        if isinstance(x, PackedSequence):
+            return self._forward_packed(x, hx)
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             sizes = "N, T" if self.batch_first else "T, N"
             raise ValueError(
@@ -78,23 +82,56 @@ class _Recurrent(Module):
         if not batched:
             x = F.unsqueeze(x, 1)
         given = None if hx is None else self._given_states(hx, x.shape[0 if batch_first else 1], batched)
+
+        def walk(x: Any, k: int, reverse: bool) -> tuple[Any, ...]:
+            start = None if given is None else tuple(state[k : k + 1] for state in given)
+            return self.walk(x, start, self._weights(k), reverse, batch_first)
+
+        x, final = self._layers(x, walk)
+        if not batched:
+            x, final = F.squeeze(x, 1), tuple(F.squeeze(state, 1) for state in final)
+        return x, final if self.states > 1 else final[0]
+
+    def _weights(self, k: int) -> list:
+        """The parameters of layer and direction k."""
+        return [self._parameters[name] for name in self._names[k]]
+
+    def _layers(self, x: Any, walk: Any) -> tuple[Any, tuple[Any, ...]]:
+        """y (..., D*H) of the last layer and the final states (L*D, N, H), by walk(x, k, reverse)."""
         last: list[tuple[Any, ...]] = []
         for layer in range(self.num_layers):
             outputs = []
             for reverse in (False, True)[: self.directions]:
-                k = len(last)
-                start = None if given is None else tuple(state[k : k + 1] for state in given)
-                weights = [self._parameters[name] for name in self._names[k]]
-                y, *states = self.walk(x, start, weights, reverse, batch_first)
+                y, *states = walk(x, len(last), reverse)
                 outputs.append(y)
                 last.append(tuple(states))
-            x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)  # (T, N, D*H) or (N, T, D*H)
+            x = outputs[0] if len(outputs) == 1 else F.cat(outputs, -1)
             if self.dropout and layer + 1 < self.num_layers:
                 x = F.dropout(x, self.dropout, self.training)
-        final = tuple(states[0] if len(states) == 1 else F.cat(states) for states in zip(*last))  # (L*D, N, H)
-        if not batched:
-            x, final = F.squeeze(x, 1), tuple(F.squeeze(state, 1) for state in final)
-        return x, final if self.states > 1 else final[0]
+        return x, tuple(states[0] if len(states) == 1 else F.cat(states) for states in zip(*last))
+
+    def _forward_packed(self, x: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        """The same of packed sequences; hx and the final states are in the order in which the sequences came."""
+        if x.data.ndim != 2 or x.data.shape[1] != self.input_size:
+            raise ValueError(
+                f"{type(self).__name__} needs packed sequences with data (rows, {self.input_size}), got shape "
+                f"{tuple(x.data.shape)}"
+            )
+        batch = int(x.batch_sizes[0])
+        if hx is None:
+            zeros = x.data.new_zeros(self.num_layers * self.directions, batch, self.hidden_size)
+            given = (zeros,) * self.states
+        else:
+            given = in_order(self._given_states(hx, batch, True), x.sorted_indices)
+
+        def walk(data: Any, k: int, reverse: bool) -> tuple[Any, ...]:
+            start, weights = tuple(state[k : k + 1] for state in given), self._weights(k)
+            part = lambda x, states, reverse: self.walk(x, states, weights, reverse, False)  # noqa: E731
+            return walk_packed(part, x._replace(data=data), start, reverse)
+
+        data, final = self._layers(x.data, walk)
+        final = in_order(final, x.unsorted_indices)
+        return x._replace(data=data), final if self.states > 1 else final[0]
 
     def _given_states(self, hx: Any, batch: int, batched: bool) -> tuple[Any, ...]:
         """The states to start from, each (L*D, N, H)."""
@@ -141,7 +178,8 @@ class RNN(_Recurrent):
     -----
     ``y, h_n = rnn(x, h0)`` with x (T, N, C), or (T, C) for one sequence; h0 (L*D, N, H), zeros if left out; y
     (T, N, D*H) of the last layer; h_n (L*D, N, H) the last state of every layer and direction. For truncated
-    backpropagation through time, go on from ``h_n.detach()``.
+    backpropagation through time, go on from ``h_n.detach()``. x may also be a
+    :class:`~minidl.nn.utils.rnn.PackedSequence`, and then y is one.
 
     Examples
     --------

@@ -3,9 +3,144 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from minidl.functional import pad, stack
+import numpy as np
+
+from minidl.autograd import Tensor
+from minidl.functional import index_put, index_select, pad, stack
+
+__all__ = ["PackedSequence", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence"]
+
+
+class PackedSequence(NamedTuple):
+    """Sequences of different lengths without padding, the longest first: what RNN, LSTM and GRU take and give.
+
+    Attributes
+    ----------
+    data : (sum of the lengths, ...)
+        The first step of all sequences, then the second of those that have one, and so on.
+    batch_sizes : (T,) integers
+        How many sequences have a step t.
+    sorted_indices, unsorted_indices : (N,) integers, or None for sequences that came in this order
+        Which sequence comes first, second ...; and back.
+    """
+
+    data: Any
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None = None
+    unsorted_indices: Tensor | None = None
+
+    def to(self, *targets: Any, **options: Any) -> PackedSequence:
+        """The data on another device, in another dtype."""
+        return self._replace(data=self.data.to(*targets, **options))
+
+
+def _places(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For falling lengths: the step and the sequence of every row of the packed data, and the batch sizes."""
+    present = np.arange(lengths[0])[:, None] < lengths  # (T, N)
+    return *np.nonzero(present), present.sum(1)
+
+
+def pack_padded_sequence(
+    input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """Padded sequences without their padding.
+
+    Parameters
+    ----------
+    input : (T, N, ...), or (N, T, ...) with `batch_first`
+    lengths : N integers from 1 to T
+    enforce_sorted : bool
+        Refuse sequences that do not come with the longest first; otherwise they are sorted.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Lengths that are no integers, not from 1 to T, not N of them, or not sorted.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl.nn.utils.rnn import pack_padded_sequence
+    >>> x = minidl.tensor([[1, 2, 0], [3, 4, 5]])
+    >>> packed = pack_padded_sequence(x, [2, 3], batch_first=True, enforce_sorted=False)
+    >>> packed.data, packed.batch_sizes
+    (tensor([3, 1, 4, 2, 5]), tensor([2, 2, 1]))
+    """
+    x = input.swapaxes(0, 1) if batch_first else input
+    sizes = np.asarray(lengths.cpu().numpy() if isinstance(lengths, Tensor) else lengths)
+    if sizes.dtype.kind not in "iu" or sizes.shape != (x.shape[1],):
+        raise TypeError(f"lengths must be {x.shape[1]} integers, one for each sequence, got {lengths!r}")
+    if not sizes.size or sizes.min() < 1 or sizes.max() > x.shape[0]:
+        raise ValueError(f"lengths must be from 1 to the {x.shape[0]} steps of the padded sequences, got {lengths!r}")
+    if enforce_sorted and (np.diff(sizes) > 0).any():
+        raise ValueError(
+            f"lengths must fall, with the longest sequence first, got {sizes.tolist()}; write enforce_sorted=False"
+        )
+    order = None
+    if not enforce_sorted:
+        order = np.argsort(-sizes, kind="stable")
+        sizes, x = sizes[order], index_select(x, 1, order)
+    steps, sequences, batch_sizes = _places(sizes)
+    data = x[Tensor(steps), Tensor(sequences)] if isinstance(x, Tensor) else x[steps, sequences]
+    if order is None:
+        return PackedSequence(data, Tensor(batch_sizes))
+    return PackedSequence(data, Tensor(batch_sizes), Tensor(order), Tensor(np.argsort(order)))
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+) -> tuple[Any, Tensor]:
+    """The sequences padded, in the order in which they came, and their lengths.
+
+    Parameters
+    ----------
+    sequence : PackedSequence
+    padding_value : float
+    total_length : int, optional
+        The number of steps to pad to; default: those of the longest sequence.
+
+    Returns
+    -------
+    x : (T, N, ...), or (N, T, ...) with `batch_first`
+    lengths : (N,) integers
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl.nn.utils.rnn import pack_sequence, pad_packed_sequence
+    >>> packed = pack_sequence([minidl.tensor([1, 2, 3]), minidl.tensor([4])])
+    >>> pad_packed_sequence(packed, batch_first=True)
+    (tensor([[1, 2, 3],
+            [4, 0, 0]]), tensor([3, 1]))
+    """
+    data, batch_sizes = sequence.data, sequence.batch_sizes.numpy()
+    lengths = (np.arange(batch_sizes[0])[:, None] < batch_sizes).sum(1)
+    total = int(lengths[0]) if total_length is None else total_length
+    if total < lengths[0]:
+        raise ValueError(f"total_length must be at least {lengths[0]}, the longest sequence's, got {total}")
+    steps, sequences, _ = _places(lengths)
+    empty = data.new_full((total, len(lengths), *data.shape[1:]), padding_value)
+    x = index_put(empty, (Tensor(steps), Tensor(sequences)), data)
+    if sequence.unsorted_indices is not None:
+        x = index_select(x, 1, sequence.unsorted_indices)
+        lengths = lengths[sequence.unsorted_indices.numpy()]
+    return x.swapaxes(0, 1) if batch_first else x, Tensor(lengths)
+
+
+def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
+    """Sequences (T_i, ...) packed: :func:`pack_padded_sequence` of :func:`pad_sequence`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl.nn.utils.rnn import pack_sequence
+    >>> pack_sequence([minidl.tensor([1, 2, 3]), minidl.tensor([4])]).data
+    tensor([1, 4, 2, 3])
+    """
+    sequences = list(sequences)
+    return pack_padded_sequence(pad_sequence(sequences), [len(x) for x in sequences], enforce_sorted=enforce_sorted)
 
 
 def pad_sequence(
