@@ -636,8 +636,8 @@ class TensorMethods:
         """x, of at least 2 axes, cut along axis 0: into equal parts, or at the places in a list."""
     def where(self, condition: Any, x2: Any) -> Tensor: ...
     def xlogy(self, x2: Any) -> Tensor:
-        """x1 * log(x2), and 0 where x1 is 0, also for x2 = 0; NaN where x2 is."""
+        """x1 * log(x2), and 0 where x1 is 0, whatever x2 is; NaN where x2 is."""
     def xlogy_(self, x2: Any) -> Tensor:
-        """x1 * log(x2), and 0 where x1 is 0, also for x2 = 0; NaN where x2 is."""
+        """x1 * log(x2), and 0 where x1 is 0, whatever x2 is; NaN where x2 is."""
     def zero_(self) -> Tensor:
         """Write 0 everywhere, see :meth:`assign_`."""

@@ -8,7 +8,7 @@ from minidl.autograd import Function
 from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
 from minidl.functional.choice import clip, where
-from minidl.functional.elementwise import abs, expm1, tanh
+from minidl.functional.elementwise import abs, expm1, floating, tanh
 from minidl.functional.joining import chunk
 from minidl.functional.operands import check_float, namespace
 from minidl.functional.softmax import softmax
@@ -97,13 +97,13 @@ def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 def softsign(x: Any) -> Any:
     """x / (1 + |x|), between -1 and 1, which it approaches more slowly than tanh does."""
-    check_float("softsign", x)
+    x = floating(x)
     return x / (1 + abs(x))
 
 
 def tanhshrink(x: Any) -> Any:
     """x - tanh(x)."""
-    check_float("tanhshrink", x)
+    x = floating(x)
     return x - tanh(x)
 
 

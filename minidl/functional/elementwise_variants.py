@@ -7,9 +7,9 @@ from typing import Any
 
 from minidl.autograd import Function, tensor_method
 from minidl.functional.choice import clip, where
-from minidl.functional.elementwise import PiecewiseConstant, floating, function_of, log, square
+from minidl.functional.elementwise import PiecewiseConstant, floating, function_of, square
 from minidl.functional.in_place import in_place
-from minidl.functional.operands import check_float, namespace
+from minidl.functional.operands import check_float, data_of, namespace
 from minidl.functional.trigonometry import sin
 
 __all__ = ["exp2", "frac", "logit", "sinc", "trunc"]
@@ -58,6 +58,18 @@ def frac(x: Any) -> Any:
     return x - trunc(x)
 
 
+class Logit(Function):
+    """y = log(x / (1 - x)); -inf at 0, inf at 1, NaN outside of 0 to 1."""
+
+    def forward(self, x):
+        return namespace(x).log(x / (1 - x))
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / (x * (1 - x))
+        (x,) = inputs
+        return dy / (x * (1 - x))
+
+
 @tensor_method()
 def logit(x: Any, eps: float | None = None) -> Any:
     """log(x / (1 - x)), the inverse of the sigmoid: NaN outside of 0 to 1; with `eps`, of x cut to eps ... 1 - eps.
@@ -69,8 +81,7 @@ def logit(x: Any, eps: float | None = None) -> Any:
     tensor([0.    , 2.1972])
     """
     x = floating(x)
-    z = x if eps is None else clip(x, eps, 1 - eps)
-    return log(z / (1 - z))
+    return Logit()(x if eps is None else clip(x, eps, 1 - eps))
 
 
 @tensor_method()
@@ -84,9 +95,9 @@ def sinc(x: Any) -> Any:
     tensor([1.    , 0.6366])
     """
     z = floating(x) * math.pi
-    near = z == 0
+    zero = data_of(z == 0)
     # 1 - z^2 / 6 has the value of sin(z) / z at 0, and its first and second derivatives
-    return where(near, 1 - square(z) / 6, sin(z) / where(near, 1, z))
+    return where(zero, 1 - square(where(zero, z, 0)) / 6, sin(z) / where(zero, 1, z))
 
 
 for _operation in (exp2, trunc, frac, logit, sinc):

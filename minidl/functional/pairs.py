@@ -11,7 +11,7 @@ from minidl.functional.choice import where
 from minidl.functional.elementwise import floating, log
 from minidl.functional.elementwise_variants import trunc
 from minidl.functional.in_place import in_place
-from minidl.functional.operands import namespace
+from minidl.functional.operands import data_of, namespace
 
 __all__ = ["fmod", "hypot", "logaddexp", "xlogy"]
 
@@ -42,6 +42,22 @@ class LogAddExp(Function):
         # dy/dx1 = e^x1 / (e^x1 + e^x2) = sigmoid(x1 - x2), half to each where both are infinite
         d = where(x1 == x2, 0, x1 - x2)
         return dy * sigmoid(d) if self.needs(0) else None, dy * sigmoid(-d) if self.needs(1) else None
+
+
+class Xlogy(Function):
+    """y = x1 * log(x2), and 0 where x1 is 0 and x2 any number."""
+
+    def forward(self, x1, x2):
+        xp, nothing = namespace(x1, x2), (x1 == 0) & (x2 == x2)
+        return xp.where(nothing, 0, x1 * xp.log(xp.where(nothing, 1, x2)))
+
+    def backward(self, dy, inputs, output):
+        x1, x2 = inputs
+        # dy/dx1 = log(x2), dy/dx2 = x1 / x2, and both 0 where x1 is 0 and x2 has no logarithm
+        nothing = data_of((x1 == 0) & (x2 <= 0))
+        x = where(nothing, 1, x2)
+        dx1 = dy * where(nothing, 0, log(x)) if self.needs(0) else None
+        return dx1, dy * where(nothing, 0, x1 / x) if self.needs(1) else None
 
 
 class Fmod(Function):
@@ -84,7 +100,7 @@ def logaddexp(x1: Any, x2: Any) -> Any:
 
 @tensor_method()
 def xlogy(x1: Any, x2: Any) -> Any:
-    """x1 * log(x2), and 0 where x1 is 0, also for x2 = 0; NaN where x2 is.
+    """x1 * log(x2), and 0 where x1 is 0, whatever x2 is; NaN where x2 is.
 
     Examples
     --------
@@ -96,8 +112,7 @@ def xlogy(x1: Any, x2: Any) -> Any:
     x1, x2 = floating(x1), floating(x2)
     if not hasattr(x2, "dtype"):
         x2 = namespace(x1).asarray(x2, x1.dtype)  # else the logarithm of the number would be one of float32
-    nothing = (x1 == 0) & (x2 <= 0)
-    return where(nothing, 0, x1 * log(where(nothing, 1, x2)))
+    return Xlogy()(x1, x2)
 
 
 @tensor_method()

@@ -134,10 +134,11 @@ OPERATIONS = [
     *of_two("xlogy", normal, positive, lambda x1, x2: x1 * np.log(x2)),
     Operation(
         "xlogy",
-        [values(0.0, 0.0, 0.0, 1.0, -1.0), values(0.0, -1.0, np.nan, 0.0, -1.0)],
-        lambda x1, x2: np.array([0.0, 0.0, np.nan, -np.inf, np.nan]),
+        [values(0.0, 0.0, 0.0, 1.0, -1.0, 0.0), values(0.0, -1.0, np.nan, 0.0, -1.0, np.inf)],
+        lambda x1, x2: np.array([0.0, 0.0, np.nan, -np.inf, np.nan, 0.0]),
         gradient=False,
     ),
+    Operation("xlogy", [values(0.0, 0.0, 2.0), values(0.5, 2.0, 2.0)], lambda x1, x2: x1 * np.log(x2)),
     *of_two("fmod", distinct, positive, np.fmod),
     Operation("fmod", [values(5.0, -5.0), values(3.0, 3.0)], np.fmod),
     *of_one("tanh", normal, np.tanh),
