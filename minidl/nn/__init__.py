@@ -3,12 +3,10 @@
 from minidl import functional
 from minidl.nn import init, utils
 from minidl.nn.activation import (
-    CELU,
     ELU,
     GELU,
     GLU,
     SELU,
-    Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
@@ -25,13 +23,11 @@ from minidl.nn.activation import (
     Softmax2d,
     Softmin,
     Softplus,
-    Softshrink,
-    Softsign,
     Tanh,
-    Tanhshrink,
-    Threshold,
 )
+from minidl.nn.activation_variants import CELU, Hardshrink, Softshrink, Softsign, Tanhshrink, Threshold
 from minidl.nn.attention import MultiheadAttention
+from minidl.nn.channels import ChannelShuffle, LocalResponseNorm
 from minidl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from minidl.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from minidl.nn.dropout import Dropout, Dropout1d, Dropout2d
@@ -62,16 +58,7 @@ from minidl.nn.loss import (
 )
 from minidl.nn.module import Module, Parameter
 from minidl.nn.neighbours import fusion
-from minidl.nn.norm import (
-    BatchNorm1d,
-    BatchNorm2d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    LayerNorm,
-    LocalResponseNorm,
-    RMSNorm,
-)
+from minidl.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from minidl.nn.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -100,7 +87,7 @@ from minidl.nn.resize import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from minidl.nn.summary import summary
 from minidl.nn.transformer import TransformerEncoder, TransformerEncoderLayer
 from minidl.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
-from minidl.nn.windows import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
+from minidl.nn.windows import Fold, PixelShuffle, PixelUnshuffle, Unfold
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",

@@ -295,17 +295,3 @@ class InstanceNorm2d(_InstanceNorm):
     """
 
     dimensions = 4
-
-
-class LocalResponseNorm(Module):
-    """Each channel divided by a power of the squares around it; see :func:`minidl.functional.local_response_norm`."""
-
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, x: Any) -> Any:
-        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
