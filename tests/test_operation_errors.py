@@ -198,6 +198,8 @@ CALLS = [
     (lambda: F.local_response_norm(x(2, 3, 4), 0), ValueError, "size must be at least 1, got 0"),
     (lambda: F.channel_shuffle(x(2, 3, 4), 2), ValueError, r"a multiple of groups, got shape \(2, 3, 4\) and 2"),
     (lambda: F.bilinear(x(2, 3), x(3, 4), x(5, 3, 4)), ValueError, r"got \(2, 3\), \(3, 4\) and \(5, 3, 4\)"),
+    (lambda: x(2).div(2, rounding_mode="up"), ValueError, "must be None, 'floor' or 'trunc', got 'up'"),
+    (lambda: LABELS.div(0, rounding_mode="trunc"), ZeroDivisionError, "integers can't be divided by 0"),
     (lambda: F.where(x(2), x(2), x(2)), TypeError, "condition must be bool, got float32; write condition != 0"),
     (lambda: x(2).where(LABELS, 0.0), TypeError, "condition must be bool, got int64"),
     (lambda: F.where(0.5, x(2), x(2)), TypeError, "condition must be bool, got float64"),

@@ -213,10 +213,10 @@ class TensorMethods:
         """y[..., i] = x[..., i, i + offset], where the two axes are `dim1` and `dim2`; offset 1 is just above the diagonal."""
     def diff(self, n: builtins.int = ..., dim: builtins.int = ..., prepend: Any = ..., append: Any = ...) -> Tensor:
         """y[i] = x[i + 1] - x[i] along `dim`, `n` times over; of booleans, whether the two differ."""
-    def div(self, x2: Any) -> Tensor:
-        """x1 / x2."""
-    def div_(self, x2: Any) -> Tensor:
-        """x1 / x2."""
+    def div(self, x2: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor:
+        """x1 / x2; with `rounding_mode` "floor" rounded down, with "trunc" towards 0, both with a gradient of 0."""
+    def div_(self, x2: Any, *, rounding_mode: builtins.str | None = ...) -> Tensor:
+        """x1 / x2; with `rounding_mode` "floor" rounded down, with "trunc" towards 0, both with a gradient of 0."""
     def dot(self, b: Any) -> Tensor:
         """sum_k a[k] * b[k] of two vectors."""
     def double(self) -> Tensor:
@@ -268,9 +268,9 @@ class TensorMethods:
     def floor_(self) -> Tensor:
         """The largest integer not above x; its gradient is 0."""
     def floor_divide(self, x2: Any) -> Tensor:
-        """floor(x1 / x2); its gradient is 0."""
+        """floor(x1 / x2), without gradient."""
     def floor_divide_(self, x2: Any) -> Tensor:
-        """floor(x1 / x2); its gradient is 0."""
+        """floor(x1 / x2), without gradient."""
     def fmod(self, x2: Any) -> Tensor:
         """The remainder of x1 / x2 with the sign of x1, as in C; :func:`remainder` has that of x2, as in Python."""
     def fmod_(self, x2: Any) -> Tensor:

@@ -191,10 +191,41 @@ def mul(x1: Any, x2: Any) -> Any:
     return Mul()(x1, x2)
 
 
+class RoundedDiv(Function):
+    """y = x1 / x2 rounded down ("floor") or towards 0 ("trunc"), so that its gradient is 0; of integers an integer."""
+
+    def __init__(self, rounding_mode):
+        self.rounding_mode = rounding_mode
+
+    def forward(self, x1, x2):
+        if self.rounding_mode == "floor":
+            return x1 // x2
+        xp, y = namespace(x1, x2), over(x1, x2)
+        if y.dtype.kind == "f" and any(getattr(x, "dtype", np.dtype(type(x))).kind == "f" for x in (x1, x2)):
+            return xp.trunc(y)
+        return (x1 - xp.fmod(x1, x2)) // x2  # exact, as x1 / x2 need not be
+
+    def backward(self, dy, inputs, output):
+        return tuple(where(namespace(dy).zeros(dy.shape, bool), dy, 0) if self.needs(i) else None for i in (0, 1))
+
+
 @tensor_method("__truediv__", "div")
-def div(x1: Any, x2: Any) -> Any:
-    """x1 / x2."""
-    return Div()(x1, x2)
+def div(x1: Any, x2: Any, *, rounding_mode: str | None = None) -> Any:
+    """x1 / x2; with `rounding_mode` "floor" rounded down, with "trunc" towards 0, both with a gradient of 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([7, -7])
+    >>> x.div(2), x.div(2, rounding_mode="floor"), x.div(2, rounding_mode="trunc")
+    (tensor([ 3.5, -3.5]), tensor([ 3, -4]), tensor([ 3, -3]))
+    """
+    if rounding_mode is None:
+        return Div()(x1, x2)
+    if rounding_mode not in ("floor", "trunc"):
+        raise ValueError(f"rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}")
+    check_divisor(x1, x2)
+    return RoundedDiv(rounding_mode)(x1, x2)
 
 
 @tensor_method("__pow__", "pow")

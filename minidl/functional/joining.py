@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.axes import one_axis
+from minidl.functional.axes import one_axis, takes_numpys_names
 from minidl.functional.operands import integers, namespace
 
 __all__ = ["cat", "chunk", "concat", "concatenate", "narrow", "split", "stack", "unbind"]
@@ -95,6 +95,7 @@ class Unbind(Function):
         return stack(dy, self.axis)
 
 
+@takes_numpys_names
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined end to end along `dim`; all other sizes must be equal.
 
@@ -123,6 +124,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
 concat = concatenate = cat
 
 
+@takes_numpys_names
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new axis `dim`.
 

@@ -64,6 +64,30 @@ OPERATIONS = [
     *of_two("sub", normal, normal, np.subtract),
     *of_two("mul", normal, normal, np.multiply),
     *of_two("div", normal, away_from_zero, np.divide),
+    *[
+        operation
+        for mode, expected in (("floor", np.floor_divide), ("trunc", lambda x, y: np.trunc(x / y)))
+        for operation in (
+            *(
+                Operation("div", [distinct(*a), positive(*b)], expected, {"rounding_mode": mode})
+                for a, b in (((2, 3), (3,)), ((), (2,)), ((0, 3), (1, 3)))
+            ),
+            Operation("div", [distinct(2, 3), 0.7], expected, {"rounding_mode": mode}),
+        )
+    ],
+    *[
+        Operation(
+            "div",
+            [values(7, -7, 2**53 + 1, -(2**53) - 1, dtype=np.int64), values(2, 2, 1, 1, dtype=np.int64)],
+            lambda x, y, result=result: np.array(result),
+            {"rounding_mode": mode},
+            gradient=False,
+        )
+        for mode, result in (
+            ("floor", [3, -4, 2**53 + 1, -(2**53) - 1]),
+            ("trunc", [3, -3, 2**53 + 1, -(2**53) - 1]),
+        )
+    ],
     Operation("addcmul", [normal(2, 3), normal(3), normal(2, 1)], lambda x, a, b: x + a * b),
     Operation("addcmul", [normal(3), normal(2, 3), normal(3)], lambda x, a, b: x - 0.3 * a * b, {"value": -0.3}),
     Operation("addcdiv", [normal(2, 3), normal(3), away_from_zero(2, 1)], lambda x, a, b: x + a / b),
