@@ -226,14 +226,15 @@ def test_roc_auc_binary(n, seed, ties, weighted):
     "multi_class, average",
     [("ovr", "macro"), ("ovr", "weighted"), ("ovr", None), ("ovo", "macro"), ("ovo", "weighted")],
 )
-@given(st.integers(3, 5), st.integers(1, 8), st.integers(0, 9999))
+@given(st.integers(3, 5), st.integers(1, 8), st.integers(0, 9999), st.booleans())
 @SETTINGS
-def test_roc_auc_multi_class(multi_class, average, classes, repeats, seed):
+def test_roc_auc_multi_class(multi_class, average, classes, repeats, seed, weighted):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.concatenate([np.arange(classes), rng.integers(0, classes, repeats * 3)]))
     scores = rng.integers(1, 5, (len(y), classes)).astype(float)
     scores /= scores.sum(axis=1, keepdims=True)
-    options = dict(multi_class=multi_class, average=average)
+    weights = weights_for(y, weighted and multi_class == "ovr")
+    options = dict(multi_class=multi_class, average=average, sample_weight=weights)
     np.testing.assert_allclose(metrics.roc_auc_score(y, scores, **options), sk.roc_auc_score(y, scores, **options))
 
 
@@ -274,6 +275,14 @@ PROBABILITIES = np.full((3, 3), 1 / 3)
             lambda: metrics.roc_auc_score([0, 1, 2], PROBABILITIES, multi_class="ovo", average=None),
             "multi_class='ovo' is defined for",
         ),
+        (
+            lambda: metrics.roc_auc_score([0, 1, 2], PROBABILITIES, multi_class="ovo", sample_weight=[1, 2, 3]),
+            "multi_class='ovo' is defined for .* without sample_weight",
+        ),
+        (lambda: metrics.roc_auc_score([0, 1, 2], PROBABILITIES, average="micro"), "average must be .* got 'micro'"),
+        (lambda: metrics.roc_auc_score([0, 1], [0.1, 0.2, 0.3]), "same length, got 2 and 3"),
+        (lambda: metrics.top_k_accuracy_score([0, 1, 2], PROBABILITIES, k=True), "k must be an int .* got True"),
+        (lambda: metrics.top_k_accuracy_score([0, 1, 2], PROBABILITIES, k=1.5), "k must be an int .* got 1.5"),
     ],
 )
 def test_scores_refused(call, message):
