@@ -15,7 +15,7 @@ sklearn_cluster = pytest.importorskip("sklearn.cluster")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("options", [{}, {"tol": 0}, {"max_iter": 3}])
+@pytest.mark.parametrize("options", [{}, {"tol": 0}, {"tol": 1e-2}, {"max_iter": 3}])
 def test_the_same_start_ends_where_scikit_learn_ends(digits, dtype, options):
     X = digits.astype(dtype)
     with warnings.catch_warnings():
@@ -73,6 +73,30 @@ def test_more_starts_are_never_worse(digits):
     assert inertias[0] >= inertias[1] >= inertias[2] and inertias[0] > inertias[2]
 
 
+@pytest.mark.parametrize(
+    ("options", "starts"),
+    [
+        ({}, 1),
+        ({"n_init": 3}, 3),
+        ({"init": "random"}, 10),
+        ({"init": "random", "n_init": 2}, 2),
+        ({"init": np.eye(4, 6)}, 1),
+        ({"init": np.eye(4, 6), "n_init": 5}, 1),  # all five would be the same
+    ],
+)
+def test_how_many_starts_there_are_and_that_their_centres_differ(monkeypatch, options, starts):
+    given = []
+
+    def lloyd(X, squares, centers, *rest, run=k_means._lloyd):
+        given.append(centers)
+        return run(X, squares, centers, *rest)
+
+    monkeypatch.setattr(k_means, "_lloyd", lloyd)
+    KMeans(4, random_state=0, **options).fit(np.eye(6))
+    assert len(given) == starts
+    assert all(len(np.unique(centers, axis=0)) == 4 for centers in given)
+
+
 def test_large_coordinates_do_not_blur_the_distances():
     random = np.random.default_rng(0)
     X = (1e4 + np.repeat([0.0, 1.0], 50) + 0.01 * random.standard_normal(100)).astype(np.float32)[:, None]
@@ -90,10 +114,26 @@ def test_an_empty_cluster_starts_anew_at_the_farthest_sample():
     assert found.inertia_ == pytest.approx(expected.inertia_)
 
 
+def test_several_empty_clusters_start_anew_at_the_farthest_samples_the_farthest_first():
+    X = np.array([80.0, 50.0, *np.tile(np.arange(5.0), 10)])[:, None]
+    found = KMeans(3, init=[[1.0], [500.0], [1000.0]], max_iter=1).fit(X)
+    np.testing.assert_allclose(found.cluster_centers_, [[2.0], [80.0], [50.0]])
+
+
+def test_a_cluster_that_stays_empty_keeps_its_centre():
+    with pytest.warns(RuntimeWarning, match="only 2 of n_clusters=3"):
+        found = KMeans(3, init=[[0.0], [2.0], [9.0]]).fit([[0.0], [2.0], [2.0]])
+    np.testing.assert_allclose(found.cluster_centers_, [[0.0], [2.0], [9.0]])
+
+
 def test_fewer_points_than_clusters_is_said_and_leaves_clusters_empty():
     X = np.repeat([[1.0, 2.0], [3.0, 4.0]], 5, axis=0)
-    with pytest.warns(RuntimeWarning, match="only 2 of n_clusters=4 clusters have samples"):
+    with pytest.warns(RuntimeWarning, match="only 2 of n_clusters=4 clusters have samples") as caught:
         found = KMeans(4, random_state=0).fit(X)
+    assert caught[0].filename == __file__  # of the line to change
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        KMeans(2, random_state=0).fit(X)
     assert found.inertia_ == 0 and np.isfinite(found.cluster_centers_).all()
     np.testing.assert_array_equal(found.labels_, np.repeat(found.labels_[[0, 5]], 5))
 
