@@ -251,6 +251,19 @@ CALLS = [
     ),
     (lambda: F.fold(x(1, 4, 3), (3, 3), 2), ValueError, r"has 4 windows of 4 numbers .* \(1, 4, 3\) does not fit"),
     (lambda: F.fold(x(1, 6, 4), (3, 3), 2), ValueError, r"has 4 windows of 4 numbers .* \(1, 6, 4\) does not fit"),
+    (lambda: F.unfold(x(1, 1, 3, 9), (4, 2)), ValueError, r"unfold: a window of \(4, 2\) .* does not fit .* \(3, 9\)"),
+    (lambda: F.unfold(x(1, 1, 9, 3), (2, 4)), ValueError, r"unfold: a window of \(2, 4\) .* does not fit .* \(9, 3\)"),
+    (lambda: F.unfold(x(1, 1, 3, 3), 0), ValueError, "kernel_size must be at least 1, got 0"),
+    (lambda: F.unfold(x(1, 1, 3, 3), 1, dilation=0), ValueError, "dilation must be at least 1, got 0"),
+    (lambda: F.unfold(x(1, 1, 3, 3), 1, stride=0), ValueError, "stride must be at least 1, got 0"),
+    (lambda: F.pixel_shuffle(x(1, 6, 2, 2), 2), ValueError, r"2 \* 2 must divide the channels .* \(1, 6, 2, 2\)"),
+    (lambda: F.pixel_unshuffle(x(1, 3, 4), 2), ValueError, r"2 must divide the height and width .* \(1, 3, 4\)"),
+    (lambda: F.pixel_unshuffle(x(1, 4, 3), 2), ValueError, r"2 must divide the height and width .* \(1, 4, 3\)"),
+    (lambda: F.pixel_shuffle(x(4, 2), 2), ValueError, r"x must be \(\.\.\., C, H, W\), got shape \(4, 2\)"),
+    *(
+        (lambda r=r: F.pixel_shuffle(x(4, 2, 2), r), ValueError, f"upscale_factor must be an integer .*, got {r}")
+        for r in (0, True, 2.0)
+    ),
     (lambda: F.interpolate(x(1, 1, 2, 2)), ValueError, "size or scale_factor"),
     (lambda: F.interpolate(x(1, 1, 2, 2), size=0), ValueError, "positive"),
     (lambda: F.batch_norm(x(1, 3), training=True), ValueError, r"more than one number a channel.*\(1, 3\)"),

@@ -31,6 +31,7 @@ SINGLE = X.astype(np.float32)
 PROBABILITIES = np.array([0.0, 1.0, 0.0, 1.0, 0.3, 1e-30, 1 - 1e-10])
 TARGETS = np.array([0.3, 0.3, 0.0, 1.0, 0.8, 1.0, 0.1])
 LARGE = np.array([np.nan, np.inf, -np.inf, -800.0, -90.0, -16.5, 0.0, 16.5, 17.5, 19.9, 20.1, 36.5, 90.0, 800.0])
+IMAGES = np.random.default_rng(1).normal(size=(2, 3, 5, 7))
 UNEVEN = np.random.default_rng(0).integers(0, 2, (2, 3, 5, 7)).astype(float)
 UNEVEN[0, 0, 1, 2], UNEVEN[0, 1, 4, 6], UNEVEN[1, 0, 0, 3] = np.inf, -np.inf, np.nan
 
@@ -214,9 +215,13 @@ CASES = [
     case("isin beside numbers", lambda L, F, x: (L.isin(x, 2), L.isin(2, x), L.isin(x, x[0], invert=True)), INTEGERS),
     *(
         case(f"x.unfold{arguments}", lambda L, F, x, a=arguments: x.unfold(*a), X)
-        for arguments in ((1, 2, 1), (0, 2, 3), (-1, 0, 1), (1, 4, 1), (1, 2, 0), (2, 1, 1))
+        for arguments in ((1, 2, 1), (0, 2, 3), (-1, 0, 1), (1, 4, 1), (1, 2, 0), (1, 2, -1), (2, 1, 1))
     ),
-    case("x.unfold of a number", lambda L, F, x: x.unfold(0, 1, 1), 2.0),
+    case("x.unfold of a number", lambda L, F, x: (x.unfold(0, 1, 1), x.unfold(0, 0, 1)), 2.0),
+    *(
+        case(f"windows of {args}", lambda L, F, x, a=args: (y := F.unfold(x, *a), F.fold(y, x.shape[2:], *a)), IMAGES)
+        for args in (((2, 3), (2, 1), (1, 2), (2, 3)), ((5, 7),), ((5, 2), (1, 3)), (2, 5), (8,))
+    ),
     case("stacked numbers and rows", lambda L, F, x, y: (L.hstack((y, y)), L.vstack((y, y)), L.dstack((x, x))), X, 2.0),
     case("rows stacked on numbers", lambda L, F, x, y: L.hstack((x, y)), X, 2.0),
     case("nothing stacked", lambda L, F, x: L.vstack([]), X),
