@@ -367,6 +367,29 @@ def test_silhouette_of_many_blocks_far_from_the_origin():
     assert 0 < abs(sampled - expected) < 0.05
 
 
+def test_silhouette_of_a_sample_of_the_distances_is_that_of_the_points():
+    rng = np.random.default_rng(0)
+    labels, points = rng.integers(0, 3, 60), rng.standard_normal((60, 2))
+    distances = np.sqrt(((points[:, None] - points) ** 2).sum(-1))
+    for size in (30, 60):
+        options = dict(sample_size=size, random_state=1)
+        expected = metrics.silhouette_score(points, labels, **options)
+        assert metrics.silhouette_score(distances, labels, metric="precomputed", **options) == pytest.approx(expected)
+    assert expected == pytest.approx(metrics.silhouette_score(points, labels))
+
+
+def test_silhouette_is_0_where_clusters_lie_on_one_point():
+    points, labels = np.array([[1.0], [1.0], [1.0], [1.0], [4.0]]), [0, 0, 1, 1, 2]
+    np.testing.assert_array_equal(metrics.silhouette_samples(points, labels), 0)
+
+
+def test_silhouette_takes_a_diagonal_that_is_0_but_for_rounding():
+    points, labels = np.array([[1.0], [2.0], [8.0], [9.0]]), [0, 0, 1, 1]
+    distances = np.abs(points - points.T) + 1e-9 * np.eye(4)
+    rounded = metrics.silhouette_samples(distances, labels, metric="precomputed")
+    np.testing.assert_allclose(rounded, metrics.silhouette_samples(points, labels))
+
+
 @pytest.mark.parametrize(
     "points, labels, options, message",
     [
