@@ -12,20 +12,9 @@ import minidl
 from minidl.data import transforms as T
 from minidl.data.transforms.color import hsv_to_rgb, rgb_to_hsv
 from minidl.data.transforms.geometry import inverse_affine
+from tests.data.pictures import generator, picture, planes_of
 
 RNG = np.random.default_rng(0)
-
-
-def picture(height=12, width=16):
-    return Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8))
-
-
-def planes_of(image):
-    return np.moveaxis(np.asarray(image), -1, 0)
-
-
-def generator(seed=3):
-    return np.random.default_rng(seed)
 
 
 RANDOM = [
@@ -87,38 +76,6 @@ def test_every_image_of_a_batch_is_changed_by_itself(make):
     np.testing.assert_array_equal(batch, original)  # what came in is unchanged
 
 
-@given(st.integers(1, 6), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.data())
-@settings(deadline=None, max_examples=50)
-def test_random_crop_is_a_window_of_the_padded_image(n, c, h, w, padding, data):
-    size = data.draw(st.integers(1, h + 2 * padding)), data.draw(st.integers(1, w + 2 * padding))
-    x = np.arange(n * c * h * w, dtype=np.float32).reshape(n, c, h, w) + 1
-    y = T.RandomCrop(size, padding=padding, generator=generator(data.draw(st.integers(0, 99))))(x)
-    padded = np.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
-    for i in range(n):
-        windows = [
-            padded[i, :, top : top + size[0], left : left + size[1]]
-            for top in range(padded.shape[2] - size[0] + 1)
-            for left in range(padded.shape[3] - size[1] + 1)
-        ]
-        assert any(np.array_equal(y[i], window) for window in windows)
-
-
-def test_random_crop_reaches_every_corner_equally():
-    x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3).repeat(9000, axis=0)
-    corners = np.bincount(T.RandomCrop(2, generator=generator())(x)[:, 0, 0, 0].astype(int), minlength=9)
-    assert set(np.flatnonzero(corners)) == {0, 1, 3, 4} and corners[[0, 1, 3, 4]].min() > 2000
-
-
-def test_random_crop_padding():
-    x = np.ones((1, 4, 4), np.float32)
-    assert T.RandomCrop(6, padding=1, fill=0.5)(x)[0, 0].tolist() == [0.5] * 6
-    assert T.RandomCrop((4, 8), padding=(2, 0))(x)[0].sum(axis=0).tolist() == [0, 0, 4, 4, 4, 4, 0, 0]
-    assert T.RandomCrop(6, padding=1, padding_mode="reflect")(x).min() == 1
-    assert T.RandomCrop(9, pad_if_needed=True)(picture(4, 5)).size == (9, 9)
-    with pytest.raises(ValueError, match="RandomCrop of 6x6 from an image of 4x4"):
-        T.RandomCrop(6)(x)
-
-
 @pytest.mark.parametrize("flip, axis", [(T.RandomHorizontalFlip, -1), (T.RandomVerticalFlip, -2)])
 def test_flips(flip, axis):
     x = RNG.random((200, 3, 4, 5), dtype=np.float32)
@@ -161,34 +118,6 @@ def test_resize_float_like_torch():
         np.testing.assert_allclose(T.Resize((8, 11), mode)(x), theirs, atol=2e-5)
 
 
-def test_center_crop():
-    x = np.arange(5 * 7, dtype=np.float32).reshape(1, 5, 7)
-    np.testing.assert_array_equal(T.CenterCrop((3, 3))(x), x[:, 1:4, 2:5])
-    np.testing.assert_array_equal(T.CenterCrop((1, 5))(x), x[:, 2:3, 1:6])
-    np.testing.assert_array_equal(T.CenterCrop((10, 12))(x), np.pad(x, [(0, 0), (2, 3), (2, 3)]))
-    padded = T.CenterCrop((7, 8))(x)
-    assert padded.shape == (1, 7, 8) and padded.sum() == x.sum()
-    assert planes_of(T.CenterCrop(4)(picture())).tolist() == planes_of(picture())[:, 4:8, 6:10].tolist()
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1000))
-@settings(deadline=None, max_examples=60)
-def test_random_resized_crop_stays_inside(height, width, seed):
-    crop = T.RandomResizedCrop(4, scale=(0.2, 0.8), ratio=(0.5, 2))
-    top, left, h, w = crop.draw(generator(seed), height, width)
-    assert 0 <= top <= top + h <= height and 0 <= left <= left + w <= width and h > 0 and w > 0
-    if height == width == 40:
-        assert 0.15 < h * w / 1600 < 0.85 and 0.45 < w / h < 2.2
-
-
-def test_random_resized_crop_where_nothing_fits():
-    top, left, h, w = T.RandomResizedCrop(4, scale=(1, 1), ratio=(1, 1)).draw(generator(), 10, 100)
-    assert (top, left, h, w) == (0, 45, 10, 10)
-    crop = T.RandomResizedCrop(4, scale=(1, 1), ratio=(0.5, 2))
-    assert crop.draw(generator(), 10, 100) == (0, 40, 10, 20)
-    assert crop.draw(generator(), 100, 10) == (40, 0, 20, 10)
-
-
 def test_rotation_turns_counter_clockwise():
     x = np.zeros((1, 5, 5), np.float32)
     x[0, 2, 4] = 1  # to the right
@@ -212,11 +141,17 @@ def test_affine_parts():
     assert np.argwhere(turned[0]).tolist() == [[8, 4]]  # clockwise: from the right to the bottom
     moved = [T.RandomAffine(0, translate=(0.3, 0), generator=generator(s))(x)[0, 4].argmax() for s in range(40)]
     assert min(moved) < 8 and set(moved) <= {0, *range(5, 9)}
+    middle = np.zeros((1, 9, 9), np.float32)
+    middle[0, 4, 4] = 1
+    moves = [np.argwhere(T.RandomAffine(0, (0.3, 0.2), generator=generator(s))(middle)[0])[0] for s in range(200)]
+    rows, columns = np.transpose(moves)
+    assert set(rows) == {2, 3, 4, 5, 6} and set(columns) == {1, 2, 3, 4, 5, 6, 7}  # round(0.2 * 9), round(0.3 * 9)
     square = np.zeros((1, 20, 20), np.float32)
     square[0, 8:12, 8:12] = 1
     assert T.RandomAffine(0, scale=(2, 2))(square).sum() == 64
     rows = np.zeros((1, 9, 9), np.float32)
     rows[0, [0, 8]] = 1
+    assert T.RandomAffine(0, shear=45).shear == (-45, 45, 0, 0)
     slanted = T.RandomAffine(0, shear=(45, 45))(rows)[0]  # x - tan(45) y, from the centre
     assert slanted[0].tolist() == [0] * 4 + [1] * 5 and slanted[8].tolist() == [1] * 5 + [0] * 4
     np.testing.assert_array_equal(T.RandomAffine(0, shear=(0, 0, 45, 45))(rows.swapaxes(1, 2))[0].T, slanted)
@@ -250,12 +185,6 @@ def test_to_tensor():
         T.ToTensor()(np.zeros((3, 4), np.int64))
     with pytest.raises(TypeError, match="got list"):
         T.ToTensor()([1, 2])
-
-
-@pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (2, 3, 0, 5)])
-def test_a_random_part_of_nothing_is_refused(shape):
-    with pytest.raises(ValueError, match="RandomResizedCrop takes images of at least one pixel, got [05]x[05]"):
-        T.RandomResizedCrop(4)(np.zeros(shape, np.float32))
 
 
 def test_nothing_has_no_proportions_to_keep():
@@ -297,7 +226,8 @@ def test_grayscale():
     assert T.Grayscale(3)(x).shape == (2, 3, 4, 5)
     as_bytes = T.Grayscale()(planes_of(picture())).astype(int)
     assert np.abs(as_bytes[0] - np.asarray(picture().convert("L"))).max() <= 1
-    assert T.Grayscale(3)(picture()).mode == "RGB"
+    assert T.Grayscale()(picture()).mode == "L" and T.Grayscale(3)(picture()).mode == "RGB"
+    np.testing.assert_array_equal(T.Grayscale(3)(x[:, :1]), x[:, [0, 0, 0]])
     with pytest.raises(ValueError, match="3 channels"):
         T.Grayscale()(np.zeros((2, 4, 4), np.float32))
 
@@ -335,6 +265,21 @@ def test_color_jitter_formulas():
     assert T.ColorJitter(half, half, half, half).hue == T.ColorJitter(hue=0.5).hue == (-0.5, 0.5)
     assert T.RandomRotation(half).degrees == T.RandomRotation(0.5).degrees
     assert T.ColorJitter(0.5, 0.5, 0.5, 0.5)(np.ones((1, 3, 3), np.float32)).shape == (1, 3, 3)
+
+
+def test_color_jitter_ranges():
+    jitter = T.ColorJitter(0.4, 2, (0.5, 0.7), 0.1)
+    assert (jitter.brightness, jitter.contrast) == ((0.6, 1.4), (0, 3))
+    assert (jitter.saturation, jitter.hue) == ((0.5, 0.7), (-0.1, 0.1))
+    for hue in ((-0.6, 0), (0, 0.6)):
+        with pytest.raises(ValueError, match="hue must be a pair"):
+            T.ColorJitter(hue=hue)
+
+
+def test_color_jitter_changes_nothing_by_default():
+    every_byte = np.arange(256, dtype=np.uint8).repeat(3).reshape(3, 16, 16)
+    np.testing.assert_array_equal(T.ColorJitter()(every_byte), every_byte)
+    np.testing.assert_array_equal(planes_of(T.ColorJitter()(picture())), planes_of(picture()))
 
 
 def test_compose():
@@ -402,7 +347,7 @@ def test_other_integers_are_refused_where_values_are_computed(make, dtype):
 
 @pytest.mark.parametrize("make", [
     lambda fill: T.RandomRotation((45, 45), fill=fill), lambda fill: T.RandomAffine((45, 45), fill=fill),
-    lambda fill: T.RandomCrop((12, 16), padding=(16, 12), fill=fill),
+    lambda fill: T.RandomCrop((36, 48), padding=(16, 12), fill=fill),
 ])  # fmt: skip
 def test_the_fill_of_bytes(make):
     image = Image.new("RGB", (16, 12))
