@@ -203,7 +203,7 @@ class ColorJitter(RandomTransform):
                 array = np.clip(amount * array + (1 - amount) * _luminance(array), 0, 1)
             elif name == "hue" and not gray and amount != 0:
                 h, s, v = rgb_to_hsv(array)
-                array = hsv_to_rgb((h + amount) % 1, s, v).astype(array.dtype)
+                array = hsv_to_rgb(h + amount, s, v).astype(array.dtype)
         return array
 
 
@@ -239,7 +239,7 @@ def rgb_to_hsv(array: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def hsv_to_rgb(h: np.ndarray, s: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(3, H, W) colours in 0..1.
+    """(3, H, W) colours in 0..1; h in turns, whole ones do not count.
 
     channel = v - v s max(0, min(k, 4 - k, 1)), k = (n + 6 h) mod 6, n = 5, 3, 1 for r, g, b.
     """
