@@ -62,6 +62,8 @@ def test_subset_of_subset_and_its_classes():
 def test_subset_refuses_indices_out_of_range():
     with pytest.raises(IndexError, match=r"0\.\.2, got 0\.\.3"):
         Subset(TensorDataset(np.zeros(3)), [0, 3])
+    with pytest.raises(IndexError, match=r"0\.\.2, got -4\.\.0"):
+        Subset(TensorDataset(np.zeros(3)), [0, -4])
     with pytest.raises(TypeError, match=r"indices must be integers, got bool; of a mask, give np.flatnonzero\(mask\)"):
         Subset(TensorDataset(np.zeros(3)), [True, False, True])  # not the samples 1, 0 and 1
     with pytest.raises(ValueError, match=r"indices must be one-dimensional, got shape \(1, 2\)"):
