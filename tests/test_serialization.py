@@ -78,8 +78,9 @@ def test_half_precision_becomes_float32(tmp_path):
     loaded = minidl.load(tmp_path / "half.safetensors")
     assert loaded["h"].dtype == loaded["b"].dtype == np.float32
     assert loaded["h"].tolist() == values and loaded["b"].tolist() == [values[:2], values[2:]]
-    np.savez(tmp_path / "half.npz", h=halves)
-    assert minidl.load(tmp_path / "half.npz")["h"].dtype == np.float32
+    np.savez(tmp_path / "half.npz", h=halves, other_order=halves.astype(">f2"))
+    for tensor in minidl.load(tmp_path / "half.npz").values():
+        assert tensor.dtype == np.float32 and tensor.tolist() == values
 
 
 def test_texts_travel_beside_the_arrays(tmp_path):

@@ -43,5 +43,7 @@ def load(path: Path) -> dict[str, Any]:
         if not is_storable(array.dtype):
             raise ValueError(f"{path}: {name} has the type {array.dtype}, expected numbers of at most 64 bits")
     return {
-        name: Tensor(array.astype(np.float32) if array.dtype == np.float16 else array) for name, array in arrays.items()
+        # in either byte order: dtype(">f2") is not equal to float16
+        name: Tensor(array.astype(np.float32) if array.dtype.type is np.float16 else array)
+        for name, array in arrays.items()
     }
