@@ -174,3 +174,33 @@ def test_edge_values(backend, dtype):
     x = np.array([1.0, np.nan, 2.0], dtype).reshape(1, 3, 1)
     (y,) = forward(backend, "rnn", x, [zeros[:3]], [one, one], [None, None])
     np.testing.assert_array_equal(np.isnan(y.ravel()), [False, True, False])
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("kind", PARTS)
+def test_an_array_of_another_shape_or_dtype_is_refused_by_its_name(kind, direction):
+    x, states, weights, biases = layer(kind, 3, 2, 5, 4)
+    names, arrays = ["x", "h0", "c0"][: 1 + len(states)] + ["w_ih", "w_hh"], [x, *states, *weights]
+    if direction == "backward":
+        results = forward("reference", kind, x, states, weights, biases)
+        gradients = [np.ones((3, 2, 4)), *(np.ones((2, 4)) for _ in states)]
+        names += {"rnn": ["y"], "lstm": ["y", "c", "gates"], "gru": ["y", "gates"]}[kind]
+        names += ["dy", "dh_n", "dc_n"][: len(gradients)]
+        arrays += [*results, *gradients]
+    else:
+        names, arrays = [*names, "b_ih", "b_hh"], [*arrays, *biases]
+    call = getattr(kernels.recurrent, f"{kind}_{direction}")
+    call(*arrays)
+    for place, (name, array) in enumerate(zip(names, arrays)):
+        wrong = [array[None]]
+        if name != "x":
+            wrong += [np.concatenate([array, array])]
+        if name not in ("x", "h0"):  # of which the last axis says what C and H are
+            wrong += [array[..., :-1]]
+        for other in wrong:
+            with pytest.raises(ValueError, match=rf"\b{name} must have"):
+                call(*arrays[:place], other, *arrays[place + 1 :])
+        with pytest.raises(
+            TypeError, match=r"\bh0 must have the dtype of x" if name == "x" else rf"\b{name} must have"
+        ):
+            call(*arrays[:place], array.astype("f4"), *arrays[place + 1 :])
