@@ -11,8 +11,6 @@ import pytest
 import minidl
 from minidl import nn
 
-# written by PyTorch
-
 
 @pytest.fixture
 def torch():
@@ -42,7 +40,7 @@ def test_types_strides_and_shared_storages_of_pytorch(torch, tmp_path):
     base = torch.arange(24.0).reshape(4, 6)
     tensors = {
         "transposed": base.t(), "part": base[1:3, ::2], "row": base[2], "number": torch.tensor(3.5),
-        "empty": torch.zeros(0, 4),
+        "empty": torch.zeros(0, 4), "of no columns": torch.zeros(5, 0),
         "expanded": torch.ones(1).expand(5), "double": base.double(), "long": torch.arange(3),
         "int": torch.arange(3).int(),
         "short": torch.arange(3).short(), "char": torch.arange(-1, 2).char(), "byte": torch.arange(3).byte(),
@@ -134,7 +132,7 @@ def test_flipped_bytes_never_run_or_crash(torch, tmp_path):
             assert "planted.pth" in str(error)
 
 
-# written by somebody else
+# PyTorch's files, written by somebody else
 
 
 def archive_of(tmp_path, program, members=None, compression=zipfile.ZIP_STORED):
@@ -257,3 +255,15 @@ def test_storages_of_the_other_byte_order(tmp_path):
     members = {"state/version": b"3\n", "state/byteorder": b"big", "state/data/0": np.arange(4, dtype=">f4").tobytes()}
     loaded = minidl.load(archive_of(tmp_path, tensor_program((4,), (1,)), members))
     assert loaded["x"].tolist() == [0, 1, 2, 3] and loaded["x"].dtype.isnative
+
+
+def test_map_location_moves_the_tensors_in_lists_and_dicts_too(torch, tmp_path, monkeypatch):
+    moved = []
+    monkeypatch.setattr(minidl.Tensor, "to", lambda x, device: moved.append(device) or x)
+    what = {"epochs": 3, "lists": [torch.ones(2), (torch.zeros(1), "text")], "by name": {"x": torch.ones(1)}}
+    torch.save(what, tmp_path / "state.pth")
+    loaded = minidl.load(tmp_path / "state.pth", map_location="cuda:1")
+    assert moved == ["cuda:1"] * 3
+    ones, (zeros, text) = loaded["lists"]
+    assert (ones.tolist(), zeros.tolist(), text, loaded["epochs"]) == ([1, 1], [0], "text", 3)
+    assert loaded["by name"]["x"].tolist() == [1]
