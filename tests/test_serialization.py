@@ -13,7 +13,6 @@ import safetensors.numpy
 import minidl
 from minidl import nn
 from minidl.serialization import atomic_file, read_safetensors, write_atomically, write_safetensors
-from tests.test_pytorch_files import marker
 
 STATE = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),

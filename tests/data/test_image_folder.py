@@ -1,4 +1,4 @@
-"""Folders of a user's own pictures: what is read of them, and every kind of damaged picture."""
+"""Folders of pictures: which files are read and how, and every kind of damaged picture."""
 
 import os
 import re
@@ -99,6 +99,15 @@ def test_pictures_are_read_as_people_see_them(tmp_path):
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "measured.tiff")
     with pytest.raises(ValueError, match="measured.tiff: a picture of float32 from 0.5 to 0.5, expected 8 or 16 bits"):
         read_picture(tmp_path / "measured.tiff")
+    for values in ([70000, 1], [1000, -1]):
+        Image.fromarray(np.array([values], np.int32)).save(tmp_path / "wide.tiff")
+        with pytest.raises(ValueError, match=f"int32 from {min(values)} to {max(values)}, expected 8 or 16 bits"):
+            read_picture(tmp_path / "wide.tiff")
+    Image.fromarray(np.array([[0, 257, 65535]], np.int32)).save(tmp_path / "sixteen.tiff")
+    assert np.asarray(read_picture(tmp_path / "sixteen.tiff"))[0, :, 0].tolist() == [0, 1, 255]
+    for dark in (np.array([[200]], np.uint16), np.array([[0]], np.int32)):
+        Image.fromarray(dark).save(tmp_path / "dark.tiff")
+        assert read_picture(tmp_path / "dark.tiff").getpixel((0, 0)) == (0, 0, 0)
     Image.fromarray(np.full((4, 4), 255, np.int32)).save(tmp_path / "bytes.tiff")
     with pytest.raises(ValueError, match="bytes.tiff: a picture of int32 up to 255, which may stand for white"):
         read_picture(tmp_path / "bytes.tiff")
@@ -172,14 +181,13 @@ def test_class_names_can_be_printed(tmp_path):
 
 def test_image_folder_split(tmp_path):
     write_pictures(tmp_path, per_class=11)
+    write_pictures(tmp_path, per_class=7, classes=("test",))
     train, test = image_folder(tmp_path)
-    assert (len(train), len(test)) == (18, 4) and train.classes == test.classes == ("cat", "dog")
-    assert [(test[i][0].getpixel((0, 0))[0], test[i][1]) for i in range(4)] == [
-        (3, 0),
-        (8, 0),
-        (3, 1),
-        (8, 1),
-    ]  # 0 1 10 2 3 ...
+    assert (len(train), len(test)) == (24, 5) and train.classes == test.classes == ("cat", "dog", "test")
+    numbers = [(picture.getpixel((0, 0))[0], label) for picture, label in test]
+    assert numbers == [(3, 0), (8, 0), (3, 1), (8, 1), (4, 2)]  # 0 1 10 2 3 ...
+    train, test = image_folder(tmp_path, test_transform=transforms.ToTensor())
+    assert train[0][0].size == (20, 10) and test[0][0].shape == (3, 10, 20)
 
 
 def test_image_folder_with_train_and_test(tmp_path):
@@ -187,6 +195,8 @@ def test_image_folder_with_train_and_test(tmp_path):
     write_pictures(tmp_path / "val", 2)
     train, test = image_folder(tmp_path, transforms.ToTensor())
     assert (len(train), len(test)) == (6, 4) and test[0][0].shape == (3, 10, 20)
+    train, test = image_folder(tmp_path, test_transform=transforms.ToTensor())
+    assert train[0][0].size == (20, 10) and test[0][0].shape == (3, 10, 20)
     (tmp_path / "val" / "dog").rename(tmp_path / "val" / "wolf")
     with pytest.raises(ValueError, match="has the classes .*'dog'.*'wolf'"):
         image_folder(tmp_path)
