@@ -304,6 +304,24 @@ def test_bad_text(tmp_path, content, message):
         text(tmp_path / "t.txt", sequence_length=10)
 
 
+@pytest.mark.parametrize("characters, dtype", [(1, np.uint8), (256, np.uint8), (257, np.uint16)])
+def test_the_numbers_of_a_text_are_as_small_as_its_vocabulary_allows(tmp_path, characters, dtype):
+    content = "".join(chr(0x4E00 + place) for place in range(characters)) * 40
+    (tmp_path / "t.txt").write_text(content, encoding="utf-8")
+    train, test = text(tmp_path / "t.txt", sequence_length=2)
+    assert train.ids.dtype == test.ids.dtype == dtype
+    assert train.decode(train.ids) + test.decode(test.ids) == content
+
+
+@pytest.mark.parametrize("characters, test_fraction", [(22, 0.5), (44, 0.25), (44, 0.75)])
+def test_each_part_of_a_text_needs_one_character_more_than_a_piece(tmp_path, characters, test_fraction):
+    (tmp_path / "t.txt").write_text("ab" * (characters // 2))
+    assert min(len(part) for part in text(tmp_path / "t.txt", 10, test_fraction)) == 1
+    (tmp_path / "t.txt").write_text("ab" * (characters // 2 - 1))
+    with pytest.raises(ValueError, match=r"too few: training and test part each need 11 \(sequence_length \+ 1\)"):
+        text(tmp_path / "t.txt", 10, test_fraction)
+
+
 def test_text_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.txt does not exist"):
         text(tmp_path / "nowhere.txt")
