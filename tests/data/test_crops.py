@@ -37,8 +37,9 @@ def test_random_crop_padding():
     assert T.RandomCrop((4, 8), padding=(2, 0))(x)[0].sum(axis=0).tolist() == [0, 0, 4, 4, 4, 4, 0, 0]
     assert T.RandomCrop(6, padding=1, padding_mode="reflect")(x).min() == 1
     assert T.RandomCrop(9, pad_if_needed=True)(picture(4, 5)).size == (9, 9)
-    with pytest.raises(ValueError, match="RandomCrop of 6x6 from an image of 4x4"):
-        T.RandomCrop(6)(x)
+    for size in ((6, 6), (4, 6), (6, 4)):
+        with pytest.raises(ValueError, match=f"RandomCrop of {size[0]}x{size[1]} from an image of 4x4"):
+            T.RandomCrop(size)(x)
 
 
 def test_center_crop():
@@ -66,6 +67,8 @@ def test_random_resized_crop_where_nothing_fits():
     assert (top, left, h, w) == (0, 45, 10, 10)
     assert T.RandomResizedCrop(4, scale=(1, 1), ratio=(1, 1)).draw(generator(), 9, 100) == (0, 45, 9, 9)
     assert T.RandomResizedCrop(4, scale=(1, 1), ratio=(1, 1)).draw(generator(), 100, 9) == (45, 0, 9, 9)
+    assert T.RandomResizedCrop(4, scale=(1, 1), ratio=(0.01, 0.01)).draw(generator(), 10, 10) == (0, 4, 10, 1)
+    assert T.RandomResizedCrop(4, scale=(1, 1), ratio=(100, 100)).draw(generator(), 10, 10) == (4, 0, 1, 10)
     crop = T.RandomResizedCrop(4, scale=(1, 1), ratio=(0.5, 2))
     assert crop.draw(generator(), 10, 100) == (0, 40, 10, 20)
     assert crop.draw(generator(), 100, 10) == (40, 0, 20, 10)
@@ -90,8 +93,14 @@ def test_random_crop_pads_as_much_as_is_needed_on_both_sides():
 
 
 @pytest.mark.parametrize("size", [(20, 10), (9, 21), (15, 19)])
-def test_center_crop_pads_pictures_as_it_pads_arrays(size):
-    np.testing.assert_array_equal(planes_of(T.CenterCrop(size)(picture())), T.CenterCrop(size)(planes_of(picture())))
+def test_pictures_are_padded_as_arrays_are(size):
+    colour, grey = picture(), picture().convert("L")
+    for make in (
+        lambda: T.CenterCrop(size),
+        lambda: T.RandomCrop(size, (1, 0, 0, 2), pad_if_needed=True, generator=generator()),
+    ):
+        np.testing.assert_array_equal(planes_of(make()(colour)), make()(planes_of(colour)))
+        np.testing.assert_array_equal(np.asarray(make()(grey)), make()(np.asarray(grey)[None])[0])
 
 
 def test_random_resized_crop_draws_the_whole_range_of_areas_and_proportions():
@@ -101,6 +110,9 @@ def test_random_resized_crop_draws_the_whole_range_of_areas_and_proportions():
     for values, low, high in ((area, 0.1, 0.3), (ratio, 2, 4)):
         assert low * 0.98 < values.min() < low * 1.05 and high * 0.95 < values.max() < high * 1.02
     assert abs(np.log(ratio).mean() - np.log(8) / 2) < 0.05  # uniform in the logarithm
+    places = np.array([T.RandomResizedCrop(4, scale=(0.01, 1)).draw(generator(seed), 3, 4) for seed in range(300)])
+    corner, size = places[:, :2], places[:, 2:]
+    assert size.min() == 1 and corner.min() == 0 and (corner + size).max(axis=0).tolist() == [3, 4]
     default = T.RandomResizedCrop((4, 6))
     assert (default.scale, default.ratio) == ((0.08, 1), (3 / 4, 4 / 3))
     assert default(np.zeros((3, 9, 9), np.float32)).shape == (3, 4, 6)

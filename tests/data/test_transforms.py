@@ -81,6 +81,8 @@ def test_flips(flip, axis):
     x = RNG.random((200, 3, 4, 5), dtype=np.float32)
     np.testing.assert_array_equal(flip(1)(x), np.flip(x, axis))
     np.testing.assert_array_equal(flip(0)(x), x)
+    np.testing.assert_array_equal(flip(0)(x[0]), x[0])
+    np.testing.assert_array_equal(planes_of(flip(0)(picture())), planes_of(picture()))
     np.testing.assert_array_equal(planes_of(flip(1)(picture())), np.flip(planes_of(picture()), axis))
     y = flip(0.5, generator=generator())(x)
     flipped = np.array([np.array_equal(a, np.flip(b, axis)) for a, b in zip(y, x, strict=True)])
@@ -152,6 +154,10 @@ def test_affine_parts():
     rows = np.zeros((1, 9, 9), np.float32)
     rows[0, [0, 8]] = 1
     assert T.RandomAffine(0, shear=45).shear == (-45, 45, 0, 0)
+    assert T.RandomAffine(0, shear=(1, 2)).shear == (1, 2, 0, 0)
+    noise = RNG.random((1, 100, 100), dtype=np.float32)
+    for seed in range(5):
+        np.testing.assert_array_equal(T.RandomAffine(0, generator=generator(seed))(noise), noise)
     slanted = T.RandomAffine(0, shear=(45, 45))(rows)[0]  # x - tan(45) y, from the centre
     assert slanted[0].tolist() == [0] * 4 + [1] * 5 and slanted[8].tolist() == [1] * 5 + [0] * 4
     np.testing.assert_array_equal(T.RandomAffine(0, shear=(0, 0, 45, 45))(rows.swapaxes(1, 2))[0].T, slanted)
