@@ -57,7 +57,7 @@ class Resize(Transform):
         short, long = sorted((height, width))
         if short == 0:
             raise ValueError(f"Resize takes images of at least one pixel, got {height}x{width}")
-        longer = max(1, int(self.size * long / short))
+        longer = int(self.size * long / short)
         return (self.size, longer) if height <= width else (longer, self.size)
 
 
