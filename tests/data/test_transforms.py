@@ -97,7 +97,16 @@ def test_flips(flip, axis):
 def test_resize_shapes(height, width, size, expected):
     image = T.Resize(size)(picture(height, width))
     assert (image.height, image.width) == expected
+    np.testing.assert_array_equal(T.Resize(size)(planes_of(picture(height, width))), planes_of(image))
     assert T.Resize(size)(np.zeros((2, 3, height, width), np.float32)).shape == (2, 3, *expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_resize_keeps_the_dtype_and_computes_in_float32(dtype):
+    x = RNG.random((2, 3, 8, 8)).astype(dtype)
+    y = T.Resize(4)(x)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, T.Resize(4)(x.astype(np.float32)).astype(dtype))
 
 
 def test_resize_averages_what_it_shrinks():
@@ -182,11 +191,14 @@ def test_to_tensor():
     assert isinstance(tensor, minidl.Tensor) and tensor.shape == (3, 12, 16) and tensor.dtype == np.float32
     np.testing.assert_array_equal(tensor.data, planes_of(picture()).astype(np.float32) / np.float32(255))
     assert T.ToTensor()(Image.new("L", (4, 3), 51)).data.tolist() == [[[np.float32(0.2)] * 4] * 3]
-    assert T.ToTensor()(Image.new("1", (4, 3), 1)).data.max() == 1
+    assert T.ToTensor()(Image.new("1", (4, 3), 1)).tolist() == [[[1] * 4] * 3]
+    assert T.ToTensor()(picture().convert("RGBA")).shape == (4, 12, 16)
     assert T.ToTensor()(np.full((3, 4), 0.5)).shape == (1, 3, 4)
     assert T.ToTensor()(picture().convert("P")).shape == (3, 12, 16)
     with pytest.raises(ValueError, match=r"got \(3, 32, 32\); an image that is \(C, H, W\) already needs no ToTensor"):
         T.ToTensor()(np.zeros((3, 32, 32), np.float32))
+    with pytest.raises(ValueError, match=r"at most 4 channels, got \(3, 4, 5\)"):
+        T.ToTensor()(np.zeros((3, 4, 5), np.float32))
     with pytest.raises(TypeError, match="got int64"):
         T.ToTensor()(np.zeros((3, 4), np.int64))
     with pytest.raises(TypeError, match="got list"):
@@ -230,8 +242,10 @@ def test_grayscale():
     expected = 0.299 * x[:, 0] + 0.587 * x[:, 1] + 0.114 * x[:, 2]
     np.testing.assert_allclose(T.Grayscale()(x)[:, 0], expected, rtol=1e-6)
     assert T.Grayscale(3)(x).shape == (2, 3, 4, 5)
-    as_bytes = T.Grayscale()(planes_of(picture())).astype(int)
-    assert np.abs(as_bytes[0] - np.asarray(picture().convert("L"))).max() <= 1
+    as_bytes = T.Grayscale()(planes_of(picture()))
+    r, g, b = planes_of(picture()).astype(float)
+    np.testing.assert_array_equal(as_bytes[0], np.round(0.299 * r + 0.587 * g + 0.114 * b))
+    assert np.abs(as_bytes[0].astype(int) - np.asarray(picture().convert("L"))).max() <= 1
     assert T.Grayscale()(picture()).mode == "L" and T.Grayscale(3)(picture()).mode == "RGB"
     np.testing.assert_array_equal(T.Grayscale(3)(x[:, :1]), x[:, [0, 0, 0]])
     with pytest.raises(ValueError, match="3 channels"):
@@ -292,6 +306,7 @@ def test_compose():
     compose = T.Compose([T.Resize(8), T.ToTensor(), lambda x: x.data * 2])
     assert compose(picture()).shape == (3, 8, 10)
     assert not compose.batched
+    assert not T.Compose([lambda x: x]).batched  # a function of the user's is for one image
     assert T.Compose([T.RandomHorizontalFlip(), T.Normalize(0.5, 0.5)]).batched
     assert repr(T.Compose([T.CenterCrop(2)])) == "Compose([CenterCrop(size=(2, 2))])"
     with pytest.raises(TypeError, match=r"transforms\[1\] of Compose must be a callable such as Grayscale\(\)"):
@@ -302,6 +317,7 @@ def test_compose():
     "make, message",
     [
         (lambda: T.Resize(0), "size must be a positive int or a pair"),
+        (lambda: T.Resize(True), "size must be a positive int or a pair"),
         (lambda: T.Resize((1, 2, 3)), "size must be a positive int or a pair"),
         (lambda: T.Resize(4, "area"), "interpolation must be one of nearest, bilinear, bicubic, lanczos, got 'area'"),
         (
@@ -329,7 +345,8 @@ def test_compose():
         (lambda: T.RandomAffine(0, shear=(1, 2, 3)), "shear must be"),
         (lambda: T.ColorJitter(brightness=-1), "brightness must be >= 0"),
         (lambda: T.ColorJitter(hue=0.6), "hue must be a pair"),
-        (lambda: T.Normalize([0.5], [0.0]), "std must be > 0"),
+        (lambda: T.Normalize([0.5, 0.5], [0.5, 0.0]), "std must be > 0"),
+        (lambda: T.Normalize([[0.5]], [[0.5]]), "mean and std must hold one number for each channel"),
         (lambda: T.Normalize([0.5, 0.5], [0.5]), "mean and std must hold one number for each channel"),
         (lambda: T.Grayscale(2), "num_output_channels must be 1 or 3"),
     ],
