@@ -193,7 +193,7 @@ def test_an_unfinished_sampler_says_what_it_lacks():
 @pytest.mark.parametrize("drop_last", [False, True])
 def test_batches_of_a_sampler_are_those_of_torch(drop_last):
     torch_data = pytest.importorskip("torch.utils.data")
-    for n, size in ((10, 4), (8, 4), (3, 4), (0, 2)):
+    for n, size in ((10, 4), (9, 4), (8, 4), (3, 4), (0, 2)):
         ours = BatchSampler(SequentialSampler(range(n)), size, drop_last)
         theirs = torch_data.BatchSampler(torch_data.SequentialSampler(range(n)), size, drop_last)
         assert list(ours) == list(theirs) and len(ours) == len(theirs)
