@@ -197,6 +197,12 @@ def test_batches_of_a_sampler_are_those_of_torch(drop_last):
         ours = BatchSampler(SequentialSampler(range(n)), size, drop_last)
         theirs = torch_data.BatchSampler(torch_data.SequentialSampler(range(n)), size, drop_last)
         assert list(ours) == list(theirs) and len(ours) == len(theirs)
+        if n:
+            for options in ({}, {"sampler": range(n)}):
+                loader = DataLoader(
+                    TEN if options else TensorDataset(np.arange(n)), size, drop_last=drop_last, **options
+                )
+                assert len(loader) == len(theirs) and loader.samples == sum(len(batch) for batch in theirs)
     assert batches_of(DataLoader(TEN, batch_sampler=BatchSampler([7, 3, 5], 2, False))) == [[7, 3], [5]]
 
 
