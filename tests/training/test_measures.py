@@ -11,7 +11,7 @@ from minidl import nn, training
     [
         (np.eye(3), [0, 1, 0], 2 / 3),
         (np.eye(3), [0, -100, 0], 1 / 2),  # as cross_entropy, it ignores -100
-        (np.eye(3)[[1, 2, 0]], np.array([[0.5, 0.3, 0.2], [0.0, 0.4, 0.6], [0.0, 0.0, 1.0]]), 1 / 3),
+        (np.eye(3)[[1, 2, 0]], np.array([[0.2, 0.5, 0.3], [0.0, 0.4, 0.6], [0.1, 0.2, 0.7]]), 2 / 3),
         (np.array([[[0.0, 1.0], [2.0, 0.0], [1.0, 3.0]]]), [[1, 1]], 1 / 2),  # (N, C, T): class 1, then 2
         (np.arange(16.0).reshape(2, 2, 2, 2), np.arange(8).reshape(2, 2, 2).clip(max=1), 7 / 8),  # pixels
     ],

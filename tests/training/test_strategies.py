@@ -113,8 +113,9 @@ def test_balanced_class_weights_are_those_of_scikit_learn():
         training.balanced_class_weights(labels, 5)
     with pytest.raises(ValueError, match="labels must be below classes=2, got 3"):
         training.balanced_class_weights(labels, 2)
-    with pytest.raises(ValueError, match="labels must be integers of shape"):
-        training.balanced_class_weights([0.5])
+    for other in ([0.5], np.zeros((2, 2), int), np.zeros(0, int)):
+        with pytest.raises(ValueError, match="labels must be integers of shape"):
+            training.balanced_class_weights(other)
     with pytest.raises(ValueError, match="labels must be at least 0, got -1"):
         training.balanced_class_weights([0, -1])
 
