@@ -147,6 +147,10 @@ def test_tensors_and_lists_are_samples_too(digits):
     expected = KMeans(3, random_state=0).fit_predict(digits)
     np.testing.assert_array_equal(KMeans(3, random_state=0).fit_predict(minidl.Tensor(digits)), expected)
     np.testing.assert_array_equal(KMeans(3, random_state=0).fit_predict(digits.tolist()), expected)
+    as_bytes = digits.astype(np.uint8)
+    found = KMeans(3, random_state=0).fit(as_bytes)
+    np.testing.assert_array_equal(found.labels_, expected)
+    np.testing.assert_array_equal(found.transform(as_bytes), found.transform(digits))
 
 
 @settings(max_examples=60, deadline=None)
