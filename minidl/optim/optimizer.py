@@ -154,7 +154,7 @@ class Optimizer:
         """Advance and return the step number t of each parameter: 1 the first time."""
         steps = []
         for parameter in parameters:
-            state = self.state.setdefault(parameter, {})
+            state = self.state[parameter]
             state["step"] = step = state.get("step", 0) + 1
             steps.append(step)
         return steps
@@ -220,11 +220,11 @@ def _alike(parameters: list[Tensor]) -> list[list[Tensor]]:
     """The parameters that have a gradient, in one list for each dtype and device: almost always a single list."""
     lists: dict[Any, list[Tensor]] = {}
     for parameter in parameters:
-        gradient, data = parameter.grad, parameter.data
-        if gradient is not None:
-            if gradient.shape != data.shape:  # grad had this shape when it was set: data was replaced since
-                raise ValueError(f"a grad of shape {gradient.shape} does not fit its parameter, of shape {data.shape}")
-            lists.setdefault((data.dtype, type(data)), []).append(parameter)
+        if parameter.grad is not None:
+            w, dw = parameter.data, parameter.grad.data
+            if dw.shape != w.shape:  # grad had this shape when it was set: data was replaced since
+                raise ValueError(f"a grad of shape {dw.shape} does not fit its parameter, of shape {w.shape}")
+            lists.setdefault((w.dtype, type(w)), []).append(parameter)
     return list(lists.values())
 
 
