@@ -149,7 +149,7 @@ def critic_of_a_gan(L):
 
 def warm_restarts(L):
     nn, schedules = L.nn, L.optim.lr_scheduler
-    model = same(L, nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Softsign(), nn.Linear(6, 1)))
+    model = same(L, nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Softshrink(0.2), nn.Linear(6, 1)))
     x, y = draw(L, 12, 4), draw(L, 12, 1, seed=2)
     optimizer = L.optim.SGD(model.parameters(), lr=0.1)
     warm, fall = schedules.ConstantLR(optimizer, 0.1, 2), schedules.CosineAnnealingWarmRestarts(optimizer, 3)

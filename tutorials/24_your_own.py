@@ -221,7 +221,7 @@ assert "softsign" in caught
 # %%
 insert(
     "minidl/nn/activation.py",
-    before="class Softmax(Module)",
+    before="class Softmax(",
     text='''class Softsign(Module):
     """x / (1 + |x|)."""
 

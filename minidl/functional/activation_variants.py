@@ -8,14 +8,14 @@ from minidl.autograd import Function
 from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
 from minidl.functional.choice import clip, where
-from minidl.functional.elementwise import abs, expm1, floating, tanh
+from minidl.functional.elementwise import expm1, floating, tanh
 from minidl.functional.joining import chunk
 from minidl.functional.operands import check_float, namespace
 from minidl.functional.softmax import softmax
 
 __all__ = [
     "celu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "mish", "relu6", "selu", "softmin",
-    "softshrink", "softsign", "tanhshrink", "threshold",
+    "softshrink", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 
@@ -93,12 +93,6 @@ def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
         raise ValueError("celu: alpha must not be 0")
     # expm1 sees 0 in place of the large x, where it would overflow
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x) / alpha))
-
-
-def softsign(x: Any) -> Any:
-    """x / (1 + |x|), between -1 and 1, which it approaches more slowly than tanh does."""
-    x = floating(x)
-    return x / (1 + abs(x))
 
 
 def tanhshrink(x: Any) -> Any:

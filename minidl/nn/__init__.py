@@ -25,7 +25,7 @@ from minidl.nn.activation import (
     Softplus,
     Tanh,
 )
-from minidl.nn.activation_variants import CELU, Hardshrink, Softshrink, Softsign, Tanhshrink, Threshold
+from minidl.nn.activation_variants import CELU, Hardshrink, Softshrink, Tanhshrink, Threshold
 from minidl.nn.attention import MultiheadAttention
 from minidl.nn.channels import ChannelShuffle, LocalResponseNorm
 from minidl.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -102,7 +102,7 @@ __all__ = [
     "NLLLoss", "PReLU", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "PixelShuffle",
     "PixelUnshuffle", "PoissonNLLLoss", "RMSNorm", "RNN", "RNNCell", "ReLU", "ReLU6", "ReflectionPad1d",
     "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "SELU", "Sequential", "SiLU", "Sigmoid", "SmoothL1Loss",
-    "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink",
+    "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Tanh", "Tanhshrink",
     "Threshold", "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
     "TransformerEncoderLayer", "TripletMarginLoss", "TripletMarginWithDistanceLoss", "Unflatten", "Unfold", "Upsample",
     "UpsamplingBilinear2d", "UpsamplingNearest2d", "ZeroPad1d", "ZeroPad2d", "functional", "fusion", "init", "summary",

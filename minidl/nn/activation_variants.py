@@ -51,13 +51,6 @@ class Threshold(Module):
         return f"threshold={self.threshold}, value={self.value}"
 
 
-class Softsign(Module):
-    """x / (1 + |x|)."""
-
-    def forward(self, x: Any) -> Any:
-        return F.softsign(x)
-
-
 class Tanhshrink(Module):
     """x - tanh(x)."""
 

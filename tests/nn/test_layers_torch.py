@@ -101,7 +101,6 @@ LAYERS = [
     ("Hardshrink", (0.4,), {}, ROW),
     ("Softshrink", (0.4,), {}, ROW),
     ("Threshold", (0.4, -2.0), {}, ROW),
-    ("Softsign", (), {}, ROW),
     ("Tanhshrink", (), {}, ROW),
     ("Softmin", (1,), {}, IMAGE),
     ("Softmax2d", (), {}, IMAGE),

@@ -66,7 +66,6 @@ OPERATIONS = [
         "celu", away_from_zero, lambda x: np.where(x > 0, x, 2 * np.expm1(x / 2)), alpha=2.0
     ),  # PyTorch divides in float32
     *at_special_values("celu", lambda x: np.where(x > 0, x, np.expm1(x))),
-    *of_one("softsign", away_from_zero, lambda x: x / (1 + np.abs(x))),
     *of_one("tanhshrink", normal, lambda x: x - np.tanh(x)),
     *at_special_values("tanhshrink", lambda x: x - np.tanh(x)),
     *of_one("hardshrink", distinct, lambda x: np.where(np.abs(x) > 0.31, x, 0), lambd=0.31),
