@@ -131,6 +131,8 @@ def logspace(
     >>> minidl.logspace(-2, 1, 4)
     tensor([ 0.01,  0.1 ,  1.  , 10.  ])
     """
+    if steps < 0:
+        raise ValueError(f"steps must not be negative, got {steps}")
     return placed(np.logspace(start, end, steps, base=base, dtype=dtype or np.float32), device, requires_grad)
 
 

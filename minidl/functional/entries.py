@@ -13,6 +13,7 @@ from minidl.functional.axes import one_axis
 from minidl.functional.in_place import in_place
 from minidl.functional.indexing import Index, IndexAdd
 from minidl.functional.operands import data_of, integers, namespace
+from minidl.functional.places import key_and_source
 from minidl.functional.shape import reshape
 
 __all__ = ["index_add", "index_select", "repeat_interleave"]
@@ -89,20 +90,10 @@ def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) ->
             [0., 0.],
             [3., 3.]])
     """
-    positions = namespace(x).asarray(data_of(index))
-    if positions.ndim > 1:
-        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
     if x.ndim == 0:
-        return reshape(index_add(reshape(x, -1), dim, positions, reshape(source, -1), alpha=alpha), ())
-    (axis,) = one_axis(dim, x.ndim)
-    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
-    shape = (*x.shape[:axis], positions.size, *x.shape[axis + 1 :])
-    if tuple(source.shape) != shape and not (source.ndim == 0 and shape == (1,)):
-        raise ValueError(f"source must be {shape}, as x is {tuple(x.shape)}, got {tuple(source.shape)}")
-    if source.dtype != x.dtype:
-        raise TypeError(f"source must be {x.dtype} like x, got {source.dtype}")
-    key = (slice(None),) * axis + (positions.reshape(-1).copy(),)
-    return add(x, IndexAdd(key, tuple(x.shape))(reshape(source, shape)), alpha=alpha)
+        return reshape(index_add(reshape(x, -1), dim, index, reshape(source, -1), alpha=alpha), ())
+    key, source = key_and_source("index_add", x, dim, index, source)
+    return add(x, IndexAdd(key, tuple(x.shape))(source), alpha=alpha)
 
 
 in_place(index_add, "index_add_")

@@ -63,6 +63,17 @@ def _key(name: str, x: Any, dim: int, index: Any) -> tuple[tuple, int, int]:
     return (slice(None),) * axis + (positions.reshape(-1).copy(),), axis, positions.size
 
 
+def key_and_source(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[tuple, Any]:
+    """The key of the entries `index` along `dim`, and `source` in the shape of those entries."""
+    if source.dtype != x.dtype:
+        raise TypeError(f"{name}: source must be {x.dtype} like x, got {source.dtype}")
+    key, axis, count = _key(name, x, dim, index)
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+    if tuple(source.shape) != shape and not (source.ndim == 0 and shape == (1,)):
+        raise ValueError(f"{name}: source must be {shape}, as x is {tuple(x.shape)}, got {tuple(source.shape)}")
+    return key, reshape(source, shape)
+
+
 @tensor_method()
 def index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
     """y = x, then y[index] = `value`, one number, along `dim`.
@@ -107,15 +118,10 @@ def index_copy(x: Any, dim: int, index: Any, source: Any) -> Any:
             [0., 0.],
             [1., 2.]])
     """
-    if source.dtype != x.dtype:
-        raise TypeError(f"index_copy: source must be {x.dtype} like x, got {source.dtype}")
     if x.ndim == 0:
         return reshape(index_copy(reshape(x, -1), dim, index, reshape(source, -1)), ())
-    key, axis, count = _key("index_copy", x, dim, index)
-    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
-    if tuple(source.shape) != shape and not (source.ndim == 0 and shape == (1,)):
-        raise ValueError(f"index_copy: source must be {shape}, as x is {tuple(x.shape)}, got {tuple(source.shape)}")
-    return SetItem((key,))(x, reshape(source, shape))
+    key, source = key_and_source("index_copy", x, dim, index, source)
+    return SetItem((key,))(x, source)
 
 
 @tensor_method()
