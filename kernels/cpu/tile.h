@@ -22,10 +22,9 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
     /* A tile with fewer rows than MR computes its last row again, and does not store it. */
     UNROLL for (int m = 0; m < MR; m++) a[m] = a_[m < rows ? m : rows - 1];
 
-    /* Prefetch the elements of y that will be added to. */
-    if (mode & TILE_ADD)
-        for (int m = 0; m < rows; m++)
-            UNROLL for (int v = 0; v < NV; v++) PREFETCH((const REAL *)y_[m] + v * LANES, 1);
+    /* Prefetch the elements of y that will be added to or written. */
+    for (int m = 0; m < rows; m++)
+        UNROLL for (int v = 0; v < NV; v++) PREFETCH((const REAL *)y_[m] + v * LANES, 1);
 
     vec acc[TILE_MAX_ROWS][TILE_MAX_VECTORS];
     UNROLL for (int v = 0; v < NV; v++) {

@@ -13,12 +13,14 @@ Loop order, from the outside:
           tile    6 x 64 numbers of y (AVX-512) in registers while l runs over the block    -> cpu/tile.h
 
 Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 10 loads, so the multipliers never wait;
-and y, which is read and written again for every block, is prefetched.
+and y, which every block reads and writes again, is prefetched.
 
 Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
-read in place where there are too few rows to pay for a copy. Where b is small, or at most two chunks need a strip, each
-chunk copies its strips, one at a time, into its thread's own memory. Otherwise all threads pack a block of b together
-before they multiply. a is copied where what a tile reads of it lies so far apart that it shares few sets of the cache.
+read in place where there are too few rows to pay for a copy. Where each thread would copy a strip once at most, each
+chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. Otherwise all threads pack a
+block of b together before they multiply. Either reads 8 rows of b side by side: of a single strip it would touch one
+line of the cache in every row, which no prefetcher foresees. a is copied where what a tile reads of it lies so far apart
+that it shares few sets of the cache.
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T (cpu/dots.h).
@@ -53,14 +55,16 @@ cdef extern from *:
     """
     long L2_BYTES()
 
-cdef long BLOCK_ROWS = 384 if L2_BYTES() >= 2 << 20 else 192  # also where the size is unknown
+cdef long L2 = L2_BYTES() if L2_BYTES() > 0 else 1 << 20  # bytes; a usual size where it is unknown
+cdef long BLOCK_ROWS = 384 if L2 >= 2 << 20 else 192
 cdef enum:
     BLOCK_COLUMNS = 2048
     BLOCK_DEPTH = 512
     FAR = 4096  # rows of a that are this many bytes apart, or more, are copied: they would share few sets of the cache
     DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
     DIRECT_ROWS = 64  # up to so many rows, copying b costs more than it saves
-    DIRECT_BYTES = 2 << 20  # a row-major b up to this size stays in the L2 cache: each chunk may copy from it
+    PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
+    PACK_ROWS = 8  # so many rows of b are read side by side: more would share few sets of the cache
     SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up
 
 ctypedef struct product:
@@ -76,7 +80,7 @@ ctypedef struct product:
     const void* bias  # (n,), or NULL
     bint relu
     void* packed_b  # strips of a block of b, one after the other, or NULL
-    bint copy_b  # each chunk copies its strips; if not, and packed_b is NULL, b is read in place
+    long copy_columns  # of b that a chunk copies at a time; if 0, and packed_b is NULL, b is read in place
     bint pack_a
     long depth  # of a block: k in equal parts of at most BLOCK_DEPTH
     long first, end  # the range of l that is being summed
@@ -171,8 +175,9 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     cdef long strip = p.tiles.vectors * p.tiles.lanes
     cdef long blocks = max(1, ceil_div(p.k, BLOCK_DEPTH))
     cdef long strips = ceil_div(p.n, strip)
-    cdef bint direct = p.b_column == 1 and (p.m <= DIRECT_ROWS or p.k * p.n * <long>sizeof(real) <= DIRECT_BYTES)
-    if not direct and is_deep(p):
+    cdef bint in_cache = p.b_column == 1 and p.k * p.n * <long>sizeof(real) <= L2
+    cdef bint in_place = p.b_column == 1 and p.m <= DIRECT_ROWS
+    if not in_cache and not in_place and is_deep(p):
         multiply_deep(tag, p)
         return
     if p.m <= DOT_ROWS and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
@@ -185,10 +190,15 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
     p.packed_b = NULL
     cut_into_chunks(p, strip)
-    p.copy_b = p.chunk_rows > DIRECT_ROWS if direct else 2 * p.chunk_rows >= p.m
-    cdef long chunks = ceil_div(p.m, p.chunk_rows) * ceil_div(p.n, p.chunk_columns)
+    cdef long row_parts = ceil_div(p.m, p.chunk_rows)
+    cdef long chunks = row_parts * ceil_div(p.n, p.chunk_columns)
+    if in_cache and p.chunk_rows <= DIRECT_ROWS:
+        in_place = True
+    p.copy_columns = 0
+    if not in_place and row_parts < 2 * pool.num_threads() and (in_cache or row_parts <= 2):
+        p.copy_columns = strip if in_cache else PACK_COLUMNS
     p.first, p.end = 0, p.k
-    if direct or p.copy_b:
+    if in_place or p.copy_columns > 0:
         pool.run(chunks, multiply_chunk_of, p)
         return
     p.packed_b = pool.scratch(0, strips * strip * p.depth * sizeof(real))
@@ -198,9 +208,9 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     while True:
         p.end = min(p.k, p.first + p.depth)
         if p.depth * p.n > SERIAL_WORK:
-            pool.run(strips, pack_b_chunk_of, p)
+            pool.run(ceil_div(p.end - p.first, PACK_ROWS) if p.b_column == 1 else strips, pack_b_chunk_of, p)
         else:
-            pack_b(tag, p, 0, strips)
+            pack_b(tag, p, p.first, p.end, 0, p.n, <real*>p.packed_b)
         pool.run(chunks, multiply_chunk_of, p)
         p.first = p.end
         if p.first >= p.k:
@@ -282,7 +292,8 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
     cdef const real* a
     cdef const real* b
     cdef real* packed_a = NULL
-    cdef real* strip_b = NULL
+    cdef real* packed_b = <real*>p.packed_b
+    cdef long packed_from = 0  # the column of b with which packed_b begins
     cdef const void* a_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef tiles.tile_sum sum
@@ -291,9 +302,9 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
     if p.pack_a:
         a_row, sum.a_inner = odd_lines(p.depth, sizeof(real)), 1
         packed_a = <real*>pool.scratch(1, (end_row - first_row) * a_row * sizeof(real))
-    if p.copy_b:
-        strip_b = <real*>pool.scratch(2, p.depth * strip * sizeof(real))
-    if p.pack_a and packed_a == NULL or p.copy_b and strip_b == NULL:
+    if p.copy_columns > 0:
+        packed_b = <real*>pool.scratch(2, p.depth * p.copy_columns * sizeof(real))
+    if p.pack_a and packed_a == NULL or p.copy_columns > 0 and packed_b == NULL:
         p.out_of_memory = True
         return
     while True:
@@ -310,17 +321,16 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
             columns = min(strip, end_column - j)
             vectors = <int>ceil_div(columns, lanes)
             sum.b_inner, tile = vectors * lanes, p.tiles.tile[vectors]
-            if p.packed_b != NULL:
-                b = <const real*>p.packed_b + j * p.depth
+            if p.copy_columns > 0 and (j - first_column) % p.copy_columns == 0:
+                pack_b(tag, p, l, l + sum.inner, j, min(end_column, j + p.copy_columns), packed_b)
+                packed_from = j
+            if packed_b != NULL:
+                b = packed_b + (j - packed_from) * p.depth
             else:
-                b = <const real*>p.b + l * p.b_row + j * p.b_column
-                if p.copy_b:
-                    pack_strip(b, p, sum.inner, columns, strip_b, sum.b_inner)
-                    b = strip_b
-                else:
-                    sum.b_inner = p.b_row
-                    if columns % lanes != 0:
-                        tile = p.tiles.tile_exact[vectors]
+                b = <const real*>p.b + l * p.b_row + j
+                sum.b_inner = p.b_row
+                if columns % lanes != 0:
+                    tile = p.tiles.tile_exact[vectors]
             bias = <const real*>p.bias + j if p.bias != NULL and l == 0 else NULL
             i = first_row
             while i < end_row:
@@ -359,19 +369,40 @@ cdef void pack_a(const real* a, const product* p, long rows, long depth, real* p
 cdef void pack_b_chunk_of(void* argument, long chunk) noexcept nogil:
     cdef product* job = <product*>argument
     if job.itemsize == sizeof(float):
-        pack_b(<float*>NULL, job, chunk, chunk + 1)
+        pack_b_chunk(<float*>NULL, job, chunk)
     else:
-        pack_b(<double*>NULL, job, chunk, chunk + 1)
+        pack_b_chunk(<double*>NULL, job, chunk)
 
 
-cdef void pack_b(const real* tag, product* p, long first_strip, long end_strip) noexcept nogil:
-    """Pack some strips of a block of b."""
-    cdef long lanes = p.tiles.lanes, width = p.tiles.vectors * lanes, s, j, columns
-    for s in range(first_strip, end_strip):
-        j = s * width
-        columns = min(width, p.n - j)
-        pack_strip(<const real*>p.b + p.first * p.b_row + j * p.b_column, p, p.end - p.first, columns,
-                   <real*>p.packed_b + j * p.depth, ceil_div(columns, lanes) * lanes)  # the last may be narrower
+cdef void pack_b_chunk(const real* tag, product* p, long chunk) noexcept nogil:
+    """Pack some rows of a row-major b, or one strip of a column-major one."""
+    cdef long l = p.first + chunk * PACK_ROWS, strip = p.tiles.vectors * p.tiles.lanes, j = chunk * strip
+    if p.b_column == 1:
+        pack_rows(tag, p, p.first, l, min(p.end, l + PACK_ROWS), 0, p.n, <real*>p.packed_b)
+    else:
+        pack_rows(tag, p, p.first, p.first, p.end, j, min(p.n, j + strip), <real*>p.packed_b + j * p.depth)
+
+
+cdef void pack_b(const real* tag, product* p, long first, long end, long first_column, long end_column,
+                 real* packed) noexcept nogil:
+    """Pack a block of b: the rows from first to end, some columns."""
+    cdef bint side_by_side = p.b_column == 1 and end_column - first_column > p.tiles.vectors * p.tiles.lanes
+    cdef long rows = PACK_ROWS if side_by_side else end - first, l = first
+    while l < end:
+        pack_rows(tag, p, first, l, min(end, l + rows), first_column, end_column, packed)
+        l += rows
+
+
+cdef void pack_rows(const real* tag, product* p, long first, long l, long end, long first_column, long end_column,
+                    real* packed) noexcept nogil:
+    """Pack the rows from l to end of a block that begins with the row first, strip by strip."""
+    cdef long lanes = p.tiles.lanes, strip = p.tiles.vectors * lanes, j = first_column, columns, step
+    while j < end_column:
+        columns = min(strip, end_column - j)
+        step = ceil_div(columns, lanes) * lanes  # the last strip may be narrower
+        pack_strip(<const real*>p.b + l * p.b_row + j * p.b_column, p, end - l, columns,
+                   packed + (j - first_column) * p.depth + (l - first) * step, step)
+        j += strip
 
 
 cdef void pack_strip(const real* b, const product* p, long depth, long columns, real* packed, long step) noexcept nogil:
@@ -380,7 +411,10 @@ cdef void pack_strip(const real* b, const product* p, long depth, long columns, 
     for l in range(depth):
         for j in range(columns, step):
             packed[l * step + j] = 0
-    if p.b_column == 1:
+    if p.b_column == 1 and columns * sizeof(real) == 64:  # a strip of AVX2: without calls
+        for l in range(depth):
+            memcpy(packed + l * step, b + l * p.b_row, 64)
+    elif p.b_column == 1:
         for l in range(depth):
             memcpy(packed + l * step, b + l * p.b_row, columns * sizeof(real))
     elif p.b_row == 1:
