@@ -3,21 +3,20 @@
 #define REAL float
 #define sizeof_REAL 4
 #define INTEGER int32_t
-#define AVX512(x) _mm512_##x##_ps
-#define WIDEN _mm512_cvtepu8_epi32
+#define AVX(x) REGISTER(x##_ps)
+#define WIDEN REGISTER(cvtepu8_epi32)
 #define NARROW _mm512_mask_cvtepi32_storeu_epi8
-#define AVX2(x) _mm256_##x##_ps
 #include "kernels_of_type.h"
 
 #define REAL double
 #define sizeof_REAL 8
 #define INTEGER int64_t
-#define AVX512(x) _mm512_##x##_pd
-#define WIDEN _mm512_cvtepu8_epi64
+#define AVX(x) REGISTER(x##_pd)
+#define WIDEN REGISTER(cvtepu8_epi64)
 #define NARROW _mm512_mask_cvtepi64_storeu_epi8
-#define AVX2(x) _mm256_##x##_pd
 #include "kernels_of_type.h"
 #undef ISA
 #undef REGISTER_BYTES
+#undef REGISTER
 #undef SUFFIX
 #undef REGISTERS

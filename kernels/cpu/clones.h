@@ -56,6 +56,7 @@
 BEGIN_ISA("avx2,fma")
 #define ISA 1
 #define REGISTER_BYTES 32
+#define REGISTER(x) _mm256_##x
 #define SUFFIX avx2
 #define REGISTERS 16
 #include "clone.h"
@@ -64,6 +65,7 @@ END_ISA
 BEGIN_ISA("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
 #define ISA 2
 #define REGISTER_BYTES 64
+#define REGISTER(x) _mm512_##x
 #define SUFFIX avx512
 #define REGISTERS 32
 #include "clone.h"
@@ -93,11 +95,10 @@ enum { INSTRUCTION_SETS = sizeof instruction_sets / sizeof instruction_sets[0] }
 static int instruction_sets_here(void) {
 #if MINIDL_X86
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 1;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
-        return 2;
-    return 3;
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    return !avx2 ? 1 : !avx512 ? 2 : 3;
 #else
     return 1;
 #endif

@@ -4,7 +4,7 @@
  * and each y is a sum of LANES partial sums; MR x NR of them at a time, so that no multiply-add waits for another. */
 INLINE REAL NAME(total)(vec v) {
 #if ISA == 2
-    return AVX512(reduce_add)(v);
+    return AVX(reduce_add)(v);
 #else
     REAL sum = 0;
     for (int lane = 0; lane < LANES; lane++) sum += ((const REAL *)&v)[lane];

@@ -9,8 +9,7 @@
 #include "peak.h"
 
 static const tile_table NAME(table) = {
-    .lanes = LANES,
-    .vectors = MAX_VECTORS,
+    .lanes = LANES, .vectors = MAX_VECTORS,
 #if MAX_VECTORS == 4
     .rows = {0, MAX_ROWS(1), MAX_ROWS(2), MAX_ROWS(3), MAX_ROWS(4)},
     .tile = {0, NAME(tile_1), NAME(tile_2), NAME(tile_3), NAME(tile_4)},
@@ -20,24 +19,17 @@ static const tile_table NAME(table) = {
     .tile = {0, NAME(tile_1), NAME(tile_2)},
     .tile_exact = {0, NAME(tile_1_exact), NAME(tile_2_exact)},
 #endif
-    .channelwise = NAME(channelwise),
-    .channelwise_exact = NAME(channelwise_exact),
-    .max_windows = NAME(max_windows),
-    .spread_windows = NAME(spread_windows),
-    .select_sums = NAME(select_sums),
-    .weighted_sums = NAME(weighted_sums),
-    .transpose = NAME(transpose),
-    .dots = NAME(dots),
-    .sparse_rows = NAME(sparse_rows),
-    .peak = NAME(peak),
-    .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,
+    .channelwise = NAME(channelwise), .channelwise_exact = NAME(channelwise_exact),
+    .max_windows = NAME(max_windows), .spread_windows = NAME(spread_windows),
+    .select_sums = NAME(select_sums), .weighted_sums = NAME(weighted_sums),
+    .transpose = NAME(transpose), .dots = NAME(dots), .sparse_rows = NAME(sparse_rows),
+    .peak = NAME(peak), .peak_operations = 2 * NAME(PEAK_SUMS) * LANES,
 };
 #undef MAX_VECTORS
 #undef MAX_ROWS
 #undef REAL
 #undef sizeof_REAL
 #undef INTEGER
-#undef AVX512
+#undef AVX
 #undef WIDEN
 #undef NARROW
-#undef AVX2

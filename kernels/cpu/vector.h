@@ -9,6 +9,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 #define PREFETCH(p, writes) __builtin_prefetch(p, writes)
+#define LANE(v, j) (v)[j]
+#define CONVERT(v, type) __builtin_convertvector(v, type)
 typedef REAL NAME(vec_type) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 typedef INTEGER NAME(mask_type) __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 typedef uint8_t NAME(bytes_type) __attribute__((vector_size(LANES), aligned(1), may_alias));
@@ -16,6 +18,8 @@ typedef uint8_t NAME(bytes_type) __attribute__((vector_size(LANES), aligned(1), 
 #define INLINE static inline
 #define UNROLL
 #define PREFETCH(p, writes) (void)0
+#define LANE(v, j) (v)
+#define CONVERT(v, type) (type)(v)
 typedef REAL NAME(vec_type);
 typedef INTEGER NAME(mask_type);
 typedef uint8_t NAME(bytes_type);
@@ -30,21 +34,21 @@ INLINE void NAME(store)(REAL *p, vec v) { *(vec *)p = v; }
 /* The first n numbers from p (the other lanes 0), and the first n lanes to p; n may be anything. */
 #if ISA == 2
 #define LANE_BITS(n) ((n) >= LANES ? (1u << LANES) - 1 : (n) <= 0 ? 0u : (1u << (n)) - 1)
-INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX512(maskz_loadu)(LANE_BITS(n), p); }
-INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX512(mask_storeu)(p, LANE_BITS(n), v); }
+INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX(maskz_loadu)(LANE_BITS(n), p); }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX(mask_storeu)(p, LANE_BITS(n), v); }
 #elif ISA == 1
 INLINE __m256i NAME(lane_mask)(long n) {
     mask lane, count = (INTEGER)(n > LANES ? LANES : n) - (mask){0};
     for (int j = 0; j < LANES; j++) lane[j] = j;
     return (__m256i)(lane < count);
 }
-INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX2(maskload)(p, NAME(lane_mask)(n)); }
-INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX2(maskstore)(p, NAME(lane_mask)(n), v); }
-#elif MINIDL_VECTORS
+INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX(maskload)(p, NAME(lane_mask)(n)); }
+INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX(maskstore)(p, NAME(lane_mask)(n), v); }
+#else
 INLINE vec NAME(load_first)(const REAL *p, long n) {
     vec v = {0};
     for (int j = 0; j < LANES; j++)
-        if (j < n) v[j] = p[j];
+        if (j < n) LANE(v, j) = p[j];
 #ifdef __aarch64__
     __asm__("" : "+w"(v)); /* keeps v one vector: lane by lane, some multiply-adds would round twice */
 #endif
@@ -52,12 +56,7 @@ INLINE vec NAME(load_first)(const REAL *p, long n) {
 }
 INLINE void NAME(store_first)(REAL *p, vec v, long n) {
     for (int j = 0; j < LANES; j++)
-        if (j < n) p[j] = v[j];
-}
-#else
-INLINE vec NAME(load_first)(const REAL *p, long n) { return n > 0 ? *p : 0; }
-INLINE void NAME(store_first)(REAL *p, vec v, long n) {
-    if (n > 0) *p = v;
+        if (j < n) p[j] = LANE(v, j);
 }
 #endif
 
@@ -68,38 +67,48 @@ INLINE void NAME(store_some)(REAL *p, vec v, long n) {
     else NAME(store_first)(p, v, n);
 }
 
-#if MINIDL_VECTORS
 INLINE vec NAME(splat)(REAL value) { return value - (vec){0}; }
-/* Comparisons give all ones or all zeros in each lane. */
+/* Comparisons give all ones or all zeros in each lane; between numbers, 1 or 0. */
+#if MINIDL_VECTORS
 INLINE vec NAME(select)(mask where, vec yes, vec no) { return (vec)(((mask)yes & where) | ((mask)no & ~where)); }
 INLINE mask NAME(select_integers)(mask where, mask yes, mask no) { return (yes & where) | (no & ~where); }
-/* widen: n bytes to integers; narrow: integers below 256 to n bytes. */
+#else
+INLINE vec NAME(select)(mask where, vec yes, vec no) { return where ? yes : no; }
+INLINE mask NAME(select_integers)(mask where, mask yes, mask no) { return where ? yes : no; }
+#endif
+
+/* widen: n bytes to integers; narrow: integers below 256 to n bytes; n > 0. */
 #if ISA == 2
 INLINE mask NAME(widen)(const uint8_t *p, long n) {
     return (mask)WIDEN(_mm_maskz_loadu_epi8((__mmask16)LANE_BITS(n), p));
 }
 INLINE void NAME(narrow)(uint8_t *p, mask v, long n) { NARROW(p, LANE_BITS(n), (__m512i)v); }
+#elif ISA == 1
+INLINE mask NAME(widen)(const uint8_t *p, long n) {
+    int64_t b = 0;
+    if (n >= LANES) memcpy(&b, p, LANES);
+    else memcpy(&b, p, n);
+    return (mask)WIDEN(_mm_cvtsi64_si128(b));
+}
+INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
+    __m128i b = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
+    b = _mm_packus_epi16(b, b); /* 8 numbers of 32 bits to bytes; those as wide as double are two of 32 bits */
+    const int64_t all = _mm_cvtsi128_si64(LANES == 4 ? _mm_packus_epi16(b, b) : b);
+    if (n >= LANES) memcpy(p, &all, LANES);
+    else memcpy(p, &all, n);
+}
 #else
 INLINE mask NAME(widen)(const uint8_t *p, long n) {
     bytes b = {0};
     if (n >= LANES) b = *(const bytes *)p;
     else
-        for (int j = 0; j < n; j++) b[j] = p[j];
-    return __builtin_convertvector(b, mask);
+        for (int j = 0; j < n; j++) LANE(b, j) = p[j];
+    return CONVERT(b, mask);
 }
 INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
-    bytes b = __builtin_convertvector(v, bytes);
+    bytes b = CONVERT(v, bytes);
     if (n >= LANES) *(bytes *)p = b;
     else
-        for (int j = 0; j < n; j++) p[j] = b[j];
-}
-#endif
-#else
-INLINE vec NAME(splat)(REAL value) { return value; }
-INLINE vec NAME(select)(mask where, vec yes, vec no) { return where ? yes : no; }
-INLINE mask NAME(select_integers)(mask where, mask yes, mask no) { return where ? yes : no; }
-INLINE mask NAME(widen)(const uint8_t *p, long n) { return n > 0 ? *p : 0; }
-INLINE void NAME(narrow)(uint8_t *p, mask v, long n) {
-    if (n > 0) *p = (uint8_t)v;
+        for (int j = 0; j < n; j++) p[j] = LANE(b, j);
 }
 #endif
