@@ -16,7 +16,6 @@ import numpy as np
 STREAMS = ("initialization", "shuffling", "dropout", "augmentation")
 
 _generators: dict[str, np.random.Generator] = {}
-_seed = 0  # of the streams
 
 
 def manual_seed(seed: int) -> None:
@@ -31,16 +30,19 @@ def manual_seed(seed: int) -> None:
     >>> a == minidl.random.generator("dropout").random()
     True
     """
-    global _seed
     for number, name in enumerate(STREAMS):
         _generators[name] = np.random.Generator(_philox(seed, number))
-    _seed = int(seed)
 
 
 def _philox(seed: int, number: int) -> np.random.Philox:
     if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
         raise ValueError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
     return np.random.Philox(key=np.array([seed, number], dtype=np.uint64))
+
+
+def _seed_of(generator: np.random.Generator) -> int:
+    """What `_philox` was given: the first number of the key, so that a state brings its seed along."""
+    return int(generator.bit_generator.state["state"]["key"][0])
 
 
 def initial_seed() -> int:
@@ -53,7 +55,7 @@ def initial_seed() -> int:
     >>> minidl.initial_seed()
     7
     """
-    return _seed
+    return _seed_of(_generators[STREAMS[0]])
 
 
 def generator(stream: str) -> np.random.Generator:
@@ -83,25 +85,23 @@ class Generator(np.random.Generator):
 
     def __init__(self, device: str = "cpu"):
         super().__init__(_philox(0, len(STREAMS)))
-        self._seed = 0
 
     def manual_seed(self, seed: int) -> Generator:
         """Start anew from `seed`; returns the generator itself."""
         self.bit_generator.state = _philox(seed, len(STREAMS)).state
-        self._seed = int(seed)
         return self
 
     def initial_seed(self) -> int:
         """The seed that it was started from, 0 unless another was given."""
-        return self._seed
+        return _seed_of(self)
 
     def __reduce__(self) -> tuple:
-        return _restored, (self._seed, self.bit_generator.state)
+        return _restored, (self.bit_generator.state,)
 
 
-def _restored(seed: int, state: dict[str, Any]) -> Generator:
+def _restored(state: dict[str, Any]) -> Generator:
     """The generator that was pickled or copied."""
-    restored = Generator().manual_seed(seed)
+    restored = Generator()
     restored.bit_generator.state = state
     return restored
 
@@ -157,14 +157,12 @@ def fork(seed: int) -> Iterator[None]:
     >>> minidl.random.get_state() == before
     True
     """
-    global _seed
-    state, before = get_state(), _seed
+    state = get_state()
     try:
         manual_seed(seed)
         yield
     finally:
         set_state(state)
-        _seed = before
 
 
 def _plain(value: Any) -> Any:

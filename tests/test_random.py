@@ -59,3 +59,14 @@ def test_the_seed_of_the_streams():
     with minidl.random.fork(seed=9):
         assert minidl.initial_seed() == 9
     assert minidl.initial_seed() == before
+
+
+def test_a_state_brings_its_seed_along():
+    with minidl.random.fork(seed=9):
+        state = minidl.random.get_state()
+    with minidl.random.fork(seed=1):
+        minidl.random.set_state(state)
+        assert minidl.initial_seed() == 9
+    saved, restored = minidl.Generator().manual_seed(7), minidl.Generator()
+    restored.bit_generator.state = saved.bit_generator.state
+    assert restored.initial_seed() == 7
