@@ -305,6 +305,14 @@ CASES = [
         for w in (X[None, None], X.T[None, None])
     ),
     case("smooth_l1_loss without a bend", lambda L, F, x, t: F.smooth_l1_loss(x, t, beta=0.0), X, X[::-1].copy()),
+    case("pairs on their margin", lambda L, F, x, t: (
+        F.margin_ranking_loss(x, x + 0, t), F.hinge_embedding_loss(x, -t, margin=1.5),
+        F.cosine_embedding_loss(x[:, :2], x[:, :2].flip(1) * L.tensor([1.0, -1.0]).double(), -t[:, 0])),
+         np.array([[1.5, 2.0], [1.5, 1.5]]), np.ones((2, 2), int)),
+    case("triplets on their margin", lambda L, F, x, y, z: (
+        F.triplet_margin_loss(x, y, z, p=1.0, eps=0.0, margin=2.0),
+        F.triplet_margin_with_distance_loss(x, y, z, distance_function=lambda a, b: (b - a).sum(-1), margin=2.0)),
+         np.zeros((2, 2)), np.full((2, 2), 3.0), np.full((2, 2), 4.0)),
     case("a loss of the target alone", lambda L, F, x, t: F.smooth_l1_loss(x.detach(), t), X, X[::-1].copy()),
     case("places of maxima beside a border", lambda L, F, x: F.max_pool2d(x, (3, 5), 2, (1, 2), return_indices=True),
          np.nan_to_num(UNEVEN)),

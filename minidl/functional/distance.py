@@ -8,11 +8,10 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function
-from minidl.functional.activation import relu
 from minidl.functional.arithmetic import maximum, minimum
 from minidl.functional.axes import Axes
 from minidl.functional.broadcast import broadcast_to, common_shape
-from minidl.functional.choice import where
+from minidl.functional.choice import clamp_min, where
 from minidl.functional.conversion import astype
 from minidl.functional.elementwise import sqrt
 from minidl.functional.linear import matmul
@@ -185,11 +184,13 @@ def triplet_margin_loss(
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = minimum(far, pairwise_distance(positive, negative, p, eps))
-    return reduce_losses(relu(near - far + margin), reduction)
+    return reduce_losses(clamp_min(near - far + margin, 0), reduction)
 
 
 def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """max(-target * (x1 - x2) + margin, 0): a target of 1 asks for x1 > x2, a target of -1 for x2 > x1.
+
+    A pair that lies on its margin is drawn apart too: with a margin of 0, two equal numbers.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, redu
             "margin_ranking_loss: x1, x2 and target must have as many axes, which broadcast, got "
             f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
         )
-    return reduce_losses(relu(margin - target * (x1 - x2)), reduction)
+    return reduce_losses(clamp_min(margin - target * (x1 - x2), 0), reduction)
 
 
 def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
@@ -251,5 +252,5 @@ def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, re
             f"got {tuple(x1.shape)}, {tuple(x2.shape)} and {tuple(target.shape)}"
         )
     c = cosine_similarity(x1, x2, -1)
-    losses = where(target == 1, 1 - c, where(target == -1, relu(c - margin), 0))
+    losses = where(target == 1, 1 - c, where(target == -1, clamp_min(c - margin, 0), 0))
     return reduce_losses(losses, reduction)

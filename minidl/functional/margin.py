@@ -8,7 +8,7 @@ from typing import Any
 from minidl.functional.activation import log_sigmoid, relu
 from minidl.functional.along_axis import check_positions, gather
 from minidl.functional.arithmetic import minimum
-from minidl.functional.choice import where
+from minidl.functional.choice import clamp_min, where
 from minidl.functional.distance import pairwise_distance
 from minidl.functional.entries import index_select
 from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses
@@ -33,7 +33,7 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     """
     check_arrays("hinge_embedding_loss", input, target)
     # a target that is neither counts as both, as in PyTorch
-    losses = where(target != -1, input, 0) + where(target != 1, relu(margin - input), 0)
+    losses = where(target != -1, input, 0) + where(target != 1, clamp_min(margin - input, 0), 0)
     return reduce_losses(losses, reduction)
 
 
@@ -165,4 +165,4 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))
-    return reduce_losses(relu(near - far + margin), reduction)
+    return reduce_losses(clamp_min(near - far + margin, 0), reduction)
