@@ -65,8 +65,17 @@ def randint(
     low, high = (0, low) if high is None else (low, high)
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")
+    dtype = _holding("randint", low, high - 1, dtype)
     drawn = random.chosen(generator, "initialization").integers(low, high, tuple(size))
-    return placed(np.asarray(drawn, dtype or np.int64), device, False)
+    return placed(np.asarray(drawn, dtype), device, False)
+
+
+def _holding(name: str, least: int, largest: int, dtype: Any) -> np.dtype:
+    """The dtype, int64 for None; an error if it is one of integers that can't hold those from `least` to `largest`."""
+    dtype = np.dtype(dtype or np.int64)
+    if dtype.kind in "iu" and not np.iinfo(dtype).min <= least <= largest <= np.iinfo(dtype).max:
+        raise ValueError(f"{name}: dtype must hold the integers from {least} to {largest}, got {dtype}")
+    return dtype
 
 
 def randperm(
@@ -75,8 +84,9 @@ def randperm(
     """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
     if n < 0:
         raise ValueError(f"randperm needs n >= 0, got {n}")
+    dtype = _holding("randperm", 0, max(n - 1, 0), dtype)
     order = random.chosen(generator, "initialization").permutation(n)
-    return placed(order.astype(dtype or np.int64), device, False)
+    return placed(order.astype(dtype), device, False)
 
 
 @tensor_method()

@@ -51,6 +51,7 @@ def test_random_numbers_have_the_bits_of_their_dtype():
 def test_randint_takes_pytorchs_two_forms():
     assert minidl.randint(10, (3,)).shape == minidl.randint(0, 10, (3,)).shape == minidl.randint(10, size=(3,)).shape
     assert minidl.randint(10, (3,), dtype=np.int32).dtype == np.int32
+    assert minidl.randint(255, 256, (3,), dtype=np.uint8).tolist() == [255] * 3
 
 
 @pytest.mark.parametrize("draw", [F.rand_like, F.randn_like])
@@ -155,6 +156,9 @@ def test_gumbel_softmax_chooses_with_the_probabilities_of_the_softmax():
     "call, error, message",
     [
         (lambda: minidl.randint(3, 3, (2,)), ValueError, "randint needs low < high, got 3 and 3"),
+        (lambda: minidl.randint(0, 257, (2,), dtype=np.uint8), ValueError, "randint: dtype .* 0 to 256, got uint8"),
+        (lambda: minidl.randint(-1, 2, (2,), dtype=np.uint8), ValueError, "randint: dtype .* from -1 to 1, got uint8"),
+        (lambda: minidl.randperm(257, dtype=np.uint8), ValueError, "randperm: dtype .* from 0 to 256, got uint8"),
         (lambda: minidl.normal(0.0, 1.0), TypeError, "needs a size"),
         (lambda: minidl.normal(minidl.zeros(2), 1.0, (2,)), TypeError, "needs a size"),
         (lambda: minidl.normal(0.0, -1.0, (2,)), ValueError, "std must not be negative, got -1.0"),
