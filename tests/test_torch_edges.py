@@ -304,6 +304,11 @@ CASES = [
         case(f"same padding of {w.shape}", lambda L, F, x, w: F.conv2d(x, w, padding="same"), X[None, None], w)
         for w in (X[None, None], X.T[None, None])
     ),
+    *(
+        case(f"scatter_reduce of booleans, {reduce}", lambda L, F, x, i, reduce=reduce: x.scatter_reduce(
+            0, i, ~x, reduce, include_self=False), FLAGS, np.array([0, 0, 1]))
+        for reduce in ("amax", "amin")
+    ),
     case("smooth_l1_loss without a bend", lambda L, F, x, t: F.smooth_l1_loss(x, t, beta=0.0), X, X[::-1].copy()),
     case("pairs on their margin", lambda L, F, x, t: (
         F.margin_ranking_loss(x, x + 0, t), F.hinge_embedding_loss(x, -t, margin=1.5),

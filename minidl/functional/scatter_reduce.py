@@ -31,8 +31,7 @@ class ScatterExtreme(Function):
     def forward(self, x, src):
         y = x.copy()
         if not self.include_self:
-            limits = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
-            least, most = (limits.min, limits.max) if limits else (-np.inf, np.inf)
+            least, most = _limits(x.dtype)
             y[self.key] = least if self.ufunc == "maximum" else most
         getattr(namespace(x), self.ufunc).at(y, self.key, src)
         return y
@@ -47,6 +46,13 @@ class ScatterExtreme(Function):
         count = own + IndexAdd(self.key, x.shape)(chosen)
         share = dy / where(count == 0, 1, count)  # 0 of them where y is NaN
         return share * own if self.needs(0) else None, Index(self.key)(share) * chosen if self.needs(1) else None
+
+
+def _limits(dtype: np.dtype) -> tuple[Any, Any]:
+    """The lowest and the largest there is."""
+    if dtype.kind == "f":
+        return -np.inf, np.inf
+    return (False, True) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 @tensor_method()
