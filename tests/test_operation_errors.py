@@ -51,6 +51,14 @@ CALLS = [
     (lambda: x(2, 3).repeat(2.5, 1), TypeError, r"repeats must be .*integer.*2.5"),
     (lambda: x(2, 3).roll(1.5, 0), TypeError, r"shifts must be .*integer.*1.5"),
     (lambda: minidl.zeros(2.5), TypeError, r"size must be one integer.*2\.5"),
+    *(
+        case
+        for make in (minidl.linspace, minidl.logspace)
+        for case in (
+            (lambda make=make: make(0, 1, -1), ValueError, "steps must not be negative, got -1"),
+            (lambda make=make: make(0, 1, 2.5), TypeError, r"steps must be one integer, or several, got 2\.5"),
+        )
+    ),
     (lambda: x(2, 3).tril(0.5), TypeError, r"diagonal must be .*integer.*0.5"),
     (lambda: x(2, 3).split(1.5), TypeError, r"split_size must be .*integer.*1.5"),
     (lambda: x(2, 3).chunk(2.5), TypeError, r"chunks must be .*integer.*2.5"),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Tensor, is_array, tensor, tensor_method, to_device
-from minidl.functional.operands import sizes_of
+from minidl.functional.operands import integers, sizes_of
 
 __all__ = [
     "BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor", "arange", "as_tensor", "clone", "empty",
@@ -116,7 +116,7 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
-    return placed(np.linspace(start, end, steps, dtype=dtype or np.float32), device, requires_grad)
+    return placed(np.linspace(start, end, _count(steps), dtype=dtype or np.float32), device, requires_grad)
 
 
 def logspace(
@@ -131,9 +131,15 @@ def logspace(
     >>> minidl.logspace(-2, 1, 4)
     tensor([ 0.01,  0.1 ,  1.  , 10.  ])
     """
-    if steps < 0:
-        raise ValueError(f"steps must not be negative, got {steps}")
-    return placed(np.logspace(start, end, steps, base=base, dtype=dtype or np.float32), device, requires_grad)
+    return placed(np.logspace(start, end, _count(steps), base=base, dtype=dtype or np.float32), device, requires_grad)
+
+
+def _count(steps: Any) -> int:
+    """`steps`, checked."""
+    (count,) = integers("steps", steps)
+    if count < 0:
+        raise ValueError(f"steps must not be negative, got {count}")
+    return count
 
 
 def eye(
