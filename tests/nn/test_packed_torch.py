@@ -93,6 +93,10 @@ WRONG = [
     (lambda: pack_padded_sequence(X, [5, 1]), ValueError, r"from 1 to the 4 steps .*got \[5, 1\]"),
     (lambda: pack_padded_sequence(X, [4]), TypeError, r"lengths must be 2 integers, .*got \[4\]"),
     (lambda: pack_padded_sequence(X, [4.0, 2.0]), TypeError, "lengths must be 2 integers"),
+    (lambda: pack_padded_sequence(X[:, :0], []), ValueError, r"input must be \(T, N, \.\.\.\), .*, got \(4, 0, 3\)"),
+    (lambda: pack_padded_sequence(X[:0], [0, 0]), ValueError, r"a step and a sequence at least, got \(0, 2, 3\)"),
+    (lambda: pack_padded_sequence(X[0, 0], [1], True), ValueError, r"input must be \(N, T, \.\.\.\), .*, got \(3,\)"),
+    (lambda: pack_padded_sequence([[1, 2]], [1]), ValueError, r"input must be .*, got \[\[1, 2\]\]"),
     (lambda: pad_packed_sequence(pack_padded_sequence(X, [4, 2]), total_length=3), ValueError, "at least 4, .*got 3"),
     (lambda: nn.LSTM(5, 2)(pack_padded_sequence(X, [4, 2])), ValueError, r"data \(rows, 5\), got shape \(6, 3\)"),
     (

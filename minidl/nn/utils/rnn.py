@@ -57,7 +57,8 @@ def pack_padded_sequence(
     Raises
     ------
     ValueError, TypeError
-        Lengths that are no integers, not from 1 to T, not N of them, or not sorted.
+        An input without a step or a sequence; lengths that are no integers, not from 1 to T, not N of them, or not
+        sorted.
 
     Examples
     --------
@@ -68,11 +69,15 @@ def pack_padded_sequence(
     >>> packed.data, packed.batch_sizes
     (tensor([3, 1, 4, 2, 5]), tensor([2, 2, 1]))
     """
+    shape = getattr(input, "shape", ())
+    if len(shape) < 2 or 0 in shape[:2]:
+        axes = "(N, T, ...)" if batch_first else "(T, N, ...)"
+        raise ValueError(f"input must be {axes}, a step and a sequence at least, got {tuple(shape) or input!r}")
     x = input.swapaxes(0, 1) if batch_first else input
     sizes = np.asarray(lengths.cpu().numpy() if isinstance(lengths, Tensor) else lengths)
     if sizes.dtype.kind not in "iu" or sizes.shape != (x.shape[1],):
         raise TypeError(f"lengths must be {x.shape[1]} integers, one for each sequence, got {lengths!r}")
-    if not sizes.size or sizes.min() < 1 or sizes.max() > x.shape[0]:
+    if sizes.min() < 1 or sizes.max() > x.shape[0]:
         raise ValueError(f"lengths must be from 1 to the {x.shape[0]} steps of the padded sequences, got {lengths!r}")
     if enforce_sorted and (np.diff(sizes) > 0).any():
         raise ValueError(
