@@ -119,7 +119,7 @@ class _Recurrent(Module):
             )
         batch = int(x.batch_sizes[0])
         if hx is None:
-            zeros = x.data.new_zeros(self.num_layers * self.directions, batch, self.hidden_size)
+            zeros = F.as_tensor(x.data).new_zeros(self.num_layers * self.directions, batch, self.hidden_size)
             given = (zeros,) * self.states
         else:
             given = in_order(self._given_states(hx, batch, True), x.sorted_indices)

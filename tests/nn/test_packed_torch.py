@@ -82,6 +82,17 @@ def test_a_packed_sequence():
     minidl.gradgradcheck(lambda x: gru(pack_padded_sequence(x, [3, 1]))[0].data, [x], atol=1e-6)
 
 
+def test_arrays_are_packed_as_tensors_are():
+    x, lstm = np.random.default_rng(0).normal(size=(4, 2, 3)).astype(np.float32), nn.LSTM(3, 4, bidirectional=True)
+    packed = pack_padded_sequence(x, [2, 4], enforce_sorted=False)
+    padded, lengths = pad_packed_sequence(packed)
+    x[2:, 0] = 0  # behind the end of the shorter one
+    np.testing.assert_array_equal(padded.numpy(), x)
+    assert lengths.tolist() == [2, 4]
+    (y, _), (expected, _) = (lstm(part) for part in (packed, packed._replace(data=minidl.tensor(packed.data))))
+    np.testing.assert_array_equal(y.data.detach().numpy(), expected.data.detach().numpy())
+
+
 X = minidl.zeros(4, 2, 3)
 WRONG = [
     (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.autograd import Tensor
-from minidl.functional import index_put, index_select, pad, stack
+from minidl.functional import as_tensor, index_put, index_select, pad, stack
 
 __all__ = ["PackedSequence", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence"]
 
@@ -120,7 +120,7 @@ def pad_packed_sequence(
     (tensor([[1, 2, 3],
             [4, 0, 0]]), tensor([3, 1]))
     """
-    data, batch_sizes = sequence.data, sequence.batch_sizes.numpy()
+    data, batch_sizes = as_tensor(sequence.data), sequence.batch_sizes.numpy()
     lengths = (np.arange(batch_sizes[0])[:, None] < batch_sizes).sum(1)
     total = int(lengths[0]) if total_length is None else total_length
     if total < lengths[0]:
