@@ -46,8 +46,13 @@ def take(x: Any, index: Any) -> Any:
     >>> minidl.tensor([[1, 2], [3, 4]]).take(minidl.tensor([0, 2, -1]))
     tensor([1, 3, 4])
     """
-    check_integers(data_of(index), "index")
-    return _index(reshape(x, -1), index)
+    positions, flat = data_of(index), reshape(x, -1)
+    check_integers(positions, "index")
+    n = flat.shape[0]
+    if positions.size and not -n <= int(positions.min()) <= int(positions.max()) < n:
+        given = f"{positions.min()} to {positions.max()}"
+        raise IndexError(f"take: index must be from {-n} to {n - 1} for the {n} numbers of x, got {given}")
+    return _index(flat, index)
 
 
 _index = index  # `take` has an argument of that name
