@@ -301,6 +301,28 @@ CALLS = [
     (lambda: F.cross_entropy(x(2, 3, dtype=np.int64), LABELS), TypeError, "floating point, got int64"),
     (lambda: F.cross_entropy(x(2, 3), LABELS, reduction="average"), ValueError, "reduction.*'average'"),
     (lambda: F.mse_loss(x(2, 1), x(2)), ValueError, r"\(2, 1\) and \(2,\)"),
+    *(
+        (lambda loss=loss: loss(x(2, 3), x(4)), ValueError, rf"{loss.__name__}: .*input \(2, 3\) and target \(4,\)")
+        for loss in (F.hinge_embedding_loss, F.kl_div, F.poisson_nll_loss)
+    ),
+    *(
+        (lambda loss=loss: loss(x(2, 3), x(2, 3), weight=x(4)), ValueError, rf"{loss.__name__}: .*weight \(4,\)")
+        for loss in (
+            F.binary_cross_entropy,
+            F.binary_cross_entropy_with_logits,
+            F.multilabel_soft_margin_loss,
+        )
+    ),
+    (
+        lambda: F.binary_cross_entropy_with_logits(x(2, 3), x(2, 3), pos_weight=x(4)),
+        ValueError,
+        r"binary_cross_entropy_with_logits: .*input \(2, 3\) and pos_weight \(4,\)",
+    ),
+    (
+        lambda: F.triplet_margin_loss(x(2, 3), x(2, 4), x(2, 3)),
+        ValueError,
+        r"triplet_margin_loss: .*anchor \(2, 3\) and positive \(2, 4\) and negative \(2, 3\)",
+    ),
     (lambda: F.binary_cross_entropy(x(2) * 2, x(2)), ValueError, "from 0 to 1"),
     (lambda: F.mse_loss(x(2), x(2, dtype=np.float64)), TypeError, "mse_loss.*float32 and float64.*astype"),
     (lambda: F.kl_div(x(2), x(2, dtype=np.float64)), TypeError, "kl_div.*float32 and float64"),

@@ -179,6 +179,7 @@ def triplet_margin_loss(
     ranks = anchor.ndim, positive.ndim, negative.ndim
     if len(set(ranks)) != 1:
         raise ValueError(f"anchor, positive and negative must have as many dimensions as each other, got {ranks}")
+    common_shape("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
     if margin <= 0:
         raise ValueError(f"margin must be above 0, got {margin}")
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)

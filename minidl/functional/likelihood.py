@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl.functional.choice import where
 from minidl.functional.elementwise import exp, log, square
-from minidl.functional.loss import check_arrays, check_same_float, check_same_shape, reduce_losses
+from minidl.functional.loss import check_broadcast, check_same_float, check_same_shape, reduce_losses
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.shape import unsqueeze
 
@@ -84,8 +84,7 @@ def poisson_nll_loss(
     >>> F.poisson_nll_loss(minidl.tensor([0.0, 1.0]), minidl.tensor([1.0, 2.0]), reduction="none")
     tensor([1.    , 0.7183])
     """
-    check_arrays("poisson_nll_loss", input, target)
-    check_same_float("poisson_nll_loss", input, target)
+    check_broadcast("poisson_nll_loss", input, target)
     losses = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
         above = where(target > 1, target, 1)

@@ -16,6 +16,7 @@ import numpy as np
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import log_sigmoid, sigmoid
 from minidl.functional.arithmetic import maximum
+from minidl.functional.broadcast import common_shape
 from minidl.functional.choice import where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import data_of, namespace
@@ -61,6 +62,22 @@ def check_same_float(name: str, x: Any, target: Any) -> None:
             f"{name}: input and target must have the same floating-point type, got {x.dtype} and {target.dtype}; "
             f"convert with target.astype({str(x.dtype)!r})"
         )
+
+
+def check_broadcast(name: str, x: Any, target: Any) -> None:
+    """Raise unless the two are arrays of one float type that broadcast."""
+    check_arrays(name, x, target)
+    check_same_float(name, x, target)
+    common_shape(name, input=x, target=target)
+
+
+def weighted(name: str, losses: Any, weight: Any, argument: str = "weight") -> Any:
+    """losses * weight, which broadcast; the losses for None."""
+    if weight is None:
+        return losses
+    if hasattr(weight, "shape"):
+        common_shape(name, **{"input": losses, argument: weight})
+    return losses * weight
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -136,8 +153,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
             f"binary_cross_entropy: input must hold probabilities from 0 to 1, got {data.min()} to {data.max()}; "
             "for logits use binary_cross_entropy_with_logits"
         )
-    losses = BinaryCrossEntropy()(input, target)
-    return reduce_losses(losses if weight is None else losses * weight, reduction)
+    return reduce_losses(weighted("binary_cross_entropy", BinaryCrossEntropy()(input, target), weight), reduction)
 
 
 class BinaryCrossEntropy(Function):
@@ -176,9 +192,10 @@ def binary_cross_entropy_with_logits(
     >>> F.binary_cross_entropy_with_logits(minidl.tensor([0.0, 100.0]), minidl.tensor([1.0, 0.0]), reduction="none")
     tensor([  0.6931, 100.    ])
     """
-    check_same_shape("binary_cross_entropy_with_logits", input, target)
-    losses = LogisticLoss()(input, target if pos_weight is None else target * pos_weight, 1 - target)
-    return reduce_losses(losses if weight is None else losses * weight, reduction)
+    name = "binary_cross_entropy_with_logits"
+    check_same_shape(name, input, target)
+    losses = LogisticLoss()(input, weighted(name, target, pos_weight, "pos_weight"), 1 - target)
+    return reduce_losses(weighted(name, losses, weight), reduction)
 
 
 class LogisticLoss(Function):
@@ -210,8 +227,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     >>> F.kl_div(minidl.tensor([0.5, 0.5]).log(), minidl.tensor([0.25, 0.75]), reduction="sum")
     tensor(0.1308)
     """
-    check_arrays("kl_div", input, target)
-    check_same_float("kl_div", input, target)
+    check_broadcast("kl_div", input, target)
     if log_target:
         losses = exp(target) * (target - input)
     else:

@@ -8,10 +8,11 @@ from typing import Any
 from minidl.functional.activation import log_sigmoid, relu
 from minidl.functional.along_axis import check_positions, gather
 from minidl.functional.arithmetic import minimum
+from minidl.functional.broadcast import common_shape
 from minidl.functional.choice import clamp_min, where
 from minidl.functional.distance import pairwise_distance
 from minidl.functional.entries import index_select
-from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses
+from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses, weighted
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape, unsqueeze
@@ -32,6 +33,7 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     tensor([0.2, 0.8])
     """
     check_arrays("hinge_embedding_loss", input, target)
+    common_shape("hinge_embedding_loss", input=input, target=target)
     # a target that is neither counts as both, as in PyTorch
     losses = where(target != -1, input, 0) + where(target != 1, clamp_min(margin - input, 0), 0)
     return reduce_losses(losses, reduction)
@@ -72,7 +74,7 @@ def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, red
     """
     check_same_shape("multilabel_soft_margin_loss", input, target)
     losses = -(target * log_sigmoid(input) + (1 - target) * log_sigmoid(-input))
-    return reduce_losses(mean(losses if weight is None else losses * weight, -1), reduction)
+    return reduce_losses(mean(weighted("multilabel_soft_margin_loss", losses, weight), -1), reduction)
 
 
 def multi_margin_loss(
