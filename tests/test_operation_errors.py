@@ -167,6 +167,19 @@ CALLS = [
     (lambda: x().select(0, 0), IndexError, "select: x must have an axis"),
     (lambda: x(2, 3).select(1, 3), IndexError, "select: index 3 is out of range for the 3 entries of dim 1"),
     (lambda: x(2, 3).select(1, 1.5), TypeError, "index must be one integer.*1.5"),
+    *(
+        (lambda operation=operation: operation(x(3), "a"), TypeError, f"{name}: an operand must be .*, got 'a'")
+        for name, operation in (
+            ("Add", lambda x1, x2: x1 + x2),
+            ("Maximum", F.maximum),
+            ("Hypot", F.hypot),
+            ("LogAddExp", F.logaddexp),
+            ("Xlogy", F.xlogy),
+            ("Fmod", F.fmod),
+            ("Atan2", F.atan2),
+        )
+    ),
+    (lambda: F.hypot("a", x(3)), TypeError, "Hypot: an operand must be .*, got 'a'"),
     (lambda: x(2, 3).take(x(2)), TypeError, "index must hold integers, got float32"),
     (lambda: x(2, 3).take(LABELS + 5), IndexError, "take: index .* from -6 to 5 for the 6 numbers of x, got 5 to 6"),
     (lambda: x(2, 3).take(LABELS - 7), IndexError, "take: index .* from -6 to 5 .*, got -7 to -6"),

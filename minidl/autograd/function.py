@@ -118,6 +118,8 @@ class Function:
                 x = x.item()  # a Python number, which does not promote the dtype of tensors
             elif isinstance(x, np.ndarray) and type(x) is not np.ndarray:
                 x = plain_array(x)
+            elif type(x) is str:
+                raise TypeError(f"{type(self).__name__}: an operand must be a Tensor, an array or a number, got {x!r}")
             arrays.append(x)
             edges.append(edge)
         output = self.forward(*arrays)

@@ -110,7 +110,7 @@ def xlogy(x1: Any, x2: Any) -> Any:
     tensor(0.6931)
     """
     x1, x2 = floating(x1), floating(x2)
-    if not hasattr(x2, "dtype"):
+    if isinstance(x2, (int, float, list, tuple)):
         x2 = namespace(x1).asarray(x2, x1.dtype)  # else the logarithm of the number would be one of float32
     return Xlogy()(x1, x2)
 
