@@ -180,6 +180,10 @@ CALLS = [
         )
     ),
     (lambda: F.hypot("a", x(3)), TypeError, "Hypot: an operand must be .*, got 'a'"),
+    (lambda: x(3).index_add(0, LABELS, 1.0), TypeError, "index_add: source must be a Tensor or an array, got float"),
+    (lambda: x(3).index_copy(0, LABELS, [1.0, 2.0]), TypeError, "index_copy: source must be .* array, got list"),
+    (lambda: x(3).index_put((LABELS,), 1.0), TypeError, "index_put: values must be a Tensor or an array, got float"),
+    (lambda: x(3).masked_scatter(x(3) > 0, 1.0), TypeError, "masked_scatter: source must be .* array, got float"),
     (lambda: x(2, 3).take(x(2)), TypeError, "index must hold integers, got float32"),
     (lambda: x(2, 3).take(LABELS + 5), IndexError, "take: index .* from -6 to 5 for the 6 numbers of x, got 5 to 6"),
     (lambda: x(2, 3).take(LABELS - 7), IndexError, "take: index .* from -6 to 5 .*, got -7 to -6"),

@@ -58,6 +58,14 @@ def take(x: Any, index: Any) -> Any:
 _index = index  # `take` has an argument of that name
 
 
+def _check_like(name: str, x: Any, argument: str, value: Any) -> None:
+    """Raise a TypeError unless an argument is a Tensor or an array in the dtype of x."""
+    if not hasattr(value, "dtype"):
+        raise TypeError(f"{name}: {argument} must be a Tensor or an array, got {type(value).__name__}")
+    if value.dtype != x.dtype:
+        raise TypeError(f"{name}: {argument} must be {x.dtype} like x, got {value.dtype}")
+
+
 def _key(name: str, x: Any, dim: int, index: Any) -> tuple[tuple, int, int]:
     """The key of the entries `index` along `dim`, that axis, and how many entries they are."""
     (axis,) = one_axis(dim, x.ndim)
@@ -70,8 +78,7 @@ def _key(name: str, x: Any, dim: int, index: Any) -> tuple[tuple, int, int]:
 
 def key_and_source(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[tuple, Any]:
     """The key of the entries `index` along `dim`, and `source` in the shape of those entries."""
-    if source.dtype != x.dtype:
-        raise TypeError(f"{name}: source must be {x.dtype} like x, got {source.dtype}")
+    _check_like(name, x, "source", source)
     key, axis, count = _key(name, x, dim, index)
     shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
     if tuple(source.shape) != shape and not (source.ndim == 0 and shape == (1,)):
@@ -148,8 +155,7 @@ def index_put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = Fa
     """
     if not isinstance(indices, (tuple, list)):
         raise TypeError(f"index_put: indices must be a tuple of arrays, got {type(indices).__name__}; write (index,)")
-    if values.dtype != x.dtype:
-        raise TypeError(f"index_put: values must be {x.dtype} like x, got {values.dtype}")
+    _check_like("index_put", x, "values", values)
     key = plain_key(tuple(indices), x)
     if not accumulate:
         return SetItem(steps_of(key, x.ndim))(x, values)
@@ -174,8 +180,7 @@ def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
     tensor([ 1, 20,  3, 40])
     """
     check_mask(mask, "mask")
-    if source.dtype != x.dtype:
-        raise TypeError(f"masked_scatter: source must be {x.dtype} like x, got {source.dtype}")
+    _check_like("masked_scatter", x, "source", source)
     shape = common_shape("masked_scatter", x=x, mask=mask)
     places = namespace(x).broadcast_to(data_of(mask), shape)
     count, given = int(places.sum()), reshape(source, -1)
