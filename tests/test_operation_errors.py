@@ -157,6 +157,7 @@ CALLS = [
     (lambda: x(2, 3).cov(fweights=x(3)), TypeError, "cov: fweights must hold integers, got float32"),
     (lambda: x(2, 3).cov(aweights=x(2)), ValueError, r"cov: aweights must be \(3,\), .*got \(2,\)"),
     (lambda: x(2, 2).cov(fweights=LABELS - 1), ValueError, "cov: fweights must not be negative, got -1"),
+    (lambda: x(2, 2).cov(fweights=LABELS * 0), ValueError, "cov: the weights must not all be 0"),
     (lambda: x(2, 3, 4).corrcoef(), ValueError, r"corrcoef: x must be .*got shape \(2, 3, 4\)"),
     (lambda: F.trapezoid(x()), ValueError, "trapezoid: y must have an axis"),
     (lambda: F.trapezoid(x(2, 3), x(2)), ValueError, r"trapezoid: x must have the 3 points .*dim -1, got \(2,\)"),

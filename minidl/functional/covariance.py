@@ -40,7 +40,7 @@ def cov(x: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = No
     Raises
     ------
     ValueError, TypeError
-        More than 2 axes; weights of another shape, below 0, or fweights that are no integers.
+        More than 2 axes; weights of another shape, below 0 or all 0, or fweights that are no integers.
 
     Examples
     --------
@@ -56,6 +56,8 @@ def cov(x: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = No
     if fweights is not None or aweights is not None:
         w = _weights(x, fweights, aweights)
         total = sum(w)
+        if not data_of(total):
+            raise ValueError("cov: the weights must not all be 0")
         divisor = total - correction * (1 if aweights is None else sum(w * aweights) / total)
     d = x - unsqueeze(sum(x * w, 1), 1) / total
     y = matmul(d * w, d.T) / (divisor if data_of(divisor) > 0 else 0.0)
