@@ -304,6 +304,8 @@ CASES = [
         case(f"same padding of {w.shape}", lambda L, F, x, w: F.conv2d(x, w, padding="same"), X[None, None], w)
         for w in (X[None, None], X.T[None, None])
     ),
+    case("tensordot of int32 along an axis of 1", lambda L, F, x: (
+        L.tensordot(x, x[None], ([0], [0])), L.tensordot(x[:, None], x[None], ([1], [1]))), SHORT),
     *(
         case(f"scatter_reduce of booleans, {reduce}", lambda L, F, x, i, reduce=reduce: x.scatter_reduce(
             0, i, ~x, reduce, include_self=False), FLAGS, np.array([0, 0, 1]))

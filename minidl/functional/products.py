@@ -9,6 +9,7 @@ from typing import Any
 from minidl.autograd import tensor_method
 from minidl.functional.axes import normalize_axes, one_axis
 from minidl.functional.broadcast import common_shape
+from minidl.functional.conversion import astype
 from minidl.functional.linear import matmul
 from minidl.functional.operands import integers
 from minidl.functional.reduce import sum
@@ -53,8 +54,8 @@ def tensordot(a: Any, b: Any, dims: int | Sequence[Any] = 2) -> Any:
         left, right = tuple(range(a.ndim - count, a.ndim)), tuple(range(count))
     for i, j in zip(left, right):  # one number for all of the other's: multiplied by their sum
         if a.shape[i] != b.shape[j]:
-            a = sum(a, i, keepdim=True) if b.shape[j] == 1 else a
-            b = sum(b, j, keepdim=True) if a.shape[i] == 1 else b
+            a = astype(sum(a, i, keepdim=True), a.dtype) if b.shape[j] == 1 else a
+            b = astype(sum(b, j, keepdim=True), b.dtype) if a.shape[i] == 1 else b
     sizes = [a.shape[i] for i in left]
     if sizes != [b.shape[i] for i in right]:
         raise ValueError(
