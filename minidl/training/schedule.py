@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from minidl.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from minidl.optim.lr_scheduler import ChainedScheduler, LRScheduler, ReduceLROnPlateau
 from minidl.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class LearningRateSchedule(Callback):
 
     def __init__(
         self,
-        schedule: Callable[[int], float] | LRScheduler | ReduceLROnPlateau,
+        schedule: Callable[[int], float] | LRScheduler | ChainedScheduler | ReduceLROnPlateau,
         *,
         every: str = "epoch",
         monitor: str = "validation_loss",
@@ -51,7 +51,7 @@ class LearningRateSchedule(Callback):
         if every not in ("epoch", "batch"):
             raise ValueError(f"every must be 'epoch' or 'batch', got {every!r}")
         self.plateau = isinstance(schedule, ReduceLROnPlateau)
-        self.stepped = self.plateau or isinstance(schedule, LRScheduler)
+        self.stepped = self.plateau or isinstance(schedule, (LRScheduler, ChainedScheduler))
         if not self.stepped and (isinstance(schedule, type) or not callable(schedule)):
             raise TypeError(
                 "schedule must be a function of the epoch or one of optim.lr_scheduler, made with the optimizer, got "

@@ -18,6 +18,9 @@ SCHEDULES = {
     "cosine": lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, T_max=6),
     "linear": lambda optimizer: lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=4),
     "plateau": lambda optimizer: lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0),
+    "chained": lambda optimizer: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(optimizer, 0.5, 3), lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)]
+    ),
 }
 
 
@@ -48,6 +51,7 @@ def fit(schedule, epochs, *, every="epoch", saved=None, path=None, losses=(3.0, 
     [
         ("step", [0.4, 0.4, 0.2, 0.2, 0.1, 0.1]),
         ("linear", [0.1, 0.175, 0.25, 0.325, 0.4, 0.4]),
+        ("chained", [0.2, 0.2, 0.1, 0.2, 0.1, 0.1]),
         ("plateau", [0.4, 0.4, 0.4, 0.2, 0.2, 0.1]),  # worse in epochs 3, 5 and 6: lower after each
     ],
 )

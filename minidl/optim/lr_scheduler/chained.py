@@ -53,6 +53,13 @@ class ChainedScheduler:
         for schedule in self.schedulers:
             schedule.step()
 
+    def restart(self) -> None:
+        """Go back to epoch 0 and the initial learning rates."""
+        first, *others = self.schedulers
+        first.restart()
+        for schedule in others:
+            schedule.start()
+
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]

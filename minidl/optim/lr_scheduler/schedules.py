@@ -97,6 +97,11 @@ class LRScheduler:
         self._include_added_groups()
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = base_lr
+        self.start()
+
+    def start(self) -> None:
+        """Go to epoch 0 from the learning rates that the groups have now, as the constructor does."""
+        self._include_added_groups()
         self.last_epoch, self._values = -1, list(self.base_lrs)
         self.step()
 
