@@ -17,6 +17,7 @@ from minidl.training.batches import as_loader, device_of_model, inputs_and_targe
 from minidl.training.callbacks import Callback
 from minidl.training.evaluation import evaluate
 from minidl.training.measures import Measures, metric_values, named_metrics
+from minidl.training.schedule import LearningRateSchedule
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Step = Callable[[Module, Optimizer, list[Tensor], Tensor], dict[str, Any]]
@@ -245,6 +246,12 @@ def _check_arguments(
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise TypeError(f"callbacks must hold instances of Callback, such as ProgressBar(), got {callback!r}")
+    if sum(isinstance(callback, LearningRateSchedule) for callback in callbacks) > 1:
+        raise ValueError(
+            "callbacks must hold one LearningRateSchedule at most, for each begins with the initial learning rate; "
+            "two schedules at once are a ChainedScheduler, one after the other a SequentialLR, both of "
+            "optim.lr_scheduler"
+        )
 
 
 def check_finite(run: Run) -> None:

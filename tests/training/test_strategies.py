@@ -89,6 +89,10 @@ def test_wrong_schedules_are_refused():
     with pytest.raises(ValueError, match="made with another optimizer"):
         schedule = training.LearningRateSchedule(lr_scheduler.StepLR(other, 1))
         training.fit(model, (X, Y), optimizer=optim.SGD(model.parameters(), lr=0.1), callbacks=[schedule])
+    with pytest.raises(ValueError, match="callbacks must hold one LearningRateSchedule at most"):
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        two = [training.LearningRateSchedule(lr_scheduler.StepLR(optimizer, n)) for n in (1, 2)]
+        training.fit(model, (X, Y), optimizer=optimizer, callbacks=two)
     with pytest.raises(ValueError, match="the history has no 'validation_loss' to monitor"):
         optimizer = optim.SGD(model.parameters(), lr=0.1)
         schedule = training.LearningRateSchedule(lr_scheduler.ReduceLROnPlateau(optimizer))
