@@ -110,19 +110,23 @@ class Checkpoint(Callback):
     info : dict, optional
         What else to keep in it: anything that can be written as JSON.
     best : str, optional
-        Write only when this measure of the history, for example ``"validation_loss"``, is the best so far: the smallest
-        of a loss, the largest of any other.
+        Write only when this measure of the history, for example ``"validation_loss"``, is the best so far.
+    mode : {"min", "max"}, optional
+        Whether the smallest or the largest value of `best` is the best; default: the smallest of a loss, the largest of
+        any other measure.
     """
 
-    def __init__(self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None):
-        self.path, self.info, self.best = checkpoint_path(path), info or {}, best
+    def __init__(
+        self, path: Path | str, info: dict[str, Any] | None = None, best: str | None = None, mode: str | None = None
+    ):
+        self.path, self.info, self.best, self.mode = checkpoint_path(path), info or {}, best, check_mode(mode)
         try:
             json.dumps(self.info, default=python_number)
         except (TypeError, ValueError) as error:
             raise TypeError(f"info must be what JSON holds: {error}") from error
 
     def on_epoch_end(self, run: Run) -> None:
-        if self.best is None or best_epoch(run.history, self.best) == run.epoch:
+        if self.best is None or best_epoch(run.history, self.best, self.mode) == run.epoch:
             save_checkpoint(self.path, run.model, run.optimizer, run.history, self.info)
 
 
@@ -134,29 +138,40 @@ class EarlyStopping(Callback):
     Parameters
     ----------
     monitor : str
-        A measure of the history: the smallest value of a loss is best, the largest of any other.
+        A measure of the history.
     patience : int
         Epochs to wait for a better value.
+    mode : {"min", "max"}, optional
+        Whether a smaller or a larger value is better; default: a smaller one of a loss, a larger one of any other
+        measure.
     """
 
-    def __init__(self, monitor: str = "validation_loss", patience: int = 3):
+    def __init__(self, monitor: str = "validation_loss", patience: int = 3, mode: str | None = None):
         if patience < 1:
             raise ValueError(f"patience must be at least 1, got {patience}")
-        self.monitor, self.patience = monitor, patience
+        self.monitor, self.patience, self.mode = monitor, patience, check_mode(mode)
 
     def on_fit_start(self, run: Run) -> None:
         if run.history:
             self.on_epoch_end(run)
 
     def on_epoch_end(self, run: Run) -> None:
-        run.stop |= run.epoch - best_epoch(run.history, self.monitor) >= self.patience
+        run.stop |= run.epoch - best_epoch(run.history, self.monitor, self.mode) >= self.patience
 
 
-def best_epoch(history: dict[str, list[float]], monitor: str) -> int:
+def check_mode(mode: str | None) -> str | None:
+    """The mode, checked."""
+    if mode not in (None, "min", "max"):
+        raise ValueError(f"mode must be 'min', 'max' or None, got {mode!r}")
+    return mode
+
+
+def best_epoch(history: dict[str, list[float]], monitor: str, mode: str | None = None) -> int:
     """The number, from 1, of the first epoch with the best value of a measure; NaN is worse than any."""
     if monitor not in history:
         raise ValueError(f"the history has no {monitor!r} to monitor; it has {', '.join(history)}")
-    sign = -1 if monitor.endswith("loss") else 1
+    mode = mode or ("min" if monitor.endswith("loss") else "max")
+    sign = -1 if mode == "min" else 1
     scores = [-math.inf if math.isnan(value) else sign * value for value in history[monitor]]
     return scores.index(max(scores)) + 1
 

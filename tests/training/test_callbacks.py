@@ -118,6 +118,21 @@ def test_best_checkpoint_is_that_of_the_best_epoch(tmp_path):
     assert training.load_checkpoint(tmp_path / "best.safetensors").epochs == 2
 
 
+def test_the_best_of_an_error_is_the_smallest(tmp_path):
+    class Scripted(training.Callback):
+        def on_validation_end(self, run):
+            run.values["validation_error"] = [0.5, 0.3, 0.4, 0.6, 0.1][run.epoch - 1]
+
+    kept = training.Checkpoint(tmp_path / "best.safetensors", best="validation_error", mode="min")
+    history, _ = fit(Scripted(), kept, training.EarlyStopping("validation_error", patience=2, mode="min"), epochs=5)
+    assert history["epoch"] == [1, 2, 3, 4]
+    assert training.load_checkpoint(tmp_path / "best.safetensors").epochs == 2
+    assert best_epoch({"validation_loss": [1.0, 3.0, 2.0]}, "validation_loss", "max") == 2
+    for make in (training.EarlyStopping, lambda mode: training.Checkpoint(tmp_path / "a.safetensors", mode=mode)):
+        with pytest.raises(ValueError, match="mode must be 'min', 'max' or None, got 'least'"):
+            make(mode="least")
+
+
 @pytest.mark.parametrize(
     ("monitor", "values", "best"),
     [
