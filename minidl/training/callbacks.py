@@ -20,7 +20,25 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """The events of a training run. A subclass defines those that it needs; `run` is the state of the training."""
+    """The events of a training run. A subclass defines those that it needs; `run` is a `Run`, its present state.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, optim, training
+    >>> class StopAt(training.Callback):
+    ...     def __init__(self, accuracy):
+    ...         self.accuracy = accuracy
+    ...     def on_epoch_end(self, run):
+    ...         run.stop = run.values["train_accuracy"] >= self.accuracy
+    >>> model = nn.Linear(1, 2)
+    >>> history = training.fit(
+    ...     model, (np.array([[-1.0], [1.0]], "float32"), np.array([0, 1])), optimizer=optim.SGD(model.parameters()),
+    ...     epochs=100, metrics=["accuracy"], callbacks=[StopAt(0.0)],
+    ... )
+    >>> history["epoch"]
+    [1]
+    """
 
     def on_fit_start(self, run: Run) -> None:
         """Before the first epoch."""
@@ -42,7 +60,28 @@ class Callback:
 
 
 class Evaluation(Callback):
-    """Evaluate the model on more data after every epoch, as ``<name>_loss`` and ``<name>_accuracy`` in the history."""
+    """Evaluate the model on more data after every epoch, as ``<name>_loss`` and ``<name>_accuracy`` in the history.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"test"``. A measure that has the same name already is replaced.
+    data : Dataset, DataLoader or tuple of arrays
+    **options
+        `loss`, `metrics` and `batch_size` of :func:`evaluate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, optim, training
+    >>> x, y = np.array([[-1.0], [1.0]], "float32"), np.array([0, 1])
+    >>> model = nn.Linear(1, 2)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> test = training.Evaluation("test", (x, y))
+    >>> history = training.fit(model, (x, y), optimizer=optimizer, epochs=2, callbacks=[test])
+    >>> [name for name in history if name.startswith("test")], len(history["test_loss"])
+    (['test_loss', 'test_accuracy'], 2)
+    """
 
     def __init__(self, name: str, data: Any, **options: Any):
         self.name, self.data, self.options = name, data, options
@@ -114,6 +153,24 @@ class Checkpoint(Callback):
     mode : {"min", "max"}, optional
         Whether the smallest or the largest value of `best` is the best; default: the smallest of a loss, the largest of
         any other measure.
+
+    Examples
+    --------
+    Two epochs, and a third one later, which may be in another process:
+
+    >>> import numpy as np, tempfile
+    >>> from minidl import nn, optim, training
+    >>> data = np.array([[-1.0], [1.0]], "float32"), np.array([0, 1])
+    >>> model = nn.Linear(1, 2)
+    >>> optimizer = optim.Adam(model.parameters())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/run.safetensors"
+    ...     history = training.fit(model, data, optimizer=optimizer, epochs=2, callbacks=[training.Checkpoint(path)])
+    ...     saved = training.load_checkpoint(path)
+    >>> saved.restore(model, optimizer)
+    >>> history = training.fit(model, data, optimizer=optimizer, epochs=3, history=saved.history)
+    >>> history["epoch"]
+    [1, 2, 3]
     """
 
     def __init__(
@@ -144,6 +201,18 @@ class EarlyStopping(Callback):
     mode : {"min", "max"}, optional
         Whether a smaller or a larger value is better; default: a smaller one of a loss, a larger one of any other
         measure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, optim, training
+    >>> data = np.array([[-1.0], [1.0]], "float32"), np.array([0, 1])
+    >>> model = nn.Linear(1, 2)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.0)  # nothing is learned
+    >>> stopping = training.EarlyStopping("train_loss", patience=2)
+    >>> history = training.fit(model, data, optimizer=optimizer, epochs=100, shuffle=False, callbacks=[stopping])
+    >>> history["epoch"]
+    [1, 2, 3]
     """
 
     def __init__(self, monitor: str = "validation_loss", patience: int = 3, mode: str | None = None):

@@ -140,7 +140,7 @@ class SavedRun:
 
 
 def load_checkpoint(path: Path | str) -> SavedRun:
-    """Read a checkpoint.
+    """Read a checkpoint; how training goes on from it is in :class:`Checkpoint`.
 
     Raises
     ------

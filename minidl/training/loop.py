@@ -146,6 +146,8 @@ def fit(
 
     Raises
     ------
+    TypeError, ValueError
+        Before the first step: arguments that do not fit, such as an optimizer that holds no parameter of the model.
     FloatingPointError
         When the loss of an epoch, or a weight after it, is not finite.
 
