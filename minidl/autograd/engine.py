@@ -43,6 +43,14 @@ def backward(
     create_graph : bool
         Record the computation of the gradients, so that they can be differentiated again.
 
+    Raises
+    ------
+    RuntimeError
+        Nothing was recorded; a tensor of several elements without `gradient`; what the rules read was freed by a
+        ``backward`` before, or changed in place since.
+    ValueError
+        `gradient` has another shape.
+
     Examples
     --------
     >>> import minidl
@@ -51,7 +59,8 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
-    start = [(_target(output), _starting_gradient(output, gradient, create_graph))]
+    dy = _starting_gradient(output, gradient, create_graph, "the tensor", "gradient")
+    start = [(_target(output), dy)]
     gradients = _walk(start, None, retain_graph, create_graph)
     taken = _arrays_in(start)
     with _accumulating:
@@ -92,6 +101,13 @@ def grad(
     allow_unused : bool
         Give None for an input that the outputs do not depend on, instead of raising.
 
+    Raises
+    ------
+    RuntimeError
+        As of :func:`backward`; an input that does not require grad, or was not used.
+    ValueError
+        `grad_outputs` of another number or shape.
+
     Examples
     --------
     The second derivative of x^3 is 6x:
@@ -121,8 +137,8 @@ def grad(
                 f"inputs[{i}] does not require grad, so nothing was recorded of it; set x.requires_grad_()"
             )
     start = [
-        (_target(output), _starting_gradient(output, gradient, create_graph))
-        for output, gradient in zip(outputs, grad_outputs)
+        (_target(output), _starting_gradient(output, dy, create_graph, f"outputs[{i}]", f"grad_outputs[{i}]"))
+        for i, (output, dy) in enumerate(zip(outputs, grad_outputs))
     ]
     gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
     results, taken = [], _arrays_in(start)
@@ -287,23 +303,24 @@ def _function(target: Target) -> Function | None:
     return target if isinstance(target, Function) else None
 
 
-def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool) -> Any:
+def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool, name: str, argument: str) -> Any:
+    """The gradient of `output`, called `name`, that the caller gave as `argument`; 1 where that is None."""
     if not output.requires_grad:
         raise RuntimeError(
-            "backward needs a recorded result, but no tensor that it was computed from requires grad "
+            f"{name} must be a recorded result, but no tensor that it was computed from requires grad "
             "(or it was computed under no_grad)"
         )
     if gradient is None:
         if output.data.size != 1:
             raise RuntimeError(
-                f"backward of a tensor of shape {output.shape} needs a gradient of that shape; "
+                f"{argument} must be given for {name} of shape {output.shape}, in that shape; "
                 "a loss is usually one number, for example y.sum() or y.mean()"
             )
         gradient = np.ones_like(output.data)
     data = gradient.data if isinstance(gradient, Tensor) else gradient
     data = data if is_array(data) else np.asarray(data, output.dtype)
     if data.shape != output.shape:
-        raise ValueError(f"gradient must have the shape of the output, {output.shape}, got {data.shape}")
+        raise ValueError(f"{argument} must have the shape of {name}, {output.shape}, got {data.shape}")
     if not create_graph:
         return data if data.dtype == output.dtype else data.astype(output.dtype)
     gradient = gradient if isinstance(gradient, Tensor) else _wrap(data)

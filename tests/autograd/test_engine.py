@@ -95,9 +95,9 @@ def test_two_losses_over_one_trunk():
 
 def test_a_gradient_is_asked_for_where_there_is_no_single_number():
     y = leaf([1.0, 2.0]) * 2
-    with pytest.raises(RuntimeError, match=r"shape \(2,\) needs a gradient.*y\.sum\(\)"):
+    with pytest.raises(RuntimeError, match=r"gradient must be given for the tensor of shape \(2,\).*y\.sum\(\)"):
         y.backward()
-    with pytest.raises(ValueError, match=r"shape of the output, \(2,\), got \(3,\)"):
+    with pytest.raises(ValueError, match=r"gradient must have the shape of the tensor, \(2,\), got \(3,\)"):
         y.backward(np.ones(3))
 
 

@@ -73,6 +73,13 @@ def test_grad_wants_recorded_inputs_and_matching_cotangents():
         minidl.grad(x * 2, tensor([1.0]))
     with pytest.raises(ValueError, match="one entry for each of the 2 outputs, got 1"):
         minidl.grad([x * 2, x * 3], x, [np.ones(1)])
+    y, z = x.sum(), x * np.ones(2)
+    with pytest.raises(RuntimeError, match=r"grad_outputs\[1\] must be given for outputs\[1\] of shape \(2,\)"):
+        minidl.grad([y, z], x)
+    with pytest.raises(ValueError, match=r"grad_outputs\[1\] must have the shape of outputs\[1\], \(2,\), got \(3,\)"):
+        minidl.grad([y, z], x, [None, np.ones(3)])
+    with pytest.raises(RuntimeError, match=r"outputs\[1\] must be a recorded result"):
+        minidl.grad([y, tensor([1.0])], x)
 
 
 def test_grad_takes_only_inputs_as_pytorchs_programs_give_it():
