@@ -295,22 +295,24 @@ class Module:
                 parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter.grad.data))
 
     def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Module:
-        """Move parameters and buffers to a device, and convert floating-point ones to a dtype; returns this module."""
-        for target in targets:
-            if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
-                device = target
-            else:
-                dtype = target
-        if dtype is not None and np.dtype(dtype).kind != "f":
-            raise TypeError(f"dtype must be a floating-point type for a module's parameters, got {dtype!r}")
+        """Move parameters and buffers to a device, and convert floating-point ones to a dtype; returns this module.
+
+        `targets` are those of ``Tensor.to``: ``"cpu"``, ``"cuda"``, a dtype, a Tensor for its device and dtype.
+        """
         for tensor in (*self.parameters(), *self.buffers()):
-            converts = dtype if tensor.is_floating_point() else None
             for part in (tensor, tensor.grad):
-                if part is not None:
-                    converted = part.detach().to(device=device, dtype=converts).data
-                    if converted is not part.data:
-                        part.data = converted
-                        part.changed()
+                if part is None:
+                    continue
+                converted = part.detach().to(*targets, device=device, dtype=dtype)
+                if not part.is_floating_point():
+                    converted = part.detach().to(converted.device)
+                elif not converted.is_floating_point():
+                    raise TypeError(
+                        f"dtype must be a floating-point type for a module's parameters, got {converted.dtype}"
+                    )
+                if converted.data is not part.data:
+                    part.data = converted.data
+                    part.changed()
         return self
 
     def cpu(self) -> Module:

@@ -225,6 +225,7 @@ def test_conversion_keeps_parameters_and_spares_integers():
     assert net.blocks[0].count.dtype == np.int64
     assert net(X.double()).dtype == np.float64
     assert net.float().to("cpu")(X).dtype == np.float32
+    assert net.to(X.double())(X.double()).dtype == np.float64  # in the dtype and on the device of another tensor
 
 
 def test_hooks():
@@ -369,6 +370,7 @@ def no_init():
         (lambda: nn.InstanceNorm2d(2)(np.ones((3, 2, 1, 1))), ValueError, r"more than one .*got shape \(3, 2, 1, 1\)"),
         (lambda: nn.Dropout(1.5), ValueError, "1.5"),
         (lambda: nn.Linear(2, 3).to(np.int64), TypeError, "dtype must be a floating-point type .*int64"),
+        (lambda: nn.Linear(2, 3).to("mps"), TypeError, "takes a device, 'cpu' or 'cuda', a dtype .*, got 'mps'"),
         (lambda: nn.Embedding(5, 3, padding_idx=5), ValueError, "row number below 5, got 5"),
         (lambda: nn.MultiheadAttention(8, 3), ValueError, "num_heads must divide embed_dim, got 3 and 8"),
         (lambda: nn.Linear(2, 2).load_state_dict([1]), TypeError, "dict of Tensors or arrays by name, got list"),
