@@ -279,7 +279,8 @@ plt.show()
 # the rule, and not the mistakes, comes close to this line on the training set, and is *above* it on the validation set,
 # whose labels are all correct. The network on the left, without regularization, goes on to fit the wrong labels, and
 # its validation accuracy suffers: it was best early in the training. To stop at that point, **early stopping**, is the
-# cheapest remedy of all.
+# cheapest remedy of all. The library has it as [minidl/training/callbacks.py](../minidl/training/callbacks.py)
+# `EarlyStopping`, for the training loop of tutorial 11.
 #
 # The histogram shows the difference between the penalties: with L1 many weights are (almost) exactly 0.
 
