@@ -250,6 +250,15 @@ def test_how_much_better_than_the_best_a_plateau_wants(mode, options, better, no
         assert schedule.get_last_lr() == rates
 
 
+def test_warm_restarts_that_start_again_forget_the_part_of_an_epoch():
+    schedule = lr_scheduler.CosineAnnealingWarmRestarts(sgd(1.0), T_0=2)
+    schedule.step(2.5)
+    schedule.restart()
+    assert (schedule.get_last_lr(), schedule.last_epoch) == ([1.0], 0)
+    schedule.step()
+    assert schedule.get_last_lr() == pytest.approx([0.5])
+
+
 def test_a_plateau_that_starts_again_forgets_all_that_it_saw():
     """Measures worse than the best of before, in the middle of bad epochs: the course is that of a new schedule."""
     schedule = lr_scheduler.ReduceLROnPlateau(sgd(1.0, 0.5), factor=0.5, patience=1, cooldown=2)

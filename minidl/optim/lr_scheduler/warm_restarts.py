@@ -49,6 +49,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         # lr = eta_min + (base_lr - eta_min) * (1 + cos(pi * s / T)) / 2
         return self.eta_min + (base_lr - self.eta_min) * (1 + math.cos(math.pi * s / T)) / 2
 
+    def start(self) -> None:
+        self._ahead = 0.0
+        super().start()
+
     def step(self, epoch: float | None = None) -> None:
         """Advance to the next epoch; or to `epoch`, such as ``epoch + batch / batches`` after every batch."""
         t = self.last_epoch + self._ahead + 1 if epoch is None else epoch
