@@ -50,5 +50,4 @@ class TensorBoard(Callback):
         self.writer.flush()
 
     def on_fit_end(self, run: Run) -> None:
-        if self.writer is not None:
-            self.writer.close()
+        self.writer.close()

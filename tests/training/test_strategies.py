@@ -183,7 +183,7 @@ def test_tensorboard_forgets_the_epochs_after_a_checkpoint(monkeypatch, tmp_path
             told.append((folder, purge_step))
 
         def add_scalar(self, tag, value, epoch):
-            told.append((tag, epoch))
+            told.append((tag, value, epoch))
 
         def flush(self):
             told.append("flush")
@@ -194,12 +194,15 @@ def test_tensorboard_forgets_the_epochs_after_a_checkpoint(monkeypatch, tmp_path
     told = []
     monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Writer))
     model = nn.Linear(1, 2)
-    training.fit(
+    history = training.fit(
         model, (X, Y), optimizer=optim.SGD(model.parameters(), lr=0.1), epochs=4,
-        callbacks=[training.TensorBoard(tmp_path)], history={"epoch": [1, 2], "train_loss": [0.7, 0.6]},
+        callbacks=[training.TensorBoard(tmp_path), training.Evaluation("test", (X, Y))], validation_data=(X, Y),
+        history={"epoch": [1, 2], "train_loss": [0.7, 0.6]},
     )  # fmt: skip
     assert told[0] == (str(tmp_path), 3)
-    assert [step for step in told if step[0] == "loss/train"] == [("loss/train", 3), ("loss/train", 4)]
+    losses = history["train_loss"][2:]  # those of the epochs that this run did
+    assert [step for step in told if step[0] == "loss/train"] == [("loss/train", losses[i], i + 3) for i in range(2)]
+    assert {step[0] for step in told} >= {"loss/validation", "loss/test", "seconds"}
     assert [step for step in told if step in ("flush", "close")] == ["flush", "flush", "close"]
 
 
