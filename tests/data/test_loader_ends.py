@@ -82,11 +82,16 @@ class SlowFromTheThirdOn(Numbers):
         return index
 
 
-def test_leaving_early_does_not_wait_for_a_worker_that_is_busy():
-    start = time.monotonic()
-    for _ in DataLoader(SlowFromTheThirdOn(), 1, num_workers=2):
-        break
-    assert time.monotonic() - start < 10
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, lambda *_: None], ids=["default", "own"])
+def test_leaving_early_does_not_wait_for_a_worker_that_is_busy(handler):
+    before = signal.signal(signal.SIGTERM, handler)  # the program's own, which a fork inherits
+    try:
+        start = time.monotonic()
+        for _ in DataLoader(SlowFromTheThirdOn(), 1, num_workers=2):
+            break
+        assert time.monotonic() - start < 10
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def process_lives(pid):
@@ -121,10 +126,11 @@ def test_an_error_that_cannot_be_pickled_keeps_its_text():
     assert "unpicklable_error" in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_killed_worker_is_an_error_and_no_hang():
+@pytest.mark.parametrize("prefetch", [1, 2])  # with 1 the worker has read all that was sent to it
+def test_a_killed_worker_is_an_error_and_no_hang(prefetch):
     start = time.monotonic()
     with pytest.raises(RuntimeError, match=r"worker 0 \(process \d+\) ended unexpectedly: killed by SIGKILL; .*memory"):
-        numbers_of(DataLoader(Numbers(fault=kill_this_process), 2, num_workers=2))
+        numbers_of(DataLoader(Numbers(fault=kill_this_process), 2, num_workers=2, prefetch=prefetch))
     assert time.monotonic() - start < 10
 
 

@@ -44,6 +44,23 @@ def test_a_worker_knows_of_itself_and_calls_the_function_for_it(start):
     assert get_worker_info() is None and all((batch.numpy()[:, 0] == -1).all() for batch in DataLoader(Told(), 3))
 
 
+class Threads(Dataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return minidl.get_num_threads()
+
+
+def test_the_kernels_of_a_worker_have_one_thread():
+    before = minidl.get_num_threads()
+    minidl.set_num_threads(2)
+    try:
+        assert [x.tolist() for x in DataLoader(Threads(), 1, num_workers=2)] == [[1], [1]]
+    finally:
+        minidl.set_num_threads(before)
+
+
 def test_an_error_in_the_function_for_workers_reaches_the_program():
     with pytest.raises(ZeroDivisionError) as raised:
         list(DataLoader(Numbers(), 4, num_workers=2, worker_init_fn=lambda number: number // 0))
