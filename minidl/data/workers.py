@@ -47,41 +47,37 @@ def _worker_main(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the program's own handler, which a fork inherits
     kernels.set_num_threads(1)
     begin_worker_process(epoch_key, info)
-    started = worker_init_fn is None
+    first = None if worker_init_fn is None else partial(worker_init_fn, info.id)
     for indices in batches:
         try:
             if not to_program.recv(1):
                 return  # the program has ended, or wants no more batches
-            failed = _send(to_program, fetch, indices, None if started else partial(worker_init_fn, info.id))
+            _send(to_program, fetch, indices, first)
         except OSError:
             return
-        if failed:
-            return
-        started = True
+        first = None
 
 
 def _send(
-    to_program: socket, fetch: Callable[[np.ndarray], Any], indices: np.ndarray, first: Callable[[], Any] | None = None
-) -> bool:
-    """Sends the batch or the error, a pickle followed by the bytes of each array; True if it was the error.
+    to_program: socket, fetch: Callable[[np.ndarray], Any], indices: np.ndarray, first: Callable[[], Any] | None
+) -> None:
+    """Sends the batch or the error, a pickle followed by the bytes of each array.
 
     `first` is called before the batch is fetched, so that an error in it reaches the program too.
     """
     buffers: list[pickle.PickleBuffer] = []
-    failed = False
     try:
         if first is not None:
             first()
         content = pickle.dumps((to_arrays(fetch(indices)), None), protocol=5, buffer_callback=buffers.append)
     except BaseException as error:  # whatever it is, it belongs to the loop that waits for this batch
         error.add_note(f"\nRaised in a worker process of the DataLoader:\n{traceback.format_exc()}")
-        buffers, failed = [], True
+        buffers = []
         content = pickle.dumps((None, _sendable(error)))
     parts = [content, *(buffer.raw() for buffer in buffers)]
     sizes = np.array([len(parts), *(len(part) for part in parts)], dtype=np.int64)
     for part in (sizes.tobytes(), *parts):
         to_program.sendall(part)
-    return failed
 
 
 def _receive(from_worker: socket) -> tuple[Any, BaseException | None]:
