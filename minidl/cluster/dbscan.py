@@ -76,9 +76,9 @@ class DBSCAN(Clustering):
         # each pair of a core sample and another one; where there are several, the smallest label stays
         from_core = np.concatenate([a[core[a] & ~core[b]], b[core[b] & ~core[a]]])
         to_border = np.concatenate([b[core[a] & ~core[b]], a[core[b] & ~core[a]]])
-        nearest = np.full(N, N)
-        np.minimum.at(nearest, to_border, self.labels_[from_core])
-        self.labels_[nearest < N] = nearest[nearest < N]
+        smallest = np.full(N, N)  # N: no core sample is near
+        np.minimum.at(smallest, to_border, self.labels_[from_core])
+        self.labels_[smallest < N] = smallest[smallest < N]
 
         self.core_sample_indices_ = np.flatnonzero(core)
         self.components_ = X[core]
