@@ -182,6 +182,16 @@ def test_tensors_and_lists():
     assert metrics.top_k_accuracy_score(y_true, scores, k=1) == 0.75
 
 
+def test_arrays_of_a_gpu_are_fetched():
+    class OnGpu:
+        __cuda_array_interface__ = {}
+
+        def get(self):
+            return np.array([0, 1])
+
+    assert metrics.accuracy_score(OnGpu(), [0, 1]) == 1 and metrics.roc_auc_score([0, 1], OnGpu()) == 1
+
+
 # --- scores ---
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from minidl.autograd import to_device
+
 
 def as_array(values: Any) -> np.ndarray:
     """A NumPy array of a Tensor, an array on any device, or a sequence."""
-    if hasattr(values, "__cuda_array_interface__"):
-        return values.get()
-    return values.numpy() if hasattr(values, "numpy") else np.asarray(values)
+    return values.numpy() if hasattr(values, "numpy") else np.asarray(to_device(values, "cpu"))
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:

@@ -55,6 +55,16 @@ def test_duplicates_count_and_one_sample_is_noise():
     assert DBSCAN(min_samples=1).fit_predict([[1.0, 2.0]]).tolist() == [0]
 
 
+def test_arrays_of_a_gpu_are_fetched():
+    class OnGpu:
+        __cuda_array_interface__ = {}
+
+        def get(self):
+            return np.array([[0.0], [0.1], [9.0]])
+
+    assert DBSCAN(min_samples=2).fit_predict(OnGpu()).tolist() == [0, 0, -1]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
