@@ -171,9 +171,10 @@ def test_a_batch_that_cannot_be_sent():
         list(loader)
 
 
-def test_a_worker_that_exits():
-    with pytest.raises(RuntimeError, match="exit status 3"):
-        numbers_of(DataLoader(Numbers(fault=lambda: os._exit(3)), 2, num_workers=1))
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_worker_that_exits(status):
+    with pytest.raises(RuntimeError, match=f"exit status {status}"):
+        numbers_of(DataLoader(Numbers(fault=lambda: os._exit(status)), 2, num_workers=1))
 
 
 def test_timeout():
