@@ -130,6 +130,7 @@ def test_beta_is_1_unless_given():
         (lambda: metrics.f1_score(["a"], ["a"]), r"pos_label must be one of the labels \['a'\], got 1"),
         (lambda: metrics.accuracy_score([0, 1], [0, 1, 1]), "y_true and y_pred must have the same length, got 2 and 3"),
         (lambda: metrics.accuracy_score([], []), "y_true is empty"),
+        (lambda: metrics.accuracy_score(1, 1), r"y_true must hold one label for each sample, .* got shape \(\)$"),
         (
             lambda: metrics.accuracy_score([0, 1], [[0.1, 0.9], [0.8, 0.2]]),
             r"y_pred must hold one label .* got shape \(2, 2\); .* scores.argmax\(1\)",
@@ -177,6 +178,7 @@ def test_labels_refused(call, message):
 def test_tensors_and_lists():
     y_true, y_pred = minidl.Tensor(np.array([0, 1, 2, 2])), minidl.Tensor(np.array([0, 2, 2, 2]))
     assert metrics.accuracy_score(y_true, y_pred) == 0.75
+    assert metrics.accuracy_score([0.0, 1.0, 2.0, 2.0], y_pred) == 0.75  # whole numbers are labels
     assert metrics.confusion_matrix(y_true, [0, 2, 2, 2]).tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 2]]
     scores = minidl.Tensor(np.eye(3, dtype=np.float32)[[0, 1, 2, 1]])
     assert metrics.top_k_accuracy_score(y_true, scores, k=1) == 0.75

@@ -9,7 +9,7 @@ from minidl.autograd import to_device
 
 def as_array(values: Any) -> np.ndarray:
     """A NumPy array of a Tensor, an array on any device, or a sequence."""
-    return values.numpy() if hasattr(values, "numpy") else np.asarray(to_device(values, "cpu"))
+    return np.asarray(to_device(values, "cpu"))
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:
