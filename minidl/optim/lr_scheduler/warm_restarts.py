@@ -62,8 +62,3 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.last_epoch = math.floor(t)
         self._ahead = t - self.last_epoch
         self.set_lrs(t)
-
-    def restart(self) -> None:
-        """Go back to the beginning of epoch 0 and the initial learning rates."""
-        self._ahead = 0.0
-        super().restart()
