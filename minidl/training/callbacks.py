@@ -56,7 +56,7 @@ class Callback:
         """After the epoch's values were added to the history."""
 
     def on_fit_end(self, run: Run) -> None:
-        """At the end, also when training ends with an error."""
+        """At the end, also when training ends with an error; the last callback first, and only those that had begun."""
 
 
 class Evaluation(Callback):

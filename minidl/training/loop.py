@@ -6,6 +6,7 @@ import math
 import numbers
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,8 +190,10 @@ def fit(
             getattr(callback, event)(run)
 
     run.epoch = len(run.history.get("epoch", ()))
-    tell("on_fit_start")
-    try:
+    with ExitStack() as ends:  # however training ends, each callback that has begun is told
+        for callback in callbacks:
+            callback.on_fit_start(run)
+            ends.callback(callback.on_fit_end, run)
         while run.epoch < epochs and not run.stop:
             run.epoch += 1
             run.samples_done, run.measures = 0, Measures()
@@ -214,8 +217,6 @@ def fit(
             for name in run.history | values:
                 run.history.setdefault(name, [math.nan] * (run.epoch - 1)).append(values.get(name, math.nan))
             tell("on_epoch_end")
-    finally:
-        tell("on_fit_end")
     return run.history
 
 

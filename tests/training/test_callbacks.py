@@ -56,6 +56,18 @@ def test_events_come_in_order_and_the_last_also_after_an_error():
         fit(Breaks(), Recorder())
     assert events[-1] == ("on_fit_end", 1)
 
+    class Refuses(training.Callback):
+        def on_fit_start(self, run):
+            raise ValueError("not this run")
+
+        def on_fit_end(self, run):
+            raise AssertionError("it had not begun")
+
+    events.clear()
+    with pytest.raises(ValueError, match="not this run"):
+        fit(Recorder(), Refuses())
+    assert events == [("on_fit_start", 0), ("on_fit_end", 0)]
+
 
 def test_early_stopping_waits_for_patience_epochs_and_resumes_alike():
     class Scripted(training.Callback):
