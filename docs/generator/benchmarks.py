@@ -23,10 +23,13 @@ OTHER_NAMES = {
 HEADINGS = {
     "training": "Training steps",
     "training-xeon": "Training steps, on another processor",
+    "training-avx2": "Training steps, on a processor without AVX-512",
     "kernels": "Kernels",
     "kernels-xeon": "Kernels, on another processor",
+    "kernels-avx2": "Kernels, on a processor without AVX-512",
     "matmul-one-thread": "Matrix products on one thread",
     "matmul-one-thread-xeon": "Matrix products on one thread, on another processor",
+    "matmul-one-thread-avx2": "Matrix products on one thread, on a processor without AVX-512",
     "sizes": "Growing batches and images",
     "sizes-xeon": "Growing batches and images, on another processor",
     "engine": "The cost of recording operations",
