@@ -278,16 +278,6 @@ def test_a_plateau_that_starts_again_forgets_all_that_it_saw():
     assert course([3.0, 4.0, 4.0, 4.0, 4.0, 4.0]) == first
 
 
-def test_a_restart_in_the_middle_of_an_epoch_goes_back_to_its_beginning():
-    optimizer = sgd(1.0)
-    schedule = lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 4)
-    schedule.step(2.5)
-    schedule.restart()
-    assert schedule.get_last_lr() == [1.0] and schedule.last_epoch == 0
-    schedule.step()
-    assert schedule.get_last_lr() == pytest.approx([(1 + math.cos(math.pi / 4)) / 2])
-
-
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
