@@ -18,9 +18,9 @@ and y, which every block reads and writes again, is prefetched.
 Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
 read in place where there are too few rows to pay for a copy. Where each thread would copy a strip once at most, each
 chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. Otherwise all threads pack a
-block of b together before they multiply. Either reads 8 rows of b side by side: of a single strip it would touch one
-line of the cache in every row, which no prefetcher foresees. a is copied where what a tile reads of it lies so far apart
-that it shares few sets of the cache.
+block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a strip alone, where b
+is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is copied where what a
+tile reads of it lies so far apart that it shares few sets of the cache.
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T (cpu/dots.h).
