@@ -20,7 +20,8 @@ read in place where there are too few rows to pay for a copy. Where each thread 
 chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. Otherwise all threads pack a
 block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a strip alone, where b
 is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is copied where what a
-tile reads of it lies so far apart that it shares few sets of the cache.
+tile reads of it lies so far apart that it shares few sets of the cache; but not a transposed a with AVX-512, where a step
+of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T (cpu/dots.h).
@@ -34,7 +35,7 @@ import numpy as np
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles
-from ..cpu.tiles cimport TILE_MAX_ROWS
+from ..cpu.tiles cimport TILE_MAX_ROWS, TILE_MAX_VECTORS
 from ..cpu.views cimport matrix_offset, view, view_of
 from ..cpu.ceil_div cimport ceil_div
 
@@ -185,9 +186,11 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows_of, p)
         return
     p.depth = ceil_div(p.k, blocks)
-    p.pack_a = p.n > strip and p.depth * p.a_column * <long>sizeof(real) > 32768
     if p.a_column == 1:
         p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
+    else:
+        p.pack_a = (p.tiles.vectors < TILE_MAX_VECTORS and p.n > strip
+                    and p.depth * p.a_column * <long>sizeof(real) > 32768)
     p.packed_b = NULL
     cut_into_chunks(p, strip)
     cdef long row_parts = ceil_div(p.m, p.chunk_rows)
