@@ -28,7 +28,7 @@ x 64 channels k, and the sum runs over the pixels:
     slot            a fixed share of the images, with a dw of its own: unit of work of a thread
       band          rows of an image whose x and dy fit into the L2 cache
         block       64 channels k
-          piece     rows of the band whose dy, in these channels, fits into the L1 cache
+          piece     rows of the band whose dy, in these channels, fits into the L1 cache (for wide tiles, L2)
             tile
               i, j  pixels of the piece
 
@@ -48,7 +48,7 @@ import numpy as np
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles
-from ..cpu.tiles cimport TILE_MAX_ROWS
+from ..cpu.tiles cimport TILE_MAX_ROWS, TILE_MAX_VECTORS
 from ..cpu.views cimport view, view_of
 from ..cpu.ceil_div cimport ceil_div
 from . import output_size as _output_size

@@ -32,7 +32,7 @@ from . import pooled_size as _pooled_size
 from . import reference as _reference
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
-from ..cpu.tiles cimport TILE_MAX_ROWS
+from ..cpu.tiles cimport TILE_MAX_ROWS, TILE_MAX_VECTORS
 from ..cpu.views cimport view, view_of
 from ..cpu.ceil_div cimport ceil_div
 
