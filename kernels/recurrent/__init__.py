@@ -100,7 +100,7 @@ def rnn_forward(
 
     Returns
     -------
-    array (T, N, H), C-contiguous
+    array (T, N, H), in any memory order
 
     Raises
     ------
@@ -186,7 +186,7 @@ def lstm_forward(
 
     Returns
     -------
-    y, c : array (T, N, H), C-contiguous
+    y, c : array (T, N, H), in any memory order
         The state and the cell state after every step.
     gates : array (T, N, 4*H), C-contiguous
         s(a_i), s(a_f), tanh(a_g), s(a_o): for `lstm_backward`.
@@ -266,7 +266,7 @@ def gru_forward(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: A
 
     Returns
     -------
-    y : array (T, N, H), C-contiguous
+    y : array (T, N, H), in any memory order
     gates : array (T, N, 4*H), C-contiguous
         r, z, n and q_n: for `gru_backward`.
 

@@ -65,6 +65,7 @@ ctypedef struct walk:
     void* packed  # strips of w_ih^T and w_hh^T; backward, of w_hh and w_ih
     bint large_weights  # w_ih and w_hh together do not stay in the L2 cache
     void* y
+    long y_step, y_row
     void* c
     void* gates  # (T, N, 4*H); for an rnn, y itself
     long chunk_rows
@@ -74,6 +75,7 @@ ctypedef struct walk:
     void* dh
     void* dc
     void* dx  # NULL if not needed
+    long dx_step, dx_row
     void* dw_of_chunks  # [chunk][row of w][inputs + hidden]
     double* db_of_chunks  # [chunk][da, dq][row of w]
     void* dw_ih
@@ -84,21 +86,21 @@ ctypedef struct walk:
 
 
 def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
-    y = buffers.empty((*x.shape[:2], h0.shape[1]), x.dtype)
+    y = _empty_in_order_of(x, h0.shape[1])
     _walk_forward(RNN, nonlinearity == "relu", reverse, x, h0, None, w_ih, w_hh, _joint(b_ih, b_hh), y, None, y)
     return y
 
 
 def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
-    y = buffers.empty((*x.shape[:2], h0.shape[1]), x.dtype)
-    c, gates = buffers.empty_like(y), buffers.empty((*x.shape[:2], w_hh.shape[0]), x.dtype)
+    y, c = _empty_in_order_of(x, h0.shape[1]), buffers.empty((*x.shape[:2], h0.shape[1]), x.dtype)
+    gates = buffers.empty((*x.shape[:2], w_hh.shape[0]), x.dtype)
     _walk_forward(LSTM, False, reverse, x, h0, c0, w_ih, w_hh, _joint(b_ih, b_hh), y, c, gates)
     return y, c, gates
 
 
 def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
     hidden = h0.shape[1]
-    y = buffers.empty((*x.shape[:2], hidden), x.dtype)
+    y = _empty_in_order_of(x, hidden)
     gates = buffers.empty((*x.shape[:2], 4 * hidden), x.dtype)
     b = None
     if b_ih is not None:  # the biases of a_r + q_r, a_z + q_z, a_n and q_n
@@ -109,7 +111,7 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
 
 
 def rnn_backward(x, h0, w_ih, w_hh, y, dy, dh_n, nonlinearity, reverse, needs_dx):
-    dh0, y = _start(dh_n, h0), np.ascontiguousarray(y)
+    dh0, y = _start(dh_n, h0), _rows_of_numbers(y)
     dx, dw_ih, dw_hh, db, _ = _walk_backward(
         RNN, nonlinearity == "relu", reverse, needs_dx, x, h0, None, w_ih, w_hh, y, None, y, dy, dh0, None)
     return dx, dh0, dw_ih, dw_hh, db
@@ -117,14 +119,14 @@ def rnn_backward(x, h0, w_ih, w_hh, y, dy, dh_n, nonlinearity, reverse, needs_dx
 
 def lstm_backward(x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh_n, dc_n, reverse, needs_dx):
     dh0, dc0 = _start(dh_n, h0), _start(dc_n, c0)
-    y, c, gates = np.ascontiguousarray(y), np.ascontiguousarray(c), np.ascontiguousarray(gates)
+    y, c, gates = _rows_of_numbers(y), np.ascontiguousarray(c), np.ascontiguousarray(gates)
     dx, dw_ih, dw_hh, db, _ = _walk_backward(
         LSTM, False, reverse, needs_dx, x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh0, dc0)
     return dx, dh0, dc0, dw_ih, dw_hh, db
 
 
 def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
-    dh0, y, gates = _start(dh_n, h0), np.ascontiguousarray(y), np.ascontiguousarray(gates)
+    dh0, y, gates = _start(dh_n, h0), _rows_of_numbers(y), np.ascontiguousarray(gates)
     dx, dw_ih, dw_hh, db_ih, db_hh = _walk_backward(
         GRU, False, reverse, needs_dx, x, h0, None, w_ih, w_hh, y, None, gates, dy, dh0, None)
     return dx, dh0, dw_ih, dw_hh, db_ih, db_hh
@@ -139,6 +141,14 @@ def _rows_of_numbers(x):
     return x if x.strides[2] == x.itemsize else np.ascontiguousarray(x)
 
 
+def _empty_in_order_of(x, numbers):
+    """An array (T, N, numbers); if x lies batch first in memory, so does this, as the next layer will read it."""
+    steps, batch = x.shape[:2]
+    if x.strides[0] < x.strides[1]:
+        return buffers.empty((batch, steps, numbers), x.dtype).swapaxes(0, 1)
+    return buffers.empty((steps, batch, numbers), x.dtype)
+
+
 def _start(gradient, like):
     """The initial dh or dc, which backward then changes: a copy of `gradient`, or zeros."""
     return np.zeros(like.shape, like.dtype) if gradient is None else np.array(gradient, order="C")
@@ -147,6 +157,7 @@ def _start(gradient, like):
 cdef void begin(walk* w, int kind, bint relu, bint reverse, const view* y) noexcept:
     w.kind, w.relu, w.reverse, w.itemsize = kind, relu, reverse, y.itemsize
     w.steps, w.batch, w.hidden = y.shape[0], y.shape[1], y.shape[2]
+    w.y, w.y_step, w.y_row = y.data, y.strides[0], y.strides[1]
     w.tiles = tiles.table(y.itemsize)
     w.loops = vector_loops.table()
     w.chunk_rows = max(<long>CHUNK_ROWS, ceil_div(w.batch, MAX_CHUNKS))

@@ -23,7 +23,7 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
     begin(&w, kind, relu, reverse, &vy)
     w.inputs = vx.shape[2]
     w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
-    w.h0, w.c0, w.w_ih, w.w_hh, w.y, w.gates = vh.data, vc.data, vw.data, vu.data, vy.data, vg.data
+    w.h0, w.c0, w.w_ih, w.w_hh, w.gates = vh.data, vc.data, vw.data, vu.data, vg.data
     w.dy, w.dy_step, w.dy_row = vd.data, vd.strides[0] if vd.shape[0] == w.steps else 0, vd.strides[1]
     w.dh = v_dh.data
     w.c = w.dc = w.dx = w.db_hh = NULL
@@ -34,9 +34,9 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
     dtype = y.dtype
     dx = dw_ih = dw_hh = db_ih = db_hh = None
     if needs_dx:
-        dx = buffers.empty((w.steps, w.batch, w.inputs), dtype)
+        dx = _empty_in_order_of(x, w.inputs)
         view_of(dx, &v_out[0])
-        w.dx = v_out[0].data
+        w.dx, w.dx_step, w.dx_row = v_out[0].data, v_out[0].strides[0], v_out[0].strides[1]
     dw = buffers.empty((chunks, parts, w.inputs + w.hidden), dtype)
     db = np.empty((chunks, 2, parts))
     dw_ih, dw_hh = buffers.empty((parts, w.inputs), dtype), buffers.empty((parts, w.hidden), dtype)
@@ -121,10 +121,11 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     cdef long first = chunk * w.chunk_rows, end = min(w.batch, first + w.chunk_rows), count = end - first
     cdef long hidden = w.hidden, parts = w.kind * hidden
     cdef long capacity = max(1, min(w.steps, BLOCK_ROWS // count)), in_block = 0
-    cdef long s, t, before, n
+    cdef long s, t, before, n, h_row
     cdef int slot
     cdef const real* h
     cdef const real* c
+    cdef const real* y
     cdef const real* dy
     cdef size_t state_bytes = count * hidden * sizeof(real)
     cdef real* dh = <real*>pool.scratch(4, state_bytes)
@@ -144,20 +145,22 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     for s in range(w.steps - 1, -1, -1):
         t = w.steps - 1 - s if w.reverse else s
         before = t + 1 if w.reverse else t - 1
-        h = (<const real*>w.h0 if s == 0 else <const real*>w.y + before * w.batch * hidden) + first * hidden
+        h_row = hidden if s == 0 else w.y_row
+        h = (<const real*>w.h0 if s == 0 else <const real*>w.y + before * w.y_step) + first * h_row
         c = (<const real*>w.c0 if s == 0 else <const real*>w.c + before * w.batch * hidden) + first * hidden
+        y = <const real*>w.y + t * w.y_step + first * w.y_row
         dy = <const real*>w.dy + t * w.dy_step + first * w.dy_row
         row = in_block * count
-        if w.kind == RNN and w.dy_row == hidden:  # the rows are contiguous in all four arrays
-            w.loops.rnn_backward(w.itemsize, count * hidden, w.relu, <real*>w.y + (t * w.batch + first) * hidden,
-                                 dy, dh, da + row * parts)
+        if w.kind == RNN and w.y_row == hidden and w.dy_row == hidden:  # the rows are contiguous in all four arrays
+            w.loops.rnn_backward(w.itemsize, count * hidden, w.relu, y, dy, dh, da + row * parts)
         else:
             for n in range(count):
-                backward_row(w, t * w.batch + first + n, h + n * hidden, c + n * hidden, dy + n * w.dy_row,
-                             dh + n * hidden, dc + n * hidden, da + (row + n) * parts, dq + (row + n) * parts)
+                backward_row(w, t * w.batch + first + n, h + n * h_row, c + n * hidden, y + n * w.y_row,
+                             dy + n * w.dy_row, dh + n * hidden, dc + n * hidden, da + (row + n) * parts,
+                             dq + (row + n) * parts)
         # dh = dq w_hh, in a gru added to dh * z, which gru_backward left there
-        multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh, 0, 1, count,
-                      tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
+        multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh, 0, hidden, 1,
+                      count, tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
         in_block += 1
         if in_block == capacity or s == 0:
             add_block(w, chunk, s, in_block, first, count, da, dq, x_strip)
@@ -169,12 +172,12 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
         pool.scratch_done(slot)
 
 
-cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* dy, real* dh, real* dc,
-                              real* da, real* dq) noexcept nogil:
+cdef inline void backward_row(const walk* w, long at, const real* h, const real* c, const real* y, const real* dy,
+                              real* dh, real* dc, real* da, real* dq) noexcept nogil:
     """da (and dq) of one sequence at one step; `at` is its row among all T*N."""
     cdef long hidden = w.hidden
     if w.kind == RNN:
-        w.loops.rnn_backward(w.itemsize, hidden, w.relu, <real*>w.y + at * hidden, dy, dh, da)
+        w.loops.rnn_backward(w.itemsize, hidden, w.relu, y, dy, dh, da)
     elif w.kind == LSTM:
         w.loops.lstm_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, c, <real*>w.c + at * hidden, dy, dh,
                               dc, da)
@@ -195,14 +198,14 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
     # dx[t] = da w_ih
     if w.dx != NULL:
         multiply_back(w, da, <const real*>w.packed + packed_width(w, hidden) * parts, w.inputs, wide_strip(w),
-                      <real*>w.dx + (newest * w.batch + first) * w.inputs, -way * w.batch * w.inputs, steps, count,
+                      <real*>w.dx + newest * w.dx_step + first * w.dx_row, -way * w.dx_step, w.dx_row, steps, count,
                       tiles.TILE_STORE)
     # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
     add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
                  w.inputs, x_strip, dw)
     # dw_hh = dw_hh + sum over steps t of dq[t]^T h,  h = y of the step before
-    add_products(w, from_y, count, dq, <const real*>w.y + ((newest - way) * w.batch + first) * hidden,
-                 -way * w.batch * hidden, hidden, hidden, x_strip, dw + w.inputs)
+    add_products(w, from_y, count, dq, <const real*>w.y + (newest - way) * w.y_step + first * w.y_row, -way * w.y_step,
+                 w.y_row, hidden, x_strip, dw + w.inputs)
     if s == 0:
         add_products(w, 1, count, dq + from_y * count * parts, <const real*>w.h0 + first * hidden, 0, hidden, hidden,
                      x_strip, dw + w.inputs)
@@ -213,7 +216,7 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
 
 
 cdef void multiply_back(const walk* w, const real* dq, const real* packed, long columns, long width, real* dh,
-                        long dh_step, long steps, long count, int mode) noexcept nogil:
+                        long dh_step, long dh_row, long steps, long count, int mode) noexcept nogil:
     """dh = dq weight for `count` rows at each of some steps, strip by strip of packed weights."""
     cdef long lanes = w.tiles.lanes, parts = w.kind * w.hidden, rows = steps * count
     cdef long j = 0, i, o, n, some_columns, no_offset = 0
@@ -231,7 +234,7 @@ cdef void multiply_back(const walk* w, const real* dq, const real* packed, long 
             some = <int>min(<long>w.tiles.rows[vectors], rows - i)
             for m in range(some):
                 a_rows[m] = dq + (i + m) * parts
-                y_rows[m] = dh + o * dh_step + n * columns + j
+                y_rows[m] = dh + o * dh_step + n * dh_row + j
                 n += 1
                 if n == count:
                     o, n = o + 1, 0

@@ -15,7 +15,7 @@ cdef _walk_forward(int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, b, 
     begin(&w, kind, relu, reverse, &vy)
     w.inputs = vx.shape[2]
     w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
-    w.h0, w.c0, w.w_ih, w.w_hh, w.y, w.gates = vh.data, vc.data, vw.data, vu.data, vy.data, vg.data
+    w.h0, w.c0, w.w_ih, w.w_hh, w.gates = vh.data, vc.data, vw.data, vu.data, vg.data
     w.c = w.bias = NULL
     if c is not None:
         c = view_of(c, &vs)
@@ -180,7 +180,8 @@ cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                                      h + n * hidden)
             elif w.kind == GRU:
                 w.loops.gru_forward(w.itemsize, hidden, a + n * across, gates + n * across, h + n * hidden)
-        memcpy(<real*>w.y + (t * w.batch + first) * hidden, h, state_bytes)
+        for n in range(count):
+            memcpy(<real*>w.y + t * w.y_step + (first + n) * w.y_row, h + n * hidden, hidden * sizeof(real))
         if w.kind == LSTM:
             memcpy(<real*>w.c + (t * w.batch + first) * hidden, c, state_bytes)
     for slot in range(1, 4):

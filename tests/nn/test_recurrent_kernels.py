@@ -126,6 +126,25 @@ def test_any_strides_and_nothing_written_to(backend, kind):
     assert_equal(backward(backend, kind, x, states, weights, results, [broadcast]), reference, 1e-12)
 
 
+@pytest.mark.skipif("cython" not in BACKENDS, reason="the Cython kernels are not built")
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("kind", PARTS)
+def test_what_comes_batch_first_in_memory_goes_so_with_the_same_bits(kind, reverse):
+    x, states, weights, biases = layer(kind, 9, 21, 5, 20)
+    dy = np.random.default_rng(1).normal(size=(9, 21, 20))
+    found = []
+    for batch_first in (False, True):
+        if batch_first:
+            x = np.ascontiguousarray(x.swapaxes(0, 1)).swapaxes(0, 1)
+        results = forward("cython", kind, x, states, weights, biases, reverse=reverse)
+        gradients = backward("cython", kind, x, states, weights, results, [dy], reverse=reverse)
+        for array in (results[0], gradients[0]):  # y and dx
+            assert (array.swapaxes(0, 1) if batch_first else array).flags.c_contiguous
+        found.append([*results, *gradients])
+    for array, other in zip(*found):
+        np.testing.assert_array_equal(array, other)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", PARTS)
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
