@@ -18,10 +18,10 @@ and y, which every block reads and writes again, is prefetched.
 Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
 read in place where there are too few rows to pay for a copy. Where each thread would copy a strip once at most, each
 chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. Otherwise all threads pack a
-block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a strip alone, where b
-is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is copied where what a
-tile reads of it lies so far apart that it shares few sets of the cache; but not a transposed a with AVX-512, where a step
-of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
+block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a strip alone, where
+b is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is copied where what
+a tile reads of it lies so far apart that it shares few sets of the cache; but not a transposed a with AVX-512, where a
+step of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T (cpu/dots.h).
@@ -63,7 +63,8 @@ cdef enum:
     BLOCK_DEPTH = 512
     FAR = 4096  # rows of a that are this many bytes apart, or more, are copied: they would share few sets of the cache
     DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
-    DIRECT_ROWS = 64  # up to so many rows, copying b costs more than it saves
+    DIRECT_ROWS = 72  # up to so many rows, copying b costs more than it saves
+    WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
     PACK_ROWS = 8  # so many rows of b are read side by side: more would share few sets of the cache
     SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up
@@ -177,7 +178,8 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     cdef long blocks = max(1, ceil_div(p.k, BLOCK_DEPTH))
     cdef long strips = ceil_div(p.n, strip)
     cdef bint in_cache = p.b_column == 1 and p.k * p.n * <long>sizeof(real) <= L2
-    cdef bint in_place = p.b_column == 1 and p.m <= DIRECT_ROWS
+    cdef long direct_rows = DIRECT_ROWS if p.tiles.vectors < TILE_MAX_VECTORS else WIDE_DIRECT_ROWS
+    cdef bint in_place = p.b_column == 1 and p.m <= direct_rows
     if not in_cache and not in_place and is_deep(p):
         multiply_deep(tag, p)
         return
@@ -195,7 +197,7 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     cut_into_chunks(p, strip)
     cdef long row_parts = ceil_div(p.m, p.chunk_rows)
     cdef long chunks = row_parts * ceil_div(p.n, p.chunk_columns)
-    if in_cache and p.chunk_rows <= DIRECT_ROWS:
+    if in_cache and p.chunk_rows <= direct_rows:
         in_place = True
     p.copy_columns = 0
     if not in_place and row_parts < 2 * pool.num_threads() and (in_cache or row_parts <= 2):
