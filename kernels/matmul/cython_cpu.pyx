@@ -24,7 +24,7 @@ a tile reads of it lies so far apart that it shares few sets of the cache; but n
 step of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
-x @ w.T (cpu/dots.h).
+x @ w.T: up to 8, or 64 with AVX-512 and a long sum (cpu/dots.h).
 
 However y is cut into chunks, each of its numbers is summed in the order of l, in blocks of fixed length (lane by lane
 in dots.h, slot by slot in deep.pxi): the result does not depend on the number of threads.
@@ -63,6 +63,8 @@ cdef enum:
     BLOCK_DEPTH = 512
     FAR = 4096  # rows of a that are this many bytes apart, or more, are copied: they would share few sets of the cache
     DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
+    LONG_DOT_ROWS = 64  # the same with AVX-512 for sums of LONG_SUM steps or more, for which adding up lanes is little
+    LONG_SUM = 512
     DIRECT_ROWS = 72  # up to so many rows, copying b costs more than it saves
     WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
@@ -183,7 +185,8 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     if not in_cache and not in_place and is_deep(p):
         multiply_deep(tag, p)
         return
-    if p.m <= DOT_ROWS and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
+    cdef long dot_rows = LONG_DOT_ROWS if p.tiles.vectors == TILE_MAX_VECTORS and p.k >= LONG_SUM else DOT_ROWS
+    if p.m <= dot_rows and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
         p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
         pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows_of, p)
         return
@@ -233,13 +236,17 @@ cdef void multiply_rows_of(void* argument, long chunk) noexcept nogil:
 
 cdef void multiply_rows(const real* tag, product* p, long chunk) noexcept nogil:
     """Some columns of y = a @ b, where a and b are both contiguous along l: 4 rows at a time (cpu/dots.h)."""
-    cdef long first = chunk * p.chunk_columns, i
-    cdef long columns = min(p.chunk_columns, p.n - first)
-    cdef const real* b = <const real*>p.b + first * p.b_column
-    cdef const real* bias = <const real*>p.bias + first if p.bias != NULL else NULL
-    for i in range(0, p.m, 4):
-        p.tiles.dots(min(4, p.m - i), columns, p.k, <const real*>p.a + i * p.a_row, p.a_row, b, p.b_column,
-                     <real*>p.y + i * p.y_row + first, p.y_row, bias, tiles.TILE_RELU if p.relu else tiles.TILE_STORE)
+    cdef long j = chunk * p.chunk_columns, end = min(p.n, j + p.chunk_columns), i
+    cdef long block = p.n  # columns of b that are read for all rows of a, before the next
+    if p.m > DOT_ROWS:  # so many passes that b should stay in the L2 cache
+        block = max(8, L2 // 2 // (p.k * <long>sizeof(real)) // 8 * 8)
+    while j < end:
+        for i in range(0, p.m, 4):
+            p.tiles.dots(min(4, p.m - i), min(block, end - j), p.k, <const real*>p.a + i * p.a_row, p.a_row,
+                         <const real*>p.b + j * p.b_column, p.b_column, <real*>p.y + i * p.y_row + j, p.y_row,
+                         <const real*>p.bias + j if p.bias != NULL else NULL,
+                         tiles.TILE_RELU if p.relu else tiles.TILE_STORE)
+        j += block
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:

@@ -162,7 +162,9 @@ def test_bad_arguments_of_linear():
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("backend", [name for name in ("reference", "cython") if name in ("reference", *BACKENDS)])
 def test_linear_of_few_rows(backend, dtype):
-    for rows, depth, columns in itertools.product(range(1, 10), (0, 1, 7, 16, 33, 250), (1, 3, 8, 17, 300)):
+    short = itertools.product(range(1, 10), (0, 1, 7, 16, 33, 250), (1, 3, 8, 17, 300))
+    long = itertools.product((9, 30, 64, 65), (511, 512, 4099), (1, 17, 150))
+    for rows, depth, columns in itertools.chain(short, long):
         x, w, b = (arrays_of(shape, dtype, 5) for shape in ((rows, depth), (columns, depth), (columns,)))
         relu = columns > 8  # of so many some are above 0
         with kernels.use_backend(backend, strict=True):
