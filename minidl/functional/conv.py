@@ -18,6 +18,7 @@ from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.arithmetic import add
 from minidl.functional.channels import channel_sum
+from minidl.functional.operands import WEIGHT_AND_BIAS, ErrorsNaming
 from minidl.functional.padding import pad
 from minidl.functional.shape import reshape, squeeze, unsqueeze
 from minidl.kernels import pair, plus
@@ -25,6 +26,8 @@ from minidl.kernels import pair, plus
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_transpose2d"]
 
 Size = int | tuple[int, int]
+
+TRANSPOSED = ErrorsNaming(dy="x", w="weight")  # its x is the dy of conv2d
 
 
 class Conv2d(Function):
@@ -139,7 +142,8 @@ def conv2d(
     if isinstance(padding, str):
         x, padding = _pad_by_name(x, weight, padding, stride, dilation)
     operation = Conv2d(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return operation(x, weight) if bias is None else operation(x, weight, bias)
+    with WEIGHT_AND_BIAS:
+        return operation(x, weight) if bias is None else operation(x, weight, bias)
 
 
 def conv2d_input_grad(
@@ -239,13 +243,13 @@ def conv_transpose2d(
         return squeeze(conv_transpose2d(unsqueeze(x, 0), w, b, stride, padding, output_padding, groups, dilation), 0)
     if x.ndim != 4 or w.ndim != 4 or x.shape[1] != w.shape[0]:
         raise ValueError(
-            "conv_transpose2d: x must be (N, C, H, W) and w (C, K/groups, R, S) with one C, "
+            "conv_transpose2d: x must be (N, C, H, W) and weight (C, K/groups, R, S) with one C, "
             f"got {tuple(x.shape)} and {tuple(w.shape)}"
         )
     channels = w.shape[1] * groups
     if b is not None and (b.shape != (channels,) or b.dtype != x.dtype):
         raise ValueError(
-            f"conv_transpose2d: b must be ({channels},) of dtype {x.dtype}, got {tuple(b.shape)} of {b.dtype}"
+            f"conv_transpose2d: bias must be ({channels},) of dtype {x.dtype}, got {tuple(b.shape)} of {b.dtype}"
         )
     strides, paddings = pair(stride, "stride", 1), pair(padding, "padding")
     dilations, extras = pair(dilation, "dilation", 1), pair(output_padding, "output_padding")
@@ -261,10 +265,12 @@ def conv_transpose2d(
         raise ValueError(f"conv_transpose2d: the output would have size {tuple(size)}; padding {padding} is too large")
     if extras[0] < strides[0] and extras[1] < strides[1]:
         operation = Conv2dInputGrad(tuple(size), stride=stride, padding=padding, dilation=dilation, groups=groups)
-        return operation(x, w) if b is None else operation(x, w, b)
+        with TRANSPOSED:
+            return operation(x, w) if b is None else operation(x, w, b)
     # no conv2d has an input of this size: compute y without padding, then cut the padding off and append zeros
     whole = [n - extra + 2 * border for n, extra, border in zip(size, extras, paddings)]
-    y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
+    with TRANSPOSED:
+        y = conv2d_input_grad(x, w, tuple(whole), stride, 0, dilation, groups)
     (top, left), (below, right) = paddings, (extra - border for extra, border in zip(extras, paddings))
     y = pad(y, (-left, right, -top, below))
     return y if b is None else add(y, reshape(b, (1, -1, 1, 1)))

@@ -41,7 +41,7 @@ from minidl.functional.activation import ReluGrad
 from minidl.functional.channels import channel_sum
 from minidl.functional.conv import conv2d, conv2d_input_grad, conv2d_weight_grad, conv_transpose2d
 from minidl.functional.linear import Linear, check_linear
-from minidl.functional.operands import namespace
+from minidl.functional.operands import WEIGHT_AND_BIAS, namespace
 from minidl.functional.pool import MaxScatter
 from minidl.functional.resize import interpolate
 from minidl.functional.shape import permute, squeeze, unsqueeze
@@ -91,8 +91,8 @@ def _sizes(geometry):
 
 def conv2d_relu_pool(
     x: Any,
-    w: Any,
-    b: Any = None,
+    weight: Any,
+    bias: Any = None,
     pool_size: Size = 1,
     stride: Size = 1,
     padding: Size = 0,
@@ -106,8 +106,10 @@ def conv2d_relu_pool(
     Parameters
     ----------
     x : (N, C, H, W) or (C, H, W)
-    w : (K, C/groups, R, S)
-    b : (K,), optional
+    weight : (K, C/groups, R, S)
+        w.
+    bias : (K,), optional
+        b.
     pool_size : int or (int, int)
         (ph, pw), at most 255 numbers. Windows do not overlap; 1 is no pooling.
     stride, padding, dilation, groups
@@ -126,7 +128,7 @@ def conv2d_relu_pool(
     tensor([[[[3., 0.]]]])
     """
     if x.ndim == 3:
-        return squeeze(conv2d_relu_pool(unsqueeze(x, 0), w, b, pool_size, stride, padding, dilation, groups), 0)
+        return squeeze(conv2d_relu_pool(unsqueeze(x, 0), weight, bias, pool_size, stride, padding, dilation, groups), 0)
     operation = Conv2dReluPool(
         pair(pool_size, "pool_size", 1),
         stride=pair(stride, "stride", 1),
@@ -134,7 +136,8 @@ def conv2d_relu_pool(
         dilation=pair(dilation, "dilation", 1),
         groups=groups,
     )
-    return operation(x, w) if b is None else operation(x, w, b)
+    with WEIGHT_AND_BIAS:
+        return operation(x, weight) if bias is None else operation(x, weight, bias)
 
 
 class LinearRelu(Linear):
@@ -147,7 +150,7 @@ class LinearRelu(Linear):
         return super().backward(ReluGrad()(dy, output), inputs, None)
 
 
-def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
+def linear_relu(x: Any, weight: Any, bias: Any = None) -> Any:
     """relu(linear(x, w, b)) in one pass.
 
     y[..., k] = max(0, sum_c x[..., c] * w[k, c] + b[k])
@@ -155,8 +158,10 @@ def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
     Parameters
     ----------
     x : (..., C)
-    w : (K, C)
-    b : (K,), optional
+    weight : (K, C)
+        w.
+    bias : (K,), optional
+        b.
 
     Returns
     -------
@@ -168,8 +173,8 @@ def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
     >>> F.linear_relu(minidl.tensor([1.0, 2.0]), minidl.tensor([[3.0, 4.0], [-1.0, 0.0]]))
     tensor([11.,  0.])
     """
-    check_linear(x, w, b, "linear_relu")
-    return LinearRelu()(x, w) if b is None else LinearRelu()(x, w, b)
+    check_linear(x, weight, bias, "linear_relu")
+    return LinearRelu()(x, weight) if bias is None else LinearRelu()(x, weight, bias)
 
 
 # Along one axis, tap r of the transposed convolution is the sum of the taps t of w with FOLD_ROWS[r, t] = 1; along two,
@@ -196,8 +201,8 @@ class FoldTaps(Function):
         return FoldTaps(self.fold.T)(dv)
 
 
-def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
-    """conv2d(interpolate(x, scale_factor=2), w, b, padding=1) of 3 x 3 windows, for 4/9 of the multiplications.
+def upsample_conv2d(x: Any, weight: Any, bias: Any = None) -> Any:
+    """conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1) of 3 x 3 windows, for 4/9 of the multiplications.
 
     Of the 9 pixels of the larger image that a window sees, only 4 are different pixels of x. The weights that meet the
     same pixel are added up first. So the result is the same up to rounding, and for an infinite x it may be inf where
@@ -206,8 +211,8 @@ def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
     Parameters
     ----------
     x : (N, C, H, W)
-    w : (K, C, 3, 3)
-    b : (K,), optional
+    weight : (K, C, 3, 3)
+    bias : (K,), optional
 
     Returns
     -------
@@ -220,8 +225,8 @@ def upsample_conv2d(x: Any, w: Any, b: Any = None) -> Any:
     tensor([[[[8., 8.],
               [8., 8.]]]])
     """
-    if w.ndim != 4 or w.shape[2:] != (3, 3):
-        raise ValueError(f"upsample_conv2d: w must be (K, C, 3, 3), got {tuple(w.shape)}")
-    if x.ndim != 4 or x.shape[1] != w.shape[1] or x.dtype != w.dtype:
-        return conv2d(interpolate(x, scale_factor=2), w, b, padding=1)  # raises the error that names what is wrong
-    return conv_transpose2d(x, permute(FoldTaps(FOLD)(w), (1, 0, 2, 3)), b, stride=2, padding=1)
+    if weight.ndim != 4 or weight.shape[2:] != (3, 3):
+        raise ValueError(f"upsample_conv2d: weight must be (K, C, 3, 3), got {tuple(weight.shape)}")
+    if x.ndim != 4 or x.shape[1] != weight.shape[1] or x.dtype != weight.dtype:
+        return conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1)  # raises what is wrong
+    return conv_transpose2d(x, permute(FoldTaps(FOLD)(weight), (1, 0, 2, 3)), bias, stride=2, padding=1)

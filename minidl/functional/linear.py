@@ -199,21 +199,21 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return Linear()(x, weight) if bias is None else Linear()(x, weight, bias)
 
 
-def check_linear(x: Any, w: Any, b: Any, name: str) -> None:
+def check_linear(x: Any, weight: Any, bias: Any, name: str) -> None:
     """Raise if something is wrong with the arguments of the operation `name`."""
-    shape, w_shape, dtype = x.shape, w.shape, w.dtype
+    shape, w_shape, dtype = x.shape, weight.shape, weight.dtype
     if len(w_shape) != 2 or not shape or shape[-1] != w_shape[1]:
         raise ValueError(
-            f"{name}: x must be (..., C) and w (K, C) with one C, got x {tuple(shape)} and w {tuple(w_shape)}"
+            f"{name}: x must be (..., C) and weight (K, C) with one C, got x {tuple(shape)} and weight {tuple(w_shape)}"
         )
     if x.dtype != dtype:
         raise TypeError(
-            f"{name}: x must have the dtype of w, {dtype}, got {x.dtype}; convert with x.astype({str(dtype)!r})"
+            f"{name}: x must have the dtype of weight, {dtype}, got {x.dtype}; convert with x.astype({str(dtype)!r})"
         )
-    if b is not None and b.shape != w_shape[:1]:
-        raise ValueError(f"{name}: b must be ({w_shape[0]},) for w {tuple(w_shape)}, got {tuple(b.shape)}")
-    if b is not None and b.dtype != dtype:
-        raise TypeError(f"{name}: b must have the dtype of w, {dtype}, got {b.dtype}")
+    if bias is not None and bias.shape != w_shape[:1]:
+        raise ValueError(f"{name}: bias must be ({w_shape[0]},) for weight {tuple(w_shape)}, got {tuple(bias.shape)}")
+    if bias is not None and bias.dtype != dtype:
+        raise TypeError(f"{name}: bias must have the dtype of weight, {dtype}, got {bias.dtype}")
 
 
 def rows_of(x: Any) -> Any:

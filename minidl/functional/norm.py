@@ -21,11 +21,13 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.channels import channel_sum, per_channel
 from minidl.functional.elementwise import rsqrt, square
-from minidl.functional.operands import check_float
+from minidl.functional.operands import WEIGHT_AND_BIAS, ErrorsNaming, check_float
 from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+
+EVALUATED = ErrorsNaming(m="running_mean", s="running_var or weight", b="bias")
 
 
 class Normalize(Function):
@@ -222,14 +224,16 @@ def batch_norm(
             )
     if not training and running_mean is not None and running_var is not None:
         r = rsqrt(running_var + eps)
-        return ChannelScale()(x, running_mean, r if weight is None else r * weight, bias)
+        with EVALUATED:
+            return ChannelScale()(x, running_mean, r if weight is None else r * weight, bias)
     count = x.shape[0] * math.prod(x.shape[2:])
     if training and count == 1:
         raise ValueError(f"batch_norm: training needs more than one number a channel, got x {tuple(x.shape)}")
     if count == 0:
         return x if weight is None and bias is None else ChannelScale()(x, None, weight, bias)
     norm = ChannelNorm(eps)
-    y = norm(x, weight, bias)
+    with WEIGHT_AND_BIAS:
+        y = norm(x, weight, bias)
     if training:
         m, v = norm.saved
         for running, batch in ((running_mean, m), (running_var, v * (count / (count - 1)))):
@@ -267,7 +271,8 @@ def layer_norm(
             [-1.,  1.]])
     """
     shape = _normalized_shape("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return RowNorm(shape, eps)(x, weight, bias)
+    with WEIGHT_AND_BIAS:
+        return RowNorm(shape, eps)(x, weight, bias)
 
 
 def rms_norm(x: Any, normalized_shape: int | Sequence[int], weight: Any = None, eps: float | None = None) -> Any:
@@ -329,4 +334,5 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     """
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")
-    return GroupNorm(num_groups, eps)(x, weight, bias)
+    with WEIGHT_AND_BIAS:
+        return GroupNorm(num_groups, eps)(x, weight, bias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,30 @@ def check_float(name: str, x: Any, argument: str = "x") -> None:
         raise TypeError(f"{name}: {argument} must be a Tensor or an array, got {type(x).__name__}")
     if x.dtype.kind != "f":
         raise TypeError(f"{name}: {argument} must be floating point, got {x.dtype}; convert with {argument}.float()")
+
+
+class ErrorsNaming:
+    """Inside this ``with``, errors of kernels, which speak of w and b as formulas do, name a function's own arguments.
+
+    >>> from minidl.functional.operands import ErrorsNaming
+    >>> with ErrorsNaming(w="weight"):
+    ...     raise ValueError("w must have 4 dimensions")
+    Traceback (most recent call last):
+    ValueError: weight must have 4 dimensions
+    """
+
+    def __init__(self, **names: str):
+        self.names, self.words = names, re.compile(rf"\b({'|'.join(names)})\b")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, (TypeError, ValueError)):
+            error.args = (self.words.sub(lambda word: self.names[word[0]], str(error)),)
+
+
+WEIGHT_AND_BIAS = ErrorsNaming(w="weight", b="bias")
 
 
 def recordable(*values: Any) -> bool:

@@ -154,6 +154,8 @@ def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None) -> Any:
             "bilinear: x1 must be (..., I), x2 (..., J) with the same axes in front and weight (K, I, J), got "
             f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
         )
+    if bias is not None and tuple(bias.shape) != shapes[2][:1]:
+        raise ValueError(f"bilinear: bias must be {shapes[2][:1]} for weight {shapes[2]}, got {tuple(bias.shape)}")
     # z[..., k, i] = sum_j weight[k, i, j] * x2[..., j], then y[..., k] = sum_i z[..., k, i] * x1[..., i]
     z = tensordot(x2, weight, ([-1], [2]))
     y = reshape(matmul(z, unsqueeze(x1, -1)), (*shapes[0][:-1], shapes[2][0]))
