@@ -23,6 +23,23 @@ CALLS = [
     (lambda: x(2, 3).sum(2), IndexError, "dim 2 .*2 dimensions"),
     (lambda: x(2, 3).sum((0, -2)), ValueError, "twice"),
     (lambda: x(2, 3).sum("0"), TypeError, "dim must be an integer"),
+    *(
+        case
+        for name in ("sum", "mean", "var", "amax")
+        for case in (
+            (
+                lambda f=name: getattr(F, f)(x(2, 3), dim=0, axis=1),
+                TypeError,
+                f"{name}: dim and axis .*, got dim=0 and",
+            ),
+            (lambda f=name: getattr(x(2, 3), f)(0, axis=1), TypeError, "multiple values for argument 'dim'"),
+            (
+                lambda f=name: getattr(x(2), f)(keepdim=True, keepdims=False),
+                TypeError,
+                "got keepdim=True and keepdims=",
+            ),
+        )
+    ),
     (lambda: x(2, 0).amax(1), ValueError, r"max of no values.*\(2, 0\)"),
     (lambda: x(2, 0).argmax(1), ValueError, r"argmax of no values.*\(2, 0\)"),
     (lambda: x(2, 3).softmax(2), IndexError, "dim 2"),

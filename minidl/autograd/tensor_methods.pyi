@@ -397,7 +397,7 @@ class TensorMethods:
         """The largest value of all; along `dim`, the values and their (first) indices; NaN counts as the largest."""
     def maximum(self, x2: Any) -> Tensor:
         """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
-    def mean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, keepdims: builtins.bool = ..., axis: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
+    def mean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """The sum along `dim` divided by the number of values; NaN where there are none."""
     def median(self, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Any:
         """The middle one of the values in order, the lower of two; along `dim`, these values and where they are."""
@@ -570,7 +570,7 @@ class TensorMethods:
         """x1 - alpha * x2."""
     def sub_(self, x2: Any, *, alpha: builtins.float = ...) -> Tensor:
         """x1 -= alpha * x2."""
-    def sum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, keepdims: builtins.bool = ..., axis: builtins.int | builtins.tuple[builtins.int, ...] | None = ...) -> Tensor:
+    def sum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """The sum along `dim`."""
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """x with two axes exchanged."""

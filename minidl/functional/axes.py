@@ -50,12 +50,15 @@ def reduced_axes(dim: Axes, ndim: int) -> tuple[int, ...]:
 
 
 def takes_numpys_names(reduction: Callable) -> Callable:
-    """Let a reduction be called with ``axis=`` and ``keepdims=``."""
+    """Let a reduction be called with ``axis=`` and ``keepdims=`` in place of ``dim=`` and ``keepdim=``."""
 
     @functools.wraps(reduction)
     def renamed(*arguments: Any, **options: Any) -> Any:
-        for name, numpys in (("dim", "axis"), ("keepdim", "keepdims")):
+        for name, numpys in (("dim", "axis"), ("keepdim", "keepdims")) if options else ():
             if numpys in options:
+                if name in options:
+                    both = f"{name}={options[name]!r} and {numpys}={options[numpys]!r}"
+                    raise TypeError(f"{reduction.__name__}: {name} and {numpys} are one argument, got {both}")
                 options[name] = options.pop(numpys)
         return reduction(*arguments, **options)
 

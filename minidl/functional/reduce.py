@@ -77,7 +77,8 @@ class LogSumExp(Function):
 
 
 @tensor_method()
-def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
+@takes_numpys_names
+def sum(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """The sum along `dim`.
 
     Examples
@@ -86,17 +87,18 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = Fal
     >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(1)
     tensor([3., 7.])
     """
-    axes = reduced_axes(dim if axis is None else axis, x.ndim)
+    axes = reduced_axes(dim, x.ndim)
     if x.dtype.kind in "bu":
         x = x.astype(np.int64)
-    return Sum(axes, keepdim or keepdims)(x)
+    return Sum(axes, keepdim)(x)
 
 
 @tensor_method()
-def mean(x: Any, dim: Axes = None, keepdim: bool = False, *, keepdims: bool = False, axis: Axes = None) -> Any:
+@takes_numpys_names
+def mean(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     """The sum along `dim` divided by the number of values; NaN where there are none."""
-    axes = reduced_axes(dim if axis is None else axis, x.ndim)
-    total, count = sum(x, axes, keepdim or keepdims), math.prod(x.shape[axis] for axis in axes)
+    axes = reduced_axes(dim, x.ndim)
+    total, count = sum(x, axes, keepdim), math.prod(x.shape[axis] for axis in axes)
     return total / count if count else total * float("nan")
 
 
