@@ -7,6 +7,7 @@ same on every device and for any number of threads.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -91,19 +92,44 @@ class Generator(np.random.Generator):
         self.bit_generator.state = _philox(seed, len(STREAMS)).state
         return self
 
+    def seed(self) -> int:
+        """Start anew from a seed that nobody can foretell; returns it."""
+        seed = secrets.randbits(64)
+        self.manual_seed(seed)
+        return seed
+
     def initial_seed(self) -> int:
         """The seed that it was started from, 0 unless another was given."""
         return _seed_of(self)
 
+    def get_state(self) -> dict[str, Any]:
+        """The state, as plain numbers and lists that JSON can hold."""
+        return _plain(self.bit_generator.state)
+
+    def set_state(self, state: dict[str, Any]) -> Generator:
+        """Go on from a state that :meth:`get_state` returned; returns the generator itself.
+
+        Examples
+        --------
+        >>> import minidl
+        >>> generator = minidl.Generator().manual_seed(7)
+        >>> state = generator.get_state()
+        >>> x = minidl.rand(3, generator=generator)
+        >>> minidl.equal(x, minidl.rand(3, generator=generator.set_state(state)))
+        True
+        """
+        if not isinstance(state, dict) or set(state) != set(self.get_state()):
+            raise ValueError(f"state must be what get_state of a minidl.Generator returned, got {state!r}")
+        self.bit_generator.state = _arrays(state)
+        return self
+
     def __reduce__(self) -> tuple:
-        return _restored, (self.bit_generator.state,)
+        return _restored, (self.get_state(),)
 
 
 def _restored(state: dict[str, Any]) -> Generator:
     """The generator that was pickled or copied."""
-    restored = Generator()
-    restored.bit_generator.state = state
-    return restored
+    return Generator().set_state(state)
 
 
 def chosen(own: np.random.Generator | None, stream: str) -> np.random.Generator:

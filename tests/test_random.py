@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import numpy as np
@@ -52,6 +53,26 @@ def test_a_generator_is_seeded_copied_and_sent():
     for seed in (-1, 2**64, 1.5):
         with pytest.raises(ValueError, match="seed must be an integer from 0"):
             generator.manual_seed(seed)
+
+
+def test_a_generator_goes_back_to_a_state():
+    generator = minidl.Generator().manual_seed(5)
+    generator.integers(0, 10, 3, dtype=np.int32)  # leaves half of a 64-bit number for the next draw
+    state = json.loads(json.dumps(generator.get_state()))
+    drawn = minidl.randn(7, generator=generator)
+    other = minidl.Generator()
+    assert other.set_state(state) is other and other.initial_seed() == 5
+    assert minidl.equal(minidl.randn(7, generator=other), drawn) and other.get_state() == generator.get_state()
+    for wrong in (None, {}, minidl.random.get_state()):
+        with pytest.raises(ValueError, match="state must be what get_state of a minidl.Generator returned, got"):
+            other.set_state(wrong)
+
+
+def test_a_generator_draws_a_seed_of_its_own():
+    generator = minidl.Generator()
+    seeds = {generator.seed() for _ in range(5)}
+    assert len(seeds) == 5 and generator.initial_seed() in seeds
+    assert generator.random() == minidl.Generator().manual_seed(generator.initial_seed()).random()
 
 
 def test_the_seed_of_the_streams():
