@@ -11,6 +11,7 @@ import pytest
 
 import minidl
 import minidl.functional as F
+from minidl import nn
 
 X = minidl.tensor([0.2, 0.5, 0.3])
 DRAWS = {
@@ -25,6 +26,18 @@ DRAWS = {
     "multinomial with replacement": lambda **options: F.multinomial(X, 20, True, **options),
     "uniform_": lambda **options: minidl.empty(4).uniform_(-1, 1, **options),
     "normal_": lambda **options: minidl.empty(4).normal_(1, 2, **options),
+    "bernoulli_": lambda **options: minidl.empty(30).bernoulli_(0.5, **options),
+    "exponential_": lambda **options: minidl.empty(4).exponential_(2.0, **options),
+    "rand_like": lambda **options: minidl.rand_like(X, **options),
+    "randn_like": lambda **options: minidl.randn_like(X, **options),
+    "init.uniform_": lambda **options: nn.init.uniform_(minidl.empty(4), -1, 1, **options),
+    "init.normal_": lambda **options: nn.init.normal_(minidl.empty(4), **options),
+    "init.trunc_normal_": lambda **options: nn.init.trunc_normal_(minidl.empty(40), a=-0.1, b=0.1, **options),
+    "init.xavier_uniform_": lambda **options: nn.init.xavier_uniform_(minidl.empty(2, 3), **options),
+    "init.xavier_normal_": lambda **options: nn.init.xavier_normal_(minidl.empty(2, 3), **options),
+    "init.kaiming_uniform_": lambda **options: nn.init.kaiming_uniform_(minidl.empty(2, 3), **options),
+    "init.kaiming_normal_": lambda **options: nn.init.kaiming_normal_(minidl.empty(2, 3), **options),
+    "init.orthogonal_": lambda **options: nn.init.orthogonal_(minidl.empty(2, 3), **options),
 }
 
 

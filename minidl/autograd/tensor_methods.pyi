@@ -135,7 +135,7 @@ class TensorMethods:
         """Take over the values and history of `result`, computed from this tensor: a recorded in-place change."""
     def bernoulli(self, *, generator: Generator | None = ...) -> Tensor:
         """1 with probability x, 0 otherwise, drawn for each number of x; without gradient."""
-    def bernoulli_(self, p: Any = ...) -> Tensor:
+    def bernoulli_(self, p: Any = ..., *, generator: Generator | None = ...) -> Tensor:
         """Write 1 with probability `p`, a number or a Tensor that broadcasts, and 0 otherwise, see :meth:`Tensor.assign_`."""
     def bincount(self, weights: Any = ..., minlength: builtins.int = ...) -> Tensor:
         """y[k] = how often k is in x; with `weights`, the sum of weights[i] over the i with x[i] = k."""
@@ -245,7 +245,7 @@ class TensorMethods:
         """y = e^x - 1, exact for small x."""
     def expm1_(self) -> Tensor:
         """y = e^x - 1, exact for small x."""
-    def exponential_(self, lambd: builtins.float = ...) -> Tensor:
+    def exponential_(self, lambd: builtins.float = ..., *, generator: Generator | None = ...) -> Tensor:
         """Write numbers drawn from the exponential distribution of mean 1 / lambd, see :meth:`Tensor.assign_`."""
     def fill_(self, value: builtins.float) -> Tensor:
         """Write one value everywhere, see :meth:`assign_`."""

@@ -161,7 +161,7 @@ def bernoulli(x: Tensor, *, generator: np.random.Generator | None = None) -> Ten
 
 
 @tensor_method()
-def bernoulli_(x: Tensor, p: Any = 0.5) -> Tensor:
+def bernoulli_(x: Tensor, p: Any = 0.5, *, generator: np.random.Generator | None = None) -> Tensor:
     """Write 1 with probability `p`, a number or a Tensor that broadcasts, and 0 otherwise, see :meth:`Tensor.assign_`.
 
     Examples
@@ -171,11 +171,11 @@ def bernoulli_(x: Tensor, p: Any = 0.5) -> Tensor:
     tensor([1., 1., 1.])
     """
     p = p.detach() if isinstance(p, Tensor) else full((), float(p), np.float64)
-    return x.assign_(bernoulli(p.expand(x.shape)).astype(x.dtype).to(x.device))
+    return x.assign_(bernoulli(p.expand(x.shape), generator=generator).astype(x.dtype).to(x.device))
 
 
 @tensor_method()
-def exponential_(x: Tensor, lambd: float = 1.0) -> Tensor:
+def exponential_(x: Tensor, lambd: float = 1.0, *, generator: np.random.Generator | None = None) -> Tensor:
     """Write numbers drawn from the exponential distribution of mean 1 / lambd, see :meth:`Tensor.assign_`.
 
     Examples
@@ -186,7 +186,7 @@ def exponential_(x: Tensor, lambd: float = 1.0) -> Tensor:
     """
     if not lambd > 0:
         raise ValueError(f"exponential_: lambd must be above 0, got {lambd}")
-    drawn = _drawn("standard_exponential", (), x.shape, x.dtype)
+    drawn = _drawn("standard_exponential", (), x.shape, x.dtype, generator)
     drawn = np.maximum(drawn, np.finfo(drawn.dtype).tiny)  # not 0, whose logarithm or inverse is infinite
     return x.assign_(placed((drawn / lambd).astype(x.dtype), x.device, False))
 
@@ -287,11 +287,21 @@ def multinomial(
     return placed(positions, device, False)
 
 
-def rand_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False, *,
+    generator: np.random.Generator | None = None,
+) -> Tensor:  # fmt: skip
     """:func:`rand` in the shape and dtype and on the device of x."""
-    return rand(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+    return rand(
+        x.shape, generator=generator, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
+    )
 
 
-def randn_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False, *,
+    generator: np.random.Generator | None = None,
+) -> Tensor:  # fmt: skip
     """:func:`randn` in the shape and dtype and on the device of x."""
-    return randn(x.shape, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad)
+    return randn(
+        x.shape, generator=generator, dtype=dtype or x.dtype, device=device or x.device, requires_grad=requires_grad
+    )

@@ -1,7 +1,8 @@
 """Initial values: random numbers of such a variance that signals neither grow nor vanish from layer to layer.
 
-Numbers come from the stream ``"initialization"`` of :mod:`minidl.random`. Each function writes into the tensor and
-returns it. An array such as ``weight.data`` is accepted too, as long as nothing was computed from its tensor yet.
+Numbers come from `generator`, or from the stream ``"initialization"`` of :mod:`minidl.random`. Each function writes
+into the tensor and returns it. An array such as ``weight.data`` is accepted too, as long as nothing was computed from
+its tensor yet.
 """
 
 from __future__ import annotations
@@ -61,17 +62,26 @@ def ones_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 1)
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Uniformly distributed numbers from a to b."""
-    return _write(tensor, random.generator("initialization").uniform(a, b, tensor.shape))
+    return _write(tensor, random.chosen(generator, "initialization").uniform(a, b, tensor.shape))
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: np.random.Generator | None = None
+) -> Tensor:
     """Normally distributed numbers."""
-    return _write(tensor, random.generator("initialization").normal(mean, std, tensor.shape))
+    return _write(tensor, random.chosen(generator, "initialization").normal(mean, std, tensor.shape))
 
 
-def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
     """Normally distributed numbers between a and b (absolute values, not multiples of std); others are drawn again.
 
     A ValueError if less than one number in a hundred would lie there.
@@ -80,43 +90,56 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     share = (math.erf((b - mean) / (math.sqrt(2) * std)) - math.erf((a - mean) / (math.sqrt(2) * std))) / 2
     if not share >= 0.01:
         raise ValueError(f"a and b must hold a hundredth of the numbers of mean {mean} and std {std}, got {a} and {b}")
-    draw = random.generator("initialization").normal
+    draw = random.chosen(generator, "initialization").normal
     x = np.asarray(draw(mean, std, tensor.shape))
     while (outside := (x < a) | (x > b)).any():
         x[outside] = draw(mean, std, np.count_nonzero(outside))
     return _write(tensor, x)
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010, equation 16)."""
     fan_in, fan_out = fan_in_and_out(tensor)
     bound = gain * math.sqrt(6 / (fan_in + fan_out))
-    return uniform_(tensor, -bound, bound)
+    return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Normal with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
     fan_in, fan_out = fan_in_and_out(tensor)
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)))
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)), generator)
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: np.random.Generator | None = None,
+) -> Tensor:
     """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky relu."""
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / max(1, _fan(tensor, mode)))
-    return uniform_(tensor, -bound, bound)
+    return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: np.random.Generator | None = None,
+) -> Tensor:
     """Normal with std = gain / sqrt(fan) (He et al., 2015, equation 10); `a` is the slope of a leaky relu."""
-    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(max(1, _fan(tensor, mode))))
+    std = calculate_gain(nonlinearity, a) / math.sqrt(max(1, _fan(tensor, mode)))
+    return normal_(tensor, 0.0, std, generator)
 
 
-def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
     """Rows (or columns, if there are fewer) of length `gain` at right angles (Saxe et al., 2013)."""
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_ needs at least two dimensions, got shape {tensor.shape}")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    noise = random.generator("initialization").standard_normal((max(rows, columns), min(rows, columns)))
+    noise = random.chosen(generator, "initialization").standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(noise)
     q *= np.sign(np.diag(r))  # without this, q is not evenly spread over all rotations
     return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
