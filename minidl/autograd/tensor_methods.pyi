@@ -302,9 +302,9 @@ class TensorMethods:
     def index_copy_(self, dim: builtins.int, index: Any, source: Any) -> Tensor:
         """y = x, then y[index[i]] = source[i] along `dim`; of several for one place the last one stays."""
     def index_fill(self, dim: builtins.int, index: Any, value: Any) -> Tensor:
-        """y = x, then y[index] = `value`, one number, along `dim`."""
+        """y = x, then y[index] = `value`, one number, along `dim`; negative positions count from the end."""
     def index_fill_(self, dim: builtins.int, index: Any, value: Any) -> Tensor:
-        """y = x, then y[index] = `value`, one number, along `dim`."""
+        """y = x, then y[index] = `value`, one number, along `dim`; negative positions count from the end."""
     def index_put(self, indices: Sequence[Any], values: Any, accumulate: builtins.bool = ...) -> Tensor:
         """y = x, then y[indices] = values, or with `accumulate` y[indices] += values, those for one place added up."""
     def index_put_(self, indices: Sequence[Any], values: Any, accumulate: builtins.bool = ...) -> Tensor:

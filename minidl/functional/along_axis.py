@@ -190,11 +190,12 @@ def check_integers(positions: Any, name: str) -> None:
         raise TypeError(f"{name} must hold integers, got {positions.dtype}")
 
 
-def check_positions(positions: Any, name: str, size: int, place: str = "") -> None:
-    """Raise unless the positions are integers from 0 to size - 1; `place` says in the error what has that size."""
+def check_positions(positions: Any, name: str, size: int, place: str = "", least: int = 0) -> None:
+    """Raise unless the positions are integers from `least` to size - 1; `place` names in the error what has it."""
     check_integers(positions, name)
-    if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= size):
-        raise IndexError(f"{name} must be from 0 to {size - 1}{place}, got {positions.min()} to {positions.max()}")
+    if positions.size and not least <= int(positions.min()) <= int(positions.max()) < size:
+        given = f"{positions.min()} to {positions.max()}"
+        raise IndexError(f"{name} must be from {least} to {size - 1}{place}, got {given}")
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Any:

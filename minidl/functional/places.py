@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minidl.autograd import tensor_method
-from minidl.functional.along_axis import check_integers, check_positions
+from minidl.functional.along_axis import check_positions
 from minidl.functional.axes import one_axis
 from minidl.functional.broadcast import broadcast_to, common_shape
 from minidl.functional.choice import check_mask
@@ -47,11 +47,8 @@ def take(x: Any, index: Any) -> Any:
     tensor([1, 3, 4])
     """
     positions, flat = data_of(index), reshape(x, -1)
-    check_integers(positions, "index")
     n = flat.shape[0]
-    if positions.size and not -n <= int(positions.min()) <= int(positions.max()) < n:
-        given = f"{positions.min()} to {positions.max()}"
-        raise IndexError(f"take: index must be from {-n} to {n - 1} for the {n} numbers of x, got {given}")
+    check_positions(positions, "take: index", n, f" for the {n} numbers of x", least=-n)
     return _index(flat, index)
 
 
@@ -66,13 +63,17 @@ def _check_like(name: str, x: Any, argument: str, value: Any) -> None:
         raise TypeError(f"{name}: {argument} must be {x.dtype} like x, got {value.dtype}")
 
 
-def _key(name: str, x: Any, dim: int, index: Any) -> tuple[tuple, int, int]:
-    """The key of the entries `index` along `dim`, that axis, and how many entries they are."""
+def _key(name: str, x: Any, dim: int, index: Any, from_end: bool = False) -> tuple[tuple, int, int]:
+    """The key of the entries `index` along `dim`, that axis, and how many entries they are.
+
+    With `from_end` negative positions count from the end; else they are an error.
+    """
     (axis,) = one_axis(dim, x.ndim)
     positions = namespace(x).asarray(data_of(index))
     if positions.ndim > 1:
         raise ValueError(f"{name}: index must have one dimension, got shape {tuple(positions.shape)}")
-    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
+    n = x.shape[axis]
+    check_positions(positions, "index", n, f" along dim {dim}", least=-n if from_end else 0)
     return (slice(None),) * axis + (positions.reshape(-1).copy(),), axis, positions.size
 
 
@@ -88,20 +89,20 @@ def key_and_source(name: str, x: Any, dim: int, index: Any, source: Any) -> tupl
 
 @tensor_method()
 def index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
-    """y = x, then y[index] = `value`, one number, along `dim`.
+    """y = x, then y[index] = `value`, one number, along `dim`; negative positions count from the end.
 
     Examples
     --------
     >>> import minidl
-    >>> minidl.tensor([[1, 2, 3], [4, 5, 6]]).index_fill(1, minidl.tensor([0, 2]), -1)
-    tensor([[-1,  2, -1],
-            [-1,  5, -1]])
+    >>> minidl.tensor([[1, 2, 3], [4, 5, 6]]).index_fill(1, minidl.tensor([0, -1]), 0)
+    tensor([[0, 2, 0],
+            [0, 5, 0]])
     """
     if getattr(value, "ndim", 0):
         raise ValueError(f"index_fill: value must be one number, got shape {tuple(value.shape)}; use index_copy")
     if x.ndim == 0:
         return reshape(index_fill(reshape(x, -1), dim, index, value), ())
-    key, _, _ = _key("index_fill", x, dim, index)
+    key, _, _ = _key("index_fill", x, dim, index, from_end=True)
     return SetItem((key,))(x, value)
 
 

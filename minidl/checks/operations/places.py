@@ -76,6 +76,7 @@ OPERATIONS = [
     Operation("take", [normal(2, 3), integers(6, 0)], np.take),
     Operation("index_fill", [normal(3, 4), 1, integers(4, 3), 0.7], entries_filled),
     Operation("index_fill", [normal(3, 4), -2, integers(3, 2), normal()], entries_filled),
+    Operation("index_fill", [normal(3, 4), 1, values(0, -1, -4, dtype=np.int64), 0.7], entries_filled),
     Operation("index_fill", [normal(), 0, integers(1, 2), 0.7], lambda x, dim, i, v: np.array(v)),
     Operation("index_copy", [normal(3, 2), 0, different(3, 2), normal(2, 2)], entries_copied),
     Operation("index_copy", [normal(2, 3, 2), -2, different(3, 3), normal(2, 3, 2)], entries_copied),
