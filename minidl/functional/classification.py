@@ -13,7 +13,7 @@ from minidl import kernels
 from minidl.autograd import Function, is_grad_enabled
 from minidl.functional.along_axis import Gather
 from minidl.functional.choice import where
-from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses
+from minidl.functional.loss import check_arrays, check_reduction, check_same_shape, reduce_losses
 from minidl.functional.operands import check_float, data_of, namespace
 from minidl.functional.reduce import sum
 from minidl.functional.shape import reshape, unsqueeze
@@ -120,8 +120,7 @@ def _cross_entropy_of_smoothed_classes(
 def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     axis = 0 if input.ndim == 1 else 1
     _check_class_numbers(input, target, axis)
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    check_reduction(reduction)
     _check_not_recorded(weight)
     weight = None if weight is None else data_of(weight).copy()  # so that it may be changed before backward comes
     if axis == 0:  # a sample by itself

@@ -31,13 +31,17 @@ __all__ = [
 
 def reduce_losses(losses: Any, reduction: str) -> Any:
     """The mean of the losses, their sum, or (``"none"``) the losses as they are."""
-    if reduction == "mean":
-        return mean(losses)
-    if reduction == "sum":
-        return sum(losses)
+    check_reduction(reduction)
     if reduction == "none":
         return losses
-    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return mean(losses) if reduction == "mean" else sum(losses)
+
+
+def check_reduction(reduction: str, *more: str) -> None:
+    """Raise unless `reduction` is ``"mean"``, ``"sum"``, ``"none"`` or one of `more`."""
+    *known, last = "mean", "sum", *more, "none"
+    if reduction not in (*known, last):
+        raise ValueError(f"reduction must be {', '.join(map(repr, known))} or {last!r}, got {reduction!r}")
 
 
 def check_arrays(name: str, x: Any, target: Any) -> None:
@@ -227,6 +231,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     >>> F.kl_div(minidl.tensor([0.5, 0.5]).log(), minidl.tensor([0.25, 0.75]), reduction="sum")
     tensor(0.1308)
     """
+    check_reduction(reduction, "batchmean")
     check_broadcast("kl_div", input, target)
     if log_target:
         losses = exp(target) * (target - input)
