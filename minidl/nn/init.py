@@ -16,6 +16,11 @@ from minidl import random
 from minidl.autograd import Tensor, no_grad
 from minidl.kernels import array_module
 
+GAINS = {
+    "relu": math.sqrt(2), "tanh": 5 / 3, "selu": 3 / 4, "sigmoid": 1.0, "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0,
+    "conv_transpose1d": 1.0, "conv_transpose2d": 1.0,
+}  # fmt: skip
+
 
 def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
     """(inputs to one output unit, outputs that one input unit goes to) of weights (out, in, ...)."""
@@ -26,17 +31,20 @@ def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor for the weights that makes up for how much a nonlinearity reduces the variance of its input."""
-    if nonlinearity in ("linear", "sigmoid", "conv1d", "conv2d"):
-        return 1.0
-    if nonlinearity == "tanh":
-        return 5 / 3
-    if nonlinearity == "relu":
-        return math.sqrt(2)
+    """The factor for the weights that makes up for how much a nonlinearity reduces the variance of its input.
+
+    Examples
+    --------
+    >>> from minidl import nn
+    >>> nn.init.calculate_gain("leaky_relu", 0.5) ** 2  # 2 / (1 + slope^2)
+    1.6
+    """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return math.sqrt(2 / (1 + slope * slope))
-    raise ValueError(f"nonlinearity must be linear, sigmoid, tanh, relu or leaky_relu, got {nonlinearity!r}")
+    if nonlinearity not in GAINS:
+        raise ValueError(f"nonlinearity must be leaky_relu, {', '.join(GAINS)}, got {nonlinearity!r}")
+    return GAINS[nonlinearity]
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:

@@ -40,6 +40,15 @@ def test_spread(initialize, deviation, bound):
         assert 0.99 * bound < values.max() <= bound * (1 + 1e-6)
 
 
+def test_the_gains_are_pytorchs():
+    of_torch = pytest.importorskip("torch").nn.init.calculate_gain
+    for name in (*nn.init.GAINS, "leaky_relu"):
+        assert nn.init.calculate_gain(name) == pytest.approx(of_torch(name))
+    assert nn.init.calculate_gain("leaky_relu", 3) == pytest.approx(of_torch("leaky_relu", 3))
+    with pytest.raises(ValueError, match="nonlinearity must be leaky_relu, relu, tanh, selu, .*, got 'gelu'"):
+        nn.init.calculate_gain("gelu")
+
+
 def test_constants():
     w = new(2, 3)
     assert (nn.init.zeros_(w) == 0).all()
