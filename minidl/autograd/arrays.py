@@ -22,7 +22,11 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     """The array that a Tensor of `data` holds: Python floats as float32 (or `dtype`), no strings, no objects."""
     if isinstance(data, np.ndarray) and type(data) is not np.ndarray:
         data = plain_array(data)
-    array = data if is_array(data) else np.asarray(data)
+    try:
+        array = data if is_array(data) else np.asarray(data)
+    except ValueError:
+        _even_shape(data)
+        raise
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:  # kernels go up to float64
         raise TypeError(
             "data must be real numbers of at most 64 bits, in nested lists of equal lengths or an array, "
@@ -35,6 +39,20 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     if array.dtype == np.float64 and getattr(_first_number(data), "dtype", None) != np.float64:
         return array.astype(dtype or np.float32)
     return array
+
+
+def _even_shape(data: Any, name: str = "data") -> tuple[int, ...]:
+    """The shape of nested lists; an error that says where they are not of equal lengths."""
+    if not isinstance(data, (list, tuple)):
+        return tuple(getattr(data, "shape", ()))
+    shapes = [_even_shape(part, f"{name}[{i}]") for i, part in enumerate(data)]
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                "data must be a number, or nested lists of equal lengths, "
+                f"got {name}[0] of shape {shapes[0]} and {name}[{i}] of shape {shape}"
+            )
+    return (len(data), *shapes[0]) if shapes else (0,)
 
 
 def _first_number(data: Any) -> Any:

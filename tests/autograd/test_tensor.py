@@ -23,6 +23,21 @@ def test_python_numbers_become_float32_and_int64_and_arrays_keep_their_dtype():
         tensor(["one"] + [object()])
 
 
+@pytest.mark.parametrize("make", [tensor, Tensor, minidl.as_tensor])
+@pytest.mark.parametrize(
+    ("data", "first", "other"),
+    [
+        ([[1, 2], [3]], r"data\[0\] of shape \(2,\)", r"data\[1\] of shape \(1,\)"),
+        ([1, [2, 3]], r"data\[0\] of shape \(\)", r"data\[1\] of shape \(2,\)"),
+        ([[[1], [2]], [[3], []]], r"data\[1\]\[0\] of shape \(1,\)", r"data\[1\]\[1\] of shape \(0,\)"),
+        ([np.ones(2), tensor([1, 2]), (1, 2, 3)], r"data\[0\] of shape \(2,\)", r"data\[2\] of shape \(3,\)"),
+    ],
+)
+def test_lists_of_different_lengths_are_refused_by_their_places(make, data, first, other):
+    with pytest.raises(ValueError, match=f"data must be .* nested lists of equal lengths, got {first} and {other}"):
+        make(data)
+
+
 def test_tensor_copies_and_the_class_wraps():
     a = np.ones(2)
     assert not np.shares_memory(tensor(a).data, a) and Tensor(a).data is a
@@ -162,8 +177,6 @@ def test_what_is_no_number_is_refused():
         for make in (tensor, minidl.Tensor):
             with pytest.raises(TypeError, match="data must be real numbers"):
                 make(data)
-    with pytest.raises(ValueError, match="inhomogeneous"):
-        tensor([[1, 2], [3]])
     with pytest.raises(TypeError, match=r"requires_grad must be True or False, got 3.*minidl\.empty"):
         minidl.Tensor(2, 3)
 
