@@ -69,6 +69,19 @@ CALLS = [
     (lambda: x(2, 3).roll(1.5, 0), TypeError, r"shifts must be .*integer.*1.5"),
     (lambda: minidl.zeros(2.5), TypeError, r"size must be one integer.*2\.5"),
     *(
+        (lambda make=make: make((2, -1)), ValueError, r"size must not be negative, got \(2, -1\)")
+        for make in (minidl.zeros, minidl.ones, minidl.empty, minidl.rand, minidl.randn, x(2).new_zeros)
+    ),
+    (lambda: minidl.full((-1,), 0), ValueError, r"size must not be negative, got \(-1,\)"),
+    (lambda: minidl.full((2.5,), 0), TypeError, r"size must be one integer, or several, got \(2\.5,\)"),
+    (lambda: minidl.randint(0, 3, (-1,)), ValueError, r"size must not be negative, got \(-1,\)"),
+    (lambda: minidl.eye(-1), ValueError, "n must not be negative, got -1"),
+    (lambda: minidl.eye(2, -3), ValueError, "m must not be negative, got -3"),
+    (lambda: minidl.eye(2.5), TypeError, r"n must be one integer.*2\.5"),
+    (lambda: minidl.randperm(2.5), TypeError, r"n must be one integer.*2\.5"),
+    (lambda: minidl.tril_indices(-1, 2), ValueError, "row must not be negative, got -1"),
+    (lambda: minidl.triu_indices(1, -2), ValueError, "col must not be negative, got -2"),
+    *(
         case
         for make in (minidl.linspace, minidl.logspace)
         for case in (

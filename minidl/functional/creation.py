@@ -25,6 +25,22 @@ def placed(array: np.ndarray, device: str | None, requires_grad: bool) -> Tensor
     return Tensor(array if device is None else to_device(array, device), requires_grad)
 
 
+def new_size(arguments: tuple, by_name: Any = None) -> tuple[int, ...]:
+    """The size of a new tensor, given as ``(2, 3)``, as ``2, 3``, or by its name."""
+    size = sizes_of(arguments, "size", by_name)
+    if min(size, default=0) < 0:
+        raise ValueError(f"size must not be negative, got {size}")
+    return size
+
+
+def not_negative(name: str, value: Any) -> int:
+    """The argument `name`, one integer from 0 up."""
+    (count,) = integers(name, value)
+    if count < 0:
+        raise ValueError(f"{name} must not be negative, got {count}")
+    return count
+
+
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
     """`data` as a Tensor: a Tensor stays itself, an array keeps its memory, numbers in nested lists are copied."""
     if not isinstance(data, Tensor) and not is_array(data):
@@ -58,7 +74,7 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return placed(np.zeros(sizes_of(sizes, "size", size), dtype or np.float32), device, requires_grad)
+    return placed(np.zeros(new_size(sizes, size), dtype or np.float32), device, requires_grad)
 
 
 def ones(
@@ -66,7 +82,7 @@ def ones(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor of ones."""
-    return placed(np.ones(sizes_of(sizes, "size", size), dtype or np.float32), device, requires_grad)
+    return placed(np.ones(new_size(sizes, size), dtype or np.float32), device, requires_grad)
 
 
 def empty(
@@ -74,7 +90,7 @@ def empty(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """A tensor with whatever values its memory held before."""
-    return placed(np.empty(sizes_of(sizes, "size", size), dtype or np.float32), device, requires_grad)
+    return placed(np.empty(new_size(sizes, size), dtype or np.float32), device, requires_grad)
 
 
 def full(
@@ -82,7 +98,7 @@ def full(
 ) -> Tensor:
     """A tensor of one value; integers and booleans keep their dtype, floats are float32."""
     dtype = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
-    return placed(np.full(tuple(size), fill_value, dtype), device, requires_grad)
+    return placed(np.full(new_size((size,)), fill_value, dtype), device, requires_grad)
 
 
 def arange(
@@ -116,7 +132,9 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers at equal distances from `start` to `end`, both included."""
-    return placed(np.linspace(start, end, _count(steps), dtype=dtype or np.float32), device, requires_grad)
+    return placed(
+        np.linspace(start, end, not_negative("steps", steps), dtype=dtype or np.float32), device, requires_grad
+    )
 
 
 def logspace(
@@ -131,22 +149,20 @@ def logspace(
     >>> minidl.logspace(-2, 1, 4)
     tensor([ 0.01,  0.1 ,  1.  , 10.  ])
     """
-    return placed(np.logspace(start, end, _count(steps), base=base, dtype=dtype or np.float32), device, requires_grad)
-
-
-def _count(steps: Any) -> int:
-    """`steps`, checked."""
-    (count,) = integers("steps", steps)
-    if count < 0:
-        raise ValueError(f"steps must not be negative, got {count}")
-    return count
+    return placed(
+        np.logspace(start, end, not_negative("steps", steps), base=base, dtype=dtype or np.float32),
+        device,
+        requires_grad,
+    )
 
 
 def eye(
     n: int, m: int | None = None, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
     """The n x n (or n x m) matrix with ones on its diagonal."""
-    return placed(np.eye(n, m, dtype=dtype or np.float32), device, requires_grad)
+    rows = not_negative("n", n)
+    columns = rows if m is None else not_negative("m", m)
+    return placed(np.eye(rows, columns, dtype=dtype or np.float32), device, requires_grad)
 
 
 def zeros_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
@@ -188,6 +204,7 @@ def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = None, device:
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
+    row, col = not_negative("row", row), not_negative("col", col)
     return placed(np.stack(np.tril_indices(row, offset, col)).astype(dtype or np.int64), device, False)
 
 
@@ -201,6 +218,7 @@ def triu_indices(row: int, col: int, offset: int = 0, dtype: Any = None, device:
     >>> i, j
     (tensor([0, 0, 1]), tensor([1, 2, 2]))
     """
+    row, col = not_negative("row", row), not_negative("col", col)
     return placed(np.stack(np.triu_indices(row, offset, col)).astype(dtype or np.int64), device, False)
 
 

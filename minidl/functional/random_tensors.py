@@ -13,8 +13,8 @@ import numpy as np
 
 from minidl import random
 from minidl.autograd import Tensor, tensor_method, to_device
-from minidl.functional.creation import empty, full, placed, zeros_like
-from minidl.functional.operands import check_float, sizes_of
+from minidl.functional.creation import empty, full, new_size, not_negative, placed, zeros_like
+from minidl.functional.operands import check_float
 from minidl.functional.softmax import softmax
 
 __all__ = [
@@ -30,7 +30,7 @@ def _drawn(
     if dtype.kind != "f":
         raise TypeError(f"random numbers need a floating-point dtype, got {dtype}; use randint for integers")
     draw = getattr(random.chosen(generator, "initialization"), distribution)
-    return np.asarray(draw(sizes_of(sizes, "size", size), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
+    return np.asarray(draw(new_size(sizes, size), dtype=np.float64 if dtype.itemsize > 4 else np.float32))
 
 
 def rand(
@@ -66,7 +66,7 @@ def randint(
     if low >= high:
         raise ValueError(f"randint needs low < high, got {low} and {high}")
     dtype = _holding("randint", low, high - 1, dtype)
-    drawn = random.chosen(generator, "initialization").integers(low, high, tuple(size))
+    drawn = random.chosen(generator, "initialization").integers(low, high, new_size((size,)))
     return placed(np.asarray(drawn, dtype), device, False)
 
 
@@ -82,8 +82,7 @@ def randperm(
     n: int, *, generator: np.random.Generator | None = None, dtype: Any = None, device: str | None = None
 ) -> Tensor:
     """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
-    if n < 0:
-        raise ValueError(f"randperm needs n >= 0, got {n}")
+    n = not_negative("n", n)
     dtype = _holding("randperm", 0, max(n - 1, 0), dtype)
     order = random.chosen(generator, "initialization").permutation(n)
     return placed(order.astype(dtype), device, False)

@@ -68,7 +68,7 @@ def test_randperm_holds_every_number_once_in_orders_that_are_equally_likely():
     assert minidl.randperm(0).shape == (0,) and minidl.randperm(2, dtype=np.int32).dtype == np.int32
     orders = [tuple(minidl.randperm(3).tolist()) for _ in range(3000)]
     assert all(abs(orders.count(order) - 500) < 5 * 500**0.5 for order in itertools.permutations(range(3)))
-    with pytest.raises(ValueError, match="n >= 0, got -1"):
+    with pytest.raises(ValueError, match="n must not be negative, got -1"):
         minidl.randperm(-1)
 
 
