@@ -13,6 +13,7 @@ import numpy as np
 
 from minidl import random
 from minidl.autograd import Tensor, tensor_method, to_device
+from minidl.functional.broadcast import common_shape
 from minidl.functional.creation import empty, full, new_size, not_negative, placed, zeros_like
 from minidl.functional.operands import check_float
 from minidl.functional.softmax import softmax
@@ -124,16 +125,16 @@ def normal(
     >>> minidl.normal(0.0, 0.01, size=(2, 3)).shape, minidl.normal(minidl.zeros(4), 1.0).shape
     ((2, 3), (4,))
     """
-    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    tensors = {name: x.detach() for name, x in (("mean", mean), ("std", std)) if isinstance(x, Tensor)}
     if bool(tensors) == (size is not None):
         raise TypeError("normal needs a size where mean and std are numbers, and none where one of them is a Tensor")
     if not (std >= 0 if not isinstance(std, Tensor) else (std.data >= 0).all()):
         raise ValueError(f"normal: std must not be negative, got {std!r}")
     if not tensors:
         return randn(*size, generator=generator) * std + mean
-    shape = np.broadcast_shapes(*(x.shape for x in tensors))
-    mean, std = (x.detach() if isinstance(x, Tensor) else x for x in (mean, std))
-    return randn(shape, generator=generator, dtype=tensors[0].dtype, device=tensors[0].device) * std + mean
+    shape, (like, *_) = common_shape("normal", **tensors), tensors.values()
+    drawn = randn(shape, generator=generator, dtype=like.dtype, device=like.device)
+    return drawn * tensors.get("std", std) + tensors.get("mean", mean)
 
 
 @tensor_method()

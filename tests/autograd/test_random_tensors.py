@@ -161,6 +161,7 @@ def test_gumbel_softmax_chooses_with_the_probabilities_of_the_softmax():
         (lambda: minidl.randperm(257, dtype=np.uint8), ValueError, "randperm: dtype .* from 0 to 256, got uint8"),
         (lambda: minidl.normal(0.0, 1.0), TypeError, "needs a size"),
         (lambda: minidl.normal(minidl.zeros(2), 1.0, (2,)), TypeError, "needs a size"),
+        (lambda: minidl.normal(minidl.zeros(2), minidl.ones(3)), ValueError, r"normal: .* mean \(2,\) and std \(3,\)"),
         (lambda: minidl.normal(0.0, -1.0, (2,)), ValueError, "std must not be negative, got -1.0"),
         (lambda: minidl.bernoulli(minidl.tensor([1])), TypeError, "must be probabilities, got int64"),
         (lambda: minidl.bernoulli(minidl.tensor([1.5])), ValueError, "from 0 to 1, got 1.5"),
