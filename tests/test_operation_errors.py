@@ -185,19 +185,14 @@ CALLS = [
     (lambda: x().select(0, 0), IndexError, "select: x must have an axis"),
     (lambda: x(2, 3).select(1, 3), IndexError, "select: index 3 is out of range for the 3 entries of dim 1"),
     (lambda: x(2, 3).select(1, 1.5), TypeError, "index must be one integer.*1.5"),
+    (lambda: x(3) + "a", TypeError, "Add: an operand must be .*, got 'a'"),
     *(
-        (lambda operation=operation: operation(x(3), "a"), TypeError, f"{name}: an operand must be .*, got 'a'")
-        for name, operation in (
-            ("Add", lambda x1, x2: x1 + x2),
-            ("Maximum", F.maximum),
-            ("Hypot", F.hypot),
-            ("LogAddExp", F.logaddexp),
-            ("Xlogy", F.xlogy),
-            ("Fmod", F.fmod),
-            ("Atan2", F.atan2),
-        )
+        (lambda f=name, wrong=wrong: getattr(F, f)(x(3), wrong), TypeError, f"{name}: an operand .*, got {wrong!r}")
+        for name in ("maximum", "minimum", "hypot", "logaddexp", "xlogy", "fmod", "remainder", "atan2")
+        for wrong in ("a", None)
     ),
-    (lambda: F.hypot("a", x(3)), TypeError, "Hypot: an operand must be .*, got 'a'"),
+    (lambda: F.exp(None), TypeError, "exp: an operand must be a Tensor, an array or a number, got None"),
+    (lambda: F.hypot("a", x(3)), TypeError, "hypot: an operand must be .*, got 'a'"),
     (lambda: x(3).index_add(0, LABELS, 1.0), TypeError, "index_add: source must be a Tensor or an array, got float"),
     (lambda: x(3).index_copy(0, LABELS, [1.0, 2.0]), TypeError, "index_copy: source must be .* array, got list"),
     (lambda: x(3).index_put((LABELS,), 1.0), TypeError, "index_put: values must be a Tensor or an array, got float"),

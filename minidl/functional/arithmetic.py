@@ -23,7 +23,7 @@ from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import clamp_max, clamp_min, clip, where
 from minidl.functional.elementwise import floor, log
 from minidl.functional.in_place import in_place
-from minidl.functional.operands import data_of, namespace, unrecorded
+from minidl.functional.operands import check_operand, data_of, namespace, unrecorded
 from minidl.kernels import minus, over, plus, times
 
 __all__ = ["add", "div", "floor_divide", "maximum", "minimum", "mul", "pow", "remainder", "sub"]
@@ -224,7 +224,7 @@ def div(x1: Any, x2: Any, *, rounding_mode: str | None = None) -> Any:
         return Div()(x1, x2)
     if rounding_mode not in ("floor", "trunc"):
         raise ValueError(f"rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}")
-    check_divisor(x1, x2)
+    check_divisor("div", x1, x2)
     return RoundedDiv(rounding_mode)(x1, x2)
 
 
@@ -239,19 +239,21 @@ def pow(x1: Any, x2: Any) -> Any:
 @tensor_method("__mod__", "remainder")
 def remainder(x1: Any, x2: Any) -> Any:
     """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
-    check_divisor(x1, x2)
+    check_divisor("remainder", x1, x2)
     return Remainder()(x1, x2)
 
 
 @tensor_method("__floordiv__", "floor_divide")
 def floor_divide(x1: Any, x2: Any) -> Any:
     """floor(x1 / x2), without gradient."""
-    check_divisor(x1, x2)
+    check_divisor("floor_divide", x1, x2)
     return unrecorded(operator.floordiv, x1, x2)
 
 
-def check_divisor(x1: Any, x2: Any) -> None:
-    """Raise where integers would be divided by 0, for they have no infinity to show it."""
+def check_divisor(name: str, x1: Any, x2: Any) -> None:
+    """Raise for what is no number, and where integers would be divided by 0: they have no infinity to show it."""
+    for x in (x1, x2):
+        check_operand(name, x)
     kinds = [getattr(x, "dtype", np.dtype(type(x))).kind for x in (x1, x2)]
     if all(kind in "biu" for kind in kinds) and not namespace(x2).all(data_of(x2)):
         raise ZeroDivisionError("integers can't be divided by 0")
@@ -260,12 +262,14 @@ def check_divisor(x1: Any, x2: Any) -> None:
 @tensor_method("maximum")
 def maximum(x1: Any, x2: Any) -> Any:
     """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    check_operand("maximum", x2)
     return Maximum()(x1, x2)
 
 
 @tensor_method("minimum")
 def minimum(x1: Any, x2: Any) -> Any:
     """The smaller of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    check_operand("minimum", x2)
     return Minimum()(x1, x2)
 
 

@@ -16,7 +16,7 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import where
 from minidl.functional.in_place import in_place
-from minidl.functional.operands import as_array, namespace
+from minidl.functional.operands import as_array, check_operand, namespace
 
 __all__ = [
     "abs", "ceil", "erf", "exp", "expm1", "floor", "log", "log10", "log1p", "log2", "neg", "reciprocal", "round",
@@ -203,16 +203,19 @@ class Erf(Function):
         return dy * (2 / np.pi**0.5 * exp(-square(inputs[0])))
 
 
-def floating(x: Any) -> Any:
-    """x; a Tensor of integers or booleans as float32, where NumPy would choose float16 for the root of a byte."""
-    return x.float() if isinstance(x, Tensor) and x.dtype.kind != "f" else x
+def floating(x: Any, name: str = "x") -> Any:
+    """An operand of `name`; a Tensor of integers as float32, where NumPy gives float16 for the root of a byte."""
+    if isinstance(x, Tensor):
+        return x if x.dtype.kind == "f" else x.float()
+    check_operand(name, x)
+    return x
 
 
 def function_of(rule: type[Function], *names: str, keeps_integers: bool = False) -> Callable[[Any], Any]:
     """The function that programs call, `exp` for the class Exp, with its docstring; attached as a Tensor method too."""
 
     def function(x: Any) -> Any:
-        return rule()(x if keeps_integers else floating(x))
+        return rule()(x if keeps_integers else floating(x, function.__name__))
 
     function.__name__ = function.__qualname__ = rule.__name__.lower()
     function.__doc__ = rule.__doc__

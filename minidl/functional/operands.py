@@ -61,6 +61,12 @@ def apart(y: Any, x: Any) -> Any:
     return y.clone() if isinstance(y, Tensor) else y.copy()
 
 
+def check_operand(name: str, x: Any) -> None:
+    """Raise a TypeError for what no operation computes with, such as None, which NumPy takes as an array of objects."""
+    if not hasattr(x, "dtype") and not isinstance(x, (int, float, list, tuple)):
+        raise TypeError(f"{name}: an operand must be a Tensor, an array or a number, got {x!r}")
+
+
 def check_float(name: str, x: Any, argument: str = "x") -> None:
     """Raise a TypeError unless x, an argument of the operation `name`, is a floating-point Tensor or array."""
     if not isinstance(x, (Tensor, np.generic)) and not is_array(x):

@@ -82,7 +82,7 @@ def hypot(x1: Any, x2: Any) -> Any:
     >>> minidl.hypot(minidl.tensor([3.0, 1e30]), minidl.tensor([4.0, 0.0]))
     tensor([5.e+00, 1.e+30])
     """
-    return Hypot()(floating(x1), floating(x2))
+    return Hypot()(floating(x1, "hypot"), floating(x2, "hypot"))
 
 
 @tensor_method()
@@ -95,7 +95,7 @@ def logaddexp(x1: Any, x2: Any) -> Any:
     >>> minidl.logaddexp(minidl.tensor([1000.0]), minidl.tensor([1000.0]))
     tensor([1000.6932])
     """
-    return LogAddExp()(floating(x1), floating(x2))
+    return LogAddExp()(floating(x1, "logaddexp"), floating(x2, "logaddexp"))
 
 
 @tensor_method()
@@ -109,7 +109,7 @@ def xlogy(x1: Any, x2: Any) -> Any:
     >>> -minidl.xlogy(p, p).sum()
     tensor(0.6931)
     """
-    x1, x2 = floating(x1), floating(x2)
+    x1, x2 = floating(x1, "xlogy"), floating(x2, "xlogy")
     if isinstance(x2, (int, float, list, tuple)):
         x2 = namespace(x1).asarray(x2, x1.dtype)  # else the logarithm of the number would be one of float32
     return Xlogy()(x1, x2)
@@ -125,7 +125,7 @@ def fmod(x1: Any, x2: Any) -> Any:
     >>> minidl.tensor([5.0, -5.0]).fmod(3), minidl.tensor([5.0, -5.0]).remainder(3)
     (tensor([ 2., -2.]), tensor([2., 1.]))
     """
-    check_divisor(x1, x2)
+    check_divisor("fmod", x1, x2)
     return Fmod()(x1, x2)
 
 

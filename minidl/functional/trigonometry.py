@@ -181,7 +181,7 @@ def atan2(y: Any, x: Any) -> Any:
     >>> minidl.atan2(minidl.tensor([1.0, 0.0]), minidl.tensor([0.0, -1.0]))
     tensor([1.5708, 3.1416])
     """
-    return Atan2()(floating(y), floating(x))
+    return Atan2()(floating(y, "atan2"), floating(x, "atan2"))
 
 
 @tensor_method()
