@@ -10,8 +10,9 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.axes import one_axis
 from minidl.functional.in_place import in_place
-from minidl.functional.indexing import Index, IndexAdd, SetItem, plain_index
+from minidl.functional.indexing import Index, IndexAdd, SetItem
 from minidl.functional.indexing import index as index_of
+from minidl.functional.keys import plain_index
 from minidl.functional.operands import data_of, integers, namespace
 from minidl.functional.shape import reshape
 
@@ -54,7 +55,15 @@ class ScatterAdd(Function):
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     """y[i, j, ...] = x[i, indices[i, j, ...], ...] with the index in place of axis `dim`; the other axes broadcast.
 
-    `dim` None takes from the flattened x.
+    `dim` None takes from the flattened x. Negative indices count from the end.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[3, 1], [2, 5]])
+    >>> x.take_along_dim(x.argsort(1), 1)
+    tensor([[1, 3],
+            [2, 5]])
     """
     positions = data_of(indices)
     check_integers(positions, "indices")
@@ -65,6 +74,11 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     (axis,) = one_axis(dim, x.ndim)
     if positions.ndim != x.ndim:
         raise ValueError(f"indices must have as many dimensions as x, got {positions.shape} for x {tuple(x.shape)}")
+    if any(i != axis and n != m and 1 not in (n, m) for i, (n, m) in enumerate(zip(positions.shape, x.shape))):
+        raise ValueError(
+            f"take_along_dim: indices {positions.shape} must broadcast to x {tuple(x.shape)} along all axes but {axis}"
+        )
+    check_positions(positions, "indices", x.shape[axis], f" along dim {dim}", least=-x.shape[axis])
     return Index(_key(positions, axis, x.shape, x))(x)
 
 

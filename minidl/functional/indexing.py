@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from minidl import kernels
-from minidl.autograd import Function, Tensor, is_array, is_grad_enabled, tensor_method
+from minidl.autograd import Function, Tensor, is_grad_enabled, tensor_method
 from minidl.functional.choice import where
-from minidl.functional.operands import as_array, data_of, namespace
+from minidl.functional.keys import check_key, plain_key, steps_of
+from minidl.functional.operands import as_array, check_operand, data_of, namespace
 from minidl.functional.shape import reshape
 
 __all__ = ["add_at", "index"]
@@ -103,26 +104,6 @@ def _from_zero(positions: np.ndarray, n: int) -> np.ndarray:
     return positions if least >= 0 else positions % n
 
 
-def plain_key(key: Any, x: Any) -> Any:
-    """The key with arrays in place of Tensors and lists."""
-    return tuple(plain_index(part, x) for part in key) if isinstance(key, tuple) else plain_index(key, x)
-
-
-def plain_index(part: Any, x: Any) -> Any:
-    """One part of a key as NumPy or CuPy takes it; an array is copied, as it might be changed before backward."""
-    if part is None or isinstance(part, (slice, int)) or part is Ellipsis:
-        return part
-    if isinstance(part, list):
-        part = np.asarray(part) if part else np.zeros(0, np.int64)
-    part = data_of(part)
-    if hasattr(part, "dtype") and part.dtype.kind not in "iub":
-        raise IndexError(f"an index must hold integers or booleans, got {part.dtype}")
-    if hasattr(part, "dtype") and part.ndim == 0 and part.dtype.kind in "iu":
-        return int(part)
-    part = part.copy() if is_array(part) else part
-    return namespace(x).asarray(part) if isinstance(part, np.ndarray) else part
-
-
 @tensor_method("__getitem__")
 def index(x: Any, key: Any) -> Any:
     """x[key]: slices, integers, arrays, lists, booleans, ``...`` and None, as in NumPy and PyTorch.
@@ -137,39 +118,18 @@ def index(x: Any, key: Any) -> Any:
     (tensor([2., 4.]), tensor([3., 4.]))
     """
     if type(key) is int or type(key) is slice:
-        return Index(key)(x)
-    for step in steps_of(plain_key(key, x), x.ndim):
-        x = Index(step)(x)
-    return x
-
-
-def steps_of(key: Any, ndim: int) -> tuple:
-    """The key as one or two keys, to be applied one after the other: first its integers, then its arrays.
-
-    So ``x[0, :, rows]`` is ``x[0][:, rows]``, as in PyTorch. NumPy would treat the 0 as an array too, and move the axis
-    of the rows to the front.
-    """
-    parts = key if isinstance(key, tuple) else (key,)
-    if not any(hasattr(part, "ndim") for part in parts) or not any(type(part) is int for part in parts):
-        return (key,)
-    used = 0  # axes of x that the key names
-    for part in parts:
-        if hasattr(part, "ndim"):
-            used += part.ndim if part.dtype == bool else 1
-        else:
-            used += part is not None and part is not Ellipsis
-    first, second = [], []
-    for part in parts:
-        if hasattr(part, "ndim"):
-            first += [slice(None)] * (part.ndim if part.dtype == bool else 1)
-            second.append(part)
-        elif part is Ellipsis:
-            first += [slice(None)] * (ndim - used)
-            second += [slice(None)] * (ndim - used)
-        else:
-            first.append(part)
-            second += [slice(None)] if type(part) is not int else []
-    return tuple(first), tuple(second)
+        steps = (key,)
+    else:
+        key = plain_key(key, x)
+        steps = steps_of(key, x.ndim)
+    y = x
+    try:
+        for step in steps:
+            y = Index(step)(y)
+    except IndexError:
+        check_key(key, tuple(x.shape))
+        raise
+    return y
 
 
 def add_at(x: Any, key: Any, shape: tuple[int, ...]) -> Any:
@@ -236,13 +196,33 @@ def _write(memory: Any, steps: tuple, value: Any) -> None:
     *first, last = steps
     if first:
         memory = memory[first[0]]
-    memory[last] = value
+    try:
+        memory[last] = value
+    except ValueError:
+        check_value(value, memory[last].shape)
+        raise
+
+
+def check_value(value: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless a value to be written to places of this shape broadcasts to them."""
+    given = tuple(getattr(value, "shape", ()))
+    if any(n not in (1, m) for n, m in zip(reversed(given), (*reversed(shape), *[1] * len(given)))):
+        raise ValueError(f"value must broadcast to x[key], of shape {shape}, got {given}") from None
 
 
 @tensor_method("__setitem__")
 def set_item(x: Tensor, key: Any, value: Any) -> None:
     """x[key] = value in place; recorded where a gradient flows, unless another tensor shares the memory of x."""
-    steps = steps_of(plain_key(key, x), x.ndim)
+    key, value = plain_key(key, x), Tensor(value) if isinstance(value, (list, tuple)) else value
+    check_operand("x[key] = value", value)
+    try:
+        _set_steps(x, steps_of(key, x.ndim), value)
+    except IndexError:
+        check_key(key, x.shape)
+        raise
+
+
+def _set_steps(x: Tensor, steps: tuple, value: Any) -> None:
     recorded = x.requires_grad or isinstance(value, Tensor) and value.requires_grad
     if not recorded or not is_grad_enabled():
         x.check_writable()

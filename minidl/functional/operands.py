@@ -92,7 +92,7 @@ class ErrorsNaming:
         pass
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if isinstance(error, (TypeError, ValueError)):
+        if isinstance(error, (TypeError, ValueError, IndexError)):
             error.args = (self.words.sub(lambda word: self.names[word[0]], str(error)),)
 
 

@@ -11,8 +11,9 @@ from minidl.functional.axes import one_axis
 from minidl.functional.broadcast import broadcast_to, common_shape
 from minidl.functional.choice import check_mask
 from minidl.functional.in_place import in_place
-from minidl.functional.indexing import IndexAdd, SetItem, index, plain_key, steps_of
-from minidl.functional.operands import data_of, integers, namespace
+from minidl.functional.indexing import IndexAdd, SetItem, check_value, index
+from minidl.functional.keys import check_key, plain_key, steps_of
+from minidl.functional.operands import ErrorsNaming, data_of, integers, namespace
 from minidl.functional.shape import reshape
 
 __all__ = ["index_copy", "index_fill", "index_put", "masked_scatter", "select", "take"]
@@ -157,10 +158,16 @@ def index_put(x: Any, indices: Sequence[Any], values: Any, accumulate: bool = Fa
     if not isinstance(indices, (tuple, list)):
         raise TypeError(f"index_put: indices must be a tuple of arrays, got {type(indices).__name__}; write (index,)")
     _check_like("index_put", x, "values", values)
-    key = plain_key(tuple(indices), x)
-    if not accumulate:
-        return SetItem(steps_of(key, x.ndim))(x, values)
-    shape = tuple(data_of(x)[key].shape)
+    with ErrorsNaming(key="indices", value="values"):
+        key = plain_key(tuple(indices), x)
+        try:
+            if not accumulate:
+                return SetItem(steps_of(key, x.ndim))(x, values)
+            shape = tuple(data_of(x)[key].shape)
+        except IndexError:
+            check_key(key, tuple(x.shape))
+            raise
+        check_value(values, shape)
     return x + IndexAdd(key, tuple(x.shape))(values if tuple(values.shape) == shape else broadcast_to(values, shape))
 
 
