@@ -117,8 +117,31 @@ WRONG = [
     ),
 ]
 
+ROWS = minidl.zeros(4, 3)
+MADE_BY_HAND = [
+    (lambda: PackedSequence(ROWS, [2, 1]), ValueError, r"data must have 3 rows, .* \[2, 1\], got shape \(4, 3\)"),
+    (lambda: PackedSequence(None, [2, 2]), ValueError, "data must have 4 rows, .* got None"),
+    (lambda: PackedSequence(ROWS, [1, 3]), ValueError, r"from 1 up that do not rise, got \[1, 3\]"),
+    (lambda: PackedSequence(ROWS, [2, 2, 0]), ValueError, r"from 1 up .* got \[2, 2, 0\]"),
+    (lambda: PackedSequence(ROWS, minidl.zeros(0, dtype="int64")), ValueError, r"from 1 up .* got \[\]"),
+    (lambda: PackedSequence(ROWS, [2.0, 2.0]), TypeError, r"batch_sizes must be integers .*float32 of shape \(2,\)"),
+    (lambda: PackedSequence(ROWS, 4), TypeError, r"batch_sizes must be integers of one axis, .* shape \(\)"),
+    (lambda: PackedSequence(ROWS, [2, 2], [0, 2]), ValueError, r"sorted_indices must hold each of the 2 .* \[0, 2\]"),
+    (lambda: PackedSequence(ROWS, [2, 2], None, [0]), ValueError, r"unsorted_indices must hold each .* got \[0\]"),
+    (lambda: PackedSequence(ROWS, [4], [1, 2, 3, 0], [1, 2, 3, 0]), ValueError, r"must lead back from sorted_indices"),
+]
 
-@pytest.mark.parametrize(("call", "error", "message"), WRONG)
+
+def test_one_made_by_hand_is_what_the_functions_make():
+    made = pack_sequence([minidl.tensor(x) for x in ([1.0], [2.0, 3.0], [4.0, 5.0, 6.0])], enforce_sorted=False)
+    for rest in ([[2, 1, 0]], [minidl.tensor([2, 1, 0]), [2, 1, 0]], [None, np.array([2, 1, 0])]):
+        by_hand = PackedSequence(made.data, made.batch_sizes.tolist(), *rest)
+        assert [x.tolist() for x in by_hand] == [x.tolist() for x in made]
+    theirs = torch.nn.utils.rnn.PackedSequence(torch.zeros(4), torch.tensor([3, 1]), torch.tensor([2, 0, 1]))
+    assert PackedSequence(ROWS, [3, 1], [2, 0, 1]).unsorted_indices.tolist() == theirs.unsorted_indices.tolist()
+
+
+@pytest.mark.parametrize(("call", "error", "message"), WRONG + MADE_BY_HAND)
 def test_wrong_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -13,8 +13,17 @@ from minidl.functional import as_tensor, index_put, index_select, pad, stack
 __all__ = ["PackedSequence", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence"]
 
 
-class PackedSequence(NamedTuple):
+class _Packed(NamedTuple):
+    data: Any
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None = None
+    unsorted_indices: Tensor | None = None
+
+
+class PackedSequence(_Packed):
     """Sequences of different lengths without padding, the longest first: what RNN, LSTM and GRU take and give.
+
+    The functions below make them; one made by hand is checked.
 
     Attributes
     ----------
@@ -23,17 +32,71 @@ class PackedSequence(NamedTuple):
     batch_sizes : (T,) integers
         How many sequences have a step t.
     sorted_indices, unsorted_indices : (N,) integers, or None for sequences that came in this order
-        Which sequence comes first, second ...; and back.
+        Which sequence comes first, second ...; and back. One gives the other.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Batch sizes that are no integers, that rise, or that do not add up to the rows of the data; indices that do not
+        name each sequence once, or not each other's inverse.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl.nn.utils.rnn import PackedSequence, pad_packed_sequence
+    >>> packed = PackedSequence(minidl.tensor([1, 4, 2, 3]), minidl.tensor([2, 1, 1]))  # 1 2 3, and 4
+    >>> pad_packed_sequence(packed, batch_first=True)[0]
+    tensor([[1, 2, 3],
+            [4, 0, 0]])
     """
 
-    data: Any
-    batch_sizes: Tensor
-    sorted_indices: Tensor | None = None
-    unsorted_indices: Tensor | None = None
+    __slots__ = ()
+
+    def __new__(
+        cls, data: Any, batch_sizes: Any, sorted_indices: Any = None, unsorted_indices: Any = None
+    ) -> PackedSequence:
+        batch_sizes = as_tensor(batch_sizes)
+        sizes = _integers("batch_sizes", batch_sizes)
+        if not sizes.size or sizes.min() < 1 or (np.diff(sizes) > 0).any():
+            raise ValueError(f"batch_sizes must be (T,) integers from 1 up that do not rise, got {sizes.tolist()}")
+        shape = tuple(getattr(data, "shape", ()))
+        if not shape or shape[0] != sizes.sum():
+            raise ValueError(
+                f"data must have {sizes.sum()} rows, the sum of batch_sizes {sizes.tolist()}, "
+                f"got {f'shape {shape}' if shape else repr(data)}"
+            )
+        if sorted_indices is None is unsorted_indices:
+            return super().__new__(cls, data, batch_sizes)
+        there = _order("sorted_indices", sorted_indices, sizes[0])
+        back = _order("unsorted_indices", unsorted_indices, sizes[0])
+        there, back = np.argsort(back) if there is None else there, np.argsort(there) if back is None else back
+        if (there[back] != np.arange(sizes[0])).any():
+            raise ValueError(
+                f"unsorted_indices must lead back from sorted_indices, got {back.tolist()} and {there.tolist()}"
+            )
+        return super().__new__(cls, data, batch_sizes, Tensor(there), Tensor(back))
 
     def to(self, *targets: Any, **options: Any) -> PackedSequence:
         """The data on another device, in another dtype."""
         return self._replace(data=self.data.to(*targets, **options))
+
+
+def _integers(name: str, values: Any) -> np.ndarray:
+    """Integers (N,) as an array on the CPU."""
+    values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if values.dtype.kind not in "iu" or values.ndim != 1:
+        raise TypeError(f"{name} must be integers of one axis, got {values.dtype} of shape {values.shape}")
+    return values
+
+
+def _order(name: str, indices: Any, count: int) -> np.ndarray | None:
+    """The indices, checked to be 0 to count - 1 in some order."""
+    if indices is None:
+        return None
+    order = _integers(name, indices)
+    if not np.array_equal(np.sort(order), np.arange(count)):
+        raise ValueError(f"{name} must hold each of the {count} sequences once, got {order.tolist()}")
+    return order
 
 
 def _places(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,9 +152,7 @@ def pack_padded_sequence(
         sizes, x = sizes[order], index_select(x, 1, order)
     steps, sequences, batch_sizes = _places(sizes)
     data = x[Tensor(steps), Tensor(sequences)] if isinstance(x, Tensor) else x[steps, sequences]
-    if order is None:
-        return PackedSequence(data, Tensor(batch_sizes))
-    return PackedSequence(data, Tensor(batch_sizes), Tensor(order), Tensor(np.argsort(order)))
+    return PackedSequence(data, batch_sizes, order)
 
 
 def pad_packed_sequence(
