@@ -12,6 +12,7 @@ from minidl.autograd.function import Function, not_promoted
 from minidl.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from minidl.autograd.gradient_check import GradientCheckError, gradcheck, gradgradcheck
 from minidl.autograd.hooks import HookHandle
+from minidl.autograd.leaves import zero_gradients
 from minidl.autograd.tensor import Tensor, is_tensor, tensor, tensor_method
 from minidl.autograd.trace import Node, trace
 
@@ -19,4 +20,5 @@ __all__ = [
     "Function", "GradientCheckError", "HookHandle", "Node", "Tensor", "as_array", "debug", "enable_grad", "grad",
     "gradcheck", "gradgradcheck", "inference_mode", "is_array", "is_grad_enabled", "is_tensor", "no_grad",
     "not_promoted", "set_grad_enabled", "sum_to_shape", "tensor", "tensor_method", "to_device", "trace",
+    "zero_gradients",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl.autograd import HookHandle, Tensor, is_grad_enabled, no_grad
+from minidl.autograd import HookHandle, Tensor, is_grad_enabled, no_grad, zero_gradients
 from minidl.nn.backward_hooks import call_with_hooks
 
 
@@ -290,9 +290,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set all gradients to None, or to zeros without `set_to_none`."""
-        for parameter in self.parameters():
-            if parameter.grad is not None:
-                parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter.grad.data))
+        zero_gradients(self.parameters(), set_to_none)
 
     def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Module:
         """Move parameters and buffers to a device, and convert floating-point ones to a dtype; returns this module.

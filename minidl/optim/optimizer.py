@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, enable_grad, to_device
+from minidl.autograd import Tensor, enable_grad, to_device, zero_gradients
 from minidl.kernels import array_module
 
 
@@ -92,11 +92,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set all gradients to None, or to zeros without `set_to_none`."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if set_to_none or parameter.grad is None:
-                    parameter.grad = None
-                else:
-                    parameter.grad = Tensor(array_module(parameter.grad.data).zeros_like(parameter.grad.data))
+            zero_gradients(group["params"], set_to_none)
 
     def step(self, closure: Any = None) -> Any:
         """Update every parameter that has a gradient; `closure`, if given, first computes the loss and gradients."""
