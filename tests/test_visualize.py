@@ -97,6 +97,28 @@ def test_misclassified_shows_the_surest_errors_first():
     visualize.misclassified(PICTURES, labels, np.eye(2)[labels] * 9, ["cat", "dog"])  # none at all
 
 
+class OnGpu:
+    """What these functions see of CuPy's arrays."""
+
+    __cuda_array_interface__ = {}
+
+    def __init__(self, values):
+        self.values = values
+
+    def get(self):
+        return self.values
+
+
+def test_arrays_of_a_gpu_are_fetched():
+    for draw, values in ((visualize.images, PICTURES), (lambda x: visualize.confusion_matrix(x, "ab"), np.eye(2))):
+        drawn, expected = (
+            [image.get_array() for axes in draw(x).axes for image in axes.images] for x in (OnGpu(values), values)
+        )
+        np.testing.assert_array_equal(drawn, expected)
+    points, labels = np.arange(6.0).reshape(3, 2), np.array([0, 1, 0])
+    assert visualize.embedding(OnGpu(points), OnGpu(labels), ["a", "b"]).axes
+
+
 def test_filters_share_one_scale_around_zero():
     layer = nn.Conv2d(2, 10, 3)
     figure = visualize.filters(layer)

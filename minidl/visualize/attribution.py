@@ -53,7 +53,7 @@ def saliency_map(model: nn.Module, picture: Any, label: int | None = None) -> np
         score = _score(model(x), label)
     (dx,) = grad(score, x)  # (1, C, H, W)
     # s[i,j] = max_c |dx[c,i,j]|
-    return np.abs(dx.numpy()[0]).max(0)
+    return np.abs(as_array(dx)[0]).max(0)
 
 
 def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None = None) -> np.ndarray:
@@ -86,9 +86,9 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
         raise ValueError(f"the layer {layer} gives no images (1, K, OH, OW), got {got}")
     (da,) = grad(score, seen[0])  # (1, K, OH, OW)
     # alpha[k] = mean_ij da[k,i,j]
-    alpha = da.numpy().mean((2, 3), keepdims=True)
+    alpha = as_array(da).mean((2, 3), keepdims=True)
     # map = relu(sum_k alpha[k] * A[k])
-    found = np.maximum((alpha * seen[0].numpy()).sum(1, keepdims=True), 0)  # (1, 1, OH, OW)
+    found = np.maximum((alpha * as_array(seen[0])).sum(1, keepdims=True), 0)  # (1, 1, OH, OW)
     return F.interpolate(found, size=picture.shape[1:], mode="bilinear")[0, 0]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from minidl.autograd import Node, Tensor, trace
 from minidl.serialization import write_atomically
+from minidl.visualize.figure import as_array
 
 WIDTH, HEIGHT, ACROSS, DOWN = 150, 58, 60, 18  # pixels: a box, and the gaps between boxes
 MOST = 300  # nodes; more can be computed, but not read
@@ -114,7 +115,7 @@ def _shown(value: Any) -> str:
         return "none"
     if isinstance(value, tuple):
         return f"{len(value)} tensors"
-    value = np.asarray(value.get() if hasattr(value, "get") else value)
+    value = as_array(value)
     if value.size == 1:
         return f"{float(value.reshape(-1)[0]):.4g}"
     if not value.size:

@@ -35,7 +35,7 @@ def confusion_matrix(
     columns_are : str
         The label of the columns.
     """
-    counts = np.asarray(counts)
+    counts = as_array(counts)
     columns = classes if columns is None else columns
     if counts.shape != (len(classes), len(columns)):
         raise ValueError(
