@@ -60,16 +60,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
         return as_array(samples)
     if isinstance(first, (str, bytes)):
         return list(samples)
-    if isinstance(first, Mapping):
-        for sample in samples:
-            if sample.keys() != first.keys():
-                raise ValueError(f"the samples of a batch have different keys: {list(first)} and {list(sample)}")
-        return {key: default_collate([sample[key] for sample in samples]) for key in first}
-    if isinstance(first, Sequence):
-        lengths = {len(sample) for sample in samples}
-        if len(lengths) > 1:
-            raise ValueError(f"the samples of a batch have different numbers of fields: {sorted(lengths)}")
-        return _rebuild(first, [default_collate(list(field)) for field in zip(*samples, strict=True)])
+    if isinstance(first, (Mapping, Sequence)):
+        return _field_by_field(default_collate, samples)
     hint = "; end the transform with ToTensor()" if type(first).__module__.startswith("PIL.") else ""
     raise TypeError(
         f"a batch cannot hold {type(first).__name__}: expected arrays, Tensors, numbers, text, or tuples, lists or "
@@ -77,15 +69,46 @@ def default_collate(samples: Sequence[Any]) -> Any:
     )
 
 
+def join_batches(batches: Sequence[Any], order: np.ndarray) -> Any:
+    """One batch of the samples of several, in another order: that of numbers 0, 1, ... through all of them."""
+    first = batches[0]
+    if isinstance(first, list) and all(isinstance(text, (str, bytes)) for text in first):
+        texts = [text for batch in batches for text in batch]
+        return [texts[place] for place in order]
+    if isinstance(first, (Mapping, tuple, list)):
+        return _field_by_field(lambda parts: join_batches(parts, order), batches)
+    arrays = to_arrays(batches)
+    _check_shapes({x.shape[1:] for x in arrays})
+    xp = kernels.array_module(arrays[0])
+    return xp.concatenate(arrays)[xp.asarray(order)]
+
+
+def _field_by_field(combine: Callable[[list], Any], samples: Sequence[Any]) -> Any:
+    """What `combine` makes of each field of samples that are tuples, lists or dicts, in a sample of the same kind."""
+    first = samples[0]
+    if isinstance(first, Mapping):
+        for sample in samples:
+            if sample.keys() != first.keys():
+                raise ValueError(f"the samples of a batch have different keys: {list(first)} and {list(sample)}")
+        return {key: combine([sample[key] for sample in samples]) for key in first}
+    lengths = {len(sample) for sample in samples}
+    if len(lengths) > 1:
+        raise ValueError(f"the samples of a batch have different numbers of fields: {sorted(lengths)}")
+    return _rebuild(first, [combine(list(field)) for field in zip(*samples, strict=True)])
+
+
 def _stack(samples: Sequence[np.ndarray]) -> np.ndarray:
-    shapes = {np.shape(sample) for sample in samples}
+    _check_shapes({np.shape(sample) for sample in samples})
+    xp = np if isinstance(samples[0], np.generic) else kernels.array_module(samples[0])
+    return xp.stack(samples)
+
+
+def _check_shapes(shapes: set[tuple[int, ...]]) -> None:
     if len(shapes) > 1:
         raise ValueError(
             f"the samples of a batch must have one shape, got {sorted(shapes)}: resize or crop them in the dataset's "
             "transform"
         )
-    xp = np if isinstance(samples[0], np.generic) else kernels.array_module(samples[0])
-    return xp.stack(samples)
 
 
 def map_leaves(function: Callable[[Any], Any], batch: Any) -> Any:

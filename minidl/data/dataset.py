@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl import kernels, random
 from minidl.autograd import Tensor, is_array
+from minidl.data.collate import join_batches
 
 
 class Dataset:
@@ -137,6 +138,8 @@ class Subset(Dataset):
 class ConcatDataset(Dataset):
     """Several datasets, one after the other; ``a + b`` of two datasets is one too.
 
+    If all of them fetch whole batches, it does too: of each dataset its part of the batch.
+
     Examples
     --------
     >>> import numpy as np
@@ -161,6 +164,19 @@ class ConcatDataset(Dataset):
         place = index % len(self)
         part = int(np.searchsorted(self.ends, place, side="right"))  # the first that ends after it
         return self.datasets[part][place - (int(self.ends[part - 1]) if part else 0)]
+
+    @property
+    def batched(self) -> bool:
+        return all(getattr(dataset, "batched", False) for dataset in self.datasets)
+
+    def get_batch(self, indices: np.ndarray) -> Any:
+        parts, batches, taken = np.searchsorted(self.ends, indices, side="right"), [], []
+        for part in np.unique(parts):
+            where = np.flatnonzero(parts == part)
+            begin = self.ends[part] - len(self.datasets[part])
+            batches.append(self.datasets[part].get_batch(indices[where] - begin))
+            taken.append(where)
+        return batches[0] if len(batches) == 1 else join_batches(batches, np.argsort(np.concatenate(taken)))
 
 
 def random_split(

@@ -10,6 +10,7 @@ from PIL import Image
 
 import minidl
 from minidl.data import (
+    ConcatDataset,
     DataLoader,
     Dataset,
     ImageDataset,
@@ -19,6 +20,7 @@ from minidl.data import (
     default_collate,
     random_split,
 )
+from minidl.data.collate import join_batches
 
 
 def test_tensor_dataset_items_and_batches():
@@ -57,6 +59,56 @@ def test_subset_of_subset_and_its_classes():
     assert [int(label) for _, label in (subset[0], subset[1])] == [0, 4]
     assert subset.batched and subset.get_batch(np.array([1, 0]))[1].tolist() == [4, 0]
     assert subset.classes == tuple("abcde")
+
+
+class Asked(TensorDataset):
+    """Remembers the batches that it was asked for."""
+
+    def get_batch(self, indices):
+        self.asked = indices.tolist()
+        return super().get_batch(indices)
+
+
+def test_datasets_one_after_the_other_are_asked_for_their_part_of_a_batch():
+    first, last = Asked(np.arange(3.0), np.arange(3)), Asked(minidl.arange(3, 7.0), np.arange(3, 7))
+    both = ConcatDataset([first, TensorDataset(np.zeros(0), np.zeros(0, int)), last])
+    assert both.batched and not (both + [1, 2]).batched
+    x, y = both.get_batch(np.array([5, 0, 6, 2, 3]))
+    assert x.tolist() == y.tolist() == [5, 0, 6, 2, 3] and (first.asked, last.asked) == ([0, 2], [2, 3, 0])
+    assert both.get_batch(np.array([4, 3]))[1].tolist() == [4, 3] and first.asked == [0, 2]
+    shuffled = [y.tolist() for _, y in DataLoader(both, 4, shuffle=True, generator=np.random.default_rng(0))]
+    assert shuffled == [[both[i][1] for i in batch] for batch in np.split(np.random.default_rng(0).permutation(7), [4])]
+
+
+def test_batches_of_dicts_and_texts_are_joined():
+    class Texts(Dataset):
+        batched = True
+
+        def __init__(self, texts):
+            self.texts = texts
+
+        def __len__(self):
+            return len(self.texts)
+
+        def get_batch(self, indices):
+            return {"text": [self.texts[i] for i in indices], "both": (indices, minidl.tensor(indices))}
+
+    batch = (Texts(["a", "b"]) + Texts(["c"])).get_batch(np.array([2, 1, 0]))
+    assert batch["text"] == ["c", "b", "a"] and [x.tolist() for x in batch["both"]] == [[0, 1, 0], [0, 1, 0]]
+    with pytest.raises(ValueError, match="different keys"):
+        join_batches([{"a": 1}, {"b": 1}], np.arange(2))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (TensorDataset(np.zeros((2, 3)), np.zeros(2)), r"one shape, got \[\(2,\), \(3,\)\]"),
+        (TensorDataset(np.zeros((2, 2))), r"different numbers of fields: \[1, 2\]"),
+    ],
+)
+def test_parts_of_a_batch_that_do_not_go_together(other, message):
+    with pytest.raises(ValueError, match=message):
+        (TensorDataset(np.zeros((2, 2)), np.zeros(2)) + other).get_batch(np.array([0, 3]))
 
 
 def test_subset_refuses_indices_out_of_range():
