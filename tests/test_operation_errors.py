@@ -135,7 +135,7 @@ CALLS = [
     (lambda: F.vstack([x(2), x(3)]), ValueError, r"tensors\[1\] has shape \(1, 3\)"),
     (lambda: x(3).quantile(1.5), ValueError, r"q must be from 0 to 1, got 1\.5"),
     (lambda: x(0).quantile(0.5), ValueError, r"quantile of no values: x has shape \(0,\)"),
-    (lambda: x(3).quantile(0.5, interpolation="cubic"), ValueError, "interpolation must be 'linear', .*got 'cubic'"),
+    (lambda: x(0).quantile(0.5, interpolation="cubic"), ValueError, "interpolation must be 'linear', .*got 'cubic'"),
     (lambda: x(3).kthvalue(4), ValueError, "k must be from 1 to 3, the size of dim -1, got 4"),
     (lambda: x(3).histc(0), ValueError, "bins must be at least 1, got 0"),
     (lambda: x(3).histc(2, 1, 0), ValueError, r"from min up to max, got 1\.0 to 0\.0"),

@@ -17,6 +17,8 @@ from minidl.functional.sorting import argsort, sort
 
 __all__ = ["bucketize", "kthvalue", "quantile", "searchsorted"]
 
+ROUNDED = {"lower": "floor", "higher": "ceil", "nearest": "round"}  # the interpolations that give one of the values
+
 
 @tensor_method()
 @takes_numpys_names
@@ -52,33 +54,47 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, i
     (tensor(2.5), tensor([1. , 1.3]))
     """
     check_float("quantile", x)
-    if hasattr(q, "dtype") and (q.dtype != x.dtype or q.ndim > 1):
-        raise ValueError(f"quantile: q must be one number or (Q,) in {x.dtype}, got {q.dtype} {tuple(q.shape)}")
-    xp = namespace(x)
-    fractions = xp.asarray(data_of(q), x.dtype)
-    if not ((fractions >= 0) & (fractions <= 1)).all():
-        raise ValueError(f"quantile: q must be from 0 to 1, got {fractions.tolist()}")
+    fractions = _fractions(q, x)
+    if interpolation not in ("linear", "midpoint", *ROUNDED):
+        raise ValueError(
+            f"interpolation must be 'linear', 'lower', 'higher', 'midpoint' or 'nearest', got {interpolation!r}"
+        )
     axes = tuple(range(x.ndim)) if dim is None else one_axis(dim, x.ndim)
     if any_empty(x.shape, axes):
         raise ValueError(f"quantile of no values: x has shape {tuple(x.shape)} and dim is {dim}")
     ordered = sort(reshape(x, -1) if dim is None or not axes else movedim(x, axes[0], -1)).values
     # k + t = q * (n - 1), of which only t has a gradient
-    rank = reshape(q if hasattr(q, "dtype") else fractions, -1) * (ordered.shape[-1] - 1)
-    places = {name: getattr(xp, name)(data_of(rank)) for name in ("floor", "ceil", "round")}
-    values = {name: ordered[..., place.astype(np.int64)] for name, place in places.items()}
-    if interpolation in ("linear", "midpoint"):
-        y = lerp(values["floor"], values["ceil"], rank - places["floor"] if interpolation == "linear" else 0.5)
-    elif interpolation in ("lower", "higher", "nearest"):
-        y = values[{"lower": "floor", "higher": "ceil", "nearest": "round"}[interpolation]]
-    else:
-        raise ValueError(
-            f"interpolation must be 'linear', 'lower', 'higher', 'midpoint' or 'nearest', got {interpolation!r}"
-        )
-    y = where(xp.isnan(data_of(ordered[..., -1:])), float("nan"), y)  # NaN is sorted to the end
+    rank = reshape(fractions, -1) * (ordered.shape[-1] - 1)
+    y = _at_rank(ordered, rank, interpolation)
+    y = where(namespace(x).isnan(data_of(ordered[..., -1:])), float("nan"), y)  # NaN is sorted to the end
     y = movedim(y, -1, 0)
     if keepdim:
         y = reshape(y, (y.shape[0], *(1 if axis in axes else n for axis, n in enumerate(x.shape))))
     return y if fractions.ndim else y[0]
+
+
+def _fractions(q: Any, x: Any) -> Any:
+    """q in the dtype and on the device of x, checked; a Tensor stays one."""
+    if hasattr(q, "dtype") and (q.dtype != x.dtype or q.ndim > 1):
+        raise ValueError(f"quantile: q must be one number or (Q,) in {x.dtype}, got {q.dtype} {tuple(q.shape)}")
+    fractions = namespace(x).asarray(data_of(q), x.dtype)
+    if not ((fractions >= 0) & (fractions <= 1)).all():
+        raise ValueError(f"quantile: q must be from 0 to 1, got {fractions.tolist()}")
+    return q if hasattr(q, "dtype") else fractions
+
+
+def _at_rank(ordered: Any, rank: Any, interpolation: str) -> Any:
+    """What `interpolation` makes of the values x[k] and x[k + 1] of an ordered x, for rank = k + t."""
+    xp, places = namespace(rank), data_of(rank)
+
+    def at(place: Any) -> Any:
+        return ordered[..., place.astype(np.int64)]
+
+    if interpolation in ROUNDED:
+        return at(getattr(xp, ROUNDED[interpolation])(places))
+    k = xp.floor(places)
+    # (1 - t) * x[k] + t * x[k + 1]; x[k] where t is 0, also at the end
+    return lerp(at(k), at(xp.ceil(places)), rank - k if interpolation == "linear" else 0.5)
 
 
 @tensor_method()
