@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 import minidl
-from minidl import data, models, optim, random, recipes, training
+from minidl import data, models, nn, optim, random, recipes, training, visualize
 from minidl import functional as F
 from minidl.recipes import adversarial, fashion_inpaint, mnist_gan
+from minidl.recipes.epoch_picture import EpochPicture
 from tests.test_recipe_systems import assert_resumes
 
 
@@ -228,3 +229,21 @@ def test_loss_of_the_discriminator_is_smoothed_cross_entropy():
     p = F.sigmoid(model.discriminator(x)).data.astype(np.float64)
     expected = -(0.9 * np.log(p) + 0.1 * np.log(1 - p)).mean()
     assert adversarial.adversarial_loss(model, x, adversarial.REAL).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_picture_that_fails_costs_no_training_and_is_said_once(tmp_path):
+    def draw(model, title):
+        if title != "epoch 3":
+            raise OSError(28, "No space left on device")
+        return visualize.images(np.zeros((1, 1, 2, 2)))
+
+    pytest.importorskip("matplotlib")
+    model, picture = nn.Linear(2, 1), EpochPicture(tmp_path / "pictures", draw)
+    train = data.TensorDataset(np.ones((4, 2), np.float32), np.ones((4, 1), np.float32))
+    with pytest.warns(UserWarning, match="epoch-01.png could not be drawn .OSError.*No space left") as warned:
+        history = training.fit(
+            model, train, loss=F.mse_loss, optimizer=optim.SGD(model.parameters(), 0.1), epochs=3, batch_size=2,
+            callbacks=[picture],
+        )  # fmt: skip
+    assert len(warned) == 1 and history["epoch"] == [1, 2, 3]
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["epoch-03.png"]

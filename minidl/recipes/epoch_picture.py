@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from minidl import nn, training, visualize
 
 class EpochPicture(training.Callback):
     """Write ``<folder>/epoch-<number>.png`` after every epoch, where matplotlib is installed.
+
+    What fails here is a warning, the first time: training goes on, and each epoch tries again.
 
     Parameters
     ----------
@@ -20,9 +23,16 @@ class EpochPicture(training.Callback):
 
     def __init__(self, folder: Path, draw: Callable[[nn.Module, str], visualize.Figure]):
         self.folder, self.draw = folder, draw
+        self.warned = False
 
     def on_epoch_end(self, run: training.Run) -> None:
-        if visualize.available():
+        if not visualize.available():
+            return
+        path = self.folder / f"epoch-{run.epoch:02}.png"
+        try:
             self.folder.mkdir(exist_ok=True)
-            figure = self.draw(run.model, f"epoch {run.epoch}")
-            visualize.save(figure, self.folder / f"epoch-{run.epoch:02}.png")
+            visualize.save(self.draw(run.model, f"epoch {run.epoch}"), path)
+        except Exception as error:
+            if not self.warned:
+                warnings.warn(f"{path} could not be drawn ({type(error).__name__}: {error})", stacklevel=2)
+            self.warned = True
