@@ -133,6 +133,13 @@ def precision_recall_fscore_support(
     Notes
     -----
     Source: C. J. van Rijsbergen, "Information retrieval", 1979, chapter 7.
+
+    Examples
+    --------
+    >>> from minidl import metrics
+    >>> precision, recall, f, support = metrics.precision_recall_fscore_support([0, 0, 1, 1], [0, 1, 1, 1])
+    >>> precision, recall, f, support
+    (array([1.        , 0.66666667]), array([0.5, 1. ]), array([0.66666667, 0.8       ]), array([2, 2]))
     """
     return _measures(y_true, y_pred, beta, average, warn_for, **options)
 

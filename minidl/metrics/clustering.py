@@ -172,6 +172,14 @@ def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.
     Notes
     -----
     Source: P. Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis", 1987.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import metrics
+    >>> x = np.array([[0.0], [1.0], [10.0], [12.0]])
+    >>> metrics.silhouette_samples(x, [0, 0, 1, 1]).round(2)
+    array([0.91, 0.9 , 0.79, 0.83])
     """
     points, labels = as_numbers(X, "X"), as_labels(labels, "labels")
     if points.ndim != 2:

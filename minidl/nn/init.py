@@ -23,7 +23,15 @@ GAINS = {
 
 
 def fan_in_and_out(tensor: Tensor) -> tuple[int, int]:
-    """(inputs to one output unit, outputs that one input unit goes to) of weights (out, in, ...)."""
+    """(inputs to one output unit, outputs that one input unit goes to) of weights (out, in, ...).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.init.fan_in_and_out(minidl.empty(8, 3, 5, 5))  # a convolution: 3 * 25 and 8 * 25
+    (75, 200)
+    """
     if tensor.ndim < 2:
         raise ValueError(f"fans are those of weights of at least two dimensions, got shape {tensor.shape}")
     window = math.prod(tensor.shape[2:])
@@ -56,29 +64,73 @@ def _write(tensor: Tensor, values: Any) -> Tensor:
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
-    """Every number `value`."""
+    """Every number `value`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.init.constant_(minidl.empty(2, 2), 0.5)
+    tensor([[0.5, 0.5],
+            [0.5, 0.5]])
+    """
     return _write(tensor, np.full(tensor.shape, value))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Every number 0."""
+    """Every number 0.
+
+    Examples
+    --------
+    >>> from minidl import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> nn.init.zeros_(layer.bias)
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
+    """
     return constant_(tensor, 0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Every number 1."""
+    """Every number 1.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.init.ones_(minidl.empty(3))
+    tensor([1., 1., 1.])
+    """
     return constant_(tensor, 1)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Uniformly distributed numbers from a to b."""
+    """Uniformly distributed numbers from a to b.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.uniform_(minidl.empty(1000), -0.1, 0.1)
+    >>> bool((w.abs() <= 0.1).all())
+    True
+    """
     return _write(tensor, random.chosen(generator, "initialization").uniform(a, b, tensor.shape))
 
 
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: np.random.Generator | None = None
 ) -> Tensor:
-    """Normally distributed numbers."""
+    """Normally distributed numbers.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.normal_(minidl.empty(1000), std=0.01)
+    >>> bool(abs(w.std() / 0.01 - 1) < 0.1)
+    True
+    """
     return _write(tensor, random.chosen(generator, "initialization").normal(mean, std, tensor.shape))
 
 
@@ -93,6 +145,14 @@ def trunc_normal_(
     """Normally distributed numbers between a and b (absolute values, not multiples of std); others are drawn again.
 
     A ValueError if less than one number in a hundred would lie there.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.trunc_normal_(minidl.empty(1000), std=0.02, a=-0.04, b=0.04)
+    >>> bool((w.abs() <= 0.04).all())
+    True
     """
     # P(a <= x <= b) = (erf((b - mean) / (sqrt(2) * std)) - erf((a - mean) / (sqrt(2) * std))) / 2
     share = (math.erf((b - mean) / (math.sqrt(2) * std)) - math.erf((a - mean) / (math.sqrt(2) * std))) / 2
@@ -106,14 +166,32 @@ def trunc_normal_(
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010, equation 16)."""
+    """Uniform in +-gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010, equation 16).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.xavier_uniform_(minidl.empty(50, 100))  # sqrt(6 / 150) = 0.2
+    >>> bool((w.abs() <= 0.2).all())
+    True
+    """
     fan_in, fan_out = fan_in_and_out(tensor)
     bound = gain * math.sqrt(6 / (fan_in + fan_out))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Normal with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Normal with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.xavier_normal_(minidl.empty(50, 150))  # sqrt(2 / 200) = 0.1
+    >>> bool(abs(w.std() / 0.1 - 1) < 0.05)
+    True
+    """
     fan_in, fan_out = fan_in_and_out(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2 / (fan_in + fan_out)), generator)
 
@@ -125,7 +203,16 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky relu."""
+    """Uniform in +-gain * sqrt(3 / fan) (He et al., 2015); `a` is the slope of a leaky relu.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.kaiming_uniform_(minidl.empty(50, 600), nonlinearity="relu")  # sqrt(2 * 3 / 600) = 0.1
+    >>> bool((w.abs() <= 0.1).all())
+    True
+    """
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3 / max(1, _fan(tensor, mode)))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -137,13 +224,32 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Normal with std = gain / sqrt(fan) (He et al., 2015, equation 10); `a` is the slope of a leaky relu."""
+    """Normal with std = gain / sqrt(fan) (He et al., 2015, equation 10); `a` is the slope of a leaky relu.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> layer = nn.Linear(800, 50)
+    >>> w = nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # sqrt(2 / 800) = 0.05
+    >>> bool(abs(w.std() / 0.05 - 1) < 0.05)
+    True
+    """
     std = calculate_gain(nonlinearity, a) / math.sqrt(max(1, _fan(tensor, mode)))
     return normal_(tensor, 0.0, std, generator)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generator | None = None) -> Tensor:
-    """Rows (or columns, if there are fewer) of length `gain` at right angles (Saxe et al., 2013)."""
+    """Rows (or columns, if there are fewer) of length `gain` at right angles (Saxe et al., 2013).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = nn.init.orthogonal_(minidl.empty(3, 5))
+    >>> minidl.allclose(w @ w.T, minidl.eye(3), atol=1e-6)
+    True
+    """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_ needs at least two dimensions, got shape {tensor.shape}")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
@@ -154,7 +260,16 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: np.random.Generato
 
 
 def eye_(tensor: Tensor) -> Tensor:
-    """1 on the diagonal of a matrix, 0 elsewhere: a dense layer that returns its input."""
+    """1 on the diagonal of a matrix, 0 elsewhere: a dense layer that returns its input.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.init.eye_(minidl.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if tensor.ndim != 2:
         raise ValueError(f"eye_ needs a matrix, got shape {tensor.shape}")
     return _write(tensor, np.eye(*tensor.shape))

@@ -32,6 +32,24 @@ class Optimizer:
         ``"params"`` and the options of each group; a schedule changes ``group["lr"]``.
     state : dict
         For each parameter, what the optimizer keeps from step to step.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn, optim
+    >>> class SignDescent(optim.Optimizer):  # w -= lr * sign(dw)
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...     def update(self, group, parameters):
+    ...         for w in parameters:
+    ...             w.data[...] -= group["lr"] * w.grad.sign().data
+    >>> w = nn.Parameter(minidl.tensor([1.0, -1.0]).data)
+    >>> optimizer = SignDescent([w])
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    Parameter containing:
+    tensor([ 0.9, -0.9], requires_grad=True)
     """
 
     not_negative: tuple[str, ...] = ("lr",)  # the options that must not be negative

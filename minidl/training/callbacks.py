@@ -246,7 +246,25 @@ def best_epoch(history: dict[str, list[float]], monitor: str, mode: str | None =
 
 
 class CSVLogger(Callback):
-    """Write the history to a CSV file after every epoch: a row for each epoch, a column for each measure."""
+    """Write the history to a CSV file after every epoch: a row for each epoch, a column for each measure.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> import tempfile
+    >>> from minidl import functional as F, nn, optim, training
+    >>> model = nn.Linear(2, 1)
+    >>> train = minidl.data.TensorDataset(minidl.ones(4, 2), minidl.ones(4, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = training.CSVLogger(f"{folder}/history.csv")
+    ...     history = training.fit(
+    ...         model, train, loss=F.mse_loss, optimizer=optim.SGD(model.parameters(), 0.1), epochs=2, batch_size=4,
+    ...         callbacks=[log],
+    ...     )
+    ...     lines = open(log.path).read().splitlines()
+    >>> len(lines), lines[0].split(',')[:2]
+    (3, ['epoch', 'train_loss'])
+    """
 
     def __init__(self, path: Path | str):
         self.path = in_existing_folder(path)

@@ -51,7 +51,19 @@ def train_step(
     target: Tensor,
     clip_grad_norm: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """One gradient step on the loss of one batch; returns the outputs and the loss (without penalties)."""
+    """One gradient step on the loss of one batch; returns the outputs and the loss (without penalties).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import functional as F, nn, optim, training
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> x, y = minidl.tensor([[1.0, 2.0]]), minidl.tensor([[3.0]])
+    >>> losses = [training.train_step(model, optimizer, F.mse_loss, [], [x], y)[1].item() for _ in range(2)]
+    >>> losses[1] < losses[0]
+    True
+    """
     optimizer.zero_grad()
     output = model(*inputs)
     if not isinstance(output, Tensor):

@@ -59,7 +59,18 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 
 @no_grad
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Clip every number of every gradient to +-clip_value."""
+    """Clip every number of every gradient to +-clip_value.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> w = minidl.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w**3).sum().backward()  # 3, 12
+    >>> nn.utils.clip_grad_value_([w], 5.0)
+    >>> w.grad
+    tensor([3., 5.])
+    """
     for grad in _gradients(parameters):
         grad.assign_(grad.clip(-clip_value, clip_value))
 
@@ -93,6 +104,17 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     ------
     ValueError
         The vector has not as many numbers as the parameters together.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> layer = nn.Linear(2, 1)
+    >>> nn.utils.vector_to_parameters(minidl.tensor([1.0, 2.0, 3.0]), layer.parameters())
+    >>> layer.weight, layer.bias
+    (Parameter containing:
+    tensor([[1., 2.]], requires_grad=True), Parameter containing:
+    tensor([3.], requires_grad=True))
     """
     parameters = list(parameters)
     counts = [parameter.numel() for parameter in parameters]

@@ -39,6 +39,19 @@ class LRScheduler:
     If something else has changed ``group["lr"]`` since the last step, such as a second schedule, it is multiplied by
     the ratio of this schedule's new value to its old one: the factors of both schedules multiply. (In PyTorch, LambdaLR
     overwrites the other schedule's value, and CosineAnnealingLR does not scale its `eta_min`.)
+
+    Examples
+    --------
+    >>> from minidl import nn, optim
+    >>> class Halving(optim.lr_scheduler.LRScheduler):
+    ...     def value(self, base_lr, t, i):
+    ...         return base_lr / 2**t
+    >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> schedule = Halving(optimizer)
+    >>> optimizer.step()
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     not_saved: tuple[str, ...] = ("optimizer", "lr_lambdas")  # a resumed program makes them anew
@@ -223,6 +236,17 @@ class ExponentialLR(LRScheduler):
     optimizer : Optimizer
     gamma : float
     last_epoch : int
+
+    Examples
+    --------
+    >>> from minidl import nn, optim
+    >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
+    >>> schedule = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> for epoch in range(3):
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> optimizer.param_groups[0]["lr"]  # 0.5^3
+    0.125
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
