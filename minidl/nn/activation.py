@@ -31,14 +31,30 @@ class _AlongDim(Module):
 
 
 class ReLU(_Activation):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ReLU()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([0., 0., 1.])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.relu(x)
 
 
 class LeakyReLU(_Activation):
-    """x where x > 0, ``negative_slope * x`` elsewhere."""
+    """x where x > 0, ``negative_slope * x`` elsewhere.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.LeakyReLU(0.1)(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.2,  0. ,  1. ])
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
         super().__init__(inplace)
@@ -60,6 +76,13 @@ class PReLU(Module):
         1 slope for all channels, or C of them.
     init : float
         What each slope starts with.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.PReLU(init=0.5)(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-1.,  0.,  1.], origin=Prelu)
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25):
@@ -80,7 +103,15 @@ class PReLU(Module):
 
 
 class ELU(_Activation):
-    """x where x > 0, ``alpha * (e^x - 1)`` elsewhere."""
+    """x where x > 0, ``alpha * (e^x - 1)`` elsewhere.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ELU()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.8647,  0.    ,  1.    ])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         super().__init__(inplace)
@@ -94,7 +125,15 @@ class ELU(_Activation):
 
 
 class GELU(Module):
-    """x * P(a standard normal number is below x), or its approximation by tanh; see :func:`minidl.functional.gelu`."""
+    """x * P(a standard normal number is below x), or its approximation by tanh; see :func:`minidl.functional.gelu`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.GELU()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.0455,  0.    ,  0.8413])
+    """
 
     def __init__(self, approximate: str = "none"):
         super().__init__()
@@ -107,88 +146,61 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class Hardtanh(_Activation):
-    """x between `min_val` and `max_val`, these two beyond them."""
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
-        super().__init__(inplace)
-        self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, x: Any) -> Any:
-        return F.hardtanh(x, self.min_val, self.max_val)
-
-    def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}"
-
-
-class ReLU6(Hardtanh):
-    """min(max(x, 0), 6)."""
-
-    def __init__(self, inplace: bool = False):
-        super().__init__(0.0, 6.0, inplace)
-
-    def extra_repr(self) -> str:
-        return ""
-
-
-class Hardsigmoid(_Activation):
-    """min(max(x + 3, 0), 6) / 6."""
-
-    def forward(self, x: Any) -> Any:
-        return F.hardsigmoid(x)
-
-
-class Hardswish(_Activation):
-    """x * hardsigmoid(x)."""
-
-    def forward(self, x: Any) -> Any:
-        return F.hardswish(x)
-
-
-class SELU(_Activation):
-    """scale * elu(x, alpha), which keeps mean 0 and variance 1; see :func:`minidl.functional.selu`."""
-
-    def forward(self, x: Any) -> Any:
-        return F.selu(x)
-
-
-class Mish(_Activation):
-    """x * tanh(softplus(x))."""
-
-    def forward(self, x: Any) -> Any:
-        return F.mish(x)
-
-
-class GLU(_AlongDim):
-    """a * sigmoid(b) of the two halves of x along `dim`; see :func:`minidl.functional.glu`."""
-
-    def forward(self, x: Any) -> Any:
-        return F.glu(x, self.dim)
-
-
 class Sigmoid(Module):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Sigmoid()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([0.1192, 0.5   , 0.7311])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.sigmoid(x)
 
 
 class Tanh(Module):
-    """(e^x - e^-x) / (e^x + e^-x)."""
+    """(e^x - e^-x) / (e^x + e^-x).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Tanh()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.964 ,  0.    ,  0.7616])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.tanh(x)
 
 
 class SiLU(_Activation):
-    """x * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.SiLU()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.2384,  0.    ,  0.7311])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.silu(x)
 
 
 class Softplus(Module):
-    """log(1 + e^(beta * x)) / beta, and x where beta * x > `threshold`."""
+    """log(1 + e^(beta * x)) / beta, and x where beta * x > `threshold`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Softplus()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([0.1269, 0.6931, 1.3133])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0):
         super().__init__()
@@ -202,37 +214,45 @@ class Softplus(Module):
 
 
 class LogSigmoid(Module):
-    """log(1 / (1 + e^-x))."""
+    """log(1 / (1 + e^-x)).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.LogSigmoid()(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-2.1269, -0.6931, -0.3133])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.log_sigmoid(x)
 
 
 class Softmax(_AlongDim):
-    """e^x[i] / sum_j e^x[j] along `dim`."""
+    """e^x[i] / sum_j e^x[j] along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Softmax(dim=0)(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([0.0351, 0.2595, 0.7054])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.softmax(x, self.dim)
 
 
-class Softmin(Softmax):
-    """e^-x[i] / sum_j e^-x[j] along `dim`."""
-
-    def forward(self, x: Any) -> Any:
-        return F.softmin(x, self.dim)
-
-
-class Softmax2d(Module):
-    """Softmax over the channels: of (N, C, H, W) or (C, H, W), for each pixel."""
-
-    def forward(self, x: Any) -> Any:
-        if x.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
-        return F.softmax(x, -3)
-
-
 class LogSoftmax(_AlongDim):
-    """log(softmax(x)) along `dim`."""
+    """log(softmax(x)) along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.LogSoftmax(dim=0)(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-3.349, -1.349, -0.349])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.log_softmax(x, self.dim)

@@ -170,7 +170,16 @@ class ModuleDict(Module):
 
 
 class ParameterList(Module):
-    """A list of parameters, which are also those of the module that has it; other tensors become parameters."""
+    """A list of parameters, which are also those of the module that has it; other tensors become parameters.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> weights = nn.ParameterList([minidl.zeros(2, 3), minidl.zeros(4)])
+    >>> len(list(weights.parameters())), weights[1].shape
+    (2, (4,))
+    """
 
     def __init__(self, parameters: Iterable[Tensor] = ()):
         super().__init__()

@@ -63,7 +63,15 @@ class Linear(Module):
 
 
 class Identity(Module):
-    """y = x. Takes and ignores any arguments, so that it can replace any layer."""
+    """y = x. Takes and ignores any arguments, so that it can replace any layer.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Identity()(minidl.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__()
@@ -80,6 +88,13 @@ class Bilinear(Module):
     in1_features, in2_features, out_features : int
         I, J and K.
     bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Bilinear(3, 4, 5)(minidl.zeros(2, 3), minidl.zeros(2, 4)).shape
+    (2, 5)
     """
 
     def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True):
@@ -106,7 +121,15 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Join the axes `start_dim` to `end_dim` into one: images (N, C, H, W) to rows (N, C*H*W)."""
+    """Join the axes `start_dim` to `end_dim` into one: images (N, C, H, W) to rows (N, C*H*W).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Flatten()(minidl.zeros(2, 3, 4, 4)).shape
+    (2, 48)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
@@ -120,7 +143,15 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Split axis `dim` into several of the sizes `unflattened_size`: rows (N, C*H*W) to images (N, C, H, W)."""
+    """Split axis `dim` into several of the sizes `unflattened_size`: rows (N, C*H*W) to images (N, C, H, W).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Unflatten(1, (3, 4, 4))(minidl.zeros(2, 48)).shape
+    (2, 3, 4, 4)
+    """
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]):
         super().__init__()

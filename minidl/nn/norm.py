@@ -95,7 +95,16 @@ class _BatchNorm(_Affine):
 
 
 class BatchNorm1d(_BatchNorm):
-    """As :class:`BatchNorm2d`, for x (N, C) or (N, C, L)."""
+    """As :class:`BatchNorm2d`, for x (N, C) or (N, C, L).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.BatchNorm1d(1)(minidl.tensor([[1.0], [3.0]]))
+    tensor([[-1.],
+            [ 1.]], origin=ChannelNorm)
+    """
 
     dimensions = (2, 3)
 
@@ -269,7 +278,16 @@ class _InstanceNorm(_Affine):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """As :class:`InstanceNorm2d`, for x (N, C, L)."""
+    """As :class:`InstanceNorm2d`, for x (N, C, L).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.InstanceNorm1d(2)(minidl.tensor([[[1.0, 3.0], [0.0, 20.0]]]))
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
+    """
 
     dimensions = 3
 

@@ -31,17 +31,43 @@ class _Pad(Module):
 
 
 class ZeroPad1d(_Pad):
-    """Zeros before and after sequences; `padding` is one width, or (left, right)."""
+    """Zeros before and after sequences; `padding` is one width, or (left, right).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ZeroPad1d((1, 2))(minidl.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[0., 1., 2., 3., 0., 0.]])
+    """
 
     axes = 1
 
 
 class ZeroPad2d(_Pad):
-    """Zeros around images; `padding` is one width, or (left, right, top, bottom)."""
+    """Zeros around images; `padding` is one width, or (left, right, top, bottom).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ZeroPad2d((1, 0, 0, 1))(minidl.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[[0., 1., 2.],
+             [0., 3., 4.],
+             [0., 0., 0.]]])
+    """
 
 
 class ConstantPad1d(_Pad):
-    """One `value` before and after sequences; `padding` is one width, or (left, right)."""
+    """One `value` before and after sequences; `padding` is one width, or (left, right).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ConstantPad1d(1, value=9.0)(minidl.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[9., 1., 2., 3., 9.]])
+    """
 
     axes = 1
 
@@ -54,42 +80,106 @@ class ConstantPad1d(_Pad):
 
 
 class ConstantPad2d(ConstantPad1d):
-    """One `value` around images; `padding` is one width, or (left, right, top, bottom)."""
+    """One `value` around images; `padding` is one width, or (left, right, top, bottom).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ConstantPad2d((1, 0, 1, 0), value=9.0)(minidl.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[[9., 9., 9.],
+             [9., 1., 2.],
+             [9., 3., 4.]]])
+    """
 
     axes = 2
 
 
 class ReflectionPad1d(_Pad):
-    """Sequences mirrored at their ends; `padding` is one width, or (left, right)."""
+    """Sequences mirrored at their ends; `padding` is one width, or (left, right).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ReflectionPad1d(2)(minidl.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[3., 2., 1., 2., 3., 2., 1.]])
+    """
 
     mode, axes = "reflect", 1
 
 
 class ReflectionPad2d(_Pad):
-    """Images mirrored at their edges; `padding` is one width, or (left, right, top, bottom)."""
+    """Images mirrored at their edges; `padding` is one width, or (left, right, top, bottom).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ReflectionPad2d((1, 0, 0, 1))(minidl.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[[2., 1., 2.],
+             [4., 3., 4.],
+             [2., 1., 2.]]])
+    """
 
     mode = "reflect"
 
 
 class ReplicationPad1d(_Pad):
-    """The first and the last number of sequences repeated; `padding` is one width, or (left, right)."""
+    """The first and the last number of sequences repeated; `padding` is one width, or (left, right).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ReplicationPad1d(2)(minidl.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[1., 1., 1., 2., 3., 3., 3.]])
+    """
 
     mode, axes = "replicate", 1
 
 
 class ReplicationPad2d(_Pad):
-    """The pixels at the edges of images repeated; `padding` is one width, or (left, right, top, bottom)."""
+    """The pixels at the edges of images repeated; `padding` is one width, or (left, right, top, bottom).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.ReplicationPad2d((1, 0, 0, 1))(minidl.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[[1., 1., 2.],
+             [3., 3., 4.],
+             [3., 3., 4.]]])
+    """
 
     mode = "replicate"
 
 
 class CircularPad1d(_Pad):
-    """Sequences continued from their other end; `padding` is one width, or (left, right)."""
+    """Sequences continued from their other end; `padding` is one width, or (left, right).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.CircularPad1d(1)(minidl.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[3., 1., 2., 3., 1.]])
+    """
 
     mode, axes = "circular", 1
 
 
 class CircularPad2d(_Pad):
-    """Images continued from their other side; `padding` is one width, or (left, right, top, bottom)."""
+    """Images continued from their other side; `padding` is one width, or (left, right, top, bottom).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.CircularPad2d((1, 0, 0, 1))(minidl.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[[2., 1., 2.],
+             [4., 3., 4.],
+             [2., 1., 2.]]])
+    """
 
     mode = "circular"

@@ -46,7 +46,15 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of each window; see :func:`minidl.functional.avg_pool2d`."""
+    """The mean of each window; see :func:`minidl.functional.avg_pool2d`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.AvgPool2d(2)(minidl.tensor([[[[1.0, 3.0], [2.0, 0.0]]]]))
+    tensor([[[[1.5]]]])
+    """
 
     def __init__(
         self,
@@ -68,7 +76,15 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """The mean of each of `output_size` windows; see :func:`minidl.functional.adaptive_avg_pool2d`."""
+    """The mean of each of `output_size` windows; see :func:`minidl.functional.adaptive_avg_pool2d`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.AdaptiveAvgPool2d((2, 1))(minidl.zeros(1, 3, 7, 5)).shape
+    (1, 3, 2, 1)
+    """
 
     def __init__(self, output_size: int | tuple[int | None, int | None]):
         super().__init__()
@@ -82,7 +98,15 @@ class AdaptiveAvgPool2d(Module):
 
 
 class AdaptiveMaxPool2d(Module):
-    """The maximum of each of `output_size` windows; see :func:`minidl.functional.adaptive_max_pool2d`."""
+    """The maximum of each of `output_size` windows; see :func:`minidl.functional.adaptive_max_pool2d`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.AdaptiveMaxPool2d(1)(minidl.zeros(1, 3, 7, 5)).shape
+    (1, 3, 1, 1)
+    """
 
     def __init__(self, output_size: int | tuple[int | None, int | None]):
         super().__init__()
@@ -113,21 +137,45 @@ class MaxPool1d(MaxPool2d):
 
 
 class AvgPool1d(AvgPool2d):
-    """The mean of each window of a sequence; see :func:`minidl.functional.avg_pool1d`."""
+    """The mean of each window of a sequence; see :func:`minidl.functional.avg_pool1d`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.AvgPool1d(2)(minidl.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[2., 1.]])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.avg_pool1d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool2d):
-    """The mean of each of `output_size` windows; see :func:`minidl.functional.adaptive_avg_pool1d`."""
+    """The mean of each of `output_size` windows; see :func:`minidl.functional.adaptive_avg_pool1d`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.AdaptiveAvgPool1d(2)(minidl.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[2., 1.]])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.adaptive_avg_pool1d(x, self.output_size)
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool2d):
-    """The maximum of each of `output_size` windows; see :func:`minidl.functional.adaptive_max_pool1d`."""
+    """The maximum of each of `output_size` windows; see :func:`minidl.functional.adaptive_max_pool1d`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.AdaptiveMaxPool1d(2)(minidl.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[3., 2.]])
+    """
 
     def forward(self, x: Any) -> Any:
         return F.adaptive_max_pool1d(x, self.output_size)

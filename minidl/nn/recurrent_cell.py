@@ -89,6 +89,16 @@ class RNNCell(_Cell):
         C and H.
     bias : bool
     nonlinearity : {"tanh", "relu"}
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> cell, h = nn.RNNCell(3, 4), None
+    >>> for x in minidl.randn(5, 2, 3):  # 5 steps of 2 sequences
+    ...     h = cell(x, h)
+    >>> h.shape
+    (2, 4)
     """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"):
@@ -110,6 +120,14 @@ class LSTMCell(_Cell):
     input_size, hidden_size : int
         C and H.
     bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> h, c = nn.LSTMCell(3, 4)(minidl.randn(2, 3))
+    >>> h.shape, c.shape
+    ((2, 4), (2, 4))
     """
 
     parts = 4
@@ -127,6 +145,13 @@ class GRUCell(_Cell):
     input_size, hidden_size : int
         C and H.
     bias : bool
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.GRUCell(3, 4)(minidl.randn(2, 3)).shape
+    (2, 4)
     """
 
     parts = 3

@@ -108,6 +108,14 @@ class TransformerDecoder(Module):
     num_layers : int
     norm : Module, optional
         Applied at the end.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(16, 4, 32), num_layers=2)
+    >>> decoder(minidl.zeros(5, 2, 16), minidl.zeros(7, 2, 16)).shape
+    (5, 2, 16)
     """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):

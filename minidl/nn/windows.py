@@ -11,7 +11,15 @@ Size = int | tuple[int, int]
 
 
 class Unfold(Module):
-    """The windows of images as columns; see :func:`minidl.functional.unfold`."""
+    """The windows of images as columns; see :func:`minidl.functional.unfold`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Unfold(2)(minidl.zeros(1, 3, 5, 5)).shape  # (N, C*R*S, OH*OW)
+    (1, 12, 16)
+    """
 
     def __init__(self, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1):
         super().__init__()
@@ -26,7 +34,17 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """Columns added up at the places of their windows; see :func:`minidl.functional.fold`."""
+    """Columns added up at the places of their windows; see :func:`minidl.functional.fold`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.Fold(output_size=(3, 3), kernel_size=2)(minidl.ones(1, 4, 4))  # the windows that see each pixel
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
+    """
 
     def __init__(self, output_size: Size, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1):
         super().__init__()
@@ -64,7 +82,15 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """Each block of r x r pixels as r*r channels; see :func:`minidl.functional.pixel_unshuffle`."""
+    """Each block of r x r pixels as r*r channels; see :func:`minidl.functional.pixel_unshuffle`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.PixelUnshuffle(2)(minidl.zeros(1, 3, 10, 10)).shape
+    (1, 12, 5, 5)
+    """
 
     def __init__(self, downscale_factor: int):
         super().__init__()

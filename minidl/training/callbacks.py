@@ -261,7 +261,7 @@ class CSVLogger(Callback):
     ...         model, train, loss=F.mse_loss, optimizer=optim.SGD(model.parameters(), 0.1), epochs=2, batch_size=4,
     ...         callbacks=[log],
     ...     )
-    ...     lines = open(log.path).read().splitlines()
+    ...     lines = log.path.read_text().splitlines()
     >>> len(lines), lines[0].split(',')[:2]
     (3, ['epoch', 'train_loss'])
     """
