@@ -55,17 +55,38 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool 
 
 
 def relu6(x: Any, inplace: bool = False) -> Any:
-    """min(max(x, 0), 6), of Howard et al., MobileNets, 2017."""
+    """min(max(x, 0), 6), of Howard et al., MobileNets, 2017.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.relu6(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([0., 0., 1.])
+    """
     return hardtanh(x, 0.0, 6.0)
 
 
 def hardsigmoid(x: Any, inplace: bool = False) -> Any:
-    """min(max(x + 3, 0), 6) / 6, an approximation of the sigmoid without an exponential."""
+    """min(max(x + 3, 0), 6) / 6, an approximation of the sigmoid without an exponential.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.hardsigmoid(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([0.1667, 0.5   , 0.6667])
+    """
     return relu6(x + 3) / 6
 
 
 def hardswish(x: Any, inplace: bool = False) -> Any:
-    """x * hardsigmoid(x), of Howard et al., Searching for MobileNetV3, 2019."""
+    """x * hardsigmoid(x), of Howard et al., Searching for MobileNetV3, 2019.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.hardswish(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.3333,  0.    ,  0.6667])
+    """
     return x * hardsigmoid(x)
 
 
@@ -73,13 +94,26 @@ def selu(x: Any, inplace: bool = False) -> Any:
     """scale * elu(x, alpha), which keeps mean 0 and variance 1 from layer to layer.
 
     Source: Klambauer et al., Self-normalizing neural networks, 2017, with alpha and scale from its appendix A4.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.selu(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-1.5202,  0.    ,  1.0507])
     """
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
     return scale * elu(x, alpha)
 
 
 def mish(x: Any, inplace: bool = False) -> Any:
-    """x * tanh(softplus(x)), of Misra, Mish: a self regularized non-monotonic activation function, 2019."""
+    """x * tanh(softplus(x)), of Misra, Mish: a self regularized non-monotonic activation function, 2019.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.mish(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-0.2525,  0.    ,  0.8651])
+    """
     return x * tanh(softplus(x))
 
 
@@ -87,6 +121,12 @@ def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x where x > 0, alpha * (e^(x / alpha) - 1) elsewhere: an :func:`elu` whose slope at 0 is 1 for every alpha.
 
     Source: Barron, Continuously differentiable exponential linear units, 2017.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.celu(minidl.tensor([-2.0, 0.0, 1.0]), alpha=0.5)
+    tensor([-0.4908,  0.    ,  1.    ])
     """
     check_float("celu", x)
     if alpha == 0:
@@ -96,13 +136,27 @@ def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 
 def tanhshrink(x: Any) -> Any:
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.tanhshrink(minidl.tensor([-2.0, 0.0, 1.0]))
+    tensor([-1.036 ,  0.    ,  0.2384])
+    """
     x = floating(x)
     return x - tanh(x)
 
 
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
-    """x where |x| > `lambd`, 0 elsewhere."""
+    """x where |x| > `lambd`, 0 elsewhere.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.hardshrink(minidl.tensor([-2.0, 0.0, 1.0]), 1.5)
+    tensor([-2.,  0.,  0.])
+    """
     check_float("hardshrink", x)
     return where((x >= -lambd) & (x <= lambd), 0, x)
 
@@ -123,13 +177,27 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
 
 
 def threshold(x: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """x where x > `threshold`, `value` elsewhere; NaN stays NaN."""
+    """x where x > `threshold`, `value` elsewhere; NaN stays NaN.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.threshold(minidl.tensor([-2.0, 0.0, 1.0]), 0.5, -9.0)
+    tensor([-9., -9.,  1.])
+    """
     check_float("threshold", x)
     return where(x <= threshold, value, x)
 
 
 def softmin(x: Any, dim: int = -1, dtype: Any = None) -> Any:
-    """e^-x[i] / sum_j e^-x[j] along `dim`: :func:`softmax` of -x, the most for the smallest."""
+    """e^-x[i] / sum_j e^-x[j] along `dim`: :func:`softmax` of -x, the most for the smallest.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.softmin(minidl.tensor([-2.0, 0.0, 1.0]), dim=0)
+    tensor([0.8438, 0.1142, 0.042 ])
+    """
     return softmax(-x, dim, dtype=dtype)
 
 

@@ -48,7 +48,15 @@ def common_shape(operation: str, **tensors: Any) -> tuple[int, ...]:
 
 @tensor_method()
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """x repeated to `shape`, without copying."""
+    """x repeated to `shape`, without copying.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).broadcast_to((2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return BroadcastTo(shape)(x)
 
 

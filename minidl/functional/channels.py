@@ -36,6 +36,12 @@ def channel_sum(x: Any) -> Any:
     Returns
     -------
     (C,)
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.channel_sum(minidl.ones(2, 3, 4, 4))
+    tensor([32., 32., 32.])
     """
     return ChannelSum()(x)
 

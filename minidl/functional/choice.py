@@ -109,7 +109,15 @@ tensor_method("where")(lambda x1, condition, x2: where(condition, x1, x2))  # x.
 
 @tensor_method("clip", "clamp")
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds."""
+    """x, but at least `min` and at most `max`, numbers or tensors; its gradient is 1 inside and on the bounds.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([-2.0, 0.5, 3.0])
+    >>> x.clip(-1, 1), x.clip(min=0)
+    (tensor([-1. ,  0.5,  1. ]), tensor([0. , 0.5, 3. ]))
+    """
     if min is None and max is None:
         raise ValueError("clip needs min, max or both, got None for both")
     if not (hasattr(min, "shape") or hasattr(max, "shape")):

@@ -58,7 +58,14 @@ def ge(x1: Any, x2: Any) -> Any:
 
 @tensor_method()
 def logical_and(x1: Any, x2: Any) -> Any:
-    """Whether both x1 and x2 are true (not 0)."""
+    """Whether both x1 and x2 are true (not 0).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([True, True]).logical_and(minidl.tensor([True, False]))
+    tensor([ True, False])
+    """
     return unrecorded(lambda x1, x2: namespace(x1, x2).logical_and(x1, x2), x1, x2)
 
 
@@ -104,7 +111,14 @@ def equal(x: Any, other: Any) -> bool:
 
 @tensor_method()
 def isnan(x: Any) -> Any:
-    """Where x is NaN, as booleans."""
+    """Where x is NaN, as booleans.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, float("nan")]).isnan()
+    tensor([False,  True])
+    """
     return unrecorded(lambda x: namespace(x).isnan(x), x)
 
 
@@ -116,7 +130,14 @@ def isinf(x: Any) -> Any:
 
 @tensor_method()
 def isfinite(x: Any) -> Any:
-    """Where x is neither infinite nor NaN, as booleans."""
+    """Where x is neither infinite nor NaN, as booleans.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, float("inf")]).isfinite()
+    tensor([ True, False])
+    """
     return unrecorded(lambda x: namespace(x).isfinite(x), x)
 
 

@@ -46,7 +46,14 @@ class Move(Function):
 
 @tensor_method("astype", "type")
 def astype(x: Any, dtype: Any) -> Any:
-    """x in another dtype."""
+    """x in another dtype.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.7, -1.7]).astype("int64")
+    tensor([ 1, -1])
+    """
     dtype = np.dtype(dtype)
     if dtype.kind != "f":
         return unrecorded(lambda x: x.astype(dtype), x)

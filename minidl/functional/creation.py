@@ -96,7 +96,15 @@ def empty(
 def full(
     size: Sequence[int], fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of one value; integers and booleans keep their dtype, floats are float32."""
+    """A tensor of one value; integers and booleans keep their dtype, floats are float32.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.full((2, 2), 0.5)
+    tensor([[0.5, 0.5],
+            [0.5, 0.5]])
+    """
     dtype = dtype or (np.float32 if isinstance(fill_value, float) else np.asarray(fill_value).dtype)
     return placed(np.full(new_size((size,)), fill_value, dtype), device, requires_grad)
 
@@ -131,7 +139,14 @@ def linspace(
     device: str | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """`steps` numbers at equal distances from `start` to `end`, both included."""
+    """`steps` numbers at equal distances from `start` to `end`, both included.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.linspace(0, 1, 5)
+    tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
     return placed(
         np.linspace(start, end, not_negative("steps", steps), dtype=dtype or np.float32), device, requires_grad
     )
@@ -159,7 +174,15 @@ def logspace(
 def eye(
     n: int, m: int | None = None, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """The n x n (or n x m) matrix with ones on its diagonal."""
+    """The n x n (or n x m) matrix with ones on its diagonal.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     rows = not_negative("n", n)
     columns = rows if m is None else not_negative("m", m)
     return placed(np.eye(rows, columns, dtype=dtype or np.float32), device, requires_grad)

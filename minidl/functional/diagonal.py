@@ -103,7 +103,14 @@ def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
 
 @tensor_method()
 def trace(x: Any) -> Any:
-    """sum_i x[i, i] of a matrix."""
+    """sum_i x[i, i] of a matrix.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.trace(minidl.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(5.)
+    """
     if x.ndim != 2:
         raise ValueError(f"trace: x must have 2 dimensions, got shape {tuple(x.shape)}")
     return sum(diagonal(x))
@@ -125,7 +132,16 @@ def tril(x: Any, diagonal: int = 0) -> Any:
 
 @tensor_method()
 def triu(x: Any, diagonal: int = 0) -> Any:
-    """x with zeros below the given diagonal, see :func:`tril`."""
+    """x with zeros below the given diagonal, see :func:`tril`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.ones(3, 3).triu(1)
+    tensor([[0., 1., 1.],
+            [0., 0., 1.],
+            [0., 0., 0.]])
+    """
     return where(_lower_triangle("triu", x, diagonal - 1), x.dtype.type(0), x)
 
 

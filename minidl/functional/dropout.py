@@ -38,7 +38,15 @@ def dropout1d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = Fal
 
 
 def dropout2d(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they are dropped together."""
+    """Dropout of whole channels of images (N, C, H, W): neighbouring pixels are alike, so they are dropped together.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> y = F.dropout2d(minidl.ones(1, 100, 3, 3))
+    >>> y.amax((2, 3)).equal(y.amin((2, 3)))  # a channel is kept or lost as a whole
+    True
+    """
     if x.ndim not in (3, 4):
         raise ValueError(f"dropout2d: x must be (N, C, H, W) or (C, H, W), got shape {tuple(x.shape)}")
     return _drop_channels(x, 2, p, training)

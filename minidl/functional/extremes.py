@@ -71,7 +71,15 @@ def _extreme(name: str, x: Any, dim: Axes, keepdim: bool, nan_ties: bool = False
 @tensor_method()
 @takes_numpys_names
 def amax(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The largest value along `dim`; ties share the gradient equally."""
+    """The largest value along `dim`; ties share the gradient equally.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[1.0, 5.0], [4.0, 2.0]])
+    >>> x.amax(), x.amax(1)
+    (tensor(5.), tensor([5., 4.]))
+    """
     return _extreme("max", x, dim, keepdim)
 
 
@@ -147,7 +155,15 @@ def max(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
 @tensor_method()
 @takes_numpys_names
 def min(x: Any, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
-    """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest."""
+    """The smallest value of all; along `dim`, the values and their (first) indices; NaN counts as the smallest.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> values, indices = minidl.tensor([[1.0, 5.0], [4.0, 2.0]]).min(1)
+    >>> values, indices
+    (tensor([1., 2.]), tensor([0, 1]))
+    """
     if isinstance(dim, Tensor) or is_array(dim):  # min(x1, x2)
         return minimum(x, dim)
     if dim is None:
@@ -180,5 +196,13 @@ def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 @tensor_method()
 @takes_numpys_names
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Where the (first) smallest value is, along `dim` or in the flattened x."""
+    """Where the (first) smallest value is, along `dim` or in the flattened x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[1.0, 5.0], [4.0, 2.0]])
+    >>> x.argmin(), x.argmin(1)
+    (tensor(0), tensor([0, 1]))
+    """
     return _search("argmin", x, dim, keepdim)

@@ -198,7 +198,14 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple:
 
 @tensor_method()
 def unbind(x: Any, dim: int = 0) -> tuple:
-    """x cut along `dim` into pieces of size 1, without that axis."""
+    """x cut along `dim` into pieces of size 1, without that axis.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).unbind(1)
+    (tensor([1, 3]), tensor([2, 4]))
+    """
     return Unbind(_axis_to_cut("unbind", x, dim))(x)
 
 

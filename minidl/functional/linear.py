@@ -112,7 +112,14 @@ def mm(a: Any, b: Any) -> Any:
 
 @tensor_method("bmm")
 def bmm(a: Any, b: Any) -> Any:
-    """The products of two batches of matrices: a (B, N, K) and b (B, K, M) give (B, N, M)."""
+    """The products of two batches of matrices: a (B, N, K) and b (B, K, M) give (B, N, M).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.bmm(minidl.ones(5, 2, 3), minidl.ones(5, 3, 4)).shape
+    (5, 2, 4)
+    """
     return _of_rank(a, b, 3, 3, "bmm")
 
 
@@ -146,7 +153,14 @@ def _added(x: Any, y: Any, beta: float, alpha: float, name: str) -> Any:
 
 @tensor_method("mv")
 def mv(a: Any, b: Any) -> Any:
-    """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
+    """A matrix times a vector: a (N, K) and b (K,) give (N,).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 2.0], [3.0, 4.0]]).mv(minidl.tensor([1.0, 10.0]))
+    tensor([21., 43.])
+    """
     return _of_rank(a, b, 2, 1, "mv")
 
 
@@ -167,7 +181,15 @@ def _of_rank(a: Any, b: Any, a_rank: int, b_rank: int, name: str) -> Any:
 
 @tensor_method("outer")
 def outer(a: Any, b: Any) -> Any:
-    """y[i, j] = a[i] * b[j] of two vectors."""
+    """y[i, j] = a[i] * b[j] of two vectors.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.outer(minidl.tensor([1, 2]), minidl.tensor([1, 10]))
+    tensor([[ 1, 10],
+            [ 2, 20]])
+    """
     _check_arrays(a, b, "outer")
     if a.ndim != 1 or b.ndim != 1:
         raise ValueError(f"outer needs two vectors, got shapes {tuple(a.shape)} and {tuple(b.shape)}")

@@ -98,13 +98,27 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The absolute error, |input - target|."""
+    """The absolute error, |input - target|.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.l1_loss(minidl.tensor([1.0, 2.0]), minidl.tensor([1.0, 5.0]))
+    tensor(1.5)
+    """
     check_same_shape("l1_loss", input, target)
     return reduce_losses(abs(input - target), reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    """d^2 / (2 * beta) where d = |input - target| < beta, d - beta/2 elsewhere (Girshick, Fast R-CNN, 2015)."""
+    """d^2 / (2 * beta) where d = |input - target| < beta, d - beta/2 elsewhere (Girshick, Fast R-CNN, 2015).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.smooth_l1_loss(minidl.tensor([1.0, 2.0]), minidl.tensor([1.5, 5.0]), "none")
+    tensor([0.125, 2.5  ])
+    """
     check_same_shape("smooth_l1_loss", input, target)
     if beta < 0:
         raise ValueError(f"beta must not be negative, got {beta}")
@@ -149,7 +163,14 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
-    """-(target * log(input) + (1 - target) * log(1 - input)), for probabilities; a log is at least -100."""
+    """-(target * log(input) + (1 - target) * log(1 - input)), for probabilities; a log is at least -100.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.binary_cross_entropy(minidl.tensor([0.5, 0.9]), minidl.tensor([0.0, 1.0]))
+    tensor(0.3993)
+    """
     check_same_shape("binary_cross_entropy", input, target)
     data = data_of(input)
     if isinstance(data, np.ndarray) and ((data < 0) | (data > 1)).any():

@@ -75,7 +75,15 @@ def nonzero(x: Any, as_tuple: bool = False) -> Any:
 
 @tensor_method()
 def argwhere(x: Any) -> Any:
-    """The positions of the values that are not 0, one row each: ``nonzero(x)``."""
+    """The positions of the values that are not 0, one row each: ``nonzero(x)``.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.argwhere(minidl.tensor([[0, 7], [5, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
     return nonzero(x)
 
 

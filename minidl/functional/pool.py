@@ -199,10 +199,24 @@ def avg_pool2d(
 
 
 def global_avg_pool2d(x: Any) -> Any:
-    """The mean of each channel of each image: (N, C, H, W) to (N, C, 1, 1)."""
+    """The mean of each channel of each image: (N, C, H, W) to (N, C, 1, 1).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.global_avg_pool2d(minidl.tensor([[[[1.0, 3.0], [2.0, 0.0]]]]))
+    tensor([[[[1.5]]]])
+    """
     return mean(x, (-2, -1), keepdim=True)
 
 
 def global_max_pool2d(x: Any) -> Any:
-    """The maximum of each channel of each image: (N, C, H, W) to (N, C, 1, 1)."""
+    """The maximum of each channel of each image: (N, C, H, W) to (N, C, 1, 1).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.global_max_pool2d(minidl.tensor([[[[1.0, 3.0], [2.0, 0.0]]]]))
+    tensor([[[[3.]]]])
+    """
     return max_pool2d(x, x.shape[-2:])

@@ -112,7 +112,14 @@ def softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
 
 @tensor_method()
 def log_softmax(x: Any, dim: int = -1, dtype: Any = None) -> Any:
-    """log(softmax(x)), exact where softmax would round to 0; with `dtype`, x is converted first."""
+    """log(softmax(x)), exact where softmax would round to 0; with `dtype`, x is converted first.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([0.0, 0.0]).log_softmax(0)
+    tensor([-0.6931, -0.6931])
+    """
     x = x if dtype is None else astype(x, dtype)
     return LogSoftmax(_axis("log_softmax", x, dim))(x)
 

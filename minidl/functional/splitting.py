@@ -44,13 +44,29 @@ def tensor_split(x: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
 
 @tensor_method()
 def hsplit(x: Any, indices_or_sections: Any) -> tuple:
-    """x cut side by side: along axis 1, an x of one axis along it; into equal parts, or at the places in a list."""
+    """x cut side by side: along axis 1, an x of one axis along it; into equal parts, or at the places in a list.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).hsplit(2)
+    (tensor([[1],
+            [3]]), tensor([[2],
+            [4]]))
+    """
     return _into_equal_parts("hsplit", x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
 @tensor_method()
 def vsplit(x: Any, indices_or_sections: Any) -> tuple:
-    """x, of at least 2 axes, cut along axis 0: into equal parts, or at the places in a list."""
+    """x, of at least 2 axes, cut along axis 0: into equal parts, or at the places in a list.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).vsplit(2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
     if x.ndim < 2:
         raise ValueError(f"vsplit: x must have at least 2 dimensions, got shape {tuple(x.shape)}")
     return _into_equal_parts("vsplit", x, indices_or_sections, 0)

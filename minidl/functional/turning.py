@@ -15,7 +15,15 @@ __all__ = ["fliplr", "flipud", "rot90"]
 
 @tensor_method()
 def fliplr(x: Any) -> Any:
-    """x in reverse order along axis 1: left and right of a matrix exchanged."""
+    """x in reverse order along axis 1: left and right of a matrix exchanged.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).fliplr()
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if x.ndim < 2:
         raise ValueError(f"fliplr: x must have at least 2 dimensions, got shape {tuple(x.shape)}")
     return flip(x, 1)
@@ -23,7 +31,15 @@ def fliplr(x: Any) -> Any:
 
 @tensor_method()
 def flipud(x: Any) -> Any:
-    """x in reverse order along axis 0: top and bottom of a matrix exchanged."""
+    """x in reverse order along axis 0: top and bottom of a matrix exchanged.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).flipud()
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if x.ndim < 1:
         raise ValueError("flipud: x must have an axis, got a single number")
     return flip(x, 0)
