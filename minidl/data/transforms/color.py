@@ -154,6 +154,15 @@ class ColorJitter(RandomTransform):
     hue : float or (smallest, largest)
         d ~ uniform(-hue, hue) turns of the colour circle, at most 0.5.
     generator : numpy.random.Generator, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import ColorJitter
+    >>> x = np.random.default_rng(0).random((3, 8, 8), dtype="float32") / 2
+    >>> y = ColorJitter(brightness=0.3)(x)
+    >>> np.allclose(y, y[0, 0, 0] / x[0, 0, 0] * x)  # one factor for all pixels
+    True
     """
 
     def __init__(

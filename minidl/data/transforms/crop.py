@@ -189,6 +189,13 @@ class RandomResizedCrop(RandomTransform):
     Notes
     -----
     Source: C. Szegedy et al., "Going deeper with convolutions", 2015, section 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import RandomResizedCrop
+    >>> RandomResizedCrop(24)(np.zeros((3, 40, 60), np.uint8)).shape
+    (3, 24, 24)
     """
 
     attempts = 10

@@ -118,6 +118,13 @@ class RandomVerticalFlip(_RandomFlip):
     ----------
     p : float
     generator : numpy.random.Generator, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import RandomVerticalFlip
+    >>> RandomVerticalFlip(p=1)(np.array([[[1], [2]]], np.uint8)).tolist()
+    [[[2], [1]]]
     """
 
     axis = -2
@@ -149,6 +156,13 @@ class RandomRotation(RandomTransform):
     fill : float
         In the image's units.
     generator : numpy.random.Generator, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl.data.transforms import RandomRotation
+    >>> RandomRotation((90, 90))(np.array([[[1, 2], [3, 4]]], np.uint8)).tolist()
+    [[[2, 4], [1, 3]]]
     """
 
     def __init__(
