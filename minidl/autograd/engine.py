@@ -182,22 +182,14 @@ def _walk(
                 _keep(found, wanted, function, dy)
                 if function not in useful:
                     continue
-            if function.freed:
-                raise RuntimeError(
-                    f"backward goes through {type(function).__name__} a second time, but what it saved was freed the "
-                    "first time; pass retain_graph=True to the first backward, or compute the output again"
-                )
-            function.check_unchanged()
+            function.check_saved()
             if create_graph:
                 dxs = recorded_rule(function, dy)
             else:
                 dxs = function.backward(dy, function.inputs, function.output)
             dxs = dxs if type(dxs) is tuple else (dxs,)
             if len(dxs) != len(function.edges):
-                raise ValueError(
-                    f"backward of {type(function).__name__} gave {len(dxs)} gradient(s) for {len(function.edges)} "
-                    "inputs; it must return one for each, None where there is none"
-                )
+                raise _wrong_number(function, len(dxs))
             for target, dx in zip(function.edges, dxs):
                 if target is not None and dx is not None:
                     dx = _fit(dx, target, function)
@@ -211,6 +203,13 @@ def _walk(
     finally:
         grad_mode.enabled = before
     return {**gradients, **found} if found else gradients
+
+
+def _wrong_number(function: Function, given: int) -> ValueError:
+    return ValueError(
+        f"backward of {type(function).__name__} gave {given} gradient(s) for {len(function.edges)} inputs; it must "
+        "return one for each, None where there is none"
+    )
 
 
 def _add(gradients: dict, due: list, sums: set[Target], target: Target, dx: Any) -> None:

@@ -177,8 +177,13 @@ class Function:
                     "change the other unseen; say is_view = True in the class, or return a copy"
                 )
 
-    def check_unchanged(self) -> None:
-        """Raise if an array that ``backward`` reads was changed in place since the operation was recorded."""
+    def check_saved(self) -> None:
+        """Raise if an array that ``backward`` reads was freed, or changed in place since the operation was recorded."""
+        if self.freed:
+            raise RuntimeError(
+                f"backward goes through {type(self).__name__} a second time, but what it saved was freed the "
+                "first time; pass retain_graph=True to the first backward, or compute the output again"
+            )
         for version in self.versions:
             if version[0] > self.number:
                 raise RuntimeError(
