@@ -21,6 +21,7 @@ import numpy as np
 
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import clamp_max, clamp_min, clip, where
+from minidl.functional.comparison import isfinite
 from minidl.functional.elementwise import floor, log
 from minidl.functional.in_place import in_place
 from minidl.functional.operands import check_operand, data_of, namespace, unrecorded
@@ -98,7 +99,7 @@ class Pow(Function):
         if self.needs(0):
             # dy/dx1 = x2 * x1^(x2 - 1), and 0 where x2 = 0, also at x1 = 0
             constant = not hasattr(x2, "shape")
-            exponent = x2 - 1 if constant else where(x2 == 0, 0, x2 - 1)
+            exponent = x2 - 1 if constant else where((x2 == 0) & ~isfinite(1 / x1), 0, x2 - 1)
             dx1 = dy * (x2 * x1**exponent) if not (constant and x2 == 0) else dy * 0
         if self.needs(1):
             # dy/dx2 = x1^x2 * log(x1), and 0 at x1 = 0 where x2 >= 0

@@ -8,6 +8,7 @@ from minidl.autograd import Function, tensor_method
 from minidl.functional.activation import sigmoid
 from minidl.functional.arithmetic import check_divisor
 from minidl.functional.choice import where
+from minidl.functional.comparison import isinf
 from minidl.functional.elementwise import floating, log
 from minidl.functional.elementwise_variants import trunc
 from minidl.functional.in_place import in_place
@@ -40,7 +41,8 @@ class LogAddExp(Function):
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
         # dy/dx1 = e^x1 / (e^x1 + e^x2) = sigmoid(x1 - x2), half to each where both are infinite
-        d = where(x1 == x2, 0, x1 - x2)
+        equal = data_of((x1 == x2) & isinf(x1))  # their difference is NaN
+        d = where(equal, 0, x1 - x2)
         return dy * sigmoid(d) if self.needs(0) else None, dy * sigmoid(-d) if self.needs(1) else None
 
 

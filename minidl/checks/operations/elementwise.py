@@ -101,6 +101,7 @@ OPERATIONS = [
     Operation("pow", [2.0, normal(2, 3)], np.power),
     Operation("pow", [values(0.0, 2.0, 0.0), 2], np.power),
     Operation("pow", [normal(3), values(0.0, 1.0, 2.0)], np.power, gradient=False),
+    Operation("pow", [positive(3), values(0.0, 1.0, 2.0)], np.power),
     *of_two("maximum", distinct, off_grid, np.maximum)[:-1],
     *of_two("minimum", distinct, off_grid, np.minimum)[:-1],
     Operation("maximum", [distinct(2, 3), 0.07], np.maximum, torch=None),
@@ -149,6 +150,7 @@ OPERATIONS = [
     *of_two("hypot", away_from_zero, normal, np.hypot)[:-1],
     Operation("hypot", [values(0.0, np.inf, np.nan, 1e30), values(0.0, 1.0, 1.0, 1e30)], np.hypot, gradient=False),
     *of_two("logaddexp", normal, normal, np.logaddexp)[:-1],
+    Operation("logaddexp", [values(1.0, 2.0), values(1.0, 2.0)], np.logaddexp),
     Operation(
         "logaddexp",
         [values(-np.inf, np.inf, 1e4, -np.inf, np.nan), values(-np.inf, 0.0, 1e4, 1.0, 0.0)],
