@@ -267,10 +267,12 @@ class _InstanceNorm(_Affine):
         _register_affine(self, (num_features,), weight=affine, bias=affine)
 
     def forward(self, x: Any) -> Any:
+        if x.ndim == self.dimensions - 1:  # one image, without a batch
+            return self.forward(x[None])[0]
         if x.ndim != self.dimensions or x.shape[1] != self.num_features or math.prod(x.shape[2:]) == 1:
             raise ValueError(
-                f"{type(self).__name__} needs x (N, {self.num_features}, ...) of {self.dimensions} dimensions and more "
-                f"than one number a channel, got shape {tuple(x.shape)}"
+                f"{type(self).__name__} needs x (N, {self.num_features}, ...) of {self.dimensions} dimensions, or one "
+                f"image of it, and more than one number a channel, got shape {tuple(x.shape)}"
             )
         return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
 
@@ -278,7 +280,7 @@ class _InstanceNorm(_Affine):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """As :class:`InstanceNorm2d`, for x (N, C, L).
+    """As :class:`InstanceNorm2d`, for x (N, C, L) or (C, L).
 
     Examples
     --------
@@ -293,7 +295,9 @@ class InstanceNorm1d(_InstanceNorm):
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Each channel of each image (N, C, H, W) brought to mean 0 and variance 1, in training and in evaluation.
+    """Each channel of each image brought to mean 0 and variance 1, in training and in evaluation.
+
+    x has the shape (N, C, H, W), or (C, H, W) for one image.
 
     It is the :class:`GroupNorm` of as many groups as channels, and keeps no running statistics.
 
