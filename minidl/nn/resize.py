@@ -18,6 +18,7 @@ class Upsample(Module):
     scale_factor : float or (float, float), optional
     mode : {"nearest", "linear", "bilinear"}
     align_corners : bool, optional
+    recompute_scale_factor : bool, optional
 
     Examples
     --------
@@ -33,12 +34,16 @@ class Upsample(Module):
         scale_factor: float | tuple[float, ...] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
+        recompute_scale_factor: bool | None = None,
     ):
         super().__init__()
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+        self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, x: Any) -> Any:
-        return F.interpolate(x, self.size, self.scale_factor, self.mode, bool(self.align_corners))
+        return F.interpolate(
+            x, self.size, self.scale_factor, self.mode, bool(self.align_corners), self.recompute_scale_factor
+        )
 
     def extra_repr(self) -> str:
         size = f"size={self.size}" if self.scale_factor is None else f"scale_factor={self.scale_factor}"

@@ -51,6 +51,7 @@ LAYERS = [
     ("Upsample", (), {"scale_factor": 2}, IMAGE),
     ("Upsample", ((5, 9),), {"mode": "bilinear"}, IMAGE),
     ("Upsample", (), {"scale_factor": (1.5, 2.0), "mode": "bilinear", "align_corners": True}, IMAGE),
+    ("Upsample", (), {"scale_factor": 1.3, "mode": "bilinear", "recompute_scale_factor": True}, IMAGE),
     ("BatchNorm1d", (6,), {}, ROW),
     ("BatchNorm1d", (6,), {"momentum": None, "eps": 0.1}, SEQUENCE),
     ("BatchNorm2d", (6,), {}, IMAGE),
