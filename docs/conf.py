@@ -35,6 +35,7 @@ logging.getLogger("traitlets").setLevel(logging.WARNING)  # else every notebook 
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block"]
 myst_heading_anchors = 3
 highlight_language = "none"  # formulas are no Python
+smartquotes = False  # what a page tells the reader to type, quotes included, can be copied
 
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
