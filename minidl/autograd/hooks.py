@@ -12,6 +12,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import numpy as np
+
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 
 _numbers = count()
@@ -100,6 +102,8 @@ def call(holder: Any, dy: Any) -> Any:
 
 def _changed(hook: Callable[[Tensor], Tensor | None], dy: Any) -> Any:
     recorded = isinstance(dy, Tensor)
+    if isinstance(dy, np.generic):  # what NumPy makes of 0-d arrays
+        dy = np.asarray(dy)
     changed = hook(dy if recorded else _wrap(dy))
     if changed is None:
         return dy

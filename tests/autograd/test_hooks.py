@@ -35,6 +35,17 @@ def test_a_hook_of_a_result_changes_what_goes_further_down():
     assert x.grad.tolist() == [62.0, 124.0]
 
 
+@pytest.mark.parametrize("leaf", [False, True])
+def test_the_gradient_of_one_number_is_an_array_too(leaf):
+    x, seen = minidl.tensor(3.0, requires_grad=True), []
+    y = x if leaf else x * 1
+    y.register_hook(lambda dy: seen.append(dy))
+    y.retain_grad()
+    (y * y).backward()
+    for dy in (seen[0], y.grad, x.grad):
+        assert type(dy.data) is np.ndarray and dy.numpy() == 6.0
+
+
 def test_one_of_several_outputs():
     x = minidl.tensor([[1.0, 5.0], [4.0, 2.0]], requires_grad=True)
     rnn = minidl.nn.RNN(2, 3)
