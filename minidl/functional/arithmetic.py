@@ -68,6 +68,29 @@ class Mul(Function):
         return times(dy, x2) if self.needs(0) else None, times(dy, x1) if self.needs(1) else None
 
 
+class MulByNumber(Function):
+    """y = x * c for a number c. Unlike Mul it does not keep x, which dx does not read."""
+
+    saves_inputs = False
+    compute = staticmethod(times)
+
+    def __init__(self, c):
+        self.c = c
+
+    def forward(self, x):
+        return self.compute(x, self.c)
+
+    def backward(self, dy, inputs, output):
+        # dx = dy * c, or dy / c
+        return self.compute(dy, self.c)
+
+
+class DivByNumber(MulByNumber):
+    """y = x / c for a number c."""
+
+    compute = staticmethod(over)
+
+
 class Div(Function):
     """y = x1 / x2."""
 
@@ -189,7 +212,7 @@ def _scaled(x1: Any, x2: Any, alpha: float) -> Any:
 @tensor_method("__mul__", "__rmul__", "mul")
 def mul(x1: Any, x2: Any) -> Any:
     """x1 * x2, element by element."""
-    return Mul()(x1, x2)
+    return MulByNumber(x2)(x1) if type(x2) in (float, int) else Mul()(x1, x2)
 
 
 class RoundedDiv(Function):
@@ -222,7 +245,7 @@ def div(x1: Any, x2: Any, *, rounding_mode: str | None = None) -> Any:
     (tensor([ 3.5, -3.5]), tensor([ 3, -4]), tensor([ 3, -3]))
     """
     if rounding_mode is None:
-        return Div()(x1, x2)
+        return DivByNumber(x2)(x1) if type(x2) in (float, int) else Div()(x1, x2)
     if rounding_mode not in ("floor", "trunc"):
         raise ValueError(f"rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}")
     check_divisor("div", x1, x2)

@@ -54,6 +54,17 @@ def test_what_the_rule_does_not_read_may_change():
     np.testing.assert_array_equal(w.grad.numpy(), [1.0, 1.0])
 
 
+@pytest.mark.parametrize("copied", [lambda w: w.clone(), lambda w: w * 1, lambda w: 1.0 * w, lambda w: w / 1])
+def test_a_leaf_may_change_after_it_was_copied_or_scaled(copied):
+    w = leaf([3.0, 4.0])
+    before = copied(w)
+    with minidl.no_grad():
+        w += 1.0
+    ((w - before) ** 3).sum().backward()
+    np.testing.assert_array_equal(before.numpy(), [3.0, 4.0])
+    np.testing.assert_array_equal(w.grad.numpy(), [0.0, 0.0])
+
+
 def test_a_changed_condition_or_index_never_gives_a_wrong_gradient():
     w, mask, rows = leaf([3.0, 4.0]), tensor(np.array([True, False])), tensor(np.array([0, 0]))
     y, z, v = F.where(mask, w, 0.0).sum(), w[rows].sum(), w[mask].sum()

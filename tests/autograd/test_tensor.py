@@ -72,7 +72,7 @@ def test_its_values():
 def test_repr():
     assert repr(tensor([1.0, 2.0], requires_grad=True)) == "tensor([1., 2.], requires_grad=True)"
     assert repr(tensor(np.array([1.0]))) == "tensor([1.], dtype=float64)"
-    assert "origin=Mul" in repr(tensor([1.0], requires_grad=True) * 2)
+    assert "origin=MulByNumber" in repr(tensor([1.0], requires_grad=True) * 2)
     assert repr(tensor([[1.0], [2.0]], requires_grad=True).chunk(2)[1]) == "tensor([[2.]], origin=Split)"
     assert (repr(minidl.zeros(0)), repr(minidl.zeros(0, 3))) == ("tensor([])", "tensor([], size=(0, 3))")
 
