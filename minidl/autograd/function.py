@@ -132,7 +132,8 @@ class Function:
                     _share_memory(inputs[0], result)
             if recorded:
                 self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
-                self._save(arrays, edges, output, versions + [result.version for result in results])
+                watched = self.saves_inputs or self.saves_output or self.watches_inputs
+                self._save(arrays, edges, output, versions + [y.version for y in results] if watched else ())
             return results
         if type(output) is not np.ndarray:
             output = self._as_output(output)
@@ -143,6 +144,8 @@ class Function:
             _share_memory(inputs[0], result)
         if recorded:
             self.shape, self.dtype = output.shape, output.dtype
+            if not (self.saves_inputs or self.watches_inputs):
+                versions = []
             if self.saves_output:
                 versions.append(result.version)
             self._save(arrays, edges, output, versions)
@@ -158,12 +161,12 @@ class Function:
             )
         return np.asarray(y)
 
-    def _save(self, arrays: list, edges: list, output: Any, versions: list) -> None:
+    def _save(self, arrays: list, edges: list, output: Any, versions: Sequence) -> None:
         self.number = next_number()
         self.edges = edges
         self.inputs = arrays if self.saves_inputs else None
         self.output = output if self.saves_output else None
-        self.versions = versions if self.saves_inputs or self.saves_output or self.watches_inputs else ()
+        self.versions = versions  # of what backward reads
         if debug.active:
             self.sums, self.computed = checksums(self.inputs, self.output), output
             if not self.is_view:

@@ -65,6 +65,20 @@ def test_a_leaf_may_change_after_it_was_copied_or_scaled(copied):
     np.testing.assert_array_equal(w.grad.numpy(), [0.0, 0.0])
 
 
+@pytest.mark.parametrize("function", [F.exp, F.tanh, F.sigmoid, F.sqrt, F.relu, lambda w: F.softmax(w, 0)])
+def test_where_the_rule_reads_the_output_the_input_may_change_and_the_output_may_not(function):
+    w, same = leaf([3.0, 4.0]), leaf([3.0, 4.0])
+    y, z = function(w), function(w)
+    with minidl.no_grad():
+        w += 1.0
+    y.sum().backward()
+    function(same).sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), same.grad.numpy())
+    z.detach().zero_()
+    with pytest.raises(RuntimeError, match=CHANGED):
+        z.sum().backward()
+
+
 def test_a_changed_condition_or_index_never_gives_a_wrong_gradient():
     w, mask, rows = leaf([3.0, 4.0]), tensor(np.array([True, False])), tensor(np.array([0, 0]))
     y, z, v = F.where(mask, w, 0.0).sum(), w[rows].sum(), w[mask].sum()
