@@ -59,9 +59,11 @@ def _check_shapes(x_shape, w_shape, stride, padding, dilation, groups) -> tuple[
     if out_channels % groups or channels % groups:
         raise ValueError(f"groups must divide both channel counts, got groups={groups}, {channels} -> {out_channels}")
     if group_channels * groups != channels:
+        last = x_shape[2] > 1 and x_shape[3] == group_channels * groups  # 1 row: conv1d
         raise ValueError(
-            f"w must be (K, C/groups, R, S) with C/groups = {channels // groups} "
-            f"for {channels} input channels and groups={groups}, got w {w_shape}"
+            f"x (N, C, H, W) must have the {group_channels * groups} channels that w (K, C/groups, R, S) is for with "
+            f"groups={groups}, got x {x_shape} and w {w_shape}"
+            + ("; a Tensor with the channels last is brought to this order by x.permute(0, 3, 1, 2)" if last else "")
         )
     if min(kernel_size) < 1:
         raise ValueError(f"the kernel must have at least one tap, got w {w_shape}")

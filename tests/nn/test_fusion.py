@@ -236,7 +236,7 @@ def test_one_image_without_a_batch():
 
 def test_errors_are_those_of_the_modules():
     model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2))
-    for x, words in ((np.ones((2, 4, 8, 8), "f4"), "input channels"), (np.ones((2, 3, 3, 3), "f4"), "larger than")):
+    for x, words in ((np.ones((2, 4, 8, 8), "f4"), "3 channels"), (np.ones((2, 3, 3, 3), "f4"), "larger than")):
         with pytest.raises(ValueError, match=words):
             model(minidl.Tensor(x))
     with pytest.raises(TypeError, match="float64"):
