@@ -269,6 +269,8 @@ CALLS = [
     (lambda: F.einsum("ij,jk", x(2, 3)), ValueError, "2 operands, 1 were given"),
     (lambda: F.einsum("ij,jk", x(2, 3), x(2, 3)), ValueError, r"sizes 3 and 2"),
     (lambda: F.einsum("i->i", x(2, 3)), ValueError, r"operand 0 of shape \(2, 3\)"),
+    (lambda: F.linear([[1.0, 2.0]], x(3, 2)), TypeError, "linear: x must be a Tensor or an array, got list"),
+    (lambda: minidl.nn.Linear(3, 1)(minidl.nn.RNN(2, 3)(x(4, 1, 2).float())), TypeError, "got tuple; .*pass y on"),
     (lambda: F.conv2d(x(1, 2, 4, 4), x(3, 3, 3, 3)), ValueError, "the 3 channels that w"),
     (lambda: F.conv2d(x(1, 2, 2, 2), x(3, 2, 3, 3)), ValueError, r"kernel_size \(3, 3\).*input size \(2, 2\)"),
     (lambda: F.conv2d(x(1, 2, 4, 4), x(3, 2, 3, 3), stride=0), ValueError, "stride must be at least 1, got 0"),

@@ -223,7 +223,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 def check_linear(x: Any, weight: Any, bias: Any, name: str) -> None:
     """Raise if something is wrong with the arguments of the operation `name`."""
-    shape, w_shape, dtype = x.shape, weight.shape, weight.dtype
+    try:
+        shape, w_shape, dtype = x.shape, weight.shape, weight.dtype
+    except AttributeError:
+        advice = "; nn.RNN, nn.LSTM and nn.GRU return (y, state): pass y on" if isinstance(x, tuple) else ""
+        raise TypeError(f"{name}: x must be a Tensor or an array, got {type(x).__name__}{advice}") from None
     if len(w_shape) != 2 or not shape or shape[-1] != w_shape[1]:
         raise ValueError(
             f"{name}: x must be (..., C) and weight (K, C) with one C, got x {tuple(shape)} and weight {tuple(w_shape)}"
