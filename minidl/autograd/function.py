@@ -33,9 +33,9 @@ class Function:
         Whether ``backward`` reads them. If not, it gets None, and they are not kept.
     saved : Any
         What else ``forward`` keeps for ``backward``: only things without a derivative (indices, masks, shapes).
-    watches_inputs : bool
-        Whether changing an input in place between forward and backward is an error. It always is with ``saves_inputs``;
-        set this too where ``saved`` holds an input, such as a mask.
+    watches_inputs : int
+        How many inputs, from the first, ``saved`` holds, such as a mask: changing one in place between forward and
+        backward is an error, as it is for all inputs with ``saves_inputs``.
     sets_dtype : bool
         Whether the output keeps the dtype that ``forward`` gave it. Otherwise :func:`not_promoted` corrects it.
     is_view : bool
@@ -59,7 +59,7 @@ class Function:
 
     saves_inputs = True
     saves_output = False
-    watches_inputs = False
+    watches_inputs = 0
     sets_dtype = False
     is_view = False
 
@@ -104,7 +104,7 @@ class Function:
             return again._call_with_tensors(inputs)
         arrays = []  # what forward gets
         edges = []  # what each input's gradient belongs to (engine.Target), or None
-        versions = []  # of each Tensor's memory
+        versions = []  # of the memory of each Tensor that backward reads
         recorded = False
         for x in inputs:
             edge = None
@@ -124,6 +124,8 @@ class Function:
             edges.append(edge)
         output = self.forward(*arrays)
         recorded = recorded and grad_mode.enabled
+        if not self.saves_inputs:
+            versions = self._watched(inputs) if self.watches_inputs else []
         if type(output) is tuple:
             output = tuple([y if type(y) is np.ndarray else self._as_output(y) for y in output])
             results = tuple([_wrap(y, (self, i) if recorded else None) for i, y in enumerate(output)])
@@ -132,8 +134,9 @@ class Function:
                     _share_memory(inputs[0], result)
             if recorded:
                 self.shape, self.dtype = [y.shape for y in output], [y.dtype for y in output]
-                watched = self.saves_inputs or self.saves_output or self.watches_inputs
-                self._save(arrays, edges, output, versions + [y.version for y in results] if watched else ())
+                if self.saves_inputs or self.saves_output:
+                    versions += [y.version for y in results]
+                self._save(arrays, edges, output, versions)
             return results
         if type(output) is not np.ndarray:
             output = self._as_output(output)
@@ -144,12 +147,13 @@ class Function:
             _share_memory(inputs[0], result)
         if recorded:
             self.shape, self.dtype = output.shape, output.dtype
-            if not (self.saves_inputs or self.watches_inputs):
-                versions = []
             if self.saves_output:
                 versions.append(result.version)
             self._save(arrays, edges, output, versions)
         return result
+
+    def _watched(self, inputs: tuple) -> list:
+        return [x.version for x in inputs[: self.watches_inputs] if isinstance(x, Tensor)]
 
     def _as_output(self, y: Any) -> Any:
         """A result of ``forward`` as an array: NumPy gives scalars where no axis is left."""
@@ -161,7 +165,7 @@ class Function:
             )
         return np.asarray(y)
 
-    def _save(self, arrays: list, edges: list, output: Any, versions: Sequence) -> None:
+    def _save(self, arrays: list, edges: list, output: Any, versions: list) -> None:
         self.number = next_number()
         self.edges = edges
         self.inputs = arrays if self.saves_inputs else None

@@ -16,7 +16,7 @@ __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "nan_to_num", "where"]
 class Where(Function):
     """y = x1 where the condition holds, x2 elsewhere."""
 
-    saves_inputs, watches_inputs = False, True
+    saves_inputs, watches_inputs = False, 1
 
     def forward(self, condition, x1, x2):
         self.saved = condition

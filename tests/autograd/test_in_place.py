@@ -79,6 +79,18 @@ def test_where_the_rule_reads_the_output_the_input_may_change_and_the_output_may
         z.sum().backward()
 
 
+def test_a_choice_reads_its_condition_only():
+    w, mask = leaf([3.0, 4.0]), tensor(np.array([True, False]))
+    y, z = w.masked_fill(mask, 0.0), F.where(mask, 1.0, w)
+    with minidl.no_grad():
+        w += 1.0
+    y.sum().backward()
+    np.testing.assert_array_equal(w.grad.numpy(), [0.0, 1.0])
+    mask.fill_(True)
+    with pytest.raises(RuntimeError, match=f"backward of Where.*{CHANGED}"):
+        z.sum().backward()
+
+
 def test_a_changed_condition_or_index_never_gives_a_wrong_gradient():
     w, mask, rows = leaf([3.0, 4.0]), tensor(np.array([True, False])), tensor(np.array([0, 0]))
     y, z, v = F.where(mask, w, 0.0).sum(), w[rows].sum(), w[mask].sum()
