@@ -87,10 +87,12 @@ def database() -> Any:
     if importlib.util.find_spec("expecttest") is None:
         sys.modules["expecttest"] = types.ModuleType("expecttest")
         sys.modules["expecttest"].TestCase = unittest.TestCase
-    from torch.testing._internal import common_methods_invocations, common_utils
+    from torch.testing._internal import common_utils
 
     common_utils.extract_test_fn = lambda: None  # it would search the stack, with all its sources, for a unittest
-    return common_methods_invocations.op_db
+    from torch.testing._internal.common_methods_invocations import op_db  # only now: it takes the function by its name
+
+    return op_db
 
 
 def converted(value: Any, torch: Any, requires_grad: bool) -> Any:
