@@ -149,10 +149,11 @@ def test_gradcheck_finds_a_wrong_gradient(capsys, monkeypatch):
     assert err.splitlines()[-1] == "minidl: error: 1 of 2 operations have a wrong gradient: tanh"
 
 
-@pytest.mark.slow
-def test_all_gradients_are_right(capsys):
-    status, out, err = run(capsys, "gradcheck")
-    assert status == 0 and len(out.splitlines()) == 2 + len(checks.differentiable()), err
+def test_gradcheck_without_names_is_of_all_operations(capsys, monkeypatch):
+    """Which are right: that is what tests/test_operations.py is for."""
+    monkeypatch.setattr(checks, "check_gradients", lambda name: checks.Check(name, 0.0, 0.0, {}))
+    status, out, _ = run(capsys, "gradcheck", "--json")
+    assert status == 0 and list(json.loads(out.splitlines()[-1])["operations"]) == checks.differentiable()
 
 
 # Bad input
