@@ -110,19 +110,29 @@ def parameter_names(code: str) -> dict[str, list[str]]:
 def build(code: str, defines: tuple[str, ...], check: bool, extra_flags: tuple[str, ...] = ()) -> Path:
     """Compile the text of a kernel file (its headers inlined) and return the path of the shared object."""
     body = translate(code)
-    flags = [*COMPILE_FLAGS, *(CHECK_FLAGS if check else ()), *defines, *extra_flags]
-    key = _digest(body, *flags, _emulator_digest())
+    flags = (*COMPILE_FLAGS, *(CHECK_FLAGS if check else ()), *extra_flags)
+    key = _digest(body, *flags, *defines, _emulator_digest())
     library = cache_folder() / f"{key}.so"
     if not library.exists():
         runtime = build_runtime(extra_flags)
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "kernel.cpp"
             source.write_text(body)
-            header = HERE / "include" / "cuda_device.h"
-            _run("-include", header, *flags, "-c", source, "-o", f"{folder}/kernel.o")
+            _run("-include", _precompiled_header(flags), *flags, *defines, "-c", source, "-o", f"{folder}/kernel.o")
             _run("-shared", f"{folder}/kernel.o", runtime, "-o", f"{folder}/kernel.so")  # and never libtsan
             _put(Path(folder) / "kernel.so", library)
     return library
+
+
+def _precompiled_header(flags: tuple[str, ...]) -> Path:
+    """What to include for include/cuda_device.h, which g++ would read for longer than it compiles most kernels."""
+    target = cache_folder() / f"header-{_digest(*flags, _emulator_digest())}" / "cuda_device.h.gch"
+    if not target.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / target.name
+            _run(*flags, "-x", "c++-header", HERE / "include" / "cuda_device.h", "-o", made)
+            _put(made, target)
+    return target.with_suffix("")
 
 
 def build_runtime(extra_flags: tuple[str, ...] = ()) -> Path:
