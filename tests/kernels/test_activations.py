@@ -62,6 +62,8 @@ def normal_below(x):
     term = total = x
     for n in range(3, 200, 2):
         term = term * x * x / n
+        if (total + term == total).all():
+            break
         total = total + term
     return 0.5 + np.exp(-x * x / 2) / np.sqrt(2 * x.dtype.type(np.pi)) * total
 
@@ -122,7 +124,7 @@ def test_gelu_far_below_zero(dtype):
 @pytest.mark.parametrize("backend", BACKENDS)
 @fast
 @given(
-    shape=st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple) | st.just((2, 5, 70, 60)),
+    shape=st.lists(st.integers(0, 9), min_size=1, max_size=4).map(tuple) | st.just((2, 5, 70, 30)),
     orders=st.tuples(st.sampled_from(ORDERS), st.sampled_from(ORDERS)),
     seed=seeds,
 )
