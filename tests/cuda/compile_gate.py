@@ -3,12 +3,14 @@
 The budget lists, for every source and the constants it is compiled with, each kernel's registers a thread, bytes of
 static shared memory a block and bytes of spilled registers, per architecture. `python -m tests.cuda.compile_gate`
 shows what they are now, `--budget` what is written there; with `--write` that becomes the budget, to be looked at
-before it is committed.
+before it is committed. With it goes a digest of all that the compiler was given, as it takes a minute for all of it and
+makes the same of the same: the tests compile what has another digest.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +36,11 @@ class Variant(NamedTuple):
     def compile_for(self, architecture: str) -> dict[str, nvrtc.Usage]:
         module = cuda.CudaModule(KERNELS / self.source, **self.defines)
         return nvrtc.compile_for(module.code(()), module.options, architecture)
+
+    def digest(self) -> str:
+        module = cuda.CudaModule(KERNELS / self.source, **self.defines)
+        given = module.code(()), module.options, nvrtc.CUPY_OPTIONS, nvrtc.ARCHITECTURES, nvrtc.version()
+        return hashlib.sha256(repr(given).encode()).hexdigest()[:16]
 
 
 TILES = (("float", LARGE), ("float", HALF), ("float", NARROW), ("float", MEDIUM), ("double", MEDIUM))
@@ -84,6 +91,11 @@ def read_budget() -> dict[str, dict[str, dict[str, nvrtc.Usage]]]:
     }
 
 
+def read_digests() -> dict[str, str]:
+    """Variant name -> the digest of what it was when the budget was measured."""
+    return json.loads(BUDGET.read_text(encoding="utf-8"))["digests"]
+
+
 def slack() -> nvrtc.Usage:
     """What may come on top of the budget: nothing, but a little with another compiler than the one that wrote it."""
     written_by = json.loads(BUDGET.read_text(encoding="utf-8"))["nvrtc"]
@@ -109,7 +121,9 @@ def _write(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
         variants.append(f"    {json.dumps(variant)}: {{\n" + ",\n".join(lines) + "\n    }")
     about = "registers a thread, bytes of static shared memory a block, bytes of spills; by compute capability"
     head = f'{{\n  "about": {json.dumps(about)},\n  "nvrtc": {json.dumps(nvrtc.version())},\n  "variants": {{\n'
-    BUDGET.write_text(head + ",\n".join(variants) + "\n  }\n}\n", encoding="utf-8")
+    digests = json.dumps({variant.name: variant.digest() for variant in VARIANTS}, indent=4)[:-1]
+    tail = f'\n  }},\n  "digests": {digests}  }}\n}}\n'
+    BUDGET.write_text(head + ",\n".join(variants) + tail, encoding="utf-8")
 
 
 def _print(found: dict[str, dict[str, dict[str, nvrtc.Usage]]]) -> None:
