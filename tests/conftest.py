@@ -7,6 +7,7 @@ which backends served, so that a run on the reference alone cannot pass for more
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 from importlib.util import find_spec
@@ -41,6 +42,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = missing() if marked else ""
         for item in marked if reason else ():
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # else every collection walks through a million objects of the tests themselves
 
 
 @pytest.fixture(scope="session")
