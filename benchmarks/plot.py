@@ -31,7 +31,7 @@ def bars(report: dict[str, Any]) -> Figure:
     axes.set_xscale("log", base=2)
     axes.set_xlim(left=min(0.8, axes.get_xlim()[0]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_xlabel("time, in times of minidl (right of 1 is slower than minidl)")
+    axes.set_xlabel("time over that of minidl (right of 1: slower than minidl)")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     axes.set_title(_machine(report), fontsize=8)
