@@ -65,7 +65,7 @@ class PackedSequence(_Packed):
                 f"data must have {sizes.sum()} rows, the sum of batch_sizes {sizes.tolist()}, "
                 f"got {f'shape {shape}' if shape else repr(data)}"
             )
-        if sorted_indices is None is unsorted_indices:
+        if sorted_indices is None and unsorted_indices is None:
             return super().__new__(cls, data, batch_sizes)
         there = _order("sorted_indices", sorted_indices, sizes[0])
         back = _order("unsorted_indices", unsorted_indices, sizes[0])
