@@ -84,7 +84,8 @@ cdef void correlate_rows_of_kernel(const real* tag, const correlation* q, const 
 cdef void correlate_groups(const real* tag, correlation* q, const band* b, long first_row, long end_row, long* offsets,
                            real* dw) noexcept nogil:
     """One band, with rows (r, s, c) of dw and columns k: group by group, or all at once if each is one channel."""
-    cdef long i, g, k, piece, bytes, channels, vectors, rows = b.images * b.rows, widest = q.tiles.vectors * q.tiles.lanes
+    cdef long i, g, k, piece, channels, vectors, rows = b.images * b.rows, widest = q.tiles.vectors * q.tiles.lanes
+    cdef long piece_bytes = PIECE_BYTES if q.tiles.vectors < TILE_MAX_VECTORS else WIDE_PIECE_BYTES
     cdef const real* x = <const real*>b.x
     cdef const real* dy
     cdef real* packed_dy = NULL
@@ -116,8 +117,7 @@ cdef void correlate_groups(const real* tag, correlation* q, const band* b, long 
             if packed_dy != NULL:
                 pack_channels(dy, rows, b.dy_row, q.dy.w, b.dy_column, channels, packed_dy)
                 dy, sum.b_outer, sum.b_inner = packed_dy, q.dy.w * channels, channels
-            bytes = PIECE_BYTES if q.tiles.vectors < TILE_MAX_VECTORS else WIDE_PIECE_BYTES
-            piece = max(1, bytes // (q.dy.w * channels * <long>sizeof(real)))
+            piece = max(1, piece_bytes // (q.dy.w * channels * <long>sizeof(real)))
             for i from 0 <= i < rows by piece:
                 sum.outer, sum.a_offsets = min(piece, rows - i), offsets + i
                 correlate_block(q, &sum, tile, q.tiles.rows[vectors], x + g * q.group_in, b.x_row, b.x_column,

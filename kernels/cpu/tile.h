@@ -37,7 +37,7 @@ INLINE void NAME(tile_of)(const int MR, const int NV, const int PADDED, const in
         const REAL *b_row = b + o * sum->b_outer;
         long k = sum->a_offsets[o];
         for (long i = 0; i < sum->inner; i++) {
-            /* A wide strip of B, and numbers of A that lie far apart, are in the L2 cache: prefetch them into L1. */
+            /* A wide strip of B, and numbers of A far apart, are in the L2 cache: prefetch them (B first is faster). */
             UNROLL for (int v = 0; v < NV && NV > 2; v++) PREFETCH(b_row + 4 * sum->b_inner + v * LANES, 0);
             if (NV > 2) PREFETCH(a[MR - 1] + k + 16 * sum->a_inner, 0);
             vec b_vectors[TILE_MAX_VECTORS];
