@@ -17,23 +17,27 @@ cdef union double_bits:
     uint64_t bits
 
 
-cdef inline real rounded(real x) noexcept nogil:
-    """The integer nearest to x, for |x| < 2^21: near 1.5 * 2^23 (double: 1.5 * 2^52) floats are 1 apart."""
-    cdef real shift = 12582912.0 if real is float else 6755399441055744.0
-    return (x + shift) - shift
+cdef inline real shifted(real x) noexcept nogil:
+    """n + 1.5 * 2^23 (double: 2^52), where n is the integer nearest to x: up there floats are 1 apart."""
+    return x + (<real>12582912 if real is float else <real>6755399441055744)
 
 
-cdef inline real power_of_two(real n) noexcept nogil:
-    """2^n for an integer n that gives a normal number: n + 127 (double: 1023) in the bits of the exponent."""
+cdef inline real unshifted(real s) noexcept nogil:
+    """n of s = shifted(x)."""
+    return s - (<real>12582912 if real is float else <real>6755399441055744)
+
+
+cdef inline real power_of_two(real s, int up) noexcept nogil:
+    """2^(n + up) for s = shifted(x), if that is a normal number: the last bits of s are n, moved to the exponent's."""
     cdef float_bits f
     cdef double_bits d
     if real is float:
-        f.number = n + <float>12582912.0  # n is now in the last bits
-        f.bits = (f.bits << 23) + (<uint32_t>127 << 23)
+        f.number = s
+        f.bits = (f.bits << 23) + (<uint32_t>(127 + up) << 23)
         return f.number
     else:
-        d.number = n + 6755399441055744.0
-        d.bits = (d.bits << 52) + (<uint64_t>1023 << 52)
+        d.number = s
+        d.bits = (d.bits << 52) + (<uint64_t>(1023 + up) << 52)
         return d.number
 
 
@@ -68,21 +72,24 @@ cdef inline real expm1_of_small(real r) noexcept nogil:
 
 
 cdef inline real exp_of(real x) noexcept nogil:
-    """e^x = 2^n * e^r for x <= 0, with n = x / log(2), rounded; down to the smallest numbers, NaN for NaN."""
+    """e^x = e^r * 2^n for x <= 0, with n = x / log(2), rounded; down to the smallest numbers, NaN for NaN."""
     cdef real lowest = -104 if real is float else -746  # e^lowest is 0
     cdef real y = lowest if x < lowest else x
-    cdef real n = rounded(y * <real>1.4426950408889634), half = rounded(n * <real>0.5)
-    # 2^n may be denormal, so it is applied as two factors.
-    return (<real>1 + expm1_of_small(reduced(y, n))) * power_of_two(half) * power_of_two(n - half)
+    cdef real s = shifted(y * <real>1.4426950408889634)
+    cdef real power = <real>1 + expm1_of_small(reduced(y, unshifted(s)))  # e^r
+    # 2^n may be denormal, so it is applied as 2^(n + 64) * 2^-64 (double: 512).
+    if real is float:
+        return power * power_of_two(s, 64) * <float>5.421010862427522e-20
+    else:
+        return power * power_of_two(s, 512) * 7.458340731200207e-155
 
 
 cdef inline real expm1_of(real x) noexcept nogil:
     """e^x - 1 = 2^n * (e^r - 1) + (2^n - 1) for x <= 0."""
     cdef real lowest = -18 if real is float else -40  # 1 - e^lowest is 1
     cdef real y = lowest if x < lowest else x
-    cdef real n = rounded(y * <real>1.4426950408889634)
-    cdef real scale = power_of_two(n)
-    return scale * expm1_of_small(reduced(y, n)) + (scale - <real>1)
+    cdef real s = shifted(y * <real>1.4426950408889634), scale = power_of_two(s, 0)
+    return scale * expm1_of_small(reduced(y, unshifted(s))) + (scale - <real>1)
 
 
 cdef inline real magnitude(real x) noexcept nogil:
@@ -94,9 +101,8 @@ cdef inline real tanh_of(real x) noexcept nogil:
     cdef real limit = 10 if real is float else 20  # tanh(limit) is 1
     cdef real y = limit if x > limit else x
     y = <real>2 * (-limit if y < -limit else y)
-    cdef real n = rounded(y * <real>1.4426950408889634)
-    cdef real scale = power_of_two(n)
-    cdef real m = scale * expm1_of_small(reduced(y, n)) + (scale - <real>1)
+    cdef real s = shifted(y * <real>1.4426950408889634), scale = power_of_two(s, 0)
+    cdef real m = scale * expm1_of_small(reduced(y, unshifted(s))) + (scale - <real>1)
     return m / (m + <real>2)
 
 
