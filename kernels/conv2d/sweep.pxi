@@ -30,10 +30,11 @@ ctypedef struct sweep:
     bint out_of_memory
 
 
-cdef void begin(sweep* s, const view* x, const view* w, long groups):
-    s.tiles, s.itemsize = tiles.table(x.itemsize), x.itemsize
+cdef void begin(sweep* s, const view* x, const view* w, long groups, long group_out):
     images_of(x, &s.x)
-    s.groups, s.group_in = groups, s.x.c // groups
+    s.itemsize, s.groups, s.group_in, s.group_out = x.itemsize, groups, s.x.c // groups, group_out
+    s.out_channels = groups * group_out
+    s.tiles = tiles.table_for(x.itemsize, s.out_channels if is_channelwise(s) else group_out)
     s.w, s.w_group = w.data, w.shape[0] // groups * w.strides[0]
     s.w_tap[0], s.w_tap[1] = w.strides[2], w.strides[3]
     s.bias = NULL
@@ -42,8 +43,7 @@ cdef void begin(sweep* s, const view* x, const view* w, long groups):
 
 cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding, dilation, long groups):
     """Describe the sweep, except for the bias and y."""
-    begin(s, x, w, groups)
-    s.out_channels, s.group_out = w.shape[0], w.shape[0] // groups
+    begin(s, x, w, groups, w.shape[0] // groups)
     s.w_in, s.w_out = w.strides[1], w.strides[0]
     for axis in range(2):
         s.step[axis], s.origin[axis], s.taps[axis] = stride[axis], -padding[axis], w.shape[2 + axis]
@@ -52,8 +52,7 @@ cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding,
 
 cdef void begin_input_grad(sweep* s, const view* dy, const view* w, long groups):
     """Describe the sweep, except for what set_phases sets."""
-    begin(s, dy, w, groups)
-    s.group_out, s.out_channels = w.shape[1], w.shape[1] * groups
+    begin(s, dy, w, groups, w.shape[1])
     s.w_in, s.w_out = w.strides[0], w.strides[1]
 
 

@@ -9,13 +9,11 @@
 #include "peak.h"
 
 static const tile_table NAME(table) = {
-    .lanes = LANES, .vectors = MAX_VECTORS,
+    .lanes = LANES, .vectors = MAX_VECTORS, .rows = {0, MAX_ROWS(1), MAX_ROWS(2), MAX_ROWS(3), MAX_ROWS(4)},
 #if MAX_VECTORS == 4
-    .rows = {0, MAX_ROWS(1), MAX_ROWS(2), MAX_ROWS(3), MAX_ROWS(4)},
     .tile = {0, NAME(tile_1), NAME(tile_2), NAME(tile_3), NAME(tile_4)},
     .tile_exact = {0, NAME(tile_1_exact), NAME(tile_2_exact), NAME(tile_3_exact), NAME(tile_4_exact)},
 #else
-    .rows = {0, MAX_ROWS(1), MAX_ROWS(2)},
     .tile = {0, NAME(tile_1), NAME(tile_2)},
     .tile_exact = {0, NAME(tile_1_exact), NAME(tile_2_exact)},
 #endif

@@ -1,5 +1,4 @@
-/* The thread pool of all CPU kernels: run body(argument, 0), ..., body(argument, count - 1), each once, on several
- * threads.
+/* The thread pool of all CPU kernels: run body(argument, 0), ..., body(argument, count - 1) on several threads.
  *
  * How the work is shared. Each thread owns a contiguous range of the chunks, so that it stays in memory it has just
  * touched; a thread that has finished its own range steals from the others. How many chunks of a range are taken is a
@@ -148,11 +147,7 @@ static uint32_t pool_next_job(void) {
 }
 
 static void pool_lock(void) {
-    int expected = 0;
-    while (!atomic_compare_exchange_weak(&pool.busy, &expected, 1)) {
-        expected = 0;
-        sched_yield();
-    }
+    for (int expected = 0; !atomic_compare_exchange_weak(&pool.busy, &expected, 1); expected = 0) sched_yield();
 }
 static void pool_unlock(void) { atomic_store_explicit(&pool.busy, 0, memory_order_release); }
 

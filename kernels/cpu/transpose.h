@@ -34,7 +34,6 @@ static void NAME(transpose)(long rows, long columns, const void *x_, long x_step
                 *(four *)(q + y_step) = MIX(ab, cd, 2, 3, 6, 7);
                 *(four *)(q + 2 * y_step) = MIX(AB, CD, 0, 1, 4, 5);
                 *(four *)(q + 3 * y_step) = MIX(AB, CD, 2, 3, 6, 7);
-#undef MIX
             }
     }
 #endif

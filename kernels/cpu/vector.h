@@ -43,7 +43,15 @@ INLINE __m256i NAME(lane_mask)(long n) {
     return (__m256i)(lane < count);
 }
 INLINE vec NAME(load_first)(const REAL *p, long n) { return AVX(maskload)(p, NAME(lane_mask)(n)); }
-INLINE void NAME(store_first)(REAL *p, vec v, long n) { AVX(maskstore)(p, NAME(lane_mask)(n), v); }
+INLINE void NAME(store_first)(REAL *p_, vec v, long n) { /* piece by piece: a masked store is slow on some processors */
+    float *p = (float *)p_; /* doubles are two of them */
+    const long floats = n >= LANES ? 8 : n <= 0 ? 0 : n * sizeof_REAL / 4;
+    __m128 part = _mm256_castps256_ps128((__m256)v);
+    if (floats & 8) NAME(store)(p_, v);
+    if (floats & 4) _mm_storeu_ps(p, part), p += 4, part = _mm256_extractf128_ps((__m256)v, 1);
+    if (floats & 2) _mm_storel_pi((void *)p, part), p += 2, part = _mm_movehl_ps(part, part);
+    if (floats & 1) _mm_store_ss(p, part);
+}
 #else
 INLINE vec NAME(load_first)(const REAL *p, long n) {
     vec v = {0};

@@ -176,9 +176,6 @@ cdef void multiply_one_of_batch(void* argument, long index) noexcept nogil:
 
 cdef void multiply(const real* tag, product* p) noexcept nogil:
     """y = a @ b for one pair of matrices: decide what to pack and how to cut y, then run the chunks."""
-    cdef long strip = p.tiles.vectors * p.tiles.lanes
-    cdef long blocks = max(1, ceil_div(p.k, BLOCK_DEPTH))
-    cdef long strips = ceil_div(p.n, strip)
     cdef bint in_cache = p.b_column == 1 and p.k * p.n * <long>sizeof(real) <= L2
     cdef long direct_rows = DIRECT_ROWS if p.tiles.vectors < TILE_MAX_VECTORS else WIDE_DIRECT_ROWS
     cdef bint in_place = p.b_column == 1 and p.m <= direct_rows
@@ -190,7 +187,9 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
         pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows_of, p)
         return
-    p.depth = ceil_div(p.k, blocks)
+    p.tiles = tiles.table_for(p.itemsize, p.n)
+    cdef long strip = p.tiles.vectors * p.tiles.lanes, strips = ceil_div(p.n, strip)
+    p.depth = ceil_div(p.k, max(1, ceil_div(p.k, BLOCK_DEPTH)))
     if p.a_column == 1:
         p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
     else:

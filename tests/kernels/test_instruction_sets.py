@@ -42,6 +42,25 @@ def test_they_agree(instruction_set):
         np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("name", tiles.SUPPORTED)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_few_columns_change_no_bit(name, dtype):
+    """Tiles of half a register sum in the same order, and round as often."""
+    random = np.random.default_rng(0)
+    a, b = random.standard_normal((30, 100)).astype(dtype), random.standard_normal((100, 40)).astype(dtype)
+    x, w = random.standard_normal((2, 5, 9, 8)).astype(dtype), random.standard_normal((40, 5, 3, 3)).astype(dtype)
+    before = tiles.chosen()
+    tiles.choose(name)
+    try:
+        y, z = kernels.matmul.forward(a, b), kernels.conv2d.forward(x, w)
+        for columns in range(1, 18):
+            np.testing.assert_array_equal(kernels.matmul.forward(a, b[:, :columns]), y[:, :columns])
+            np.testing.assert_array_equal(kernels.conv2d.forward(x, w[:columns]), z[:, :columns])
+    finally:
+        tiles.choose(before)
+    np.testing.assert_allclose(y, a @ b, rtol=1e-4)
+
+
 def test_the_environment_chooses():
     code = "from minidl.kernels.cpu import tiles; print(tiles.chosen())"
     for name in tiles.SUPPORTED:
