@@ -71,10 +71,9 @@ def backward(
                     f"a tensor of shape {dx.shape} has a grad of shape {before.shape}, from before its data was "
                     "replaced; set its grad to None first"
                 )
-            if create_graph:
-                leaf._grad = _own_recorded(dx, taken) if before is None else before + dx
-            else:
-                leaf._grad = _wrap(_own(dx if before is None else before.data + dx, taken))
+            if before is not None:
+                dx = (before if create_graph else before.data) + dx
+            leaf._grad = _own(dx, taken)
 
 
 def grad(
@@ -146,11 +145,7 @@ def grad(
         dx = gradients.get(_target(x))
         if dx is None and not allow_unused:
             raise RuntimeError(f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it")
-        if isinstance(dx, Tensor):
-            dx = _own_recorded(dx, taken)
-        elif dx is not None:
-            dx = _wrap(_own(dx, taken))
-        results.append(dx)
+        results.append(None if dx is None else _own(dx, taken))
     return tuple(results)
 
 
@@ -198,7 +193,7 @@ def _walk(
             if not retain_graph:
                 function.free()
         for leaf in gradients:
-            if getattr(leaf, "hooks", None) and (wanted is None or leaf in wanted):
+            if leaf.hooks is not None and (wanted is None or leaf in wanted):
                 gradients[leaf] = hooks.call(leaf, gradients[leaf])
     finally:
         grad_mode.enabled = before
@@ -326,22 +321,18 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool, name: 
     return gradient if gradient.dtype == output.dtype else gradient.astype(output.dtype)
 
 
-def _own(dx: Any, taken: set[int]) -> Any:
-    """dx as an array with memory of its own: copied if it is a view, or if its id is in `taken`."""
-    if isinstance(dx, np.generic):
-        dx = np.asarray(dx)
-    elif id(dx) in taken or dx.base is not None or not dx.flags.forc:
-        dx = dx.copy()
-    taken.add(id(dx))
-    return dx
+def _own(dx: Any, taken: set[int]) -> Tensor:
+    """dx, an array or a recorded Tensor, as a Tensor with memory of its own.
 
-
-def _own_recorded(dx: Tensor, taken: set[int]) -> Tensor:
-    """:func:`_own` for a recorded gradient: the copy, if one is needed, is recorded too."""
-    if id(dx.data) in taken or dx.data.base is not None or not dx.data.flags.forc:
+    Copied if it is a view, or if the id of its array is in `taken`; the copy of a recorded one is recorded too.
+    """
+    if not isinstance(dx, Tensor):
+        dx = _wrap(np.asarray(dx) if isinstance(dx, np.generic) else dx)
+    array = dx._data
+    if id(array) in taken or array.base is not None or not array.flags.forc:
         with enable_grad():
             dx = dx.clone()
-    taken.add(id(dx.data))
+    taken.add(id(dx._data))
     return dx
 
 

@@ -87,7 +87,7 @@ def retains_grad(tensor: Tensor) -> bool:
     return (1, output or 0) in (holder.hooks or {})
 
 
-Tensor.retains_grad = property(retains_grad, doc=retains_grad.__doc__)
+Tensor.retains_grad = property(retains_grad)
 
 
 def call(holder: Any, dy: Any) -> Any:
@@ -124,6 +124,6 @@ def _place(name: str, tensor: Tensor) -> tuple[Any, int | None]:
 
 
 def _hooks_of(holder: Any) -> dict:
-    if getattr(holder, "hooks", None) is None:
+    if holder.hooks is None:
         holder.hooks = {}
     return holder.hooks

@@ -53,7 +53,6 @@ class Tensor(TensorMethods):
         The operation that computed this tensor, with the output's number if it has several; None for a leaf.
     """
 
-    # `hooks` is set only by register_hook on a leaf
     __slots__ = ("_data", "_grad", "_requires_grad", "origin", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # so that array + tensor calls the tensor's __radd__
 
@@ -62,6 +61,7 @@ class Tensor(TensorMethods):
         self._grad = None
         self._requires_grad = False
         self.origin = None
+        self.hooks = None  # of a leaf, see hooks.py
         self.version = [0]  # number of the memory's last in-place change; tensors that share memory share this list
         if isinstance(data, Tensor):
             _share_memory(data, self)
@@ -325,6 +325,7 @@ def _wrap(data: Any, origin: Any = None) -> Tensor:
     result._grad = None
     result._requires_grad = origin is not None
     result.origin = origin
+    result.hooks = None
     result.version = [0]
     return result
 

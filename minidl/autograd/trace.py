@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd.engine import _function, _recorded_below, _target, _walk
+from minidl.autograd.engine import Target, _function, _recorded_below, _target, _walk
+from minidl.autograd.function import Function
 from minidl.autograd.tensor import Tensor
 
 
@@ -48,26 +49,26 @@ def trace(output: Tensor) -> list[Node]:
     if not output.requires_grad or output.data.size != 1:
         raise RuntimeError(f"trace needs one recorded number, such as a loss, got {output!r}")
     functions = _recorded_below([_target(output)])
-    leaves = [_target(output)] if not functions else []
-    leaves += [target for function in functions for target in function.edges if isinstance(target, Tensor)]
-    leaves = list(dict.fromkeys(leaves))
+    targets = [_target(output), *(target for function in functions for target in function.edges)]
+    leaves = list(dict.fromkeys(target for target in targets if isinstance(target, Tensor)))
     if any(function.computed is None for function in functions):
         raise RuntimeError("trace needs the results of all operations: compute inside `with minidl.debug():`")
-    outputs = [
-        (function, i) if type(function.shape) is list else function
-        for function in functions
-        for i in range(len(function.shape) if type(function.shape) is list else 1)
-    ]
+    outputs = [target for function in functions for target in _outputs(function)]
     start = [(_target(output), np.ones_like(output.data))]
     gradients = _walk(start, {*outputs, *leaves}, retain_graph=True, create_graph=False)
     nodes = [Node("leaf", leaf.data, gradients.get(leaf), tensor=leaf) for leaf in leaves]
     place: dict[Any, int] = {leaf: i for i, leaf in enumerate(leaves)}
     for function in functions:
-        if type(function.shape) is list:
-            gradient = tuple(gradients.get((function, i)) for i in range(len(function.shape)))
-        else:
-            gradient = gradients.get(function)
+        gradient = tuple(gradients.get(target) for target in _outputs(function))
+        gradient = gradient if type(function.computed) is tuple else gradient[0]
         inputs = [place[_function(target) or target] for target in function.edges if target is not None]
         place[function] = len(nodes)
         nodes.append(Node(type(function).__name__, function.computed, gradient, inputs))
     return nodes
+
+
+def _outputs(function: Function) -> list[Target]:
+    """What the gradients of an operation's outputs belong to."""
+    if type(function.computed) is tuple:
+        return [(function, i) for i in range(len(function.computed))]
+    return [function]
