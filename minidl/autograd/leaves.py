@@ -11,6 +11,6 @@ from minidl.kernels import array_module
 def zero_gradients(tensors: Iterable[Tensor], set_to_none: bool) -> None:
     """Set the gradients to None, or to zeros; those that are None stay None."""
     for tensor in tensors:
-        if tensor.grad is not None:
-            dx = tensor.grad.data
-            tensor.grad = None if set_to_none else Tensor(array_module(dx).zeros_like(dx))
+        dx = tensor.grad
+        if dx is not None:
+            tensor._grad = None if set_to_none else Tensor(array_module(dx.data).zeros_like(dx.data))
