@@ -10,9 +10,6 @@ import numpy as np
 from minidl import functional as F
 from minidl.nn.utils.rnn import PackedSequence
 
-# (x, states, reverse) of steps that all sequences have -> y, and the last states
-Walk = Callable[[Any, Any, bool], tuple[Any, ...]]
-
 
 def blocks(batch_sizes: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """The first row, the number of steps and the number of sequences of each run of steps of one batch size."""
@@ -24,9 +21,11 @@ def blocks(batch_sizes: np.ndarray) -> Iterator[tuple[int, int, int]]:
         rows, step = rows + (end - step) * n, end
 
 
-def walk_packed(walk: Walk, x: PackedSequence, start: tuple[Any, ...], reverse: bool) -> tuple[Any, ...]:
+def walk_packed(
+    walk: Callable[..., tuple[Any, ...]], x: PackedSequence, start: tuple[Any, ...], weights: list, reverse: bool
+) -> tuple[Any, ...]:
     """y of every row of the packed data, and the states after the last step of each sequence (after its first, if
-    `reverse`), each (1, N, H).
+    `reverse`), each (1, N, H); `walk` is the layer's own, of steps that all sequences have.
     """
     runs, outputs, ended = list(blocks(x.batch_sizes.numpy())), [], []
     states = tuple(state[:, : runs[-1 if reverse else 0][2]] for state in start)
@@ -38,7 +37,7 @@ def walk_packed(walk: Walk, x: PackedSequence, start: tuple[Any, ...], reverse: 
         elif n > before:  # from behind, they begin
             states = tuple(F.cat([state, new[:, before:n]], 1) for state, new in zip(states, start))
         part = x.data[rows : rows + steps * n]
-        y, *states = walk(part.reshape(steps, n, *part.shape[1:]), tuple(states), reverse)
+        y, *states = walk(part.reshape(steps, n, *part.shape[1:]), tuple(states), weights, reverse, False)
         outputs.append(y.reshape(steps * n, y.shape[-1]))
     final = [F.cat(parts, 1) if ended else parts[0] for parts in zip(states, *reversed(ended))]
     return F.cat(outputs[::-1] if reverse else outputs), *final

@@ -125,9 +125,8 @@ class _Recurrent(Module):
             given = in_order(self._given_states(hx, batch, True), x.sorted_indices)
 
         def walk(data: Any, k: int, reverse: bool) -> tuple[Any, ...]:
-            start, weights = tuple(state[k : k + 1] for state in given), self._weights(k)
-            part = lambda x, states, reverse: self.walk(x, states, weights, reverse, False)  # noqa: E731
-            return walk_packed(part, x._replace(data=data), start, reverse)
+            start = tuple(state[k : k + 1] for state in given)
+            return walk_packed(self.walk, x._replace(data=data), start, self._weights(k), reverse)
 
         data, final = self._layers(x.data, walk)
         final = in_order(final, x.unsorted_indices)
