@@ -79,13 +79,9 @@ class SGD(Optimizer):
             kernels.optimizers.sgd_step(*arrays_of(parameters), **options)
             return
         # v = dw at a parameter's first step: that is the formula with v = 0 and no dampening
-        first = [parameter for parameter in parameters if self.state.get(parameter, {}).get("momentum_buffer") is None]
-        if first and group["dampening"]:
-            self._step(first, 0.0, options)
-            parameters = [parameter for parameter in parameters if parameter not in set(first)]
-        if parameters:
-            self._step(parameters, group["dampening"], options)
-
-    def _step(self, parameters: list[Tensor], dampening: float, options: dict[str, Any]) -> None:
-        (vs,) = self.states_of(parameters, "momentum_buffer")
-        kernels.optimizers.sgd_step(*arrays_of(parameters), vs, dampening=dampening, **options)
+        first = [parameter for parameter in parameters if "momentum_buffer" not in self.state[parameter]]
+        later = [parameter for parameter in parameters if "momentum_buffer" in self.state[parameter]]
+        for part, dampening in ((first, 0.0), (later, group["dampening"])):
+            if part:
+                (vs,) = self.states_of(part, "momentum_buffer")
+                kernels.optimizers.sgd_step(*arrays_of(part), vs, dampening=dampening, **options)
