@@ -61,7 +61,7 @@ class Softshrink(Hardshrink):
         return F.softshrink(x, self.lambd)
 
 
-class Threshold(Module):
+class Threshold(_Activation):
     """x where x > `threshold`, `value` elsewhere.
 
     Examples
@@ -73,8 +73,8 @@ class Threshold(Module):
     """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False):
-        super().__init__()
-        self.threshold, self.value, self.inplace = threshold, value, inplace  # inplace: as in ReLU
+        super().__init__(inplace)
+        self.threshold, self.value = threshold, value
 
     def forward(self, x: Any) -> Any:
         return F.threshold(x, self.threshold, self.value)
