@@ -113,7 +113,53 @@ class ModuleList(_InOrder):
         return ModuleList(list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
 
-class ModuleDict(Module):
+class _ByName(Module):
+    """The methods of a dict, which ModuleDict and ParameterDict share."""
+
+    _table = ""  # the attribute of Module that holds the entries
+
+    def _entries(self) -> dict[str, Any]:
+        return getattr(self, self._table)
+
+    def update(self, entries: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add entries, in place of those that have their names."""
+        for name, entry in dict(entries).items():
+            self[name] = entry
+
+    def pop(self, name: str) -> Any:
+        """Take an entry out and return it."""
+        return self._entries().pop(name)
+
+    def clear(self) -> None:
+        """Take all entries out."""
+        self._entries().clear()
+
+    def __delitem__(self, name: str) -> None:
+        del self._entries()[name]
+
+    def __getitem__(self, name: str) -> Any:
+        return self._entries()[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries()
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries())
+
+    def keys(self) -> Iterable[str]:
+        return self._entries().keys()
+
+    def values(self) -> Iterable[Any]:
+        return self._entries().values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        return self._entries().items()
+
+
+class ModuleDict(_ByName):
     """Modules by name. Unlike in a Python dict, their parameters are parameters of the module that has the dict.
 
     Examples
@@ -124,49 +170,14 @@ class ModuleDict(Module):
     (['near', 'far'], ['near.weight', 'near.bias', 'far.weight', 'far.bias'])
     """
 
+    _table = "_modules"
+
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):
         super().__init__()
         self.update(modules)
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules, in place of those that have their names."""
-        for name, module in dict(modules).items():
-            self[name] = module
-
-    def pop(self, name: str) -> Module:
-        """Take a module out and return it."""
-        return self._modules.pop(name)
-
-    def clear(self) -> None:
-        """Take all modules out."""
-        self._modules.clear()
-
-    def __delitem__(self, name: str) -> None:
-        del self._modules[name]
-
     def __setitem__(self, name: str, module: Module) -> None:
         self.add_module(name, _checked(module, name))
-
-    def __getitem__(self, name: str) -> Module:
-        return self._modules[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._modules
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def keys(self) -> Iterable[str]:
-        return self._modules.keys()
-
-    def values(self) -> Iterable[Module]:
-        return self._modules.values()
-
-    def items(self) -> Iterable[tuple[str, Module]]:
-        return self._modules.items()
 
 
 class ParameterList(Module):
@@ -210,7 +221,7 @@ class ParameterList(Module):
         self._parameters[list(self._parameters)[index]] = _parameter(parameter)
 
 
-class ParameterDict(Module):
+class ParameterDict(_ByName):
     """Parameters by name, which are also those of the module that has them; other tensors become parameters.
 
     Examples
@@ -222,46 +233,15 @@ class ParameterDict(Module):
     (['left', 'right'], ['left', 'right'])
     """
 
+    _table = "_parameters"
+
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None):
         super().__init__()
         if parameters is not None:
             self.update(parameters)
 
-    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
-        """Add parameters, in place of those that have their names."""
-        for name, parameter in dict(parameters).items():
-            self[name] = parameter
-
-    def pop(self, name: str) -> Parameter:
-        """Take a parameter out and return it."""
-        return self._parameters.pop(name)
-
     def __setitem__(self, name: str, parameter: Tensor) -> None:
         self.register_parameter(name, _parameter(parameter))
-
-    def __getitem__(self, name: str) -> Parameter:
-        return self._parameters[name]
-
-    def __delitem__(self, name: str) -> None:
-        del self._parameters[name]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._parameters
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def keys(self) -> Iterable[str]:
-        return self._parameters.keys()
-
-    def values(self) -> Iterable[Parameter]:
-        return self._parameters.values()
-
-    def items(self) -> Iterable[tuple[str, Parameter]]:
-        return self._parameters.items()
 
 
 def _parameter(value: Any) -> Parameter:
