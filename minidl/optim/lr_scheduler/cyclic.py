@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from minidl.optim.lr_scheduler.one_cycle import check_momentum, set_momentum
+from minidl.optim.lr_scheduler.momentum import MomentumCycle
 from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 
-class CyclicLR(LRScheduler):
+class CyclicLR(MomentumCycle):
     """lr = base_lr + (max_lr - base_lr) * s * scale, where s rises from 0 to 1 and falls back in each cycle.
 
     The scale of cycle k = 1, 2, ... at batch t is 1 ("triangular"), 1 / 2^(k - 1) ("triangular2") or gamma^t
@@ -81,18 +80,19 @@ class CyclicLR(LRScheduler):
         down = step_size_up if step_size_down is None else step_size_down
         if step_size_up < 1 or down < 1:
             raise ValueError(f"step_size_up and step_size_down must be at least 1, got {step_size_up} and {down}")
-        if cycle_momentum:
-            check_momentum(optimizer)
         self.low, self.high = one_for_each(base_lr, optimizer, "base_lr"), one_for_each(max_lr, optimizer, "max_lr")
         self.step_size_up, self.step_size_down = step_size_up, down
         self.mode, self.gamma, self.scale_fn, self.scale_mode = mode, gamma, scale_fn, scale_mode
-        self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
-        super().__init__(optimizer, last_epoch)
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        super().__init__(optimizer, last_epoch, cycle_momentum)
 
     def value(self, base_lr: float, t: int, i: int) -> float:
         low, high = of_group(self.low, i, "base_lr"), of_group(self.high, i, "max_lr")
         # lr = base_lr + (max_lr - base_lr) * s * scale
         return low + (high - low) * self._height(t)
+
+    def momentum(self, t: int) -> float:
+        return self.max_momentum - (self.max_momentum - self.base_momentum) * self._height(t)
 
     def _height(self, t: int) -> float:
         """s * scale at batch t."""
@@ -107,17 +107,3 @@ class CyclicLR(LRScheduler):
         if self.mode == "triangular":
             return 1.0
         return math.ldexp(1.0, 1 - k) if self.mode == "triangular2" else self.gamma**t
-
-    def step(self) -> None:
-        """Go on to the next batch."""
-        super().step()
-        self._set_momentum()
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        self._set_momentum()
-
-    def _set_momentum(self) -> None:
-        if self.cycle_momentum:
-            fall = (self.max_momentum - self.base_momentum) * self._height(self.last_epoch)
-            set_momentum(self.optimizer, self.max_momentum - fall)

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
+from minidl.optim.lr_scheduler.momentum import MomentumCycle
+from minidl.optim.lr_scheduler.schedules import of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 
-def check_momentum(optimizer: Optimizer) -> None:
-    """Raise unless every group has a momentum that can be cycled."""
-    if not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
-        raise ValueError(f"{type(optimizer).__name__} has no momentum: cycle_momentum must be False")
-
-
-def set_momentum(optimizer: Optimizer, momentum: float) -> None:
-    """Set the momentum of all groups: of Adam the first of its betas."""
-    for group in optimizer.param_groups:
-        if "betas" in group:
-            group["betas"] = (momentum, *group["betas"][1:])
-        else:
-            group["momentum"] = momentum
-
-
-class OneCycleLR(LRScheduler):
+class OneCycleLR(MomentumCycle):
     """lr rises from max_lr / div_factor to max_lr, then falls to max_lr / div_factor / final_div_factor.
 
     From a to b over n steps, lr = b + (a - b) * (1 + cos(pi * t / n)) / 2, or with ``anneal_strategy="linear"``
@@ -94,34 +79,24 @@ class OneCycleLR(LRScheduler):
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
         self.max_lrs = one_for_each(max_lr, optimizer, "max_lr")
-        if cycle_momentum:
-            check_momentum(optimizer)
         self.total_steps, self.pct_start, self.anneal_strategy = total_steps, pct_start, anneal_strategy
-        self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
-        super().__init__(optimizer, last_epoch)
+        super().__init__(optimizer, last_epoch, cycle_momentum)
 
     def value(self, base_lr: float, t: int, i: int) -> float:
         max_lr = of_group(self.max_lrs, i, "max_lr")
         start = max_lr / self.div_factor
         return self._cycle(t, start, max_lr, start / self.final_div_factor)
 
+    def momentum(self, t: int) -> float:
+        return self._cycle(t, self.max_momentum, self.base_momentum, self.max_momentum)
+
     def step(self) -> None:
         """Go on to the next batch."""
         if self.last_epoch >= self.total_steps:
             raise ValueError(f"OneCycleLR has no step after total_steps, {self.total_steps}")
         super().step()
-        self._set_momentum()
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        self._set_momentum()
-
-    def _set_momentum(self) -> None:
-        if not self.cycle_momentum:
-            return
-        momentum = self._cycle(self.last_epoch, self.max_momentum, self.base_momentum, self.max_momentum)
-        set_momentum(self.optimizer, momentum)
 
     def _cycle(self, t: int, start: float, middle: float, end: float) -> float:
         """The value at step t, on the way from start to middle to end."""
