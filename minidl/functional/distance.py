@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from minidl.functional.shape import swapaxes, unsqueeze
 
 __all__ = [
     "cdist", "cosine_embedding_loss", "cosine_similarity", "margin_ranking_loss", "normalize", "pairwise_distance",
-    "triplet_margin_loss",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
@@ -176,15 +177,45 @@ def triplet_margin_loss(
     >>> F.triplet_margin_loss(anchor, positive, negative)
     tensor(0.5)
     """
+    common_shape("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
+    options = {"margin": margin, "swap": swap, "reduction": reduction}
+    return triplet_margin_with_distance_loss(
+        anchor, positive, negative, distance_function=lambda x1, x2: pairwise_distance(x1, x2, p, eps), **options
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    *,
+    distance_function: Callable[[Any, Any], Any] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """max(d(anchor, positive) - d(anchor, negative) + margin, 0) for any distance d of your own.
+
+    Without one, d is the :func:`pairwise_distance`, as in :func:`triplet_margin_loss`, where `swap` is explained.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> anchor, positive, negative = minidl.tensor([[0.0]]), minidl.tensor([[1.0]]), minidl.tensor([[1.5]])
+    >>> F.triplet_margin_with_distance_loss(
+    ...     anchor, positive, negative, distance_function=lambda x1, x2: (x1 - x2).abs().sum(-1)
+    ... )
+    tensor(0.5)
+    """
     ranks = anchor.ndim, positive.ndim, negative.ndim
     if len(set(ranks)) != 1:
         raise ValueError(f"anchor, positive and negative must have as many dimensions as each other, got {ranks}")
-    common_shape("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
     if margin <= 0:
         raise ValueError(f"margin must be above 0, got {margin}")
-    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
-        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+        far = minimum(far, distance(positive, negative))
     return reduce_losses(clamp_min(near - far + margin, 0), reduction)
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from minidl.functional.activation import log_sigmoid, relu
 from minidl.functional.along_axis import check_positions, gather
-from minidl.functional.arithmetic import minimum
 from minidl.functional.broadcast import common_shape
 from minidl.functional.choice import clamp_min, where
-from minidl.functional.distance import pairwise_distance
 from minidl.functional.entries import index_select
 from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses, weighted
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape, unsqueeze
 
-__all__ = [
-    "hinge_embedding_loss", "multi_margin_loss", "multilabel_soft_margin_loss", "soft_margin_loss",
-    "triplet_margin_with_distance_loss",
-]  # fmt: skip
+__all__ = ["hinge_embedding_loss", "multi_margin_loss", "multilabel_soft_margin_loss", "soft_margin_loss"]
 
 
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
@@ -133,38 +127,3 @@ def multi_margin_loss(
             raise ValueError(f"multi_margin_loss: weight must be ({classes},), got {tuple(weight.shape)}")
         losses = losses * unsqueeze(index_select(weight, 0, t), 1)
     return reduce_losses(reshape(sum(losses, 1) / classes, tuple(target.shape)), reduction)
-
-
-def triplet_margin_with_distance_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
-    *,
-    distance_function: Callable[[Any, Any], Any] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Any:
-    """max(d(anchor, positive) - d(anchor, negative) + margin, 0) for any distance d of your own.
-
-    Without one, d is the :func:`pairwise_distance`, as in :func:`triplet_margin_loss`, where `swap` is explained.
-
-    Examples
-    --------
-    >>> import minidl, minidl.functional as F
-    >>> anchor, positive, negative = minidl.tensor([[0.0]]), minidl.tensor([[1.0]]), minidl.tensor([[1.5]])
-    >>> F.triplet_margin_with_distance_loss(
-    ...     anchor, positive, negative, distance_function=lambda x1, x2: (x1 - x2).abs().sum(-1)
-    ... )
-    tensor(0.5)
-    """
-    ranks = anchor.ndim, positive.ndim, negative.ndim
-    if len(set(ranks)) != 1:
-        raise ValueError(f"anchor, positive and negative must have as many dimensions as each other, got {ranks}")
-    if margin <= 0:
-        raise ValueError(f"margin must be above 0, got {margin}")
-    distance = pairwise_distance if distance_function is None else distance_function
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = minimum(far, distance(positive, negative))
-    return reduce_losses(clamp_min(near - far + margin, 0), reduction)
