@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import tensor_method
-from minidl.functional.along_axis import check_positions
 from minidl.functional.arithmetic import add
 from minidl.functional.axes import one_axis
 from minidl.functional.in_place import in_place
 from minidl.functional.indexing import Index, IndexAdd
-from minidl.functional.operands import data_of, integers, namespace
-from minidl.functional.places import key_and_source
+from minidl.functional.operands import integers
+from minidl.functional.places import key_and_source, key_of_entries
 from minidl.functional.shape import reshape
 
 __all__ = ["index_add", "index_select", "repeat_interleave"]
@@ -30,15 +29,10 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
     tensor([[2., 2.],
             [4., 4.]])
     """
-    (axis,) = one_axis(dim, x.ndim) or (0,)
-    positions = namespace(x).asarray(data_of(index))
-    if positions.ndim > 1:
-        raise ValueError(f"index must have one dimension, got shape {tuple(positions.shape)}")
     if x.ndim == 0:
-        return reshape(index_select(reshape(x, -1), 0, positions), ())
-    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
-    # a copy, so that `index` may be changed before backward comes
-    return Index((slice(None),) * axis + (positions.reshape(-1).copy(),))(x)
+        return reshape(index_select(reshape(x, -1), dim, index), ())
+    key, _, _ = key_of_entries("index_select", x, dim, index)
+    return Index(key)(x)
 
 
 @tensor_method()

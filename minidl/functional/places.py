@@ -64,7 +64,7 @@ def _check_like(name: str, x: Any, argument: str, value: Any) -> None:
         raise TypeError(f"{name}: {argument} must be {x.dtype} like x, got {value.dtype}")
 
 
-def _key(name: str, x: Any, dim: int, index: Any, from_end: bool = False) -> tuple[tuple, int, int]:
+def key_of_entries(name: str, x: Any, dim: int, index: Any, from_end: bool = False) -> tuple[tuple, int, int]:
     """The key of the entries `index` along `dim`, that axis, and how many entries they are.
 
     With `from_end` negative positions count from the end; else they are an error.
@@ -75,13 +75,14 @@ def _key(name: str, x: Any, dim: int, index: Any, from_end: bool = False) -> tup
         raise ValueError(f"{name}: index must have one dimension, got shape {tuple(positions.shape)}")
     n = x.shape[axis]
     check_positions(positions, "index", n, f" along dim {dim}", least=-n if from_end else 0)
+    # a copy, so that `index` may be changed before backward comes
     return (slice(None),) * axis + (positions.reshape(-1).copy(),), axis, positions.size
 
 
 def key_and_source(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[tuple, Any]:
     """The key of the entries `index` along `dim`, and `source` in the shape of those entries."""
     _check_like(name, x, "source", source)
-    key, axis, count = _key(name, x, dim, index)
+    key, axis, count = key_of_entries(name, x, dim, index)
     shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
     if tuple(source.shape) != shape and not (source.ndim == 0 and shape == (1,)):
         raise ValueError(f"{name}: source must be {shape}, as x is {tuple(x.shape)}, got {tuple(source.shape)}")
@@ -103,7 +104,7 @@ def index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
         raise ValueError(f"index_fill: value must be one number, got shape {tuple(value.shape)}; use index_copy")
     if x.ndim == 0:
         return reshape(index_fill(reshape(x, -1), dim, index, value), ())
-    key, _, _ = _key("index_fill", x, dim, index, from_end=True)
+    key, _, _ = key_of_entries("index_fill", x, dim, index, from_end=True)
     return SetItem((key,))(x, value)
 
 
