@@ -105,9 +105,9 @@ def _check(x: Any, target: Any, weight: Any) -> None:
 
 
 def check_target(target: Any, classes: int, ignore_index: int) -> None:
-    """Raise unless every label is the number of a class or `ignore_index`; those on a GPU are not looked at."""
+    """Raise unless every label is the number of a class or `ignore_index`."""
     if device_of(target) == "cuda":
-        return
+        return  # looking would wait for all the work before it
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if wrong.any():
         raise IndexError(f"target must be class numbers from 0 to {classes - 1}, got {int(target[wrong][0])}")

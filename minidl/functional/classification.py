@@ -206,7 +206,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     _check_not_recorded(weight)
     labels = data_of(target)
     ignored = labels == ignore_index
-    _check_labels(labels, input.shape[axis], ignored)
+    kernels.cross_entropy.check_target(labels, input.shape[axis], ignore_index)
     # losses[n, ...] = -input[n, label[n, ...], ...]
     safe = namespace(labels).where(ignored, 0, labels)
     one = (*labels.shape[:axis], 1, *labels.shape[axis:])
@@ -239,14 +239,6 @@ def _check_not_recorded(weight: Any) -> None:
         raise ValueError(
             "weight must not require grad, for a loss of class numbers gives it none; pass weight.detach()"
         )
-
-
-def _check_labels(labels: Any, classes: int, ignored: Any) -> None:
-    if not isinstance(labels, np.ndarray):
-        return  # on a GPU, looking would wait for all the work before it
-    wrong = ((labels < 0) | (labels >= classes)) & ~ignored
-    if wrong.any():
-        raise IndexError(f"target must hold class numbers from 0 to {classes - 1}, got {labels[wrong].flat[0]}")
 
 
 def _kept(target: Any, ignore_index: int, dtype: Any) -> Any:
