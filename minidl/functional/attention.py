@@ -95,11 +95,7 @@ class Attention(Function):
     def backward(self, dy, inputs, output):
         if isinstance(dy, Tensor):
             return self._recorded(dy, *inputs)
-        q, k, v, mask = inputs
-        gradients = kernels.attention.backward(
-            dy, q, k, v, mask, self.is_causal, self.scale, self.dropout_p, self.key
-        )  # fmt: skip
-        return *gradients, None
+        return *kernels.attention.backward(dy, *inputs, self.is_causal, self.scale, self.dropout_p, self.key), None
 
     def _recorded(self, dy, q, k, v, mask):
         """The rule in operations that are recorded themselves, for second derivatives."""

@@ -76,17 +76,14 @@ class Conv2dReluPool(Function):
         """The same gradients by operations that have derivatives themselves."""
         taps, none = self.saved, self.pool_size[0] * self.pool_size[1]
         positive = taps != none
-        conv_size = kernels.conv2d.output_size(x.shape[2:], w.shape[2:], *_sizes(self.geometry))
+        stride, padding, dilation, _ = self.geometry.values()
+        conv_size = kernels.conv2d.output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
         # dz = dy at the tap of the maximum, where that was above 0; windows lie side by side
         window = (self.pool_size, self.pool_size, (0, 0), (1, 1))
         dz = MaxScatter(conv_size, taps * positive, window)(dy * positive.astype(dy.dtype))  # (N, K, OH, OW)
         dx = conv2d_input_grad(dz, w, x.shape[2:], **self.geometry) if self.needs(0) else None
         dw = conv2d_weight_grad(x, dz, w.shape[2:], **self.geometry) if self.needs(1) else None
         return dx, dw, channel_sum(dz)
-
-
-def _sizes(geometry):
-    return geometry["stride"], geometry["padding"], geometry["dilation"]
 
 
 def conv2d_relu_pool(

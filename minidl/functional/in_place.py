@@ -14,7 +14,7 @@ from minidl.autograd import Tensor, is_grad_enabled, tensor_method
 from minidl.functional.operands import data_of
 
 # of dtypes, in order: a change in place may not give a higher one than the tensor has
-KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def in_place(operation: Callable, *names: str, compute: Callable | None = None) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from minidl.functional.axes import one_axis
 from minidl.functional.elementwise import floating
-from minidl.functional.operands import data_of
 from minidl.functional.reduce import sum
 from minidl.functional.shape import movedim
 
@@ -40,7 +39,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: float = 1, dim: int = -1) -> Any:
     x = x if x.ndim < 2 else movedim(x, dim, -1)
     if x.ndim == 0 or x.shape[-1] != y.shape[-1]:
         raise ValueError(
-            f"trapezoid: x must have the {y.shape[-1]} points that y has along dim {dim}, got {tuple(data_of(x).shape)}"
+            f"trapezoid: x must have the {y.shape[-1]} points that y has along dim {dim}, got {tuple(x.shape)}"
         )
     return sum(floating(x[..., 1:] - x[..., :-1]) * (y[..., 1:] + y[..., :-1]), -1) / 2
 

@@ -299,4 +299,4 @@ def _truth(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
 @takes_numpys_names
 def count_nonzero(x: Any, dim: Axes = None) -> Any:
     """How many values along `dim` are not 0."""
-    return sum((x != 0), dim)
+    return sum(x != 0, dim)
