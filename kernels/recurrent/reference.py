@@ -4,6 +4,7 @@ The input projections x w_ih^T do not depend on the state, so they are one produ
 and the gradients of the weights. What is left in the loop is one product (N, H) x (H, G*H) per step.
 """
 
+from ..activations.reference import sigmoid_forward
 from ..arrays import array_module
 
 
@@ -36,7 +37,7 @@ def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
     for t in _times(len(x), reverse):
         gates[t] += h @ w_hh.T
         i, f, g, o = _parts(gates[t], 4)
-        i[...], f[...], g[...], o[...] = _sigmoid(i), _sigmoid(f), xp.tanh(g), _sigmoid(o)
+        i[...], f[...], g[...], o[...] = sigmoid_forward(i), sigmoid_forward(f), xp.tanh(g), sigmoid_forward(o)
         # c[t] = f * c[t-1] + i * g
         cell = c[t] = f * cell + i * g
         # y[t] = o * tanh(c[t])
@@ -75,7 +76,7 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
         q = h @ w_hh.T if b_hh is None else h @ w_hh.T + b_hh  # (N, 3*H)
         (a_r, a_z, a_n), (q_r, q_z, q_n) = _parts(a[t], 3), _parts(q, 3)
         # n = tanh(a_n + r * q_n)
-        r, z = _sigmoid(a_r + q_r), _sigmoid(a_z + q_z)
+        r, z = sigmoid_forward(a_r + q_r), sigmoid_forward(a_z + q_z)
         n = xp.tanh(a_n + r * q_n)
         # y[t] = (1 - z) * n + z * h
         h = y[t] = (1 - z) * n + z * h
@@ -146,10 +147,3 @@ def _sum_steps(da):
 
 def _or_zeros(gradient, like):
     return array_module(like).zeros_like(like) if gradient is None else gradient
-
-
-def _sigmoid(a):
-    # e^-|a| never overflows: 1 / (1 + e^-a) for a >= 0, e^a / (1 + e^a) below
-    xp = array_module(a)
-    decay = xp.exp(-xp.abs(a))
-    return xp.where(a >= 0, 1, decay) / (1 + decay)
