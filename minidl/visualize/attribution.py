@@ -18,6 +18,7 @@ from minidl import nn
 from minidl.autograd import Tensor, enable_grad, grad
 from minidl.visualize.figure import Figure, as_array, make_panels
 from minidl.visualize.grid import draw_image
+from minidl.visualize.layers import output_of
 
 
 def saliency_map(model: nn.Module, picture: Any, label: int | None = None) -> np.ndarray:
@@ -76,14 +77,9 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
     Source: Selvaraju et al., Grad-CAM, 2017, equations 1 and 2; resized bilinearly.
     """
     picture = _picture(picture)
-    seen: list[Tensor] = []
     x = Tensor(picture[None], requires_grad=True)  # records the layers even if their weights are frozen
-    hook = model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output))
-    with hook, nn.utils.evaluation_mode(model), enable_grad():
+    with output_of(model, layer) as seen, nn.utils.evaluation_mode(model), enable_grad():
         score = _score(model(x), label)
-    if not seen or seen[0].ndim != 4:
-        got = f"shape {seen[0].shape}" if seen else "nothing: the model did not call it"
-        raise ValueError(f"the layer {layer} gives no images (1, K, OH, OW), got {got}")
     (da,) = grad(score, seen[0])  # (1, K, OH, OW)
     # alpha[k] = mean_ij da[k,i,j]
     alpha = as_array(da).mean((2, 3), keepdims=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -44,18 +46,21 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
         Its name in ``model.named_modules()``; its output must be (1, C, H, W).
     picture : array or Tensor (C, H, W)
     """
-    seen: list[np.ndarray] = []
-    hooked = model.get_submodule(layer)
-    with (
-        hooked.register_forward_hook(lambda module, inputs, output: seen.append(as_array(output))),
-        nn.utils.evaluation_mode(model),
-    ):
+    with output_of(model, layer) as seen, nn.utils.evaluation_mode(model):
         model(Tensor(as_array(picture)[None]))
+    [maps] = as_array(seen[0])
+    return _maps(maps, float(np.abs(maps).max()) or 1.0, "activation", columns, title)
+
+
+@contextmanager
+def output_of(model: nn.Module, layer: str) -> Iterator[list[Tensor]]:
+    """A block in which the model is run once, and a list that then holds the layer's output, images (1, C, H, W)."""
+    seen: list[Tensor] = []
+    with model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: seen.append(output)):
+        yield seen
     if not seen or seen[0].ndim != 4:
         got = f"shape {seen[0].shape}" if seen else "nothing: the model did not call it"
         raise ValueError(f"the layer {layer} gives no images (1, C, H, W), got {got}")
-    [maps] = seen[0]
-    return _maps(maps, float(np.abs(maps).max()) or 1.0, "activation", columns, title)
 
 
 def _maps(maps: np.ndarray, scale: float, label: str, columns: int, title: str) -> Figure:
