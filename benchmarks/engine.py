@@ -55,24 +55,20 @@ def turn(run: Callable[[], Any], seconds: float) -> list[float]:
 def run(names: Iterable[str], peers: Iterable[str], threads: int, rounds: int, seconds: float) -> list[dict[str, Any]]:
     """A row for each operation whose name contains one of `names` (all for none), printed as it comes."""
     measured = chosen(names, OPERATIONS, "operation")
-    module = torch() if "torch-eager" in peers else None
-    if module is None:
-        print("torch-eager is missing: torch is not installed here")
+    found = {peer: torch() for peer in peers}  # PyTorch is the only one
+    missing = {peer: "torch is not installed here" for peer, module in found.items() if module is None}
+    for peer, reason in missing.items():
+        print(f"{peer} is missing: {reason}")
     rows = []
     for name in measured:
-        ours = step(minidl.Tensor, OPERATIONS[name])
-        theirs = {"torch-eager": step(module.from_numpy, OPERATIONS[name])} if module else {}
-        for who, run_peer in theirs.items():
+        ours, theirs = step(minidl.Tensor, OPERATIONS[name]), {}
+        for peer in found.keys() - missing:
+            run_peer = step(found[peer].from_numpy, OPERATIONS[name])
             if not np.allclose(run_peer().numpy(), ours().numpy(), rtol=1e-6):
-                raise AssertionError(f"{name}: the gradient is {run_peer()} with {who}, ours is {ours()}")
-        others = {who: partial(turn, run_peer, seconds) for who, run_peer in theirs.items()}
-        row = turns.compare(partial(turn, ours, seconds), others, rounds)
-        row = {
-            "name": name,
-            "threads": threads,
-            **row,
-            "missing": {} if module else {"torch-eager": "torch is not installed"},
-        }
+                raise AssertionError(f"{name}: the gradient is {run_peer()} with {peer}, ours is {ours()}")
+            theirs[peer] = partial(turn, run_peer, seconds)
+        row = turns.compare(partial(turn, ours, seconds), theirs, rounds)
+        row = {"name": name, "threads": threads, **row, "missing": missing}
         print(turns.line(row), flush=True)
         rows.append(row)
     return rows
