@@ -224,5 +224,5 @@ def random_split(
             f"lengths must add up to the {total} samples of the dataset, or to 1 as fractions; got {list(lengths)}, "
             f"sum {sum(lengths)}"
         )
-    order = (random.generator("shuffling") if generator is None else generator).permutation(total)
+    order = random.chosen(generator, "shuffling").permutation(total)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]

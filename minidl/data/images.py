@@ -50,13 +50,13 @@ class ImageDataset(Dataset):
         self.transform = transform
         if self.images.ndim != 4:
             raise ValueError(f"images must have the shape (N, C, H, W), got {self.images.shape}")
-        if self.images.dtype != np.uint8 and not np.issubdtype(self.images.dtype, np.floating):
+        if self.images.dtype != np.uint8 and self.images.dtype.kind != "f":
             raise ValueError(f"images must be uint8 (0..255) or floating (0..1), got {self.images.dtype}")
         if self.labels.shape != self.images.shape[:1]:
             raise ValueError(
                 f"labels must have the shape ({len(self.images)},), one for each image, got {self.labels.shape}"
             )
-        if not np.issubdtype(self.labels.dtype, np.integer):
+        if self.labels.dtype.kind not in "iu":
             raise ValueError(f"labels must be integers, got {self.labels.dtype}")
         self.labels = self.labels.astype(np.int64, copy=False)
         check_labels(self.labels, len(self.classes), "labels")

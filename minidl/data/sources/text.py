@@ -47,7 +47,7 @@ class TextDataset(Dataset):
         self.classes = tuple(classes)
         self.sequence_length = sequence_length
         self.stride = sequence_length if stride is None else stride
-        if self.ids.ndim != 1 or not np.issubdtype(self.ids.dtype, np.integer):
+        if self.ids.ndim != 1 or self.ids.dtype.kind not in "iu":
             raise ValueError(f"ids must be integers of shape (T,), got {self.ids.dtype} of shape {self.ids.shape}")
         if sequence_length < 1 or self.stride < 1:
             raise ValueError(f"sequence_length and stride must be at least 1, got {sequence_length} and {self.stride}")
@@ -87,10 +87,8 @@ class TextDataset(Dataset):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of an array (T,) of indices in the vocabulary."""
         ids = np.asarray(ids)
-        known = (
-            ids.dtype.kind in "iu" and ids.ndim == 1 and ids.size and 0 <= ids.min() <= ids.max() < len(self.classes)
-        )
-        if ids.size and not known:
+        whole = ids.dtype.kind in "iu" and ids.ndim == 1
+        if ids.size and not (whole and 0 <= ids.min() <= ids.max() < len(self.classes)):
             raise ValueError(f"ids must be integers (T,) from 0 to {len(self.classes) - 1}, got {ids}")
         return "".join(self.classes[place] for place in ids.tolist())
 

@@ -42,7 +42,7 @@ class ToTensor(Transform):
         planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))  # (C, H, W)
         if planes.dtype == np.uint8:
             return Tensor(np.divide(planes, np.float32(255)))
-        if not np.issubdtype(planes.dtype, np.floating):
+        if planes.dtype.kind != "f":
             raise TypeError(f"ToTensor takes bytes (uint8, 0..255) or floating values, got {planes.dtype}")
         return Tensor(planes.astype(np.float32, copy=False))
 
@@ -82,7 +82,7 @@ class Normalize(Transform):
         raise TypeError("Normalize takes floating images in 0..1, got a Pillow image: put ToTensor() before it")
 
     def on_array(self, array: np.ndarray) -> np.ndarray:
-        if not np.issubdtype(array.dtype, np.floating):
+        if array.dtype.kind != "f":
             raise TypeError(
                 f"Normalize takes floating images in 0..1, got {array.dtype}: convert with ToTensor(), or "
                 "x.astype('float32') / 255"
