@@ -100,7 +100,8 @@ class Function:
     def _call_with_tensors(self, inputs: tuple) -> Any:
         if self.number:  # this object is in the graph already, for an earlier call
             again = copy(self)
-            again.number, again.freed, again.hooks = 0, False, None
+            again.number, again.freed = 0, False
+            again.hooks = again.sums = again.computed = None
             return again._call_with_tensors(inputs)
         arrays = []  # what forward gets
         edges = []  # what each input's gradient belongs to (engine.Target), or None

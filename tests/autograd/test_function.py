@@ -184,6 +184,22 @@ def test_an_operation_object_may_be_called_twice():
     assert y.grad.item() == 20
 
 
+def test_an_operation_object_called_in_debug_mode_may_be_called_outside_it():
+    class Square(Function):
+        def forward(self, x):
+            return x * x
+
+        def backward(self, dy, inputs, output):
+            return dy * 2 * inputs[0]
+
+    square, x, y = Square(), leaf(3.0), leaf(5.0)
+    with minidl.debug():
+        square(x)
+    second = square(y)  # has no checksums to be held against those of the first
+    second.backward()
+    assert y.grad.item() == 10 and second.origin.computed is None
+
+
 @pytest.mark.parametrize("shared", [lambda x: x, lambda x: x[1:], lambda x: (x * 2, x.reshape(1, -1))])
 def test_debug_finds_a_forward_that_shares_memory_without_saying_so(shared):
     class Shares(Function):
