@@ -90,10 +90,6 @@ class AgglomerativeClustering(Clustering):
         self.labels_ = _cut(self.children_, self.n_leaves_ - self.n_clusters_, self.n_leaves_)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
-        """Build the tree of X and return the label of each sample, (N,)."""
-        return self.fit(X).labels_
-
     def _check(self, samples: int) -> None:
         if self.linkage not in LINKAGES:
             raise ValueError(f"linkage must be one of {', '.join(LINKAGES)}, got {self.linkage!r}")

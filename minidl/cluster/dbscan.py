@@ -83,7 +83,3 @@ class DBSCAN(Clustering):
         self.core_sample_indices_ = np.flatnonzero(core)
         self.components_ = X[core]
         return self
-
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
-        """Find the clusters of X and return the label of each sample, (N,)."""
-        return self.fit(X).labels_

@@ -123,10 +123,6 @@ class KMeans(Clustering):
             )
         return self
 
-    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
-        """Find the clusters of X and return the label of each sample, (N,)."""
-        return self.fit(X).labels_
-
     def predict(self, X: Any) -> np.ndarray:
         """The nearest centre of each sample, (N,)."""
         X, centers = self._as_fitted(X)

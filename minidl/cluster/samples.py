@@ -1,4 +1,4 @@
-"""What the clusterings share: how they show themselves, and checks of their arguments."""
+"""What the clusterings share: a base class, and checks of their arguments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from minidl.metrics.arguments import as_array
+
 
 class Clustering:
-    """A base class whose objects show their parameters, as scikit-learn's do."""
+    """What clusterings share. A subclass defines `fit`, which sets ``labels_``; its repr shows its parameters."""
+
+    def fit(self, X: Any, y: Any = None) -> Clustering:
+        raise NotImplementedError(f"{type(self).__name__} must define fit(self, X, y=None)")
+
+    def fit_predict(self, X: Any, y: Any = None) -> np.ndarray:
+        """Find the clusters of X (N, D) and return the label of each sample, (N,); `y` is not used."""
+        return self.fit(X).labels_
 
     def __repr__(self) -> str:
         parameters = inspect.signature(type(self)).parameters
@@ -19,9 +28,7 @@ class Clustering:
 
 def as_samples(X: Any, name: str = "X") -> np.ndarray:
     """The samples as an array (N, D), checked to have finite distances; float32 stays, other dtypes become float64."""
-    if hasattr(X, "__cuda_array_interface__"):
-        X = X.get()
-    X = X.numpy() if hasattr(X, "numpy") else np.asarray(X)
+    X = as_array(X)
     if X.ndim != 2:
         hint = ": flatten images with X.reshape(len(X), -1)" if X.ndim > 2 else ""
         hint = ": one feature a sample is X.reshape(-1, 1)" if X.ndim == 1 else hint

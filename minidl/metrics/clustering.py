@@ -187,18 +187,12 @@ def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.
             f"X must have the shape (N, features), got {points.shape}: flatten images with X.reshape(len(X), -1)"
         )
     check_lengths(points, labels, "X", "labels")
-    if metric not in ("euclidean", "precomputed"):
-        raise ValueError(f"metric must be 'euclidean' or 'precomputed', got {metric!r}")
-    if metric == "precomputed" and points.shape[0] != points.shape[1]:
-        raise ValueError(
-            f"X must hold the distances of all pairs, shape (N, N), with metric='precomputed', got {points.shape}"
-        )
-    if metric == "precomputed" and points.min() < 0:
-        raise ValueError(f"X must hold distances of at least 0, got {points.min()}")
-    if metric == "precomputed" and points.diagonal().max() > 1e-6 * points.max():
-        raise ValueError(f"X must hold distances, 0 on its diagonal, got {points.diagonal().max()}")
     if metric == "euclidean":
         points = points - points.mean(axis=0)  # the same distances, rounded less
+    elif metric == "precomputed":
+        _check_distances(points)
+    else:
+        raise ValueError(f"metric must be 'euclidean' or 'precomputed', got {metric!r}")
     clusters, cluster = np.unique(labels, return_inverse=True)
     if not 2 <= len(clusters) <= len(labels) - 1:
         raise ValueError(f"the silhouette needs 2 to N-1 clusters, got {len(clusters)} for {len(labels)} samples")
@@ -220,6 +214,17 @@ def silhouette_samples(X: Any, labels: Any, *, metric: str = "euclidean") -> np.
             sizes[cluster[rows]] == 1, 0, np.divide(b - a, largest, out=np.zeros_like(a), where=largest != 0)
         )
     return s
+
+
+def _check_distances(d: np.ndarray) -> None:
+    if d.shape[0] != d.shape[1]:
+        raise ValueError(
+            f"X must hold the distances of all pairs, shape (N, N), with metric='precomputed', got {d.shape}"
+        )
+    if d.min() < 0:
+        raise ValueError(f"X must hold distances of at least 0, got {d.min()}")
+    if d.diagonal().max() > 1e-6 * d.max():
+        raise ValueError(f"X must hold distances, 0 on its diagonal, got {d.diagonal().max()}")
 
 
 def silhouette_score(
