@@ -13,8 +13,9 @@ def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
             v = vs[i]
             v *= momentum
             v += (1 - dampening) * dw
+            # the step is along v, or with nesterov along dw + momentum * v
             dw = dw + momentum * v if nesterov else v
-        # w = w - lr * v
+        # w = w - lr * dw
         w -= lr * dw
 
 
