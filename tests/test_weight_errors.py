@@ -1,4 +1,4 @@
-"""Errors of functions with weights name the functions' own arguments, not the w and b of the kernels behind them."""
+"""Errors of functions with weights or a mask name the functions' own arguments, not those of the kernels behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CALLS = [
     (lambda: F.conv2d(IMAGES, x(3, 2, 2, 2, dtype=DOUBLE)), TypeError, "got x float32 and weight float64"),
     (lambda: F.conv2d(IMAGES, None), TypeError, "weight must be a NumPy or CuPy array, got NoneType"),
     (lambda: F.conv2d(IMAGES, x(3, 2, 2, 2), x(2)), ValueError, r"bias must have .* the 3 .*, got shape \(2,\)"),
-    (lambda: F.conv1d(x(1, 2, 4), x(3, 1, 2)), ValueError, "the 1 channels that weight"),
+    (lambda: F.conv1d(x(1, 2, 4), x(3, 1, 2)), ValueError, r"got \(1, 2, 4\) and \(3, 1, 2\) with groups=1"),
     (lambda: F.conv2d_relu_pool(IMAGES, x(3, 1, 2, 2)), ValueError, r"and weight \(3, 1, 2, 2\)"),
     (lambda: F.upsample_conv2d(IMAGES, x(3, 1, 3, 3)), ValueError, r"and weight \(3, 1, 3, 3\)"),
     (lambda: F.conv_transpose2d(IMAGES, x(3, 1, 2, 2)), ValueError, r"x must be .* and weight \(C, K/groups, R, S\)"),
@@ -38,6 +38,8 @@ CALLS = [
     (lambda: F.batch_norm(x(2, 3), x(3), x(3, dtype=DOUBLE)), TypeError, "running_var or weight must have the dtype"),
     (lambda: F.layer_norm(x(2, 3), 3, None, x(3, dtype=DOUBLE)), TypeError, "bias must have the dtype of x"),
     (lambda: F.group_norm(x(2, 4), 2, x(3)), ValueError, r"weight must have one number for each channel"),
+    (lambda: F.scaled_dot_product_attention(x(3, 4), x(5, 4), x(5, 2), x(3, 4)), ValueError, "attn_mask must broad"),
+    (lambda: F.attention_weights(x(3, 4), x(5, 4), x(3, 4)), ValueError, r"scores \(3, 5\) and attn_mask \(3, 4\)"),
     (lambda: F.bilinear(x(2, 4), x(2, 3), x(5, 4, 3), x(4)), ValueError, r"bias must be \(5,\) .* got \(4,\)"),
 ]  # fmt: skip
 
@@ -46,7 +48,7 @@ CALLS = [
 def test_a_wrong_weight_or_bias_is_refused_by_its_own_name(call, kind, text):
     with pytest.raises(kind, match=text) as error:
         call()
-    assert not re.search(r"\b(w|b|dy)\b", str(error.value)), "a formula's letter instead of the argument's name"
+    assert not re.search(r"\b(w|b|dy|mask)\b", str(error.value)), "a formula's letter instead of the argument's name"
 
 
 def test_only_whole_words_are_renamed_and_an_error_stays_the_object_that_it_was():

@@ -12,16 +12,18 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, Tensor
-from minidl.functional.broadcast import broadcast_to
+from minidl.functional.broadcast import broadcast_to, common_shape
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
 from minidl.functional.dropout import Dropout, check_probability, dropout, new_key
 from minidl.functional.linear import matmul
-from minidl.functional.operands import data_of, namespace
+from minidl.functional.operands import ErrorsNaming, data_of, namespace
 from minidl.functional.shape import swapaxes
 from minidl.functional.softmax import softmax
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]
+
+ARGUMENTS = ErrorsNaming(q="query", k="key", v="value", mask="attn_mask")
 
 
 def scaled_dot_product_attention(
@@ -60,6 +62,8 @@ def scaled_dot_product_attention(
     ------
     ValueError
         Sizes that do not fit, or both a mask and `is_causal`.
+    TypeError
+        Numbers that are not floating point, mixed dtypes, a mask of integers.
 
     Examples
     --------
@@ -80,7 +84,9 @@ def scaled_dot_product_attention(
     if dropout_p == 1 or getattr(mask, "requires_grad", False):  # a mask that is learned has a gradient too
         p = attention_weights(query, key, mask, is_causal, scale)
         return matmul(dropout(p, dropout_p), value)
-    return Attention(is_causal, scale, dropout_p, new_key() if dropout_p else 0)(query, key, value, mask)
+    attention = Attention(is_causal, scale, dropout_p, new_key() if dropout_p else 0)
+    with ARGUMENTS:
+        return attention(query, key, value, mask)
 
 
 class Attention(Function):
@@ -156,6 +162,7 @@ def attention_weights(
     if is_causal:
         mask = namespace(scores).tri(*scores.shape[-2:], dtype=np.bool_)
     if mask is not None:
+        common_shape("attention_weights", scores=scores, attn_mask=mask)
         scores = where(mask, scores, -math.inf) if mask.dtype == np.bool_ else scores + mask
     # a query that sees no key, or whose scores all overflowed to -inf: softmax would turn them into 0/0
     blind = (data_of(scores) == -math.inf).all(-1, keepdims=True)  # (..., L, 1)

@@ -31,6 +31,7 @@ def conv1d(
     Returns
     -------
     (N, K, OW) or (K, OW)
+        OW = (W + 2*padding - dilation*(S-1) - 1) // stride + 1.
 
     Examples
     --------
@@ -38,10 +39,10 @@ def conv1d(
     >>> F.conv1d(minidl.tensor([[[1.0, 2.0, 4.0]]]), minidl.tensor([[[-1.0, 1.0]]]))
     tensor([[[1., 2.]]])
     """
-    if weight.ndim != 3 or x.ndim not in (2, 3):
+    if weight.ndim != 3 or x.ndim not in (2, 3) or x.shape[-2] != weight.shape[1] * groups:
         raise ValueError(
-            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S), got {tuple(x.shape)} and "
-            f"{tuple(weight.shape)}"
+            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S) with one C, got {tuple(x.shape)} and "
+            f"{tuple(weight.shape)} with groups={groups}"
         )
     row = padding if isinstance(padding, str) else (0, single(padding, "padding"))
     y = conv2d(

@@ -154,10 +154,8 @@ class MultiheadAttention(Module):
         for name, x, size in sizes:
             if x.ndim not in (2, 3) or x.ndim != query.ndim or x.shape[-1] != size:
                 layout = "(N, L, E)" if self.batch_first else "(L, N, E)"
-                raise ValueError(
-                    f"{name} must be {layout}, or (L, E) for one sequence, with E = {size}, got {tuple(x.shape)} "
-                    f"beside query {tuple(query.shape)}"
-                )
+                got = f"{tuple(x.shape)}" if x is query else f"{tuple(x.shape)} beside query {tuple(query.shape)}"
+                raise ValueError(f"{name} must be {layout}, or (L, E) for one sequence, with E = {size}, got {got}")
         if key.shape[:-1] != value.shape[:-1]:
             raise ValueError(f"key and value must be equally long, got {tuple(key.shape)} and {tuple(value.shape)}")
 
