@@ -242,6 +242,8 @@ class LogisticLoss(Function):
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """target * (log(target) - input), with log-probabilities as `input`: the Kullback-Leibler divergence.
 
+    With `log_target`, `target` holds log-probabilities too, and the losses are e^target * (target - input).
+
     ``reduction="batchmean"``, the sum divided by the size of the first axis, is the divergence as it is defined.
 
     0 * log(0) is 0, and so is its derivative by the target (in PyTorch -inf); a negative target gives NaN.

@@ -184,6 +184,7 @@ def avg_pool2d(
     Returns
     -------
     (N, C, OH, OW) or (C, OH, OW)
+        OH = (H + 2*padding - kernel_size) // stride + 1, rounded up instead of down with `ceil_mode`; OW likewise.
 
     Examples
     --------

@@ -314,6 +314,13 @@ class InstanceNorm2d(_InstanceNorm):
         Whether there are a weight and a bias.
     track_running_stats : bool
         False.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.InstanceNorm2d(2)(minidl.tensor([[[[1.0, 3.0]], [[10.0, 30.0]]]])).flatten()
+    tensor([-1.,  1., -1.,  1.])
     """
 
     dimensions = 4
