@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,32 @@ def _side_by_side(name: str, function: str, backends: list[str]) -> str:
 
 
 def _device_code(name: str, function: str) -> str:
-    """The functions of the .cu files that the host side launches for this contract: named like it, or all there are."""
-    parts = []
+    """The functions of the .cu files that the host side launches for this contract: those that it names."""
+    launched, text = _names_in(FOLDER / name / "cuda_gpu.py", function), ""
     for path in sorted((FOLDER / name).glob("*.cu")):
-        text, place = path.read_text(), path.relative_to(ROOT).as_posix()
-        parts += [(match, text.count("\n", 0, match.start()) + 1, place) for match in DEVICE_FUNCTION.finditer(text)]
-    named = [part for part in parts if part[0]["name"] in (function, f"{name}_{function}")]
-    several = len(_contracts(importlib.import_module(f"minidl.kernels.{name}"))) > 1
-    chosen = named if named or several else parts
-    return "".join(_place(place, line) + code(match[0], "cuda", line) for match, line, place in chosen)
+        source, place = path.read_text(), path.relative_to(ROOT).as_posix()
+        for match in DEVICE_FUNCTION.finditer(source):
+            if any(fnmatchcase(match["name"], name) for name in launched):
+                line = source.count("\n", 0, match.start()) + 1
+                text += _place(place, line) + code(match[0], "cuda", line)
+    return text
+
+
+def _names_in(path: Path, function: str) -> set[str]:
+    """The strings in a function of a file and in those that it calls there; a "*" for what an f-string fills in."""
+    tree = ast.parse(path.read_text()) if path.is_file() else ast.Module([], [])
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names, waiting = set(), [function]
+    while waiting:
+        node = defined.pop(waiting.pop(), None)
+        for part in ast.walk(node) if node else ():
+            if isinstance(part, ast.Name):
+                waiting.append(part.id)
+            elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+                names.add(part.value)
+            elif isinstance(part, ast.JoinedStr):
+                names.add("".join(piece.value if isinstance(piece, ast.Constant) else "*" for piece in part.values))
+    return names
 
 
 def _place(path: str, line: int) -> str:

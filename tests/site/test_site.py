@@ -188,6 +188,12 @@ def test_tabs_show_one_implementation_at_a_time(browser: Browser, address: str) 
         assert page.evaluate(shown).index(True) == 3 and page.evaluate(shown).count(True) == 1
 
 
+@pytest.mark.parametrize(("kernel", "launched"), [("matmul", "matmul_async"), ("recurrent", "lstm_backward_step")])
+def test_a_contract_shows_the_device_code_that_its_host_side_launches(kernel: str, launched: str, folder: Path) -> None:
+    contracts, _ = (folder / "kernels" / f"{kernel}.html").read_text().split('<section id="complete-files">')
+    assert f">{launched}</span>" in contracts
+
+
 @pytest.mark.parametrize("width", [1400, 390])
 def test_light_and_dark(width: int, browser: Browser, address: str, screenshots: Path) -> None:
     for name in SEEN:
