@@ -20,20 +20,23 @@ def write(pages: Pages) -> None:
     wrong = [name for name, check in measured.items() if check.failures]
     if wrong:
         raise ArithmeticError(f"wrong gradients: {', '.join(wrong)}; see `minidl gradcheck`")
-    families = code_map.families()
+    families = sorted(code_map.families(), key=lambda family: family_title(family).lower())
     for family in families:
         pages.write(f"operations/{family}.rst", _page(family, measured))
     pages.write("operations/index.rst", _index(families, measured))
 
 
 def family_title(family: str) -> str:
-    """ "Convolution", from "Convolution: a small window of weights ..."; else the file's name."""
-    before, colon, _ = _docstring(family).partition(":")
-    return before if colon and len(before) < 30 and "\n" not in before else family.replace("_", " ").capitalize()
+    return _title_and_text(family)[0]
 
 
-def _docstring(family: str) -> str:
-    return ast.get_docstring(ast.parse((code_map.FAMILIES / f"{family}.py").read_text())) or ""
+def _title_and_text(family: str) -> tuple[str, str]:
+    """ "Convolution" and "A small window ...", from "Convolution: a small window ..."; else the file's name and all."""
+    docstring = ast.get_docstring(ast.parse((code_map.FAMILIES / f"{family}.py").read_text())) or ""
+    before, colon, text = docstring.partition(": ")
+    if not colon or len(before) > 30 or "\n" in before:
+        return family.replace("_", " ").capitalize(), docstring
+    return before, re.sub("^[a-z](?=[a-z]*[ ,])", lambda letter: letter[0].upper(), text)  # x[key] stays as it is
 
 
 def errors(check: checks.Check | None) -> tuple[str, str]:
@@ -69,7 +72,8 @@ def _operation_link(operation: str) -> str:
 
 
 def _page(family: str, measured: dict[str, checks.Check]) -> str:
-    text = title(family_title(family)) + to_rst(_docstring(family)) + "\n\n"
+    heading, introduction = _title_and_text(family)
+    text = title(heading) + to_rst(introduction) + "\n\n"
     for operation in code_map.operations(family):
         lines = code_map.lines_of(family, operation)
         text += title(operation, "-") + f".. autofunction:: minidl.functional.{operation}\n\n"

@@ -1,4 +1,4 @@
-"""Indexing along one axis, number by number: gather, scatter and their like. Whole entries: entries.py."""
+"""Gather and scatter: indexing along one axis, number by number. Whole entries: entries.py."""
 
 from __future__ import annotations
 

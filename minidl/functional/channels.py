@@ -1,4 +1,4 @@
-"""Sums over everything but the channel axis, accurate for any memory order."""
+"""Sums of channels: over everything but the channel axis, accurate for any memory order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One value or another, element by element: where, clip, nan_to_num."""
+"""Where and clamp: one value or another, element by element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of products, such as an optimizer's moving averages: x1 + weight * (x2 - x1), x + value * tensor1 * tensor2."""
+"""Sums of products: x1 + weight * (x2 - x1), as in moving averages, and x + value * tensor1 * tensor2."""
 
 from __future__ import annotations
 

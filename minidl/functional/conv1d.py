@@ -1,4 +1,4 @@
-"""Convolution of sequences, which are images of height 1."""
+"""Convolution of sequences: they are images of height 1."""
 
 from __future__ import annotations
 

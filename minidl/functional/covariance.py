@@ -1,4 +1,4 @@
-"""How variables go together: covariances, and correlations, which are free of their units."""
+"""Covariance: how variables go together; and correlation, which is free of their units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart vectors are, and losses that draw them together and apart."""
+"""Distances and their losses: how far apart vectors are, and what draws them together and apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of one number that are made of others, and what is before and behind its decimal point."""
+"""More functions of one number: made of others, and what is before and behind its decimal point."""
 
 from __future__ import annotations
 

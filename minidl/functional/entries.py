@@ -1,4 +1,4 @@
-"""Whole entries of an axis, such as the rows of a matrix: picked, repeated, added up."""
+"""Entries of an axis: whole ones, such as the rows of a matrix, picked, repeated, added up."""
 
 from __future__ import annotations
 

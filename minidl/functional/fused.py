@@ -1,4 +1,4 @@
-"""Operations that compute several layers at once; ``nn.Sequential`` uses them where such layers follow each other.
+"""Fused operations: several layers at once; ``nn.Sequential`` uses them where such layers follow each other.
 
 Convolution, ReLU and max pooling:
 

@@ -1,4 +1,4 @@
-"""Joining several tensors into one, and cutting one into several."""
+"""Joining and cutting: several tensors into one, and one into several."""
 
 from __future__ import annotations
 

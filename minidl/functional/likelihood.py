@@ -1,4 +1,4 @@
-"""Losses of a distribution's parameters: how unlikely the target is, as a logarithm."""
+"""Losses of likelihood: how unlikely the target is, as a logarithm, under a distribution whose parameters are given."""
 
 from __future__ import annotations
 

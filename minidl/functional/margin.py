@@ -1,4 +1,4 @@
-"""Losses that ask for a margin, or for a sign: 0, or nearly so, once a score is on the right side by enough."""
+"""Losses with a margin: 0, or nearly so, once a score is on the right side (by enough)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums and means that leave out what is NaN: measurements that are missing."""
+"""Reductions without NaN: sums and means that leave out what is missing."""
 
 from __future__ import annotations
 

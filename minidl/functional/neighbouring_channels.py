@@ -1,4 +1,4 @@
-"""Channels that meet: normalized by their neighbours, or shuffled so that groups exchange what they know."""
+"""Channels and their neighbours: normalized by them, or shuffled so that groups exchange what they know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers written to some places of a tensor, or taken from them: by their positions, by a mask."""
+"""Put and take: numbers written to some places of a tensor, or taken from them, by their positions or by a mask."""
 
 from __future__ import annotations
 

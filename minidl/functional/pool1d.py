@@ -1,4 +1,4 @@
-"""Pooling of sequences, which are images of height 1."""
+"""Pooling of sequences: they are images of height 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products along an axis, cumulative sums and products, and differences of neighbours."""
+"""Cumulative sums and products: with the product along an axis, and differences of neighbours."""
 
 from __future__ import annotations
 
