@@ -136,7 +136,7 @@ assert results["njit"][0] > operations / results["njit"][1] / 1e9, "the first ca
 # %%
 show_lines("kernels/conv2d/numba_cpu.py", "forward")
 
-speeds = {name: rate for name, (_, rate) in results.items()}
+speeds = {"Python": in_python, **{name: rate for name, (_, rate) in results.items()}}
 for backend in ("reference", "numba", "cython"):
     rows = [row for row in kernels.table() if row.kernel == "conv2d" and row.backend == backend]
     if rows and rows[0].available:
