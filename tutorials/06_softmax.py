@@ -131,7 +131,8 @@ assert F.cross_entropy(far, np.array([0])) == 1000
 
 # %% [markdown]
 # In the last line your loss is `inf`: its $p$ was rounded to 0 before the logarithm was taken. The library never takes
-# the logarithm of $p$.
+# the logarithm of $p$. (There `F.cross_entropy` was given NumPy arrays. All functions of `F` take them too: they
+# compute the same, but record nothing, and return NumPy's arrays and numbers.)
 #
 # ## Something real
 #

@@ -123,7 +123,7 @@ show_lines("kernels/pool2d/reference.py", "max_scatter")
 #
 # A **convolutional neural network** (CNN) repeats three steps: convolution, activation function, pooling. The images
 # become smaller and get more channels: from "where is ink" to "which strokes are where". At the end a linear layer
-# computes the logits. For comparison we train the network with one hidden layer from tutorial 07. It has about as many
+# computes the logits. For comparison we train the network with one hidden layer from tutorial 07. It has somewhat fewer
 # weights, or, for the larger images of MNIST, more.
 
 # %%
