@@ -45,7 +45,7 @@ def outputs(result: Any) -> list[Any]:
 
 def numpy_of(x: Any) -> np.ndarray:
     x = x.data if isinstance(x, Tensor) else x
-    return x._array if isinstance(x, StrictArray) else np.asarray(x)
+    return x._array if isinstance(x, StrictArray) else x.get() if hasattr(x, "get") else np.asarray(x)
 
 
 def cotangents_of(results: list[Any], seed: int = 0) -> list[np.ndarray]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -30,6 +33,25 @@ def to_device(runtime):
 def to_host(runtime):
     """Moves an array of the runtime back to NumPy, keeping its order of axes in memory, which ``get`` does not."""
     return lambda array: array if isinstance(array, np.ndarray) else _in_its_order(array, lambda x: x.get())
+
+
+@pytest.fixture(autouse=True)
+def errors_of_the_gpu(request):
+    """Names the test whose kernel fails: its error comes late, and then from every call of the process.
+
+    So each test waits for the GPU at its end, and after an error its process ends too; pytest-xdist starts another.
+    """
+    yield
+    if request.node.get_closest_marker("gpu") is None:
+        return
+    import cupy
+
+    try:
+        cupy.cuda.Device().synchronize()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"{request.node.nodeid}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def _in_its_order(array, move):
