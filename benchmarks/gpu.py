@@ -3,9 +3,11 @@
 ``python -m benchmarks.gpu --training [NAMES]``: whole training steps on the GPU beside PyTorch's eager ones, each in a
 process of its own; see training.py. The time holds the wait for the loss at the end of each step.
 
-Matrix product: each step of the ladder of kernels/matmul beside cuBLAS, which CuPy calls. Convolution, forward and both
-gradients: beside cuDNN, which PyTorch calls, with TF32 off (the same arithmetic as ours) and on (10 bits of mantissa).
-Images have channels last in memory, as between the layers of a network on a GPU; cuDNN is measured in both orders.
+Matrix product: each step of the ladder of kernels/matmul beside cuBLAS, which CuPy calls, and which PyTorch calls for
+TF32 (10 bits of mantissa). Convolution, forward and both gradients: beside cuDNN, which PyTorch calls, with TF32 off
+(the same arithmetic as ours) and on. Images have channels last in memory, as between the layers of a network on a GPU;
+cuDNN is measured in both orders. Kernels that read much and compute little ("memory"): beside PyTorch's, and in bytes a
+second, each array counted once.
 
 How it is measured: ours and the peers work on the same arrays, in turns. Before each run the second-level cache is
 overwritten, so that operands come from memory as they do in a network. The time is that between two events of the GPU,
@@ -18,78 +20,35 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from benchmarks import machine, training
+from benchmarks.gpu_cases import Case, conv2d_cases, matmul_cases, memory_cases
 from benchmarks.steps.networks import NETWORKS
-from minidl.kernels import conv2d, cuda
+from minidl.kernels import cuda
 from minidl.kernels.arrays import channels_last
 from minidl.kernels.matmul import cuda_gpu as matmul
 
 # Multiply-adds a clock that one multiprocessor does in float32, by compute capability; 128 where it is not named.
 LANES = {(8, 0): 64}
 TOLERANCE = {"tf32": 5e-3, "": 1e-4}  # of the largest number of the result
+LAUNCH_MS = 1.0  # more than Python needs to launch what is timed
 
 
 class Device(Protocol):
     """Where a case runs: the array library, the clock, and the peers that it has."""
 
     xp: Any
-    peak_gflops: float | None
+    about: dict[str, Any]  # "peak_gflops", "peak_gbytes_per_second" and what else the report should say
 
     def milliseconds(self, run: Callable[[], Any]) -> float: ...
 
     def peers(self, case: Case, arrays: Sequence[Any]) -> dict[str, Callable[[], Any]]: ...
-
-
-class Case(NamedTuple):
-    """One kernel on one shape; `run` is ours, `shapes` are those of its arrays."""
-
-    name: str
-    shapes: tuple[tuple[int, ...], ...]
-    flops: float
-    run: Callable[..., Any]
-    reference: str  # the peer's operation
-    tf32: bool = False
-    images: int = 0  # of the arrays, the first ones, have channels last in memory
-
-
-def matmul_cases(sizes: Sequence[int] = (1024, 2048, 4096, 8192)) -> list[Case]:
-    """c = a @ b of square matrices: 2 n^3 operations."""
-
-    def step_of_the_ladder(step: str) -> Callable[..., Any]:
-        return lambda a, b: matmul.forward(a, b, step)
-
-    return [
-        Case(
-            f"matmul-{step}-{n}", ((n, n), (n, n)), 2.0 * n**3, step_of_the_ladder(step), "matmul", step == matmul.TF32
-        )
-        for n in sizes
-        for step in (*matmul.STEPS, matmul.TF32)
-    ]
-
-
-def conv2d_cases(
-    images: int = 32, layers: Sequence[tuple[int, int]] = ((64, 56), (128, 28), (256, 14), (64, 112))
-) -> list[Case]:
-    """3 x 3, padding 1, as many channels out as in: 2 * 9 * channels^2 * pixels operations, in each direction."""
-    cases = []
-    for channels, size in layers:
-        x, w = (images, channels, size, size), (channels, channels, 3, 3)
-        flops = 2.0 * 9 * channels**2 * images * size**2
-        directions: dict[str, tuple[tuple, Callable[..., Any]]] = {
-            "forward": ((x, w), lambda x, w: conv2d.forward(x, w, padding=1)),
-            "input_grad": ((x, w), lambda dy, w: conv2d.input_grad(dy, w, dy.shape[2:], padding=1)),
-            "weight_grad": ((x, x), lambda x, dy: conv2d.weight_grad(x, dy, (3, 3), padding=1)),
-        }
-        for direction, (shapes, run) in directions.items():
-            name, image_count = f"conv2d-{direction}", 2 if direction == "weight_grad" else 1
-            cases.append(Case(f"{name}-{channels}x{size}", shapes, flops, run, name, images=image_count))
-    return cases
 
 
 def run(cases: Sequence[Case], device: Device, rounds: int = 20) -> list[dict[str, Any]]:
@@ -112,7 +71,8 @@ def _row(case: Case, device: Device, rounds: int) -> dict[str, Any]:
     ours_ms, peers_ms = median.pop("ours"), median
     alike = [name for name in peers_ms if case.tf32 or not name.endswith("tf32")]
     best = min(alike, key=lambda name: peers_ms[name]) if alike else None
-    gflops = case.flops / ours_ms / 1e6
+    moved = 4 * (sum(array.size for array in arrays) + ours().size)  # bytes
+    gflops, gbytes = case.flops / ours_ms / 1e6, moved / ours_ms / 1e6
     row = {
         "name": case.name,
         "threads": 0,
@@ -121,11 +81,14 @@ def _row(case: Case, device: Device, rounds: int) -> dict[str, Any]:
         "best_peer": best,
         "ratio": ours_ms / peers_ms[best] if best else None,
         "gflops": gflops,
-        "percent_of_peak": 100 * gflops / device.peak_gflops if device.peak_gflops else None,
-        "operations_per_byte": case.flops / (4 * sum(array.size for array in arrays) + 4 * ours().size),
+        "percent_of_peak": 100 * gflops / device.about["peak_gflops"],
+        "gbytes_per_second": gbytes,
+        "percent_of_bandwidth": 100 * gbytes / device.about["peak_gbytes_per_second"],
+        "operations_per_byte": case.flops / moved,
     }
     others = "  ".join(f"{name} {value:.3f} ms" for name, value in peers_ms.items())
-    print(f"{case.name:28} {ours_ms:9.3f} ms {gflops:9.0f} GFLOP/s   {others or 'no peer'}", flush=True)
+    speed = f"{gflops:9.0f} GFLOP/s" if case.flops else f"{gbytes:9.0f} GB/s   "
+    print(f"{case.name:28} {ours_ms:9.3f} ms {speed}   {others or 'no peer'}", flush=True)
     return row
 
 
@@ -150,16 +113,12 @@ class Gpu:
     """The GPU of this machine, through CuPy; PyTorch's operations as peers where it is installed with CUDA."""
 
     def __init__(self) -> None:
-        self.xp = cuda.array_library()
+        self.xp, self.about = cuda.array_library(), about_the_gpu()
         properties = self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)
-        self.name = properties["name"].decode()
-        capability = (properties["major"], properties["minor"])
-        runtime = self.xp.cuda.runtime
-        kilohertz = runtime.deviceGetAttribute(runtime.cudaDevAttrClockRate, self.xp.cuda.Device().id)
-        lanes = LANES.get(capability, 128) * properties["multiProcessorCount"]
-        self.peak_gflops = 2 * lanes * kilohertz / 1e6
-        # So large that filling it takes longer than Python needs to launch what is timed: launching is not in the time.
         self.flush = self.xp.empty(8 * properties["l2CacheSize"] + 1, "uint8")
+        self.fills = 1
+        once = min(self.milliseconds(lambda: self.flush.fill(0)) for _ in range(3))
+        self.fills = math.ceil(LAUNCH_MS / once)
         try:
             import torch
 
@@ -170,7 +129,8 @@ class Gpu:
     def milliseconds(self, run: Callable[[], Any]) -> float:
         # CuPy and PyTorch both launch on the default stream, whose events these are.
         start, end = self.xp.cuda.Event(), self.xp.cuda.Event()
-        self.flush.fill(0)
+        for _ in range(self.fills):  # while the GPU does this, Python launches the rest: launching is not in the time
+            self.flush.fill(0)
         start.record()
         run()
         end.record()
@@ -179,14 +139,27 @@ class Gpu:
 
     def peers(self, case: Case, arrays: Sequence[Any]) -> dict[str, Callable[[], Any]]:
         if case.reference == "matmul":
-            return {"cublas": lambda: arrays[0] @ arrays[1]}
+            cublas = {"cublas": lambda: arrays[0] @ arrays[1]}
+            return cublas if self.torch is None else cublas | {"cublas-tf32": self._tf32_product(arrays)}
         if self.torch is None:
             return {}
+        if case.in_torch:
+            tensors = [self.torch.from_dlpack(x) for x in arrays]
+            return {"torch": lambda: case.in_torch(self.torch, *tensors)}
         return {
             "cudnn": self._convolution(case.reference, arrays, False),
             "cudnn-channels-first": self._convolution(case.reference, arrays, False, channels_last=False),
             "cudnn-tf32": self._convolution(case.reference, arrays, True),
         }
+
+    def _tf32_product(self, arrays: Sequence[Any]) -> Callable[[], Any]:
+        a, b = map(self.torch.from_dlpack, arrays)
+
+        def run() -> Any:
+            self.torch.backends.cuda.matmul.allow_tf32 = True
+            return a @ b
+
+        return run
 
     def _convolution(
         self, operation: str, arrays: Sequence[Any], tf32: bool, channels_last: bool = True
@@ -207,6 +180,29 @@ class Gpu:
         return run
 
 
+def about_the_gpu() -> dict[str, Any]:
+    """The current GPU, its peaks in float32, and the versions that its figures depend on."""
+    xp = cuda.array_library()
+    runtime, number = xp.cuda.runtime, xp.cuda.Device().id
+    properties = runtime.getDeviceProperties(number)
+    capability, multiprocessors = (properties["major"], properties["minor"]), properties["multiProcessorCount"]
+    kilohertz, memory_kilohertz, memory_bits = (
+        runtime.deviceGetAttribute(attribute, number)
+        for attribute in (
+            runtime.cudaDevAttrClockRate, runtime.cudaDevAttrMemoryClockRate, runtime.cudaDevAttrGlobalMemoryBusWidth
+        )
+    )  # fmt: skip
+    return {
+        "device": properties["name"].decode(),
+        "compute_capability": ".".join(map(str, capability)),
+        "peak_gflops": 2 * LANES.get(capability, 128) * multiprocessors * kilohertz / 1e6,
+        "peak_gbytes_per_second": 2 * memory_kilohertz * memory_bits / 8 / 1e6,
+        "cupy": xp.__version__,
+        "nvrtc": ".".join(map(str, xp.cuda.nvrtc.getVersion())),
+        "driver": runtime.driverGetVersion(),
+    }
+
+
 def plot_ladder(report: dict[str, Any], path: str) -> None:
     """Draw the ladder of the matrix product as a roofline: operations a byte against GFLOP/s, beside the peers."""
     from matplotlib.figure import Figure
@@ -220,8 +216,7 @@ def plot_ladder(report: dict[str, Any], path: str) -> None:
     peer = [row for row in report["rows"] if row["name"].startswith("matmul-async-") and row["best_peer"]]
     speeds = [row["gflops"] * row["ratio"] for row in peer]
     axes.plot([row["operations_per_byte"] for row in peer], speeds, "k--", label="cuBLAS")
-    if report["machine"].get("peak_gflops"):
-        axes.axhline(report["machine"]["peak_gflops"], color="gray", label="peak, float32")
+    axes.axhline(report["machine"]["peak_gflops"], color="gray", label="peak, float32")
     axes.set(xscale="log", yscale="log", xlabel="operations a byte of the matrices", ylabel="GFLOP/s")
     axes.legend()
     figure.savefig(path)
@@ -237,15 +232,14 @@ def main(arguments: Sequence[str] | None = None, device: Device | None = None) -
     options = parser.parse_args(arguments)
     if options.training:
         return report_steps(options, device)
-    cases = [*matmul_cases(), *conv2d_cases()]
+    cases = [*matmul_cases(), *conv2d_cases(), *memory_cases()]
     chosen = [case for case in cases if not options.names or any(name in case.name for name in options.names)]
     if not chosen:
         parser.error(f"no case has {' or '.join(options.names)} in its name: {', '.join(case.name for case in cases)}")
     if device is None:
         require_gpu()
         device = Gpu()
-    about = {"device": getattr(device, "name", "?"), "peak_gflops": device.peak_gflops}
-    report: dict[str, Any] = {"machine": {**machine.describe(0), **about}, "rows": [], "failed": {}}
+    report: dict[str, Any] = {"machine": machine.describe(0) | device.about, "rows": [], "failed": {}}
     for case in chosen:
         try:
             report["rows"] += run([case], device, options.rounds)
@@ -264,7 +258,8 @@ def report_steps(options: argparse.Namespace, device: Device | None) -> int:
     networks = {name: network for name, network in networks.items() if network["kind"] != "adversarial"}
     if device is None:
         require_gpu()
-    report: dict[str, Any] = {"machine": machine.describe(2), "rows": []}
+    about = about_the_gpu() if device is None else device.about
+    report: dict[str, Any] = {"machine": machine.describe(2) | about, "rows": []}
     for row in training.rows(options.names, ["torch-eager"], 2, max(1, options.rounds // 4), 0.5, networks):
         report["rows"].append(row)
         write(report, options.json)

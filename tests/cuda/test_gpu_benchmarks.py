@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 class SmallDevice:
     """Stands in for a GPU; its peer is the reference, and wrong on demand."""
 
-    xp, peak_gflops, name = np, 100.0, "emulated"
+    xp, about = np, {"device": "emulated", "peak_gflops": 100.0, "peak_gbytes_per_second": 1.0}
 
     def __init__(self, wrong=1.0):
         self.wrong = wrong
@@ -37,6 +37,10 @@ class SmallDevice:
     def peers(self, case, arrays):
         if case.reference == "matmul":
             return {"cublas": lambda: self.wrong * (arrays[0] @ arrays[1])}
+        if case.in_torch:
+            torch = pytest.importorskip("torch")
+            tensors = [torch.from_numpy(x) for x in arrays]
+            return {"torch": lambda: self.wrong * case.in_torch(torch, *tensors).numpy()}
         operation = case.reference.removeprefix("conv2d-")
         from minidl.kernels.conv2d import reference
 
@@ -46,6 +50,7 @@ class SmallDevice:
 
 
 SMALL = [*benchmark.matmul_cases((32,)), *benchmark.conv2d_cases(1, ((4, 6),))]
+MEMORY = benchmark.memory_cases((3, 5), (2, 3, 4, 6))
 
 
 def test_every_case_is_measured_and_checked(tmp_path):
@@ -66,9 +71,19 @@ def test_every_case_is_measured_and_checked(tmp_path):
     assert (tmp_path / "ladder.png").stat().st_size > 1000
 
 
+def test_kernels_bound_by_memory_are_measured_in_bytes():
+    with emulated_gpu(check=False) as runtime:
+        rows = benchmark.run(MEMORY, SmallDevice(), rounds=1)
+    assert [row["name"] for row in rows] == [case.name for case in MEMORY]
+    assert all(row["best_peer"] == "torch" and row["gflops"] == 0 for row in rows)
+    assert rows[0]["gbytes_per_second"] == pytest.approx(4 * 2 * 15 / rows[0]["ours_ms"] / 1e6)
+    assert runtime.launches["transpose_images"] == 4, "two checks, a round, the size: of that kernel alone"
+
+
 def test_a_wrong_result_ends_the_benchmark():
+    pytest.importorskip("torch")
     with emulated_gpu(check=False):
-        for case in SMALL:
+        for case in (*SMALL, *MEMORY):
             with pytest.raises(ValueError, match=f"{case.name}: ours and .* differ by"):
                 benchmark.run([case], SmallDevice(wrong=1.01), rounds=1)
 
@@ -76,6 +91,7 @@ def test_a_wrong_result_ends_the_benchmark():
 def test_a_case_that_fails_ends_no_other(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "matmul_cases", lambda: SMALL[:1])
     monkeypatch.setattr(benchmark, "conv2d_cases", lambda: SMALL[-1:])
+    monkeypatch.setattr(benchmark, "memory_cases", lambda: [])
     device, path = SmallDevice(), tmp_path / "gpu.json"
     monkeypatch.setattr(device, "peers", lambda case, arrays: {} if case is SMALL[-1] else 1 / 0)
     with emulated_gpu(check=False):
@@ -164,10 +180,11 @@ def on_gpu(tmp_path):
 @pytest.mark.skipif(shutil.which("timeout") is None, reason="on_gpu.sh needs the program timeout")
 def test_on_gpu_runs_each_part_and_installs_no_version_that_is_too_old(on_gpu, tmp_path):
     done, calls = on_gpu("an env/bin/python")  # relative, though the script changes the folder
-    parts = ("packages", "build", "matmul", "conv2d", "training", "tests")
-    assert [line.split(" after")[0] for line in done.stdout.splitlines() if line.startswith("== ")] == [
-        f"== {part}: status 0" for part in parts
-    ]
+    parts = ("packages", "matmul", "conv2d", "memory", "build", "training", "tests")
+    for said in (done.stdout, (tmp_path / "benchmarks" / "results" / "gpu.log").read_text()):
+        assert [line.split(" after")[0] for line in said.splitlines() if line.startswith("== ")] == [
+            f"== {part}: status 0" for part in parts
+        ]
     assert done.returncode == 0 and done.stderr == ""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
@@ -179,6 +196,15 @@ def test_on_gpu_runs_each_part_and_installs_no_version_that_is_too_old(on_gpu, t
     assert sorted(path.name for path in (tmp_path / "build" / "gpu").iterdir()) == sorted(
         ["minidl", "kernels", "tests", "benchmarks", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
     )
+
+
+def test_on_gpu_goes_on_after_parts_that_fail(on_gpu, tmp_path):
+    with (tmp_path / "an env" / "bin" / "python").open("a") as python:
+        python.write('case "$*" in *matmul* | *setup.py*) echo "what went wrong" >&2; exit 3 ;; esac\n')
+    done, calls = on_gpu("an env/bin/python")
+    said = done.stdout.splitlines()
+    assert [line.split()[3] for line in said if line.startswith("== ")] == ["0", "3", "0", "0", "3", "0", "0"]
+    assert said.count("what went wrong") == 2 and done.returncode == 2
 
 
 def test_on_gpu_without_python_says_so(on_gpu):
