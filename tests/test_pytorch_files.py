@@ -238,6 +238,12 @@ def test_a_tensor_stays_within_its_storage(tmp_path, arguments, message):
         minidl.load(archive_of(tmp_path, tensor_program(**arguments), members))
 
 
+@pytest.mark.parametrize("put", [b"p1000000\n", b"r\x40\x42\x0f\x00"])  # PUT and LONG_BINPUT, at the place 1,000,000
+def test_a_place_far_beyond_the_pickle_takes_no_memory(tmp_path, put):
+    with pytest.raises(ValueError, match=r"planted\.pth: damaged: its pickle of \d+ bytes .* at place 1000000"):
+        minidl.load(archive_of(tmp_path, b"}" + put + b"."))
+
+
 def test_a_compressed_member_is_refused(tmp_path):
     path = archive_of(tmp_path, b"(d.", compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="compressed, which torch.save never does"):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -74,6 +75,13 @@ def _read(archive: zipfile.ZipFile) -> Any:
     return StateDictUnpickler(member, {"little": "<", "big": ">"}[byteorder]).load()
 
 
+def _check_places(program: bytes) -> None:
+    """Refuse to store at a place that the pickle has not the length for: Python would take memory up to that place."""
+    for opcode, place, _ in pickletools.genops(program):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and place > len(program):
+            raise Refused(f"damaged: its pickle of {len(program)} bytes stores an object at place {place}")
+
+
 class StateDictUnpickler(pickle.Unpickler):
     """An unpickler that knows only containers, storages and tensors.
 
@@ -82,7 +90,9 @@ class StateDictUnpickler(pickle.Unpickler):
     """
 
     def __init__(self, member: Callable[[str], bytes], byteorder: str):
-        super().__init__(io.BytesIO(member("data.pkl")))
+        program = member("data.pkl")
+        _check_places(program)
+        super().__init__(io.BytesIO(program))
         self.member, self.byteorder = member, byteorder
         self.storages: dict[str, np.ndarray] = {}
 
