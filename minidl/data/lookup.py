@@ -5,9 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
+def user_path(path: Path | str) -> Path:
+    """The path with the home folder for ~ or ~user, which stays where there is no such home."""
+    return Path(os.path.expanduser(path))
+
+
 def cache_folder() -> Path:
-    """The folder that downloads go to: $XDG_CACHE_HOME/minidl, or ~/.cache/minidl; ~ stays where there is no home."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "minidl"
+    """The folder that downloads go to: $XDG_CACHE_HOME/minidl, or ~/.cache/minidl."""
+    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "minidl"
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -54,13 +59,13 @@ def find_folder(
     FileNotFoundError
         If it is not there: lists every place, what it lacks, and what to type. If `root` is no folder.
     """
-    root = None if root is None else Path(root).expanduser()
+    root = None if root is None else user_path(root)
     if root is not None and not root.is_dir():
         raise FileNotFoundError(
             f"the data folder {root} " + ("is a file, expected a folder" if root.exists() else "does not exist")
         )
     base = os.environ.get("MINIDL_DATA") if root is None else root
-    base = Path(base).expanduser() if base else None
+    base = user_path(base) if base else None
     places = [*(base / folder for folder in folders), base] if base else []
     if root is None:
         places += [cache_folder() / folder for folder in folders]
@@ -99,10 +104,11 @@ def find_or_download(
     except FileNotFoundError:
         if fetch is None:
             raise
-    folder = (cache_folder() if root is None else Path(root).expanduser()) / folders[0]
-    if folder.parts[0] == "~":
+    folder = (cache_folder() if root is None else user_path(root)) / folders[0]
+    if folder.parts[0].startswith("~"):
         raise FileNotFoundError(
-            f"{title} cannot be fetched to {folder}: this user has no home folder; give root=DIR, or set XDG_CACHE_HOME"
+            f"{title} cannot be fetched to {folder}: {folder.parts[0]} has no home folder; give another root=DIR, or "
+            "set XDG_CACHE_HOME"
         )
     fetch(folder)
     return folder

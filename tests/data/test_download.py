@@ -240,7 +240,7 @@ def test_a_user_without_a_home_folder(served_mnist, no_data_elsewhere, monkeypat
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # in no table of users
     with pytest.raises(FileNotFoundError, match="~/.cache/minidl/mnist: no such folder"):
         mnist()
-    with pytest.raises(FileNotFoundError, match="this user has no home folder; give root=DIR, or set XDG_CACHE_HOME"):
+    with pytest.raises(FileNotFoundError, match="~ has no home folder; give another root=DIR, or set XDG_CACHE_HOME"):
         mnist(download=True)
 
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from minidl.data import TextDataset, cifar10, digits, fashion_mnist, mnist, shakespeare, text
+from minidl.data import TextDataset, cifar10, digits, fashion_mnist, image_folder, mnist, shakespeare, text
 
 from .made_files import cifar_bytes, idx_bytes, write_idx_set
 
@@ -97,6 +97,20 @@ def test_the_home_folder_may_be_written_short(no_data_elsewhere, tmp_path, monke
     assert len(mnist("~/sets")[0]) == 3
     monkeypatch.setenv("MINIDL_DATA", "~/sets")
     assert len(mnist()[0]) == 3
+
+
+def test_the_home_of_nobody_is_a_folder_that_is_not_there(no_data_elsewhere, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="the data folder ~nobody-here/sets does not exist"):
+        mnist("~nobody-here/sets")
+    with pytest.raises(FileNotFoundError, match="cannot be fetched to .*: ~nobody-here has no home folder"):
+        mnist("~nobody-here/sets", download=True, mirrors=["http://127.0.0.1:1"])
+    with pytest.raises(FileNotFoundError, match="the picture folder ~nobody-here/sets is no folder"):
+        image_folder("~nobody-here/sets")
+    monkeypatch.setenv("MINIDL_DATA", "~nobody-here/sets")
+    with pytest.raises(FileNotFoundError, match="~nobody-here/sets/mnist: no such folder"):
+        mnist()
+    assert not list(tmp_path.iterdir())
 
 
 def test_plain_files_and_torchvisions_folder(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from minidl.data.dataset import Dataset, Subset
+from minidl.data.lookup import user_path
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -60,7 +61,7 @@ class ImageFolder(Dataset):
     ):
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-        self.root = Path(root).expanduser()
+        self.root = user_path(root)
         self.transform = transform
         if not self.root.is_dir():
             raise FileNotFoundError(
@@ -154,7 +155,7 @@ def image_folder(
     FileNotFoundError, ValueError
         As ImageFolder; and when train and test have different classes.
     """
-    root = Path(root).expanduser()
+    root = user_path(root)
     test_transform = transform if test_transform is None else test_transform
     for name in ("test", "val"):
         if (root / "train").is_dir() and (root / name).is_dir():
