@@ -48,11 +48,12 @@ def message_of(error: Exception) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as in `minidl info >&-`
+            setattr(sys, name, open(os.devnull, "w"))
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
     warnings.showwarning = lambda message, *_, **__: print(f"minidl: warning: {message}", file=sys.stderr)
-    if sys.stdout is None:  # closed, as in `minidl info >&-`
-        sys.stdout = open(os.devnull, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold what the terminal cannot show
     started = time.time()

@@ -335,6 +335,12 @@ def test_a_closed_standard_output_is_no_error():
     assert (found.returncode, found.stderr) == (0, "")
 
 
+def test_a_closed_standard_error_is_no_error(nothing_here, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)  # as Python has it after `minidl train 2>&-`
+    assert cli.main(["train", "--epochs", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["epochs"] == 1
+
+
 def test_help_is_quick_and_needs_no_plots_or_progress_bars():
     program = (
         "import sys, minidl.cli\n"
