@@ -78,14 +78,14 @@ def save(path: Path | str, tensors: Mapping[str, Any]) -> None:
     writer(path, arrays)
 
 
-def load(path: Path | str, map_location: str | None = None, weights_only: bool = True) -> dict[str, Any]:
+def load(path: Path | str, map_location: str | None = None, weights_only: bool = True) -> Any:
     """Read the tensors in a file.
 
     Parameters
     ----------
     path : path
-        ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict or a training checkpoint.
-        PyTorch is not needed, and nothing in the file is run.
+        ``.safetensors``, ``.npz``, or ``.pt``/``.pth`` as ``torch.save`` writes a state dict, a training checkpoint
+        or a single tensor. PyTorch is not needed, and nothing in the file is run.
     map_location : str, optional
         The device of the tensors, ``"cpu"`` (the default) or ``"cuda"``.
     weights_only : bool
@@ -94,8 +94,8 @@ def load(path: Path | str, map_location: str | None = None, weights_only: bool =
     Returns
     -------
     dict
-        Tensors by name; from PyTorch also the dicts, lists and numbers around them. Half precision (float16, bfloat16)
-        becomes float32.
+        Tensors by name; from PyTorch what was saved: a tensor, or dicts, lists, numbers and text around tensors. Half
+        precision (float16, bfloat16) becomes float32.
 
     Raises
     ------

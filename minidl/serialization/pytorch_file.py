@@ -35,8 +35,8 @@ STORAGES = {
 }  # fmt: skip
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The dict in a file of PyTorch; tensors that share memory there share it here."""
+def load(path: Path) -> Any:
+    """What a file of PyTorch holds; tensors that share memory there share it here."""
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
             raise ValueError(
@@ -45,14 +45,11 @@ def load(path: Path) -> dict[str, Any]:
             )
     try:
         with zipfile.ZipFile(path) as archive:
-            loaded = _read(archive)
+            return _read(archive)
     except Refused as error:
         raise ValueError(f"{path}: {error}") from None
     except Exception as error:  # a damaged archive or pickle fails in any way
         raise ValueError(f"{path}: truncated or damaged file of PyTorch ({type(error).__name__}: {error})") from error
-    if not isinstance(loaded, dict):
-        raise ValueError(f"{path}: holds a {type(loaded).__name__}, expected a dict of tensors (a state dict)")
-    return loaded
 
 
 class Refused(Exception):

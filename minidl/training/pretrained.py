@@ -62,6 +62,8 @@ def load_pretrained(model: Module, path: Path | str, head: Sequence[str] | None 
 
 def _state_dict(path: Path | str) -> Mapping[str, Tensor]:
     content = load(path)
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} holds a {type(content).__name__}, expected a dict of tensors (a state dict)")
     for key in ("state_dict", "model"):
         if isinstance(content.get(key), Mapping):
             content = content[key]
