@@ -228,6 +228,8 @@ CASES = [
     case("tile", lambda L, F, x: (x.tile(2), x.tile((2, 1, 1)), L.tile(x, (2, 2))), X),
     case("var_mean", lambda L, F, x: (*L.var_mean(x), *L.var_mean(x, 1, correction=0, keepdim=True),
          *L.std_mean(x, False), *L.std_mean(x, dim=(0, 1), unbiased=True)), X),
+    case("clamp by NaN", lambda L, F, x, y: (x.clamp(L.nan), x.clamp(y.detach()), x.clamp(max=y.detach())),
+         X, [1, np.nan, 1]),
     case("clamp_min by a tensor", lambda L, F, x, y: (x.clamp_min(y), L.clamp_max(x, y), x.clamp_min(0)), X, -X),
     case("logarithms of integers", lambda L, F, x: (L.log2(x), x.log10(), x.atan(), L.atan2(x, x + 1)), INTEGERS + 2,
          tolerance=1e-6),

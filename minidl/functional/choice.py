@@ -122,8 +122,8 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
         raise ValueError("clip needs min, max or both, got None for both")
     if not (hasattr(min, "shape") or hasattr(max, "shape")):
         return Clip(min, max)(x)
-    y = x if min is None else where(x < min, min, x)
-    return y if max is None else where(y > max, max, y)
+    y = x if min is None else where((x < min) | (min != min), min, x)  # a bound that is NaN makes NaN
+    return y if max is None else where((y > max) | (max != max), max, y)
 
 
 clamp = clip
