@@ -59,7 +59,7 @@ def _check_shapes(x_shape, w_shape, stride, padding, dilation, groups) -> tuple[
     if out_channels % groups or channels % groups:
         raise ValueError(f"groups must divide both channel counts, got groups={groups}, {channels} -> {out_channels}")
     if group_channels * groups != channels:
-        last = x_shape[2] > 1 and x_shape[3] == group_channels * groups  # 1 row: conv1d
+        last = x_shape[3] == group_channels * groups
         raise ValueError(
             f"x (N, C, H, W) must have the {group_channels * groups} channels that w (K, C/groups, R, S) is for with "
             f"groups={groups}, got x {x_shape} and w {w_shape}"

@@ -123,7 +123,11 @@ class Function:
                 raise TypeError(f"{type(self).__name__}: an operand must be a Tensor, an array or a number, got {x!r}")
             arrays.append(x)
             edges.append(edge)
-        output = self.forward(*arrays)
+        try:
+            output = self.forward(*arrays)
+        except ValueError as error:
+            name_shapes(error, type(self).__name__, arrays)
+            raise
         recorded = recorded and grad_mode.enabled
         if not self.saves_inputs:
             versions = self._watched(inputs) if self.watches_inputs else []
@@ -209,6 +213,19 @@ class Function:
         if self.saves_inputs or self.saves_output or self.saved is not None:
             self.inputs = self.output = self.saved = None
             self.freed = True
+
+
+def name_shapes(error: ValueError, operation: str, arrays: Sequence[Any]) -> None:
+    """Where `error` is NumPy's of arrays that do not broadcast: say it with the operation, and all their shapes."""
+    shapes = [x.shape for x in arrays if hasattr(x, "shape")]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        if "could not be broadcast" in str(error):
+            error.args = (
+                f"{operation}: the shapes {' and '.join(map(str, shapes))} do not broadcast to one; counted from the "
+                "last axis, sizes must be equal or 1",
+            )
 
 
 def not_promoted(output: Any, arrays: Sequence[Any]) -> Any:

@@ -29,7 +29,13 @@ class BroadcastTo(Function):
             y = np.ndarray(self.new_shape, x.dtype, x, strides=(0,) * len(self.new_shape))
             y.flags.writeable = False
             return y
-        return namespace(x).broadcast_to(x, self.new_shape)
+        try:
+            return namespace(x).broadcast_to(x, self.new_shape)
+        except ValueError:
+            raise ValueError(
+                f"broadcast_to: x of shape {tuple(x.shape)} does not broadcast to {self.new_shape}; counted from the "
+                "last axis, its sizes must be equal to those or 1"
+            ) from None
 
     def backward(self, dy, inputs, output):
         # dx is the sum of dy over the repetitions; the engine takes it, as for every operand that broadcasts

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
-from minidl.functional.operands import apart, namespace, recordable, unrecorded
+from minidl.functional.operands import apart, namespace
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "nan_to_num", "where"]
 
@@ -99,8 +99,6 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     if x1 is None or x2 is None:
         raise TypeError("where needs both x1 and x2, or the condition alone, got one of them")
     check_mask(condition, "condition", ("bool", "uint8"))
-    if not recordable(x1, x2):
-        return unrecorded(_choose, condition, x1, x2)
     return Where()(condition, x1, x2)
 
 

@@ -66,25 +66,25 @@ def logical_and(x1: Any, x2: Any) -> Any:
     >>> minidl.tensor([True, True]).logical_and(minidl.tensor([True, False]))
     tensor([ True, False])
     """
-    return unrecorded(lambda x1, x2: namespace(x1, x2).logical_and(x1, x2), x1, x2)
+    return unrecorded(namespace(x1, x2).logical_and, x1, x2)
 
 
 @tensor_method()
 def logical_or(x1: Any, x2: Any) -> Any:
     """Whether x1 or x2 or both are true (not 0)."""
-    return unrecorded(lambda x1, x2: namespace(x1, x2).logical_or(x1, x2), x1, x2)
+    return unrecorded(namespace(x1, x2).logical_or, x1, x2)
 
 
 @tensor_method()
 def logical_xor(x1: Any, x2: Any) -> Any:
     """Whether one of x1 and x2 is true (not 0), but not both."""
-    return unrecorded(lambda x1, x2: namespace(x1, x2).logical_xor(x1, x2), x1, x2)
+    return unrecorded(namespace(x1, x2).logical_xor, x1, x2)
 
 
 @tensor_method()
 def logical_not(x: Any) -> Any:
     """Whether x is not true (is 0)."""
-    return unrecorded(lambda x: namespace(x).logical_not(x), x)
+    return unrecorded(namespace(x).logical_not, x)
 
 
 # bit by bit on integers; on booleans the logical functions above
@@ -119,13 +119,13 @@ def isnan(x: Any) -> Any:
     >>> minidl.tensor([1.0, float("nan")]).isnan()
     tensor([False,  True])
     """
-    return unrecorded(lambda x: namespace(x).isnan(x), x)
+    return unrecorded(namespace(x).isnan, x)
 
 
 @tensor_method()
 def isinf(x: Any) -> Any:
     """Where x is infinite, as booleans."""
-    return unrecorded(lambda x: namespace(x).isinf(x), x)
+    return unrecorded(namespace(x).isinf, x)
 
 
 @tensor_method()
@@ -138,7 +138,7 @@ def isfinite(x: Any) -> Any:
     >>> minidl.tensor([1.0, float("inf")]).isfinite()
     tensor([ True, False])
     """
-    return unrecorded(lambda x: namespace(x).isfinite(x), x)
+    return unrecorded(namespace(x).isfinite, x)
 
 
 @tensor_method()

@@ -39,10 +39,17 @@ def conv1d(
     >>> F.conv1d(minidl.tensor([[[1.0, 2.0, 4.0]]]), minidl.tensor([[[-1.0, 1.0]]]))
     tensor([[[1., 2.]]])
     """
-    if weight.ndim != 3 or x.ndim not in (2, 3) or x.shape[-2] != weight.shape[1] * groups:
+    if weight.ndim != 3 or x.ndim not in (2, 3):
         raise ValueError(
-            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S) with one C, got {tuple(x.shape)} and "
-            f"{tuple(weight.shape)} with groups={groups}"
+            f"conv1d: x must be (N, C, W) or (C, W) and weight (K, C/groups, S), got {tuple(x.shape)} and "
+            f"{tuple(weight.shape)}"
+        )
+    channels = weight.shape[1] * groups
+    if x.shape[-2] != channels:
+        raise ValueError(
+            f"conv1d: x (N, C, W) must have the {channels} channels that weight (K, C/groups, S) is for with "
+            f"groups={groups}, got x {tuple(x.shape)} and weight {tuple(weight.shape)}"
+            + ("; x.transpose(-2, -1) brings it to this order" if x.shape[-1] == channels else "")
         )
     row = padding if isinstance(padding, str) else (0, single(padding, "padding"))
     y = conv2d(
@@ -92,10 +99,10 @@ def conv_transpose1d(
     >>> F.conv_transpose1d(minidl.tensor([[1.0, 2.0]]), minidl.tensor([[[1.0, 10.0]]]), stride=2)
     tensor([[ 1., 10.,  2., 20.]])
     """
-    if weight.ndim != 3 or x.ndim not in (2, 3):
+    if weight.ndim != 3 or x.ndim not in (2, 3) or x.shape[-2] != weight.shape[0]:
         raise ValueError(
-            f"conv_transpose1d: x must be (N, C, W) or (C, W) and weight (C, K/groups, S), got {tuple(x.shape)} and "
-            f"{tuple(weight.shape)}"
+            "conv_transpose1d: x must be (N, C, W) or (C, W) and weight (C, K/groups, S) with one C, got "
+            f"{tuple(x.shape)} and {tuple(weight.shape)}"
         )
     y = conv_transpose2d(
         unsqueeze(x, -2),

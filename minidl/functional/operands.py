@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, is_array, not_promoted
+from minidl.autograd import Tensor, is_array, name_shapes, not_promoted
 from minidl.kernels import array_module
 
 
@@ -107,5 +107,9 @@ def recordable(*values: Any) -> bool:
 def unrecorded(compute: Any, *values: Any) -> Any:
     """compute(*arrays), without recording; the result is a Tensor if any of the values is one."""
     arrays = [data_of(value) for value in values]
-    result = compute(*arrays)
+    try:
+        result = compute(*arrays)
+    except ValueError as error:
+        name_shapes(error, compute.__name__, arrays)
+        raise
     return Tensor(not_promoted(result, arrays)) if recordable(*values) else result
