@@ -37,6 +37,7 @@ def places_written(L):
     y = x * 1
     y[y > 1] = 0.0
     y[[0, 1], [2, 0]] = x[0, :2] * 3
+    y[range(2), (0, 2)] = x[range(1, 2), (1, 0)] * 5
     (y * y * y).sum().backward()
     return y, x.grad
 

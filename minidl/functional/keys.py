@@ -11,7 +11,7 @@ from minidl.functional.operands import data_of, namespace
 
 
 def plain_key(key: Any, x: Any) -> Any:
-    """The key with arrays in place of Tensors and lists."""
+    """The key with arrays in place of Tensors, lists and ranges."""
     return tuple(plain_index(part, x) for part in key) if isinstance(key, tuple) else plain_index(key, x)
 
 
@@ -19,8 +19,8 @@ def plain_index(part: Any, x: Any) -> Any:
     """One part of a key as NumPy or CuPy takes it; an array is copied, as it might be changed before backward."""
     if part is None or isinstance(part, (slice, int)) or part is Ellipsis:
         return part
-    if isinstance(part, list):
-        part = Tensor(part) if part else np.zeros(0, np.int64)
+    if isinstance(part, (list, tuple, range)):
+        part = Tensor(list(part)) if part else np.zeros(0, np.int64)
     part = data_of(part)
     if not hasattr(part, "dtype"):
         raise IndexError(f"key must hold integers, slices, ..., None or arrays of integers or booleans, got {part!r}")
