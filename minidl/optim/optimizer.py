@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,7 +32,7 @@ class Optimizer:
     param_groups : list of dict
         ``"params"`` and the options of each group; a schedule changes ``group["lr"]``.
     state : dict
-        For each parameter, what the optimizer keeps from step to step.
+        For each parameter, what the optimizer keeps from step to step: Tensors and numbers by name.
 
     Examples
     --------
@@ -134,16 +135,16 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define update(self, group, parameters)")
 
     def states_of(self, parameters: list[Tensor], *names: str, initial: float = 0.0) -> list[list[Any]]:
-        """The state arrays of `parameters`, one list for each name; made and filled with `initial` the first time."""
+        """The arrays in the states of `parameters`, a list for each name; the first time they are made of `initial`."""
         state = self.state
         try:
-            return [[state[parameter][name] for parameter in parameters] for name in names]
+            return [[state[parameter][name]._data for parameter in parameters] for name in names]
         except KeyError:  # some have no state yet
             for parameter in parameters:
                 of_parameter = state.setdefault(parameter, {})
                 for name in names:
                     if name not in of_parameter:
-                        of_parameter[name] = array_module(parameter.data).full_like(parameter.data, initial)
+                        of_parameter[name] = Tensor(array_module(parameter.data).full_like(parameter.data, initial))
             return self.states_of(parameters, *names)
 
     def _check_state(self, parameters: list[Tensor]) -> None:
@@ -205,6 +206,7 @@ class Optimizer:
         parameters = [p for group in self.param_groups for p in group["params"]]
         numbers = [number for group in saved for number in group["params"]]
         by_number = dict(zip(numbers, parameters))
+        alike = type(self).step is Optimizer.step  # with another step, a state may have any shape
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for number, values in state_dict["state"].items():
             if int(number) not in by_number:
@@ -212,7 +214,7 @@ class Optimizer:
             parameter = by_number[int(number)]
             state[parameter] = {
                 # PyTorch keeps the step number as a tensor
-                name: int(value) if name == "step" else _like(value, parameter, f"{name} of parameter {number}")
+                name: int(value) if name == "step" else _restored(value, parameter, alike, name)
                 for name, value in values.items()
                 if value is not None
             }
@@ -247,9 +249,12 @@ def arrays_of(parameters: list[Tensor]) -> tuple[list[Any], list[Any]]:
     return [parameter.data for parameter in parameters], [parameter.grad.data for parameter in parameters]
 
 
-def _like(value: Any, parameter: Tensor, name: str) -> Any:
-    """A copy of a saved array in the dtype and on the device of its parameter."""
+def _restored(value: Any, parameter: Tensor, alike: bool, name: str) -> Any:
+    """A copy of a saved value: an array as a Tensor on the device of its parameter, floats in the parameter's dtype."""
+    if not hasattr(value, "shape"):
+        return deepcopy(value)
     array = np.asarray(to_device(value.data, "cpu") if isinstance(value, Tensor) else value)
-    if array.shape != parameter.shape:
-        raise ValueError(f"the saved {name} has shape {array.shape}, the parameter {parameter.shape}")
-    return to_device(array.astype(parameter.dtype), parameter.device)
+    if alike and array.shape != parameter.shape:
+        raise ValueError(f"the saved {name} has shape {array.shape}, its parameter {parameter.shape}")
+    array = array.astype(parameter.dtype) if array.dtype.kind == "f" else array.copy()
+    return Tensor(to_device(array, parameter.device))

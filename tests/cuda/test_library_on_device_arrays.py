@@ -119,7 +119,7 @@ def test_a_run_goes_on_from_its_checkpoint(gpu, optimizer, tmp_path):
     steps = OPTIMIZERS[optimizer](model.parameters())
     saved.restore(model, steps)
     for state in steps.state.values():
-        assert all(is_on_gpu(value) for value in state.values() if hasattr(value, "shape"))
+        assert all(is_on_gpu(value.data) for value in state.values() if hasattr(value, "shape"))
     fit(model, (x, t), optimizer=steps, epochs=2, batch_size=3, history=saved.history)
     for ours, expected in zip(model.parameters(), whole.parameters(), strict=True):
         np.testing.assert_array_equal(ours.cpu().numpy(), expected.cpu().numpy())

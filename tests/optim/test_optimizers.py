@@ -365,46 +365,6 @@ def test_a_model_converted_after_its_first_step_is_named_and_so_is_what_to_do(op
     assert all(value.dtype == np.float64 for value in stepper.state[model.weight].values() if hasattr(value, "dtype"))
 
 
-class Lion(optim.Optimizer):
-    """Written as for PyTorch: its own step, and a state that is filled when a parameter is first seen."""
-
-    def __init__(self, params, lr):
-        super().__init__(params, dict(lr=lr, betas=(0.9, 0.99)))
-
-    def step(self, closure=None):
-        for group in self.param_groups:
-            beta1, beta2 = group["betas"]
-            for p in group["params"]:
-                state = self.state[p]
-                if len(state) == 0:
-                    state["exp_avg"] = minidl.zeros_like(p).data
-                with minidl.no_grad():
-                    p.sub_(
-                        group["lr"]
-                        * group.get("lr_scale", 1.0)
-                        * (beta1 * state["exp_avg"] + (1 - beta1) * p.grad).sign()
-                    )
-                state["exp_avg"] = beta2 * state["exp_avg"] + (1 - beta2) * p.grad.data
-
-
-def test_an_optimizer_written_for_pytorch_and_groups_with_entries_of_their_own():
-    w, v = (minidl.tensor([1.0, -1.0], requires_grad=True) for _ in range(2))
-    optimizer = Lion(
-        [{"params": [w], "name": "body", "lr_scale": 0.5}, {"params": [v], "name": "head"}],
-        lr=0.1,
-    )
-    (w * w + v * v).sum().backward()
-    optimizer.step()
-    np.testing.assert_allclose(w.numpy(), [0.95, -0.95])
-    np.testing.assert_allclose(v.numpy(), [0.9, -0.9])
-    state = optimizer.state_dict()
-    assert [group["name"] for group in state["param_groups"]] == ["body", "head"]
-    optimizer.param_groups[0]["lr_scale"] = 9.0
-    optimizer.load_state_dict(state)
-    assert optimizer.param_groups[0]["lr_scale"] == 0.5
-    np.testing.assert_allclose(optimizer.state[w]["exp_avg"], [0.02, -0.02], rtol=1e-6)
-
-
 def test_a_misspelt_option_is_told():
     with pytest.raises(ValueError, match="Adam has no option weigth_decay; did you mean weight_decay"):
         optim.Adam([{"params": [minidl.ones(1, requires_grad=True)], "weigth_decay": 0.1}])
