@@ -194,3 +194,33 @@ def test_restarts_between_two_epochs():
     )
     epochs = [(epoch + batch / 4,) for epoch in range(10) for batch in range(4)] + [()] * 9
     assert_same_course(theirs, ours, optimizers, epochs)
+
+
+@pytest.mark.parametrize("optimizer_first", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "arguments", "options"),
+    [
+        *ALL,
+        *(("ReduceLROnPlateau", (), options) for options in PLATEAUS),
+        ("OneCycleLR", (0.9,), {"total_steps": 31, "cycle_momentum": False}),
+        ("CyclicLR", (0.1, 0.9), {"step_size_up": 4, "mode": "triangular2", "cycle_momentum": False}),
+    ],
+)
+def test_a_run_of_pytorch_goes_on(kind, arguments, options, optimizer_first, tmp_path):
+    measures = [(measure,) if kind == "ReduceLROnPlateau" else () for measure in MEASURES]
+    their_optimizer, our_optimizer = both()
+    theirs = getattr(torch.optim.lr_scheduler, kind)(their_optimizer, *arguments, **options)
+    for measure in measures[:11]:
+        their_optimizer.step()
+        theirs.step(*measure)
+    states = {"optimizer": their_optimizer.state_dict(), "schedule": theirs.state_dict()}
+    torch.save(states, tmp_path / "run.pth")
+    states = minidl.load(tmp_path / "run.pth")
+    if optimizer_first:
+        our_optimizer.load_state_dict(states["optimizer"])
+    ours = getattr(optim.lr_scheduler, kind)(our_optimizer, *arguments, **options)
+    ours.load_state_dict(states["schedule"])
+    if not optimizer_first:
+        our_optimizer.load_state_dict(states["optimizer"])
+    assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-12)
+    assert_same_course(theirs, ours, (their_optimizer, our_optimizer), measures[11:])

@@ -69,8 +69,8 @@ class ChainedScheduler:
         return {"schedulers": [schedule.state_dict() for schedule in self.schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        states = state_dict["schedulers"]
+        """Restore what :meth:`state_dict` returned, here or in PyTorch."""
+        states = state_dict["schedulers" if "schedulers" in state_dict else "_schedulers"]
         if len(states) != len(self.schedulers):
             raise ValueError(f"state_dict must hold {len(self.schedulers)} schedules, got {len(states)}")
         for schedule, state in zip(self.schedulers, states):

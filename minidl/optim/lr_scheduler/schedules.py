@@ -13,6 +13,8 @@ from typing import Any
 
 from minidl.optim.optimizer import Optimizer
 
+PROGRESS_IN_PYTORCH = {"last_epoch", "base_lrs", "_last_lr", "best", "num_bad_epochs", "cooldown_counter"}
+
 
 class LRScheduler:
     """Base class of the schedules that are a formula of the epoch. A subclass defines ``value(base_lr, t, i)``.
@@ -128,15 +130,23 @@ class LRScheduler:
         return {**attributes, "lrs": [group["lr"] for group in self.optimizer.param_groups]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, before or after the optimizer's own state is restored."""
+        """Restore what :meth:`state_dict` returned, before or after the optimizer's own state is restored.
+
+        Of PyTorch's schedule of this name it takes how far that is; the options are those given here.
+        """
         attributes = {key: _copied(value) for key, value in state_dict.items() if key != "lrs"}
+        of_pytorch = "lrs" not in state_dict and "_last_lr" in state_dict
+        if of_pytorch:
+            attributes = {key: value for key, value in attributes.items() if key in PROGRESS_IN_PYTORCH}
         unknown = set(attributes) - set(vars(self))
         if unknown:
             raise ValueError(f"state_dict of {type(self).__name__} must not hold {', '.join(sorted(unknown))}")
         vars(self).update(attributes)
         # If the optimizer's state was restored first, the constructor of this schedule has overwritten its lr.
-        for group, lr in zip(self.optimizer.param_groups, state_dict.get("lrs", ())):
+        for group, lr in zip(self.optimizer.param_groups, state_dict.get("_last_lr" if of_pytorch else "lrs", ())):
             group["lr"] = lr
+        if of_pytorch and hasattr(self, "_values"):
+            self._values = [self.value(base_lr, self.last_epoch, i) for i, base_lr in enumerate(self.base_lrs)]
 
 
 def one_for_each(value: Any, optimizer: Optimizer, name: str) -> list[Any]:
