@@ -71,9 +71,12 @@ def backward(
                     f"a tensor of shape {dx.shape} has a grad of shape {before.shape}, from before its data was "
                     "replaced; set its grad to None first"
                 )
-            if before is not None:
-                dx = (before if create_graph else before.data) + dx
-            leaf._grad = _own(dx, taken)
+            if before is None:
+                leaf._grad = _own(dx, taken)
+            elif create_graph or before.requires_grad:
+                leaf._grad = _own((before if create_graph else before.data) + dx, taken)
+            else:
+                before.add_(dx)  # whoever holds the gradient sees the sum, as in PyTorch
 
 
 def grad(

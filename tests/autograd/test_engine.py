@@ -65,6 +65,19 @@ def test_backward_adds_to_the_gradient_that_is_there():
     np.testing.assert_array_equal(x.grad.numpy(), 2 * x.numpy())
 
 
+def test_it_is_added_in_place_so_gradients_may_lie_in_one_array():
+    flat, w, v = tensor(np.zeros(5)), leaf([1.0, 2.0]), leaf([3.0, 4.0, 5.0])
+    w.grad, v.grad = flat[:2], flat[2:]
+    for _ in range(2):
+        (w.sum() * (v * v).sum()).backward()
+    np.testing.assert_array_equal(flat.numpy(), [100.0, 100.0, 36.0, 48.0, 60.0])
+    (w**3).sum().backward(create_graph=True)
+    np.testing.assert_array_equal(w.grad.numpy(), [103.0, 112.0])
+    assert w.grad.requires_grad and flat.tolist() == [100.0, 100.0, 36.0, 48.0, 60.0]
+    (w**3).sum().backward()  # a recorded gradient is left as it is
+    assert w.grad.tolist() == [106.0, 124.0] and not w.grad.requires_grad
+
+
 def test_backward_twice_is_refused_and_says_what_to_do():
     x = leaf([1.0, 2.0])
     loss = x.exp()
