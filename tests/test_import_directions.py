@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optim": ENGINE | {"functional"},
     "data": ENGINE | {"serialization"},
     "metrics": ENGINE,
-    "cluster": {"kernels", "metrics"},
+    "cluster": ENGINE,
     "serialization": {"autograd"},
     "training": LIBRARY | {"serialization"},
     "models": LIBRARY,

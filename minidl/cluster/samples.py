@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.metrics.arguments import as_array
+from minidl.autograd import to_device
 
 
 class Clustering:
@@ -28,7 +28,7 @@ class Clustering:
 
 def as_samples(X: Any, name: str = "X") -> np.ndarray:
     """The samples as an array (N, D), checked to have finite distances; float32 stays, other dtypes become float64."""
-    X = as_array(X)
+    X = np.asarray(to_device(X, "cpu"))
     if X.ndim != 2:
         hint = ": flatten images with X.reshape(len(X), -1)" if X.ndim > 2 else ""
         hint = ": one feature a sample is X.reshape(-1, 1)" if X.ndim == 1 else hint
