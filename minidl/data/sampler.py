@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from minidl import random
-from minidl.autograd import Tensor
 from minidl.random import check_generator
 
 
@@ -209,7 +208,7 @@ class WeightedRandomSampler(Sampler):
         replacement: bool = True,
         generator: np.random.Generator | None = None,
     ):
-        weights = np.asarray(weights.numpy() if isinstance(weights, Tensor) else weights, np.float64)
+        weights = np.asarray(weights, np.float64)
         if weights.ndim != 1:
             raise ValueError(f"weights must be one number for each sample, got shape {weights.shape}")
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):

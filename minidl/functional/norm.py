@@ -21,7 +21,7 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.channels import channel_sum, per_channel
 from minidl.functional.elementwise import rsqrt, square
-from minidl.functional.operands import WEIGHT_AND_BIAS, ErrorsNaming, check_float
+from minidl.functional.operands import WEIGHT_AND_BIAS, ErrorsNaming, check_float, data_of
 from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
@@ -243,7 +243,7 @@ def batch_norm(
 
 def _move_towards(running: Any, batch: Any, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * batch, in place."""
-    array = running.data if isinstance(running, Tensor) else running
+    array = data_of(running)
     array *= 1 - momentum
     array += momentum * batch
     if isinstance(running, Tensor):

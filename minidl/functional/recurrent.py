@@ -11,7 +11,7 @@ from typing import Any
 from minidl import kernels
 from minidl.autograd import Function, Tensor, grad
 from minidl.functional.joining import stack
-from minidl.functional.operands import namespace
+from minidl.functional.operands import data_of, namespace
 from minidl.functional.recurrent_cell import gru_cell, lstm_cell, rnn_cell
 
 __all__ = ["gru", "lstm", "rnn"]
@@ -133,7 +133,7 @@ def _of_one_layer(dh: Any) -> Any:
 def _start(state: Any, name: str, x: Any, w_hh: Any, batch_first: bool) -> Any:
     """The state (1, N, H) that a walk starts from; zeros if none is given."""
     if state is None:
-        data = x.data if isinstance(x, Tensor) else x
+        data = data_of(x)
         return namespace(data).zeros((1, data.shape[0 if batch_first else 1], w_hh.shape[1]), data.dtype)
     shape = tuple(getattr(state, "shape", ()))
     if len(shape) != 3 or shape[0] != 1:

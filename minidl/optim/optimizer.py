@@ -253,7 +253,7 @@ def _restored(value: Any, parameter: Tensor, alike: bool, name: str) -> Any:
     """A copy of a saved value: an array as a Tensor on the device of its parameter, floats in the parameter's dtype."""
     if not hasattr(value, "shape"):
         return deepcopy(value)
-    array = np.asarray(to_device(value.data, "cpu") if isinstance(value, Tensor) else value)
+    array = np.asarray(value)
     if alike and array.shape != parameter.shape:
         raise ValueError(f"the saved {name} has shape {array.shape}, its parameter {parameter.shape}")
     array = array.astype(parameter.dtype) if array.dtype.kind == "f" else array.copy()

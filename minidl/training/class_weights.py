@@ -37,7 +37,7 @@ def balanced_class_weights(labels: Any, classes: int | None = None) -> Tensor:
     >>> training.balanced_class_weights([0, 0, 0, 1])
     tensor([0.6667, 2.    ])
     """
-    labels = labels.numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    labels = np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers of shape (N,), got {labels.dtype} of shape {labels.shape}")
     if labels.min() < 0:

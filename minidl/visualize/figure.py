@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, to_device
+from minidl.autograd import to_device
 from minidl.serialization import write_atomically
 
 Figure = Any  # matplotlib.figure.Figure, for those who read signatures
@@ -50,4 +50,4 @@ def make_panels(rows: int, columns: int, size: tuple[float, float], title: str) 
 
 def as_array(x: Any) -> np.ndarray:
     """The values of a Tensor, an array or a list, brought from a GPU if they are there."""
-    return np.asarray(to_device(x.data if isinstance(x, Tensor) else x, "cpu"))
+    return np.asarray(to_device(x, "cpu"))

@@ -83,7 +83,7 @@ class PackedSequence(_Packed):
 
 def _integers(name: str, values: Any) -> np.ndarray:
     """Integers (N,) as an array on the CPU."""
-    values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    values = np.asarray(values)
     if values.dtype.kind not in "iu" or values.ndim != 1:
         raise TypeError(f"{name} must be integers of one axis, got {values.dtype} of shape {values.shape}")
     return values
@@ -137,7 +137,7 @@ def pack_padded_sequence(
         axes = "(N, T, ...)" if batch_first else "(T, N, ...)"
         raise ValueError(f"input must be {axes}, a step and a sequence at least, got {tuple(shape) or input!r}")
     x = input.swapaxes(0, 1) if batch_first else input
-    sizes = np.asarray(lengths.cpu().numpy() if isinstance(lengths, Tensor) else lengths)
+    sizes = np.asarray(lengths)
     if sizes.dtype.kind not in "iu" or sizes.shape != (x.shape[1],):
         raise TypeError(f"lengths must be {x.shape[1]} integers, one for each sequence, got {lengths!r}")
     if sizes.min() < 1 or sizes.max() > x.shape[0]:
