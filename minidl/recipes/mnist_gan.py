@@ -77,8 +77,8 @@ class ImageGAN(Recipe):
     def judge_samples(self, model: nn.Module, real: RealImages) -> dict[str, Any]:
         """What a classifier of real images sees in generated ones, and how sure it is, beside real test images."""
         judge = self.train_judge(real.train, next(model.parameters()).device)
-        logits = training.predict(judge, generate(model, noise(JUDGED, model.latent, seed=1)))
-        probabilities = F.softmax(logits, 1).numpy()  # (JUDGED, classes)
+        made = training.predict(model, noise(JUDGED, model.latent, seed=1))
+        probabilities = F.softmax(training.predict(judge, made), 1).numpy()  # (JUDGED, classes)
         of_real = F.softmax(training.predict(judge, real.test), 1).numpy()
         shares = np.bincount(probabilities.argmax(1), minlength=len(real.test.classes)) / JUDGED
         confidence, confidence_on_real = float(probabilities.max(1).mean()), float(of_real.max(1).mean())
@@ -120,13 +120,8 @@ def noise(count: int, latent: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, latent), dtype=np.float32)
 
 
-def generate(model: nn.Module, z: np.ndarray) -> Tensor:
-    """Images (N, 1, H, W) in -1..1."""
-    return training.predict(model, z)
-
-
 def draw_samples(model: nn.Module, title: str) -> visualize.Figure:
-    x = generate(model, noise(SHOWN, model.latent, seed=0)).numpy()
+    x = training.predict(model, noise(SHOWN, model.latent, seed=0)).numpy()  # (N, 1, H, W) in -1..1
     return visualize.sample_grid((x + 1) / 2, title=title)
 
 
