@@ -81,15 +81,19 @@ def _row(case: Case, device: Device, rounds: int) -> dict[str, Any]:
         "best_peer": best,
         "ratio": ours_ms / peers_ms[best] if best else None,
         "gflops": gflops,
-        "percent_of_peak": 100 * gflops / device.about["peak_gflops"],
+        "percent_of_peak": _percent(gflops, device.about["peak_gflops"]),
         "gbytes_per_second": gbytes,
-        "percent_of_bandwidth": 100 * gbytes / device.about["peak_gbytes_per_second"],
+        "percent_of_bandwidth": _percent(gbytes, device.about["peak_gbytes_per_second"]),
         "operations_per_byte": case.flops / moved,
     }
     others = "  ".join(f"{name} {value:.3f} ms" for name, value in peers_ms.items())
     speed = f"{gflops:9.0f} GFLOP/s" if case.flops else f"{gbytes:9.0f} GB/s   "
     print(f"{case.name:28} {ours_ms:9.3f} ms {speed}   {others or 'no peer'}", flush=True)
     return row
+
+
+def _percent(value: float, peak: float) -> float | None:
+    return 100 * value / peak if peak else None  # 0 where the driver does not tell a clock
 
 
 def _random(xp: Any, shape: tuple[int, ...], seed: int) -> Any:
@@ -216,7 +220,8 @@ def plot_ladder(report: dict[str, Any], path: str) -> None:
     peer = [row for row in report["rows"] if row["name"].startswith("matmul-async-") and row["best_peer"]]
     speeds = [row["gflops"] * row["ratio"] for row in peer]
     axes.plot([row["operations_per_byte"] for row in peer], speeds, "k--", label="cuBLAS")
-    axes.axhline(report["machine"]["peak_gflops"], color="gray", label="peak, float32")
+    if report["machine"]["peak_gflops"]:
+        axes.axhline(report["machine"]["peak_gflops"], color="gray", label="peak, float32")
     axes.set(xscale="log", yscale="log", xlabel="operations a byte of the matrices", ylabel="GFLOP/s")
     axes.legend()
     figure.savefig(path)

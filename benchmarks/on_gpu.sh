@@ -1,6 +1,5 @@
 #!/bin/sh
-# benchmarks/on_gpu.sh [FOLDER]: everything that needs a GPU, in one go. The limits of all parts are 14 minutes together;
-# on a machine with 16 cores and the packages it should take half of that.
+# benchmarks/on_gpu.sh [FOLDER]: everything that needs a GPU, in one go and in at most 14 minutes.
 #
 # Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch with
 # CUDA and all that the part `packages` would install: the CuPy for the CUDA of PyTorch, and `needed`. Each part has its
@@ -52,13 +51,13 @@ part packages 120 sh -c '
   "$python" -c "import cupy; print(cupy.__version__); cupy.show_config()" || status=1
   exit $status
 ' packages "$python" "cupy-cuda${cuda}x[ctk]>=14" $needed
-# The figures of the kernels need no extension and come first.
+# The figures come first: they need none of the extensions, which only the tests compare with.
 part matmul 90 "$python" -m benchmarks.gpu matmul --rounds 10 --json "$results/gpu-matmul.json" \
   --plot "$results/gpu-matmul.png"
 part conv2d 90 "$python" -m benchmarks.gpu conv2d --rounds 10 --json "$results/gpu-conv2d.json"
 part memory 60 "$python" -m benchmarks.gpu memory --json "$results/gpu-memory.json"
-part build 240 "$python" setup.py --quiet build_ext --inplace  # 220 s on two busy cores
 part training 80 "$python" -m benchmarks.gpu --training M1 M2 --json "$results/gpu-training.json"
+part build 240 "$python" setup.py --quiet build_ext --inplace  # 220 s on two busy cores
 # Most of the time goes into compiling. The other folders have no test for a GPU, and need more packages to be read.
 part tests 160 "$python" -m pytest -q -m gpu -p no:cacheprovider --numprocesses logical --maxprocesses 8 --durations=5 \
   tests/cuda
