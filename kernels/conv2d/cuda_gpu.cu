@@ -23,6 +23,7 @@
 
 // n / d = n * m / 2^(31 + shift) for 0 <= n < 2^31, with m = floor(2^(31 + shift) / d) + 1 and 2^shift >= d. The loop
 // divides often, always by the same numbers. The host computes m, which takes a 64-bit division.
+// For n < 0 the quotient is that of n + 2^31. So the remainder, n - quotient * d, is that of n + 2^31 minus 2^31: not 0.
 // Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994, theorem 4.2.
 struct Divisor {
   unsigned divisor, multiplier, shift;
@@ -176,11 +177,11 @@ struct ReachRows {
   __device__ __forceinline__ Column column(int index) const {
     return index < taps.count ? taps.tap(index) : Tap{BEHIND, BEHIND, 0};
   }
-  // Finds the output pixel (i, j) whose tap reads this pixel; false if none does, as stride skips it or i, j < 0.
+  // Finds the output pixel (i, j) whose tap reads this pixel; false if none does, as stride skips it or y, x < 0.
   __device__ __forceinline__ bool reach(const Row& row, const Tap& tap, int& i, int& j) const {
     const int y = row.y - tap.y, x = row.x - tap.x;
     i = by_stride_y.quotient(y), j = by_stride_x.quotient(x);
-    return y >= 0 && x >= 0 && !by_stride_y.remainder(y, i) && !by_stride_x.remainder(x, j);
+    return !by_stride_y.remainder(y, i) && !by_stride_x.remainder(x, j);
   }
   __device__ __forceinline__ bool inside(const Row& row, const Column& tap) const {
     int i, j;

@@ -99,8 +99,8 @@ def read_digests() -> dict[str, str]:
 def slack() -> nvrtc.Usage:
     """What may come on top of the budget: nothing, but a little with another compiler than the one that wrote it."""
     written_by = json.loads(BUDGET.read_text(encoding="utf-8"))["nvrtc"]
-    # NVRTC 12.9 takes 19 registers more in matmul_registers, and spills 252 bytes in conv2d_input_grad on sm_90.
-    return nvrtc.Usage(0, 0, 0) if nvrtc.version() == written_by else nvrtc.Usage(registers=24, shared=0, spills=256)
+    # NVRTC 12.9 takes 19 registers more in matmul_registers; 12.9 and 13.0 spill 48 bytes in convolutions of doubles.
+    return nvrtc.Usage(0, 0, 0) if nvrtc.version() == written_by else nvrtc.Usage(registers=24, shared=0, spills=64)
 
 
 def measure() -> dict[str, dict[str, dict[str, nvrtc.Usage]]]:

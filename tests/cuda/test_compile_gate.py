@@ -59,7 +59,7 @@ def test_large_tiles_leave_room_for_two_blocks_and_hardly_anything_spills():
 # The least share of multiply-adds in the main loop of the largest tile on sm_90.
 SHARES = {
     "matmul_naive": 0.1, "matmul_tiled": 0.2, "matmul_registers": 0.35, "matmul_async": 0.83,
-    "conv2d_forward": 0.77, "conv2d_input_grad_stride_1": 0.77, "conv2d_input_grad": 0.68, "conv2d_weight_grad": 0.6,
+    "conv2d_forward": 0.77, "conv2d_input_grad_stride_1": 0.77, "conv2d_input_grad": 0.705, "conv2d_weight_grad": 0.6,
 }  # fmt: skip
 
 

@@ -129,6 +129,9 @@ def test_division_by_multiplication(divisor, n, quotient):
     beside = quotient % (2**31 // divisor) * divisor
     for number in (n, beside, max(0, beside - 1)):
         assert factor < 2**32 and 2 * number * factor >> 32 >> shift == number // divisor
+    for number in (-1, -n - 1, -beside, -(2**31)):  # as unsigned, 32 bits of twice the number
+        remainder = number - ((2 * number % 2**32 * factor >> 32) >> shift) * divisor
+        assert -(2**31) <= remainder < 0 or number == 0
 
 
 def test_an_empty_batch(runtime, to_device, to_host):
