@@ -4,8 +4,8 @@
 //     dx[n,c]  = dloss[n] * weight[t] * (exp(x[n,c] - max) / sum - (1 where c = t, else 0))
 //
 // Thread mapping: that of softmax (rows.cuh): one warp a row, or the block for a long row. Compared with
-// softmax followed by a loss, the probabilities are never written: forward reads a row once and writes one number;
-// backward reads it again and writes the gradient.
+// softmax followed by a loss, the probabilities are never written: forward reads a row, from memory once, and writes one
+// number; backward reads it again and writes the gradient.
 //
 // A target that is no class gives NaN: to raise, the host would have to wait for the GPU.
 #include "rows.cuh"

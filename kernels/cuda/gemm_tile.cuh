@@ -5,8 +5,8 @@
 // Who computes what. The block's tile is cut into warp tiles of 4 x 8 lanes; each lane owns THREAD_M x THREAD_N results
 // in registers, in vectors of 16 bytes that lie 4 (or 8) vectors apart. For each l a lane reads THREAD_M + THREAD_N
 // numbers from shared memory, in vectors and without bank conflicts, for THREAD_M * THREAD_N multiply-adds: with 8 x 8,
-// 16 numbers for 64, which keeps the arithmetic units busy. A multiprocessor issues instructions no faster than it can
-// finish multiply-adds, so every other instruction costs a multiply-add.
+// 16 numbers for 64, which keeps the arithmetic units busy. A multiprocessor (but that of sm_80) issues instructions no
+// faster than it can finish multiply-adds, so every other instruction costs a multiply-add.
 //
 // Who fetches what. A slice of BLOCK_K values of l, tile[l][m] of A and tile[l][n] of B, is copied into shared memory
 // asynchronously, STAGES - 1 slices ahead of the arithmetic, which hides the latency of memory (hundreds of cycles).

@@ -14,7 +14,8 @@
 
 // ---- 1. One thread, one element ------------------------------------------------------------------------------------
 // Block (32, 8): thread x is column j, thread y is row i. The 32 lanes of a warp read the same a[i][l] and 32
-// neighbouring b[l][j]. Each element of a is fetched n times and each of b m times: this kernel is bound by memory.
+// neighbouring b[l][j]. Every multiply-add waits for two numbers, mostly out of the caches: n threads read each element
+// of a, and m threads each of b.
 extern "C" __global__ void
 matmul_naive(const scalar* a, const scalar* b, scalar* c, int m, int n, int k, int a_row_stride, int a_column_stride,
              int b_row_stride, int b_column_stride, long long a_batch_stride, long long b_batch_stride) {

@@ -7,9 +7,9 @@
 //     db[k]    = sum over i of dy[i, k]        dw[k] = sum over i of dy[i, k] * z[i, k]
 //
 // Thread mapping. y and dx: WARPS_A_ROW warps share a row, as in softmax (rows.cuh), neighbouring lanes on neighbouring
-// columns. A row is read two or three times, but only once from memory: after that it is in the cache. So the mean is
-// computed first and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32
-// columns and a stretch of the rows, as in cuda_gpu.cu; a second kernel adds the stretches in a fixed order.
+// columns. A row is read two or three times, but, as in softmax, mostly once from memory. So the mean is computed first
+// and the squares around it second, which loses no digits. dw and db: a block of 32 x 8 threads takes 32 columns and a
+// stretch of the rows, as in cuda_gpu.cu; a second kernel adds the stretches in a fixed order.
 //
 // Sums are in double precision, but their terms in that of x: most GPUs are 64 times faster in float than in double,
 // and two operations in double for each number, a conversion and an addition, already take as long as reading it.
