@@ -81,7 +81,7 @@ def _row(case: Case, device: Device, rounds: int) -> dict[str, Any]:
         "best_peer": best,
         "ratio": ours_ms / peers_ms[best] if best else None,
         "gflops": gflops,
-        "percent_of_peak": _percent(gflops, device.about["peak_gflops"]),
+        "percent_of_peak": None if case.tf32 else _percent(gflops, device.about["peak_gflops"]),  # that of float32
         "gbytes_per_second": gbytes,
         "percent_of_bandwidth": _percent(gbytes, device.about["peak_gbytes_per_second"]),
         "operations_per_byte": case.flops / moved,

@@ -61,7 +61,8 @@ def test_every_case_is_measured_and_checked(tmp_path):
         assert (
             row["best_peer"] in row["peers_ms"] and row["ratio"] == row["ours_ms"] / row["peers_ms"][row["best_peer"]]
         )
-        assert row["gflops"] > 0 and row["percent_of_peak"] == pytest.approx(row["gflops"])
+        assert row["gflops"] > 0
+        assert row["percent_of_peak"] == (None if "-tf32-" in row["name"] else pytest.approx(row["gflops"]))
     ladder = ("naive", "tiled", "registers", "async", "tf32")
     assert {f"matmul_{step}" for step in ladder} <= set(runtime.launches)
     assert not runtime.launches["transpose_images"], "the time of a change of memory order is none of the convolution's"
