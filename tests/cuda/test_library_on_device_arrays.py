@@ -13,6 +13,7 @@ import pytest
 import minidl
 import minidl.functional as F
 from minidl import nn, optim
+from minidl.data import DataLoader, TensorDataset
 from minidl.kernels import cuda
 from minidl.training import evaluate, fit, load_checkpoint, predict, save_checkpoint
 from minidl.training.loop import train_step
@@ -99,6 +100,16 @@ def test_fit_evaluate_and_predict(gpu, optimizer):
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
     if isinstance(gpu, EmulatedRuntime):
         assert gpu.launches[f"{optimizer.replace('adamw', 'adam')}_step"]
+
+
+def test_worker_processes_beside_a_gpu(gpu):
+    """They are forked from a process that uses the GPU, and fetch batches on the CPU."""
+    losses = []
+    for num_workers in (0, 2):
+        model = network().to("cuda")
+        loader = DataLoader(TensorDataset(*images()), batch_size=3, num_workers=num_workers)
+        losses.append(fit(model, loader, optimizer=optim.SGD(model.parameters(), lr=0.05), epochs=2)["train_loss"])
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
