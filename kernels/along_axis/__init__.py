@@ -57,7 +57,7 @@ def scatter_add(x: Any, index: Any, axis: int, size: int) -> Any:
     ----------
     x : array
     index : array of integers, of the shape of `x`
-        From 0 to ``size - 1``; numbers for the same place are added in the order of j.
+        From 0 to ``size - 1``; numbers for the same place are added in the order of j, on a GPU in any order.
     axis, size : int
         From 0 on.
 

@@ -23,7 +23,7 @@ def forward(x: Any, rows: Any, count: int) -> Any:
     ----------
     x : array (n, ...)
     rows : array (n,) of integers
-        From 0 to count - 1; rows for the same place are added in the order of i.
+        From 0 to count - 1; rows for the same place are added in the order of i, on a GPU in any order.
     count : int
 
     Returns
