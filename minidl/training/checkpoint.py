@@ -135,7 +135,7 @@ class SavedRun:
         try:
             optimizer.load_state_dict(self.optimizer)
             random.set_state(self.random)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise _damaged(self.path, error) from error
 
 

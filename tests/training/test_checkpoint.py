@@ -148,6 +148,11 @@ def test_damaged_contents_are_told_with_the_name_of_the_file(trained):
     del saved.random["dropout"]
     with pytest.raises(ValueError, match=f"{path.name}: damaged checkpoint .*state must hold the streams"):
         saved.restore(model, optimizer)
+    for name, value in (("uinteger", -1), ("buffer", [1])):  # an OverflowError and an IndexError of NumPy
+        saved = training.load_checkpoint(path)
+        saved.random["dropout"][name] = value
+        with pytest.raises(ValueError, match=f"{path.name}: damaged checkpoint"):
+            saved.restore(model, optimizer)
 
 
 def test_other_files_are_refused(trained, tmp_path):
