@@ -6,6 +6,7 @@ as they are recorded, so in descending order an operation comes after all that u
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from heapq import heappop, heappush
@@ -22,6 +23,8 @@ from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 from minidl.kernels import plus, reduced
 
 _accumulating = threading.Lock()  # two threads may reach the same leaf
+if hasattr(os, "register_at_fork"):  # the thread that held it does not exist in the child
+    os.register_at_fork(after_in_child=_accumulating._at_fork_reinit)
 
 # What a gradient belongs to: a leaf, the output of an operation, or one of its outputs, (operation, number).
 Target = Any

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import threading
 import tracemalloc
 import weakref
@@ -13,6 +15,7 @@ import pytest
 import minidl
 import minidl.functional as F
 from minidl import nn, tensor
+from minidl.autograd import engine
 
 
 @pytest.fixture
@@ -197,6 +200,21 @@ def test_threads_add_to_a_shared_leaf_without_loss():
 
     in_threads(4, work)
     np.testing.assert_array_equal(w.grad.numpy(), np.full(1000, 400.0))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_while_another_thread_adds_to_a_leaf():
+    x = tensor([3.0], requires_grad=True)
+    with engine._accumulating:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # ends a child that waits for ever
+            try:
+                (x * x).backward()
+                os._exit(x.grad.item() != 6)
+            finally:
+                os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_no_grad_is_of_one_thread():
