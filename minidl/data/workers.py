@@ -7,6 +7,7 @@ noticed, and cannot leave the others waiting.
 """
 
 import multiprocessing
+import os
 import pickle
 import signal
 import sys
@@ -30,6 +31,8 @@ DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 
 # A process that another thread forks at the same moment would inherit the new sockets and keep them open.
 _starting = threading.Lock()
+if hasattr(os, "register_at_fork"):  # the thread that held it does not exist in the child, or runs a worker there
+    os.register_at_fork(after_in_child=_starting._at_fork_reinit)
 
 
 def _worker_main(
@@ -204,6 +207,11 @@ def from_workers(
     The processes end with the loop, also when it is left early. An error in one is raised here, with its traceback as
     a note.
     """
+    if multiprocessing.current_process().daemon:
+        raise RuntimeError(
+            "this process is itself a worker, of a DataLoader or a multiprocessing.Pool, and may start no others: "
+            "a DataLoader in it needs num_workers=0"
+        )
     context = multiprocessing.get_context(start_method or DEFAULT_START_METHOD)
     workers: list[_Worker] = []
     try:

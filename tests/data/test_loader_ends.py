@@ -11,7 +11,7 @@ import traceback
 import numpy as np
 import pytest
 
-from minidl.data import DataLoader, TensorDataset
+from minidl.data import DataLoader, TensorDataset, workers
 
 from .made_datasets import Numbers, numbers_of, wait_for
 
@@ -222,6 +222,33 @@ def test_ctrl_c_reaches_the_loop_alone():
     _, error = program.communicate(timeout=60)
     assert error.count("Traceback") == 1 and error.splitlines()[-1] == "KeyboardInterrupt"
     assert len(pids) == 3 and not any(process_runs(pid) for pid in pids)
+
+
+class Nested(Numbers):
+    """Sample i is made by a DataLoader of its own."""
+
+    def __getitem__(self, index):
+        return sum(numbers_of(DataLoader(Numbers(index + 2), 2, num_workers=1)))
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_workers_of_a_worker_are_refused(start_method):
+    loader = DataLoader(Nested(3), num_workers=1, multiprocessing_context=start_method, timeout=60)
+    with pytest.raises(RuntimeError, match="this process is itself a worker.*needs num_workers=0"):
+        list(loader)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_while_another_thread_starts_workers():
+    with workers._starting:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # ends a child that waits for ever
+            try:
+                os._exit(numbers_of(DataLoader(Numbers(4), 2, num_workers=1)) != [0, 1, 2, 3])
+            finally:
+                os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def process_runs(pid):
