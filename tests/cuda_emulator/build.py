@@ -16,9 +16,10 @@ HERE = Path(__file__).parent
 RUNTIME_SOURCES = sorted((HERE / "runtime").glob("*.cpp"))
 COMPILE_FLAGS = (
     "-std=c++20",
-    "-O2",
     "-g1",
     "-gdwarf-4",  # addr2line of binutils 2.40 mistakes the file in version 5
+    "-fno-var-tracking",  # -g1 tells of lines alone
+    "-fno-var-tracking-assignments",
     "-fPIC",
     "-fno-gnu-unique",  # else the static variables of two loaded kernels become one
     "-fno-strict-aliasing",
@@ -27,8 +28,10 @@ COMPILE_FLAGS = (
     "-march=native",
     "-Wno-unknown-pragmas",  # #pragma unroll
 )
+FAST_FLAGS = ("-O2",)
 # Accesses as they stand in the source: no vectorisation, no merging of stores, no splitting of a float4.
 CHECK_FLAGS = (
+    "-O1",  # a fault's kernel is compiled for longer than it runs; at -Og a condition may come after the load it guards
     "-fsanitize=thread",
     "-fno-tree-sra",
     "-fno-tree-vectorize",
@@ -110,7 +113,7 @@ def parameter_names(code: str) -> dict[str, list[str]]:
 def build(code: str, defines: tuple[str, ...], check: bool, extra_flags: tuple[str, ...] = ()) -> Path:
     """Compile the text of a kernel file (its headers inlined) and return the path of the shared object."""
     body = translate(code)
-    flags = (*COMPILE_FLAGS, *(CHECK_FLAGS if check else ()), *extra_flags)
+    flags = (*COMPILE_FLAGS, *(CHECK_FLAGS if check else FAST_FLAGS), *extra_flags)
     key = _digest(body, *flags, *defines, _emulator_digest())
     library = cache_folder() / f"{key}.so"
     if not library.exists():
