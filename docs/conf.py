@@ -24,11 +24,9 @@ extensions = [
     "generator.source_pages",
 ]
 
-# Tutorials: what generator.execution left is executed in order and one after the other, since those measure times.
+# Tutorials: generator.execution has put the results of all of them there.
 nb_execution_mode = "cache"
 nb_execution_cache_path = os.environ["MINIDL_SITE_RESULTS"]
-nb_execution_timeout = 300  # seconds, a cell
-nb_execution_show_tb = True  # a tutorial that fails is a warning, which make site makes an error
 nb_merge_streams = True
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # else every notebook is announced, without its name
 

@@ -1,7 +1,7 @@
-"""Executes the tutorials before Sphinx reads them, as many at a time as there are cores, and keeps their results.
+"""Executes the tutorials before Sphinx reads them, and keeps their results.
 
-Those about speed are left to MyST-NB, which executes what has no result yet, one after the other. So is a tutorial that
-fails, for it to report.
+As many at a time as there are cores, but those about speed afterwards, one by one, since others would disturb the times
+that they print. A tutorial that fails or that writes to stderr ends the build.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.executors.utils import ExecutionResult, single_nb_execution
+from jupyter_cache.executors.utils import single_nb_execution
 
 ABOUT_SPEED = ("10_convolution", "19_cython", "20_numba", "22_benchmarks", "23_one_convolution")
 
@@ -21,18 +21,26 @@ ABOUT_SPEED = ("10_convolution", "19_cython", "20_numba", "22_benchmarks", "23_o
 def execute(folder: Path, results: Path, timeout: int) -> None:
     """Execute the notebooks of a folder that have no result yet, each cell within `timeout` seconds."""
     cache = get_cache(str(results))
-    paths = [path for path in sorted(folder.glob("*.ipynb")) if path.stem not in ABOUT_SPEED]
-    notebooks = {path: nbformat.read(path, 4) for path in paths}
-    new = [path for path in paths if not _known(cache, notebooks[path])]
+    notebooks = {path: nbformat.read(path, 4) for path in sorted(folder.glob("*.ipynb"))}
+    new = [path for path in notebooks if not _known(cache, notebooks[path])]
 
-    def run(path: Path) -> ExecutionResult:
-        return single_nb_execution(notebooks[path], cwd=str(path.parent), timeout=timeout, allow_errors=False)
+    def run(path: Path) -> CacheBundleIn:
+        done = single_nb_execution(notebooks[path], cwd=str(path.parent), timeout=timeout, allow_errors=False)
+        outputs = [output for cell in done.nb.cells for output in cell.get("outputs", [])]
+        complaints = "".join(output["text"] for output in outputs if output.get("name") == "stderr")
+        if done.err is not None or complaints:
+            raise RuntimeError(f"{path.stem} failed, or wrote to stderr:\n{done.exc_string or complaints}")
+        return CacheBundleIn(done.nb, str(path), data={"execution_seconds": done.time})
+
+    def keep(bundle: CacheBundleIn) -> None:
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, done in zip(new, pool.map(run, new)):
-            if done.err is None:
-                bundle = CacheBundleIn(done.nb, str(path), data={"execution_seconds": done.time})
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        for bundle in pool.map(run, [path for path in new if path.stem not in ABOUT_SPEED]):
+            keep(bundle)
+    for path in new:
+        if path.stem in ABOUT_SPEED:
+            keep(run(path))
 
 
 def _known(cache: object, notebook: nbformat.NotebookNode) -> bool:
