@@ -57,7 +57,7 @@ def _mathjax() -> Path:
 def _prepare_kernels_of_notebooks() -> None:
     """What the tutorials find around them: their helpers, the data that every machine has, one thread each.
 
-    Their results are kept until the library or a helper changes; the cells themselves MyST-NB compares.
+    Their results are kept until the library or a helper changes; the cells themselves jupyter-cache compares.
     """
     os.environ["PYTHONPATH"] = str(ROOT / "tutorials")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -66,8 +66,7 @@ def _prepare_kernels_of_notebooks() -> None:
     profile = BUILD / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     shutil.copy(DOCS / "ipython_kernel_config.py", profile)
-    for variable in ("MINIDL_DATA", "MINIDL_TUTORIALS_FAST"):
-        os.environ.pop(variable, None)
+    os.environ.pop("MINIDL_DATA", None)
     digest = hashlib.sha256()
     for path in source_files():
         if path.startswith(("minidl/", "kernels/", "tutorials/")) and not Path(path).name[:2].isdigit():

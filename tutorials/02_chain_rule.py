@@ -15,7 +15,7 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images
+from course import load_images
 from library_lines import show_lines
 
 import minidl
@@ -284,7 +284,7 @@ def neuron(x1, x2):
 
 
 losses = []
-for _ in range(30 if FAST else 60):
+for _ in range(60):
     loss = sum((neuron(x1, x2) - t) ** 2 for (x1, x2), t in zip(features, targets)) / len(targets)
     for weight in (w1, w2, b):
         weight.grad = 0.0  # forget the last step's gradient

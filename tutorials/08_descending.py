@@ -10,7 +10,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images
+from course import load_images
 from library_lines import show_lines
 
 import minidl
@@ -259,7 +259,7 @@ assert np.allclose(textbook_momentum(gradient, start, steps, 0.02 / (1 - 0.9), 0
 
 # %%
 x_train, y_train, _, _ = load_images(train_limit=2000)
-seed, epochs = 0, 5 if FAST else 10
+seed, epochs = 0, 10
 
 
 def train(make_optimizer, batch_size):

@@ -11,7 +11,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images, show_image
+from course import load_images, show_image
 from library_lines import show_lines
 from sklearn.datasets import load_sample_image
 
@@ -256,7 +256,7 @@ show_lines("kernels/conv2d/reference.py", "weight_grad")
 x, w = random.standard_normal((32, 16, 28, 28), np.float32), random.standard_normal((32, 16, 3, 3), np.float32)
 
 
-def milliseconds(function, repeat=3 if FAST else 5):
+def milliseconds(function, repeat=5):
     best = np.inf
     for _ in range(repeat):
         start = time.perf_counter()

@@ -10,7 +10,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images, show_image
+from course import load_images, show_image
 from library_lines import show_lines
 
 import minidl
@@ -129,7 +129,7 @@ show_lines("kernels/pool2d/reference.py", "max_scatter")
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
 side = x_train.shape[-1]
-seed, epochs = 0, 8 if FAST else 20
+seed, epochs = 0, 20
 
 
 def convolutional():

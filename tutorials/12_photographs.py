@@ -12,7 +12,7 @@ import os
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, show_image
+from course import show_image
 from library_lines import show_lines
 from sklearn.datasets import load_sample_images
 
@@ -218,7 +218,7 @@ plt.show()
 x_train, _ = train.get_batch(np.arange(len(train)))
 normalize = transforms.Normalize(x_train.mean((0, 2, 3)), x_train.std((0, 2, 3)))
 plans = {"as they are": normalize, "augmented": transforms.Compose([augment, normalize])}
-epochs = 6 if FAST else 20 if len(train) < 2000 else 8
+epochs = 20 if len(train) < 2000 else 8
 results = {}
 for network in ("lenet", "cifar_cnn"):
     for plan, transform in plans.items():

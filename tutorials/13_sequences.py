@@ -13,7 +13,7 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images
+from course import load_images
 from library_lines import REPOSITORY, show_lines
 
 import minidl
@@ -295,7 +295,7 @@ history = training.fit(
     train_text,
     optimizer=optim.Adam(writer.parameters(), lr=0.005),
     loss=loss_per_character,
-    epochs=4 if FAST else 20,
+    epochs=20,
     batch_size=16,
     validation_data=test_text,
 )

@@ -10,7 +10,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images, show_image
+from course import load_images, show_image
 from library_lines import show_lines
 
 import minidl
@@ -173,7 +173,7 @@ show_lines("minidl/recipes/adversarial.py", "adversarial_loss")
 # %%
 x_train, y_train, x_test, y_test = load_images(train_limit=3000)
 side = x_train.shape[-1]
-epochs = 20 if FAST else 90
+epochs = 90
 hidden = 128 if side < 20 else 256
 
 

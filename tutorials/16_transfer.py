@@ -14,7 +14,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST, load_images, show_image
+from course import load_images, show_image
 from library_lines import show_lines
 
 import minidl
@@ -91,7 +91,7 @@ def make_network():
 minidl.manual_seed(0)
 pretrained = make_network()
 optimizer = optim.Adam(pretrained.parameters(), lr=0.005)
-training.fit(pretrained, (x_known, y_known), optimizer=optimizer, epochs=4 if FAST else 8)
+training.fit(pretrained, (x_known, y_known), optimizer=optimizer, epochs=8)
 folder = Path(tempfile.mkdtemp(prefix="minidl-transfer-"))
 atexit.register(shutil.rmtree, folder, ignore_errors=True)
 weights = folder / "pretrained.safetensors"
@@ -194,8 +194,8 @@ def learn(way, chosen, seed):
     return training.evaluate(model, (x_test, y_test))["accuracy"]
 
 
-counts = (3, 10) if FAST or side > 8 else (3, 10, 30)
-choices = 2 if FAST else 3
+counts = (3, 10) if side > 8 else (3, 10, 30)
+choices = 3
 ways = ("from scratch", "frozen", "fine-tuned")
 accuracy = np.array(
     [[[learn(way, choose(labels, seed), seed) for seed in range(choices)] for labels in counts] for way in ways]

@@ -25,7 +25,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST
 from library_lines import show_lines
 
 from minidl import kernels
@@ -54,7 +53,7 @@ b = random.standard_normal((n, n), dtype=np.float32)
 expected = a.astype(np.float64) @ b
 
 
-def speed(multiply, repeat=2 if FAST else 5):
+def speed(multiply, repeat=5):
     """Check the result, then time it: the best of some runs, in GFLOP/s (billions of operations per second)."""
     y = np.full((n, n), np.nan, dtype=np.float32)  # what is never written stays NaN
     multiply(a, b, y)

@@ -11,7 +11,6 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-from course import FAST
 from library_lines import show_lines
 
 from minidl import get_num_threads, kernels
@@ -41,7 +40,7 @@ from minidl.kernels.cpu import peak
 
 
 # %%
-def stopwatch(function, rounds=5 if FAST else 9, seconds=0.01 if FAST else 0.05):
+def stopwatch(function, rounds=9, seconds=0.05):
     """Seconds for one call: the median of some rounds, and (slowest - fastest) / median."""
     function()
     start = time.perf_counter()
@@ -63,7 +62,7 @@ def stopwatch(function, rounds=5 if FAST else 9, seconds=0.01 if FAST else 0.05)
 # too large for any cache.
 
 # %%
-size = 4_000_000 if FAST else 20_000_000
+size = 20_000_000
 u, v, out = np.ones(size), np.ones(size), np.empty(size)
 seconds, spread = stopwatch(lambda: np.add(u, v, out=out))
 one_core = 3 * u.nbytes / seconds / 1e9
@@ -81,8 +80,8 @@ print(f"memory, by one core: {one_core:.0f} GB/s, spread {spread:.0%}")
 
 # %%
 show_lines("kernels/cpu/peak.pyx", "peak_gflops")
-P = max(peak.peak_gflops(0.03) for _ in range(3 if FAST else 10))
-B = max(peak.memory_bandwidth(96 if FAST else 512, 0.1) for _ in range(1 if FAST else 3))
+P = max(peak.peak_gflops(0.03) for _ in range(10))
+B = max(peak.memory_bandwidth(512, 0.1) for _ in range(3))
 ridge = P / B
 print(f"threads: {get_num_threads()}, P = {P:.0f} GFLOP/s, B = {B:.0f} GB/s, ridge point: {ridge:.0f} operations/byte")
 assert P > 1 and B > 0.1
@@ -128,7 +127,7 @@ def measure(name, function, operations, arrays):
     )
 
 
-big = random.standard_normal(1_000_000 if FAST else 8_000_000, dtype=np.float32)
+big = random.standard_normal(8_000_000, dtype=np.float32)
 measure("relu", lambda: kernels.activations.relu_forward(big), big.size, [big, big])
 for n in (64, 256, 768):
     a, b = random.standard_normal((2, n, n), dtype=np.float32)

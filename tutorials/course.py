@@ -9,9 +9,6 @@ import numpy as np
 
 from minidl.data import digits, mnist
 
-# MINIDL_TUTORIALS_FAST=1 trains for fewer epochs: the tests run the tutorials so. Every assertion stays.
-FAST = os.environ.get("MINIDL_TUTORIALS_FAST") == "1"
-
 plt.style.use("tableau-colorblind10")
 plt.rcParams.update(
     {

@@ -1,4 +1,4 @@
-"""The tutorials as notebooks, which MyST-NB executes."""
+"""The tutorials as notebooks, which are executed with the answers to their exercises."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def write(pages: Pages) -> None:
 def _notebook(path: Path) -> str:
     notebook = jupytext.read(path, fmt="py:percent")
     page = f"tutorials/{path.stem}"
+    for cell in list(notebook.cells):
+        if cell.cell_type == "markdown":  # what stands in an answer runs too, at the end, and is not shown again
+            for answer in re.findall(r"```python\n(.*?)```", cell.source, flags=re.DOTALL):
+                hidden = {"tags": ["remove-cell"]}
+                notebook.cells.append(nbformat.v4.new_code_cell(answer, metadata=hidden))
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"  # by itself it would be another at every build
         if cell.cell_type == "markdown":
