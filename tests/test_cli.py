@@ -276,11 +276,10 @@ def test_ctrl_c_ends_cleanly_with_the_last_checkpoint(tmp_path):
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
     )
-    deadline = time.monotonic() + 60
-    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not path.exists() and process.poll() is None:  # 500 epochs end by themselves
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 130
     command = f"minidl train --epochs 500 --output {tmp_path} --resume"
     assert "Traceback" not in err

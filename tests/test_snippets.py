@@ -98,7 +98,7 @@ def test_commands(chain: list[Snippet], tmp_path: Path) -> None:
 def run_command(snippet: Snippet, folder: Path) -> None:
     words = snippet.text.split()
     if words[0] == "make":
-        run = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        run = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert run.returncode == 0, f"{snippet.place} {snippet.text}: {run.stderr}"
         if words[1] != "demo":
             return
@@ -115,7 +115,7 @@ def run_command(snippet: Snippet, folder: Path) -> None:
             assert server.stdout.readline().startswith("http://127.0.0.1:"), f"{snippet.place} {snippet.text}"
         finally:
             server.terminate()
-            server.communicate(timeout=30)
+            server.communicate(timeout=300)
         return
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, f"{snippet.place} {snippet.text}: {run.stderr}"

@@ -225,10 +225,10 @@ def test_no_grad_is_of_one_thread():
         if i == 0:
             with minidl.no_grad():
                 inside.set()
-                done.wait(5)
+                done.wait(120)
                 seen.append(minidl.is_grad_enabled())
         else:
-            inside.wait(5)
+            inside.wait(120)
             seen.append(minidl.is_grad_enabled())
             done.set()
 

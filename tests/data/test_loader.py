@@ -145,7 +145,7 @@ def test_loops_in_two_threads_at_once():
     results = {}
 
     def run(name):
-        results[name] = numbers_of(DataLoader(Numbers(), 3, num_workers=2, timeout=20))
+        results[name] = numbers_of(DataLoader(Numbers(), 3, num_workers=2, timeout=120))
 
     threads = [threading.Thread(target=run, args=(name,)) for name in range(3)]
     [thread.start() for thread in threads]
@@ -228,7 +228,7 @@ class Products(Dataset):
 
 def test_kernels_in_worker_processes_while_the_program_uses_them_too():
     expected = minidl.kernels.matmul.forward(Products.matrix, Products.matrix)
-    for product in DataLoader(Products(), 1, num_workers=2, timeout=20):
+    for product in DataLoader(Products(), 1, num_workers=2, timeout=120):
         np.testing.assert_array_equal(product.data[0], expected)
         np.testing.assert_array_equal(minidl.kernels.matmul.forward(Products.matrix, Products.matrix), expected)
 

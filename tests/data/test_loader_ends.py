@@ -72,13 +72,13 @@ def test_leaving_early_ends_a_thread_that_waits_for_room():
     time.sleep(0.05)  # now it waits
     leaving = threading.Thread(target=iterator.close, daemon=True)
     leaving.start()
-    leaving.join(30)
+    leaving.join(120)
     assert not leaving.is_alive() and len(fetched) == 3
 
 
 class SlowFromTheThirdOn(Numbers):
     def __getitem__(self, index):
-        time.sleep(30 if index > 1 else 0)
+        time.sleep(120 if index > 1 else 0)
         return index
 
 
@@ -89,7 +89,7 @@ def test_leaving_early_does_not_wait_for_a_worker_that_is_busy(handler):
         start = time.monotonic()
         for _ in DataLoader(SlowFromTheThirdOn(), 1, num_workers=2):
             break
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 100
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -131,7 +131,7 @@ def test_a_killed_worker_is_an_error_and_no_hang(prefetch):
     start = time.monotonic()
     with pytest.raises(RuntimeError, match=r"worker 0 \(process \d+\) ended unexpectedly: killed by SIGKILL; .*memory"):
         numbers_of(DataLoader(Numbers(fault=kill_this_process), 2, num_workers=2, prefetch=prefetch))
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 100
 
 
 def test_a_worker_killed_from_outside_while_it_waits():
@@ -196,7 +196,7 @@ for batch in DataLoader(Slow(), 1, num_workers=3):
     if len(pids) == 3:
         print(*pids, flush=True)
         try:
-            time.sleep(60)
+            time.sleep(600)
         finally:
             time.sleep(0.5)  # in which the workers could say something
 """
@@ -219,7 +219,7 @@ def test_ctrl_c_reaches_the_loop_alone():
     )  # fmt: skip
     pids = [int(pid) for pid in program.stdout.readline().split()]
     os.killpg(program.pid, signal.SIGINT)
-    _, error = program.communicate(timeout=60)
+    _, error = program.communicate(timeout=300)
     assert error.count("Traceback") == 1 and error.splitlines()[-1] == "KeyboardInterrupt"
     assert len(pids) == 3 and not any(process_runs(pid) for pid in pids)
 

@@ -36,7 +36,7 @@ def ask(classifier):
     thread.start()
 
     def ask(method, path, body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
         connection.request(method, path, body, headers)
         reply = connection.getresponse()
         found = reply.status, reply.headers, reply.read()
@@ -46,7 +46,7 @@ def ask(classifier):
     yield ask
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(120)
 
 
 def png(pixels):
@@ -241,5 +241,5 @@ def test_a_page_that_is_closed_while_it_is_answered_prints_nothing(classifier, c
                 connection.sendall(content)
         server.shutdown()
         for answering in set(threading.enumerate()) - before:
-            answering.join(20)
+            answering.join(120)
     assert capsys.readouterr().err == ""

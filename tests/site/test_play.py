@@ -56,7 +56,7 @@ def play(classifier: TrainedClassifier) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()
-    thread.join(5)
+    thread.join(120)
 
 
 @pytest.fixture
