@@ -41,7 +41,7 @@ def _index(names: list[str], rows: list[kernels.Implementation]) -> str:
     for name in names:
         serving = {row.backend: row.available for row in rows if row.kernel == name}
         marks = ["" if backend not in serving else "✓" if serving[backend] else "not here" for backend in NAMES]
-        cells.append([f":doc:`{name}`", _first_sentence(name), *marks])
+        cells.append([f":doc:`{name} <{name}>`", _first_sentence(name), *marks])
     readings = ["/reading-cpu-kernels", "/reading-cuda-kernels"]
     return (
         title("Kernels")
@@ -50,7 +50,7 @@ def _index(names: list[str], rows: list[kernels.Implementation]) -> str:
         + "✓: available on the machine that built this site. “not here”: the code exists, but something that it "
         "needs, such as a GPU, was missing on that machine.\n\n"
         + table(["kernel", "what it computes", *NAMES.values()], cells)
-        + toctree([*readings, *names, *SHARED], "hidden")
+        + toctree([*readings, *(f"{name} <{name}>" for name in names), *SHARED], "hidden")
     )
 
 
@@ -64,7 +64,7 @@ def _docstring(path: Path) -> str:
 
 def _page(name: str, rows: list[kernels.Implementation]) -> str:
     module = importlib.import_module(f"minidl.kernels.{name}")
-    text = title(name) + to_rst(_docstring(FOLDER / name / "__init__.py")) + "\n\n"
+    text = title(f"Kernel: {name}") + to_rst(_docstring(FOLDER / name / "__init__.py")) + "\n\n"
     used = [f":func:`{o} <minidl.functional.{o}>`" for _, o in code_map.users().get(name, [])]
     if used:
         text += "**Operations that use it**: " + ", ".join(used) + "\n\n"
