@@ -1,4 +1,4 @@
-"""More functions of one number: made of others, and what is before and behind its decimal point."""
+"""More functions of one number: those made of others, and what is before and behind its decimal point."""
 
 from __future__ import annotations
 

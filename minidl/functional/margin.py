@@ -1,4 +1,4 @@
-"""Losses with a margin: 0, or nearly so, once a score is on the right side (by enough)."""
+"""Losses with a margin: they are 0, or nearly so, once a score is on the right side (by enough)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels and their neighbours: normalized by them, or shuffled so that groups exchange what they know."""
+"""Channels and their neighbours: each divided by those around it, or shuffled so that groups learn of each other."""
 
 from __future__ import annotations
 

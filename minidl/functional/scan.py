@@ -1,4 +1,4 @@
-"""Cumulative sums and products: with the product along an axis, and differences of neighbours."""
+"""Cumulative sums and products: running totals along an axis; also the whole product, and differences of neighbours."""
 
 from __future__ import annotations
 
