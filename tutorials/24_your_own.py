@@ -174,10 +174,9 @@ insert(
 insert("minidl/functional/activation.py", before="]", text='    "softsign",\n')  # the end of __all__
 
 # %% [markdown]
-# **File 2**, [minidl/checks/operations/activation.py](../minidl/checks/operations/activation.py), is a part of the
-# table of operations. What an entry may contain is said by
-# [minidl/checks/operation.py](../minidl/checks/operation.py) `Operation`. Ours has the name, inputs away from the kink
-# at 0 (where the second derivative jumps), and the value according to NumPy.
+# **File 2**, `minidl/checks/operations/activation.py`, is a part of the table of operations.
+# [minidl/checks/operation.py](../minidl/checks/operation.py) `Operation` says what an entry may contain. Ours has the
+# name, inputs away from the kink at 0 (where the second derivative jumps), and the value according to NumPy.
 
 # %%
 insert(
@@ -357,9 +356,9 @@ assert int(with_kernel.split(" passed")[0].split()[-1]) >= tests and "failed" no
 # Is the kernel faster than NumPy? Compare the two times above. The kernel moves less memory. But `setup.py` compiles it
 # for every x86-64 processor, so it divides 4 numbers at a time, while NumPy chooses its instructions at run time, and
 # with AVX2 divides 8. That is why the library's own loops over numbers are compiled once for each instruction set
-# ([kernels/cpu/vector_loops.pyx](../kernels/cpu/vector_loops.pyx)) and shared by threads
-# ([kernels/activations/cython_cpu.pyx](../kernels/activations/cython_cpu.pyx)). So measure, instead of assuming
-# (tutorial 22).
+# (`kernels/cpu/vector_loops.pyx`), and run by several threads
+# ([kernels/activations/cython_cpu.pyx](../kernels/activations/cython_cpu.pyx) `_forward`). So measure, instead of
+# assuming (tutorial 22).
 #
 # ## Something real
 #
