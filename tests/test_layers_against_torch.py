@@ -98,13 +98,16 @@ def normalized(draw) -> Call:
     n, c = draw(st.integers(1, 3)), 4
     x = draw(numbers((n, c, *draw(shapes(0, 2, positive_small)))))
     w, b = draw(numbers((c,))), draw(numbers((c,)))
-    kind = draw(st.sampled_from(["train", "eval", "layer", "group"]))
+    kind = draw(st.sampled_from(["train", "eval", "layer", "group", "instance"]))
     if kind == "layer":
         shape = x.shape[1:]
         arrays = [x, draw(numbers(shape)), draw(numbers(shape))]
         return Call(lambda x, w, b: F.layer_norm(x, shape, w, b), lambda x, w, b: TF.layer_norm(x, shape, w, b), arrays)
     if kind == "group":
         return Call(lambda x, w, b: F.group_norm(x, 2, w, b), lambda x, w, b: TF.group_norm(x, 2, w, b), [x, w, b])
+    if kind == "instance" and x[0, 0].size > 1:
+        functions = F.instance_norm, TF.instance_norm
+        return Call(*(lambda x, w, b, f=f: f(x, None, None, w, b, True, 0.1, 0.01) for f in functions), [x, w, b])
     mean, var = draw(numbers((c,))), draw(numbers((c,), 0.5, 2.0))
 
     def ours(x, w, b):

@@ -311,6 +311,8 @@ CALLS = [
     (lambda: F.batch_norm(x(1, 3), training=True), ValueError, r"more than one number a channel.*\(1, 3\)"),
     (lambda: F.layer_norm(x(2, 3), 4), ValueError, r"\(2, 3\).*\(4,\)"),
     (lambda: F.group_norm(x(2, 3), 2), ValueError, r"\(2, 3\), got 2"),
+    (lambda: F.instance_norm(x(2, 3, 1)), ValueError, r"several numbers a channel, got \(2, 3, 1\)"),
+    (lambda: F.instance_norm(x(2, 3, 4), x(3), x(3)), ValueError, "running_mean and running_var must be None"),
     (lambda: F.group_norm(x(2, 3), 0), ValueError, r"\(2, 3\), got 0"),
     (lambda: F.dropout(x(2), 1.5), ValueError, "from 0 to 1, got 1.5"),
     (lambda: F.scaled_dot_product_attention(*[x(2, 3)] * 3, LABELS), TypeError, "attn_mask must be bool.*got int64"),

@@ -25,7 +25,7 @@ from minidl.functional.operands import WEIGHT_AND_BIAS, ErrorsNaming, check_floa
 from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape
 
-__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
 EVALUATED = ErrorsNaming(m="running_mean", s="running_var or weight", b="bias")
 
@@ -335,3 +335,37 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
         raise ValueError(f"group_norm: num_groups must divide the channels of x {tuple(x.shape)}, got {num_groups}")
     with WEIGHT_AND_BIAS:
         return GroupNorm(num_groups, eps)(x, weight, bias)
+
+
+def instance_norm(
+    x: Any,
+    running_mean: None = None,
+    running_var: None = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Bring each channel of each image to mean 0 and variance 1: the :func:`group_norm` of C groups.
+
+    There are no running statistics: `running_mean`, `running_var`, `use_input_stats` and `momentum` stand here so that
+    the arguments have PyTorch's order.
+
+    Parameters
+    ----------
+    x : (N, C, ...)
+    weight, bias : (C,), optional
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.instance_norm(minidl.tensor([[[1.0, 3.0], [10.0, 30.0]]]))
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
+    """
+    if running_mean is not None or running_var is not None or not use_input_stats:
+        raise ValueError("instance_norm has no running statistics: running_mean and running_var must be None")
+    if x.ndim < 3 or math.prod(x.shape[2:]) == 1:
+        raise ValueError(f"instance_norm: x must be (N, C, ...) with several numbers a channel, got {tuple(x.shape)}")
+    return group_norm(x, x.shape[1], weight, bias, eps)

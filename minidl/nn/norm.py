@@ -274,7 +274,7 @@ class _InstanceNorm(_Affine):
                 f"{type(self).__name__} needs x (N, {self.num_features}, ...) of {self.dimensions} dimensions, or one "
                 f"image of it, and more than one number a channel, got shape {tuple(x.shape)}"
             )
-        return F.group_norm(x, self.num_features, self.weight, self.bias, self.eps)
+        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
 
     extra_repr = _BatchNorm.extra_repr
 

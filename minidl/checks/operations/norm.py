@@ -115,6 +115,13 @@ OPERATIONS = [
     Operation("rms_norm", [normal(0, 4), (4,)], lambda x, shape: x),
     Operation("group_norm", [normal(2, 4, 2, 2), 2, normal(4), normal(4)], group_normed),
     Operation("group_norm", [normal(2, 4, 3), 1, normal(4), normal(4)], group_normed),
+    Operation(
+        "instance_norm",
+        [normal(2, 3, 2, 2), normal(3), normal(3)],
+        lambda x, w, b: group_normed(x, 3, w, b),
+        call=lambda f, x, w, b: f(x, weight=w, bias=b),
+    ),
+    Operation("instance_norm", [normal(2, 3, 4)], lambda x: group_normed(x, 3, np.ones(3), np.zeros(3))),
     *dropped("dropout", 2, 3),
     *dropped("dropout1d", 2, 3, 4),
     *dropped("dropout2d", 2, 3, 2, 2),
