@@ -351,7 +351,11 @@ CALLS = [
     (lambda: x(2, 3).gather(1, Tensor([[0], [1], [2]])), ValueError, r"not be longer than x \(2, 3\) along dim 0"),
     (lambda: x(2, 3).repeat_interleave(-1), ValueError, r"repeats must be from 0 up, .* got \(-1,\)"),
     (lambda: F.one_hot(x(2)), TypeError, "indices must hold integers, got float32"),
-    (lambda: F.one_hot(LABELS - 1), ValueError, "indices must be from 0 to 0, got -1 to 0"),
+    (lambda: F.one_hot(LABELS - 1), ValueError, "indices must be 0 or more, got -1 to 0"),
+    (lambda: x(2).uniform_(1, 0), ValueError, "uniform_: low must be at most high, got 1 and 0"),
+    (lambda: x(2).normal_(std=-1), ValueError, "normal_: std must not be negative, got -1"),
+    (lambda: x(2) + None, TypeError, "^Add: an operand must be a Tensor, an array or a number, got None"),
+    (lambda: None < x(2), TypeError, "^gt: an operand must be a Tensor, an array or a number, got None"),
     (
         lambda: F.scaled_dot_product_attention(x(2, 3), x(2, 3), x(2)),
         ValueError,

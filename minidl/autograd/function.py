@@ -125,8 +125,8 @@ class Function:
             edges.append(edge)
         try:
             output = self.forward(*arrays)
-        except ValueError as error:
-            name_shapes(error, type(self).__name__, arrays)
+        except (TypeError, ValueError) as error:
+            name_operands(error, type(self).__name__, arrays)
             raise
         recorded = recorded and grad_mode.enabled
         if not self.saves_inputs:
@@ -215,9 +215,12 @@ class Function:
             self.freed = True
 
 
-def name_shapes(error: ValueError, operation: str, arrays: Sequence[Any]) -> None:
-    """Where `error` is NumPy's of arrays that do not broadcast: say it with the operation, and all their shapes."""
-    shapes = [x.shape for x in arrays if hasattr(x, "shape")]
+def name_operands(error: Exception, operation: str, operands: Sequence[Any]) -> None:
+    """Where `error` is NumPy's, of None as an operand or of shapes that do not broadcast: say it with the operation."""
+    if "'NoneType'" in str(error) and any(x is None for x in operands):
+        error.args = (f"{operation}: an operand must be a Tensor, an array or a number, got None",)
+        return
+    shapes = [x.shape for x in operands if hasattr(x, "shape")]
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:

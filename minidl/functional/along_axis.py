@@ -229,7 +229,8 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
     (count,) = integers("num_classes", num_classes)
     count = count if count != -1 else int(positions.max()) + 1
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= count):
-        raise ValueError(f"indices must be from 0 to {count - 1}, got {positions.min()} to {positions.max()}")
+        allowed = "0 or more" if num_classes == -1 else f"from 0 to {count - 1}"
+        raise ValueError(f"indices must be {allowed}, got {positions.min()} to {positions.max()}")
     xp = namespace(positions)
     y = xp.zeros((*positions.shape, count), np.int64)
     y.reshape(positions.size, count)[xp.arange(positions.size), positions.reshape(-1)] = 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Tensor, is_array, name_shapes, not_promoted
+from minidl.autograd import Tensor, is_array, name_operands, not_promoted
 from minidl.kernels import array_module
 
 
@@ -109,7 +109,7 @@ def unrecorded(compute: Any, *values: Any) -> Any:
     arrays = [data_of(value) for value in values]
     try:
         result = compute(*arrays)
-    except ValueError as error:
-        name_shapes(error, compute.__name__, arrays)
+    except (TypeError, ValueError) as error:
+        name_operands(error, compute.__name__, arrays)
         raise
     return Tensor(not_promoted(result, arrays)) if recordable(*values) else result

@@ -92,6 +92,8 @@ def randperm(
 @tensor_method()
 def uniform_(x: Tensor, low: float = 0.0, high: float = 1.0, *, generator: np.random.Generator | None = None) -> Tensor:
     """Write numbers drawn evenly from `low` to `high`, see :meth:`Tensor.assign_`."""
+    if not low <= high:
+        raise ValueError(f"uniform_: low must be at most high, got {low} and {high}")
     drawn = rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
     return x.assign_(drawn * (high - low) + low)
 
@@ -99,6 +101,8 @@ def uniform_(x: Tensor, low: float = 0.0, high: float = 1.0, *, generator: np.ra
 @tensor_method()
 def normal_(x: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: np.random.Generator | None = None) -> Tensor:
     """Write numbers drawn from the normal distribution, see :meth:`Tensor.assign_`."""
+    if not std >= 0:
+        raise ValueError(f"normal_: std must not be negative, got {std}")
     return x.assign_(randn(x.shape, generator=generator, dtype=x.dtype, device=x.device) * std + mean)
 
 

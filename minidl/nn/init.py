@@ -115,6 +115,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: np.rando
     >>> bool((w.abs() <= 0.1).all())
     True
     """
+    if not a <= b:
+        raise ValueError(f"a must be at most b, got {a} and {b}")
     return _write(tensor, random.chosen(generator, "initialization").uniform(a, b, tensor.shape))
 
 
@@ -131,6 +133,8 @@ def normal_(
     >>> bool(abs(w.std() / 0.01 - 1) < 0.1)
     True
     """
+    if not std >= 0:
+        raise ValueError(f"std must not be negative, got {std}")
     return _write(tensor, random.chosen(generator, "initialization").normal(mean, std, tensor.shape))
 
 

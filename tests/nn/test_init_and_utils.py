@@ -198,6 +198,13 @@ def test_trunc_normal_is_the_normal_distribution_between_its_bounds(mean, std, a
         assert (x < truncnorm.ppf(q)).mean() == pytest.approx(q, abs=0.01)
 
 
+def test_bounds_in_the_wrong_order_and_a_negative_deviation_are_refused():
+    with pytest.raises(ValueError, match="a must be at most b, got 1 and 0"):
+        nn.init.uniform_(minidl.empty(3), 1, 0)
+    with pytest.raises(ValueError, match="std must not be negative, got -1"):
+        nn.init.normal_(minidl.empty(3), std=-1)
+
+
 def test_trunc_normal_refuses_bounds_that_hardly_a_number_keeps():
     for a, b in ((5, 6), (1, -1), (0.0, 0.001)):
         with pytest.raises(ValueError, match=f"of mean 0.0 and std 1.0, got {a} and {b}"):
