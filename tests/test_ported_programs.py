@@ -193,3 +193,12 @@ def test_program(program):
     assert len(got) == len(expected) > 2
     for number, (y, value) in enumerate(zip(got, expected)):
         np.testing.assert_allclose(y.data, value.detach().numpy(), rtol=1e-7, atol=1e-9, err_msg=f"result {number}")
+
+
+def test_the_first_lines_of_most_programs():
+    import minidl.nn.functional as F
+    from minidl.nn import functional
+    from minidl.nn.utils.rnn import pad_sequence
+    from minidl.optim.lr_scheduler import StepLR
+
+    assert F is functional is minidl.functional and callable(pad_sequence) and callable(StepLR)

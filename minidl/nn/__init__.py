@@ -1,5 +1,7 @@
 """Layers: parameters and the functions of :mod:`minidl.functional` that use them."""
 
+import sys
+
 from minidl import functional
 from minidl.nn import init, utils
 from minidl.nn.activation import (
@@ -96,6 +98,8 @@ from minidl.nn.summary import summary
 from minidl.nn.transformer import TransformerEncoder, TransformerEncoderLayer
 from minidl.nn.transformer_decoder import Transformer, TransformerDecoder, TransformerDecoderLayer
 from minidl.nn.windows import Fold, PixelShuffle, PixelUnshuffle, Unfold
+
+sys.modules[f"{__name__}.functional"] = functional  # for `import minidl.nn.functional as F`
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
