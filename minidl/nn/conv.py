@@ -32,7 +32,7 @@ class _Conv(Module):
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
-            if padding == "same" and stride not in (1, (1, 1)):
+            if padding == "same" and any(step != 1 for step in stride):
                 raise ValueError(f"padding='same' needs stride 1, got {stride}")
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
             raise ValueError(
@@ -51,22 +51,20 @@ class _Conv(Module):
 
     def _border(self) -> list[int]:
         """The padding as :func:`minidl.functional.pad` takes it: (before, after) of the last axis first."""
-        sizes, dilations, paddings = (_tuple(part) for part in (self.kernel_size, self.dilation, self.padding))
         border = []
-        for i in reversed(range(len(sizes))):
+        for i, size in reversed(list(enumerate(self.kernel_size))):
             if self.padding == "same":
-                total = dilations[i] * (sizes[i] - 1)
+                total = self.dilation[i] * (size - 1)
                 border += [total // 2, total - total // 2]
             else:
-                border += [0, 0] if self.padding == "valid" else [paddings[i], paddings[i]]
+                border += [0, 0] if self.padding == "valid" else [self.padding[i], self.padding[i]]
         return border
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        defaults = {"padding": (0, 0), "dilation": (1, 1), "output_padding": (0, 0), "groups": 1}
-        for name, default in defaults.items():
+        for name, default in {"padding": 0, "dilation": 1, "output_padding": 0, "groups": 1}.items():
             value = getattr(self, name, default)  # only transposed convolutions have output_padding
-            if value not in (default, default[0] if isinstance(default, tuple) else default):
+            if value not in (default, (default,) * len(self.kernel_size)):
                 text += f", {name}={value}"
         text += "" if self.bias is not None else ", bias=False"
         return text if self.padding_mode == "zeros" else f"{text}, padding_mode={self.padding_mode}"
@@ -193,10 +191,10 @@ class Conv1d(_Conv):
         bias: bool = True,
         padding_mode: str = "zeros",
     ):
-        window = single(kernel_size, "kernel_size", 1)
-        padding = padding if isinstance(padding, str) else single(padding, "padding")
-        shape = (out_channels, in_channels // max(1, groups), window)
-        geometry = (single(stride, "stride", 1), padding, single(dilation, "dilation", 1), groups)
+        window = (single(kernel_size, "kernel_size", 1),)
+        padding = padding if isinstance(padding, str) else (single(padding, "padding"),)
+        shape = (out_channels, in_channels // max(1, groups), *window)
+        geometry = ((single(stride, "stride", 1),), padding, (single(dilation, "dilation", 1),), groups)
         super().__init__(in_channels, out_channels, window, *geometry, bias, shape, padding_mode)
 
     def forward(self, x: Any) -> Any:
@@ -236,17 +234,14 @@ class ConvTranspose1d(_Conv):
         bias: bool = True,
         dilation: int | tuple[int] = 1,
     ):
-        window = single(kernel_size, "kernel_size", 1)
-        shape = (in_channels, out_channels // max(1, groups), window)
-        geometry = (single(stride, "stride", 1), single(padding, "padding"), single(dilation, "dilation", 1), groups)
+        window = (single(kernel_size, "kernel_size", 1),)
+        shape = (in_channels, out_channels // max(1, groups), *window)
+        padding, dilation = (single(padding, "padding"),), (single(dilation, "dilation", 1),)
+        geometry = ((single(stride, "stride", 1),), padding, dilation, groups)
         super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
-        self.output_padding = single(output_padding, "output_padding")
+        self.output_padding = (single(output_padding, "output_padding"),)
 
     def forward(self, x: Any) -> Any:
         return F.conv_transpose1d(
             x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
         )
-
-
-def _tuple(value: Any) -> tuple:
-    return value if isinstance(value, tuple) else (value,)

@@ -303,6 +303,8 @@ def test_repr():
         (nn.Conv2d(1, 2, 3), "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))"),
         (nn.MaxPool2d(2, dilation=3, ceil_mode=True), "kernel_size=2, stride=2, padding=0, dilation=3, ceil_mode=True"),
         (nn.ConvTranspose2d(1, 2, 3, 2, output_padding=1), "stride=(2, 2), output_padding=(1, 1)"),
+        (nn.ConvTranspose1d(1, 2, 3, 2, 1, 1), "kernel_size=(3,), stride=(2,), padding=(1,), output_padding=(1,)"),
+        (nn.Conv1d(1, 2, 3, dilation=2, padding="same"), "kernel_size=(3,), stride=(1,), padding=same, dilation=(2,)"),
         (nn.BatchNorm2d(2, track_running_stats=False), "affine=True, track_running_stats=False"),
         (nn.InstanceNorm1d(2), "(2, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False)"),
         (nn.LayerNorm(2, bias=False), "elementwise_affine=True, bias=False"),
