@@ -156,6 +156,17 @@ def test_wrong_calls(call, text):
         call()
 
 
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_norm_that_is_not_finite_is_an_error_if_asked(value):
+    w = minidl.tensor([1.0, 2.0], requires_grad=True)
+    w.grad = minidl.tensor([3.0, value])
+    with pytest.raises(RuntimeError, match=f"the norm of the gradients is {value}"):
+        nn.utils.clip_grad_norm_(w, 1.0, error_if_nonfinite=True)
+    assert w.grad[0] == 3  # nothing was changed
+    w.grad = minidl.tensor([3.0, 4.0])
+    assert nn.utils.clip_grad_norm_(w, 1.0, error_if_nonfinite=True) == 5
+
+
 def test_arrays_are_written_in_place():
     """As PyTorch programs write it: ``nn.init.normal_(layer.weight.data)``."""
     layer = nn.Linear(20, 30)

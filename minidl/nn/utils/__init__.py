@@ -21,7 +21,9 @@ def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 @no_grad
-def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0) -> Tensor:
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
     """Scale all gradients together so that their common norm is at most `max_norm`; returns the norm before.
 
     norm = (sum over all numbers of |dw|^p)^(1/p);  dw *= min(1, max_norm / (norm + 1e-6))
@@ -34,6 +36,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     ------
     ValueError
         `max_norm` is negative: the steps would lead uphill.
+    RuntimeError
+        With `error_if_nonfinite`: the norm is inf or NaN. Without, the gradients become 0 or NaN.
 
     Examples
     --------
@@ -50,6 +54,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     if not gradients:
         return Tensor(0.0)
     total = stack([grad.norm(norm_type) for grad in gradients]).norm(norm_type)
+    if error_if_nonfinite and not total.isfinite():
+        raise RuntimeError(f"the norm of the gradients is {total.item()}, so they can't be clipped")
     # the factor stays on the gradients' device: nothing waits for its value
     factor = (max_norm / (total + 1e-6)).clip(max=1.0)
     for grad in gradients:
