@@ -280,7 +280,14 @@ def relu(x: Any, inplace: bool = False) -> Any:
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
-    """x where x > 0, ``negative_slope * x`` elsewhere."""
+    """x where x > 0, ``negative_slope * x`` elsewhere.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.leaky_relu(minidl.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1,  2. ])
+    """
     check_float("leaky_relu", x)
     return LeakyRelu(negative_slope)(x)
 
@@ -321,14 +328,28 @@ def prelu(x: Any, weight: Any) -> Any:
 
 
 def elu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """x where x > 0, ``alpha * (e^x - 1)`` elsewhere (Clevert et al., 2015)."""
+    """x where x > 0, ``alpha * (e^x - 1)`` elsewhere (Clevert et al., 2015).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.elu(minidl.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.    ])
+    """
     check_float("elu", x)
     return Elu(alpha)(x)
 
 
 @tensor_method()
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.sigmoid(minidl.tensor([-200.0, 0.0, 200.0]))
+    tensor([0. , 0.5, 1. ])
+    """
     return Sigmoid()(floating(x))
 
 
@@ -339,7 +360,14 @@ def silu(x: Any, inplace: bool = False) -> Any:
 
 
 def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """log(1 + e^(beta * x)) / beta, a smooth relu; x itself where beta * x > `threshold`."""
+    """log(1 + e^(beta * x)) / beta, a smooth relu; x itself where beta * x > `threshold`.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> F.softplus(minidl.tensor([-1.0, 0.0, 30.0]))
+    tensor([ 0.3133,  0.6931, 30.    ])
+    """
     check_float("softplus", x)
     return Softplus(beta, threshold)(x)
 
@@ -358,6 +386,13 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
     ``approximate="none"``: x/2 * (1 + erf(x / sqrt(2))).
     ``approximate="tanh"``: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3))).
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> x = minidl.tensor([-1.0, 0.0, 2.0])
+    >>> F.gelu(x), F.gelu(x, approximate="tanh")
+    (tensor([-0.1587,  0.    ,  1.9545]), tensor([-0.1588,  0.    ,  1.9546]))
     """
     check_float("gelu", x)
     if approximate == "none":

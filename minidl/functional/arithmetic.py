@@ -193,7 +193,14 @@ def add(x1: Any, x2: Any, *, alpha: float = 1) -> Any:
 
 @tensor_method("__sub__", "sub")
 def sub(x1: Any, x2: Any, *, alpha: float = 1) -> Any:
-    """x1 - alpha * x2."""
+    """x1 - alpha * x2.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([5.0, 7.0]).sub(minidl.tensor([1.0, 2.0]), alpha=2)
+    tensor([3., 3.])
+    """
     return Sub()(x1, x2 if alpha == 1 else _scaled(x1, x2, alpha))
 
 
@@ -254,7 +261,14 @@ def div(x1: Any, x2: Any, *, rounding_mode: str | None = None) -> Any:
 
 @tensor_method("__pow__", "pow")
 def pow(x1: Any, x2: Any) -> Any:
-    """x1 ** x2; booleans count as the integers 0 and 1."""
+    """x1 ** x2; booleans count as the integers 0 and 1.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0, 3.0]) ** 2, 2 ** minidl.tensor([1.0, 2.0, 3.0])
+    (tensor([1., 4., 9.]), tensor([2., 4., 8.]))
+    """
     if hasattr(x1, "dtype") and x1.dtype.kind == "b" and not hasattr(x2, "dtype"):
         x1 = x1.astype(np.int64)  # NumPy gives a byte
     return Pow()(x1, x2)
@@ -262,14 +276,28 @@ def pow(x1: Any, x2: Any) -> Any:
 
 @tensor_method("__mod__", "remainder")
 def remainder(x1: Any, x2: Any) -> Any:
-    """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python."""
+    """x1 % x2 = x1 - floor(x1 / x2) * x2: the sign of x2, as in Python.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([5, -5]) % 3, minidl.tensor([5.5, -5.5]).remainder(-3)
+    (tensor([2, 1]), tensor([-0.5, -2.5]))
+    """
     check_divisor("remainder", x1, x2)
     return Remainder()(x1, x2)
 
 
 @tensor_method("__floordiv__", "floor_divide")
 def floor_divide(x1: Any, x2: Any) -> Any:
-    """floor(x1 / x2), without gradient."""
+    """floor(x1 / x2), without gradient.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([7, -7]) // 2
+    tensor([ 3, -4])
+    """
     check_divisor("floor_divide", x1, x2)
     return unrecorded(operator.floordiv, x1, x2)
 
@@ -285,7 +313,14 @@ def check_divisor(name: str, x1: Any, x2: Any) -> None:
 
 @tensor_method("maximum")
 def maximum(x1: Any, x2: Any) -> Any:
-    """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient."""
+    """The larger of x1 and x2; NaN if either is. Where they are equal each gets half of the gradient.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 5.0]).maximum(minidl.tensor([3.0, 2.0]))
+    tensor([3., 5.])
+    """
     check_operand("maximum", x2)
     return Maximum()(x1, x2)
 

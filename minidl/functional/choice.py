@@ -129,13 +129,27 @@ clamp = clip
 
 @tensor_method()
 def clamp_min(x: Any, min: Any) -> Any:
-    """x, but at least `min`: ``clamp(x, min=min)``."""
+    """x, but at least `min`: ``clamp(x, min=min)``.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([-1.0, 2.0]).clamp_min(0)
+    tensor([0., 2.])
+    """
     return clip(x, min=min)
 
 
 @tensor_method()
 def clamp_max(x: Any, max: Any) -> Any:
-    """x, but at most `max`: ``clamp(x, max=max)``."""
+    """x, but at most `max`: ``clamp(x, max=max)``.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([-1.0, 2.0]).clamp_max(1)
+    tensor([-1.,  1.])
+    """
     return clip(x, max=max)
 
 

@@ -42,7 +42,15 @@ def not_negative(name: str, value: Any) -> int:
 
 
 def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor:
-    """`data` as a Tensor: a Tensor stays itself, an array keeps its memory, numbers in nested lists are copied."""
+    """`data` as a Tensor: a Tensor stays itself, an array keeps its memory, numbers in nested lists are copied.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.ones(2)
+    >>> minidl.as_tensor(x) is x, minidl.as_tensor([1.5]).dtype
+    (True, dtype('float32'))
+    """
     if not isinstance(data, Tensor) and not is_array(data):
         return tensor(data, dtype, device)
     x = data if isinstance(data, Tensor) else Tensor(data)
@@ -50,7 +58,17 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
-    """A Tensor in the memory of `array`: a change of one is a change of the other."""
+    """A Tensor in the memory of `array`: a change of one is a change of the other.
+
+    Examples
+    --------
+    >>> import minidl, numpy as np
+    >>> array = np.zeros(2)
+    >>> x = minidl.from_numpy(array)
+    >>> array[0] = 7
+    >>> x
+    tensor([7., 0.], dtype=float64)
+    """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy needs a NumPy array, got {type(array).__name__}; use minidl.tensor")
     return Tensor(array)
@@ -201,7 +219,14 @@ def ones_like(x: Tensor, dtype: Any = None, device: str | None = None, requires_
 def full_like(
     x: Tensor, fill_value: float, dtype: Any = None, device: str | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """One value in the shape and dtype and on the device of x."""
+    """One value in the shape and dtype and on the device of x.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.full_like(minidl.zeros(2, dtype="float64"), 3)
+    tensor([3., 3.], dtype=float64)
+    """
     return full(x.shape, fill_value, dtype or x.dtype, device or x.device, requires_grad)
 
 

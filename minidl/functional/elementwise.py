@@ -255,7 +255,14 @@ class PiecewiseConstant(Function):
 
 @tensor_method()
 def sign(x: Any) -> Any:
-    """-1, 0 or 1, and 0 for NaN; its gradient is 0."""
+    """-1, 0 or 1, and 0 for NaN; its gradient is 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([-3.0, 0.0, 2.0]).sign()
+    tensor([-1.,  0.,  1.])
+    """
     return PiecewiseConstant(_sign)(x)
 
 
@@ -266,7 +273,14 @@ def _sign(x: Any) -> Any:
 
 @tensor_method()
 def floor(x: Any) -> Any:
-    """The largest integer not above x; its gradient is 0."""
+    """The largest integer not above x; its gradient is 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.7, -1.7]).floor()
+    tensor([ 1., -2.])
+    """
     return PiecewiseConstant(lambda x: namespace(x).floor(x))(x)
 
 
@@ -278,7 +292,14 @@ def ceil(x: Any) -> Any:
 
 @tensor_method()
 def round(x: Any, decimals: int = 0) -> Any:
-    """The nearest number of `decimals` decimals, ties to even; its gradient is 0."""
+    """The nearest number of `decimals` decimals, ties to even; its gradient is 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([0.5, 1.5, 2.5]).round()
+    tensor([0., 2., 2.])
+    """
     return PiecewiseConstant(lambda x: namespace(x).round(x, decimals))(x)
 
 

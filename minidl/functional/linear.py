@@ -138,7 +138,14 @@ def addmm(x: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) ->
 
 @tensor_method("baddbmm")
 def baddbmm(x: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * x + alpha * (batch1 @ batch2) of two batches of matrices; see :func:`addmm`."""
+    """beta * x + alpha * (batch1 @ batch2) of two batches of matrices; see :func:`addmm`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.zeros(5, 2, 4).baddbmm(minidl.ones(5, 2, 3), minidl.ones(5, 3, 4)).shape
+    (5, 2, 4)
+    """
     return _added(x, bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
@@ -166,7 +173,14 @@ def mv(a: Any, b: Any) -> Any:
 
 @tensor_method("dot")
 def dot(a: Any, b: Any) -> Any:
-    """sum_k a[k] * b[k] of two vectors."""
+    """sum_k a[k] * b[k] of two vectors.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1.0, 2.0]).dot(minidl.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     return _of_rank(a, b, 1, 1, "dot")
 
 

@@ -38,7 +38,15 @@ def rand(
     *sizes: int | Sequence[int], size: Any = None, generator: np.random.Generator | None = None, dtype: Any = None,
     device: str | None = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included)."""
+    """Numbers drawn from the uniform distribution from 0 (included) to 1 (not included).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.rand(2, 3)
+    >>> x.shape, bool(((x >= 0) & (x < 1)).all())
+    ((2, 3), True)
+    """
     dtype = np.dtype(dtype or np.float32)
     drawn = _drawn("random", sizes, size, dtype, generator)
     if dtype == np.float16:
@@ -50,7 +58,14 @@ def randn(
     *sizes: int | Sequence[int], size: Any = None, generator: np.random.Generator | None = None, dtype: Any = None,
     device: str | None = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Numbers drawn from the normal distribution of mean 0 and variance 1."""
+    """Numbers drawn from the normal distribution of mean 0 and variance 1.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.randn(2, 3).shape
+    (2, 3)
+    """
     dtype = np.dtype(dtype or np.float32)
     drawn = _drawn("standard_normal", sizes, size, dtype, generator)
     return placed(drawn.astype(dtype, copy=False), device, requires_grad)
@@ -60,7 +75,15 @@ def randint(
     low: int, high: int | Sequence[int] | None = None, size: Sequence[int] = (), *,
     generator: np.random.Generator | None = None, dtype: Any = None, device: str | None = None,
 ) -> Tensor:  # fmt: skip
-    """Integers from `low` to ``high - 1``, each as likely as any other; ``randint(high, size)`` starts from 0."""
+    """Integers from `low` to ``high - 1``, each as likely as any other; ``randint(high, size)`` starts from 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.randint(1, 7, (100,))  # dice
+    >>> int(x.min()) >= 1, int(x.max()) <= 6
+    (True, True)
+    """
     if isinstance(high, (tuple, list)):
         high, size = None, high
     low, high = (0, low) if high is None else (low, high)
@@ -82,7 +105,14 @@ def _holding(name: str, least: int, largest: int, dtype: Any) -> np.dtype:
 def randperm(
     n: int, *, generator: np.random.Generator | None = None, dtype: Any = None, device: str | None = None
 ) -> Tensor:
-    """The integers 0, ..., n - 1 in random order, each order as likely as any other."""
+    """The integers 0, ..., n - 1 in random order, each order as likely as any other.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.randperm(5).sort().values
+    tensor([0, 1, 2, 3, 4])
+    """
     n = not_negative("n", n)
     dtype = _holding("randperm", 0, max(n - 1, 0), dtype)
     order = random.chosen(generator, "initialization").permutation(n)

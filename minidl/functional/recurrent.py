@@ -229,6 +229,14 @@ def lstm(
     ------
     ValueError, TypeError
         As :func:`rnn`.
+
+    Examples
+    --------
+    >>> import minidl, minidl.functional as F
+    >>> w_ih, w_hh = minidl.zeros(4 * 3, 5), minidl.zeros(4 * 3, 3)
+    >>> y, h_n, c_n = F.lstm(minidl.ones(7, 2, 5), None, w_ih, w_hh)
+    >>> y.shape, h_n.shape, c_n.shape
+    ((7, 2, 3), (1, 2, 3), (1, 2, 3))
     """
     h0, c0 = (None, None) if state is None else state
     h0, c0 = _start(h0, "h0", x, w_hh, batch_first), _start(c0, "c0", x, w_hh, batch_first)

@@ -96,7 +96,14 @@ def sum(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
 @tensor_method()
 @takes_numpys_names
 def mean(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """The sum along `dim` divided by the number of values; NaN where there are none."""
+    """The sum along `dim` divided by the number of values; NaN where there are none.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1.0, 3.0], [5.0, 7.0]]).mean(dim=0, keepdim=True)
+    tensor([[3., 5.]])
+    """
     axes = reduced_axes(dim, x.ndim)
     total, count = sum(x, axes, keepdim), math.prod(x.shape[axis] for axis in axes)
     return total / count if count else total * float("nan")
@@ -174,7 +181,15 @@ def var(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, 
 @tensor_method()
 @takes_numpys_names
 def std(x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None) -> Any:
-    """The square root of :func:`var`; where it is 0 its gradient is 0."""
+    """The square root of :func:`var`; where it is 0 its gradient is 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> x.std(), x.std(correction=0)
+    (tensor(1.291), tensor(1.118))
+    """
     return _spread(Std, x, dim, correction, keepdim, unbiased)
 
 
@@ -197,7 +212,14 @@ def var_mean(
 def std_mean(
     x: Any, dim: Axes = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
 ) -> tuple:
-    """The pair of :func:`std` and :func:`mean` along `dim`."""
+    """The pair of :func:`std` and :func:`mean` along `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.std_mean(minidl.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     return std(x, dim, correction, keepdim, unbiased), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
@@ -279,14 +301,30 @@ class Norm2(Function):
 @tensor_method()
 @takes_numpys_names
 def all(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """Whether every value along `dim` is true (not 0)."""
+    """Whether every value along `dim` is true (not 0).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[True, True], [True, False]])
+    >>> x.all(), x.all(dim=1)
+    (tensor(False), tensor([ True, False]))
+    """
     return _truth("all", x, dim, keepdim)
 
 
 @tensor_method()
 @takes_numpys_names
 def any(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
-    """Whether any value along `dim` is true (not 0)."""
+    """Whether any value along `dim` is true (not 0).
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([[False, False], [True, False]])
+    >>> x.any(), x.any(dim=1)
+    (tensor(True), tensor([False,  True]))
+    """
     return _truth("any", x, dim, keepdim)
 
 
@@ -298,5 +336,12 @@ def _truth(name: str, x: Any, dim: Axes, keepdim: bool) -> Any:
 @tensor_method()
 @takes_numpys_names
 def count_nonzero(x: Any, dim: Axes = None) -> Any:
-    """How many values along `dim` are not 0."""
+    """How many values along `dim` are not 0.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 0], [2, 3]]).count_nonzero(dim=0)
+    tensor([2, 1])
+    """
     return sum(x != 0, dim)

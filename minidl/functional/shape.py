@@ -137,7 +137,14 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 @tensor_method()
 def ravel(x: Any) -> Any:
-    """x with all axes joined into one: ``flatten(x)``."""
+    """x with all axes joined into one: ``flatten(x)``.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).ravel()
+    tensor([1, 2, 3, 4])
+    """
     return flatten(x)
 
 
@@ -212,7 +219,15 @@ moveaxis = movedim
 
 @tensor_method()
 def t(x: Any) -> Any:
-    """The transposed matrix."""
+    """The transposed matrix.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).t()
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if x.ndim > 2:
         raise ValueError(f"t() needs at most 2 dimensions, got shape {tuple(x.shape)}; use transpose(dim0, dim1)")
     return x if x.ndim < 2 else Permute((1, 0))(x)
@@ -224,21 +239,45 @@ Tensor.mT = property(lambda x: transpose(x, -2, -1), doc="The tensor with its la
 
 @tensor_method()
 def squeeze(x: Any, dim: int | tuple[int, ...] | None = None) -> Any:
-    """x without its axes of size 1; of those that `dim` names, if it is given."""
+    """x without its axes of size 1; of those that `dim` names, if it is given.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.zeros(1, 2, 1)
+    >>> x.squeeze().shape, x.squeeze(0).shape
+    ((2,), (2, 1))
+    """
     axes = normalize_axes(dim, x.ndim)
     return reshape(x, tuple(n for axis, n in enumerate(x.shape) if n != 1 or axis not in axes))
 
 
 @tensor_method()
 def unsqueeze(x: Any, dim: int) -> Any:
-    """x with a new axis of size 1 at `dim`."""
+    """x with a new axis of size 1 at `dim`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([1, 2]).unsqueeze(1)
+    tensor([[1],
+            [2]])
+    """
     (axis,) = one_axis(dim, x.ndim + 1)
     return Reshape((*x.shape[:axis], 1, *x.shape[axis:]))(x)
 
 
 @tensor_method()
 def flip(x: Any, *axes: int | Sequence[int], dims: int | Sequence[int] = ()) -> Any:
-    """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``."""
+    """x in reverse order along `dims`, also given as ``flip(x, 0, 1)``.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> minidl.tensor([[1, 2], [3, 4]]).flip(0)
+    tensor([[3, 4],
+            [1, 2]])
+    """
     return Flip(normalize_axes(sizes_of(axes or (dims,), "dims"), x.ndim))(x)
 
 

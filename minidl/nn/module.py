@@ -16,6 +16,15 @@ class Parameter(Tensor):
 
     As in PyTorch, ``copy.deepcopy`` of a Parameter, and so of a model, leaves the gradient out; that of other leaves
     copies it.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> layer = nn.Module()
+    >>> layer.scale = nn.Parameter(minidl.ones(2))
+    >>> [name for name, _ in layer.named_parameters()]
+    ['scale']
     """
 
     def __init__(self, data: Any, requires_grad: bool = True):
