@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,27 @@ class Conv2d(_Conv):
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class ConvTranspose2d(_Conv):
+class _ConvTranspose(_Conv):
+    """What the transposed convolutions share: a choice among the output sizes that fit one input."""
+
+    def _padding_for(self, x: Any, output_size: Sequence[int] | None) -> tuple[int, ...]:
+        """The output_padding that makes y as large as `output_size`."""
+        if output_size is None:
+            return self.output_padding
+        axes = len(self.kernel_size)
+        wanted, window = tuple(output_size)[-axes:], zip(self.stride, self.padding, self.dilation, self.kernel_size)
+        # OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1
+        least = [
+            (n - 1) * step - 2 * border + d * (r - 1) + 1 for n, (step, border, d, r) in zip(x.shape[-axes:], window)
+        ]
+        added = tuple(n - low for n, low in zip(wanted, least))
+        if len(added) != axes or not all(0 <= more < step for more, step in zip(added, self.stride)):
+            most = tuple(low + step - 1 for low, step in zip(least, self.stride))
+            raise ValueError(f"output_size must be from {tuple(least)} to {most} for this x, got {wanted}")
+        return added
+
+
+class ConvTranspose2d(_ConvTranspose):
     """Each pixel adds a window of weights to y, so images grow; see :func:`minidl.functional.conv_transpose2d`.
 
     Parameters
@@ -153,9 +174,11 @@ class ConvTranspose2d(_Conv):
         super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
         self.output_padding = pair(output_padding, "output_padding")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, output_size: Sequence[int] | None = None) -> Any:
+        """y, of the size that the layer's output_padding leads to, or of `output_size`: its last axes count."""
+        extra = self._padding_for(x, output_size)
         return F.conv_transpose2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            x, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
 
@@ -204,7 +227,7 @@ class Conv1d(_Conv):
         return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class ConvTranspose1d(_Conv):
+class ConvTranspose1d(_ConvTranspose):
     """Each number adds a window of weights to y, so sequences grow; see :func:`minidl.functional.conv_transpose1d`.
 
     Parameters
@@ -241,7 +264,9 @@ class ConvTranspose1d(_Conv):
         super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
         self.output_padding = (single(output_padding, "output_padding"),)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, output_size: Sequence[int] | None = None) -> Any:
+        """y, of the size that the layer's output_padding leads to, or of `output_size`: its last axes count."""
+        extra = self._padding_for(x, output_size)
         return F.conv_transpose1d(
-            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            x, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )

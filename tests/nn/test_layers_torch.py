@@ -205,6 +205,20 @@ def test_a_variance_and_a_distance_beside_the_input(reduction):
             assert_close(mine.grad, other.grad, 1e-10, "gradient")
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(18, 22), (20, 24), (18, 21)])
+def test_the_output_size_of_a_transposed_convolution_may_be_asked_for(rows, columns):
+    options, image = {"stride": (3, 4), "padding": 1, "dilation": (2, 1), "output_padding": 1}, IMAGE[:2] + (6, 6)
+    x = np.random.default_rng(6).normal(size=image)
+    theirs, ours = (library.ConvTranspose2d(6, 4, 3, **options) for library in (torch.nn, nn))
+    assert_same_layer(theirs, ours, x, output_size=[rows, columns])
+    assert ours(as_ours(x), output_size=(9, 9, rows, columns)).shape == (4, 4, rows, columns)
+    theirs, ours = (library.ConvTranspose1d(6, 4, 3, stride=3) for library in (torch.nn, nn))
+    assert_same_layer(theirs, ours, x[:, :, 0], output_size=[rows])
+    for size in ([17, 22], [21, 22], [18, 25], [18]):
+        with pytest.raises(ValueError, match=r"output_size must be from \(18, 21\) to \(20, 24\)"):
+            nn.ConvTranspose2d(6, 4, 3, **options)(minidl.zeros(*image), output_size=size)
+
+
 def test_binary_cross_entropy():
     p = np.random.default_rng(2).uniform(size=(5, 6))
     theirs, ours = as_torch(p), as_ours(p)
