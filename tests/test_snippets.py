@@ -2,7 +2,7 @@
 
 Python is run as it stands, in an empty folder. A command line is run as it stands too, with exceptions: of `make`
 the target is only asked for (`make test` is what runs this), but the demo is run; `train` does one epoch, and `play`
-opens no browser and ends when it has said its address. DIR stands for the data sets.
+opens no browser and ends when it has said its address. DIR stands for a folder with 300 images like MNIST's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.data.made_files import write_idx_set
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,27 +45,16 @@ def commands() -> list[Snippet]:
     return [Snippet(place, "sh", line) for place, line in lines if line]
 
 
-def needs_data(snippet: Snippet) -> bool:
-    return "DIR" in snippet.text or "mnist" in snippet.text
+def name(snippet: Snippet) -> str:
+    return f"{snippet.place} {snippet.text.splitlines()[0]}"[:70]
 
 
-DATA = [pytest.mark.data, pytest.mark.slow]
-
-
-def marked(snippet: Snippet) -> object:
-    name = f"{snippet.place} {snippet.text.splitlines()[0]}"[:70]
-    return pytest.param(snippet, id=name, marks=DATA if needs_data(snippet) else [])
-
-
-def chains() -> list[object]:
-    """The commands of each page in their order, as what one writes the next may read; those that need data apart."""
-    found: dict[tuple[str, bool], list[Snippet]] = {}
+def chains() -> dict[str, list[Snippet]]:
+    """The commands of each page in their order, as what one writes the next may read."""
+    found: dict[str, list[Snippet]] = {}
     for command in commands():
-        found.setdefault((command.place.partition(":")[0], needs_data(command)), []).append(command)
-    return [
-        pytest.param(chain, id=f"{page}{' with data' if data else ''}", marks=DATA if data else [])
-        for (page, data), chain in found.items()
-    ]
+        found.setdefault(command.place.partition(":")[0], []).append(command)
+    return found
 
 
 def test_every_fence_says_its_language() -> None:
@@ -72,7 +63,7 @@ def test_every_fence_says_its_language() -> None:
     assert len(snippets(*known)) == sum(len(FENCE.findall(page.read_text())) for page in PAGES)
 
 
-@pytest.mark.parametrize("snippet", [marked(s) for s in snippets("python")])
+@pytest.mark.parametrize("snippet", snippets("python"), ids=name)
 def test_python(snippet: Snippet, tmp_path: Path) -> None:
     file = tmp_path / "snippet.py"
     file.write_text(snippet.text)
@@ -83,7 +74,7 @@ def test_python(snippet: Snippet, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("chain", chains())
+@pytest.mark.parametrize("chain", chains().values(), ids=chains())
 def test_commands(chain: list[Snippet], tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image
@@ -91,6 +82,7 @@ def test_commands(chain: list[Snippet], tmp_path: Path) -> None:
     picture = np.zeros((28, 28), np.uint8)
     picture[4:24, 13:16] = 255  # a one
     Image.fromarray(picture).save(tmp_path / "picture.png")
+    write_idx_set(tmp_path / "data" / "mnist", count=300)
     for command in chain:
         run_command(command, tmp_path)
 
@@ -105,7 +97,7 @@ def run_command(snippet: Snippet, folder: Path) -> None:
         (demo,) = [line for line in run.stdout.splitlines() if "minidl train" in line]
         words = ["minidl", *demo.split()[1:]]
     assert words[0] == "minidl", f"{snippet.place}: no test knows how to run {words[0]}"
-    words = [os.environ.get("MINIDL_DATA", "") if word == "DIR" else word for word in words[1:]]
+    words = ["data" if word == "DIR" else word for word in words[1:]]
     if words[0] == "train":
         words += ["--epochs", "1"]
     command = [sys.executable, "-m", "minidl", *words]
