@@ -31,7 +31,7 @@ COMPILE_FLAGS = (
 FAST_FLAGS = ("-O2",)
 # Accesses as they stand in the source: no vectorisation, no merging of stores, no splitting of a float4.
 CHECK_FLAGS = (
-    "-O1",  # a fault's kernel is compiled for longer than it runs; at -Og a condition may come after the load it guards
+    "-O1",  # most kernels are compiled for longer than they run; at -Og a false misaligned access is reported
     "-fsanitize=thread",
     "-fno-tree-sra",
     "-fno-tree-vectorize",
