@@ -3,7 +3,7 @@
 import os
 import pickle
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -198,15 +198,16 @@ def test_nothing_that_a_pickle_gets_can_be_changed_by_it(tmp_path):
     """BUILD sets attributes: it must not reach anything that outlives the load."""
     for target in (
         "collections\nOrderedDict",
+        "collections\nCounter",
         "torch\nSize",
         "builtins\nset",
         "torch._utils\n_rebuild_tensor_v2",
         "torch\nFloatStorage",
     ):
-        program = f"c{target}\n".encode() + b"(dS'planted'\nI1\nsb."
-        with pytest.raises(ValueError, match="planted.pth: truncated or damaged"):  # from BUILD: nothing was set
-            minidl.load(archive_of(tmp_path, program))
-    assert not hasattr(OrderedDict, "planted")
+        for state in (b"(dS'planted'\nI1\ns", b"(N(dS'planted'\nI1\nst"):  # {"planted": 1}, or slots: (None, that)
+            with pytest.raises(ValueError, match="planted.pth: truncated or damaged"):  # from BUILD: nothing was set
+                minidl.load(archive_of(tmp_path, f"c{target}\n".encode() + state + b"b."))
+    assert not hasattr(OrderedDict, "planted") and not hasattr(Counter, "planted")
 
 
 def tensor_program(size, stride, offset=0, elements=4, storage="FloatStorage"):

@@ -18,7 +18,7 @@ import io
 import pickle
 import pickletools
 import zipfile
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ class StateDictUnpickler(pickle.Unpickler):
             return name
         allowed = {
             ("collections", "OrderedDict"): OrderedDict,
-            ("collections", "Counter"): Counter,  # of milestones, in the state of a schedule
+            ("collections", "Counter"): dict,  # milestones; an attribute of Counter itself could be set
             ("builtins", "set"): set,
             ("__builtin__", "set"): set,  # its name in Python 2, which protocol 2 writes
             ("torch", "Size"): tuple,
