@@ -73,7 +73,9 @@ def begin_worker_process(epoch_key: int, info: WorkerInfo) -> None:
     seeds = _seeds(epoch_key, info.id)
     random.manual_seed(int(seeds[0]))
     python_random.seed(int(seeds[1]))
-    np.random.seed(seeds[2:].view(np.uint32))  # noqa: NPY002  what datasets draw with np.random.rand()
+    # What datasets draw with np.random.rand(). np.random.seed would wait for the lock of the old generator, which
+    # another thread of the program may have held at the fork.
+    np.random.set_bit_generator(np.random.MT19937(seeds[2:]))
 
 
 @contextmanager

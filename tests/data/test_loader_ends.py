@@ -251,6 +251,26 @@ def test_a_fork_while_another_thread_starts_workers():
     assert os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_workers_that_start_while_another_thread_draws_random_numbers():
+    drawing, done = threading.Event(), threading.Event()
+
+    def draw():
+        with np.random.get_bit_generator().lock:
+            drawing.set()
+            done.wait()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        drawing.wait()
+        loader = DataLoader(Numbers(4), 2, num_workers=1, multiprocessing_context="fork", timeout=60)
+        assert numbers_of(loader) == [0, 1, 2, 3]
+    finally:
+        done.set()
+        thread.join()
+
+
 def process_runs(pid):
     """Whether the process is there and no zombie."""
     try:
