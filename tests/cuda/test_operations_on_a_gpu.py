@@ -13,6 +13,9 @@ from minidl.checks import Operation
 from minidl.kernels import cuda
 from tests.test_operations import assert_close, gradients, lines
 
+if reason := cuda.gpu_status().reason:
+    pytest.skip(reason, allow_module_level=True)  # one line instead of one for each operation
+
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 
 
