@@ -1,8 +1,5 @@
 """The handwritten digits that come with scikit-learn: 1,797 images of 8x8."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
 from minidl.data.images import ImageDataset
@@ -37,13 +34,14 @@ def digits() -> tuple[ImageDataset, ImageDataset]:
     >>> train.images.shape, len(test), test.classes[test.labels[0]]
     ((1437, 1, 8, 8), 360, '2')
     """
-    scikit_learn = find_spec("sklearn")
-    if scikit_learn is None:
-        raise ImportError("the digits come with scikit-learn, which is not installed: pip install scikit-learn")
-    # The file that sklearn.datasets.load_digits reads, whose import takes a second.
-    table = np.loadtxt(Path(scikit_learn.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
-    images = (table[:, :-1].reshape(-1, 1, 8, 8) / 16).astype(np.float32)
-    labels = table[:, -1].astype(np.int64)
-    train = ImageDataset(images[:-TEST_IMAGES], labels[:-TEST_IMAGES], CLASSES)
-    test = ImageDataset(images[-TEST_IMAGES:], labels[-TEST_IMAGES:], CLASSES)
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError(
+            "the digits come with scikit-learn, which is not installed: pip install scikit-learn"
+        ) from error
+    table = load_digits()
+    images = (table.images[:, None] / 16).astype(np.float32)  # (N, 1, 8, 8)
+    train = ImageDataset(images[:-TEST_IMAGES], table.target[:-TEST_IMAGES], CLASSES)
+    test = ImageDataset(images[-TEST_IMAGES:], table.target[-TEST_IMAGES:], CLASSES)
     return train, test
