@@ -23,8 +23,16 @@ from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 from minidl.kernels import plus, reduced
 
 _accumulating = threading.Lock()  # two threads may reach the same leaf
-if hasattr(os, "register_at_fork"):  # the thread that held it does not exist in the child
-    os.register_at_fork(after_in_child=_accumulating._at_fork_reinit)
+
+
+def _renew_lock() -> None:
+    """In a forked child, where the thread that held the lock does not exist."""
+    global _accumulating
+    _accumulating = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 # What a gradient belongs to: a leaf, the output of an operation, or one of its outputs, (operation, number).
 Target = Any

@@ -31,8 +31,16 @@ DEFAULT_START_METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 
 # A process that another thread forks at the same moment would inherit the new sockets and keep them open.
 _starting = threading.Lock()
-if hasattr(os, "register_at_fork"):  # the thread that held it does not exist in the child, or runs a worker there
-    os.register_at_fork(after_in_child=_starting._at_fork_reinit)
+
+
+def _renew_lock() -> None:
+    """In a forked child, where the thread that held the lock does not exist, or runs a worker."""
+    global _starting
+    _starting = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _worker_main(
