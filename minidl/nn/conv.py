@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,7 +127,11 @@ class _ConvTranspose(_Conv):
         if output_size is None:
             return self.output_padding
         axes = len(self.kernel_size)
-        wanted, window = tuple(output_size)[-axes:], zip(self.stride, self.padding, self.dilation, self.kernel_size)
+        try:
+            wanted = tuple(map(operator.index, output_size))[-axes:]
+        except TypeError:
+            raise TypeError(f"output_size must be a tuple of integers, such as y.shape, got {output_size!r}") from None
+        window = zip(self.stride, self.padding, self.dilation, self.kernel_size)
         # OH = (H - 1)*stride - 2*padding + dilation*(R-1) + output_padding + 1
         least = [
             (n - 1) * step - 2 * border + d * (r - 1) + 1 for n, (step, border, d, r) in zip(x.shape[-axes:], window)

@@ -211,10 +211,10 @@ class Optimizer:
         for number, values in state_dict["state"].items():
             if int(number) not in by_number:
                 raise ValueError(f"the saved state is of parameter {number}, which no saved group has")
-            parameter = by_number[int(number)]
+            parameter, place = by_number[int(number)], f"of parameter {number}"
             state[parameter] = {
                 # PyTorch keeps the step number as a tensor
-                name: int(value) if name == "step" else _restored(value, parameter, alike, name)
+                name: int(value) if name == "step" else _restored(value, parameter, alike, f"{name} {place}")
                 for name, value in values.items()
                 if value is not None
             }
@@ -255,6 +255,6 @@ def _restored(value: Any, parameter: Tensor, alike: bool, name: str) -> Any:
         return deepcopy(value)
     array = np.asarray(value)
     if alike and array.shape != parameter.shape:
-        raise ValueError(f"the saved {name} has shape {array.shape}, its parameter {parameter.shape}")
+        raise ValueError(f"the saved {name} has shape {array.shape}, the parameter {parameter.shape}")
     array = array.astype(parameter.dtype) if array.dtype.kind == "f" else array.copy()
     return Tensor(to_device(array, parameter.device))

@@ -217,6 +217,8 @@ def test_the_output_size_of_a_transposed_convolution_may_be_asked_for(rows, colu
     for size in ([17, 22], [21, 22], [18, 25], [18]):
         with pytest.raises(ValueError, match=r"output_size must be from \(18, 21\) to \(20, 24\)"):
             nn.ConvTranspose2d(6, 4, 3, **options)(minidl.zeros(*image), output_size=size)
+    with pytest.raises(TypeError, match=r"output_size must be a tuple of integers, .* got \(18.5, 21\)"):
+        nn.ConvTranspose2d(6, 4, 3, **options)(minidl.zeros(*image), output_size=(18.5, 21))
 
 
 def test_binary_cross_entropy():

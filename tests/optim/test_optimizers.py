@@ -323,6 +323,9 @@ def test_a_state_of_something_else_is_refused():
     state["state"][5] = {"step": 1}
     with pytest.raises(ValueError, match="parameter 5"):
         adam.load_state_dict(state)
+    state["state"] = {0: {"exp_avg": np.ones(7)}}
+    with pytest.raises(ValueError, match=r"exp_avg of parameter 0 has shape \(7,\), the parameter \("):
+        adam.load_state_dict(state)
     assert sgd.param_groups[0]["lr"] == 0.5
 
 
