@@ -18,13 +18,9 @@ from libc.string cimport memset
 
 from ..cpu cimport buffers, pool
 from ..cpu.ceil_div cimport ceil_div
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:
-    float
-    double
 
 cdef enum:
     COLUMNS = 256  # numbers i in a chunk, at most

@@ -27,9 +27,9 @@ from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
-from ..cpu.small_products cimport multiply, real  # where no argument has the type `real`, `tag` is a null pointer of it
+from ..cpu.small_products cimport multiply
 from ..cpu.ceil_div cimport ceil_div
-from ..cpu.views cimport matrix_offset, view, view_of
+from ..cpu.views cimport matrix_offset, real, view, view_of
 
 DTYPES = ("float32", "float64")
 

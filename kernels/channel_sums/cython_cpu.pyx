@@ -16,13 +16,9 @@ import numpy as np
 from libc.string cimport memset
 
 from ..cpu cimport pool, vector_loops
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:
-    float
-    double
 
 cdef enum:
     BLOCK = 32768  # numbers in a chunk, about

@@ -49,15 +49,11 @@ from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS, TILE_MAX_VECTORS
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 from ..cpu.ceil_div cimport ceil_div
 from . import output_size as _output_size
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:  # where no other argument has this type, a function takes a null pointer of it: `tag`
-    float
-    double
 
 
 def forward(x, w, b, stride, padding, dilation, groups):

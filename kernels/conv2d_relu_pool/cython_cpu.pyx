@@ -33,14 +33,10 @@ from . import reference as _reference
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
 from ..cpu.tiles cimport TILE_MAX_ROWS, TILE_MAX_VECTORS
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 from ..cpu.ceil_div cimport ceil_div
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:
-    float
-    double
 
 include "../conv2d/images.pxi"
 include "../conv2d/sweep.pxi"

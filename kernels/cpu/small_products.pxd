@@ -8,10 +8,7 @@
 
 from . cimport tiles
 from .tiles cimport TILE_MAX_ROWS
-
-ctypedef fused real:
-    float
-    double
+from .views cimport real
 
 
 # x[i, l] is x[i * x_row + l * x_column]; the rows of w and y are contiguous. `mode`: TILE_STORE or TILE_ADD.

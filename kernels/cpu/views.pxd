@@ -1,7 +1,12 @@
 # cython: cdivision=True
-# A NumPy array as the kernels see it: a pointer, a shape, and strides counted in elements.
+# A NumPy array as the kernels see it: a pointer, a shape, strides counted in elements; and the types of its numbers.
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+
+# Where no other argument has this type, a function takes a null pointer of it: `tag`.
+ctypedef fused real:
+    float
+    double
 
 cdef enum:
     MAX_NDIM = 64

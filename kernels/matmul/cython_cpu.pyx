@@ -36,14 +36,10 @@ from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.tiles cimport TILE_MAX_ROWS, TILE_MAX_VECTORS
-from ..cpu.views cimport matrix_offset, view, view_of
+from ..cpu.views cimport matrix_offset, real, view, view_of
 from ..cpu.ceil_div cimport ceil_div
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:  # where no other argument has this type, a function takes a null pointer of it: `tag`
-    float
-    double
 
 cdef extern from *:
     """

@@ -29,16 +29,12 @@ from libc.math cimport sqrt
 
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.ceil_div cimport ceil_div
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 from ..channel_sums import cython_cpu as channel_sums
 from ..memory_order import cython_cpu as memory_order
 from . import reference
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:
-    float
-    double
 
 cdef enum:
     BLOCK = 32768  # numbers of a block, about

@@ -29,15 +29,11 @@ from .. import memory_order
 from ..arrays import channels_last
 from ..cpu cimport buffers, pool, tiles
 from ..cpu.ceil_div cimport ceil_div
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 from . import output_size as _output_size
 from . import taps_dtype
 
 DTYPES = ("float32", "float64")
-
-ctypedef fused real:
-    float
-    double
 
 cdef enum:
     CHUNK = 16384  # numbers of the output in a chunk, about

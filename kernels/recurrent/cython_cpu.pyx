@@ -31,9 +31,9 @@ import numpy as np
 from libc.string cimport memcpy, memset
 
 from ..cpu cimport buffers, pool, tiles, vector_loops
-from ..cpu.small_products cimport multiply, real  # where no argument has the type `real`, `tag` is a null pointer of it
+from ..cpu.small_products cimport multiply
 from ..cpu.tiles cimport TILE_MAX_ROWS
-from ..cpu.views cimport view, view_of
+from ..cpu.views cimport real, view, view_of
 from ..cpu.ceil_div cimport ceil_div
 
 DTYPES = ("float32", "float64")
