@@ -6,7 +6,7 @@ Forward (walk_forward.pxi), with G parts of w (1, 4, 3; see __init__.py):
     chunk         some of the N sequences, for all time steps: the unit of work of a thread
       step t      the rows x[t], then the rows h, of these sequences, read in place; where the weights are large, x of
                   a block of steps is multiplied first, so that each step reads w_hh only
-        strip     as many columns of w_ih^T, or w_hh^T, as the widest tile has, packed once for all steps
+        strip     some columns of w_ih^T, or w_hh^T, packed once for all steps                          -> panels.pxi
           tile    a = x[t] w_ih^T + b, then a = a + h w_hh^T: the register tile of the matrix product  -> cpu/tile.h
         row       the gates of one sequence from its a, number by number, and its new h    -> cpu/vector_loops_gates.pxi
 
@@ -48,6 +48,16 @@ cdef enum:
     SMALL_WEIGHTS = 1 << 20  # bytes
     SUM_ROWS = 32  # rows of dw in a chunk of the last sum
 
+# The weights of one product, packed in strips: packed[strip][l][j], with zeros after the last column.
+ctypedef struct panel:
+    const char* weight
+    bint transposed  # the product is with weight^T: forward; backward with the weight as it lies
+    long depth, columns
+    long width  # of a strip
+    long first  # where its strips begin among all packed numbers
+    long column  # of a, the result, for its first column
+    int mode  # TILE_STORE: starts from the bias; TILE_ADD: adds to the product before
+
 ctypedef struct walk:
     int kind
     bint relu, reverse
@@ -62,12 +72,14 @@ ctypedef struct walk:
     const void* w_ih
     const void* w_hh
     const void* bias  # one for every column of a, or NULL
-    void* packed  # strips of w_ih^T and w_hh^T; backward, of w_hh and w_ih
-    bint large_weights  # w_ih and w_hh together do not stay in the L2 cache
+    panel[3] panels  # forward, w_ih^T and w_hh^T (in a gru, in two parts); backward, w_hh, and w_ih if dx is needed
+    int panel_count
+    void* packed
+    bint large_weights  # what is packed does not stay in the L2 cache
     void* y
     long y_step, y_row
     void* c
-    void* gates  # (T, N, 4*H); for an rnn, y itself
+    void* gates  # (T, N, 4*H), not of an rnn
     long chunk_rows
     # backward
     const void* dy
@@ -87,7 +99,7 @@ ctypedef struct walk:
 
 def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
     y = _empty_in_order_of(x, h0.shape[1])
-    _walk_forward(RNN, nonlinearity == "relu", reverse, x, h0, None, w_ih, w_hh, _joint(b_ih, b_hh), y, None, y)
+    _walk_forward(RNN, nonlinearity == "relu", reverse, x, h0, None, w_ih, w_hh, _joint(b_ih, b_hh), y, None, None)
     return y
 
 
@@ -111,22 +123,21 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
 
 
 def rnn_backward(x, h0, w_ih, w_hh, y, dy, dh_n, nonlinearity, reverse, needs_dx):
-    dh0, y = _start(dh_n, h0), _rows_of_numbers(y)
+    dh0 = _start(dh_n, h0)
     dx, dw_ih, dw_hh, db, _ = _walk_backward(
-        RNN, nonlinearity == "relu", reverse, needs_dx, x, h0, None, w_ih, w_hh, y, None, y, dy, dh0, None)
+        RNN, nonlinearity == "relu", reverse, needs_dx, x, h0, None, w_ih, w_hh, y, None, None, dy, dh0, None)
     return dx, dh0, dw_ih, dw_hh, db
 
 
 def lstm_backward(x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh_n, dc_n, reverse, needs_dx):
     dh0, dc0 = _start(dh_n, h0), _start(dc_n, c0)
-    y, c, gates = _rows_of_numbers(y), np.ascontiguousarray(c), np.ascontiguousarray(gates)
     dx, dw_ih, dw_hh, db, _ = _walk_backward(
         LSTM, False, reverse, needs_dx, x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh0, dc0)
     return dx, dh0, dc0, dw_ih, dw_hh, db
 
 
 def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
-    dh0, y, gates = _start(dh_n, h0), _rows_of_numbers(y), np.ascontiguousarray(gates)
+    dh0 = _start(dh_n, h0)
     dx, dw_ih, dw_hh, db_ih, db_hh = _walk_backward(
         GRU, False, reverse, needs_dx, x, h0, None, w_ih, w_hh, y, None, gates, dy, dh0, None)
     return dx, dh0, dw_ih, dw_hh, db_ih, db_hh
@@ -154,15 +165,32 @@ def _start(gradient, like):
     return np.zeros(like.shape, like.dtype) if gradient is None else np.array(gradient, order="C")
 
 
-cdef void begin(walk* w, int kind, bint relu, bint reverse, const view* y) noexcept:
-    w.kind, w.relu, w.reverse, w.itemsize = kind, relu, reverse, y.itemsize
-    w.steps, w.batch, w.hidden = y.shape[0], y.shape[1], y.shape[2]
-    w.y, w.y_step, w.y_row = y.data, y.strides[0], y.strides[1]
-    w.tiles = tiles.table(y.itemsize)
-    w.loops = vector_loops.table()
+cdef list begin(walk* w, int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_hh, y, c, gates):
+    """Fill in what forward and backward share; return the arrays that must live as long as `w`."""
+    cdef view vx, vy
+    cdef list alive = [view_of(_rows_of_numbers(x), &vx), view_of(_rows_of_numbers(y), &vy)]
+    w.kind, w.relu, w.reverse, w.itemsize = kind, relu, reverse, vx.itemsize
+    w.tiles, w.loops = tiles.table(vx.itemsize), vector_loops.table()
+    w.steps, w.batch, w.inputs, w.hidden = vx.shape[0], vx.shape[1], vx.shape[2], vy.shape[2]
+    w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
+    w.y, w.y_step, w.y_row = vy.data, vy.strides[0], vy.strides[1]
+    w.h0, w.c0 = numbers_of(h0, alive), numbers_of(c0, alive)
+    w.w_ih, w.w_hh, w.bias = numbers_of(w_ih, alive), numbers_of(w_hh, alive), NULL
+    w.c, w.gates = numbers_of(c, alive), numbers_of(gates, alive)
     w.chunk_rows = max(<long>CHUNK_ROWS, ceil_div(w.batch, MAX_CHUNKS))
-    w.out_of_memory = False
+    w.panel_count, w.out_of_memory = 0, False
+    return alive
 
 
+cdef void* numbers_of(array, list alive) except? NULL:
+    """The numbers of the array in C order, its own or those of a copy, which is appended to `alive`; NULL for None."""
+    cdef view v
+    if array is None:
+        return NULL
+    alive.append(view_of(np.ascontiguousarray(array), &v))
+    return v.data
+
+
+include "panels.pxi"
 include "walk_forward.pxi"
 include "walk_backward.pxi"

@@ -9,103 +9,41 @@
 cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh, dc):
     """dx, dw_ih, dw_hh, db_ih and db_hh; `dh` and `dc` become the gradients of h0 and c0."""
     cdef walk w
-    cdef view vx, vh, vc, vw, vu, vy, vs, vg, vd, v_dh, v_dc
-    cdef view[7] v_out
-    h0, w_ih, w_hh = np.ascontiguousarray(h0), np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh)
-    c0 = h0 if c0 is None else np.ascontiguousarray(c0)
-    if dy is None:
-        dy = np.zeros((1, *y.shape[1:]), y.dtype)
-    elif dy.strides[2] != dy.itemsize:
-        dy = np.ascontiguousarray(dy)
-    x, h0, c0 = view_of(_rows_of_numbers(x), &vx), view_of(h0, &vh), view_of(c0, &vc)
-    w_ih, w_hh = view_of(w_ih, &vw), view_of(w_hh, &vu)
-    y, gates, dy, dh = view_of(y, &vy), view_of(gates, &vg), view_of(dy, &vd), view_of(dh, &v_dh)
-    begin(&w, kind, relu, reverse, &vy)
-    w.inputs = vx.shape[2]
-    w.x, w.x_step, w.x_row = vx.data, vx.strides[0], vx.strides[1]
-    w.h0, w.c0, w.w_ih, w.w_hh, w.gates = vh.data, vc.data, vw.data, vu.data, vg.data
-    w.dy, w.dy_step, w.dy_row = vd.data, vd.strides[0] if vd.shape[0] == w.steps else 0, vd.strides[1]
-    w.dh = v_dh.data
-    w.c = w.dc = w.dx = w.db_hh = NULL
-    if c is not None:
-        c, dc = view_of(c, &vs), view_of(dc, &v_dc)
-        w.c, w.dc = vs.data, v_dc.data
+    cdef view v_dy, v_dx
+    cdef list alive = begin(&w, kind, relu, reverse, x, h0, c0, w_ih, w_hh, y, c, gates)
+    dy = view_of(np.zeros((1, *y.shape[1:]), y.dtype) if dy is None else _rows_of_numbers(dy), &v_dy)
+    w.dy, w.dy_step, w.dy_row = v_dy.data, v_dy.strides[0] if v_dy.shape[0] == w.steps else 0, v_dy.strides[1]
+    w.dh, w.dc, w.dx = numbers_of(dh, alive), numbers_of(dc, alive), NULL
     cdef long parts = kind * w.hidden, chunks = ceil_div(w.batch, w.chunk_rows)
-    dtype = y.dtype
-    dx = dw_ih = dw_hh = db_ih = db_hh = None
+    dx = None
     if needs_dx:
-        dx = _empty_in_order_of(x, w.inputs)
-        view_of(dx, &v_out[0])
-        w.dx, w.dx_step, w.dx_row = v_out[0].data, v_out[0].strides[0], v_out[0].strides[1]
-    dw = buffers.empty((chunks, parts, w.inputs + w.hidden), dtype)
-    db = np.empty((chunks, 2, parts))
-    dw_ih, dw_hh = buffers.empty((parts, w.inputs), dtype), buffers.empty((parts, w.hidden), dtype)
-    db_ih = np.empty(parts, dtype)
-    view_of(dw, &v_out[1]), view_of(dw_ih, &v_out[2]), view_of(dw_hh, &v_out[3]), view_of(db_ih, &v_out[4])
-    w.dw_of_chunks, w.dw_ih, w.dw_hh, w.db_ih = v_out[1].data, v_out[2].data, v_out[3].data, v_out[4].data
-    view_of(db, &v_out[6])
-    w.db_of_chunks = <double*>v_out[6].data
-    if kind == GRU:
-        db_hh = np.empty(parts, dtype)
-        view_of(db_hh, &v_out[5])
-        w.db_hh = v_out[5].data
+        dx = view_of(_empty_in_order_of(x, w.inputs), &v_dx)
+        w.dx, w.dx_step, w.dx_row = v_dx.data, v_dx.strides[0], v_dx.strides[1]
+    dw_ih, dw_hh = buffers.empty((parts, w.inputs), y.dtype), buffers.empty((parts, w.hidden), y.dtype)
+    db_ih, db_hh = np.empty(parts, y.dtype), np.empty(parts, y.dtype) if kind == GRU else None
+    w.dw_ih, w.dw_hh = numbers_of(dw_ih, alive), numbers_of(dw_hh, alive)
+    w.db_ih, w.db_hh = numbers_of(db_ih, alive), numbers_of(db_hh, alive)
+    w.dw_of_chunks = numbers_of(buffers.empty((chunks, parts, w.inputs + w.hidden), y.dtype), alive)
+    w.db_of_chunks = <double*>numbers_of(np.empty((chunks, 2, parts)), alive)
     with nogil:
-        if w.itemsize == sizeof(float):
-            run_backward(<float*>NULL, &w)
-        else:
-            run_backward(<double*>NULL, &w)
+        run_backward(&w)
     if w.out_of_memory:
         raise MemoryError(f"no memory for a block of steps of x {x.shape}")
     return dx, dw_ih, dw_hh, db_ih, db_hh
 
 
-cdef void run_backward(const real* tag, walk* w) noexcept nogil:
-    cdef long parts = w.kind * w.hidden, strips = ceil_div(w.hidden, narrow_strip(w))
-    cdef long size = (packed_width(w, w.hidden) + packed_width(w, w.inputs)) * parts
-    w.packed = pool.scratch(0, size * sizeof(real))
-    if w.packed == NULL:
-        w.out_of_memory = True
-        return
-    w.large_weights = size * sizeof(real) > SMALL_WEIGHTS
+cdef void run_backward(walk* w) noexcept nogil:
+    cdef long parts = w.kind * w.hidden
+    # dh = dq w_hh, in a gru added to dh * z, which gru_backward left there;  dx = da w_ih
+    add_panel(w, w.w_hh, 0, False, parts, w.hidden, narrow_strip(w), 0,
+              tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
     if w.dx != NULL:
-        strips += ceil_div(w.inputs, wide_strip(w))
-    pack(w, strips, pack_strip_back_of)
-    pool.run(ceil_div(w.batch, w.chunk_rows), backward_chunk_of, w)
-    pool.scratch_done(0)
+        add_panel(w, w.w_ih, 0, False, parts, w.inputs, wide_strip(w), 0, tiles.TILE_STORE)
+    if pack_panels(w):
+        pool.run(ceil_div(w.batch, w.chunk_rows), backward_chunk_of, w)
+        pool.scratch_done(0)
     if not w.out_of_memory:
         pool.run(ceil_div(parts, SUM_ROWS), add_up_rows_of, w)
-
-
-cdef inline long packed_width(const walk* w, long columns) noexcept nogil:
-    return ceil_div(columns, w.tiles.lanes) * w.tiles.lanes
-
-
-cdef void pack_strip_back_of(void* argument, long index) noexcept nogil:
-    cdef walk* w = <walk*>argument
-    if w.itemsize == sizeof(float):
-        pack_strip_back(<float*>NULL, w, index)
-    else:
-        pack_strip_back(<double*>NULL, w, index)
-
-
-cdef void pack_strip_back(const real* tag, const walk* w, long index) noexcept nogil:
-    """packed[strip][l][j] = weight[l, j], with zeros after the last column; first the strips of w_hh, then of w_ih."""
-    cdef long parts = w.kind * w.hidden, columns = w.hidden, width = narrow_strip(w), l, i, some, step
-    cdef const real* weight = <const real*>w.w_hh
-    cdef real* packed = <real*>w.packed
-    if index >= ceil_div(columns, width):
-        index -= ceil_div(columns, width)
-        packed += packed_width(w, columns) * parts
-        weight, columns, width = <const real*>w.w_ih, w.inputs, wide_strip(w)
-    some = min(width, columns - index * width)
-    step = packed_width(w, some)
-    weight += index * width
-    packed += index * width * parts
-    for l in range(parts):
-        memcpy(packed, weight + l * columns, some * sizeof(real))
-        for i in range(some, step):
-            packed[i] = 0
-        packed += step
 
 
 cdef void backward_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -158,9 +96,8 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                 backward_row(w, t * w.batch + first + n, h + n * h_row, c + n * hidden, y + n * w.y_row,
                              dy + n * w.dy_row, dh + n * hidden, dc + n * hidden, da + (row + n) * parts,
                              dq + (row + n) * parts)
-        # dh = dq w_hh, in a gru added to dh * z, which gru_backward left there
-        multiply_back(w, dq + row * parts, <const real*>w.packed, hidden, narrow_strip(w), dh, 0, hidden, 1,
-                      count, tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
+        # dh = dq w_hh
+        multiply_rows(w, &w.panels[0], 1, count, dq + row * parts, 0, parts, dh, 0, hidden)
         in_block += 1
         if in_block == capacity or s == 0:
             add_block(w, chunk, s, in_block, first, count, da, dq, x_strip)
@@ -197,9 +134,8 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
     cdef double* db = w.db_of_chunks + chunk * 2 * parts
     # dx[t] = da w_ih
     if w.dx != NULL:
-        multiply_back(w, da, <const real*>w.packed + packed_width(w, hidden) * parts, w.inputs, wide_strip(w),
-                      <real*>w.dx + newest * w.dx_step + first * w.dx_row, -way * w.dx_step, w.dx_row, steps, count,
-                      tiles.TILE_STORE)
+        multiply_rows(w, &w.panels[1], steps, count, da, count * parts, parts,
+                      <real*>w.dx + newest * w.dx_step + first * w.dx_row, -way * w.dx_step, w.dx_row)
     # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
     add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,
                  w.inputs, x_strip, dw)
@@ -213,35 +149,6 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
     w.loops.column_sums(w.itemsize, steps * count, parts, da, NULL, db)
     if w.db_hh != NULL:
         w.loops.column_sums(w.itemsize, steps * count, parts, dq, NULL, db + parts)
-
-
-cdef void multiply_back(const walk* w, const real* dq, const real* packed, long columns, long width, real* dh,
-                        long dh_step, long dh_row, long steps, long count, int mode) noexcept nogil:
-    """dh = dq weight for `count` rows at each of some steps, strip by strip of packed weights."""
-    cdef long lanes = w.tiles.lanes, parts = w.kind * w.hidden, rows = steps * count
-    cdef long j = 0, i, o, n, some_columns, no_offset = 0
-    cdef int vectors, some, m
-    cdef const void* a_rows[TILE_MAX_ROWS]
-    cdef void* y_rows[TILE_MAX_ROWS]
-    cdef tiles.tile_sum sum
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, parts, &no_offset, 1, 0
-    while j < columns:
-        some_columns = min(width, columns - j)
-        vectors = <int>ceil_div(some_columns, lanes)
-        sum.b_inner = vectors * lanes
-        i = o = n = 0  # row i is sequence n at step o
-        while i < rows:
-            some = <int>min(<long>w.tiles.rows[vectors], rows - i)
-            for m in range(some):
-                a_rows[m] = dq + (i + m) * parts
-                y_rows[m] = dh + o * dh_step + n * dh_row + j
-                n += 1
-                if n == count:
-                    o, n = o + 1, 0
-            w.tiles.tile[vectors](&sum, some, a_rows, packed, y_rows, some_columns, NULL, mode)
-            i += some
-        packed += sum.b_inner * parts
-        j += width
 
 
 cdef void add_products(const walk* w, long steps, long count, const real* da, const real* x, long x_step, long x_row,
