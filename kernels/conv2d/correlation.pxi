@@ -1,13 +1,14 @@
 # weight_grad: cut the work into slots and bands, and add the slots up; cython_cpu.pyx shows how the loops nest.
 
 cdef enum:
-    MAX_SLOTS = 16
+    MAX_SLOTS = 8  # of SLOTS in images.pxi and of BACKWARD_SLOTS in conv2d_relu_pool
     ADDED_CHANNELS = 16  # a cache line
 
 ctypedef struct correlation:
     const tiles.tile_table* tiles
     size_t itemsize
     images x, dy
+    bint channelwise  # depthwise, as in sweep.pxi
     long groups, group_in, group_out
     long[2] taps
     long[2] step
@@ -15,7 +16,6 @@ ctypedef struct correlation:
     long[2] dilation
     void* dw
     bint x_in_place, dy_in_place
-    bint channelwise
     bint exchanged  # rows of dw are (r, k), columns (s, c): fewer vectors where there are few channels k
     long band_rows, bands  # rows of dy in a band; bands in an image
     long unit_images, units  # a unit, over which a tile sums, is one band, or some images of one band each
@@ -31,6 +31,9 @@ cdef void begin_correlation(correlation* q, const view* x, const view* dw, strid
     q.tiles, q.itemsize = tiles.table(x.itemsize), x.itemsize
     images_of(x, &q.x)
     q.groups, q.group_in, q.group_out = groups, dw.shape[1], dw.shape[0] // groups
+    q.channelwise = groups > 1 and q.group_in == 1 and q.group_out == 1
+    if q.channelwise:
+        q.groups, q.group_out = 1, groups
     for axis in range(2):
         q.taps[axis], q.step[axis] = dw.shape[2 + axis], stride[axis]
         q.padding[axis], q.dilation[axis] = padding[axis], dilation[axis]
@@ -75,18 +78,21 @@ cdef long slots_that_pay(const correlation* q, long least, long most, long dy_nu
 cdef void lay_out_partial(correlation* q) noexcept nogil:
     """Choose what is read in place, and the layout of a slot's dw."""
     cdef long lanes = q.tiles.lanes
-    q.channelwise = q.group_in == 1 and q.group_out == 1 and q.groups > 1
     q.x_in_place = q.x.c_stride == 1 and q.padding[0] == 0 and q.padding[1] == 0
-    q.exchanged = (q.groups == 1 and q.dilation[1] == 1 and (not q.x_in_place or q.x.w_stride == q.x.c)
+    q.exchanged = (can_exchange(q)
                    and q.group_out * ceil_div(q.taps[1] * q.group_in, lanes)
                    < q.taps[1] * q.group_in * ceil_div(q.group_out, lanes))
     q.dy_in_place = q.dy.c_stride == 1
-    if q.channelwise:
-        q.rows, q.padded_out = q.taps[0] * q.taps[1], ceil_div(q.groups, lanes) * lanes
-    elif q.exchanged:
+    if q.exchanged:
         exchange(q)
     else:
         q.rows, q.padded_out = q.taps[0] * q.taps[1] * q.group_in, ceil_div(q.group_out, lanes) * lanes
+
+
+cdef bint can_exchange(const correlation* q) noexcept nogil:
+    """Whether the numbers (s, c) that a row of the kernel multiplies are contiguous in x, or in its copy."""
+    return (q.groups == 1 and not q.channelwise and q.dilation[1] == 1
+            and (not q.x_in_place or q.x.w_stride == q.x.c))
 
 
 cdef void exchange(correlation* q) noexcept nogil:
@@ -106,14 +112,13 @@ cdef bint images_can_join(const correlation* q) noexcept nogil:
 
 cdef long slot_numbers(const correlation* q) noexcept nogil:
     """How many numbers a slot's dw has."""
-    return (1 if q.channelwise else q.groups) * q.rows * q.padded_out
+    return q.groups * q.rows * q.padded_out
 
 
 cdef void add_all_slots(correlation* q) noexcept nogil:
     """dw = sum of the slots; a chunk adds a block of 16 channels k."""
-    cdef long outs = q.groups if q.channelwise else q.group_out
-    q.out_blocks = ceil_div(outs, ADDED_CHANNELS)
-    pool.run((1 if q.channelwise else q.groups) * q.out_blocks, add_slots_of, q)
+    q.out_blocks = ceil_div(q.group_out, ADDED_CHANNELS)
+    pool.run(q.groups * q.out_blocks, add_slots_of, q)
 
 
 cdef void correlate_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -132,13 +137,12 @@ cdef void correlate_chunk(const real* tag, correlation* q, long chunk) noexcept 
         first_row = q.taps[0] * part // q.parts * q.group_out
         end_row = q.taps[0] * (part + 1) // q.parts * q.group_out
     cdef long unit, n, group_size = q.rows * q.padded_out, g
-    cdef long slot_groups = 1 if q.channelwise else q.groups
-    cdef real* dw = <real*>q.partial + slot * slot_groups * group_size
+    cdef real* dw = <real*>q.partial + slot * q.groups * group_size
     cdef long* offsets = <long*>pool.scratch(2, (q.unit_images * q.band_rows + 1) * sizeof(long))
     if offsets == NULL:
         q.out_of_memory = True
         return
-    for g in range(slot_groups):
+    for g in range(q.groups):
         memset(dw + g * group_size + first_row * q.padded_out, 0, (end_row - first_row) * q.padded_out * sizeof(real))
     for unit in range(q.units * slot // q.slots, q.units * (slot + 1) // q.slots):
         n = unit // q.bands * q.unit_images
@@ -157,10 +161,9 @@ cdef void add_slots_of(void* argument, long chunk) noexcept nogil:
 cdef void add_slots(const real* tag, correlation* q, long g, long block) noexcept nogil:
     """dw[k, c, r, s] = sum over slots of partial[slot][r, s, c][k] (or [r, k][s, c]), in order; for group g."""
     cdef long taps = q.taps[0] * q.taps[1], group_size = q.rows * q.padded_out, slot, k, c, r
-    cdef long outs = q.groups if q.channelwise else q.group_out
-    cdef long first = block * ADDED_CHANNELS, end = min(outs, first + ADDED_CHANNELS), step
+    cdef long first = block * ADDED_CHANNELS, end = min(q.group_out, first + ADDED_CHANNELS), step
     cdef real* partial = <real*>q.partial + g * group_size
-    cdef real* dw = <real*>q.dw + g * outs * q.rows
+    cdef real* dw = <real*>q.dw + g * q.group_out * taps * q.group_in
     cdef long offsets[MAX_SLOTS]
     cdef double weights[MAX_SLOTS]
     for slot in range(q.slots):

@@ -96,8 +96,8 @@ cdef void correlate_groups(const real* tag, correlation* q, const band* b, long 
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner = rows, q.dy.w, offsets, q.step[1] * b.x_column
     sum.b_outer, sum.b_inner = b.dy_row, b.dy_column
     if q.channelwise:
-        for k from 0 <= k < q.groups by q.tiles.lanes:
-            channels = min(<long>q.tiles.lanes, q.groups - k)
+        for k from 0 <= k < q.group_out by q.tiles.lanes:
+            channels = min(<long>q.tiles.lanes, q.group_out - k)
             tile = q.tiles.channelwise if channels == q.tiles.lanes else q.tiles.channelwise_exact
             correlate_block(q, &sum, tile, q.tiles.rows[1], x + k, b.x_row, b.x_column, <const real*>b.dy + k, dw + k,
                             channels, first_row, end_row)

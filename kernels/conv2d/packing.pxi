@@ -7,24 +7,14 @@ cdef enum:
 
 cdef long packed_size(const sweep* s) noexcept nogil:
     """In numbers: the channels k of each (tap, c) are padded to whole vectors, which tiles read."""
-    cdef long lanes = s.tiles.lanes, taps = s.taps[0] * s.taps[1]
-    if is_channelwise(s):
-        return ceil_div(s.groups, lanes) * lanes * taps
-    return s.groups * ceil_div(s.group_out, lanes) * lanes * taps * s.group_in
+    cdef long lanes = s.tiles.lanes
+    return s.groups * ceil_div(s.group_out, lanes) * lanes * s.taps[0] * s.taps[1] * s.group_in
 
 
-cdef bint is_channelwise(const sweep* s) noexcept nogil:
-    return s.group_in == 1 and s.group_out == 1 and s.groups > 1
-
-
-cdef void pack(const real* tag, sweep* s) noexcept nogil:
-    cdef long taps = s.taps[0] * s.taps[1], width = s.tiles.vectors * s.tiles.lanes
-    s.channelwise = is_channelwise(s)
-    if s.channelwise:
-        pack_channelwise(tag, s)
-        return
-    s.packed_inputs = max(1, min(s.group_in, PACKED_NUMBERS // max(1, taps * min(width, s.group_out))))
-    pool.run(s.groups * ceil_div(s.group_out, width) * ceil_div(s.group_in, s.packed_inputs), pack_chunk_of, s)
+cdef void pack(sweep* s) noexcept nogil:
+    cdef long taps = s.taps[0] * s.taps[1]
+    s.packed_inputs = max(1, min(s.group_in, PACKED_NUMBERS // max(1, taps * min(s.width, s.group_out))))
+    pool.run(s.groups * ceil_div(s.group_out, s.width) * ceil_div(s.group_in, s.packed_inputs), pack_chunk_of, s)
 
 
 cdef void pack_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -37,7 +27,7 @@ cdef void pack_chunk_of(void* argument, long chunk) noexcept nogil:
 
 cdef void pack_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
     """packed[tap, c, k] = w[k, c, r, s] for a block of output channels k and some input channels c of one group."""
-    cdef long lanes = s.tiles.lanes, width = s.tiles.vectors * lanes, parts = ceil_div(s.group_in, s.packed_inputs)
+    cdef long lanes = s.tiles.lanes, width = s.width, parts = ceil_div(s.group_in, s.packed_inputs)
     cdef long first = chunk % parts * s.packed_inputs, end = min(s.group_in, first + s.packed_inputs)
     cdef long blocks = ceil_div(s.group_out, width), g = chunk // parts // blocks, block = chunk // parts % blocks
     cdef long channels = min(width, s.group_out - block * width), step = ceil_div(channels, lanes) * lanes
@@ -77,15 +67,3 @@ cdef long order_of_taps(const sweep* s) noexcept nogil:
         if s.next_tap[axis] != direction or s.first_tap[axis] != (0 if direction == 1 else s.taps[axis] - 1):
             return 0
     return direction
-
-
-cdef void pack_channelwise(const real* tag, sweep* s) noexcept nogil:
-    """packed[tap, channel] = w[channel, 0, r, s]"""
-    cdef long t, u, channel, step = ceil_div(s.groups, s.tiles.lanes) * s.tiles.lanes
-    cdef real* packed = <real*>s.packed_w
-    memset(packed, 0, s.taps[0] * s.taps[1] * step * sizeof(real))
-    for t in range(s.taps[0]):
-        for u in range(s.taps[1]):
-            for channel in range(s.groups):
-                packed[channel] = (<const real*>s.w)[channel * s.w_group + tap_of(s, 0, t) + tap_of(s, 1, u)]
-            packed += step

@@ -47,35 +47,30 @@ cdef bint scattering_pays(const scattering* t) noexcept:
     return scattered * (1 + 6 / <double>(t.dy.c + 1)) < swept
 
 
-cdef inline int run_scattering(scattering* t) except -1:
+cdef inline run_scattering(scattering* t):
     if t.dy.n == 0 or t.h == 0 or t.w == 0:
-        return 0
+        return
     with nogil:
-        if t.itemsize == sizeof(float):
-            scatter_all(<float*>NULL, t)
-        else:
-            scatter_all(<double*>NULL, t)
+        scatter_all(t)
     if t.out_of_memory:
         raise MemoryError("no memory for the packed weights or the padded gradient of a convolution")
-    return 0
 
 
-cdef void scatter_all(const real* tag, scattering* t) noexcept nogil:
+cdef void scatter_all(scattering* t) noexcept nogil:
     cdef long wanted = CHUNKS_PER_THREAD * pool.num_threads()
-    cdef long image_bytes = (t.h * t.w * t.channels + t.dy.h * t.dy.w * t.dy.c) * <long>sizeof(real)
-    t.packed_w = pool.scratch(0, packed_size_for_scattering(t) * sizeof(real))
+    cdef long image_bytes = (t.h * t.w * t.channels + t.dy.h * t.dy.w * t.dy.c) * <long>t.itemsize
+    t.packed_w = pool.scratch(0, packed_size_for_scattering(t) * t.itemsize)
     if t.packed_w == NULL:
         t.out_of_memory = True
         return
-    pack_for_scattering(tag, t)
+    pack_for_scattering(t)
     t.chunk_images = max(1, min(CACHE_BYTES // (image_bytes + 1), t.dy.n // wanted))
     t.chunk_rows = t.h
     if t.chunk_images == 1:
         t.chunk_rows = max(1, min(t.h, CACHE_BYTES * t.h // (image_bytes + 1)))
         if pool.num_threads() > 1 and t.dy.n < wanted:
             t.chunk_rows = min(t.chunk_rows, ceil_div(t.h, ceil_div(wanted, t.dy.n)))
-    pool.run(ceil_div(t.dy.n, t.chunk_images) * ceil_div(t.h, t.chunk_rows),
-             scatter_chunk_of, t)
+    pool.run(ceil_div(t.dy.n, t.chunk_images) * ceil_div(t.h, t.chunk_rows), scatter_chunk, t)
     pool.scratch_done(0)
 
 
@@ -84,7 +79,7 @@ cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
     return t.taps[0] * t.dy.c * ceil_div(t.taps[1] * t.channels, lanes) * lanes
 
 
-cdef void pack_for_scattering(const real* tag, scattering* t) noexcept nogil:
+cdef void pack_for_scattering(scattering* t) noexcept nogil:
     t.packed_inputs = max(1, min(t.dy.c, PACKED_NUMBERS // max(1, t.taps[1] * t.channels)))
     pool.run(t.taps[0] * ceil_div(t.dy.c, t.packed_inputs), pack_scattered_chunk_of, t)
 
@@ -123,18 +118,15 @@ cdef void pack_scattered_chunk(const real* tag, scattering* t, long chunk) noexc
         block += t.width
 
 
-cdef void scatter_chunk_of(void* argument, long chunk) noexcept nogil:
-    cdef scattering* job = <scattering*>argument
-    if job.itemsize == sizeof(float):
-        scatter_chunk(<float*>NULL, job, chunk)
-    else:
-        scatter_chunk(<double*>NULL, job, chunk)
-
-
-cdef void scatter_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
+cdef void scatter_chunk(void* argument, long chunk) noexcept nogil:
+    cdef scattering* t = <scattering*>argument
     cdef long parts = ceil_div(t.h, t.chunk_rows)
     cdef long n = chunk // parts * t.chunk_images, first = chunk % parts * t.chunk_rows
-    scatter_rows(tag, t, n, min(t.chunk_images, t.dy.n - n), first, min(t.chunk_rows, t.h - first))
+    cdef long count = min(t.chunk_images, t.dy.n - n), rows = min(t.chunk_rows, t.h - first)
+    if t.itemsize == sizeof(float):
+        scatter_rows(<float*>NULL, t, n, count, first, rows)
+    else:
+        scatter_rows(<double*>NULL, t, n, count, first, rows)
 
 
 cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long first, long rows) noexcept nogil:

@@ -6,7 +6,9 @@ ctypedef struct sweep:
     const tiles.tile_table* tiles
     size_t itemsize
     images x  # what is read: x, or dy
+    bint channelwise  # depthwise, each output channel sees one input channel of its own: all are one group here
     long groups, group_in, group_out, out_channels
+    long width  # of a block of output channels: of the widest tile, or channelwise one vector
     # Output row i reads rows origin + i*step + t*spread of x for 0 <= t < taps, and multiplies them by row
     # first_tap + t*next_tap of the kernel; likewise columns (axis 1).
     long[2] step
@@ -23,28 +25,32 @@ ctypedef struct sweep:
     const void* bias
     void* y
     long y_h, y_w, y_image, y_row, y_column
-    bint channelwise  # depthwise: each output channel sees one input channel of its own
     bint in_place  # x is read in place, without a copy
     long chunk_images, chunk_rows
     long outer, inner  # of the sum: one step of `outer` is a run of consecutive numbers of x
     bint out_of_memory
 
 
-cdef void begin(sweep* s, const view* x, const view* w, long groups, long group_out):
+cdef void begin(sweep* s, const view* x, const view* w, long groups, int in_axis):
+    """The input channels of a group are axis `in_axis` of w (0 or 1), its output channels the other."""
     images_of(x, &s.x)
-    s.itemsize, s.groups, s.group_in, s.group_out = x.itemsize, groups, s.x.c // groups, group_out
-    s.out_channels = groups * group_out
-    s.tiles = tiles.table_for(x.itemsize, s.out_channels if is_channelwise(s) else group_out)
+    s.itemsize, s.groups, s.group_in = x.itemsize, groups, s.x.c // groups
+    s.group_out = w.shape[0] // groups if in_axis == 1 else w.shape[1]
+    s.out_channels = groups * s.group_out
     s.w, s.w_group = w.data, w.shape[0] // groups * w.strides[0]
-    s.w_tap[0], s.w_tap[1] = w.strides[2], w.strides[3]
+    s.w_in, s.w_out, s.w_tap[0], s.w_tap[1] = w.strides[in_axis], w.strides[1 - in_axis], w.strides[2], w.strides[3]
+    s.channelwise = groups > 1 and s.group_in == 1 and s.group_out == 1
+    if s.channelwise:
+        s.groups, s.group_out, s.w_out = 1, groups, s.w_group
+    s.tiles = tiles.table_for(x.itemsize, s.group_out)
+    s.width = (1 if s.channelwise else s.tiles.vectors) * s.tiles.lanes
     s.bias = NULL
     s.out_of_memory = False
 
 
 cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding, dilation, long groups):
     """Describe the sweep, except for the bias and y."""
-    begin(s, x, w, groups, w.shape[0] // groups)
-    s.w_in, s.w_out = w.strides[1], w.strides[0]
+    begin(s, x, w, groups, 1)
     for axis in range(2):
         s.step[axis], s.origin[axis], s.taps[axis] = stride[axis], -padding[axis], w.shape[2 + axis]
         s.first_tap[axis], s.next_tap[axis], s.spread[axis] = 0, 1, dilation[axis]
@@ -52,8 +58,7 @@ cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding,
 
 cdef void begin_input_grad(sweep* s, const view* dy, const view* w, long groups):
     """Describe the sweep, except for what set_phases sets."""
-    begin(s, dy, w, groups, w.shape[1])
-    s.w_in, s.w_out = w.strides[0], w.strides[1]
+    begin(s, dy, w, groups, 0)
 
 
 cdef void set_phases(sweep* s, long phase_h, long phase_w, const view* dx, const view* w, stride, padding, dilation):
@@ -79,17 +84,13 @@ cdef void set_phase(sweep* s, int axis, long phase, long taps, long stride, long
     s.origin[axis], s.spread[axis] = (phase + padding - r * dilation) // stride, period * dilation // stride
 
 
-cdef inline int run_sweep(sweep* s) except -1:
+cdef inline run_sweep(sweep* s):
     if s.x.n == 0 or s.y_h == 0 or s.y_w == 0 or s.out_channels == 0:
-        return 0
+        return
     with nogil:
-        if s.itemsize == sizeof(float):
-            sweep_all(<float*>NULL, s)
-        else:
-            sweep_all(<double*>NULL, s)
+        sweep_all(s)
     if s.out_of_memory:
         raise MemoryError("no memory for the packed weights or the padded image of a convolution")
-    return 0
 
 
 cdef inline long reach(const sweep* s, int axis) noexcept nogil:
@@ -102,16 +103,16 @@ cdef inline long tap_of(const sweep* s, int axis, long t) noexcept nogil:
     return (s.first_tap[axis] + t * s.next_tap[axis]) * s.w_tap[axis]
 
 
-cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
+cdef void sweep_all(sweep* s) noexcept nogil:
     """Pack the weights, cut the images into chunks, run them."""
     cdef long image_bytes, chunks
-    s.packed_w = pool.scratch(0, packed_size(s) * sizeof(real))
+    s.packed_w = pool.scratch(0, packed_size(s) * s.itemsize)
     if s.packed_w == NULL:
         s.out_of_memory = True
         return
-    pack(tag, s)
+    pack(s)
     find_runs(s, can_stay_in_place(s))
-    image_bytes = (s.y_h * s.step[0] * s.y_w * s.step[1] * s.x.c + s.y_h * s.y_w * s.out_channels) * <long>sizeof(real)
+    image_bytes = (s.y_h * s.step[0] * s.y_w * s.step[1] * s.x.c + s.y_h * s.y_w * s.out_channels) * <long>s.itemsize
     s.chunk_images = min(max(1, CACHE_BYTES // (image_bytes + 1)),
                          max(1, s.x.n // (CHUNKS_PER_THREAD * pool.num_threads())))
     s.chunk_rows = s.y_h
@@ -121,7 +122,7 @@ cdef void sweep_all(const real* tag, sweep* s) noexcept nogil:
         if pool.num_threads() > 1 and chunks > 1:
             s.chunk_rows = min(s.chunk_rows, max(ceil_div(s.y_h, chunks), ceil_div(24, s.y_w)))
     chunks = ceil_div(s.x.n, s.chunk_images) * ceil_div(s.y_h, s.chunk_rows)
-    pool.run(chunks, sweep_chunk_of, s)
+    pool.run(chunks, sweep_chunk, s)
     pool.scratch_done(0)
 
 
@@ -139,30 +140,27 @@ cdef void find_runs(sweep* s, bint in_place) noexcept nogil:
     """Choose the run of x that a step of `outer` reads: all (s, c) of a kernel row if contiguous, else c of one tap."""
     s.in_place = in_place
     s.outer, s.inner = s.taps[0] * s.taps[1], s.group_in
-    if s.groups == 1 and reach(s, 1) == s.taps[1] and (not in_place or s.x.w_stride == s.x.c):
+    if s.groups == 1 and not s.channelwise and reach(s, 1) == s.taps[1] and (not in_place or s.x.w_stride == s.x.c):
         s.outer, s.inner = s.taps[0], s.taps[1] * s.group_in
 
 
-cdef void sweep_chunk_of(void* argument, long chunk) noexcept nogil:
-    cdef sweep* job = <sweep*>argument
-    if job.itemsize == sizeof(float):
-        sweep_chunk(<float*>NULL, job, chunk)
-    else:
-        sweep_chunk(<double*>NULL, job, chunk)
-
-
-cdef void sweep_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
+cdef void sweep_chunk(void* argument, long chunk) noexcept nogil:
+    cdef sweep* s = <sweep*>argument
     cdef long parts = ceil_div(s.y_h, s.chunk_rows)
     cdef long n = chunk // parts * s.chunk_images, row = chunk % parts * s.chunk_rows
-    sweep_rows(s, n, min(s.chunk_images, s.x.n - n), row, min(s.chunk_rows, s.y_h - row),
-               <real*>s.y + n * s.y_image + row * s.y_row)
+    cdef long count = min(s.chunk_images, s.x.n - n), rows = min(s.chunk_rows, s.y_h - row)
+    cdef long at = n * s.y_image + row * s.y_row
+    if s.itemsize == sizeof(float):
+        sweep_rows(s, n, count, row, rows, <float*>s.y + at)
+    else:
+        sweep_rows(s, n, count, row, rows, <double*>s.y + at)
 
 
 cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y) noexcept nogil:
     """All output channels of some images, or of some rows of one image; y is the first pixel."""
     cdef long top = s.origin[0] + row * s.step[0], left = s.origin[1]
     cdef long x_image = s.x.n_stride, x_row = s.x.h_stride, x_column = s.x.w_stride
-    cdef long columns, height, i, t, u, g, k, channels, width
+    cdef long columns, height, i, t, u, g, k, channels, vectors
     cdef long lanes = s.tiles.lanes
     cdef const real* x
     cdef real* copy
@@ -197,29 +195,20 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
                 offsets[t * s.taps[1] + u] = t * s.spread[0] * x_row + u * s.spread[1] * x_column
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner = s.outer, s.inner, offsets, 1
 
-    if s.channelwise:
-        sum.b_inner = sum.b_outer = ceil_div(s.groups, lanes) * lanes
-        k = 0
-        while k < s.groups:
-            channels = min(lanes, s.groups - k)
-            tile = s.tiles.channelwise if channels == lanes else s.tiles.channelwise_exact
-            sweep_block(s, &sum, tile, s.tiles.rows[1], x + k, x_image, s.step[0] * x_row, s.step[1] * x_column,
-                        packed + k, bias + k if bias != NULL else NULL, y + k, channels, count, rows)
-            k += lanes
-        return
     for g in range(s.groups):
-        k = 0
-        while k < s.group_out:
-            channels = min(s.tiles.vectors * lanes, s.group_out - k)
-            width = ceil_div(channels, lanes)
-            sum.b_inner = width * lanes
+        for k from 0 <= k < s.group_out by s.width:
+            channels = min(s.width, s.group_out - k)
+            vectors = ceil_div(channels, lanes)
+            sum.b_inner = vectors * lanes
             sum.b_outer = s.inner * sum.b_inner
-            sweep_block(s, &sum, s.tiles.tile[width], s.tiles.rows[width], x + g * s.group_in, x_image,
+            tile = s.tiles.tile[vectors]
+            if s.channelwise:
+                tile = s.tiles.channelwise if channels == lanes else s.tiles.channelwise_exact
+            sweep_block(s, &sum, tile, s.tiles.rows[vectors], x + (k if s.channelwise else g * s.group_in), x_image,
                         s.step[0] * x_row, s.step[1] * x_column, packed,
                         bias + g * s.group_out + k if bias != NULL else NULL, y + g * s.group_out + k, channels, count,
                         rows)
-            packed += s.taps[0] * s.taps[1] * s.group_in * sum.b_inner
-            k += channels
+            packed += s.outer * sum.b_outer
 
 
 cdef void sweep_block(const sweep* s, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest, const real* x,

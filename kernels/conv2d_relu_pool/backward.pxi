@@ -110,10 +110,10 @@ cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
     cdef int phase
     if f.scatters:
         f.scatter.packed_w = packed
-        pack_for_scattering(packed, &f.scatter)
+        pack_for_scattering(&f.scatter)
     for phase in range(f.phase_count):
         f.phases[phase].packed_w = packed
-        pack(packed, &f.phases[phase])
+        pack(&f.phases[phase])
         find_runs(&f.phases[phase], False)
         packed += packed_size(&f.phases[phase])
 

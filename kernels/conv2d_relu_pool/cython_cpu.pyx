@@ -87,10 +87,7 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     f.y, f.taps = vy.data, <uint8_t*>vtaps.data
     if y.size:
         with nogil:
-            if f.pool.itemsize == sizeof(float):
-                forward_all(<float*>NULL, &f)
-            else:
-                forward_all(<double*>NULL, &f)
+            forward_all(&f)
     if f.pool.out_of_memory or f.conv.out_of_memory:
         raise MemoryError("no memory for the packed weights or a band of a convolution")
     return y.transpose(0, 3, 1, 2), taps.transpose(0, 3, 1, 2)
@@ -152,15 +149,15 @@ cdef void cut_into_bands(windows* p, long row_bytes, long wanted) noexcept nogil
     p.bands = ceil_div(p.count[0], p.band_rows)
 
 
-cdef void forward_all(const real* tag, forward_job* f) noexcept nogil:
+cdef void forward_all(forward_job* f) noexcept nogil:
     cdef sweep* s = &f.conv
-    s.packed_w = pool.scratch(0, packed_size(s) * sizeof(real))
+    s.packed_w = pool.scratch(0, packed_size(s) * s.itemsize)
     if s.packed_w == NULL:
         s.out_of_memory = True
         return
-    pack(tag, s)
+    pack(s)
     find_runs(s, can_stay_in_place(s))
-    cut_into_bands(&f.pool, (f.pool.z_row + s.step[0] * s.x.w * s.x.c) * <long>sizeof(real),
+    cut_into_bands(&f.pool, (f.pool.z_row + s.step[0] * s.x.w * s.x.c) * <long>s.itemsize,
                    CHUNKS_PER_THREAD * pool.num_threads() if pool.num_threads() > 1 else 1)
     pool.run(f.pool.images * f.pool.bands, forward_band_of, f)
     pool.scratch_done(0)

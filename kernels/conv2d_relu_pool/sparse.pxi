@@ -39,7 +39,7 @@ cdef bint sparse_pays(const windows* p, const correlation* q, bint needs_dx):
     cdef long x_row = max(abs(q.x.h_stride), (q.x.w + 2 * q.padding[1]) * q.x.c)
     if needs_dx:
         sparse += taps * q.taps[0] * blocks * PIXEL_COST
-    if q.groups > 1 or q.dilation[1] > 1 or (q.x_in_place and q.x.w_stride != q.x.c):
+    if not can_exchange(q):
         return False
     if p.count[0] * p.count[1] * p.channels > INT_MAX or 2 * p.size[0] * q.step[0] * x_row > INT_MAX:
         return False  # lists hold ints: positions of entries, and of pixels in a row of windows (or in a small piece)
