@@ -41,7 +41,7 @@ cdef bint find_x(const real* tag, const correlation* q, long n, long row, band* 
     if copy == NULL:
         return False
     for i in range(b.images):
-        copy_window(&q.x, n + i, top, -q.padding[1], height, width, copy + i * b.x_image)
+        copy_window(q.tiles, &q.x, n + i, top, -q.padding[1], height, width, copy + i * b.x_image)
     b.x = copy
     return True
 
@@ -58,7 +58,7 @@ cdef bint find_dy(const real* tag, const correlation* q, long n, long row, band*
     if copy == NULL:
         return False
     for i in range(b.images):
-        copy_window(&q.dy, n + i, row, 0, b.rows, q.dy.w, copy + i * image)
+        copy_window(q.tiles, &q.dy, n + i, row, 0, b.rows, q.dy.w, copy + i * image)
     b.dy, b.dy_row, b.dy_column = copy, q.dy.w * q.dy.c, q.dy.c
     return True
 

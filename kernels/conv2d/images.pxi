@@ -18,7 +18,8 @@ cdef void images_of(const view* v, images* x):
     x.c_stride = v.strides[1] if x.c > 1 else 1  # the stride of an axis of length 1 may be anything
 
 
-cdef void copy_window(const images* x, long n, long top, long left, long rows, long columns, real* out) noexcept nogil:
+cdef void copy_window(const tiles.tile_table* table, const images* x, long n, long top, long left, long rows,
+                      long columns, real* out) noexcept nogil:
     """out[i, j, c] = x[n, c, top + i, left + j], and 0 outside the image."""
     cdef long i, j, c, row, channels = x.c
     cdef long first = min(max(0, -left), columns), end = max(first, min(columns, x.w - left))
@@ -32,6 +33,8 @@ cdef void copy_window(const images* x, long n, long top, long left, long rows, l
             source = <const real*>x.data + n * x.n_stride + row * x.h_stride + (left + first) * x.w_stride
             if x.c_stride == 1 and x.w_stride == channels:
                 memcpy(out + first * channels, source, (end - first) * channels * sizeof(real))
+            elif x.w_stride == 1:
+                table.transpose(channels, end - first, source, x.c_stride, out + first * channels, channels)
             else:
                 for c in range(channels):
                     for j in range(end - first):

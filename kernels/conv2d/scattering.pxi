@@ -144,7 +144,7 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
         copy = <real*>pool.scratch(2, count * t.dy.h * t.dy.w * t.dy.c * sizeof(real))
         if copy != NULL:
             for i in range(count):
-                copy_window(&t.dy, n + i, 0, 0, t.dy.h, t.dy.w, copy + i * t.dy.h * t.dy.w * t.dy.c)
+                copy_window(t.tiles, &t.dy, n + i, 0, 0, t.dy.h, t.dy.w, copy + i * t.dy.h * t.dy.w * t.dy.c)
         dy, dy_column, dy_row, dy_image = copy, t.dy.c, t.dy.w * t.dy.c, t.dy.h * t.dy.w * t.dy.c
     if dx == NULL or dy == NULL:
         t.out_of_memory = True

@@ -180,7 +180,7 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
             s.out_of_memory = True
             return
         for i in range(count):
-            copy_window(&s.x, n + i, top, left, height, columns, copy + i * x_image)
+            copy_window(s.tiles, &s.x, n + i, top, left, height, columns, copy + i * x_image)
         x = copy
 
     offsets = <long*>pool.scratch(2, (s.outer + 1) * sizeof(long))
