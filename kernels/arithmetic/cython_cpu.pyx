@@ -53,7 +53,8 @@ cdef _compute(arithmetic f, plain, x1, x2, bint in_place):
     y = x1 if in_place else buffers.empty_like(x1)
     view_of(y, &vy)
     r.y = vy.data
-    start(&r)
+    with nogil:
+        pool.run(ceil_div(r.n, CHUNK), run_chunk, &r)
     return y
 
 
@@ -92,11 +93,6 @@ cdef object begin(run* r, arithmetic f, x1, x2):
     r.loops, r.f, r.itemsize, r.n, r.period = vector_loops.table(), f, v1.itemsize, x1.size, laid_out.size
     r.x1, r.x2 = v1.data, v2.data
     return laid_out
-
-
-cdef void start(run* r):
-    with nogil:
-        pool.run(ceil_div(r.n, CHUNK), run_chunk, r)
 
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:

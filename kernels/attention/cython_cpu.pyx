@@ -116,7 +116,7 @@ cdef _begin(attention* a, q, k, v, mask, bint is_causal, double scale, double dr
         kept.append(view_of(np.broadcast_to(mask, (*q.shape[:-1], k.shape[-2])), &a.mask))
     a.scale, a.drops, a.dropout_key = scale, dropout_p > 0, dropout_key
     a.threshold, a.keep = int(dropout_p * 2**32), 1 / (1 - dropout_p)
-    a.parts, a.out_of_memory = 1, False
+    a.out_of_memory = False
     return kept
 
 

@@ -71,13 +71,13 @@ ctypedef struct product:
     const tiles.tile_table* tiles
     size_t itemsize
     long m, n, k
-    const void* a
+    const char* a
     long a_row, a_column
-    const void* b
+    const char* b
     long b_row, b_column
-    void* y
+    char* y
     long y_row
-    const void* bias  # (n,), or NULL
+    const char* bias  # (n,), or NULL
     bint relu
     void* packed_b  # strips of a block of b, one after the other, or NULL
     long copy_columns  # of b that a chunk copies at a time; if 0, and packed_b is NULL, b is read in place
@@ -181,7 +181,7 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     cdef long dot_rows = LONG_DOT_ROWS if p.tiles.vectors == TILE_MAX_VECTORS and p.k >= LONG_SUM else DOT_ROWS
     if p.m <= dot_rows and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
         p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
-        pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows_of, p)
+        pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows, p)
         return
     p.tiles = tiles.table_for(p.itemsize, p.n)
     cdef long strip = p.tiles.vectors * p.tiles.lanes, strips = ceil_div(p.n, strip)
@@ -221,25 +221,18 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     pool.scratch_done(0)
 
 
-cdef void multiply_rows_of(void* argument, long chunk) noexcept nogil:
-    cdef product* job = <product*>argument
-    if job.itemsize == sizeof(float):
-        multiply_rows(<float*>NULL, job, chunk)
-    else:
-        multiply_rows(<double*>NULL, job, chunk)
-
-
-cdef void multiply_rows(const real* tag, product* p, long chunk) noexcept nogil:
+cdef void multiply_rows(void* argument, long chunk) noexcept nogil:
     """Some columns of y = a @ b, where a and b are both contiguous along l: 4 rows at a time (cpu/dots.h)."""
-    cdef long j = chunk * p.chunk_columns, end = min(p.n, j + p.chunk_columns), i
+    cdef product* p = <product*>argument
+    cdef long j = chunk * p.chunk_columns, end = min(p.n, j + p.chunk_columns), size = p.itemsize, i
     cdef long block = p.n  # columns of b that are read for all rows of a, before the next
     if p.m > DOT_ROWS:  # so many passes that b should stay in the L2 cache
-        block = max(8, L2 // 2 // (p.k * <long>sizeof(real)) // 8 * 8)
+        block = max(8, L2 // 2 // (p.k * size) // 8 * 8)
     while j < end:
         for i in range(0, p.m, 4):
-            p.tiles.dots(min(4, p.m - i), min(block, end - j), p.k, <const real*>p.a + i * p.a_row, p.a_row,
-                         <const real*>p.b + j * p.b_column, p.b_column, <real*>p.y + i * p.y_row + j, p.y_row,
-                         <const real*>p.bias + j if p.bias != NULL else NULL,
+            p.tiles.dots(min(4, p.m - i), min(block, end - j), p.k, p.a + i * p.a_row * size, p.a_row,
+                         p.b + j * p.b_column * size, p.b_column, p.y + (i * p.y_row + j) * size, p.y_row,
+                         p.bias + j * size if p.bias != NULL else NULL,
                          tiles.TILE_RELU if p.relu else tiles.TILE_STORE)
         j += block
 

@@ -189,11 +189,6 @@ cdef void step_piece(void* argument, long index) noexcept nogil:
     cdef job* whole = <job*>argument
     cdef piece* p = &whole.pieces[index]
     cdef unsigned long mode = flush_denormals()
-    step_of(whole, p)
-    restore_mode(mode)
-
-
-cdef inline void step_of(job* whole, piece* p) noexcept nogil:
     if whole.kind == SGD:
         whole.loops.sgd_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2])
     elif whole.kind == ADAM:
@@ -204,3 +199,4 @@ cdef inline void step_of(job* whole, piece* p) noexcept nogil:
                                  p.data[4])
     else:
         whole.loops.adagrad_step(whole.itemsize, p.count, p.options, p.data[0], p.data[1], p.data[2])
+    restore_mode(mode)

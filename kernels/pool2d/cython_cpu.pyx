@@ -213,23 +213,19 @@ cdef long same_sources(const job* j, sources s, long position, long phases) noex
 
 cdef void run_chunk(void* argument, long chunk) noexcept nogil:
     cdef job* j = <job*>argument
-    cdef long row, end = min(j.n * j.size[0], (chunk + 1) * j.chunk_rows)
+    cdef long row, k, end = min(j.n * j.size[0], (chunk + 1) * j.chunk_rows)
+    cdef sources rows
     for row in range(chunk * j.chunk_rows, end):
-        if j.itemsize == sizeof(float):
-            run_row(<float*>NULL, j, row // j.size[0], row % j.size[0])
-        else:
-            run_row(<double*>NULL, j, row // j.size[0], row % j.size[0])
-
-
-cdef void run_row(const real* tag, job* j, long n, long i) noexcept nogil:
-    """Row i of output image n, segment by segment."""
-    cdef sources rows = sources_of(j, 0, i)
-    cdef long k
-    for k in range(j.segment_count):
-        run_segment(tag, j, n, i, &j.segments[k], rows)
+        rows = sources_of(j, 0, row % j.size[0])
+        for k in range(j.segment_count):
+            if j.itemsize == sizeof(float):
+                run_segment(<float*>NULL, j, row // j.size[0], row % j.size[0], &j.segments[k], rows)
+            else:
+                run_segment(<double*>NULL, j, row // j.size[0], row % j.size[0], &j.segments[k], rows)
 
 
 cdef void run_segment(const real* tag, job* j, long n, long i, const segment* part, sources rows) noexcept nogil:
+    """Some pixels of row i of output image n."""
     cdef sources columns = part.columns
     cdef long position = part.position, pixels = part.pixels, phases = j.stride[1] if j.from_windows else 1
     cdef long channels = j.channels, count = rows.count * columns.count, t, u, source
