@@ -8,26 +8,11 @@ from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.memory_order import from_memory_order, in_memory_order
 
 __all__ = [
-    "DTYPES",
-    "elu_backward",
-    "elu_forward",
-    "erf_forward",
-    "gelu_backward",
-    "gelu_forward",
-    "gelu_tanh_backward",
-    "gelu_tanh_forward",
-    "leaky_relu_backward",
-    "leaky_relu_forward",
-    "relu_backward",
-    "relu_forward",
-    "sigmoid_backward",
-    "sigmoid_forward",
-    "silu_backward",
-    "silu_forward",
-    "tanh_backward",
-    "tanh_forward",
+    "DTYPES", "elu_backward", "elu_forward", "erf_forward", "gelu_backward", "gelu_forward", "gelu_tanh_backward",
+    "gelu_tanh_forward", "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward",
+    "sigmoid_backward", "sigmoid_forward", "silu_backward", "silu_forward", "tanh_backward", "tanh_forward",
     "unavailable",
-]
+]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK, BYTES_A_THREAD = 256, 16

@@ -13,7 +13,7 @@ from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import MAX_GRID, batches, check_count
 from ..cuda.gemm_tile import choose_splits, choose_tile
 from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
-from ..memory_order.cuda_gpu import channels_last
+from ..memory_order.cuda_gpu import nhwc
 from . import output_size
 
 __all__ = ["DTYPES", "forward", "input_grad", "unavailable", "weight_grad"]
@@ -41,7 +41,7 @@ def forward(x, w, b, stride, padding, dilation, groups):
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_forward", _nhwc(x), (_by_taps(w, runtime.xp), bias), y, geometry)
+            _depthwise("depthwise_forward", nhwc(x), (_by_taps(w, runtime.xp), bias), y, geometry)
             return y.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, R, S, C, K)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 2, 1)
@@ -52,7 +52,7 @@ def forward(x, w, b, stride, padding, dilation, groups):
         geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
         multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
         grid = _grid(tile, pixels, k, groups)
-        kernel(grid, (tile.threads,), (_nhwc(x), packed, bias, y, *geometry, *multipliers))
+        kernel(grid, (tile.threads,), (nhwc(x), packed, bias, y, *geometry, *multipliers))
     return y.transpose(0, 3, 1, 2)
 
 
@@ -67,7 +67,7 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         k = out_channels // groups
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_input_grad", _nhwc(dy), (_by_taps(w, runtime.xp),), dx, geometry)
+            _depthwise("depthwise_input_grad", nhwc(dy), (_by_taps(w, runtime.xp),), dx, geometry)
             return dx.transpose(0, 3, 1, 2)
         # (groups*K, C, R, S) -> (groups, R, S, K, C)
         packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 1, 2)
@@ -79,7 +79,7 @@ def input_grad(dy, w, input_size, stride, padding, dilation, groups):
         geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
         multipliers = map(multiplier, (k, kernel_size[1], *input_size, *strides))
         grid = _grid(tile, pixels, channels, groups)
-        kernel(grid, (tile.threads,), (_nhwc(dy), packed, dx, *geometry, *multipliers))
+        kernel(grid, (tile.threads,), (nhwc(dy), packed, dx, *geometry, *multipliers))
     return dx.transpose(0, 3, 1, 2)
 
 
@@ -95,7 +95,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     elif dw.size:
         if _is_depthwise(channels, k, groups):
             geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise_weight_grad(_nhwc(x), _nhwc(dy), dw, geometry)
+            _depthwise_weight_grad(nhwc(x), nhwc(dy), dw, geometry)
             return dw
         pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
         tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # 1: the splits below give every multiprocessor work
@@ -108,7 +108,7 @@ def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
         module.get_function("conv2d_weight_grad")(
             (*grid[:2], groups * splits),
             (tile.threads,),
-            (_nhwc(x), _nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
+            (nhwc(x), nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
         )
         add = module.get_function("add_weight_parts")
         add(*lane_each(dw.size, splits), (parts, dw, groups, k, channels, taps, splits))
@@ -157,10 +157,6 @@ def _depthwise_weight_grad(x, dy, dw, geometry):
 
 def _taps_a_thread(kernel_width):
     return -(-kernel_width // -(-kernel_width // MAX_TAPS))
-
-
-def _nhwc(x):
-    return channels_last(x).transpose(0, 2, 3, 1)
 
 
 def _grid(tile, rows, channels, groups):

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import arrays, channel_sums, conv2d
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import batches
-from ..memory_order.cuda_gpu import channels_last
+from ..memory_order.cuda_gpu import nhwc
 from . import pooled_size
 
 __all__ = ["DTYPES", "backward", "forward", "unavailable"]
@@ -22,7 +22,7 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     size, out_size = z.shape[2:], pooled_size(z.shape[2:], pool_size)
     shape = (z.shape[0], *out_size, z.shape[1])
     y, taps = runtime.empty(shape, z.dtype), runtime.empty(shape, "uint8")
-    _launch("relu_pool_forward", y, (_nhwc(z), y, taps), (*size, *out_size, *pool_size))
+    _launch("relu_pool_forward", y, (nhwc(z), y, taps), (*size, *out_size, *pool_size))
     return y.transpose(0, 3, 1, 2), taps.transpose(0, 3, 1, 2)
 
 
@@ -31,7 +31,7 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     size = conv2d.output_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     dz = current_runtime().empty((dy.shape[0], *size, dy.shape[1]), dy.dtype)
     taps = arrays.channels_last(taps).transpose(0, 2, 3, 1)
-    _launch("relu_pool_backward", dz, (_nhwc(dy), taps, dz), (*size, *dy.shape[2:], *pool_size))
+    _launch("relu_pool_backward", dz, (nhwc(dy), taps, dz), (*size, *dy.shape[2:], *pool_size))
     dz = dz.transpose(0, 3, 1, 2)
     dx = conv2d.input_grad(dz, w, x.shape[2:], **geometry) if needs_dx else None
     return dx, conv2d.weight_grad(x, dz, w.shape[2:], **geometry), channel_sums.forward(dz)
@@ -44,7 +44,3 @@ def _launch(name, result, images, geometry):
         part = [array[here] for array in images]
         elements = result[here].size
         kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
-
-
-def _nhwc(x):
-    return channels_last(x).transpose(0, 2, 3, 1)

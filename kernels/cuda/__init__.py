@@ -9,7 +9,8 @@ The headers of this folder:
 * `common.cuh`: types and small functions for all kernels;
 * `gemm_tile.cuh`: the main loop of a fast matrix product, which matmul and conv2d share (`gemm_tile.py` chooses tiles);
 * `result_tile.cuh`: which tile of a product a block computes, and the epilogue (bias and ReLU) of what it stores;
-* `rows.cuh`: reductions over all threads of a row, for softmax and cross-entropy (`rows.py`: how many threads);
+* `rows.cuh`: reductions over all threads of a row, for softmax, cross-entropy and the normalization of rows (`rows.py`:
+  how many threads);
 * `thread_rows.cuh`: sums over the 8 thread rows of a block, and over the partial sums of other blocks
   (`thread_rows.py`: the grid);
 * `add_parts.cuh`: the second pass of a product whose sum was split;

@@ -32,6 +32,11 @@ def channels_last(x):
     return nhwc.transpose(0, 3, 1, 2)
 
 
+def nhwc(x):
+    """x (N, C, H, W) as a C-contiguous (N, H, W, C)."""
+    return channels_last(x).transpose(0, 2, 3, 1)
+
+
 def _transposed(x, images, rows, columns):
     """The transpose of each image of x, a matrix (rows, columns)."""
     check_count("channels, or pixels an image", max(rows, columns))

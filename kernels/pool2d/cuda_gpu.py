@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import arrays
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import batches
-from ..memory_order.cuda_gpu import channels_last
+from ..memory_order.cuda_gpu import nhwc
 from . import output_size, taps_dtype
 
 __all__ = ["DTYPES", "avg_forward", "avg_input_grad", "max_forward", "max_gather", "max_scatter", "unavailable"]
@@ -20,21 +20,21 @@ def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
     size, out_size = x.shape[2:], output_size(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     y, taps = _empty(x, out_size, x.dtype), _empty(x, out_size, taps_dtype(kernel_size))
     geometry = (*size, *out_size, *kernel_size, *stride, *padding, *dilation)
-    _launch("max_forward", y, (_nhwc(x), y, taps), geometry, taps.dtype)
+    _launch("max_forward", y, (nhwc(x), y, taps), geometry, taps.dtype)
     return _nchw(y), _nchw(taps)
 
 
 def max_scatter(dy, taps, input_size, kernel_size, stride, padding, dilation):
     dx = _empty(dy, input_size, dy.dtype)
     geometry = (*input_size, *dy.shape[2:], *kernel_size, *stride, *padding, *dilation)
-    _launch("max_scatter", dx, (_nhwc(dy), _taps_nhwc(taps), dx), geometry, taps.dtype)
+    _launch("max_scatter", dx, (nhwc(dy), _taps_nhwc(taps), dx), geometry, taps.dtype)
     return _nchw(dx)
 
 
 def max_gather(x, taps, kernel_size, stride, padding, dilation):
     y = _empty(x, taps.shape[2:], x.dtype)
     geometry = (*x.shape[2:], *taps.shape[2:], kernel_size[1], *stride, *padding, *dilation)
-    _launch("max_gather", y, (_nhwc(x), _taps_nhwc(taps), y), geometry, taps.dtype)
+    _launch("max_gather", y, (nhwc(x), _taps_nhwc(taps), y), geometry, taps.dtype)
     return _nchw(y)
 
 
@@ -42,14 +42,14 @@ def avg_forward(x, kernel_size, stride, padding, ceil_mode, count_include_pad):
     size, out_size = x.shape[2:], output_size(x.shape[2:], kernel_size, stride, padding, (1, 1), ceil_mode)
     y = _empty(x, out_size, x.dtype)
     geometry = (*size, *out_size, *kernel_size, *stride, *padding, int(count_include_pad))
-    _launch("avg_forward", y, (_nhwc(x), y), geometry)
+    _launch("avg_forward", y, (nhwc(x), y), geometry)
     return _nchw(y)
 
 
 def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, count_include_pad):
     dx = _empty(dy, input_size, dy.dtype)
     geometry = (*input_size, *dy.shape[2:], *kernel_size, *stride, *padding, int(count_include_pad))
-    _launch("avg_input_grad", dx, (_nhwc(dy), dx), geometry)
+    _launch("avg_input_grad", dx, (nhwc(dy), dx), geometry)
     return _nchw(dx)
 
 
@@ -66,10 +66,6 @@ def _launch(name, result, images, geometry, tap_dtype="uint8"):
 def _empty(like, size, dtype):
     """An array (N, H, W, C) for `size` = (H, W)."""
     return current_runtime().empty((like.shape[0], *size, like.shape[1]), dtype)
-
-
-def _nhwc(x):
-    return channels_last(x).transpose(0, 2, 3, 1)
 
 
 def _taps_nhwc(taps):

@@ -10,15 +10,9 @@ from ..cuda.counts import check_count
 from ..matmul import cuda_gpu as matmul
 
 __all__ = [
-    "DTYPES",
-    "gru_backward",
-    "gru_forward",
-    "lstm_backward",
-    "lstm_forward",
-    "rnn_backward",
-    "rnn_forward",
+    "DTYPES", "gru_backward", "gru_forward", "lstm_backward", "lstm_forward", "rnn_backward", "rnn_forward",
     "unavailable",
-]
+]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
