@@ -112,7 +112,7 @@ def check_same_kind(x: Any, x_name: str, y: Any, y_name: str) -> None:
     """Raise unless `y` has the dtype and the device of `x`: nothing is converted silently."""
     if x.dtype != y.dtype:
         raise TypeError(
-            f"{y_name} must have the dtype of {x_name}: got {x_name} {x.dtype.name} and {y_name} {y.dtype.name}; "
+            f"{y_name} must have the dtype of {x_name}: got {x_name} {x.dtype} and {y_name} {y.dtype}; "
             "convert one of them with .astype(...)"
         )
     if type(x) is not type(y) and device_of(x) != device_of(y):

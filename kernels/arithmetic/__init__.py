@@ -44,7 +44,7 @@ def _check(x1: Any, x2: Any, in_place: bool) -> tuple[Any, Any, bool]:
         return x1, float(x2), bool(in_place)
     check_array(x2, "x2", 0, at_least=True)
     if x2.dtype != x1.dtype:
-        raise TypeError(f"x2 must have the dtype of x1, {x1.dtype.name}, got {x2.dtype.name}")
+        raise TypeError(f"x2 must have the dtype of x1, {x1.dtype}, got {x2.dtype}")
     if x2.shape != x1.shape[x1.ndim - x2.ndim :] or x2.ndim > x1.ndim:
         raise ValueError(f"x2 must have the shape of x1, {x1.shape}, or of its last axes, got {x2.shape}")
     return x1, x2, bool(in_place)

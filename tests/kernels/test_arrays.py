@@ -49,6 +49,8 @@ def test_the_dtype_and_the_device_of_two_arrays():
         arrays.check_same_kind(a, "x", b, "w")
     with pytest.raises(TypeError, match="w must have the dtype of x: got x float32 and w float64"):
         arrays.check_same_kind(x, "x", np.ones(2), "w")
+    with pytest.raises(TypeError, match="got x float32 and w [<>]f4"):  # in the other byte order
+        arrays.check_same_kind(x, "x", x.astype(x.dtype.newbyteorder()), "w")
     with pytest.raises(TypeError, match="x and w must be on one device, got cpu and other"):
         arrays.check_same_kind(x, "x", elsewhere, "w")
 
