@@ -30,8 +30,8 @@ def leaky_relu_backward(dy, x, slope):
 
 def elu_forward(x, alpha):
     xp = array_module(x)
-    # y = x where x > 0, else alpha * (e^x - 1)
-    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, x.dtype.type(0))))
+    # y = x where x >= 0 (-0 too), else alpha * (e^x - 1)
+    return xp.where(x >= 0, x, alpha * xp.expm1(xp.minimum(x, x.dtype.type(0))))
 
 
 def elu_backward(dy, x, alpha):

@@ -20,9 +20,9 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
         for i in range(n):
             y[i] = x[i] if x[i] > 0 else parameter * x[i]
     elif f == ELU:
-        # y = x where x > 0, alpha * (e^x - 1) elsewhere
+        # y = x where x >= 0 (-0 too), alpha * (e^x - 1) elsewhere
         for i in range(n):
-            y[i] = x[i] if x[i] > 0 else parameter * expm1_of(x[i])
+            y[i] = x[i] if x[i] >= 0 else parameter * expm1_of(x[i])
     elif f == TANH:
         for i in range(n):
             y[i] = tanh_of(x[i])

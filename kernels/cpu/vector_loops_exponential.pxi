@@ -1,7 +1,7 @@
 # e^x and functions computed from it, for one number: without branches and calls, so that the compiler vectorizes a loop
 # over them. Constants are cast, as in <real>1, so that float expressions are not computed in double.
 
-from libc.math cimport fabs, fabsf
+from libc.math cimport copysign, copysignf, fabs, fabsf
 from libc.stdint cimport uint32_t, uint64_t
 
 ctypedef fused real:
@@ -97,13 +97,9 @@ cdef inline real magnitude(real x) noexcept nogil:
 
 
 cdef inline real tanh_of(real x) noexcept nogil:
-    """tanh(x) = m / (m + 2) with m = e^(2x) - 1, which is accurate for small x too; NaN for NaN."""
-    cdef real limit = 10 if real is float else 20  # tanh(limit) is 1
-    cdef real y = limit if x > limit else x
-    y = <real>2 * (-limit if y < -limit else y)
-    cdef real s = shifted(y * <real>1.4426950408889634), scale = power_of_two(s, 0)
-    cdef real m = scale * expm1_of_small(reduced(y, unshifted(s))) + (scale - <real>1)
-    return m / (m + <real>2)
+    """tanh(x) = -m / (m + 2) with m = e^(-2|x|) - 1 and the sign of x, accurate for small x too; NaN for NaN."""
+    cdef real m = expm1_of(<real>-2 * magnitude(x)), size = m / (m + <real>2)
+    return copysignf(size, x) if real is float else copysign(size, x)
 
 
 cdef inline real sigmoid_of(real x) noexcept nogil:

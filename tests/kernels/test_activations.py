@@ -108,6 +108,18 @@ def test_error_function(backend, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_sign_of_zero(backend, dtype):
+    """-0 stays -0 where y has the sign of x, as in C and PyTorch, at every place of a vector register."""
+    x = np.tile(np.array([0.0, -0.0, -0.0], dtype), 30)
+    with kernels.use_backend(backend, strict=True):
+        for name in ("leaky_relu", "elu", "tanh", "silu", "gelu", "gelu_tanh"):
+            y = forward_of(name)(x, *ACTIVATIONS[name][0])
+            np.testing.assert_array_equal(y, 0)
+            np.testing.assert_array_equal(np.signbit(y), np.signbit(x), name)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_gelu_far_below_zero(dtype):
     """Where 1 + erf(x / sqrt(2)) would round to 0, GELU keeps its digits, but for the rounding of x^2."""
     x = np.linspace(-12, -5, 1001).astype(dtype)
