@@ -90,6 +90,12 @@ def retains_grad(tensor: Tensor) -> bool:
 Tensor.retains_grad = property(retains_grad)
 
 
+def stop_retaining(tensor: Tensor) -> None:
+    """Undo ``retain_grad``."""
+    holder, output = _place("stop_retaining", tensor)
+    del holder.hooks[1, output or 0]
+
+
 def call(holder: Any, dy: Any) -> Any:
     """Apply the hooks of `holder` to dy: an array, a recorded Tensor, or a tuple of either."""
     for _, (output, hook) in sorted(holder.hooks.items(), key=lambda item: item[0]):

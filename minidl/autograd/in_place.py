@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.autograd.grad_mode import grad_mode
+from minidl.autograd.hooks import stop_retaining
 from minidl.autograd.tensor import Tensor, next_number, tensor_method
 
 
@@ -71,8 +72,13 @@ def become_(x: Tensor, result: Tensor) -> Tensor:
         )
     if result.dtype != x.dtype:
         result = result.astype(x.dtype)
+    retains = x.retains_grad
+    if retains:
+        stop_retaining(x)
     x._data, x.origin, x.version = result._data, result.origin, result.version
     x._requires_grad = True
+    if retains:
+        x.retain_grad()  # the gradient of the new values, as in PyTorch
     return x
 
 

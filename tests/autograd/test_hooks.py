@@ -81,6 +81,17 @@ def test_retained_gradients_add_up_and_say_that_they_are_kept():
     assert y.grad.tolist() == [2.0, 2.0] and x.grad.tolist() == [4.0, 4.0]
 
 
+def test_after_a_change_in_place_the_gradient_of_the_new_values_is_kept():
+    x = numbers()
+    y = x * 2
+    z = y + 1  # uses the old values
+    y.retain_grad()
+    y.mul_(3)
+    assert y.retains_grad
+    (y * y + z).sum().backward()
+    assert y.grad.tolist() == [12.0, 24.0] and x.grad.tolist() == [74.0, 146.0]
+
+
 def test_a_kept_gradient_does_not_keep_the_tensor():
     gc.disable()
     try:
