@@ -25,7 +25,8 @@ def as_array(data: Any, dtype: Any = None) -> Any:
     try:
         array = data if is_array(data) else np.asarray(data)
     except ValueError:
-        _even_shape(data)
+        with contextlib.suppress(RecursionError):  # of a list that holds itself, of which NumPy tells
+            _even_shape(data)
         raise
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:  # kernels go up to float64
         raise TypeError(

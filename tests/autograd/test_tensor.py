@@ -38,6 +38,15 @@ def test_lists_of_different_lengths_are_refused_by_their_places(make, data, firs
         make(data)
 
 
+@pytest.mark.parametrize("make", [tensor, Tensor, minidl.as_tensor, lambda data: tensor(0)[data]])
+def test_a_list_that_holds_itself_is_refused(make):
+    alone, beside = [], [1]
+    for data in (alone, beside):
+        data.append(data)
+        with pytest.raises(ValueError, match="setting an array element with a sequence"):
+            make(data)
+
+
 def test_tensor_copies_and_the_class_wraps():
     a = np.ones(2)
     assert not np.shares_memory(tensor(a).data, a) and Tensor(a).data is a
