@@ -16,7 +16,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from multiprocessing.connection import wait
 from socket import socket, socketpair
 from typing import Any
 
@@ -165,14 +164,15 @@ class _Worker:
 
     def receive(self, timeout: float) -> Any:
         """The worker's next batch; raises its error, or a RuntimeError when it was killed or is late."""
-        if not wait([self.socket], timeout or None):  # a killed worker's socket is closed, which ends the wait too
+        self.socket.settimeout(timeout or None)  # for each part of the batch
+        try:
+            batch, error = _receive(self.socket)
+        except TimeoutError:
             raise RuntimeError(
                 f"DataLoader worker {self.number} (process {self.process.pid}) sent no batch within "
                 f"timeout={timeout} seconds"
-            )
-        try:
-            batch, error = _receive(self.socket)
-        except (EOFError, OSError):  # between two messages, or in the middle of one
+            ) from None
+        except (EOFError, OSError):  # a killed worker's socket is closed: between two messages, or in the middle of one
             self.process.join(5)
             raise RuntimeError(
                 f"DataLoader worker {self.number} (process {self.process.pid}) ended unexpectedly: "
@@ -191,7 +191,7 @@ class _Worker:
 
     def stop(self) -> None:
         self.socket.close()
-        self.process.terminate()
+        self.process.kill()  # which a stopped process does not wait with, as it does with SIGTERM
 
     def join(self) -> None:
         self.process.join()

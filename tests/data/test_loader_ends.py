@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from multiprocessing.connection import wait
 
 import numpy as np
 import pytest
@@ -180,6 +181,23 @@ def test_a_worker_that_exits(status):
 def test_timeout():
     with pytest.raises(RuntimeError, match=r"no batch within timeout=0\.2 seconds"):
         numbers_of(DataLoader(Numbers(delay=5), 2, num_workers=1, timeout=0.2))
+
+
+def large_batch(indices):
+    return np.zeros(10_000_000)  # more than a socket holds
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system can't stop a process")
+def test_timeout_of_a_worker_that_is_stopped_in_the_middle_of_a_batch():
+    options = {"num_workers": 1, "epoch_key": 0, "ahead": 2, "timeout": 120, "start_method": None}
+    batches = workers.from_workers(large_batch, list(np.zeros((2, 1), int)), **options)
+    next(batches)
+    worker = batches.gi_frame.f_locals["workers"][0]
+    assert wait([worker.socket], 120)  # the second batch comes
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    with pytest.raises(RuntimeError, match=r"no batch within timeout=0\.2 seconds"):
+        worker.receive(0.2)
+    batches.close()  # which ends the process, stopped as it is
 
 
 PROGRAM_KILLED = """
