@@ -284,6 +284,13 @@ def test_the_name_of_a_file_says_its_format(tmp_path, suffix, start):
             ValueError,
             "classes must name the 2 columns of logits, got 3",
         ),
+        (
+            lambda: visualize.misclassified(PICTURES, np.zeros(5, int), np.zeros((5, 0)), ""),
+            ValueError,
+            r"K > 0, got .* and \(5, 0\)",
+        ),
+        (lambda: visualize.confusion_matrix(np.zeros((0, 0)), ""), ValueError, r"at least one class .*\(0, 0\)"),
+        (lambda: visualize.confusion_matrix(np.zeros((2, 0)), "ab", ""), ValueError, r"one column, got .*\(2, 0\)"),
         (lambda: visualize.embedding(np.eye(3), np.zeros(3)), ValueError, "integers of at least -1, got float64"),
         (lambda: visualize.embedding(np.eye(3), np.array([0, -2, 1]), "ab"), ValueError, "at least -1, got .* -2"),
     ],

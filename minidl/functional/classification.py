@@ -69,17 +69,16 @@ def cross_entropy(
     check_float("cross_entropy", input, "input")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
-    if input.ndim == 0:
-        raise ValueError("cross_entropy: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
+    axis = _class_axis("cross_entropy", input)
     if target.dtype.kind == "f":
-        return _cross_entropy_of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+        return _cross_entropy_of_probabilities(input, target, axis, weight, ignore_index, reduction, label_smoothing)
     if label_smoothing:
-        return _cross_entropy_of_smoothed_classes(input, target, weight, ignore_index, reduction, label_smoothing)
-    return _cross_entropy_of_classes(input, target, weight, ignore_index, reduction)
+        return _cross_entropy_of_smoothed_classes(input, target, axis, weight, ignore_index, reduction, label_smoothing)
+    return _cross_entropy_of_classes(input, target, axis, weight, ignore_index, reduction)
 
 
 def _cross_entropy_of_probabilities(
-    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+    input: Any, target: Any, axis: int, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
     if target.ndim < input.ndim:
         raise TypeError(
@@ -89,7 +88,6 @@ def _cross_entropy_of_probabilities(
     check_same_shape("cross_entropy with probabilities", input, target)
     if ignore_index >= 0:
         raise ValueError(f"ignore_index belongs to class numbers, target holds probabilities; got {ignore_index}")
-    axis = 0 if input.ndim == 1 else 1
     classes = input.shape[axis]
     _check_class_weights(weight, classes)
     q = target * (1 - label_smoothing) + label_smoothing / classes
@@ -99,9 +97,8 @@ def _cross_entropy_of_probabilities(
 
 
 def _cross_entropy_of_smoothed_classes(
-    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+    input: Any, target: Any, axis: int, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
-    axis = 0 if input.ndim == 1 else 1
     classes = input.shape[axis]
     log_p = log_softmax(input, axis)
     plain = nll_loss(log_p, target, weight, ignore_index, reduction)  # checks the arguments
@@ -117,8 +114,9 @@ def _cross_entropy_of_smoothed_classes(
     return plain * (1 - label_smoothing) + spread * (label_smoothing / classes)
 
 
-def _cross_entropy_of_classes(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
-    axis = 0 if input.ndim == 1 else 1
+def _cross_entropy_of_classes(
+    input: Any, target: Any, axis: int, weight: Any, ignore_index: int, reduction: str
+) -> Any:
     _check_class_numbers(input, target, axis)
     check_reduction(reduction)
     _check_not_recorded(weight)
@@ -198,9 +196,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     """
     check_arrays("nll_loss", input, target)
     check_float("nll_loss", input, "input")
-    if not input.ndim:
-        raise ValueError("nll_loss: input must be (C,), (N, C) or (N, C, d1, ...), got a number")
-    axis = 0 if input.ndim == 1 else 1
+    axis = _class_axis("nll_loss", input)
     _check_class_numbers(input, target, axis)
     _check_class_weights(weight, input.shape[axis])
     _check_not_recorded(weight)
@@ -218,6 +214,16 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
         kept = kept * _class_weights(weight, target, ignore_index)
     losses = where(ignored, 0, losses * kept)
     return sum(losses) / sum(kept) if reduction == "mean" else reduce_losses(losses, reduction)
+
+
+def _class_axis(name: str, input: Any) -> int:
+    axis = 0 if input.ndim == 1 else 1
+    if not input.ndim or not input.shape[axis]:
+        raise ValueError(
+            f"{name}: input must be (C,), (N, C) or (N, C, d1, ...) with scores of at least one class, "
+            f"got shape {tuple(input.shape)}"
+        )
+    return axis
 
 
 def _check_class_numbers(input: Any, target: Any, axis: int) -> None:

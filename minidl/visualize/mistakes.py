@@ -43,6 +43,8 @@ def confusion_matrix(
             + ("" if columns is classes else f" and {len(columns)} columns")
             + f", got {counts.shape}"
         )
+    if not counts.size:
+        raise ValueError(f"counts must have at least one class and one column, got the shape {counts.shape}")
     totals = counts.sum(1, keepdims=True)
     shares = counts / np.where(totals == 0, 1, totals)
     cell = min(0.46, 16 / len(classes))  # inches; with very many classes the figure would not fit into memory
@@ -81,9 +83,9 @@ def misclassified(
         How many to show.
     """
     pictures, labels, logits = as_array(pictures), as_array(labels), as_array(logits)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(pictures) != len(logits):
+    if logits.ndim != 2 or not logits.shape[1] or labels.shape != logits.shape[:1] or len(pictures) != len(logits):
         raise ValueError(
-            "pictures, labels and logits must have the shapes (N, C, H, W), (N,) and (N, K), got "
+            "pictures, labels and logits must have the shapes (N, C, H, W), (N,) and (N, K), K > 0, got "
             f"{pictures.shape}, {labels.shape} and {logits.shape}"
         )
     if len(classes) != logits.shape[1]:
