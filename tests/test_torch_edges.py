@@ -110,6 +110,8 @@ CASES = [
         for p in (0.5, 1, 1.5, 2, 3)
     ),
     case("norm -1", lambda L, F, x: x.norm(-1, dim=1), [[1.0, 2.0], [3.0, -4.0]]),
+    case("a negative norm of NaN and 0", lambda L, F, x: x.detach().norm(-1, dim=1), [[np.nan, 0.0], [0.0, 2.0]]),
+    case("the rest of 1 / 0.1, rounded to 10", lambda L, F, x, y: x % y, [1.0, -1.0, 6.0], [0.1, 0.1, np.inf]),
     case("norm -1 at 0", lambda L, F, x: x.detach().norm(-1, dim=1), [[1.0, 0.0], [3.0, -4.0]]),
     case("losses of endless errors", lambda L, F, x, t: (
         F.smooth_l1_loss(x, t, beta=0.5, reduction="none"), F.huber_loss(x, t, delta=2.0, reduction="none")

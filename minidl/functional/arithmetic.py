@@ -22,7 +22,7 @@ import numpy as np
 from minidl.autograd import Function, Tensor, tensor_method
 from minidl.functional.choice import clamp_max, clamp_min, clip, where
 from minidl.functional.comparison import isfinite
-from minidl.functional.elementwise import floor, log
+from minidl.functional.elementwise import log
 from minidl.functional.in_place import in_place
 from minidl.functional.operands import check_operand, data_of, namespace, unrecorded
 from minidl.kernels import minus, over, plus, times
@@ -171,9 +171,9 @@ class Remainder(Function):
         return x1 % x2
 
     def backward(self, dy, inputs, output):
-        # dy/dx1 = 1, dy/dx2 = -floor(x1 / x2)
+        # dy/dx1 = 1, dy/dx2 = -floor(x1 / x2): by //, as x1 / x2 may be rounded up to an integer
         x1, x2 = inputs
-        return dy, -dy * floor(x1 / x2) if self.needs(1) else None
+        return dy, -dy * (x1 // x2) if self.needs(1) else None
 
 
 @tensor_method("__add__", "__radd__", "add")

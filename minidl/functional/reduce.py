@@ -266,10 +266,11 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
         return sum(size, dim, keepdim)
     # the gradient is 0 at 0, where the powers have no derivative or an infinite one
     zero, powers = size == 0, where(size == 0, 1, size) ** p
-    if p < 0:  # one 0 makes it 0
+    if p < 0:  # one 0 makes it 0, unless there is NaN
         if any_empty(x.shape, reduced_axes(dim, x.ndim)):
             raise ValueError(f"norm with p = {p} of no values: x has shape {tuple(x.shape)} and dim is {dim}")
-        return where(sum(zero, dim, keepdim) > 0, 0, sum(powers, dim, keepdim) ** (1 / p))
+        total = sum(powers, dim, keepdim)
+        return where((sum(zero, dim, keepdim) > 0) & (total == total), 0, total ** (1 / p))
     total = sum(where(zero, 0, powers), dim, keepdim)
     return where(total == 0, 0, where(total == 0, 1, total) ** (1 / p))
 
