@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib import style
 from matplotlib.figure import Figure
 
 
 def draw(report: dict[str, Any], path: str) -> None:
-    """Draw a report to a PNG or SVG file."""
+    """Draw a report to a PNG or SVG file, in colours that a colour-blind reader can tell apart."""
     picture = {"kernels": roofline, "sizes": curves}.get(report["suite"], bars)
-    picture(report).savefig(path, dpi=150, bbox_inches="tight")
+    with style.context("tableau-colorblind10"):
+        picture(report).savefig(path, dpi=150, bbox_inches="tight")
 
 
 def bars(report: dict[str, Any]) -> Figure:
@@ -56,15 +58,15 @@ def roofline(report: dict[str, Any]) -> Figure:
             label=f"{peak:.0f} GFLOP/s, {bandwidth:.0f} GB/s",
         )  # fmt: skip
     families = dict.fromkeys(row["name"].split()[0] for row in rows)
-    for color, family in enumerate(families):
+    for number, family in enumerate(families):
         of_family = [row for row in rows if row["name"].split()[0] == family]
         for row in of_family:
             if row["best_peer"]:
                 theirs = row["operations"] / row["peers_ms"][row["best_peer"]] / 1e6
                 x = row["operations_per_byte"]
-                axes.plot([x, x], [theirs, row["gflops"]], color=f"C{color}", linewidth=0.8, alpha=0.6)
+                axes.plot([x, x], [theirs, row["gflops"]], color=f"C{number}", linewidth=0.8, alpha=0.6)
         points = [(row["operations_per_byte"], row["gflops"]) for row in of_family]
-        axes.scatter(*zip(*points), s=18, color=f"C{color}", label=family, zorder=3)
+        axes.scatter(*zip(*points), s=18, marker="os^vDPX*"[number % 8], color=f"C{number}", label=family, zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("operations for each byte that must be moved")
