@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from generator.pages import ROOT, Pages
 from generator.source_pages import source_page
 
 TUTORIALS = ROOT / "tutorials"
+LABELS = ("title", "xlabel", "ylabel", "label")  # keywords whose values are written into a figure
+TITLES = {"set_title": 0, "suptitle": 0, "set_ylabel": 0, "show_image": 2}  # and which argument of these calls is
 
 
 def files() -> list[Path]:
@@ -38,6 +41,27 @@ def write(pages: Pages) -> None:
     pages.write("tutorials/index.md", f"{index}\n```{{toctree}}\n:hidden:\n\n{names}\n```\n")
 
 
+def _said_in_figures(source: str) -> str:
+    """For a reader who does not see the figures of a cell: their titles and labels, as far as its code spells them."""
+    written = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            place = TITLES.get(getattr(node.func, "attr", getattr(node.func, "id", "")), len(node.args))
+            written += [keyword.value for keyword in node.keywords if keyword.arg in LABELS]
+            written += node.args[place : place + 1]
+    texts = [text for node in sorted(written, key=lambda node: (node.lineno, node.col_offset)) for text in _texts(node)]
+    return "; ".join(["Figure drawn by the code above", *dict.fromkeys(texts)])
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """The strings that an expression may give, with dots for what an f-string computes."""
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) + _texts(node.orelse)
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)]
+    return [node.value] if isinstance(node, ast.Constant) and node.value else []
+
+
 def _notebook(path: Path) -> str:
     notebook = jupytext.read(path, fmt="py:percent")
     page = f"tutorials/{path.stem}"
@@ -47,6 +71,8 @@ def _notebook(path: Path) -> str:
                 hidden = {"tags": ["remove-cell"]}
                 notebook.cells.append(nbformat.v4.new_code_cell(answer, metadata=hidden))
     for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            cell.metadata["mystnb"] = {"image": {"alt": _said_in_figures(cell.source)}}
         cell["id"] = f"cell-{number}"  # by itself it would be another at every build
         if cell.cell_type == "markdown":
             cell.source = site_links(cell.source, "tutorials", page)

@@ -100,7 +100,7 @@ def test_each_tutorial_shows_its_results(folder: Path) -> None:
         source = (ROOT / "tutorials" / f"{stem}.py").read_text()
         shown = len(re.findall(r"^ *plt\.show\(\)", source, re.M))  # not those of folded answers, which are comments
         assert html.count("cell_output") >= shown, f"{stem}: outputs are missing"
-        assert len(re.findall(r'<img alt="[^"]*"[^>]* src="\.\./_images/', html)) >= shown, stem
+        assert len(re.findall(r'<img alt="Figure[^"]*"[^>]* src="\.\./_images/', html)) >= shown, stem
         assert html.count("<details><summary>Answer") == source.count("<details><summary>Answer"), stem
 
 
