@@ -157,6 +157,22 @@ def test_formulas_and_figures_of_a_tutorial(browser: Browser, address: str) -> N
         assert page.evaluate(seen) is True
 
 
+def test_wide_figures_scroll_on_a_phone_so_that_their_labels_can_be_read(browser: Browser, address: str) -> None:
+    with browser.open(f"{address}/tutorials/08_descending.html", width=390, height=844) as page:
+        assert not faults_of(page)
+        assert page.evaluate("Math.min(...[...document.querySelectorAll('.cell_output img')].map(i => i.width))") > 600
+
+
+def test_the_menus_of_a_narrow_page_are_seen_when_the_keyboard_enters_them(browser: Browser, address: str) -> None:
+    with browser.open(f"{address}/tutorials/08_descending.html", width=390, height=844) as page:
+        for menu in (".sidebar-drawer", ".toc-drawer"):
+            place = f"document.querySelector('{menu}').getBoundingClientRect()"
+            hidden = f"({place}.right <= 0 || {place}.left >= innerWidth)"
+            page.wait(hidden, f"{menu} beside the page")
+            page.evaluate(f"[...document.querySelectorAll('{menu} li a')].at(-1).focus()")
+            page.wait(f"!{hidden} && {place}.left >= 0 && {place}.right <= innerWidth", f"{menu} on the page")
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
