@@ -222,9 +222,8 @@ axes[0].legend()
 for panel, (name, values) in zip(axes[1:], {"pixels": pixels, "features of the body": transferred}.items()):
     coordinates, _ = visualize.principal_components(values)
     for k in range(5):
-        panel.plot(*coordinates[y_test == k].T, ".", label=k + 5, color=plt.get_cmap("tab10")(k))
+        panel.plot(*coordinates[y_test == k].T, linestyle="", marker=f"${k + 5}$", color=f"C{k}")
     panel.set(title=f"new digits: {name}", xticks=[], yticks=[])
-axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 assert mean["fine-tuned"][0] > mean["from scratch"][0] + 0.05
 assert mean["frozen"][0] > mean["from scratch"][0]
@@ -232,9 +231,9 @@ assert mean["fine-tuned"][1] > mean["from scratch"][1] - 0.05
 assert counts[-1] < 30 or mean["from scratch"][-1] > max(mean["frozen"][-1], mean["fine-tuned"][-1])
 
 # %% [markdown]
-# The two plots on the right show the test images, projected onto the two directions in which they vary most (their
-# principal components). In pixels, what matters most is where a digit lies. The body, which has never seen a 5, 6, 7, 8
-# or 9, has learned to ignore that, and the new digits begin to separate.
+# The two plots on the right show the test images, each as its digit, projected onto the two directions in which they
+# vary most (their principal components). In pixels, what matters most is where a digit lies. The body, which has never
+# seen a 5, 6, 7, 8 or 9, has learned to ignore that, and the new digits begin to separate.
 #
 # The fewer the examples, the more transfer helps. With enough examples of its own, such as 30 of each of the small
 # digits, a network does not need it. Then a body that was trained for something else is even in the way, whether it is

@@ -145,7 +145,8 @@ methods = {
     "single linkage": lambda x, K: cluster.AgglomerativeClustering(K, linkage="single").fit_predict(x),
     "DBSCAN": lambda x, K: cluster.DBSCAN(0.35, min_samples=5).fit_predict(x),
 }
-colors = np.array(["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:cyan"])
+# the colours of Okabe and Ito, which colour-blind readers can tell apart
+colors = np.array(["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "black"])
 figure, axes = plt.subplots(2, 4, figsize=(9.5, 4.4))
 score = {}
 for row, (x, K) in zip(axes, ((clouds, 3), (moons, 2))):
@@ -271,7 +272,8 @@ for n, (above, below) in enumerate(axes.T):
 plt.show()
 
 # %% [markdown]
-# These are the pixels and the codes of all images, projected onto their first two principal components (tutorial 16).
+# These are the pixels and the codes of every fifth image of each digit, projected onto their first two principal
+# components (tutorial 16).
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(10.5, 3.6))
@@ -279,18 +281,18 @@ sets = {"pixels": pixels, "codes": codes, "codes after DEC": training.predict(mo
 for panel, (name, values) in zip(axes, sets.items()):
     coordinates, _ = visualize.principal_components(values)
     for k in range(10):
-        panel.plot(*coordinates[y_train == k].T, ".", markersize=3, label=k, color=plt.get_cmap("tab10")(k))
+        some = coordinates[y_train == k][::5]
+        panel.plot(*some.T, linestyle="", marker=f"${k}$", markersize=5, color=plt.get_cmap("tab10")(k))
     panel.set(title=name, xticks=[], yticks=[])
     panel.grid(False)
-axes[2].legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
 plt.show()
 assert scores["deep embedded clustering"][1] > scores["k-means of codes"][1]
 assert scores["deep embedded clustering"][1] > scores["k-means of pixels"][1]
 
 # %% [markdown]
-# The colours are the true digits, which no method has seen. After DEC, the codes form separate groups. But look at the
-# scores too: on such tiny images, Ward's old method is hard to beat. (`minidl train image-clustering` clusters the
-# 60,000 training images of MNIST, and distorts the images that the network learns from.)
+# The points are drawn as their true digits, which no method has seen. After DEC, the codes form separate groups. But
+# look at the scores too: on such tiny images, Ward's old method is hard to beat. (`minidl train image-clustering`
+# clusters the 60,000 training images of MNIST, and distorts the images that the network learns from.)
 #
 # ## Exercises
 #
