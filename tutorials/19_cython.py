@@ -23,6 +23,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import course  # noqa: F401  (the look of the plots)
 import matplotlib.pyplot as plt
 import numpy as np
 from library_lines import show_lines
@@ -143,10 +144,10 @@ print(f"naive: {speeds['naive']:.2f} GFLOP/s")
 
 # %% [markdown]
 # Far better than Python, but still slow, for two reasons. The first is the sum: each addition must wait for the one
-# before it, about four cycles. The second is that $b$ is read *down a column*. Memory reaches the processor in *cache
-# lines* of 16 numbers, and stays for a while in the *cache*, a small and fast memory. Down a column, one number is $4n$
-# bytes from the next, so each comes from another cache line. The other 15 numbers of a line are needed only for the
-# next columns; if the cache cannot hold the lines until then, they were fetched for nothing.
+# before it, about four clock cycles. The second is that $b$ is read *down a column*. Memory reaches the processor in
+# *cache lines* of 16 numbers, and stays for a while in the *cache*, a small and fast memory. Down a column, one number
+# is $4n$ bytes from the next, so each comes from another cache line. The other 15 numbers of a line are needed only for
+# the next columns; if the cache cannot hold the lines until then, they were fetched for nothing.
 #
 # **Step 2: another loop order.** Exchange the inner loops: for each $i$ and $l$, add $a_{il}$ times *row* $l$ of $b$ to
 # *row* $i$ of $y$. The products and sums are the same, but now the innermost loop runs along contiguous numbers, and
@@ -178,8 +179,8 @@ assert speeds["ordered"] > 2 * speeds["naive"]
 # again. So keep a small tile of $y$, say 4 rows by 32 columns, in *registers*, the few places inside the processor that
 # instructions compute with, until its sums are complete. Each step $l$ takes 4 numbers of $a$ and 32 of $b$ and does
 # 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can unroll the small loops, and `acc` need
-# never exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor with AVX-512 has 32
-# vector registers. One with AVX2 has only 16, so a part of `acc` will be kept in memory.)
+# never exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor with AVX-512 has 32 of
+# them, for up to 16 numbers. One with AVX2 has only 16, so a part of `acc` will be kept in memory.)
 #
 # **Step 4: cache blocking.** Large matrices do not stay in the cache from one use to the next. So split the sum over
 # $l$ into blocks of 240. Then only 240 rows and 32 columns of $b$ (30 kB) are in use while the tiles of all rows are
@@ -305,9 +306,10 @@ assert speeds["tiled"] > 5 * speeds["naive"] > 50 * speeds["Python"]
 #
 # <details><summary>Answer</summary>
 #
-# Slower, on most machines: 4 x 96 numbers need 48 registers of 8, more than there are, so the compiler must keep a part
-# of the tile in memory. (AVX-512 also has registers of 16 numbers, of which 24 would be enough. But compilers often use
-# only their lower halves, unless they are told otherwise, as by the flag `-mprefer-vector-width=512`.)
+# That depends on the registers. Of those for 8 numbers, 4 x 96 numbers fill 48, more than there are: the compiler must
+# keep a part of the tile in memory, and the kernel becomes slower. Of AVX-512's registers for 16 numbers they fill 24,
+# which is fewer than 32: then it may become faster, because 24 additions go on at once and wait less for each other.
+# (Some compilers take registers for 8 unless told otherwise, as by the flag `-mprefer-vector-width=512`.)
 #
 # ```python
 # wide = build(TILED.replace("COLUMNS = 32", "COLUMNS = 96"))

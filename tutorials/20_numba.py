@@ -11,6 +11,7 @@
 import importlib.util
 import time
 
+import course  # noqa: F401  (the look of the plots)
 import matplotlib.pyplot as plt
 import numpy as np
 from library_lines import show_lines

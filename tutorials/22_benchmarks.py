@@ -9,6 +9,7 @@
 # %%
 import time
 
+import course  # noqa: F401  (the look of the plots)
 import matplotlib.pyplot as plt
 import numpy as np
 from library_lines import show_lines
@@ -59,7 +60,7 @@ def stopwatch(function, rounds=9, seconds=0.05):
 # %% [markdown]
 # Now the two limits. We measure them instead of reading them from a data sheet, because the clock rate of a modern
 # processor depends on its temperature and on what else is running. $B$ we can measure by hand: add two arrays that are
-# too large for any cache.
+# too large for any cache. (That the processor also reads what it will overwrite is not counted.)
 
 # %%
 size = 20_000_000
@@ -147,8 +148,8 @@ assert points["matmul 768"][0] > points["matmul 64"][0] > points["relu"][0]
 q = np.geomspace(0.05, 500, 100)
 figure, axes = plt.subplots(figsize=(7.5, 4))
 axes.loglog(q, np.minimum(P, q * B), color="black")
-for name, (intensity, rate) in points.items():
-    axes.plot(intensity, rate, "o", label=name)
+for (name, (intensity, rate)), marker in zip(points.items(), "os^vDP"):
+    axes.plot(intensity, rate, marker, label=name)
 axes.legend(loc="lower right")
 axes.margins(y=0.12)
 axes.set(xlabel="operations per byte", ylabel="GFLOP/s", title="kernels under the roofline of this machine")
