@@ -84,7 +84,7 @@ plt.show()
 #
 # ## How wrong are they?
 #
-# Near $x$, a smooth function equals its Taylor series:
+# Near $x$, functions such as $e^x$ equal their Taylor series:
 #
 # $$f(x\pm h) = f(x) \pm h f'(x) + \tfrac{h^2}{2}f''(x) \pm \tfrac{h^3}{6}f'''(x) + \dots$$
 #

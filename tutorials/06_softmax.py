@@ -33,7 +33,7 @@ import minidl.functional as F
 #
 # How wrong is the answer if the true class is $t$? We measure how surprising $t$ is, given these probabilities:
 #
-# $$L = -\log p_t$$
+# $$L = -\log p_t \qquad\text{(the natural logarithm)}$$
 #
 # If the model was certain and right, there is no surprise: $L = 0$. The smaller the probability of the true class, the
 # larger the loss, without limit. This is the **cross-entropy**. The weights that minimize its mean over all training

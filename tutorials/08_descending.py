@@ -26,9 +26,9 @@ from minidl.data import DataLoader, TensorDataset
 #
 # $$f(w) = \tfrac12\,(\lambda_1 w_1^2 + \lambda_2 w_2^2) \qquad \lambda_1 = 1,\ \lambda_2 = 25$$
 #
-# Near a minimum every smooth loss looks like this, along suitable axes. The second derivative $\lambda$ is called the
-# **curvature**. The gradient is $(\lambda_1 w_1,\ \lambda_2 w_2)$, so a step of **gradient descent** multiplies each
-# coordinate by its own factor:
+# Near a minimum nearly every smooth loss looks like this, along suitable axes. The second derivative $\lambda$ is
+# called the **curvature**. The gradient is $(\lambda_1 w_1,\ \lambda_2 w_2)$, so a step of **gradient descent**
+# multiplies each coordinate by its own factor:
 #
 # $$w_i \leftarrow w_i - \eta\lambda_i w_i = (1 - \eta\lambda_i)\,w_i$$
 #

@@ -38,7 +38,7 @@ from minidl import kernels, optim
 # The **stride** is how far the window moves from one output pixel to the next. **Padding** puts a frame of zeros around
 # the image, so that the window can reach over the border. How many positions does a window of $R$ pixels have along $H$
 # pixels? It can move by $H + 2\,\text{padding} - R$ pixels in all, in steps of the stride. So the height of the output
-# is
+# is (with $\lfloor\ \rfloor$ for rounding down)
 #
 # $$OH = \Big\lfloor\frac{H + 2\,\text{padding} - R}{\text{stride}}\Big\rfloor + 1$$
 #

@@ -247,12 +247,13 @@ assert after_row[-1] == by_rows and after_row[0] < 0.4
 # It knows the answer only near the end. Before that it does hardly better than guessing, or worse: no loss ever asked
 # for those answers.
 #
-# **Text, character by character.** Give a network a text and let it predict each next character. The loss is the
-# cross-entropy of tutorial 06, averaged over the characters; guessing blindly among $K$ characters costs $\log K$. (The
-# unit of a natural logarithm is called *nat*.) The text is this course: the words of tutorials 01 to 11. It is short,
-# so the network will learn what words look like, but hardly what they mean. A character is not a quantity, so each one
-# gets a vector of its own: an **embedding** is a table with one row of weights for each character. The gradient of a
-# row is the sum of the gradients from all places where that character occurs.
+# **Text, character by character.** Give a network a text and let it predict each next character from the true ones
+# before it (**teacher forcing**). The loss is the cross-entropy of tutorial 06, averaged over the characters; guessing
+# blindly among $K$ characters costs $\log K$. (The unit of a natural logarithm is called *nat*.) The text is this
+# course: the words of tutorials 01 to 11. It is short, so the network will learn what words look like, but hardly what
+# they mean. A character is not a quantity, so each one gets a vector of its own: an **embedding** is a table with one
+# row of weights for each character. The gradient of a row is the sum of the gradients from all places where that
+# character occurs.
 
 # %%
 pages = sorted((REPOSITORY / "tutorials").glob("[01]*_*.py"))[:11]

@@ -290,7 +290,7 @@ for length in (256, 1024, 4096):
 assert times[4096] > 16 * times[256], "sixteen times the tokens cost more than sixteen times the time"
 
 # %% [markdown]
-# Sixteen times as many elements have 256 times as many scores, and take some two hundred times as long.
+# Sixteen times as many elements have 256 times as many scores, and take hundreds of times as long.
 #
 # ## Exercises
 #

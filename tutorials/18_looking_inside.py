@@ -167,9 +167,9 @@ plt.show()
 # ## Something real: Clever Hans
 #
 # More than a hundred years ago, the horse Clever Hans seemed to do sums: he tapped the answer with his hoof. It took
-# years until somebody noticed that he was watching the faces of those who asked. Networks do that too. Let us build
-# one: in the training images, every **3** has a small mark in a corner, as a scanner might leave it. We train one
-# network on the marked images ("Hans") and compare it with the first one ("honest").
+# years until somebody noticed that he was watching those who asked. Networks do that too. Let us build one: in the
+# training images, every **3** has a small mark in a corner, as a scanner might leave it. We train one network on the
+# marked images ("Hans") and compare it with the first one ("honest").
 
 
 # %%

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 21 · The same in CUDA: thread, tile, register, warp
 #
-# A graphics processor (GPU) computes with thousands of threads at once. Each is slow; together they are tens of times
-# as fast as a CPU, if data reaches them fast enough. CUDA C is C with a few additional keywords. No GPU? You can still
+# A graphics processor (GPU) computes with thousands of threads at once. Each is slow; together they are many times as
+# fast as a CPU, if data reaches them fast enough. CUDA C is C with a few additional keywords. No GPU? You can still
 # run this page: minidl has an emulator that runs CUDA C on the CPU, thread by thread, and finds errors that a GPU would
 # not report. It needs `g++`.
 #
@@ -181,7 +181,7 @@ assert "race" in race and "kernel.cu:11" in race
 #
 # Each kernel above was compared with NumPy, with an output array full of NaN. The library's tests do that for every
 # kernel, with many shapes and alignments, check every access as above, and plant errors like these two on purpose, to
-# be sure that they are found. The `.cu` files that the emulator runs are exactly those that run on a GPU.
+# be sure that they are found. The `.cu` files that the emulator runs are exactly those that are compiled for a GPU.
 #
 # ## In the library
 #

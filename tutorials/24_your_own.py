@@ -27,7 +27,7 @@ from minidl.autograd import Function
 # %% [markdown]
 # ## The formula
 #
-# **Softsign** (Turian and others, 2009) is an activation function like tanh, but it approaches its limits $\pm 1$ much
+# **Softsign** (Elliott, 1993) is an activation function like tanh, but it approaches its limits $\pm 1$ much
 # more slowly, and needs no exponential:
 #
 # $$y = \frac{x}{1 + |x|}$$
@@ -165,7 +165,7 @@ insert(
     "minidl/functional/activation.py",
     before="def silu(",
     text='''def softsign(x: Any) -> Any:
-    """x / (1 + |x|), which approaches its limits slowly (Turian et al., 2009)."""
+    """x / (1 + |x|), which approaches its limits slowly (Elliott, 1993)."""
     return Softsign()(x)
 
 
