@@ -110,6 +110,8 @@ def gather(x: Any, dim: int, index: Any) -> Any:
     if x.ndim + positions.ndim < 2:  # a 0-d array counts as one of shape (1,), here and in scatter
         return reshape(gather(reshape(x, -1), dim, positions.reshape(-1)), positions.shape)
     axis = _checked_axis(dim, positions, x)
+    if entries := _key_of_entries(positions, axis, x):
+        return Index(entries)(x)
     part = _slices(positions, axis, x)
     return Gather(axis, plain_index(positions, x))(index_of(x, part) if part else x)
 
@@ -128,8 +130,21 @@ def _checked_axis(dim: int, positions: Any, x: Any) -> int:
     for i, (n, size) in enumerate(zip(positions.shape, x.shape)):
         if i != axis and n > size:
             raise ValueError(f"index {positions.shape} must not be longer than x {tuple(x.shape)} along dim {i}")
-    check_positions(positions, "index", x.shape[axis], f" along dim {dim}")
+    check_positions(_before_expand(positions), "index", x.shape[axis], f" along dim {dim}")
     return axis
+
+
+def _before_expand(positions: Any) -> Any:
+    """The positions with one place along each axis that they were expanded along, where they have no stride."""
+    return positions[tuple(slice(None) if step else slice(1) for step in positions.strides)]
+
+
+def _key_of_entries(positions: Any, axis: int, x: Any) -> tuple | None:
+    """The key of whole entries of x, if the positions were expanded along all other axes; these are faster."""
+    once = _before_expand(positions)
+    if any(i != axis and (once.shape[i] != 1 or n != x.shape[i]) for i, n in enumerate(positions.shape)):
+        return None
+    return (slice(None),) * axis + (plain_index(once.reshape(-1), x),)
 
 
 @tensor_method()
@@ -165,7 +180,8 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
 
 def scatter_key(x: Any, dim: int, positions: Any) -> tuple:
     """The key of the places x[positions[i, j], j] or x[i, positions[i, j]], after a check of the sizes."""
-    return _key(positions, _checked_axis(dim, positions, x), positions.shape, x)
+    axis = _checked_axis(dim, positions, x)
+    return _key_of_entries(positions, axis, x) or _key(positions, axis, positions.shape, x)
 
 
 @tensor_method()
@@ -184,8 +200,11 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
     if x.ndim + positions.ndim < 2:
         return reshape(scatter_add(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1)), tuple(x.shape))
     axis = _checked_axis(dim, positions, x)
+    src = source_of(src, positions, x)
+    if entries := _key_of_entries(positions, axis, x):
+        return x + IndexAdd(entries, tuple(x.shape))(src)
     part = _slices(positions, axis, x)
-    sums = ScatterAdd(axis, plain_index(positions, x), x.shape[axis])(source_of(src, positions, x))
+    sums = ScatterAdd(axis, plain_index(positions, x), x.shape[axis])(src)
     return x + (IndexAdd(part, tuple(x.shape))(sums) if part else sums)
 
 
