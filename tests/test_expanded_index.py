@@ -68,3 +68,17 @@ def test_an_expanded_index_may_change_after_the_call():
 def test_an_expanded_index_is_checked():
     with pytest.raises(IndexError, match="index must be from 0 to 1 along dim 0, got -1 to 2"):
         minidl.zeros(2, 3).gather(0, minidl.tensor([[-1], [2]]).expand(-1, 3))
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "uint64"])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_picked_entries_are_those_of_numpy_and_contiguous(axis, dtype, transposed):
+    x = np.arange(60.0).reshape(SIZES if not transposed else SIZES[::-1])
+    x = x.T if transposed else x
+    positions = np.array([[0, 2], [1, 0]], dtype)
+    positions = -positions if dtype.startswith("i") else positions
+    key = (slice(None),) * axis + (positions,)
+    y = minidl.from_numpy(x)[key]
+    np.testing.assert_array_equal(y.numpy(), x[key])
+    assert transposed or y.is_contiguous()

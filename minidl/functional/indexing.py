@@ -28,6 +28,9 @@ class Index(Function):
 
     def forward(self, x):
         self.saved = x.shape
+        axis = _axis_of_positions(self.key)
+        if axis is not None and x.flags.c_contiguous:  # take is 1.5 to 4 times as fast, but would copy another x
+            return x.take(self.key[axis] if type(self.key) is tuple else self.key, axis)
         y = x[self.key]
         if isinstance(y, np.generic):  # integers for all axes: a 0-d view, not a copied number
             y = x[(*self.key, ...) if isinstance(self.key, tuple) else (self.key, ...)]
@@ -74,10 +77,10 @@ class IndexAdd(Function):
 
 def _axis_of_positions(key: Any) -> int | None:
     """The axis k of a key with one array of integers, behind k full slices: ``x[:, :, positions]``. None for others."""
-    *slices, positions = key if type(key) is tuple and key else (key,)
-    if not isinstance(positions, np.ndarray) or positions.dtype.kind not in "iu":
+    parts = key if type(key) is tuple else (key,)
+    if not parts or not isinstance(parts[-1], np.ndarray) or parts[-1].dtype.kind not in "iu":
         return None
-    return len(slices) if all(type(part) is slice and part == slice(None) for part in slices) else None
+    return len(parts) - 1 if all(type(part) is slice and part == slice(None) for part in parts[:-1]) else None
 
 
 def _picks_numbers(key: Any, ndim: int) -> bool:
