@@ -13,6 +13,8 @@ Why it is fast: nothing is sorted or copied. Each number of y is summed in the o
 
 import numpy as np
 
+from libc.string cimport memset
+
 from ..cpu cimport buffers, pool
 from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport real, view, view_of
@@ -57,9 +59,11 @@ cdef void add_columns_of(void* argument, long chunk) noexcept nogil:
 cdef void add_columns(const job* j, const real* x, real* y, long columns) noexcept nogil:
     cdef long i, c
     cdef real* sum
-    for i in range(j.count):
-        for c in range(columns):
-            y[i * j.columns + c] = 0
+    if columns == j.columns:
+        memset(y, 0, j.count * columns * sizeof(real))
+    else:
+        for i in range(j.count):
+            memset(y + i * j.columns, 0, columns * sizeof(real))
     for i in range(j.n):
         sum = y + j.rows[i] * j.columns
         for c in range(columns):
