@@ -12,7 +12,8 @@ forward and input_grad are one loop, the sweep (sweep.pxi). input_grad sweeps ov
 degrees. Where stride > 1, the pixels of dx fall into stride x stride phases; each phase sees other taps of the kernel,
 and is a sweep of its own. From the outside:
 
-    chunk           some images, or some rows of one: the unit of work of a thread; its input stays in the L2 cache
+    chunk           some images, or some rows of one: the unit of work of a thread; its input stays in the L2 cache;
+                    where there are few pixels, these for one block only
       group, block  as many output channels as the widest tile has (64 with AVX-512)
         tile        6 output pixels x 64 channels in registers     -> cpu/tile.h
           r         rows of the kernel
@@ -40,7 +41,8 @@ dy, there is one slot, and the threads share its rows.
 
 Why it is fast: the same multiply-adds as a matrix product, but each input pixel enters the cache once. Only where there
 is padding, or x is not channels last, is a chunk first copied, with its zeros, to scratch memory that stays in the
-cache.
+cache. Each thread packs the weights that its chunks read, once (pool.own_copy): weights packed by all threads for all
+would have to cross between the caches of the cores, in both directions, at every call.
 """
 
 import numpy as np

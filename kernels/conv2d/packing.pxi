@@ -1,60 +1,61 @@
 # Pack the weights of a sweep in the order in which it reads them: packed[tap, c, k] = w[k, c, r, s], one block of
-# output channels k after the other. Threads share the work: deep layers have millions of weights but few pixels.
+# output channels k after the other, with zeros up to whole vectors, which tiles read. Each thread packs what its chunks
+# read: all blocks, or one at a time.
 
 cdef enum:
-    PACKED_NUMBERS = 16384  # weights in a chunk, about
+    FEW_PIXELS = 512  # for each thread; up to so many, threads share blocks of output channels, not pixels
+    OWN_BYTES = 8 << 20  # a thread does not pack more than that at a time
 
 
-cdef long packed_size(const sweep* s) noexcept nogil:
-    """In numbers: the channels k of each (tap, c) are padded to whole vectors, which tiles read."""
-    cdef long lanes = s.tiles.lanes
-    return s.groups * ceil_div(s.group_out, lanes) * lanes * s.taps[0] * s.taps[1] * s.group_in
+cdef long packed_size(const sweep* s, long first, long end) noexcept nogil:
+    """In numbers, of the blocks from `first` to `end`."""
+    cdef long blocks = ceil_div(s.group_out, s.width), lanes = s.tiles.lanes, block, vectors = 0
+    for block in range(first, end):
+        vectors += ceil_div(min(s.width, s.group_out - block % blocks * s.width), lanes)
+    return vectors * lanes * s.taps[0] * s.taps[1] * s.group_in
 
 
-cdef void pack(sweep* s) noexcept nogil:
-    cdef long taps = s.taps[0] * s.taps[1]
-    s.packed_inputs = max(1, min(s.group_in, PACKED_NUMBERS // max(1, taps * min(s.width, s.group_out))))
-    pool.run(s.groups * ceil_div(s.group_out, s.width) * ceil_div(s.group_in, s.packed_inputs), pack_chunk_of, s)
-
-
-cdef void pack_chunk_of(void* argument, long chunk) noexcept nogil:
-    cdef sweep* job = <sweep*>argument
-    if job.itemsize == sizeof(float):
-        pack_chunk(<float*>NULL, job, chunk)
+cdef void pack_part(void* argument, long first, void* packed) noexcept nogil:
+    """What pool.own_copy holds: all blocks, or where they are apart, one."""
+    cdef sweep* s = <sweep*>argument
+    if s.itemsize == sizeof(float):
+        pack_blocks(s, first, end_of_blocks(s, first), <float*>packed)
     else:
-        pack_chunk(<double*>NULL, job, chunk)
+        pack_blocks(s, first, end_of_blocks(s, first), <double*>packed)
 
 
-cdef void pack_chunk(const real* tag, sweep* s, long chunk) noexcept nogil:
-    """packed[tap, c, k] = w[k, c, r, s] for a block of output channels k and some input channels c of one group."""
-    cdef long lanes = s.tiles.lanes, width = s.width, parts = ceil_div(s.group_in, s.packed_inputs)
-    cdef long first = chunk % parts * s.packed_inputs, end = min(s.group_in, first + s.packed_inputs)
-    cdef long blocks = ceil_div(s.group_out, width), g = chunk // parts // blocks, block = chunk // parts % blocks
-    cdef long channels = min(width, s.group_out - block * width), step = ceil_div(channels, lanes) * lanes
-    cdef long taps = s.taps[0] * s.taps[1], tap_step = s.group_in * step, direction = order_of_taps(s), t, c, k
-    cdef const real* w = <const real*>s.w + g * s.w_group + block * width * s.w_out
+cdef void pack_blocks(const sweep* s, long first, long end, real* packed) noexcept nogil:
+    cdef long block
+    for block in range(first, end):
+        pack_block(s, block, packed)
+        packed += packed_size(s, block, block + 1)
+
+
+cdef void pack_block(const sweep* s, long block, real* packed) noexcept nogil:
+    """packed[tap, c, k] = w[k, c, r, s] for one block of output channels k."""
+    cdef long lanes = s.tiles.lanes, blocks = ceil_div(s.group_out, s.width), g = block // blocks
+    cdef long first_channel = block % blocks * s.width, channels = min(s.width, s.group_out - first_channel)
+    cdef long step = ceil_div(channels, lanes) * lanes, tap_step = s.group_in * step
+    cdef long taps = s.taps[0] * s.taps[1], direction = order_of_taps(s), t, c, k
+    cdef const real* w = <const real*>s.w + g * s.w_group + first_channel * s.w_out
     cdef const real* from_tap
-    cdef real* packed = <real*>s.packed_w + taps * s.group_in * (g * ceil_div(s.group_out, lanes) * lanes
-                                                                 + block * width)
     if taps == 1 and s.w_in == 1:
-        s.tiles.transpose(channels, end - first, w + tap_of(s, 0, 0) + tap_of(s, 1, 0) + first, s.w_out,
-                          packed + first * step, step)
+        s.tiles.transpose(channels, s.group_in, w + tap_of(s, 0, 0) + tap_of(s, 1, 0), s.w_out, packed, step)
     elif direction != 0 and taps > 1:
-        for c in range(first, end):
+        for c in range(s.group_in):
             for t in range(0, taps, 8):  # more of them, a power of 2 apart, would evict each other from the cache
                 s.tiles.transpose(channels, min(8, taps - t), w + c * s.w_in + t, s.w_out,
                                   packed + (t if direction > 0 else taps - 1 - t) * tap_step + c * step,
                                   direction * tap_step)
     else:
-        for c in range(first, end):
+        for c in range(s.group_in):
             for t in range(taps):
                 from_tap = w + c * s.w_in + tap_of(s, 0, t // s.taps[1]) + tap_of(s, 1, t % s.taps[1])
                 for k in range(channels):
                     packed[t * tap_step + c * step + k] = from_tap[k * s.w_out]
     if channels < step:
-        for t in range(taps):
-            for c in range(first, end):
-                memset(packed + t * tap_step + c * step + channels, 0, (step - channels) * sizeof(real))
+        for c in range(taps * s.group_in):
+            memset(packed + c * step + channels, 0, (step - channels) * sizeof(real))
 
 
 cdef long order_of_taps(const sweep* s) noexcept nogil:

@@ -17,8 +17,7 @@ ctypedef struct scattering:
     long width  # of a block of numbers (s, c)
     const void* weights
     long w_k, w_c, w_r, w_s  # distances in the weights
-    void* packed_w  # [row r of the kernel][block of numbers (s, c)][k][number in block], zeros behind the last
-    long packed_inputs  # channels k that one chunk packs
+    long job  # of pool.own_copy: the packed weights
     void* dx
     bint in_place  # without padding of columns, tiles add to dx itself
     long chunk_images, chunk_rows
@@ -50,6 +49,7 @@ cdef bint scattering_pays(const scattering* t) noexcept:
 cdef inline run_scattering(scattering* t):
     if t.dy.n == 0 or t.h == 0 or t.w == 0:
         return
+    t.job = pool.new_job()
     with nogil:
         scatter_all(t)
     if t.out_of_memory:
@@ -59,11 +59,6 @@ cdef inline run_scattering(scattering* t):
 cdef void scatter_all(scattering* t) noexcept nogil:
     cdef long wanted = CHUNKS_PER_THREAD * pool.num_threads()
     cdef long image_bytes = (t.h * t.w * t.channels + t.dy.h * t.dy.w * t.dy.c) * <long>t.itemsize
-    t.packed_w = pool.scratch(0, packed_size_for_scattering(t) * t.itemsize)
-    if t.packed_w == NULL:
-        t.out_of_memory = True
-        return
-    pack_for_scattering(t)
     t.chunk_images = max(1, min(CACHE_BYTES // (image_bytes + 1), t.dy.n // wanted))
     t.chunk_rows = t.h
     if t.chunk_images == 1:
@@ -71,7 +66,6 @@ cdef void scatter_all(scattering* t) noexcept nogil:
         if pool.num_threads() > 1 and t.dy.n < wanted:
             t.chunk_rows = min(t.chunk_rows, ceil_div(t.h, ceil_div(wanted, t.dy.n)))
     pool.run(ceil_div(t.dy.n, t.chunk_images) * ceil_div(t.h, t.chunk_rows), scatter_chunk, t)
-    pool.scratch_done(0)
 
 
 cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
@@ -79,43 +73,36 @@ cdef long packed_size_for_scattering(const scattering* t) noexcept nogil:
     return t.taps[0] * t.dy.c * ceil_div(t.taps[1] * t.channels, lanes) * lanes
 
 
-cdef void pack_for_scattering(scattering* t) noexcept nogil:
-    t.packed_inputs = max(1, min(t.dy.c, PACKED_NUMBERS // max(1, t.taps[1] * t.channels)))
-    pool.run(t.taps[0] * ceil_div(t.dy.c, t.packed_inputs), pack_scattered_chunk_of, t)
-
-
-cdef void pack_scattered_chunk_of(void* argument, long chunk) noexcept nogil:
-    cdef scattering* job = <scattering*>argument
-    if job.itemsize == sizeof(float):
-        pack_scattered_chunk(<float*>NULL, job, chunk)
+cdef void pack_all_for_scattering(void* argument, long part, void* packed) noexcept nogil:
+    """What pool.own_copy holds."""
+    cdef scattering* t = <scattering*>argument
+    if t.itemsize == sizeof(float):
+        pack_for_scattering(t, <float*>packed)
     else:
-        pack_scattered_chunk(<double*>NULL, job, chunk)
+        pack_for_scattering(t, <double*>packed)
 
 
-cdef void pack_scattered_chunk(const real* tag, scattering* t, long chunk) noexcept nogil:
-    """packed[r, k, (s, c)] = w[k, c, r, s] for one r, some channels k and each block of numbers (s, c)."""
-    cdef long lanes = t.tiles.lanes, numbers = t.taps[1] * t.channels
-    cdef long parts = ceil_div(t.dy.c, t.packed_inputs), r = chunk // parts
-    cdef long first = chunk % parts * t.packed_inputs, end = min(t.dy.c, first + t.packed_inputs)
-    cdef long k, c, s, block = 0, number, columns, step
-    cdef real* packed
+cdef void pack_for_scattering(const scattering* t, real* packed) noexcept nogil:
+    """packed[r][block of numbers (s, c)][k][number in block] = w[k, c, r, s], with zeros behind the last number."""
+    cdef long lanes = t.tiles.lanes, numbers = t.taps[1] * t.channels, r, block, k, c, number, columns, step, run, i
     cdef const real* w
-    while block < numbers:
-        columns = min(t.width, numbers - block)
-        step = ceil_div(columns, lanes) * lanes
-        packed = <real*>t.packed_w + t.dy.c * (r * ceil_div(numbers, lanes) * lanes + block) + first * step
-        for k in range(first, end):
-            c, s = block % t.channels, block // t.channels
-            w = <const real*>t.weights + k * t.w_k + r * t.w_r
-            for number in range(columns):
-                packed[number] = w[c * t.w_c + s * t.w_s]
-                c += 1
-                if c == t.channels:
-                    c, s = 0, s + 1
-            for number in range(columns, step):
-                packed[number] = 0
-            packed += step
-        block += t.width
+    for r in range(t.taps[0]):
+        for block from 0 <= block < numbers by t.width:
+            columns = min(t.width, numbers - block)
+            step = ceil_div(columns, lanes) * lanes
+            for k in range(t.dy.c):
+                number = 0
+                while number < columns:  # the channels c of one s at a time
+                    c = (block + number) % t.channels
+                    run = min(columns - number, t.channels - c)
+                    w = (<const real*>t.weights + k * t.w_k + r * t.w_r + (block + number) // t.channels * t.w_s
+                         + c * t.w_c)
+                    for i in range(run):
+                        packed[number + i] = w[i * t.w_c]
+                    number += run
+                for number in range(columns, step):
+                    packed[number] = 0
+                packed += step
 
 
 cdef void scatter_chunk(void* argument, long chunk) noexcept nogil:
@@ -123,21 +110,23 @@ cdef void scatter_chunk(void* argument, long chunk) noexcept nogil:
     cdef long parts = ceil_div(t.h, t.chunk_rows)
     cdef long n = chunk // parts * t.chunk_images, first = chunk % parts * t.chunk_rows
     cdef long count = min(t.chunk_images, t.dy.n - n), rows = min(t.chunk_rows, t.h - first)
-    if t.itemsize == sizeof(float):
-        scatter_rows(<float*>NULL, t, n, count, first, rows)
+    cdef void* packed = pool.own_copy(t.job, 0, packed_size_for_scattering(t) * t.itemsize, pack_all_for_scattering, t)
+    if packed == NULL:
+        t.out_of_memory = True
+    elif t.itemsize == sizeof(float):
+        scatter_rows(t, <float*>packed, n, count, first, rows)
     else:
-        scatter_rows(<double*>NULL, t, n, count, first, rows)
+        scatter_rows(t, <double*>packed, n, count, first, rows)
 
 
-cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long first, long rows) noexcept nogil:
-    """Compute some images of dx, or some rows of one image."""
+cdef void scatter_rows(scattering* t, const real* packed, long n, long count, long first, long rows) noexcept nogil:
+    """Compute some images of dx, or some rows of one image, with the packed weights."""
     cdef long numbers = t.taps[1] * t.channels, lanes = t.tiles.lanes
     cdef long dy_image = t.dy.n_stride, dy_row = t.dy.h_stride, dy_column = t.dy.w_stride
     cdef long dx_row, i, r, block, step, above, low, high
     cdef const real* dy = <const real*>t.dy.data + n * dy_image
-    cdef real* dx = zeroed_dx(tag, t, n, count, first, rows, &dx_row)
+    cdef real* dx = zeroed_dx(packed, t, n, count, first, rows, &dx_row)
     cdef real* copy
-    cdef const real* packed = <const real*>t.packed_w
     cdef tiles.tile_sum sum
     cdef long no_offset = 0
     if t.dy.c_stride != 1:
@@ -163,7 +152,7 @@ cdef void scatter_rows(const real* tag, scattering* t, long n, long count, long 
                               min(t.width, numbers - block), count, high - low)
             packed += t.dy.c * step
             block += t.width
-    copy_dx(tag, t, n, count, first, rows, dx, dx_row)
+    copy_dx(packed, t, n, count, first, rows, dx, dx_row)
 
 
 cdef void rows_that_reach(const scattering* t, long r, long first, long rows, long end, long* low,

@@ -20,12 +20,13 @@ ctypedef struct sweep:
     const void* w
     long w_group, w_in, w_out  # distances in w from a group, an input, an output channel to the next
     long[2] w_tap
-    void* packed_w  # [group][block of output channels][tap][input channel][channel in block], zeros behind the last
-    long packed_inputs  # input channels that one chunk packs
+    long job  # of pool.own_copy: the packed weights
     const void* bias
     void* y
     long y_h, y_w, y_image, y_row, y_column
     bint in_place  # x is read in place, without a copy
+    long blocks  # of output channels, of all groups
+    bint apart  # a chunk is one block of output channels at some pixels, instead of all blocks
     long chunk_images, chunk_rows
     long outer, inner  # of the sum: one step of `outer` is a run of consecutive numbers of x
     bint out_of_memory
@@ -43,9 +44,16 @@ cdef void begin(sweep* s, const view* x, const view* w, long groups, int in_axis
     if s.channelwise:
         s.groups, s.group_out, s.w_out = 1, groups, s.w_group
     s.tiles = tiles.table_for(x.itemsize, s.group_out)
-    s.width = (1 if s.channelwise else s.tiles.vectors) * s.tiles.lanes
+    cut_channels(s, 1 if s.channelwise else s.tiles.vectors)
+    s.apart = False
     s.bias = NULL
     s.out_of_memory = False
+
+
+cdef void cut_channels(sweep* s, long vectors) noexcept nogil:
+    """Let a block of output channels have so many vectors."""
+    s.width = vectors * s.tiles.lanes
+    s.blocks = s.groups * ceil_div(s.group_out, s.width)
 
 
 cdef void begin_forward(sweep* s, const view* x, const view* w, stride, padding, dilation, long groups):
@@ -69,6 +77,7 @@ cdef void set_phases(sweep* s, long phase_h, long phase_w, const view* dx, const
     s.y_h, s.y_w = ceil_div(dx.shape[1] - phase_h, step_h), ceil_div(dx.shape[2] - phase_w, step_w)
     s.y = dx.data + (phase_h * dx.strides[1] + phase_w * dx.strides[2]) * <long>dx.itemsize
     s.y_image, s.y_row, s.y_column = dx.strides[0], step_h * dx.strides[1], step_w * dx.strides[2]
+    cut_channels(s, 1 if s.channelwise else s.tiles.vectors)  # the phase before may have cut them otherwise
 
 
 cdef void set_phase(sweep* s, int axis, long phase, long taps, long stride, long padding, long dilation):
@@ -87,6 +96,7 @@ cdef void set_phase(sweep* s, int axis, long phase, long taps, long stride, long
 cdef inline run_sweep(sweep* s):
     if s.x.n == 0 or s.y_h == 0 or s.y_w == 0 or s.out_channels == 0:
         return
+    s.job = pool.new_job()  # each phase of a stride packs other taps
     with nogil:
         sweep_all(s)
     if s.out_of_memory:
@@ -104,26 +114,38 @@ cdef inline long tap_of(const sweep* s, int axis, long t) noexcept nogil:
 
 
 cdef void sweep_all(sweep* s) noexcept nogil:
-    """Pack the weights, cut the images into chunks, run them."""
-    cdef long image_bytes, chunks
-    s.packed_w = pool.scratch(0, packed_size(s) * s.itemsize)
-    if s.packed_w == NULL:
-        s.out_of_memory = True
-        return
-    pack(s)
+    """Cut the images into chunks, or the images of each block of output channels, and run them."""
+    cdef long image_bytes, wanted, chunks
     find_runs(s, can_stay_in_place(s))
+    wanted = CHUNKS_PER_THREAD * pool.num_threads() if pool.num_threads() > 1 else 1
+    s.apart = blocks_pay(s)
+    if s.apart:
+        share_blocks(s)
+        wanted = ceil_div(pool.num_threads(), s.blocks)  # what a thread takes over from another it has to pack again
     image_bytes = (s.y_h * s.step[0] * s.y_w * s.step[1] * s.x.c + s.y_h * s.y_w * s.out_channels) * <long>s.itemsize
-    s.chunk_images = min(max(1, CACHE_BYTES // (image_bytes + 1)),
-                         max(1, s.x.n // (CHUNKS_PER_THREAD * pool.num_threads())))
+    s.chunk_images = min(max(1, CACHE_BYTES // (image_bytes + 1)), max(1, s.x.n // wanted))
     s.chunk_rows = s.y_h
     if s.chunk_images == 1:
         s.chunk_rows = min(s.y_h, max(1, CACHE_BYTES * s.y_h // (image_bytes + 1)))
-        chunks = ceil_div(CHUNKS_PER_THREAD * pool.num_threads(), s.x.n)  # wanted of one image
-        if pool.num_threads() > 1 and chunks > 1:
+        chunks = ceil_div(wanted, s.x.n)  # of one image
+        if chunks > 1:
             s.chunk_rows = min(s.chunk_rows, max(ceil_div(s.y_h, chunks), ceil_div(24, s.y_w)))
     chunks = ceil_div(s.x.n, s.chunk_images) * ceil_div(s.y_h, s.chunk_rows)
-    pool.run(chunks, sweep_chunk, s)
-    pool.scratch_done(0)
+    pool.run(chunks * s.blocks if s.apart else chunks, sweep_chunk, s)
+
+
+cdef bint blocks_pay(const sweep* s) noexcept nogil:
+    """Whether chunks are to be blocks of output channels: each packs its weights, but also copies x where it must."""
+    cdef long threads = pool.num_threads(), pixels = s.x.n * s.y_h * s.y_w
+    if s.groups > 1 or s.channelwise or s.blocks == 1 or (s.taps[0] * s.taps[1] == 1 and not s.in_place):
+        return False
+    return (threads > 1 and pixels <= FEW_PIXELS * threads) or packed_size(s, 0, s.blocks) * s.itemsize > OWN_BYTES
+
+
+cdef void share_blocks(sweep* s) noexcept nogil:
+    """Make the blocks narrower if that lets every thread have as many."""
+    cdef long threads = pool.num_threads(), vectors = ceil_div(s.group_out, s.tiles.lanes)
+    cut_channels(s, ceil_div(vectors, ceil_div(ceil_div(vectors, s.tiles.vectors), threads) * threads))
 
 
 cdef bint can_stay_in_place(const sweep* s) noexcept nogil:
@@ -146,25 +168,37 @@ cdef void find_runs(sweep* s, bint in_place) noexcept nogil:
 
 cdef void sweep_chunk(void* argument, long chunk) noexcept nogil:
     cdef sweep* s = <sweep*>argument
-    cdef long parts = ceil_div(s.y_h, s.chunk_rows)
-    cdef long n = chunk // parts * s.chunk_images, row = chunk % parts * s.chunk_rows
+    cdef long parts = ceil_div(s.y_h, s.chunk_rows), pixel_chunks = ceil_div(s.x.n, s.chunk_images) * parts
+    cdef long block = chunk // pixel_chunks, part = chunk % pixel_chunks  # without `apart`, block 0 stands for all
+    cdef long n = part // parts * s.chunk_images, row = part % parts * s.chunk_rows
     cdef long count = min(s.chunk_images, s.x.n - n), rows = min(s.chunk_rows, s.y_h - row)
     cdef long at = n * s.y_image + row * s.y_row
-    if s.itemsize == sizeof(float):
-        sweep_rows(s, n, count, row, rows, <float*>s.y + at)
+    cdef void* packed = pool.own_copy(s.job, block, packed_size(s, block, end_of_blocks(s, block)) * s.itemsize,
+                                      pack_part, s)
+    if packed == NULL:
+        s.out_of_memory = True
+    elif s.itemsize == sizeof(float):
+        sweep_rows(s, <float*>packed, block, n, count, row, rows, <float*>s.y + at)
     else:
-        sweep_rows(s, n, count, row, rows, <double*>s.y + at)
+        sweep_rows(s, <double*>packed, block, n, count, row, rows, <double*>s.y + at)
 
 
-cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y) noexcept nogil:
-    """All output channels of some images, or of some rows of one image; y is the first pixel."""
+cdef inline long end_of_blocks(const sweep* s, long first) noexcept nogil:
+    return first + 1 if s.apart else s.blocks
+
+
+cdef void sweep_rows(sweep* s, const real* packed, long first_block, long n, long count, long row, long rows,
+                     real* y) noexcept nogil:
+    """The output channels of a chunk, for some images, or for some rows of one image; y is the first pixel.
+
+    `packed` holds the weights from `first_block` on.
+    """
     cdef long top = s.origin[0] + row * s.step[0], left = s.origin[1]
     cdef long x_image = s.x.n_stride, x_row = s.x.h_stride, x_column = s.x.w_stride
-    cdef long columns, height, i, t, u, g, k, channels, vectors
+    cdef long columns, height, i, t, u, g, k, channels, vectors, block, blocks = ceil_div(s.group_out, s.width)
     cdef long lanes = s.tiles.lanes
     cdef const real* x
     cdef real* copy
-    cdef const real* packed = <const real*>s.packed_w
     cdef const real* bias = <const real*>s.bias
     cdef long* offsets
     cdef tiles.tile_sum sum
@@ -195,20 +229,20 @@ cdef void sweep_rows(sweep* s, long n, long count, long row, long rows, real* y)
                 offsets[t * s.taps[1] + u] = t * s.spread[0] * x_row + u * s.spread[1] * x_column
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner = s.outer, s.inner, offsets, 1
 
-    for g in range(s.groups):
-        for k from 0 <= k < s.group_out by s.width:
-            channels = min(s.width, s.group_out - k)
-            vectors = ceil_div(channels, lanes)
-            sum.b_inner = vectors * lanes
-            sum.b_outer = s.inner * sum.b_inner
-            tile = s.tiles.tile[vectors]
-            if s.channelwise:
-                tile = s.tiles.channelwise if channels == lanes else s.tiles.channelwise_exact
-            sweep_block(s, &sum, tile, s.tiles.rows[vectors], x + (k if s.channelwise else g * s.group_in), x_image,
-                        s.step[0] * x_row, s.step[1] * x_column, packed,
-                        bias + g * s.group_out + k if bias != NULL else NULL, y + g * s.group_out + k, channels, count,
-                        rows)
-            packed += s.outer * sum.b_outer
+    for block in range(first_block, end_of_blocks(s, first_block)):
+        g, k = block // blocks, block % blocks * s.width
+        channels = min(s.width, s.group_out - k)
+        vectors = ceil_div(channels, lanes)
+        sum.b_inner = vectors * lanes
+        sum.b_outer = s.inner * sum.b_inner
+        tile = s.tiles.tile[vectors]
+        if s.channelwise:
+            tile = s.tiles.channelwise if channels == lanes else s.tiles.channelwise_exact
+        sweep_block(s, &sum, tile, s.tiles.rows[vectors], x + (k if s.channelwise else g * s.group_in), x_image,
+                    s.step[0] * x_row, s.step[1] * x_column, packed,
+                    bias + g * s.group_out + k if bias != NULL else NULL, y + g * s.group_out + k, channels, count,
+                    rows)
+        packed += s.outer * sum.b_outer
 
 
 cdef void sweep_block(const sweep* s, const tiles.tile_sum* sum, tiles.tile_function tile, int tallest, const real* x,

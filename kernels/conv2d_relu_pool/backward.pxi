@@ -30,6 +30,7 @@ ctypedef struct backward_job:
     long halo  # rows of dz above a band on which its rows of dx depend
     long stride, padding  # of rows
     long dx_rows
+    long packed_numbers, job  # of pool.own_copy: the packed weights for dx, of all phases
     double* db  # [slot][channel]
 
 
@@ -69,7 +70,7 @@ cdef int begin_dx(backward_job* f, const view* dz, const view* w, const view* dx
 cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogil:
     cdef windows* p = &f.pool
     cdef correlation* q = &f.dw
-    cdef long x_row = q.step[0] * q.x.w * q.x.c, weights = 0, slots, slot, k, row_bytes, share, cached
+    cdef long x_row = q.step[0] * q.x.w * q.x.c, slots, slot, k, row_bytes, share, cached
     cdef int phase
     cdef char* memory
     cdef double total
@@ -84,18 +85,16 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
         p.unit_images = ceil_div(share, ceil_div(share, cached))
     p.units = ceil_div(p.images, p.unit_images) * p.bands
     q.slots = min(slots, p.units)
-    if f.scatters:
-        weights = packed_size_for_scattering(&f.scatter)
+    f.packed_numbers = packed_size_for_scattering(&f.scatter) if f.scatters else 0
     for phase in range(f.phase_count):
-        weights += packed_size(&f.phases[phase])
-    memory = <char*>pool.scratch(0, (weights + q.slots * slot_numbers(q)) * sizeof(real)
-                                 + q.slots * p.channels * sizeof(double))
+        f.packed_numbers += packed_size(&f.phases[phase], 0, f.phases[phase].blocks)
+        find_runs(&f.phases[phase], False)
+    memory = <char*>pool.scratch(0, q.slots * (slot_numbers(q) * sizeof(real) + p.channels * sizeof(double)))
     if memory == NULL:
         p.out_of_memory = True
         return
     f.db = <double*>memory
     q.partial = memory + q.slots * p.channels * sizeof(double)
-    pack_for_dx(<real*>q.partial + q.slots * slot_numbers(q), f)
     pool.run(q.slots, backward_slot_of, f)
     add_all_slots(q)
     for k in range(p.channels):
@@ -106,16 +105,29 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     pool.scratch_done(0)
 
 
-cdef void pack_for_dx(real* packed, backward_job* f) noexcept nogil:
+cdef void pack_all_for_dx(void* argument, long part, void* packed) noexcept nogil:
+    """What pool.own_copy holds."""
+    cdef backward_job* f = <backward_job*>argument
+    if f.pool.itemsize == sizeof(float):
+        pack_for_dx(f, <float*>packed)
+    else:
+        pack_for_dx(f, <double*>packed)
+
+
+cdef void pack_for_dx(const backward_job* f, real* packed) noexcept nogil:
     cdef int phase
     if f.scatters:
-        f.scatter.packed_w = packed
-        pack_for_scattering(&f.scatter)
+        pack_for_scattering(&f.scatter, packed)
     for phase in range(f.phase_count):
-        f.phases[phase].packed_w = packed
-        pack(&f.phases[phase])
-        find_runs(&f.phases[phase], False)
-        packed += packed_size(&f.phases[phase])
+        pack_blocks(&f.phases[phase], 0, f.phases[phase].blocks, packed)
+        packed += packed_size(&f.phases[phase], 0, f.phases[phase].blocks)
+
+
+cdef real* packed_for_dx(const real* tag, backward_job* f) noexcept nogil:
+    cdef void* packed = pool.own_copy(f.job, 0, f.packed_numbers * sizeof(real), pack_all_for_dx, f)
+    if packed == NULL:
+        f.pool.out_of_memory = True
+    return <real*>packed
 
 
 cdef void backward_slot_of(void* argument, long slot) noexcept nogil:
@@ -199,11 +211,14 @@ cdef void write_dx(backward_job* f, const real* dz, long n, long count, long top
     cdef scattering t
     cdef sweep s
     cdef int phase
+    cdef const real* packed = packed_for_dx(dz, f)
     cdef long first_row, phase_low, phase_high, step = f.stride, image = (end - top) * f.pool.z_row
+    if packed == NULL:
+        return
     if f.scatters:
         t = f.scatter
         put_into(&t.dy, dz, n, image, top, end)
-        scatter_rows(dz, &t, n, count, low, high - low)
+        scatter_rows(&t, packed, n, count, low, high - low)
         if t.out_of_memory:
             f.pool.out_of_memory = True
         return
@@ -214,7 +229,8 @@ cdef void write_dx(backward_job* f, const real* dz, long n, long count, long top
         phase_low = ceil_div(max(0, low - first_row), step)
         phase_high = ceil_div(max(0, high - first_row), step)
         if phase_low < phase_high:
-            sweep_rows(&s, n, count, phase_low, phase_high - phase_low,
+            sweep_rows(&s, packed, 0, n, count, phase_low, phase_high - phase_low,
                        <real*>s.y + n * s.y_image + phase_low * s.y_row)
         if s.out_of_memory:
             f.pool.out_of_memory = True
+        packed += packed_size(&s, 0, s.blocks)

@@ -84,7 +84,7 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     begin_windows(&f.pool, &vy, pool_size)
     f.conv.y_h, f.conv.y_w = f.pool.count[0] * f.pool.size[0], f.pool.count[1] * f.pool.size[1]
     f.conv.y_row, f.conv.y_column, f.conv.y_image = f.pool.z_row, f.pool.channels, 0
-    f.y, f.taps = vy.data, <uint8_t*>vtaps.data
+    f.y, f.taps, f.conv.job = vy.data, <uint8_t*>vtaps.data, pool.new_job()
     if y.size:
         with nogil:
             forward_all(&f)
@@ -105,7 +105,7 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     x, w, dw, db = view_of(x, &vx), view_of(w, &vw), view_of(dw, &vdw), view_of(db, &vdb)
     begin_windows(&f.pool, &vdy, pool_size)
     f.dy, f.taps, f.needs_dx, f.scatters, f.phase_count = vdy.data, <const uint8_t*>vtaps.data, needs_dx, False, 0
-    f.stride, f.padding, f.dx_rows = stride[0], padding[0], vx.shape[2]
+    f.stride, f.padding, f.dx_rows, f.job = stride[0], padding[0], vx.shape[2], pool.new_job()
     f.halo = (vw.shape[2] - 1) * <long>dilation[0] // f.stride if needs_dx else 0
     begin_correlation(&f.dw, &vx, &vdw, stride, padding, dilation, groups)
     images_of_z(&f.pool, &f.dw.dy)
@@ -151,16 +151,10 @@ cdef void cut_into_bands(windows* p, long row_bytes, long wanted) noexcept nogil
 
 cdef void forward_all(forward_job* f) noexcept nogil:
     cdef sweep* s = &f.conv
-    s.packed_w = pool.scratch(0, packed_size(s) * s.itemsize)
-    if s.packed_w == NULL:
-        s.out_of_memory = True
-        return
-    pack(s)
     find_runs(s, can_stay_in_place(s))
     cut_into_bands(&f.pool, (f.pool.z_row + s.step[0] * s.x.w * s.x.c) * <long>s.itemsize,
                    CHUNKS_PER_THREAD * pool.num_threads() if pool.num_threads() > 1 else 1)
     pool.run(f.pool.images * f.pool.bands, forward_band_of, f)
-    pool.scratch_done(0)
 
 
 cdef void forward_band_of(void* argument, long chunk) noexcept nogil:
@@ -176,12 +170,14 @@ cdef void forward_band(const real* tag, forward_job* f, long chunk) noexcept nog
     cdef long n = chunk // p.bands, first = chunk % p.bands * p.band_rows, i
     cdef long rows = min(p.band_rows, p.count[0] - first), at = (n * p.count[0] + first) * p.count[1] * p.channels
     cdef real* z = <real*>pool.scratch(3, rows * p.size[0] * p.z_row * sizeof(real))
+    cdef sweep* s = &f.conv
+    cdef real* packed = <real*>pool.own_copy(s.job, 0, packed_size(s, 0, s.blocks) * sizeof(real), pack_part, s)
     cdef int taps[MAX_TAPS]
     cdef long offsets[MAX_TAPS]
-    if z == NULL:
+    if z == NULL or packed == NULL:
         p.out_of_memory = True
         return
-    sweep_rows(&f.conv, n, 1, first * p.size[0], rows * p.size[0], z)
+    sweep_rows(s, packed, 0, n, 1, first * p.size[0], rows * p.size[0], z)
     taps_of_window(p, offsets)
     for i in range(MAX_TAPS):
         taps[i] = <int>i

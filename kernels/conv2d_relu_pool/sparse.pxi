@@ -129,11 +129,11 @@ cdef void sparse_dx(const real* tag, backward_job* f, long n, long top, long end
     cdef windows* p = &f.pool
     cdef scattering* t = &f.scatter
     cdef long numbers = t.taps[1] * t.channels, r, block, dx_row, first_row, last_row, pixel, step, i, j
-    cdef const real* packed = <const real*>t.packed_w
+    cdef const real* packed = packed_for_dx(tag, f)
     cdef sparse_matrix m
     cdef real* dx = zeroed_dx(tag, t, n, 1, low, high - low, &dx_row)
-    if dx == NULL or sparse_matrix_in(tag, &m, (end - top) * p.size[0] * t.dy.w,
-                                      (end - top) * p.count[1] * p.channels) == NULL:
+    if packed == NULL or dx == NULL or sparse_matrix_in(tag, &m, (end - top) * p.size[0] * t.dy.w,
+                                                        (end - top) * p.count[1] * p.channels) == NULL:
         p.out_of_memory = True
         return
     list_pixels(tag, f, n, top, end, &m)

@@ -32,13 +32,15 @@ cdef int num_threads() noexcept nogil:
 
 # Scratch memory: a few buffers for each thread, kept between calls, as fresh memory costs page faults.
 cdef enum:
-    SLOTS = 6
+    SLOTS = 7
+    OWN_COPY = 6  # the slot of `own_copy`
     KEPT_BYTES = 32 << 20
     CACHE_LINE = 64
 
 ctypedef struct buffer:
     void* memory
     size_t nbytes
+    long job, part  # what the memory holds a copy of; job 0 for nothing
 
 cdef pthread_key_t _buffers
 if pthread_key_create(&_buffers, free_buffers):
@@ -54,6 +56,12 @@ cdef void free_buffers(void* buffers) noexcept nogil:
 
 
 cdef void* scratch(int slot, size_t nbytes) noexcept nogil:
+    cdef buffer* b = buffer_of(slot, nbytes)
+    return b.memory if b != NULL else NULL
+
+
+cdef buffer* buffer_of(int slot, size_t nbytes) noexcept nogil:
+    """This thread's buffer, made at least as large as asked for; NULL if out of memory."""
     cdef buffer* buffers = <buffer*>pthread_getspecific(_buffers)
     if buffers == NULL:
         buffers = <buffer*>calloc(SLOTS, sizeof(buffer))
@@ -64,19 +72,40 @@ cdef void* scratch(int slot, size_t nbytes) noexcept nogil:
     nbytes = max(nbytes, <size_t>CACHE_LINE)  # never of size 0: NULL must mean out of memory
     if b.nbytes < nbytes:
         free(b.memory)
-        b.memory, b.nbytes = NULL, 0
+        b.memory, b.nbytes, b.job = NULL, 0, 0
         if posix_memalign(&b.memory, CACHE_LINE, nbytes):
             b.memory = NULL
             return NULL
         b.nbytes = nbytes
-    return b.memory
+    return b
 
 
 cdef void scratch_done(int slot) noexcept nogil:
     cdef buffer* buffers = <buffer*>pthread_getspecific(_buffers)
     if buffers != NULL and buffers[slot].nbytes > KEPT_BYTES:
         free(buffers[slot].memory)
-        buffers[slot].memory, buffers[slot].nbytes = NULL, 0
+        buffers[slot].memory, buffers[slot].nbytes, buffers[slot].job = NULL, 0, 0
+
+
+cdef long _jobs = 0
+
+
+cdef long new_job():
+    global _jobs
+    _jobs += 1
+    return _jobs
+
+
+cdef void* own_copy(long job, long part, size_t nbytes, copy_body fill, void* argument) noexcept nogil:
+    if nbytes <= KEPT_BYTES:
+        scratch_done(OWN_COPY)  # the copy of an earlier job, if it was large
+    cdef buffer* b = buffer_of(OWN_COPY, nbytes)
+    if b == NULL:
+        return NULL
+    if b.job != job or b.part != part:
+        fill(argument, part, b.memory)
+        b.job, b.part = job, part
+    return b.memory
 
 
 def set_num_threads(int n) -> None:

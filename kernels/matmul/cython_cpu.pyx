@@ -17,11 +17,12 @@ and y, which every block reads and writes again, is prefetched.
 
 Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
 read in place where there are too few rows to pay for a copy. Where each thread would copy a strip once at most, each
-chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. Otherwise all threads pack a
-block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a strip alone, where
-b is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is copied where what
-a tile reads of it lies so far apart that it shares few sets of the cache; but not a transposed a with AVX-512, where a
-step of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
+chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. A b of up to 1 MB that is one
+block is packed by each thread for itself, so that it need not cross between the caches of the cores. Otherwise all
+threads pack a block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a
+strip alone, where b is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is
+copied where what a tile reads of it lies so far apart that it shares few sets of the cache; but not a transposed a with
+AVX-512, where a step of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T: up to 8, or 64 with AVX-512 and a long sum (cpu/dots.h).
@@ -65,6 +66,7 @@ cdef enum:
     WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
     PACK_ROWS = 8  # so many rows of b are read side by side: more would share few sets of the cache
+    OWN_BYTES = 1 << 20  # up to this size, if it has many rows, each thread packs all of b for itself
     SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up
 
 ctypedef struct product:
@@ -79,8 +81,12 @@ ctypedef struct product:
     long y_row
     const char* bias  # (n,), or NULL
     bint relu
-    void* packed_b  # strips of a block of b, one after the other, or NULL
-    long copy_columns  # of b that a chunk copies at a time; if 0, and packed_b is NULL, b is read in place
+    # Strips of b, one after the other, are packed by all threads, by each thread for itself, or by each chunk; if all of
+    # these are 0, b is read in place.
+    void* packed_b
+    size_t own_bytes
+    long copy_columns  # that a chunk copies at a time
+    long job, index  # of pool.own_copy: the matrix of a batch
     bint pack_a
     long depth  # of a block: k in equal parts of at most BLOCK_DEPTH
     long first, end  # the range of l that is being summed
@@ -131,7 +137,7 @@ cdef _multiply_views(a, b, y, bias, bint relu):
     if bias is not None:
         bias = view_of(bias, &v_bias)
         job.each.bias = v_bias.data
-    job.each.out_of_memory = False
+    job.each.job, job.each.out_of_memory = pool.new_job(), False
     job.out_of_memory = False
     cdef long count = 1
     for axis in range(last - 1):
@@ -159,6 +165,7 @@ ctypedef struct batch_job:
 cdef void multiply_one_of_batch(void* argument, long index) noexcept nogil:
     cdef batch_job* job = <batch_job*>argument
     cdef product p = job.each
+    p.index = index
     p.a = job.a.data + matrix_offset(job.a, index)
     p.b = job.b.data + matrix_offset(job.b, index)
     p.y = job.y.data + matrix_offset(job.y, index)
@@ -191,7 +198,7 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     else:
         p.pack_a = (p.tiles.vectors < TILE_MAX_VECTORS and p.n > strip
                     and p.depth * p.a_column * <long>sizeof(real) > 32768)
-    p.packed_b = NULL
+    p.packed_b, p.own_bytes = NULL, 0
     cut_into_chunks(p, strip)
     cdef long row_parts = ceil_div(p.m, p.chunk_rows)
     cdef long chunks = row_parts * ceil_div(p.n, p.chunk_columns)
@@ -201,19 +208,20 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     if not in_place and row_parts < 2 * pool.num_threads() and (in_cache or row_parts <= 2):
         p.copy_columns = strip if in_cache else PACK_COLUMNS
     p.first, p.end = 0, p.k
-    if in_place or p.copy_columns > 0:
+    cdef size_t packed_bytes = strips * strip * p.depth * sizeof(real)
+    if (not in_place and p.copy_columns == 0 and p.depth >= p.k and packed_bytes <= OWN_BYTES
+            and p.m >= BLOCK_ROWS * pool.num_threads()):
+        p.own_bytes = packed_bytes
+    if in_place or p.copy_columns > 0 or p.own_bytes > 0:
         pool.run(chunks, multiply_chunk_of, p)
         return
-    p.packed_b = pool.scratch(0, strips * strip * p.depth * sizeof(real))
+    p.packed_b = pool.scratch(0, packed_bytes)
     if p.packed_b == NULL:
         p.out_of_memory = True
         return
     while True:
         p.end = min(p.k, p.first + p.depth)
-        if p.depth * p.n > SERIAL_WORK:
-            pool.run(ceil_div(p.end - p.first, PACK_ROWS) if p.b_column == 1 else strips, pack_b_chunk_of, p)
-        else:
-            pack_b(tag, p, p.first, p.end, 0, p.n, <real*>p.packed_b)
+        pool.run(ceil_div(p.end - p.first, PACK_ROWS) if p.b_column == 1 else strips, pack_b_chunk_of, p)
         pool.run(chunks, multiply_chunk_of, p)
         p.first = p.end
         if p.first >= p.k:
@@ -304,7 +312,9 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
         packed_a = <real*>pool.scratch(1, (end_row - first_row) * a_row * sizeof(real))
     if p.copy_columns > 0:
         packed_b = <real*>pool.scratch(2, p.depth * p.copy_columns * sizeof(real))
-    if p.pack_a and packed_a == NULL or p.copy_columns > 0 and packed_b == NULL:
+    if p.own_bytes > 0:
+        packed_b = <real*>pool.own_copy(p.job, p.index, p.own_bytes, pack_own_b, p)
+    if p.pack_a and packed_a == NULL or (p.copy_columns > 0 or p.own_bytes > 0) and packed_b == NULL:
         p.out_of_memory = True
         return
     while True:
@@ -364,6 +374,15 @@ cdef void pack_a(const real* a, const product* p, long rows, long depth, real* p
         for l in range(depth):
             for i in range(rows):
                 packed[i * row + l] = a[i * p.a_row + l * p.a_column]
+
+
+cdef void pack_own_b(void* argument, long index, void* packed) noexcept nogil:
+    """What pool.own_copy holds: all of b."""
+    cdef product* p = <product*>argument
+    if p.itemsize == sizeof(float):
+        pack_b(<float*>NULL, p, 0, p.k, 0, p.n, <float*>packed)
+    else:
+        pack_b(<double*>NULL, p, 0, p.k, 0, p.n, <double*>packed)
 
 
 cdef void pack_b_chunk_of(void* argument, long chunk) noexcept nogil:

@@ -21,7 +21,8 @@ Backward (walk_backward.pxi) goes from the last step to the first:
 Why it is fast: one call per layer instead of several per step; the weights stay in the cache from step to step, and da
 of a block until its products are done; threads do not wait for each other before the end. The h and c, dh and dc of a
 chunk, which change at every step, lie in memory of its own thread: beside those of another thread, the processor's
-prefetching would carry their cache lines from core to core all the time.
+prefetching would carry their cache lines from core to core all the time. For the same reason each thread packs small
+weights for itself.
 
 Chunks depend on the shape alone, so results are bit-identical for any number of threads.
 """
@@ -74,7 +75,8 @@ ctypedef struct walk:
     const void* bias  # one for every column of a, or NULL
     panel[3] panels  # forward, w_ih^T and w_hh^T (in a gru, in two parts); backward, w_hh, and w_ih if dx is needed
     int panel_count
-    void* packed
+    void* packed  # by all threads; NULL where each has a copy of its own
+    long job  # of pool.own_copy
     bint large_weights  # what is packed does not stay in the L2 cache
     void* y
     long y_step, y_row
@@ -178,7 +180,7 @@ cdef list begin(walk* w, int kind, bint relu, bint reverse, x, h0, c0, w_ih, w_h
     w.w_ih, w.w_hh, w.bias = numbers_of(w_ih, alive), numbers_of(w_hh, alive), NULL
     w.c, w.gates = numbers_of(c, alive), numbers_of(gates, alive)
     w.chunk_rows = max(<long>CHUNK_ROWS, ceil_div(w.batch, MAX_CHUNKS))
-    w.panel_count, w.out_of_memory = 0, False
+    w.panel_count, w.job, w.out_of_memory = 0, pool.new_job(), False
     return alive
 
 

@@ -26,38 +26,61 @@ cdef void add_panel(walk* w, const void* weight, long row, bint transposed, long
 
 cdef long packed_end(const walk* w) noexcept nogil:
     """How many numbers the panels so far have, packed."""
+    if w.panel_count == 0:
+        return 0
     cdef const panel* last = &w.panels[w.panel_count - 1]
-    return last.first + packed_width(w, last.columns) * last.depth if w.panel_count else 0
+    return last.first + packed_width(w, last.columns) * last.depth
 
 
-cdef bint pack_panels(walk* w) noexcept nogil:
-    """Pack all weights, small ones on this thread, before another would have woken up; False if out of memory."""
-    cdef size_t nbytes = packed_end(w) * w.itemsize
-    cdef long strips = 0, index
-    w.large_weights = nbytes > SMALL_WEIGHTS
-    w.packed = pool.scratch(0, nbytes)
-    if w.packed == NULL:
-        w.out_of_memory = True
-        return False
-    for index in range(w.panel_count):
-        strips += ceil_div(w.panels[index].columns, w.panels[index].width)
+cdef void run_chunks(walk* w, pool.chunk_body body) noexcept nogil:
+    """Run `body` for every chunk. Threads pack large weights together, small ones each for itself."""
+    w.large_weights = packed_end(w) * w.itemsize > SMALL_WEIGHTS
+    w.packed = NULL
     if w.large_weights:
-        pool.run(strips, pack_strip_of, w)
-    else:
-        for index in range(strips):
-            pack_strip_of(w, index)
-    return True
+        w.packed = pool.scratch(0, packed_end(w) * w.itemsize)
+        if w.packed == NULL:
+            w.out_of_memory = True
+            return
+        pool.run(strips_of(w), pack_strip_of, w)
+    pool.run(ceil_div(w.batch, w.chunk_rows), body, w)
+    if w.packed != NULL:
+        pool.scratch_done(0)
+
+
+cdef long strips_of(const walk* w) noexcept nogil:
+    cdef long strips = 0, p
+    for p in range(w.panel_count):
+        strips += ceil_div(w.panels[p].columns, w.panels[p].width)
+    return strips
 
 
 cdef void pack_strip_of(void* argument, long index) noexcept nogil:
     cdef walk* w = <walk*>argument
     if w.itemsize == sizeof(float):
-        pack_strip(<float*>NULL, w, index)
+        pack_strip(w, index, <float*>w.packed)
     else:
-        pack_strip(<double*>NULL, w, index)
+        pack_strip(w, index, <double*>w.packed)
 
 
-cdef void pack_strip(const real* tag, const walk* w, long index) noexcept nogil:
+cdef void pack_all(void* argument, long part, void* packed) noexcept nogil:
+    """What pool.own_copy holds."""
+    cdef walk* w = <walk*>argument
+    cdef long index
+    for index in range(strips_of(w)):
+        if w.itemsize == sizeof(float):
+            pack_strip(w, index, <float*>packed)
+        else:
+            pack_strip(w, index, <double*>packed)
+
+
+cdef real* packed_weights(const real* tag, walk* w) noexcept nogil:
+    """All strips, for this thread; NULL if out of memory."""
+    if w.packed != NULL:
+        return <real*>w.packed
+    return <real*>pool.own_copy(w.job, 0, packed_end(w) * sizeof(real), pack_all, w)
+
+
+cdef void pack_strip(const walk* w, long index, real* packed) noexcept nogil:
     """packed[l][j] = weight[l, j], or weight[j, l], for strip `index` of all panels."""
     cdef const panel* p = &w.panels[0]
     cdef long j, l, i, columns, step
@@ -68,7 +91,7 @@ cdef void pack_strip(const real* tag, const walk* w, long index) noexcept nogil:
     columns = min(p.width, p.columns - j)
     step = packed_width(w, columns)
     cdef const real* weight = <const real*>p.weight
-    cdef real* packed = <real*>w.packed + p.first + j * p.depth
+    packed += p.first + j * p.depth
     for l in range(p.depth):
         for i in range(columns, step):
             packed[l * step + i] = 0
@@ -79,16 +102,16 @@ cdef void pack_strip(const real* tag, const walk* w, long index) noexcept nogil:
         memcpy(packed + l * step, weight + l * p.columns + j, columns * sizeof(real))
 
 
-cdef void multiply_rows(const walk* w, const panel* p, long steps, long count, const real* x, long x_step, long x_row,
-                        real* a, long a_step, long a_row) noexcept nogil:
+cdef void multiply_rows(const walk* w, const real* packed, const panel* p, long steps, long count, const real* x,
+                        long x_step, long x_row, real* a, long a_step, long a_row) noexcept nogil:
     """The columns of a that one panel computes, for `count` rows at each of some steps: a = x weight, or added to a."""
     cdef long rows = steps * count, j = 0, i, o, n, columns, no_offset = 0
     cdef int vectors, some, m
     cdef const void* x_rows[TILE_MAX_ROWS]
     cdef void* a_rows[TILE_MAX_ROWS]
-    cdef const real* packed = <const real*>w.packed + p.first
     cdef const real* bias = NULL
     cdef tiles.tile_sum sum
+    packed += p.first
     sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer = 1, p.depth, &no_offset, 1, 0
     while j < p.columns:
         columns = min(p.width, p.columns - j)

@@ -39,9 +39,7 @@ cdef void run_backward(walk* w) noexcept nogil:
               tiles.TILE_ADD if w.kind == GRU else tiles.TILE_STORE)
     if w.dx != NULL:
         add_panel(w, w.w_ih, 0, False, parts, w.inputs, wide_strip(w), 0, tiles.TILE_STORE)
-    if pack_panels(w):
-        pool.run(ceil_div(w.batch, w.chunk_rows), backward_chunk_of, w)
-        pool.scratch_done(0)
+    run_chunks(w, backward_chunk_of)
     if not w.out_of_memory:
         pool.run(ceil_div(parts, SUM_ROWS), add_up_rows_of, w)
 
@@ -71,8 +69,9 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     cdef real* da = <real*>pool.scratch(1, capacity * count * parts * sizeof(real))
     cdef real* dq = <real*>pool.scratch(2, capacity * count * parts * sizeof(real)) if w.kind == GRU else da
     cdef real* x_strip = <real*>pool.scratch(3, capacity * count * wide_strip(w) * sizeof(real))
+    cdef const real* packed = packed_weights(dh, w)
     cdef long row  # of da and dq
-    if dh == NULL or dc == NULL or da == NULL or dq == NULL or x_strip == NULL:
+    if packed == NULL or dh == NULL or dc == NULL or da == NULL or dq == NULL or x_strip == NULL:
         w.out_of_memory = True
         return
     memcpy(dh, <real*>w.dh + first * hidden, state_bytes)
@@ -97,10 +96,10 @@ cdef void backward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
                              dy + n * w.dy_row, dh + n * hidden, dc + n * hidden, da + (row + n) * parts,
                              dq + (row + n) * parts)
         # dh = dq w_hh
-        multiply_rows(w, &w.panels[0], 1, count, dq + row * parts, 0, parts, dh, 0, hidden)
+        multiply_rows(w, packed, &w.panels[0], 1, count, dq + row * parts, 0, parts, dh, 0, hidden)
         in_block += 1
         if in_block == capacity or s == 0:
-            add_block(w, chunk, s, in_block, first, count, da, dq, x_strip)
+            add_block(w, packed, chunk, s, in_block, first, count, da, dq, x_strip)
             in_block = 0
     memcpy(<real*>w.dh + first * hidden, dh, state_bytes)
     if w.kind == LSTM:
@@ -122,8 +121,8 @@ cdef inline void backward_row(const walk* w, long at, const real* h, const real*
         w.loops.gru_backward(w.itemsize, hidden, <real*>w.gates + at * 4 * hidden, h, dy, dh, da, dq)
 
 
-cdef void add_block(const walk* w, long chunk, long s, long steps, long first, long count, const real* da,
-                    const real* dq, real* x_strip) noexcept nogil:
+cdef void add_block(const walk* w, const real* packed, long chunk, long s, long steps, long first, long count,
+                    const real* da, const real* dq, real* x_strip) noexcept nogil:
     """dx of a block of steps, and its products added to the sums of its chunk; s is the earliest of its steps."""
     cdef long hidden = w.hidden, parts = w.kind * hidden, width = w.inputs + hidden
     cdef long way = -1 if w.reverse else 1  # from t of a step to t of the next
@@ -134,7 +133,7 @@ cdef void add_block(const walk* w, long chunk, long s, long steps, long first, l
     cdef double* db = w.db_of_chunks + chunk * 2 * parts
     # dx[t] = da w_ih
     if w.dx != NULL:
-        multiply_rows(w, &w.panels[1], steps, count, da, count * parts, parts,
+        multiply_rows(w, packed, &w.panels[1], steps, count, da, count * parts, parts,
                       <real*>w.dx + newest * w.dx_step + first * w.dx_row, -way * w.dx_step, w.dx_row)
     # dw_ih = dw_ih + sum over steps t of da[t]^T x[t]
     add_products(w, steps, count, da, <const real*>w.x + newest * w.x_step + first * w.x_row, -way * w.x_step, w.x_row,

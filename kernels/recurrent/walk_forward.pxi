@@ -23,9 +23,7 @@ cdef void run_forward(walk* w) noexcept nogil:
         add_panel(w, w.w_hh, 2 * hidden, True, hidden, hidden, narrow_strip(w), 3 * hidden, tiles.TILE_STORE)
     else:
         add_panel(w, w.w_hh, 0, True, hidden, parts, narrow_strip(w), 0, tiles.TILE_ADD)
-    if pack_panels(w):
-        pool.run(ceil_div(w.batch, w.chunk_rows), forward_chunk_of, w)
-        pool.scratch_done(0)
+    run_chunks(w, forward_chunk_of)
 
 
 cdef void forward_chunk_of(void* argument, long chunk) noexcept nogil:
@@ -46,10 +44,11 @@ cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     cdef real* h = <real*>pool.scratch(1, state_bytes)
     cdef real* c = <real*>pool.scratch(2, state_bytes) if w.kind == LSTM else h
     cdef real* a_block = <real*>pool.scratch(3, block * count * across * sizeof(real))
+    cdef const real* packed = packed_weights(h, w)
     cdef real* a
     cdef real* gates
     cdef int slot, p
-    if h == NULL or c == NULL or a_block == NULL:
+    if packed == NULL or h == NULL or c == NULL or a_block == NULL:
         w.out_of_memory = True
         return
     memcpy(h, <const real*>w.h0 + first * hidden, state_bytes)
@@ -58,13 +57,13 @@ cdef void forward_chunk(const real* tag, walk* w, long chunk) noexcept nogil:
     for s in range(w.steps):
         t = w.steps - 1 - s if w.reverse else s
         if s % block == 0:  # a = x[t] w_ih^T + b, for a block of steps
-            multiply_rows(w, &w.panels[0], min(block, w.steps - s), count,
+            multiply_rows(w, packed, &w.panels[0], min(block, w.steps - s), count,
                           <const real*>w.x + t * w.x_step + first * w.x_row, -w.x_step if w.reverse else w.x_step,
                           w.x_row, a_block, count * across, across)
         # a = a + h w_hh^T;  in a gru, q_n has columns of its own beside a_n
         a = a_block + s % block * count * across
         for p in range(1, w.panel_count):
-            multiply_rows(w, &w.panels[p], 1, count, h, 0, hidden, a, 0, across)
+            multiply_rows(w, packed, &w.panels[p], 1, count, h, 0, hidden, a, 0, across)
         gates = <real*>w.gates + (t * w.batch + first) * across
         if w.kind == RNN:
             w.loops.rnn_forward(w.itemsize, count * hidden, w.relu, a, h)

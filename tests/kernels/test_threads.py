@@ -37,11 +37,59 @@ def everything(backend="cython"):
             kernels.matmul.forward(a[:9].repeat(32, 1), b.T[:9].repeat(32, 1).T),  # deep: one sum in several slots
             kernels.memory_order.channels_first(y),
             kernels.channel_sums.forward(np.ascontiguousarray(y), np.ascontiguousarray(y)),
+            *packed_by_each_thread(),
         )
+
+
+def packed_by_each_thread():
+    """Results of kernels whose threads pack for themselves: weights as a whole, or one block of channels at a time."""
+    few, deep = arrays_of((2, 16, 9, 9), "float32", 5), arrays_of((150, 16, 3, 3), "float32", 6)
+    more, deeper = arrays_of((1, 64, 20, 19), "float32", 7), arrays_of((512, 64, 3, 3), "float32", 8)
+    dy = kernels.conv2d.forward(few, deep, stride=2)
+    a, b = arrays_of((5, 1500, 40), "float32", 9), arrays_of((5, 70, 40), "float32", 10)
+    x, w_ih, w_hh = (
+        arrays_of((6, 40, 20), "float32", 11),
+        arrays_of((96, 20), "float32", 12),
+        arrays_of((96, 24), "float32", 13),
+    )
+    h = np.zeros((40, 24), "float32")
+    y, c, gates = kernels.recurrent.lstm_forward(x, h, h, w_ih, w_hh)
+    return (
+        kernels.conv2d.forward(few, deep, padding=1),
+        kernels.conv2d.input_grad(dy, deep, (9, 9), stride=2),
+        kernels.conv2d.forward(more, deeper),
+        kernels.conv2d.forward(few, arrays_of((32, 4, 3, 3), "float32", 14), groups=4),
+        kernels.matmul.forward(a[0], b[0].T),
+        kernels.matmul.forward(a, b.swapaxes(1, 2)),
+        y,
+        *kernels.recurrent.lstm_backward(x, h, h, w_ih, w_hh, y, c, gates, y),
+        *(fused := kernels.conv2d_relu_pool.forward(few, deep, None, 2, stride=2)),
+        *kernels.conv2d_relu_pool.backward(*fused, few, deep, 2, stride=2),
+    )
 
 
 def test_the_number_of_threads_changes_no_bit():
     assert_threads_change_no_bit(everything, (1, 2, 2, 2, 3, 3, 3, 7, 7, 7))
+
+
+def test_weights_that_are_too_large_to_be_kept():
+    kernels.set_num_threads(2)
+    w = arrays_of((1030, 1030, 3, 3), "float32", 15)  # 38 MB
+    x, dy = arrays_of((3, 1030, 3, 3), "float32", 16), arrays_of((3, 1030, 1, 1), "float32", 17)
+    for _ in range(2):
+        y, dx = kernels.conv2d.forward(x, w), kernels.conv2d.input_grad(dy, w, (3, 3))
+        np.testing.assert_allclose(y[:, :, 0, 0], np.tensordot(x, w, ((1, 2, 3), (1, 2, 3))), rtol=1e-3, atol=1e-2)
+        np.testing.assert_allclose(dx, np.tensordot(dy[:, :, 0, 0], w, 1), rtol=1e-3, atol=1e-2)
+        packed_by_each_thread()
+
+
+def test_what_each_thread_packs_is_that_of_its_job():
+    kernels.set_num_threads(3)
+    with kernels.use_backend("reference"):
+        expected = packed_by_each_thread()
+    for _ in range(3):
+        for y, right in zip(packed_by_each_thread(), expected, strict=True):
+            np.testing.assert_allclose(y, right, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
