@@ -56,7 +56,7 @@ class Checkout:
     def __init__(self, folder: Path):
         self.folder = folder
         folder.mkdir()
-        for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, folder)
         built = shutil.ignore_patterns("*.so", "__pycache__", "build_failures.json", "build")
         for name in ("minidl", "kernels"):

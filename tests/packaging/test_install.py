@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, RUN_TINY, Checkout, Environment
+from .conftest import ROOT, RUN_TINY, Checkout, Environment, run
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +66,21 @@ def test_the_wheel_holds_every_source_of_the_kernels(plain: tuple[Environment, C
     expected = {f"minidl/{path.relative_to(plain[1].folder).as_posix()}" for path in files}
     assert expected and expected - shipped == set()
     assert {"minidl/py.typed", "minidl/autograd/tensor_methods.pyi"} <= shipped  # for type checkers
+
+
+def test_a_source_distribution_holds_what_a_wheel_is_built_from_and_no_tests(tmp_path: Path):
+    checkout = Checkout(tmp_path / "checkout")
+    files = [path for path in checkout.folder.rglob("*") if path.is_file() and path.suffix not in {".json", ".md"}]
+    expected = {path.relative_to(checkout.folder).as_posix() for path in files}
+    (checkout.folder / "tests").mkdir()
+    (checkout.folder / "tests" / "test_one.py").touch()
+    done = run([sys.executable, "setup.py", "sdist"], checkout.folder)
+    assert done.returncode == 0, done.stdout
+    [archive] = (checkout.folder / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        shipped = {name.partition("/")[2] for name in opened.getnames()}
+    assert expected - shipped == set()
+    assert not [name for name in shipped if name.startswith("tests")]
 
 
 def test_a_wheel_holds_nothing_of_an_older_build(tmp_path: Path):
