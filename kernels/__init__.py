@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .arrays import array_module, channels_last, device_of, pair, single
 from .fast_reduce import reduced
 from .isa import CpuInfo, cpu_info
-from .memory import MemoryUsage, memory_usage, release_memory, reset_peak_memory
+from .memory import MemoryUsage, aligned_empty, memory_usage, release_memory, reset_peak_memory
 from .operators import minus, over, plus, times
 from .registry import Implementation, current_backend, kernel, table, use_backend
 from .threads import get_num_threads, set_num_threads
@@ -26,6 +26,7 @@ __all__ = [
     "CpuInfo",
     "Implementation",
     "MemoryUsage",
+    "aligned_empty",
     "array_module",
     "channels_last",
     "cpu_info",

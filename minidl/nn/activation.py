@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minidl import functional as F
 from minidl.autograd import no_grad
-from minidl.nn.module import Module, Parameter
+from minidl.nn.linear import new_parameter
+from minidl.nn.module import Module
 
 
 class _Activation(Module):
@@ -88,7 +87,8 @@ class PReLU(Module):
     def __init__(self, num_parameters: int = 1, init: float = 0.25):
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(np.full(num_parameters, init, np.float32))
+        self.weight = new_parameter(num_parameters)
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Set each slope to its initial value again."""

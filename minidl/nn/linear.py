@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl import functional as F
+from minidl.kernels import aligned_empty
 from minidl.nn import init
 from minidl.nn.module import Module, Parameter
 
@@ -16,7 +17,9 @@ def new_parameter(*shape: int) -> Parameter:
     """A float32 parameter of zeros, for an initializer to fill."""
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in shape):
         raise ValueError(f"the sizes of a layer must be integers from 0 up, got weights of shape {shape}")
-    return Parameter(np.zeros(shape, np.float32))
+    data = aligned_empty(shape, np.float32)
+    data.fill(0)
+    return Parameter(data)
 
 
 def init_as_torch(weight: Parameter, bias: Parameter | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Tensor, enable_grad, to_device, zero_gradients
-from minidl.kernels import array_module
+from minidl.kernels import aligned_empty, array_module
 
 
 class Optimizer:
@@ -144,7 +144,7 @@ class Optimizer:
                 of_parameter = state.setdefault(parameter, {})
                 for name in names:
                     if name not in of_parameter:
-                        of_parameter[name] = Tensor(array_module(parameter.data).full_like(parameter.data, initial))
+                        of_parameter[name] = Tensor(_full_like(parameter.data, initial))
             return self.states_of(parameters, *names)
 
     def _check_state(self, parameters: list[Tensor]) -> None:
@@ -249,6 +249,15 @@ def arrays_of(parameters: list[Tensor]) -> tuple[list[Any], list[Any]]:
     return [parameter.data for parameter in parameters], [parameter.grad.data for parameter in parameters]
 
 
+def _full_like(w: Any, value: float) -> Any:
+    """An array for the state of w, filled with `value`."""
+    if not isinstance(w, np.ndarray):
+        return array_module(w).full_like(w, value)
+    state = aligned_empty(w.shape, w.dtype)
+    state.fill(value)
+    return state
+
+
 def _restored(value: Any, parameter: Tensor, alike: bool, name: str) -> Any:
     """A copy of a saved value: an array as a Tensor on the device of its parameter, floats in the parameter's dtype."""
     if not hasattr(value, "shape"):
@@ -256,5 +265,6 @@ def _restored(value: Any, parameter: Tensor, alike: bool, name: str) -> Any:
     array = np.asarray(value)
     if alike and array.shape != parameter.shape:
         raise ValueError(f"the saved {name} has shape {array.shape}, the parameter {parameter.shape}")
-    array = array.astype(parameter.dtype) if array.dtype.kind == "f" else array.copy()
-    return Tensor(to_device(array, parameter.device))
+    copy = aligned_empty(array.shape, parameter.dtype if array.dtype.kind == "f" else array.dtype)
+    copy[...] = array
+    return Tensor(to_device(copy, parameter.device))

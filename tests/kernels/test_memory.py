@@ -46,6 +46,25 @@ def test_small_arrays_are_numpys():
     assert kernels.memory_usage() == before and x.shape == (100, 100)
 
 
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (33, 7), (700, 900)])
+def test_aligned_arrays_begin_at_a_cache_line(shape):
+    kept = []
+    for _ in range(20):  # np.empty's do so now and then
+        x = kernels.aligned_empty(shape, "float32")
+        assert address(x) % 64 == 0 and x.shape == shape and x.dtype == np.float32 and x.flags.owndata
+        kept.append(x)
+
+
+def test_small_blocks_do_not_drive_out_large_ones():
+    buffers.set_limit(16 * MEGABYTE)
+    large = buffers.empty((2 * MEGABYTE,), np.uint8)
+    del large
+    kept = kernels.memory_usage().kept
+    small = [kernels.aligned_empty((10,), "float32") for _ in range(100)]
+    del small
+    assert kernels.memory_usage().kept == kept > 0
+
+
 def test_usage_counts_what_lives():
     kernels.reset_peak_memory()
     start = kernels.memory_usage()

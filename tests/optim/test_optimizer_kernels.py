@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidl import kernels
+import minidl
+from minidl import kernels, nn, optim
 from tests.kernels.common import assert_threads_change_no_bit
 
 BACKENDS = [
@@ -116,3 +117,25 @@ def test_what_can_not_be_written_is_an_error(backend):
     w.flags.writeable = False
     with kernels.use_backend(backend, strict=True), pytest.raises(ValueError, match="read-only"):
         kernels.optimizers.sgd_step([w], [np.ones(5)], lr=0.1)
+
+
+@pytest.mark.skipif(kernels.memory.buffers() is None, reason="memory is NumPy's here")
+def test_parameters_and_states_begin_at_a_cache_line():
+    model = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(5, 7))
+    optimizers = [
+        optim.SGD(model.parameters(), momentum=0.9), optim.Adam(model.parameters(), amsgrad=True),
+        optim.RMSprop(model.parameters(), momentum=0.9), optim.Adagrad(model.parameters()),
+    ]  # fmt: skip
+    model(minidl.ones(2, 3, 3, 3)).sum().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+    for optimizer in optimizers:
+        optimizer.load_state_dict(optimizer.state_dict())
+        optimizer.step()
+    arrays = [parameter.data for parameter in model.parameters()]
+    for optimizer in optimizers:
+        arrays += [
+            value.data for state in optimizer.state.values() for value in state.values() if hasattr(value, "data")
+        ]
+    assert len(arrays) == 6 * (1 + 1 + 3 + 2 + 1)
+    assert [x.shape for x in arrays if x.__array_interface__["data"][0] % 64] == []
