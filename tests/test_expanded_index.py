@@ -44,6 +44,15 @@ def test_an_expanded_index_gives_what_its_copy_gives(name, dim, count, longer):
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-15)
 
 
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("name", CALLS)
+def test_one_position_that_was_expanded_along_every_axis(name, dim):
+    shape = tuple(7 if i == dim else n for i, n in enumerate(SIZES))
+    index = minidl.tensor([[[2]]]).expand(*shape)
+    for ours, expected in zip(results(name, SIZES, dim, index), results(name, SIZES, dim, index.clone()), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-15)
+
+
 @pytest.mark.parametrize("name", ["gather", "scatter_add"])
 def test_an_expanded_index_is_not_written_out(name):
     x = minidl.zeros(10, 1000)

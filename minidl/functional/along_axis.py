@@ -134,14 +134,14 @@ def _checked_axis(dim: int, positions: Any, x: Any) -> int:
     return axis
 
 
-def _before_expand(positions: Any) -> Any:
-    """The positions with one place along each axis that they were expanded along, where they have no stride."""
-    return positions[tuple(slice(None) if step else slice(1) for step in positions.strides)]
+def _before_expand(positions: Any, kept: int | None = None) -> Any:
+    """The positions with one place along each axis without a stride, along which they were expanded; `kept` stays."""
+    return positions[tuple(slice(None if step or i == kept else 1) for i, step in enumerate(positions.strides))]
 
 
 def _key_of_entries(positions: Any, axis: int, x: Any) -> tuple | None:
     """The key of whole entries of x, if the positions were expanded along all other axes; these are faster."""
-    once = _before_expand(positions)
+    once = _before_expand(positions, kept=axis)
     if any(i != axis and (once.shape[i] != 1 or n != x.shape[i]) for i, n in enumerate(positions.shape)):
         return None
     return (slice(None),) * axis + (plain_index(once.reshape(-1), x),)
