@@ -4,7 +4,7 @@
 
 cdef enum:
     FEW_PIXELS = 512  # for each thread; up to so many, threads share blocks of output channels, not pixels
-    OWN_BYTES = 8 << 20  # a thread does not pack more than that at a time
+    OWN_BYTES = 8 << 20  # of weights; above that they share blocks too, as no thread should keep a copy of all
 
 
 cdef long packed_size(const sweep* s, long first, long end) noexcept nogil:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import tensor_method
+from minidl.autograd import Function, tensor_method
 from minidl.functional.arithmetic import add
 from minidl.functional.axes import one_axis
 from minidl.functional.in_place import in_place
 from minidl.functional.indexing import Index, IndexAdd
-from minidl.functional.operands import integers
+from minidl.functional.operands import integers, namespace
 from minidl.functional.places import key_and_source, key_of_entries
+from minidl.functional.reduce import sum
 from minidl.functional.shape import reshape
 
 __all__ = ["index_add", "index_select", "repeat_interleave"]
@@ -55,7 +56,27 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None) -> Any:
     n, counts = x.shape[one_axis(dim, x.ndim)[0]], integers("repeats", repeats)
     if len(counts) not in (1, n) or min(counts, default=0) < 0:
         raise ValueError(f"repeats must be from 0 up, one number or {n}, got {counts}")
+    if len(counts) == 1:
+        return Repeat(one_axis(dim, x.ndim)[0], counts[0])(x)
     return index_select(x, dim, np.repeat(np.arange(n), counts))
+
+
+class Repeat(Function):
+    """y[i] = x[floor(i / times)] along one axis."""
+
+    saves_inputs = False
+
+    def __init__(self, axis, times):
+        self.axis, self.times = axis, times
+
+    def forward(self, x):
+        self.saved = x.shape[self.axis]
+        return namespace(x).repeat(x, self.times, self.axis)
+
+    def backward(self, dy, inputs, output):
+        # dx[j] = dy[j * times] + ... + dy[j * times + times - 1]
+        before, after = dy.shape[: self.axis], dy.shape[self.axis + 1 :]
+        return sum(reshape(dy, (*before, self.saved, self.times, *after)), self.axis + 1)
 
 
 @tensor_method()

@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function
-from minidl.functional.entries import index_select
+from minidl.functional.entries import index_select, repeat_interleave
 from minidl.functional.linear import matmul
 from minidl.functional.operands import apart, integers, namespace
-from minidl.functional.reduce import sum
-from minidl.functional.shape import reshape
 
 __all__ = ["interpolate"]
 
@@ -95,27 +93,10 @@ def interpolate(
             ratio = 0.5 if exact and out == 2 * n else ratio
             positions = np.minimum(np.floor(np.arange(out) * ratio), n - 1)
             whole = out % n == 0 and np.array_equal(positions, np.arange(out) // (out // n))
-            y = Repeat(axis, out // n)(y) if whole else _take(y, axis, positions)
+            y = repeat_interleave(y, out // n, axis) if whole else _take(y, axis, positions)
         else:
             y = _read_between(y, axis, n, out, ratio, align_corners)
     return apart(y, x)
-
-
-class Repeat(Function):
-    """y[i] = x[floor(i / times)] along one axis: each entry several times, one after the other."""
-
-    saves_inputs = False
-
-    def __init__(self, axis, times):
-        self.axis, self.times = axis, times
-
-    def forward(self, x):
-        return namespace(x).repeat(x, self.times, self.axis)
-
-    def backward(self, dy, inputs, output):
-        # dx[j] = dy[j * times] + ... + dy[j * times + times - 1]
-        before, n, after = dy.shape[: self.axis], dy.shape[self.axis], dy.shape[self.axis + 1 :]
-        return sum(reshape(dy, (*before, n // self.times, self.times, *after)), self.axis + 1)
 
 
 def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corners: bool) -> Any:

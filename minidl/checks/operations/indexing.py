@@ -72,6 +72,8 @@ OPERATIONS = [
     Operation("gather", [normal(3, 4), 0, integers(3, 5, 2)], naive.gather),
     Operation("gather", [normal(3, 4, 2), 1, integers(4, 2, 5, 1)], naive.gather),
     Operation("repeat_interleave", [normal(2, 3), 2], np.repeat),
+    Operation("repeat_interleave", [normal(2, 3), 3, 1], np.repeat),
+    Operation("repeat_interleave", [normal(2, 3), 0, 0], np.repeat),
     Operation("repeat_interleave", [normal(2, 3), values(2, 0, 1, dtype=int), 1], np.repeat),
     *[Operation("diagonal", [normal(3, 5), offset], lambda x, i: np.diagonal(x, i)) for offset in (0, 3, -2, 6)],
     Operation("diagonal", [normal(2, 3, 4, 2), 1, -1, 1], np.diagonal),
