@@ -21,8 +21,7 @@ chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns 
 block is packed by each thread for itself, so that it need not cross between the caches of the cores. Otherwise all
 threads pack a block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a
 strip alone, where b is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is
-copied where what a tile reads of it lies so far apart that it shares few sets of the cache; but not a transposed a with
-AVX-512, where a step of l takes long enough to fetch the next numbers of a from the L2 cache meanwhile.
+copied where what a tile reads of it lies so far apart that it shares few sets of the cache (`lies_far`).
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T: up to 8, or 64 with AVX-512 and a long sum (cpu/dots.h).
@@ -58,7 +57,8 @@ cdef long BLOCK_ROWS = 384 if L2 >= 2 << 20 else 192
 cdef enum:
     BLOCK_COLUMNS = 2048
     BLOCK_DEPTH = 512
-    FAR = 4096  # rows of a that are this many bytes apart, or more, are copied: they would share few sets of the cache
+    FAR = 4096  # numbers that lie a multiple of so many bytes apart share one set of the L1 cache
+    L1_BYTES = 32768  # of many processors; some have 48 KB
     DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
     LONG_DOT_ROWS = 64  # the same with AVX-512 for sums of LONG_SUM steps or more, for which adding up lanes is little
     LONG_SUM = 512
@@ -193,11 +193,7 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     p.tiles = tiles.table_for(p.itemsize, p.n)
     cdef long strip = p.tiles.vectors * p.tiles.lanes, strips = ceil_div(p.n, strip)
     p.depth = ceil_div(p.k, max(1, ceil_div(p.k, BLOCK_DEPTH)))
-    if p.a_column == 1:
-        p.pack_a = p.n >= 4 * strip and p.a_row * <long>sizeof(real) >= FAR
-    else:
-        p.pack_a = (p.tiles.vectors < TILE_MAX_VECTORS and p.n > strip
-                    and p.depth * p.a_column * <long>sizeof(real) > 32768)
+    p.pack_a = lies_far(p, strip)
     p.packed_b, p.own_bytes = NULL, 0
     cut_into_chunks(p, strip)
     cdef long row_parts = ceil_div(p.m, p.chunk_rows)
@@ -227,6 +223,19 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         if p.first >= p.k:
             break
     pool.scratch_done(0)
+
+
+cdef bint lies_far(const product* p, long strip) noexcept nogil:
+    """Whether what a tile reads of a lies so far apart that copying it pays."""
+    cdef long row = p.a_row * <long>p.itemsize, step = p.a_column * <long>p.itemsize
+    if p.a_column == 1:
+        return p.n >= 4 * strip and row >= FAR
+    if p.depth * step <= L1_BYTES:
+        return False
+    if p.tiles.vectors < TILE_MAX_VECTORS:
+        return p.n > strip
+    # With AVX-512 a step takes long enough to fetch the next numbers from L2, unless they displace each other in L1.
+    return p.n >= 4 * strip and step % (FAR // 4) == 0
 
 
 cdef void multiply_rows(void* argument, long chunk) noexcept nogil:
