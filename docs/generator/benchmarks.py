@@ -22,29 +22,30 @@ OTHER_NAMES = {
 }  # fmt: skip
 HEADINGS = {
     "training": "Training steps",
-    "training-xeon": "Training steps, on another processor",
-    "training-avx2": "Training steps, on a processor without AVX-512",
     "kernels": "Kernels",
-    "kernels-xeon": "Kernels, on another processor",
-    "kernels-avx2": "Kernels, on a processor without AVX-512",
     "matmul-one-thread": "Matrix products on one thread",
-    "matmul-one-thread-xeon": "Matrix products on one thread, on another processor",
-    "matmul-one-thread-avx2": "Matrix products on one thread, on a processor without AVX-512",
     "sizes": "Growing batches and images",
-    "sizes-xeon": "Growing batches and images, on another processor",
     "engine": "The cost of recording operations",
-    "engine-xeon": "The cost of recording operations, on another processor",
-    "busy": "On a busy machine",
-    "busy-xeon": "On a busy machine, with another processor",
+    "busy": "A busy machine",
     "clustering": "Clustering, compared with scikit-learn",
 }
+# Files whose names end with -WORD are from a machine of their own.
+MACHINES = {"zen5": "on the newest EPYC", "xeon": "on a Xeon", "avx2": "on a processor without AVX-512"}
+
+
+def heading(name: str) -> str:
+    """The heading of the report in the file of this name."""
+    suite, _, machine = name.rpartition("-")
+    if machine in MACHINES:
+        return f"{HEADINGS.get(suite, suite)}, {MACHINES[machine]}"
+    return HEADINGS.get(name, name)
 
 
 def reports() -> dict[str, dict[str, Any]]:
     """What `python -m benchmarks ... --json` wrote, by the name of its file."""
     read = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
-    order = [*HEADINGS, *sorted(read)]
-    return {name: read[name] for name in sorted(read, key=order.index)}
+    order = [name for suite in HEADINGS for name in (suite, *(f"{suite}-{machine}" for machine in MACHINES))]
+    return {name: read[name] for name in sorted(read, key=[*order, *sorted(read)].index)}
 
 
 def of_kernel(kernel: str) -> str:
@@ -73,11 +74,11 @@ def write(pages: Pages) -> None:
     )
     found = reports()
     for name, report in found.items():
-        text += f"## {HEADINGS.get(name, name)}\n\n{markdown(report)}\n"
+        text += f"## {heading(name)}\n\n{markdown(report)}\n"
         picture = RESULTS / f"{name}.png"
         if picture.is_file():
             pages.write(f"benchmarks/{picture.name}", picture.read_bytes())
-            text += f"![{HEADINGS.get(name, name)}: the table above as a picture](/benchmarks/{picture.name})\n\n"
+            text += f"![{heading(name)}: the table above as a picture](/benchmarks/{picture.name})\n\n"
     if not found:
         text += "No times are stored in this copy of the project. `make bench` measures them.\n\n"
     if any((RESULTS / "systems").glob("*.json")):
