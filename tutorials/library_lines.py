@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def find_lines(path: str, symbol: str) -> tuple[int, str]:
-    """The number of the first line of a class or function, and its source.
+    """The number of the first line of what defines a class, a function or another name, and its source.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def find_lines(path: str, symbol: str) -> tuple[int, str]:
     if path.endswith(".py"):
         node = ast.parse(text)
         for name in symbol.split("."):
-            inside = [child for child in node.body if getattr(child, "name", None) == name]
+            inside = [child for child in node.body if name in _defined_by(child)]
             if not inside:
                 raise LookupError(f"{path} defines no {symbol}")
             node = inside[-1]
         first, last = node.lineno, node.end_lineno
     else:  # Cython: a function reaches to the next line that is not indented
-        lines = text.splitlines()
-        starts = [i for i, line in enumerate(lines) if re.match(rf"c?p?def\b.*\b{re.escape(symbol)}\s*\(", line)]
+        lines, name = text.splitlines(), re.escape(symbol)
+        starts = [i for i, line in enumerate(lines) if re.match(rf"c?p?def\b.*\b{name}\s*\(|{name} = ", line)]
         if not starts:
             raise LookupError(f"{path} defines no {symbol}")
         first = starts[0] + 1
@@ -39,6 +39,13 @@ def find_lines(path: str, symbol: str) -> tuple[int, str]:
         last = next((i for i in body if lines[i] and not lines[i].startswith((" ", ")"))), len(lines))
     source = "\n".join(text.splitlines()[first - 1 : last])
     return first, textwrap.dedent(source).rstrip()
+
+
+def _defined_by(statement: ast.stmt) -> list[str]:
+    """The names that a statement gives to what it makes."""
+    if isinstance(statement, ast.Assign):
+        return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+    return [statement.name] if hasattr(statement, "name") else []
 
 
 def show_lines(path: str, symbol: str) -> None:

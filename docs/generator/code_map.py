@@ -24,7 +24,7 @@ class Lines(NamedTuple):
 
 
 @functools.cache
-def _definitions(path: Path) -> dict[str, ast.stmt]:
+def definitions_of(path: Path) -> dict[str, ast.stmt]:
     """The statements of a module that define a name, by that name."""
     found = {}
     for node in ast.parse(path.read_text()).body:
@@ -41,14 +41,14 @@ def families() -> list[str]:
 
 
 def operations(family: str) -> list[str]:
-    public = _definitions(FAMILIES / f"{family}.py").get("__all__")
+    public = definitions_of(FAMILIES / f"{family}.py").get("__all__")
     return [] if public is None else sorted(set(ast.literal_eval(public.value)))
 
 
 def lines_of(family: str, operation: str) -> list[Lines]:
     """The operation's own lines, then those of the Functions of its file that it leads to, in the file's order."""
     path = _home(family, operation)
-    definitions, text = _definitions(path), path.read_text().splitlines()
+    definitions, text = definitions_of(path), path.read_text().splitlines()
     rules: set[str] = set()
     waiting = [operation]
     public = operations(family)
@@ -74,7 +74,7 @@ def _home(family: str, operation: str) -> Path:
     """The file that defines the operation; a family may name one that it imports."""
     own = FAMILIES / f"{family}.py"
     files = [own, *sorted(FAMILIES.glob("*.py"))]
-    return next(path for path in files if operation in _definitions(path))
+    return next(path for path in files if operation in definitions_of(path))
 
 
 def kernels_of(lines: list[Lines]) -> list[tuple[str, str]]:

@@ -134,8 +134,7 @@ def _device_code(name: str, function: str) -> str:
 
 def _names_in(path: Path, function: str) -> set[str]:
     """The strings in a function of a file and in those that it calls there; a "*" for what an f-string fills in."""
-    tree = ast.parse(path.read_text()) if path.is_file() else ast.Module([], [])
-    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    defined = dict(code_map.definitions_of(path)) if path.is_file() else {}
     names, waiting = set(), [function]
     while waiting:
         node = defined.pop(waiting.pop(), None)

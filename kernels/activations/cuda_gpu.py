@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
@@ -16,74 +17,6 @@ __all__ = [
 
 SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK, BYTES_A_THREAD = 256, 16
-
-
-def relu_forward(x):
-    return _map("relu_forward", x)
-
-
-def relu_backward(dy, y):
-    return _map_gradient("relu_backward", dy, y)
-
-
-def leaky_relu_forward(x, slope):
-    return _map("leaky_relu_forward", x, slope)
-
-
-def leaky_relu_backward(dy, x, slope):
-    return _map_gradient("leaky_relu_backward", dy, x, slope)
-
-
-def elu_forward(x, alpha):
-    return _map("elu_forward", x, alpha)
-
-
-def elu_backward(dy, x, alpha):
-    return _map_gradient("elu_backward", dy, x, alpha)
-
-
-def tanh_forward(x):
-    return _map("tanh_forward", x)
-
-
-def tanh_backward(dy, y):
-    return _map_gradient("tanh_backward", dy, y)
-
-
-def sigmoid_forward(x):
-    return _map("sigmoid_forward", x)
-
-
-def sigmoid_backward(dy, y):
-    return _map_gradient("sigmoid_backward", dy, y)
-
-
-def silu_forward(x):
-    return _map("silu_forward", x)
-
-
-def silu_backward(dy, x):
-    return _map_gradient("silu_backward", dy, x)
-
-
-def gelu_forward(x):
-    return _map("gelu_forward", x)
-
-
-def gelu_backward(dy, x):
-    return _map_gradient("gelu_backward", dy, x)
-
-
-def gelu_tanh_forward(x):
-    return _map("gelu_tanh_forward", x)
-
-
-def gelu_tanh_backward(dy, x):
-    return _map_gradient("gelu_tanh_backward", dy, x)
-
-
-def erf_forward(x):
-    return _map("erf_forward", x)
 
 
 def _map(name, x, *options):
@@ -108,3 +41,22 @@ def _launch(name, arrays, options):
     x = arrays[0]
     vectors = -(-x.size * x.itemsize // BYTES_A_THREAD)
     load(SOURCE, x.dtype).get_function(name)((-(-vectors // BLOCK),), (BLOCK,), (*arrays, x.size, *options))
+
+
+relu_forward = partial(_map, "relu_forward")
+relu_backward = partial(_map_gradient, "relu_backward")
+leaky_relu_forward = partial(_map, "leaky_relu_forward")
+leaky_relu_backward = partial(_map_gradient, "leaky_relu_backward")
+elu_forward = partial(_map, "elu_forward")
+elu_backward = partial(_map_gradient, "elu_backward")
+tanh_forward = partial(_map, "tanh_forward")
+tanh_backward = partial(_map_gradient, "tanh_backward")
+sigmoid_forward = partial(_map, "sigmoid_forward")
+sigmoid_backward = partial(_map_gradient, "sigmoid_backward")
+silu_forward = partial(_map, "silu_forward")
+silu_backward = partial(_map_gradient, "silu_backward")
+gelu_forward = partial(_map, "gelu_forward")
+gelu_backward = partial(_map_gradient, "gelu_backward")
+gelu_tanh_forward = partial(_map, "gelu_tanh_forward")
+gelu_tanh_backward = partial(_map_gradient, "gelu_tanh_backward")
+erf_forward = partial(_map, "erf_forward")

@@ -11,6 +11,8 @@ Why it is fast: nothing is computed that is not stored (no mask, no e^x as an ar
 the memory order, so that the next kernel need not bring it back.
 """
 
+from functools import partial
+
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
 from ..cpu.vector_loop_table cimport ELU, ERF, GELU, GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation
@@ -21,74 +23,6 @@ DTYPES = ("float32", "float64")
 
 cdef enum:
     CHUNK = 16384
-
-
-def relu_forward(x):
-    return _forward(RELU, x, 0)
-
-
-def relu_backward(dy, y):
-    return _backward(RELU, dy, y, 0)
-
-
-def leaky_relu_forward(x, slope):
-    return _forward(LEAKY_RELU, x, slope)
-
-
-def leaky_relu_backward(dy, x, slope):
-    return _backward(LEAKY_RELU, dy, x, slope)
-
-
-def elu_forward(x, alpha):
-    return _forward(ELU, x, alpha)
-
-
-def elu_backward(dy, x, alpha):
-    return _backward(ELU, dy, x, alpha)
-
-
-def tanh_forward(x):
-    return _forward(TANH, x, 0)
-
-
-def tanh_backward(dy, y):
-    return _backward(TANH, dy, y, 0)
-
-
-def sigmoid_forward(x):
-    return _forward(SIGMOID, x, 0)
-
-
-def sigmoid_backward(dy, y):
-    return _backward(SIGMOID, dy, y, 0)
-
-
-def silu_forward(x):
-    return _forward(SILU, x, 0)
-
-
-def silu_backward(dy, x):
-    return _backward(SILU, dy, x, 0)
-
-
-def gelu_forward(x):
-    return _forward(GELU, x, 0)
-
-
-def gelu_backward(dy, x):
-    return _backward(GELU, dy, x, 0)
-
-
-def gelu_tanh_forward(x):
-    return _forward(GELU_TANH, x, 0)
-
-
-def gelu_tanh_backward(dy, x):
-    return _backward(GELU_TANH, dy, x, 0)
-
-
-def erf_forward(x):
-    return _forward(ERF, x, 0)
 
 
 ctypedef struct run:
@@ -102,7 +36,7 @@ ctypedef struct run:
     char* out
 
 
-cdef _forward(activation f, x, double parameter):
+def _forward(activation f, x, double parameter=0):
     cdef view vx, vy
     cdef run r
     x = flat(x, &vx)
@@ -114,7 +48,7 @@ cdef _forward(activation f, x, double parameter):
     return y
 
 
-cdef _backward(activation f, dy, saved, double parameter):
+def _backward(activation f, dy, saved, double parameter=0):
     cdef view vdy, vsaved, vdx
     cdef run r
     saved = flat(saved, &vsaved)
@@ -140,3 +74,22 @@ cdef void run_chunk(void* argument, long chunk) noexcept nogil:
         r.loops.activation_forward(r.f, r.itemsize, n, r.x + at, r.out + at, r.parameter)
     else:
         r.loops.activation_backward(r.f, r.itemsize, n, r.dy + at, r.x + at, r.out + at, r.parameter)
+
+
+relu_forward = partial(_forward, RELU)
+relu_backward = partial(_backward, RELU)
+leaky_relu_forward = partial(_forward, LEAKY_RELU)
+leaky_relu_backward = partial(_backward, LEAKY_RELU)
+elu_forward = partial(_forward, ELU)
+elu_backward = partial(_backward, ELU)
+tanh_forward = partial(_forward, TANH)
+tanh_backward = partial(_backward, TANH)
+sigmoid_forward = partial(_forward, SIGMOID)
+sigmoid_backward = partial(_backward, SIGMOID)
+silu_forward = partial(_forward, SILU)
+silu_backward = partial(_backward, SILU)
+gelu_forward = partial(_forward, GELU)
+gelu_backward = partial(_backward, GELU)
+gelu_tanh_forward = partial(_forward, GELU_TANH)
+gelu_tanh_backward = partial(_backward, GELU_TANH)
+erf_forward = partial(_forward, ERF)

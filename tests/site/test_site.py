@@ -204,7 +204,10 @@ def test_tabs_show_one_implementation_at_a_time(browser: Browser, address: str) 
         assert page.evaluate(shown).index(True) == 3 and page.evaluate(shown).count(True) == 1
 
 
-@pytest.mark.parametrize(("kernel", "launched"), [("matmul", "matmul_async"), ("recurrent", "lstm_backward_step")])
+@pytest.mark.parametrize(
+    ("kernel", "launched"),
+    [("activations", "relu_forward"), ("matmul", "matmul_async"), ("recurrent", "lstm_backward_step")],
+)
 def test_a_contract_shows_the_device_code_that_its_host_side_launches(kernel: str, launched: str, folder: Path) -> None:
     contracts, _ = (folder / "kernels" / f"{kernel}.html").read_text().split('<section id="complete-files">')
     assert f">{launched}</span>" in contracts
