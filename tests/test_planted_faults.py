@@ -122,12 +122,12 @@ def turned_kernel(self, dy, inputs, output):
     x, w = inputs[:2]
     dx = F.conv2d_input_grad(dy, F.flip(w, (2, 3)), x.shape[2:], **self.geometry)
     dw = F.conv2d_weight_grad(x, dy, w.shape[2:], **self.geometry)
-    return (dx, dw) if len(inputs) == 2 else (dx, dw, F.channel_sum(dy))
+    return dx, dw, F.channel_sum(dy)
 
 
 def bias_of_one_image(self, dy, inputs, output):
     right = CONV2D(self, dy, inputs, output)
-    return right if len(inputs) == 2 else (*right[:2], F.channel_sum(dy[:1]))
+    return *right[:2], F.channel_sum(dy[:1])
 
 
 def permuted_the_same_way(self, dy, inputs, output):

@@ -46,7 +46,7 @@ def _check_layer(parts: int, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = 
     if steps == 0:
         raise ValueError(f"x must have at least one step in time, got shape {x.shape}")
     if (b_ih is None) != (b_hh is None):
-        raise ValueError("b_ih and b_hh must be given both or neither")
+        raise ValueError(f"b_ih and b_hh must be given both or neither, got only {'b_hh' if b_ih is None else 'b_ih'}")
     _check_shape(h0, "h0", (batch, hidden), x)
     _check_shape(w_ih, "w_ih", (parts * hidden, inputs), x)
     _check_shape(w_hh, "w_hh", (parts * hidden, hidden), x)

@@ -36,17 +36,15 @@ class Conv2d(Function):
     def __init__(self, **geometry):
         self.geometry = geometry  # stride, padding, dilation, groups
 
-    def forward(self, x, w, b=None):
+    def forward(self, x, w, b):
         return kernels.conv2d.forward(x, w, b, **self.geometry)  # (N, K, OH, OW)
 
     def backward(self, dy, inputs, output):
-        x, w = inputs[:2]
+        x, w, _ = inputs
         # dx[n,c,p,q] = sum over all (k,i,j,r,s) that read x[n,c,p,q]: dy[n,k,i,j] * w[k,c,r,s]
         dx = conv2d_input_grad(dy, w, x.shape[2:], **self.geometry) if self.needs(0) else None  # (N, C, H, W)
         # dw[k,c,r,s] = sum_n,i,j dy[n,k,i,j] * x[n,c,i*stride+r*dilation-padding,...]
         dw = conv2d_weight_grad(x, dy, w.shape[2:], **self.geometry) if self.needs(1) else None  # (K, C/groups, R, S)
-        if len(inputs) == 2:
-            return dx, dw
         # db[k] = sum_n,i,j dy[n,k,i,j]
         return dx, dw, channel_sum(dy) if self.needs(2) else None
 
@@ -57,19 +55,17 @@ class Conv2dInputGrad(Function):
     def __init__(self, input_size, **geometry):
         self.input_size, self.geometry = input_size, geometry
 
-    def forward(self, dy, w, b=None):
+    def forward(self, dy, w, b):
         dx = kernels.conv2d.input_grad(dy, w, self.input_size, **self.geometry)
         if b is not None:
             dx = plus(dx.transpose(0, 2, 3, 1), b, in_place=True).transpose(0, 3, 1, 2)
         return dx
 
     def backward(self, ddx, inputs, output):
-        dy, w = inputs[:2]
+        dy, w, _ = inputs
         # dx meets dy and w in the sum exactly as x meets y and w in conv2d, so ddx takes the place of x there
         ddy = conv2d(ddx, w, **self.geometry) if self.needs(0) else None
         dw = conv2d_weight_grad(ddx, dy, w.shape[2:], **self.geometry) if self.needs(1) else None
-        if len(inputs) == 2:
-            return ddy, dw
         return ddy, dw, channel_sum(ddx) if self.needs(2) else None
 
 
@@ -143,7 +139,7 @@ def conv2d(
         x, padding = _pad_by_name(x, weight, padding, stride, dilation)
     operation = Conv2d(stride=stride, padding=padding, dilation=dilation, groups=groups)
     with WEIGHT_AND_BIAS:
-        return operation(x, weight) if bias is None else operation(x, weight, bias)
+        return operation(x, weight, bias)
 
 
 def conv2d_input_grad(
@@ -170,7 +166,8 @@ def conv2d_input_grad(
     -------
     (N, C, H, W)
     """
-    return Conv2dInputGrad(tuple(input_size), stride=stride, padding=padding, dilation=dilation, groups=groups)(dy, w)
+    operation = Conv2dInputGrad(tuple(input_size), stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return operation(dy, w, None)
 
 
 def conv2d_weight_grad(
@@ -266,7 +263,7 @@ def conv_transpose2d(
     if extras[0] < strides[0] and extras[1] < strides[1]:
         operation = Conv2dInputGrad(tuple(size), stride=stride, padding=padding, dilation=dilation, groups=groups)
         with TRANSPOSED:
-            return operation(x, w) if b is None else operation(x, w, b)
+            return operation(x, w, b)
     # no conv2d has an input of this size: compute y without padding, then cut the padding off and append zeros
     whole = [n - extra + 2 * border for n, extra, border in zip(size, extras, paddings)]
     with TRANSPOSED:

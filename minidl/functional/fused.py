@@ -58,19 +58,15 @@ class Conv2dReluPool(Function):
     def __init__(self, pool_size, **geometry):
         self.pool_size, self.geometry = pool_size, geometry  # stride, padding, dilation, groups
 
-    def forward(self, x, w, b=None):
+    def forward(self, x, w, b):
         y, self.saved = kernels.conv2d_relu_pool.forward(x, w, b, self.pool_size, **self.geometry)
         return y  # (N, K, OH // ph, OW // pw)
 
     def backward(self, dy, inputs, output):
-        x, w = inputs[:2]
+        x, w, _ = inputs
         if isinstance(dy, Tensor) or not self.needs(1):
-            gradients = self._gradients_one_by_one(dy, x, w)
-        else:
-            gradients = kernels.conv2d_relu_pool.backward(
-                dy, self.saved, x, w, self.pool_size, self.needs(0), **self.geometry
-            )
-        return gradients[: len(inputs)]
+            return self._gradients_one_by_one(dy, x, w)
+        return kernels.conv2d_relu_pool.backward(dy, self.saved, x, w, self.pool_size, self.needs(0), **self.geometry)
 
     def _gradients_one_by_one(self, dy, x, w):
         """The same gradients by operations that have derivatives themselves."""
@@ -83,7 +79,7 @@ class Conv2dReluPool(Function):
         dz = MaxScatter(conv_size, taps * positive, window)(dy * positive.astype(dy.dtype))  # (N, K, OH, OW)
         dx = conv2d_input_grad(dz, w, x.shape[2:], **self.geometry) if self.needs(0) else None
         dw = conv2d_weight_grad(x, dz, w.shape[2:], **self.geometry) if self.needs(1) else None
-        return dx, dw, channel_sum(dz)
+        return dx, dw, channel_sum(dz) if self.needs(2) else None
 
 
 def conv2d_relu_pool(
@@ -134,7 +130,7 @@ def conv2d_relu_pool(
         groups=groups,
     )
     with WEIGHT_AND_BIAS:
-        return operation(x, weight) if bias is None else operation(x, weight, bias)
+        return operation(x, weight, bias)
 
 
 class LinearRelu(Linear):
@@ -171,7 +167,7 @@ def linear_relu(x: Any, weight: Any, bias: Any = None) -> Any:
     tensor([11.,  0.])
     """
     check_linear(x, weight, bias, "linear_relu")
-    return LinearRelu()(x, weight) if bias is None else LinearRelu()(x, weight, bias)
+    return LinearRelu()(x, weight, bias)
 
 
 # Along one axis, tap r of the transposed convolution is the sum of the taps t of w with FOLD_ROWS[r, t] = 1; along two,

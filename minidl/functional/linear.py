@@ -45,18 +45,16 @@ class Linear(Function):
 
     relu = False  # whether y = max(0, that)
 
-    def forward(self, x, w, b=None):
+    def forward(self, x, w, b):
         y = kernels.matmul.linear(rows_of(x), w, b, self.relu)  # (N, K)
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
 
     def backward(self, dy, inputs, output):
-        x, w = inputs[:2]
+        x, w, _ = inputs
         # dx = dy w, dw = dy^T x, db = sum_n dy[n]
         dx = matmul(dy, w) if self.needs(0) else None  # (..., C)
         dy = rows_of(dy)  # (N, K)
         dw = matmul(_swap_last(dy), rows_of(x)) if self.needs(1) else None  # (K, C)
-        if len(inputs) == 2:
-            return dx, dw
         return dx, dw, channel_sum(dy) if self.needs(2) else None
 
 
@@ -232,7 +230,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     tensor([11.5])
     """
     check_linear(x, weight, bias, "linear")
-    return Linear()(x, weight) if bias is None else Linear()(x, weight, bias)
+    return Linear()(x, weight, bias)
 
 
 def check_linear(x: Any, weight: Any, bias: Any, name: str) -> None:

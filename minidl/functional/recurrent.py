@@ -59,15 +59,15 @@ class Rnn(RecurrentLayer):
         super().__init__(reverse, batch_first)
         self.options = {"nonlinearity": nonlinearity, "reverse": reverse}
 
-    def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
+    def forward(self, x, h0, w_ih, w_hh, b_ih, b_hh):
         y = kernels.recurrent.rnn_forward(self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh, **self.options)  # (T, N, H)
         return self.turn(y), self.last(y)
 
     def by_kernel(self, dy, inputs, output):
-        x, h0, w_ih, w_hh, *biases = inputs
+        x, h0, w_ih, w_hh, _, _ = inputs
         given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.turn(dy[0]), _of_one_layer(dy[1])
         dx, dh0, dw_ih, dw_hh, db = kernels.recurrent.rnn_backward(*given, **self.options, needs_dx=self.needs(0))
-        return self.turn(dx), dh0[None], dw_ih, dw_hh, *[db] * len(biases)
+        return self.turn(dx), dh0[None], dw_ih, dw_hh, db, db
 
     def step(self, x, h, *weights):
         return (rnn_cell(x, h, *weights, nonlinearity=self.options["nonlinearity"]),)
@@ -78,20 +78,20 @@ class Lstm(RecurrentLayer):
 
     states = 2
 
-    def forward(self, x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None):
+    def forward(self, x, h0, c0, w_ih, w_hh, b_ih, b_hh):
         given = self.turn(x), h0[0], c0[0], w_ih, w_hh, b_ih, b_hh
         y, c, gates = kernels.recurrent.lstm_forward(*given, reverse=self.reverse)  # (T, N, H)
         self.saved = c, gates
         return self.turn(y), self.last(y), self.last(c)
 
     def by_kernel(self, dy, inputs, output):
-        x, h0, c0, w_ih, w_hh, *biases = inputs
+        x, h0, c0, w_ih, w_hh, _, _ = inputs
         given = self.turn(x), h0[0], c0[0], w_ih, w_hh, self.turn(output[0]), *self.saved
         dys = self.turn(dy[0]), _of_one_layer(dy[1]), _of_one_layer(dy[2])
         dx, dh0, dc0, dw_ih, dw_hh, db = kernels.recurrent.lstm_backward(
             *given, *dys, reverse=self.reverse, needs_dx=self.needs(0)
         )
-        return self.turn(dx), dh0[None], dc0[None], dw_ih, dw_hh, *[db] * len(biases)
+        return self.turn(dx), dh0[None], dc0[None], dw_ih, dw_hh, db, db
 
     def step(self, x, h, c, *weights):
         return lstm_cell(x, (h, c), *weights)
@@ -100,17 +100,17 @@ class Lstm(RecurrentLayer):
 class Gru(RecurrentLayer):
     """y[t] = (1 - z) * n + z * y[t-1], where z and n come from x[t] and y[t-1]; and the last y."""
 
-    def forward(self, x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
+    def forward(self, x, h0, w_ih, w_hh, b_ih, b_hh):
         given = self.turn(x), h0[0], w_ih, w_hh, b_ih, b_hh
         y, self.saved = kernels.recurrent.gru_forward(*given, reverse=self.reverse)  # (T, N, H)
         return self.turn(y), self.last(y)
 
     def by_kernel(self, dy, inputs, output):
-        x, h0, w_ih, w_hh, *biases = inputs
+        x, h0, w_ih, w_hh, _, _ = inputs
         given = self.turn(x), h0[0], w_ih, w_hh, self.turn(output[0]), self.saved
         dys = self.turn(dy[0]), _of_one_layer(dy[1])
         dx, dh0, *gradients = kernels.recurrent.gru_backward(*given, *dys, reverse=self.reverse, needs_dx=self.needs(0))
-        return self.turn(dx), dh0[None], *gradients[: 2 + len(biases)]
+        return self.turn(dx), dh0[None], *gradients
 
     def step(self, x, h, *weights):
         return (gru_cell(x, h, *weights),)
@@ -193,7 +193,7 @@ def rnn(
     (tensor([1., 2., 3.]), tensor([[[3.]]]))
     """
     h0 = _start(h0, "h0", x, w_hh, batch_first)
-    return Rnn(nonlinearity, reverse, batch_first)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
+    return Rnn(nonlinearity, reverse, batch_first)(x, h0, w_ih, w_hh, b_ih, b_hh)
 
 
 def lstm(
@@ -240,7 +240,7 @@ def lstm(
     """
     h0, c0 = (None, None) if state is None else state
     h0, c0 = _start(h0, "h0", x, w_hh, batch_first), _start(c0, "c0", x, w_hh, batch_first)
-    return Lstm(reverse, batch_first)(x, h0, c0, w_ih, w_hh, *_biases(b_ih, b_hh))
+    return Lstm(reverse, batch_first)(x, h0, c0, w_ih, w_hh, b_ih, b_hh)
 
 
 def gru(
@@ -277,10 +277,4 @@ def gru(
         As :func:`rnn`.
     """
     h0 = _start(h0, "h0", x, w_hh, batch_first)
-    return Gru(reverse, batch_first)(x, h0, w_ih, w_hh, *_biases(b_ih, b_hh))
-
-
-def _biases(b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
-    if (b_ih is None) != (b_hh is None):
-        raise ValueError(f"b_ih and b_hh must be given both or neither, got only {'b_hh' if b_ih is None else 'b_ih'}")
-    return () if b_ih is None else (b_ih, b_hh)
+    return Gru(reverse, batch_first)(x, h0, w_ih, w_hh, b_ih, b_hh)
