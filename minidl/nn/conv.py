@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,36 @@ from minidl.kernels import pair, single
 from minidl.nn.linear import init_as_torch, new_parameter
 from minidl.nn.module import Module
 
-Size = int | tuple[int, int]
+Size = int | tuple[int, ...]
+
+
+def _single(value: Size, name: str, minimum: int = 0) -> tuple[int]:
+    """An argument of a convolution of sequences, in a tuple."""
+    return (single(value, name, minimum),)
 
 
 class _Conv(Module):
     """What all convolutions share: their sizes, weights and initial values."""
 
+    transposed = False
+    _sizes: Callable[..., tuple[int, ...]]  # of an argument such as `stride`: a pair, or for sequences a tuple of one
+
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, weight_shape,
-        padding_mode="zeros",
-    ):  # fmt: skip
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+    ):
         super().__init__()
+        kernel_size, stride = self._sizes(kernel_size, "kernel_size", 1), self._sizes(stride, "stride", 1)
+        padding = padding if isinstance(padding, str) else self._sizes(padding, "padding")
+        dilation = self._sizes(dilation, "dilation", 1)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if not isinstance(channels, (int, np.integer)) or channels < 0:
                 raise ValueError(f"{name} must be an integer from 0 up, got {channels!r}")
@@ -43,7 +62,8 @@ class _Conv(Module):
         self.in_channels, self.out_channels, self.padding_mode = in_channels, out_channels, padding_mode
         self.kernel_size, self.stride, self.padding, self.dilation = kernel_size, stride, padding, dilation
         self.groups = groups
-        self.weight = new_parameter(*weight_shape)
+        first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        self.weight = new_parameter(first, second // groups, *kernel_size)
         self.register_parameter("bias", new_parameter(out_channels) if bias else None)
         self.reset_parameters()
 
@@ -51,16 +71,18 @@ class _Conv(Module):
         """Draw new initial values."""
         init_as_torch(self.weight, self.bias)
 
-    def _border(self) -> list[int]:
-        """The padding as :func:`minidl.functional.pad` takes it: (before, after) of the last axis first."""
-        border = []
+    def _padded(self, x: Any) -> tuple[Any, Any]:
+        """x, and the zeros that the operation is to put around it; a border of anything else is put here."""
+        if self.padding_mode == "zeros":
+            return x, self.padding
+        border = []  # (before, after) of the last axis first
         for i, size in reversed(list(enumerate(self.kernel_size))):
             if self.padding == "same":
                 total = self.dilation[i] * (size - 1)
                 border += [total // 2, total - total // 2]
             else:
                 border += [0, 0] if self.padding == "valid" else [self.padding[i], self.padding[i]]
-        return border
+        return F.pad(x, border, self.padding_mode), 0
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
@@ -94,33 +116,33 @@ class Conv2d(_Conv):
     (2, 8, 28, 28)
     """
 
+    _sizes = staticmethod(pair)
+
+    def forward(self, x: Any) -> Any:
+        x, padding = self._padded(x)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class _ConvTranspose(_Conv):
+    """What the transposed convolutions share: a choice among the output sizes that fit one input."""
+
+    transposed = True
+
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
         kernel_size: Size,
         stride: Size = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
+        padding: Size = 0,
+        output_padding: Size = 0,
         groups: int = 1,
         bias: bool = True,
-        padding_mode: str = "zeros",
+        dilation: Size = 1,
     ):
-        window = pair(kernel_size, "kernel_size", 1)
-        padding = padding if isinstance(padding, str) else pair(padding, "padding")
-        shape = (out_channels, in_channels // max(1, groups), *window)
-        geometry = (pair(stride, "stride", 1), padding, pair(dilation, "dilation", 1), groups)
-        super().__init__(in_channels, out_channels, window, *geometry, bias, shape, padding_mode)
-
-    def forward(self, x: Any) -> Any:
-        if self.padding_mode != "zeros":
-            x = F.pad(x, self._border(), self.padding_mode)
-            return F.conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-
-class _ConvTranspose(_Conv):
-    """What the transposed convolutions share: a choice among the output sizes that fit one input."""
+        padding = self._sizes(padding, "padding")
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias)
+        self.output_padding = self._sizes(output_padding, "output_padding")
 
     def _padding_for(self, x: Any, output_size: Sequence[int] | None) -> tuple[int, ...]:
         """The output_padding that makes y as large as `output_size`."""
@@ -161,23 +183,7 @@ class ConvTranspose2d(_ConvTranspose):
     (1, 4, 10, 10)
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size = 0,
-        output_padding: Size = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Size = 1,
-    ):
-        window = pair(kernel_size, "kernel_size", 1)
-        shape = (in_channels, out_channels // max(1, groups), *window)
-        geometry = (pair(stride, "stride", 1), pair(padding, "padding"), pair(dilation, "dilation", 1), groups)
-        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
-        self.output_padding = pair(output_padding, "output_padding")
+    _sizes = staticmethod(pair)
 
     def forward(self, x: Any, output_size: Sequence[int] | None = None) -> Any:
         """y, of the size that the layer's output_padding leads to, or of `output_size`: its last axes count."""
@@ -207,29 +213,11 @@ class Conv1d(_Conv):
     (1, 4, 8)
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int],
-        stride: int | tuple[int] = 1,
-        padding: int | tuple[int] | str = 0,
-        dilation: int | tuple[int] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-    ):
-        window = (single(kernel_size, "kernel_size", 1),)
-        padding = padding if isinstance(padding, str) else (single(padding, "padding"),)
-        shape = (out_channels, in_channels // max(1, groups), *window)
-        geometry = ((single(stride, "stride", 1),), padding, (single(dilation, "dilation", 1),), groups)
-        super().__init__(in_channels, out_channels, window, *geometry, bias, shape, padding_mode)
+    _sizes = staticmethod(_single)
 
     def forward(self, x: Any) -> Any:
-        if self.padding_mode != "zeros":
-            x = F.pad(x, self._border(), self.padding_mode)
-            return F.conv1d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        x, padding = self._padded(x)
+        return F.conv1d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
 class ConvTranspose1d(_ConvTranspose):
@@ -250,24 +238,7 @@ class ConvTranspose1d(_ConvTranspose):
     (1, 4, 10)
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int],
-        stride: int | tuple[int] = 1,
-        padding: int | tuple[int] = 0,
-        output_padding: int | tuple[int] = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | tuple[int] = 1,
-    ):
-        window = (single(kernel_size, "kernel_size", 1),)
-        shape = (in_channels, out_channels // max(1, groups), *window)
-        padding, dilation = (single(padding, "padding"),), (single(dilation, "dilation", 1),)
-        geometry = ((single(stride, "stride", 1),), padding, dilation, groups)
-        super().__init__(in_channels, out_channels, window, *geometry, bias, shape)
-        self.output_padding = (single(output_padding, "output_padding"),)
+    _sizes = staticmethod(_single)
 
     def forward(self, x: Any, output_size: Sequence[int] | None = None) -> Any:
         """y, of the size that the layer's output_padding leads to, or of `output_size`: its last axes count."""
