@@ -20,10 +20,10 @@ STEPS = Path(__file__).resolve().parent / "steps"
 
 # framework: (module it needs, its file in steps/, what else it is told)
 FRAMEWORKS = {
-    "minidl": ("minidl", "minidl_steps.py", []),
-    "torch-eager": ("torch", "torch_steps.py", ["eager"]),
-    "torch-channels-last": ("torch", "torch_steps.py", ["channels-last"]),
-    "torch-compile": ("torch", "torch_steps.py", ["compile"]),
+    "minidl": ("minidl", "minidl_torch_steps.py", ["minidl"]),
+    "torch-eager": ("torch", "minidl_torch_steps.py", ["eager"]),
+    "torch-channels-last": ("torch", "minidl_torch_steps.py", ["channels-last"]),
+    "torch-compile": ("torch", "minidl_torch_steps.py", ["compile"]),
     "jax": ("jax", "jax_steps.py", []),
     "tensorflow": ("tensorflow", "tensorflow_steps.py", []),
 }

@@ -1,13 +1,22 @@
-"""The training steps in minidl: the public API, as a user writes it."""
+"""The training steps in minidl and in PyTorch: eager, with channels-last images, or compiled.
+
+One program serves both, as they have the same names: it is what a user writes.
+"""
 
 import sys
 
 import networks
 import worker
 
-import minidl
-from minidl import functional as F
-from minidl import nn, optim
+MODE = sys.argv[2]
+if MODE == "minidl":
+    import minidl as library
+    from minidl import functional as F
+    from minidl import nn, optim
+else:
+    import torch as library
+    from torch import nn, optim
+    from torch.nn import functional as F
 
 
 def layer(kind, sizes, shape):
@@ -71,9 +80,9 @@ class Language(nn.Module):
 
 def set_parameters(network, *models):
     parameters = [parameter for model in models for parameter in model.parameters()]
-    with minidl.no_grad():
+    with library.no_grad():
         for parameter, value in zip(parameters, networks.parameters(network), strict=True):
-            parameter.copy_(minidl.Tensor(value))
+            parameter.copy_(library.from_numpy(value))
 
 
 def classifier(network):
@@ -91,8 +100,12 @@ def classifier(network):
         optimizer = optim.Adam(model.parameters(), lr=lr)
     else:
         optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
-    x, y = (minidl.Tensor(array).to(device) for array in networks.data(network))
+    x, y = (library.from_numpy(array).to(device) for array in networks.data(network))
     y = y.flatten()
+    if MODE == "channels-last" and x.ndim == 4:
+        model, x = model.to(memory_format=library.channels_last), x.to(memory_format=library.channels_last)
+    if MODE == "compile":
+        model = library.compile(model)
 
     def step():
         optimizer.zero_grad()
@@ -118,9 +131,13 @@ def adversarial(network):
     lr = networks.LEARNING_RATES["gan"]
     generator_optimizer = optim.Adam(generator.parameters(), lr=lr, betas=(0.5, 0.999))
     discriminator_optimizer = optim.Adam(discriminator.parameters(), lr=lr, betas=(0.5, 0.999))
-    z, real = map(minidl.Tensor, networks.data(network))
-    ones, zeros = minidl.ones(len(z), 1), minidl.zeros(len(z), 1)
+    z, real = map(library.from_numpy, networks.data(network))
+    ones, zeros = library.ones(len(z), 1), library.zeros(len(z), 1)
     loss_of = F.binary_cross_entropy_with_logits
+    if MODE == "channels-last":
+        generator = generator.to(memory_format=library.channels_last)
+    if MODE == "compile":
+        generator, discriminator = library.compile(generator), library.compile(discriminator)
 
     def step():
         fake = generator(z)
@@ -142,5 +159,5 @@ def build(network):
 
 
 if __name__ == "__main__":
-    minidl.set_num_threads(int(sys.argv[1]))
-    worker.serve(build, minidl.__version__)
+    library.set_num_threads(int(sys.argv[1]))
+    worker.serve(build, library.__version__)
