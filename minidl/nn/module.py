@@ -200,9 +200,9 @@ class Module:
 
     # What is inside
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all modules in it, each once, with names like ``"features.0"``."""
-        return _walk(self, prefix, set())
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """This module and all in it, with names like ``"features.0"``: each once, or under each of its names."""
+        return _walk(self, prefix, set() if remove_duplicate else None)
 
     def modules(self) -> Iterator[Module]:
         """This module and all modules in it, each once."""
@@ -371,11 +371,11 @@ class Module:
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Parameters and persistent buffers by name, as detached tensors that share their memory."""
         state: dict[str, Tensor] = {}
-        for name, module in _named_with_duplicates(self, prefix):
+        for name, module in self.named_modules(remove_duplicate=False):  # a shared one under each name, as in PyTorch
             saved = {key: value for key, value in module._buffers.items() if key not in module._transient}
             for key, value in (*module._parameters.items(), *saved.items()):
                 if value is not None:
-                    state[f"{name}{key}"] = value.detach()
+                    state[f"{prefix}{name}.{key}" if name else f"{prefix}{key}"] = value.detach()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> LoadResult:
@@ -428,20 +428,13 @@ class Module:
         return "\n".join([f"{type(self).__name__}(", *[f"  {own}"] * bool(own), *lines, ")"])
 
 
-def _walk(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+def _walk(module: Module, name: str, seen: set[int] | None) -> Iterator[tuple[str, Module]]:
     """`module` and all modules in it, with names, except for those in `seen`."""
-    if id(module) in seen:
-        return
-    seen.add(id(module))
+    if seen is not None:
+        if id(module) in seen:
+            return
+        seen.add(id(module))
     yield name, module
     for key, child in module._modules.items():
         if child is not None:
             yield from _walk(child, f"{name}.{key}" if name else key, seen)
-
-
-def _named_with_duplicates(module: Module, prefix: str) -> Iterator[tuple[str, Module]]:
-    """Every module under each of its names: a shared one is saved under all of them, as in PyTorch."""
-    yield prefix, module
-    for key, child in module._modules.items():
-        if child is not None:
-            yield from _named_with_duplicates(child, f"{prefix}{key}.")

@@ -61,6 +61,14 @@ def test_what_is_inside():
     assert len(list(net.blocks[0].parameters(recurse=False))) == 1
 
 
+def test_a_shared_module_has_one_name_or_all():
+    shared = nn.Linear(2, 2, bias=False)
+    net = nn.Sequential(shared, nn.Sequential(shared))
+    assert [name for name, _ in net.named_modules("net")] == ["net", "net.0", "net.1"]
+    assert [name for name, _ in net.named_modules(remove_duplicate=False)] == ["", "0", "1", "1.0"]
+    assert list(net.state_dict("net.")) == ["net.0.weight", "net.1.0.weight"]
+
+
 def test_apply_goes_children_first():
     seen = []
     net = Net()
