@@ -8,6 +8,7 @@ from ..channel_sums import cuda_gpu as channel_sums
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
 from ..matmul import cuda_gpu as matmul
+from .reference import rows_of, state_before, times
 
 __all__ = [
     "DTYPES", "gru_backward", "gru_forward", "lstm_backward", "lstm_forward", "rnn_backward", "rnn_forward",
@@ -22,7 +23,7 @@ def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
     steps, state = x.shape[0], _State(h0)
     a, biases = _project(x, w_ih), _contiguous(b_ih, b_hh)  # (T, N, H)
     y, (h,) = current_runtime().empty((steps, *h0.shape), x.dtype), _contiguous(h0)
-    for t in _times(steps, reverse):
+    for t in times(steps, reverse):
         q = matmul.forward(h, w_hh.T)  # (N, H)
         state.launch("rnn_forward_step", a[t], q, *biases, y[t], *state.sizes, nonlinearity == "relu")
         h = y[t]
@@ -33,7 +34,7 @@ def rnn_backward(x, h0, w_ih, w_hh, y, dy, dh_n, nonlinearity, reverse, needs_dx
     steps, state = x.shape[0], _State(h0)
     y, dy, dh = _contiguous(y, dy, dh_n)
     da = current_runtime().empty(y.shape, x.dtype)
-    for t in _times(steps, not reverse):
+    for t in times(steps, not reverse):
         state.launch("rnn_backward_step", dh, _at(dy, t), y[t], da[t], state.elements, nonlinearity == "relu")
         dh = matmul.forward(da[t], w_hh)
     return *_weight_gradients(x, h0, y, w_ih, da, da, reverse, needs_dx, dh), _sum_steps(da)
@@ -44,7 +45,7 @@ def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
     a, biases = _project(x, w_ih), _contiguous(b_ih, b_hh)  # (T, N, 4*H)
     y, c = (runtime.empty((steps, *h0.shape), x.dtype) for _ in range(2))
     gates, (h, cell) = runtime.empty(a.shape, x.dtype), _contiguous(h0, c0)
-    for t in _times(steps, reverse):
+    for t in times(steps, reverse):
         q = matmul.forward(h, w_hh.T)  # (N, 4*H)
         state.launch("lstm_forward_step", a[t], q, *biases, cell, c[t], y[t], gates[t], *state.sizes)
         h, cell = y[t], c[t]
@@ -55,7 +56,7 @@ def lstm_backward(x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh_n, dc_n, reverse, n
     runtime, steps, state = current_runtime(), x.shape[0], _State(h0)
     c0, c, gates, dy, dh, dc = _contiguous(c0, c, gates, dy, dh_n, dc_n)
     da = runtime.empty(gates.shape, x.dtype)
-    walk = _times(steps, not reverse)
+    walk = times(steps, not reverse)
     for t, before in zip(walk, [*walk[1:], None]):
         c_before, dc_before = c0 if before is None else c[before], runtime.empty(h0.shape, x.dtype)
         arrays = (dh, _at(dy, t), dc, c[t], c_before, gates[t], da[t], dc_before)
@@ -70,7 +71,7 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
     a, biases = _project(x, w_ih), _contiguous(b_ih, b_hh)  # (T, N, 3*H)
     y = runtime.empty((steps, *h0.shape), x.dtype)
     gates, (h,) = runtime.empty((*y.shape[:2], 4 * h0.shape[1]), x.dtype), _contiguous(h0)
-    for t in _times(steps, reverse):
+    for t in times(steps, reverse):
         q = matmul.forward(h, w_hh.T)  # (N, 3*H)
         state.launch("gru_forward_step", a[t], q, *biases, h, y[t], gates[t], *state.sizes)
         h = y[t]
@@ -81,7 +82,7 @@ def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
     runtime, steps, state = current_runtime(), x.shape[0], _State(h0)
     first, y, gates, dy, dh = _contiguous(h0, y, gates, dy, dh_n)
     da, dq = (runtime.empty((*y.shape[:2], len(w_ih)), x.dtype) for _ in range(2))  # (T, N, 3*H)
-    walk, direct = _times(steps, not reverse), None
+    walk, direct = times(steps, not reverse), None
     for t, before in zip(walk, [*walk[1:], None]):
         h, direct_before = first if before is None else y[before], runtime.empty(h0.shape, x.dtype)
         arrays = (dh, direct, _at(dy, t), h, gates[t], da[t], dq[t], direct_before)
@@ -103,10 +104,6 @@ class _State:
         self.module.get_function(name)((-(-self.elements // BLOCK),), (BLOCK,), arguments)
 
 
-def _times(steps, reverse):
-    return range(steps - 1, -1, -1) if reverse else range(steps)
-
-
 def _at(a, t):
     return None if a is None else a[t]
 
@@ -116,24 +113,18 @@ def _contiguous(*arrays):
     return [None if array is None else xp.ascontiguousarray(array) for array in arrays]
 
 
-def _rows(a):
-    """(T, N, F) -> (T*N, F)"""
-    return a.reshape(a.shape[0] * a.shape[1], a.shape[2])
-
-
 def _project(x, w_ih):
     """x w_ih^T for all steps in one product: (T, N, G*H)"""
-    return matmul.forward(_rows(x), w_ih.T).reshape(*x.shape[:2], len(w_ih))
+    return matmul.forward(rows_of(x), w_ih.T).reshape(*x.shape[:2], len(w_ih))
 
 
 def _weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh0):
     """dx, dh0, dw_ih, dw_hh from the gradients da of x w_ih^T and dq of h w_hh^T, all steps in one product each"""
-    xp = current_runtime().xp
-    before = xp.concatenate((y[1:], h0[None]) if reverse else (h0[None], y[:-1]))  # the state before each step
-    dx = matmul.forward(_rows(da), w_ih).reshape(x.shape) if needs_dx else None
-    return dx, dh0, matmul.forward(_rows(da).T, _rows(x)), matmul.forward(_rows(dq).T, _rows(before))
+    before = state_before(y, h0, reverse)
+    dx = matmul.forward(rows_of(da), w_ih).reshape(x.shape) if needs_dx else None
+    return dx, dh0, matmul.forward(rows_of(da).T, rows_of(x)), matmul.forward(rows_of(dq).T, rows_of(before))
 
 
 def _sum_steps(da):
     """The gradient of a bias: the sum over all steps and sequences"""
-    return channel_sums.forward(_rows(da), None)
+    return channel_sums.forward(rows_of(da), None)

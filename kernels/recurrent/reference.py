@@ -12,7 +12,7 @@ def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
     xp, h = array_module(x), h0
     a = _project(x, w_ih, b_ih, b_hh)  # (T, N, H)
     y = xp.empty_like(a)
-    for t in _times(len(x), reverse):
+    for t in times(len(x), reverse):
         # y[t] = tanh(x[t] w_ih^T + b_ih + h w_hh^T + b_hh)
         a[t] += h @ w_hh.T
         h = y[t] = xp.tanh(a[t]) if nonlinearity == "tanh" else xp.maximum(a[t], 0)
@@ -22,7 +22,7 @@ def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
 def rnn_backward(x, h0, w_ih, w_hh, y, dy, dh_n, nonlinearity, reverse, needs_dx):
     xp = array_module(x)
     da, dh = xp.empty_like(y), _or_zeros(dh_n, h0)
-    for t in _times(len(x), not reverse):
+    for t in times(len(x), not reverse):
         dh = dh if dy is None else dh + dy[t]
         # tanh'(a) = 1 - tanh(a)^2, relu'(a) = 1 where relu(a) > 0
         da[t] = dh * (1 - y[t] * y[t]) if nonlinearity == "tanh" else dh * (y[t] > 0)
@@ -34,7 +34,7 @@ def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
     xp, h, cell, hidden = array_module(x), h0, c0, h0.shape[1]
     gates = _project(x, w_ih, b_ih, b_hh)  # (T, N, 4*H)
     y, c = xp.empty((2, *x.shape[:2], hidden), x.dtype)
-    for t in _times(len(x), reverse):
+    for t in times(len(x), reverse):
         gates[t] += h @ w_hh.T
         i, f, g, o = _parts(gates[t], 4)
         i[...], f[...], g[...], o[...] = sigmoid_forward(i), sigmoid_forward(f), xp.tanh(g), sigmoid_forward(o)
@@ -48,8 +48,8 @@ def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
 def lstm_backward(x, h0, c0, w_ih, w_hh, y, c, gates, dy, dh_n, dc_n, reverse, needs_dx):
     xp = array_module(x)
     da, dh, dc = xp.empty_like(gates), _or_zeros(dh_n, h0), _or_zeros(dc_n, c0)
-    c_before = _before(c, c0, reverse)
-    for t in _times(len(x), not reverse):
+    c_before = state_before(c, c0, reverse)
+    for t in times(len(x), not reverse):
         dh = dh if dy is None else dh + dy[t]
         (i, f, g, o), (da_i, da_f, da_g, da_o) = _parts(gates[t], 4), _parts(da[t], 4)
         tanh_c = xp.tanh(c[t])
@@ -72,7 +72,7 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
     xp, h, hidden = array_module(x), h0, h0.shape[1]
     a = _project(x, w_ih, b_ih)  # (T, N, 3*H)
     y, gates = xp.empty((*x.shape[:2], hidden), x.dtype), xp.empty((*x.shape[:2], 4 * hidden), x.dtype)
-    for t in _times(len(x), reverse):
+    for t in times(len(x), reverse):
         q = h @ w_hh.T if b_hh is None else h @ w_hh.T + b_hh  # (N, 3*H)
         (a_r, a_z, a_n), (q_r, q_z, q_n) = _parts(a[t], 3), _parts(q, 3)
         # n = tanh(a_n + r * q_n)
@@ -88,8 +88,8 @@ def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
     xp, dh = array_module(x), _or_zeros(dh_n, h0)
     da = xp.empty((*x.shape[:2], len(w_ih)), x.dtype)  # (T, N, 3*H), and dq likewise
     dq = xp.empty_like(da)
-    h_before = _before(y, h0, reverse)
-    for t in _times(len(x), not reverse):
+    h_before = state_before(y, h0, reverse)
+    for t in times(len(x), not reverse):
         dh = dh if dy is None else dh + dy[t]
         (r, z, n, q_n), (da_r, da_z, da_n), (dq_r, dq_z, dq_n) = _parts(gates[t], 4), _parts(da[t], 3), _parts(dq[t], 3)
         # y = (1 - z) * n + z * h_before:  dn = dh * (1 - z),  dz = dh * (h_before - n)
@@ -103,7 +103,7 @@ def gru_backward(x, h0, w_ih, w_hh, y, gates, dy, dh_n, reverse, needs_dx):
     return *_weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh), _sum_steps(da), _sum_steps(dq)
 
 
-def _times(steps, reverse):
+def times(steps, reverse):
     return range(steps - 1, -1, -1) if reverse else range(steps)
 
 
@@ -115,7 +115,7 @@ def _parts(a, parts):
 
 def _project(x, w_ih, *biases):
     """x w_ih^T + biases, for all steps in one product: (T, N, G*H)"""
-    a = (_rows(x) @ w_ih.T).reshape(*x.shape[:2], -1 if x.size else len(w_ih))
+    a = (rows_of(x) @ w_ih.T).reshape(*x.shape[:2], -1 if x.size else len(w_ih))
     for b in biases:
         if b is not None:
             a += b
@@ -124,25 +124,25 @@ def _project(x, w_ih, *biases):
 
 def _weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh0):
     """dx, dh0, dw_ih, dw_hh from the gradients da of x w_ih^T and dq of h w_hh^T, all steps in one product each"""
-    dx = (_rows(da) @ w_ih).reshape(x.shape) if needs_dx else None
-    dw_ih = _rows(da).T @ _rows(x)
-    dw_hh = _rows(dq).T @ _rows(_before(y, h0, reverse))
+    dx = (rows_of(da) @ w_ih).reshape(x.shape) if needs_dx else None
+    dw_ih = rows_of(da).T @ rows_of(x)
+    dw_hh = rows_of(dq).T @ rows_of(state_before(y, h0, reverse))
     return dx, dh0, dw_ih, dw_hh
 
 
-def _before(y, h0, reverse):
+def state_before(y, h0, reverse):
     """The state before each step: h0 at the first, else y of the step before."""
     xp = array_module(y)
     return xp.concatenate((y[1:], h0[None]) if reverse else (h0[None], y[:-1]))
 
 
-def _rows(a):
+def rows_of(a):
     """(T, N, F) -> (T*N, F)"""
     return a.reshape(a.shape[0] * a.shape[1], a.shape[2])
 
 
 def _sum_steps(da):
-    return _rows(da).sum(axis=0)
+    return rows_of(da).sum(axis=0)
 
 
 def _or_zeros(gradient, like):
