@@ -108,6 +108,14 @@ def check_array(x: Any, name: str, ndim: int, at_least: bool = False) -> None:
         raise ValueError(f"{name} must have {'at least ' * at_least}{ndim} dimensions, got shape {tuple(x.shape)}")
 
 
+def check_gradient(dy: Any, y: Any, name: str) -> None:
+    """Raise unless `dy` is an array of the shape, the dtype and the device of the array `y`, called `name`."""
+    check_array(dy, "dy", 0, at_least=True)
+    check_same_kind(y, name, dy, "dy")
+    if dy.shape != y.shape:
+        raise ValueError(f"dy must have the shape of {name}, {y.shape}, got {dy.shape}")
+
+
 def check_same_kind(x: Any, x_name: str, y: Any, y_name: str) -> None:
     """Raise unless `y` has the dtype and the device of `x`: nothing is converted silently."""
     if x.dtype != y.dtype:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays import check_array, check_same_kind
+from ..arrays import check_array, check_gradient
 from ..registry import kernel
 
 
@@ -211,8 +211,5 @@ def erf_forward(x: Any) -> Any:
 
 
 def _check_gradient(dy: Any, saved: Any, name: str) -> None:
-    check_array(dy, "dy", 0, at_least=True)
     check_array(saved, name, 0, at_least=True)
-    check_same_kind(saved, name, dy, "dy")
-    if dy.shape != saved.shape:
-        raise ValueError(f"dy must have the shape of {name}, {saved.shape}, got {dy.shape}")
+    check_gradient(dy, saved, name)

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays import check_array, check_same_kind
+from ..arrays import check_array, check_gradient, check_same_kind
 from ..registry import kernel
 
 
@@ -95,7 +95,7 @@ def channel_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float 
     ([[0.0], [0.0]], array([-1.]), array([1.]))
     """
     _check_channels(x, {"m": m, "v": v, "w": w})
-    _check_gradient(dy, x)
+    check_gradient(dy, x, "x")
     return dy, x, m, v, w, float(eps)
 
 
@@ -145,7 +145,7 @@ def group_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float = 
         check_same_kind(x, "x", array, name)
         if array.shape[0] != x.shape[0] or not array.shape[1] or x.shape[1] % array.shape[1]:
             raise ValueError(f"{name} must have a number for each image and group of x {x.shape}, got {array.shape}")
-    _check_gradient(dy, x)
+    check_gradient(dy, x, "x")
     return dy, x, m, v, w, float(eps)
 
 
@@ -219,7 +219,7 @@ def row_backward(dy: Any, x: Any, m: Any, v: Any, w: Any = None, eps: float = 1e
     check_array(x, "x", 2)
     _check(x, {"w": w}, 1, "column")
     _check(x, {"m": m, "v": v}, 0, "row")
-    _check_gradient(dy, x)
+    check_gradient(dy, x, "x")
     return dy, x, m, v, w, float(eps)
 
 
@@ -241,10 +241,3 @@ def _check_channels(x: Any, arrays: dict[str, Any]) -> None:
     _check(x, arrays, 1, "channel")
     if x.size == 0 and x.shape[1] != 0:
         raise ValueError(f"every channel of x must have a number, got shape {x.shape}")
-
-
-def _check_gradient(dy: Any, x: Any) -> None:
-    check_array(dy, "dy", x.ndim)
-    check_same_kind(x, "x", dy, "dy")
-    if dy.shape != x.shape:
-        raise ValueError(f"dy must have the shape of x, {x.shape}, got {dy.shape}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays import check_array, check_same_kind
+from ..arrays import check_array, check_gradient
 from ..registry import kernel
 
 
@@ -118,7 +118,5 @@ def _check_rows(x: Any, name: str) -> None:
 def _check_gradient(dy: Any, y: Any) -> tuple[Any, Any]:
     _check_rows(dy, "dy")
     _check_rows(y, "y")
-    check_same_kind(y, "y", dy, "dy")
-    if dy.shape != y.shape:
-        raise ValueError(f"dy must have the shape of y, {y.shape}, got {dy.shape}")
+    check_gradient(dy, y, "y")
     return dy, y
