@@ -49,7 +49,7 @@ def _have_bits(mask: Any, x: Any) -> bool:
 
 
 def _keep(x: Any, mask: Any) -> Any:
-    """where(mask, x, 0), up to eight times as fast: the bits of x & all ones (-1) where the mask is 1, else & 0."""
+    """where(mask, x, 0), much faster for a large x: the bits of x & all ones (-1) where the mask is 1, else & 0."""
     return (x.view(f"i{x.itemsize}") & -mask.view(np.int8)).view(x.dtype)
 
 

@@ -29,7 +29,7 @@ class Index(Function):
     def forward(self, x):
         self.saved = x.shape
         axis = _axis_of_positions(self.key)
-        if axis is not None and x.flags.c_contiguous:  # take is 1.5 to 4 times as fast, but would copy another x
+        if axis is not None and x.flags.c_contiguous:  # take is up to 9 times as fast, but would copy another x
             return x.take(self.key[axis] if type(self.key) is tuple else self.key, axis)
         y = x[self.key]
         if isinstance(y, np.generic):  # integers for all axes: a 0-d view, not a copied number
