@@ -95,9 +95,11 @@ def sinc(x: Any) -> Any:
     tensor([1.    , 0.6366])
     """
     z = floating(x) * math.pi
-    zero = data_of(z == 0)
-    # 1 - z^2 / 6 has the value of sin(z) / z at 0, and its first and second derivatives
-    return where(zero, 1 - square(where(zero, z, 0)) / 6, sin(z) / where(zero, 1, z))
+    small = data_of(abs(z) < 0.1)  # where the derivative of sin(z) / z, cos(z) / z - sin(z) / z^2, is lost in rounding
+    zz, series = square(where(small, z, 0)), 1.0
+    for k in (8, 6, 4, 2):
+        series = 1 - zz / (k * (k + 1)) * series  # 1 - z^2/3! + z^4/5! - z^6/7! + z^8/9!, from its end
+    return where(small, series, sin(z) / where(small, 1, z))
 
 
 for _operation in (exp2, trunc, frac, logit, sinc):

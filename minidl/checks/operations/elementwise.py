@@ -146,7 +146,7 @@ OPERATIONS = [
     *of_one("logit", fraction, lambda x: np.log(x / (1 - x))),
     *of_one("logit", fraction, lambda x: np.log((z := np.clip(x, 0.3, 0.7)) / (1 - z)), eps=0.3),
     *of_one("sinc", normal, np.sinc),
-    Operation("sinc", [values(0.0, 0.5, 1.0)], np.sinc, gradient=False),  # near 0 its slope has few right digits
+    Operation("sinc", [values(0.0, 1e-20, 1e-4, 0.02, 0.5, 1.0)], np.sinc),
     *of_two("hypot", away_from_zero, normal, np.hypot)[:-1],
     Operation("hypot", [values(0.0, np.inf, np.nan, 1e30), values(0.0, 1.0, 1.0, 1e30)], np.hypot, gradient=False),
     *of_two("logaddexp", normal, normal, np.logaddexp)[:-1],
