@@ -236,6 +236,8 @@ CASES = [
     case("logarithms of integers", lambda L, F, x: (L.log2(x), x.log10(), x.atan(), L.atan2(x, x + 1)), INTEGERS + 2,
          tolerance=1e-6),
     case("the angle of the origin", lambda L, F, y, x: L.atan2(y, x), [0.0, -0.0, 1.0], [0.0, 0.0, 0.0]),
+    case("hypot of denormals", lambda L, F, x, y: L.hypot(x, y), np.float32([0.0, 3e-40]), np.float32([1e-40, 4e-40]),
+         tolerance=1e-4),
     case("whole powers", lambda L, F, x: (x.log2(), x.log10()), [8.0, 1000.0, 2.0**-30]),
     case("triangles", lambda L, F, x: (
         L.triu_indices(3, 4, 1), L.triu_indices(4, 3, -1), L.tril_indices(3, 3, offset=1), L.tril_indices(2, 4, -5),

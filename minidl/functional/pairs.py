@@ -27,9 +27,9 @@ class Hypot(Function):
 
     def backward(self, dy, inputs, output):
         x1, x2 = inputs
-        # dy/dx1 = x1 / y, dy/dx2 = x2 / y, and 0 at the origin
-        share = dy / where(output == 0, 1, output)
-        return share * x1 if self.needs(0) else None, share * x2 if self.needs(1) else None
+        # dy/dx1 = x1 / y, dy/dx2 = x2 / y, and 0 at the origin; not x1 * (dy / y), as dy / y may overflow
+        y = where(output == 0, 1, output)
+        return dy * (x1 / y) if self.needs(0) else None, dy * (x2 / y) if self.needs(1) else None
 
 
 class LogAddExp(Function):
