@@ -93,6 +93,10 @@ class Sequential(_InOrder):
             return Sequential(OrderedDict(list(self._modules.items())[index]))
         return super().__getitem__(index)
 
+    def __add__(self, other: Sequential) -> Sequential:
+        """A new Sequential of the modules of both, which are shared, not copied."""
+        return Sequential(*self, *other) if isinstance(other, Sequential) else NotImplemented
+
 
 class ModuleList(_InOrder):
     """A list of modules. Unlike in a Python list, their parameters are parameters of the module that has the list.
@@ -111,6 +115,10 @@ class ModuleList(_InOrder):
 
     def __getitem__(self, index: int | slice) -> Any:
         return ModuleList(list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
+
+    def __add__(self, modules: Iterable[Module]) -> ModuleList:
+        """A new list of these modules and `modules`, which are shared, not copied."""
+        return ModuleList([*self, *modules])
 
 
 class _ByName(Module):

@@ -45,6 +45,26 @@ def test_a_list_extended_by_itself():
     assert len(parameters.extend(parameters)) == 2
 
 
+@pytest.mark.parametrize("kind", ["Sequential", "ModuleList"])
+def test_two_containers_added_share_their_modules(kind):
+    for layers in (nn, pytest.importorskip("torch").nn):
+        container = getattr(layers, kind)
+        first, second = container().append(layers.Linear(3, 4)).append(layers.ReLU()), container()
+        second.append(layers.Linear(4, 2))
+        both = first + second
+        assert type(both) is container and list(both) == [*first, *second] and (len(first), len(second)) == (2, 1)
+        assert list(both.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_what_is_added_to_a_container():
+    layer = nn.ReLU()
+    assert list(nn.ModuleList([layer]) + [layer]) == [layer, layer]
+    with pytest.raises(TypeError, match="Module, got int"):
+        nn.ModuleList() + [1]
+    with pytest.raises(TypeError, match="'Sequential' and 'list'"):
+        nn.Sequential() + [layer]
+
+
 def test_a_dict_of_parameters_is_one_of_pytorch():
     gains = nn.ParameterDict({"b": minidl.ones(2), "a": nn.Parameter(np.zeros(3, "float32"), requires_grad=False)})
     gains["c"] = minidl.zeros(1)
