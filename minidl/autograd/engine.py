@@ -71,7 +71,43 @@ def backward(
     tensor([2., 4.])
     """
     dy = _starting_gradient(output, gradient, create_graph, "the tensor", "gradient")
-    start = [(_target(output), dy)]
+    _accumulate([(_target(output), dy)], retain_graph, create_graph)
+
+
+def backward_from(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """``minidl.autograd.backward``: add sum over tensors of grad_tensor * d(tensor)/d(leaf) to the ``grad`` of leaves.
+
+    Parameters
+    ----------
+    tensors : Tensor or sequence of Tensors
+    grad_tensors : sequence of Tensors, arrays or None, optional
+        One for each tensor, of its shape; None stands for 1 where the tensor has one element.
+    retain_graph, create_graph : bool
+        As in :func:`backward`.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        As of :func:`backward`; `grad_tensors` of another number.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    >>> minidl.autograd.backward([(x * x).sum(), 3 * x], [None, minidl.ones(2)])
+    >>> x.grad
+    tensor([5., 7.])
+    """
+    _accumulate(_start(tensors, grad_tensors, create_graph, "tensors", "grad_tensors"), retain_graph, create_graph)
+
+
+def _accumulate(start: list[tuple[Target, Any]], retain_graph: bool | None, create_graph: bool) -> None:
+    """Propagate the gradients in `start`, and add those that arrive at leaves to their ``grad``."""
     gradients = _walk(start, None, retain_graph, create_graph)
     taken = _arrays_in(start)
     with _accumulating:
@@ -135,24 +171,13 @@ def grad(
         raise ValueError(
             f"only_inputs must be True, got {only_inputs}; to add up gradients in all leaves call backward()"
         )
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    if grad_outputs is None:
-        grad_outputs = [None] * len(outputs)
-    grad_outputs = list(grad_outputs) if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
-    if len(grad_outputs) != len(outputs):
-        raise ValueError(
-            f"grad_outputs must have one entry for each of the {len(outputs)} outputs, got {len(grad_outputs)}"
-        )
     for i, x in enumerate(inputs):
         if not x.requires_grad:
             raise RuntimeError(
                 f"inputs[{i}] does not require grad, so nothing was recorded of it; set x.requires_grad_()"
             )
-    start = [
-        (_target(output), _starting_gradient(output, dy, create_graph, f"outputs[{i}]", f"grad_outputs[{i}]"))
-        for i, (output, dy) in enumerate(zip(outputs, grad_outputs))
-    ]
+    start = _start(outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
     gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
     results, taken = [], _arrays_in(start)
     for i, x in enumerate(inputs):
@@ -309,6 +334,22 @@ def _function(target: Target) -> Function | None:
     if type(target) is tuple:
         return target[0]
     return target if isinstance(target, Function) else None
+
+
+def _start(
+    outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bool, name: str, argument: str
+) -> list[tuple[Target, Any]]:
+    """What `_walk` starts from: each output with its gradient, of those that the caller gave as `argument`."""
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    if gradients is None:
+        gradients = [None] * len(outputs)
+    gradients = list(gradients) if isinstance(gradients, (list, tuple)) else [gradients]
+    if len(gradients) != len(outputs):
+        raise ValueError(f"{argument} must have one entry for each of the {len(outputs)} {name}, got {len(gradients)}")
+    return [
+        (_target(output), _starting_gradient(output, dy, create_graph, f"{name}[{i}]", f"{argument}[{i}]"))
+        for i, (output, dy) in enumerate(zip(outputs, gradients))
+    ]
 
 
 def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool, name: str, argument: str) -> Any:

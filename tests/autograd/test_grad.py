@@ -27,6 +27,33 @@ def test_grad_of_several_outputs_adds_them_up():
     np.testing.assert_array_equal(dx.numpy(), [2.0, 8.0])
 
 
+def test_backward_from_several_results_as_in_pytorch():
+    found = []
+    for library in (minidl, pytest.importorskip("torch")):
+        x, w = (library.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+        for _ in range(2):  # gradients add up
+            y = x.exp()
+            dys = [None, library.tensor([1.0, 0.0]), library.tensor([3.0, 4.0])]
+            library.autograd.backward([y.sum(), y * w, w], dys)
+        library.autograd.backward((x * w)[0])
+        found.append([x.grad.numpy(), w.grad.numpy()])
+        dy = library.tensor([1.0, 2.0])
+        x.grad = w.grad = None
+        library.autograd.backward([x, w], [dy, dy])
+        x.grad += 1  # neither the gradient that was given nor that of the other leaf
+        assert dy.tolist() == w.grad.tolist() == [1.0, 2.0]
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+def test_backward_wants_a_gradient_for_each_result():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(ValueError, match="grad_tensors must have one entry for each of the 2 tensors, got 1"):
+        minidl.autograd.backward([x.sum(), x], [None])
+    with pytest.raises(RuntimeError, match=r"grad_tensors\[1\] must be given for tensors\[1\] of shape \(2,\)"):
+        minidl.autograd.backward([x.sum(), x])
+    assert x.grad is None
+
+
 def test_grad_goes_to_results_on_the_way():
     x = leaf([1.0, 2.0])
     y = x * x
