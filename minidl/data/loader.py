@@ -28,8 +28,9 @@ class DataLoader:
     dataset : Dataset
         Anything with `__len__` and `__getitem__`. Samples are fetched one at a time; or, if its `batched` is true, a
         whole batch at once by `get_batch`.
-    batch_size : int
-        Samples in a batch; the last one may be smaller.
+    batch_size : int or None
+        Samples in a batch; the last one may be smaller. None makes no batches: each sample comes as it is, its arrays
+        as Tensors; for a dataset whose samples are batches.
     shuffle : bool
         A new random order every epoch.
     sampler : iterable of int, optional
@@ -42,6 +43,7 @@ class DataLoader:
         than sending it to this process, about 0.3 ms for a photograph of 224x224.
     collate_fn : callable, optional
         Makes a batch from a list of samples; default `default_collate`. If given, samples are fetched one at a time.
+        With ``batch_size=None``, it is called with each sample.
     drop_last : bool
         Leave out a last batch that is smaller than batch_size.
     pin_memory : bool
@@ -91,7 +93,7 @@ class DataLoader:
     def __init__(
         self,
         dataset: Dataset,
-        batch_size: int = 1,
+        batch_size: int | None = 1,
         shuffle: bool = False,
         *,
         sampler: Iterable[int] | None = None,
@@ -112,7 +114,10 @@ class DataLoader:
             if prefetch is not None:
                 raise ValueError("prefetch_factor is PyTorch's name of prefetch: give one of them, not both")
             prefetch = prefetch_factor
-        check_count("batch_size", batch_size)
+        if batch_size is not None:
+            check_count("batch_size", batch_size)
+        elif drop_last:
+            raise ValueError("batch_size=None makes no batches: drop_last must be False")
         check_count("num_workers", num_workers, 0)
         if prefetch is not None:
             check_count("prefetch", prefetch, 0)
@@ -162,15 +167,17 @@ class DataLoader:
         """The number of batches in an epoch."""
         if self.batch_sampler is not None:
             return _length("batch_sampler", self.batch_sampler)
-        return -(-self.samples // self.batch_size)
+        return -(-self.samples // (self.batch_size or 1))
 
     def __iter__(self) -> Iterator[Any]:
         augmentation = self.generator or random.generator("augmentation")
         batches = self._batches()
         epoch_key = int(augmentation.integers(2**63))
-        whole = getattr(self.dataset, "batched", False) and self.collate_fn is None
+        whole = getattr(self.dataset, "batched", False) and self.collate_fn is None and self.batch_size is not None
         if whole:
             fetch = partial(_fetch_whole, self.dataset, epoch_key)
+        elif self.batch_size is None:
+            fetch = partial(_fetch_each, self.dataset, epoch_key, partial(_the_one, self.collate_fn))
         else:
             fetch = partial(_fetch_each, self.dataset, epoch_key, self.collate_fn or default_collate)
         ahead = self.prefetch
@@ -196,7 +203,8 @@ class DataLoader:
         else:
             items = np.arange(n)
         end = len(items) // self.batch_size * self.batch_size if self.drop_last else len(items)
-        return [items[start : start + self.batch_size] for start in range(0, end, self.batch_size)]
+        step = self.batch_size or 1
+        return [items[start : start + step] for start in range(0, end, step)]
 
     def _tensors(
         self, fetch: Callable[[np.ndarray], Any], batches: list[np.ndarray], epoch_key: int, ahead: int
@@ -235,6 +243,10 @@ def _fetch_whole(dataset: Dataset, epoch_key: int, items: np.ndarray) -> Any:
     """The batch by one call; random transforms draw from the generator of its first item."""
     with item_seed(epoch_key, int(items[0])):
         return dataset.get_batch(items % len(dataset))
+
+
+def _the_one(convert: Callable[[Any], Any] | None, samples: list) -> Any:
+    return samples[0] if convert is None else convert(samples[0])
 
 
 def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], items: np.ndarray) -> Any:

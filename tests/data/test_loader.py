@@ -42,6 +42,39 @@ def test_the_same_batches_as_torch_without_shuffling():
         np.testing.assert_array_equal(b.numpy(), d.numpy())
 
 
+class WholeBatches(Dataset):
+    """Sample i is a batch of i + 1 rows, with a text and a number."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return np.full((index + 1, 2), index), {"name": str(index), "half": index / 2}
+
+
+def _twice(sample):
+    return sample[0] * 2
+
+
+@pytest.mark.parametrize("options", [{}, {"sampler": [2, 0]}, {"num_workers": 2}, {"collate_fn": _twice}])
+def test_without_a_batch_size_every_sample_comes_as_it_is(options):
+    torch_data = pytest.importorskip("torch.utils.data")
+
+    def listed(sample):
+        return sample.tolist() if hasattr(sample, "tolist") else [listed(sample[0]), sample[1]]
+
+    ours, theirs = (L.DataLoader(WholeBatches(), batch_size=None, **options) for L in (minidl.data, torch_data))
+    assert len(ours) == len(theirs) == len(options.get("sampler", "012"))
+    assert [listed(x) for x in ours] == [listed(x) for x in theirs]
+    assert all(isinstance(x if "collate_fn" in options else x[0], minidl.Tensor) for x in ours)
+
+
+def test_a_dataset_that_can_fetch_batches_gives_samples_without_a_batch_size():
+    dataset = TensorDataset(np.arange(3.0), np.arange(3))
+    assert dataset.batched
+    assert [(x.item(), y.item()) for x, y in DataLoader(dataset, None)] == [(0.0, 0), (1.0, 1), (2.0, 2)]
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"prefetch": 0}, {"prefetch": 5}, {"num_workers": 1}, {"num_workers": 3}, {"num_workers": 2, "prefetch": 1}],
@@ -252,6 +285,7 @@ def test_spawned_workers_and_what_cannot_be_sent_to_them():
         ({"worker_init_fn": 3}, TypeError, "worker_init_fn must be a function .*, got 3"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2.0}, TypeError, "batch_size must be an int, got 2.0"),
+        ({"batch_size": None, "drop_last": True}, ValueError, "batch_size=None makes no batches: drop_last must be"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),
         ({"prefetch": -1}, ValueError, "prefetch must be at least 0"),
         ({"timeout": -1}, ValueError, "timeout must be at least 0"),
