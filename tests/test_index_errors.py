@@ -77,3 +77,26 @@ def test_a_value_may_be_a_list_and_have_axes_of_1_in_front():
     y = minidl.zeros(2, 3)
     y[0], y[1] = [1.0, 2.0, 3.0], x(1, 1, 3)
     assert y.tolist() == [[1, 2, 3], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    "key",
+    [lambda L, y: (1, 2), lambda L, y: (0, L.tensor(1)), lambda L, y: (L.tensor(1), L.tensor(0)), lambda L, y: y > 3],
+)
+def test_one_number_may_be_written_with_axes_of_1(key, recorded):
+    found = []
+    for L in (minidl, pytest.importorskip("torch")):
+        y, value = L.arange(6.0).reshape(2, 3), L.tensor([[7.0]], requires_grad=recorded)
+        y[key(L, y)] = value
+        if recorded:
+            (y * y).sum().backward()
+        found.append((y.tolist(), value.grad.tolist() if recorded else None))
+    assert found[0] == found[1]
+
+
+def test_several_numbers_are_not_written_to_one_place():
+    with pytest.raises(ValueError, match=r"value must broadcast to x\[key\], of shape \(\), got \(1, 2\)"):
+        x(2, 3)[0, 0] = x(1, 2)
+    with pytest.raises(ValueError, match=r"value must broadcast to x\[key\], of shape \(6,\), got \(2, 1\)"):
+        x(2, 3)[x(2, 3) > 0] = x(2, 1)

@@ -201,9 +201,13 @@ def _write(memory: Any, steps: tuple, value: Any) -> None:
         memory = memory[first[0]]
     try:
         memory[last] = value
-    except ValueError:
-        check_value(value, memory[last].shape)
-        raise
+    except (TypeError, ValueError):
+        shape = memory[last].shape
+        check_value(value, shape)
+        added = getattr(value, "ndim", 0) - len(shape)
+        if added <= 0:
+            raise
+        memory[last] = value.reshape(value.shape[added:])  # axes of 1, which NumPy drops for most keys by itself
 
 
 def check_value(value: Any, shape: tuple[int, ...]) -> None:
