@@ -172,12 +172,12 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     tensor(0.3993)
     """
     check_same_shape("binary_cross_entropy", input, target)
-    data = data_of(input)
-    if isinstance(data, np.ndarray) and ((data < 0) | (data > 1)).any():
-        raise ValueError(
-            f"binary_cross_entropy: input must hold probabilities from 0 to 1, got {data.min()} to {data.max()}; "
-            "for logits use binary_cross_entropy_with_logits"
-        )
+    hints = {"input": "for logits use binary_cross_entropy_with_logits", "target": "divide pixels by 255"}
+    for (name, hint), x in zip(hints.items(), (data_of(input), data_of(target))):
+        if isinstance(x, np.ndarray) and ((x < 0) | (x > 1)).any():
+            raise ValueError(
+                f"binary_cross_entropy: {name} must hold probabilities from 0 to 1, got {x.min()} to {x.max()}; {hint}"
+            )
     return reduce_losses(weighted("binary_cross_entropy", BinaryCrossEntropy()(input, target), weight), reduction)
 
 
