@@ -12,6 +12,8 @@ from minidl.functional.operands import apart, namespace
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "nan_to_num", "where"]
 
+MANY = 4096  # numbers; NumPy's own choice of fewer is as fast as that of bits
+
 
 class Where(Function):
     """y = x1 where the condition holds, x2 elsewhere."""
@@ -34,6 +36,8 @@ def _choose(condition: Any, x1: Any, x2: Any) -> Any:
         return _keep(x1, condition)
     if _is_zero(x1) and _have_bits(condition, x2):
         return _keep(x2, ~condition)
+    if _can_blend(condition, x1, x2) or _can_blend(condition, x2, x1):
+        return _blend(condition, x1, x2)
     return namespace(condition, x1, x2).where(condition, x1, x2)
 
 
@@ -48,9 +52,26 @@ def _have_bits(mask: Any, x: Any) -> bool:
     return mask.dtype == bool and x.dtype.kind == "f" and x.itemsize in (4, 8)
 
 
+def _can_blend(mask: Any, x: Any, other: Any) -> bool:
+    """Whether `_blend` can choose between many numbers x, as `_have_bits` says, and others of their dtype, or one."""
+    if not _have_bits(mask, x) or x.size < MANY:
+        return False
+    return type(other) in (float, int) or type(other) is np.ndarray and other.dtype == x.dtype
+
+
 def _keep(x: Any, mask: Any) -> Any:
     """where(mask, x, 0), much faster for a large x: the bits of x & all ones (-1) where the mask is 1, else & 0."""
     return (x.view(f"i{x.itemsize}") & -mask.view(np.int8)).view(x.dtype)
+
+
+def _blend(mask: Any, x1: Any, x2: Any) -> Any:
+    """where(mask, x1, x2), up to twenty times as fast on a mask without a pattern, which defeats guessing."""
+    dtype = x1.dtype if hasattr(x1, "dtype") else x2.dtype
+    bits1, bits2 = (np.asarray(x, dtype).view(f"i{dtype.itemsize}") for x in (x1, x2))
+    # x2 ^ (x1 ^ x2) = x1 where the mask is 1, x2 ^ 0 = x2 elsewhere
+    y = (bits1 ^ bits2) & -mask.view(np.int8)
+    y ^= bits2
+    return y.view(dtype)
 
 
 class Clip(Function):
@@ -60,7 +81,10 @@ class Clip(Function):
         self.low, self.high = low, high
 
     def forward(self, x):
-        return namespace(x).clip(x, self.low, self.high)
+        low, high = self.low, self.high
+        if x.dtype.kind == "f":  # NumPy takes three times as long with one bound as with two
+            low, high = -math.inf if low is None else low, math.inf if high is None else high
+        return namespace(x).clip(x, low, high)
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 where low <= x <= high, else 0
