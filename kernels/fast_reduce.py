@@ -18,6 +18,7 @@ SHORT_RUN = 32  # numbers that lie side by side; with more, NumPy's own way is a
 LONG_ROW = 512  # numbers in a row; of more, a matrix product would sum too many in one go to be exact
 MANY = 1024  # numbers in x, for which a matrix product has less to do than NumPy's loop over rows
 LARGE = 1 << 15  # numbers in x that are worth a matrix product
+RUN = 64  # columns that a long run of numbers is cut into to be summed
 UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -26,6 +27,12 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
     if type(x) is not np.ndarray:
         return getattr(x, name)(axes, keepdims=keepdims)
     is_float = x.dtype.kind == "f" and x.itemsize >= 4
+    first = x.ndim - len(axes)
+    many = MANY if first else LARGE
+    if is_float and len(axes) > 1 and min(axes) == first and x.size >= many and x.flags.c_contiguous:
+        # the last axes lie in memory as one
+        y = reduced(name, x.reshape(*x.shape[:first], math.prod(x.shape[first:])), (first,))
+        return y.reshape(*y.shape, *(1,) * len(axes)) if keepdims else y
     if is_float and len(axes) == 1 and x.size >= MIN_SIZE:
         (axis,), ufunc = axes, UFUNCS[name]
         n, before, behind = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
@@ -40,6 +47,8 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
             y = _by_halves(ufunc, x.reshape(-1, n, math.prod(behind)))
             return y.reshape(*before, *(1,) * keepdims, *behind)
     if is_float and name == "sum" and x.size >= LARGE:
+        if x.ndim == 1 and x.flags.c_contiguous:
+            return _in_columns(x).reshape((1,) * keepdims)
         if x.ndim > 1 and axes == (0, *range(2, x.ndim)):
             y = channel_sums.forward(x)
             return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
@@ -66,6 +75,13 @@ def _by_halves(ufunc: np.ufunc, x: np.ndarray) -> np.ndarray:
             ufunc(y[:, 0], x[:, -1], out=y[:, 0])
         x = y
     return x
+
+
+def _in_columns(x: np.ndarray) -> np.ndarray:
+    """The sum of x as that of RUN columns, each of which a kernel sums in double; all threads compute it."""
+    end = x.size // RUN * RUN
+    columns = channel_sums.forward(x[:end].reshape(-1, RUN))
+    return columns.sum() + x[end:].sum()
 
 
 def _by_product(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray | None:

@@ -102,6 +102,8 @@ def test_large_sums_down_the_rows_keep_their_digits(shape, axes):
 
 SHAPES = [
     (40_000,),
+    (40_007,),
+    (7, 5_003),
     (1, 40_000),
     (40_000, 1),
     (200, 300),
