@@ -102,6 +102,8 @@ def _at_rank(ordered: Any, rank: Any, interpolation: str) -> Any:
 def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """The k-th smallest value along `dim`, from 1 on, and where it is; NaN counts as the largest.
 
+    Of several equal values it may be any.
+
     Examples
     --------
     >>> import minidl
@@ -113,11 +115,11 @@ def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndI
     size = x.shape[axes[0]] if axes else 1
     if not 1 <= k <= size:
         raise ValueError(f"k must be from 1 to {size}, the size of dim {dim}, got {k}")
-    place = argsort(x, dim)
-    if axes:
-        place = place[(slice(None),) * axes[0] + (slice(k - 1, k),)]
-        place = place if keepdim else place.squeeze(axes[0])
-    return values_at(x, place, dim)
+    if not axes:
+        return values_at(x, argsort(x), dim)
+    place = unrecorded(lambda x: namespace(x).argpartition(x, k - 1, axes[0]), x)
+    place = place[(slice(None),) * axes[0] + (slice(k - 1, k),)]
+    return values_at(x, place if keepdim else place.squeeze(axes[0]), dim)
 
 
 def searchsorted(

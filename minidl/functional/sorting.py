@@ -15,7 +15,7 @@ from minidl.functional.shape import reshape
 
 __all__ = ["argsort", "median", "sort", "topk"]
 
-SOON_SORTED = 128  # numbers: fewer are sorted in less time than it takes to find the largest of them first
+SHORT, FEW = 32, 2048  # numbers along an axis, and in all: fewer are soon sorted, without finding the largest first
 
 
 @tensor_method()
@@ -82,9 +82,9 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 def _first(x: Any, k: int, axis: int, largest: bool) -> Any:
     """Where the k largest (or smallest) numbers are along an axis, best first."""
     xp, front = namespace(x), (slice(None),) * axis + (slice(0, k),)
-    if not 0 < 8 * k <= x.shape[axis] or x.shape[axis] < SOON_SORTED:
+    if not 0 < 2 * k <= x.shape[axis] or x.shape[axis] < SHORT or x.size < FEW:
         return _order(x, axis, largest)[front]
-    # few of many: find them, then sort those
+    # find them, then sort those
     last = (slice(None),) * axis + (slice(-k, None),)
     found = xp.argpartition(x, -k, axis)[last] if largest else xp.argpartition(x, k - 1, axis)[front]
     return xp.take_along_axis(found, _order(xp.take_along_axis(x, found, axis), axis, largest), axis)
