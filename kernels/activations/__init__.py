@@ -10,13 +10,16 @@
     gelu         x * P(x), P(x) = (1 + erf(x / sqrt(2))) / 2 x:  dy * (P(x) + x * e^(-x^2/2) / sqrt(2 * pi))
     gelu_tanh    x * s,  s = sigmoid(2u),                    x:  dy * s * (1 + x * (1 - s) * 2 du/dx)
                  u = sqrt(2/pi) * (x + 0.044715 * x^3)
+    hardsigmoid  min(max(x + 3, 0), 6) / 6                   x:  dy / 6 where -3 < x < 3, else 0
+    hardswish    x * hardsigmoid(x)                          x:  dy * (x/3 + 1/2) where -3 < x < 3; 0 below, dy above
     erf          2/sqrt(pi) * integral of e^(-t^2), 0 to x   (only forward: the slope is 2/sqrt(pi) * e^(-x^2))
 
 Arrays may have any memory order; the result has that of x or y, the array in the formula. NaN stays NaN.
 
 Sources: Nair and Hinton, Rectified linear units, 2010; Maas et al., Rectifier nonlinearities, 2013; Clevert et al.,
 Exponential linear units, 2016; Elfwing et al., Sigmoid-weighted linear units, 2018; Hendrycks and Gimpel, Gaussian
-error linear units, 2016, whose x/2 * (1 + tanh(u)) is x * sigmoid(2u), which loses no digits where tanh(u) is near -1.
+error linear units, 2016, whose x/2 * (1 + tanh(u)) is x * sigmoid(2u), which loses no digits where tanh(u) is near -1;
+Howard et al., Searching for MobileNetV3, 2019.
 """
 
 from __future__ import annotations
@@ -191,6 +194,34 @@ def gelu_tanh_backward(dy: Any, x: Any) -> Any:
 
     u' = sqrt(2/pi) * (1 + 3 * 0.044715 * x^2).
     """
+    _check_gradient(dy, x, "x")
+    return dy, x
+
+
+@kernel
+def hardsigmoid_forward(x: Any) -> Any:
+    """Return min(max(x + 3, 0), 6) / 6; as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def hardsigmoid_backward(dy: Any, x: Any) -> Any:
+    """Return dx = dy / 6 where -3 < x < 3 (or x is NaN), else 0; as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x
+
+
+@kernel
+def hardswish_forward(x: Any) -> Any:
+    """Return x * min(max(x + 3, 0), 6) / 6; as `relu_forward`."""
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def hardswish_backward(dy: Any, x: Any) -> Any:
+    """Return dx = dy * (x/3 + 1/2) where -3 < x < 3, 0 below, dy above; as `relu_backward`."""
     _check_gradient(dy, x, "x")
     return dy, x
 

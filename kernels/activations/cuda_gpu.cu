@@ -52,6 +52,11 @@ __device__ __forceinline__ scalar gelu_slope(scalar x) {
   return (scalar)TWO_ROOT * (1 + (scalar)0.134145 * x * x);
 }
 
+// min(max(x + 3, 0), 6) / 6, and NaN for NaN
+__device__ __forceinline__ scalar hardsigmoid(scalar x) {
+  return x <= -3 ? (scalar)0 : x >= 3 ? (scalar)1 : (x + 3) / 6;
+}
+
 extern "C" __global__ void relu_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return x <= 0 ? (scalar)0 : x; });
 }
@@ -105,6 +110,20 @@ extern "C" __global__ void gelu_tanh_backward(const scalar* dy, const scalar* x,
   map(dy, x, dx, n, [](scalar dy, scalar x) {
     const scalar s = sigmoid(gelu_argument(x));
     return dy * (s * (1 + x * (1 - s) * gelu_slope(x)));
+  });
+}
+extern "C" __global__ void hardsigmoid_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return hardsigmoid(x); });
+}
+extern "C" __global__ void hardsigmoid_backward(const scalar* dy, const scalar* x, scalar* dx, long long n) {
+  map(dy, x, dx, n, [](scalar dy, scalar x) { return x <= -3 || x >= 3 ? (scalar)0 : dy / 6; });
+}
+extern "C" __global__ void hardswish_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return x * hardsigmoid(x); });
+}
+extern "C" __global__ void hardswish_backward(const scalar* dy, const scalar* x, scalar* dx, long long n) {
+  map(dy, x, dx, n, [](scalar dy, scalar x) {
+    return x <= -3 ? (scalar)0 : x >= 3 ? dy : dy * (x / 3 + (scalar)0.5);
   });
 }
 extern "C" __global__ void erf_forward(const scalar* x, scalar* y, long long n) {

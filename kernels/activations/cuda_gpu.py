@@ -10,9 +10,9 @@ from ..cuda.memory_order import from_memory_order, in_memory_order
 
 __all__ = [
     "DTYPES", "elu_backward", "elu_forward", "erf_forward", "gelu_backward", "gelu_forward", "gelu_tanh_backward",
-    "gelu_tanh_forward", "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward",
-    "sigmoid_backward", "sigmoid_forward", "silu_backward", "silu_forward", "tanh_backward", "tanh_forward",
-    "unavailable",
+    "gelu_tanh_forward", "hardsigmoid_backward", "hardsigmoid_forward", "hardswish_backward", "hardswish_forward",
+    "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward", "sigmoid_backward", "sigmoid_forward",
+    "silu_backward", "silu_forward", "tanh_backward", "tanh_forward", "unavailable",
 ]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
@@ -59,4 +59,8 @@ gelu_forward = partial(_map, "gelu_forward")
 gelu_backward = partial(_map_gradient, "gelu_backward")
 gelu_tanh_forward = partial(_map, "gelu_tanh_forward")
 gelu_tanh_backward = partial(_map_gradient, "gelu_tanh_backward")
+hardsigmoid_forward = partial(_map, "hardsigmoid_forward")
+hardsigmoid_backward = partial(_map_gradient, "hardsigmoid_backward")
+hardswish_forward = partial(_map, "hardswish_forward")
+hardswish_backward = partial(_map_gradient, "hardswish_backward")
 erf_forward = partial(_map, "erf_forward")

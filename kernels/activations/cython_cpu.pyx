@@ -15,7 +15,9 @@ from functools import partial
 
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
-from ..cpu.vector_loop_table cimport ELU, ERF, GELU, GELU_TANH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation
+from ..cpu.vector_loop_table cimport (
+    ELU, ERF, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation,
+)
 from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view
 
@@ -92,4 +94,8 @@ gelu_forward = partial(_forward, GELU)
 gelu_backward = partial(_backward, GELU)
 gelu_tanh_forward = partial(_forward, GELU_TANH)
 gelu_tanh_backward = partial(_backward, GELU_TANH)
+hardsigmoid_forward = partial(_forward, HARDSIGMOID)
+hardsigmoid_backward = partial(_backward, HARDSIGMOID)
+hardswish_forward = partial(_forward, HARDSWISH)
+hardswish_backward = partial(_backward, HARDSWISH)
 erf_forward = partial(_forward, ERF)

@@ -98,5 +98,26 @@ def gelu_tanh_backward(dy, x):
     return dy * (s * (1 + x * (1 - s) * (TWO_ROOT * (1 + 3 * 0.044715 * x * x))))
 
 
+def hardsigmoid_forward(x):
+    # y = min(max(x + 3, 0), 6) / 6
+    return array_module(x).clip(x + 3, 0, 6) / 6
+
+
+def hardsigmoid_backward(dy, x):
+    # dx = dy / 6 where -3 < x < 3, else 0
+    return array_module(x).where((x <= -3) | (x >= 3), dy.dtype.type(0), dy / 6)
+
+
+def hardswish_forward(x):
+    # y = x * hardsigmoid(x)
+    return x * hardsigmoid_forward(x)
+
+
+def hardswish_backward(dy, x):
+    xp = array_module(x)
+    # dx = dy * (x/3 + 1/2) where -3 < x < 3, 0 below, dy above
+    return xp.where(x <= -3, dy.dtype.type(0), xp.where(x >= 3, dy, dy * (x / 3 + 0.5)))
+
+
 def erf_forward(x):
     return erf(x)

@@ -12,6 +12,8 @@ cdef enum activation:
     SILU
     GELU
     GELU_TANH
+    HARDSIGMOID
+    HARDSWISH
     ERF
 
 cdef enum arithmetic:

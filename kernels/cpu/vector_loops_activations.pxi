@@ -41,6 +41,13 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
         # y = x/2 * (1 + tanh(u)) = x * sigmoid(2u),  u = sqrt(2/pi) * (x + 0.044715 * x^3)
         for i in range(n):
             y[i] = x[i] * sigmoid_of(gelu_argument(x[i]))
+    elif f == HARDSIGMOID:
+        for i in range(n):
+            y[i] = hardsigmoid_of(x[i])
+    elif f == HARDSWISH:
+        # y = x * hardsigmoid(x)
+        for i in range(n):
+            y[i] = x[i] * hardsigmoid_of(x[i])
     elif f == ERF:
         for i in range(n):
             y[i] = erf_of(x[i])
@@ -49,6 +56,11 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
 cdef inline real gelu_argument(real x) noexcept nogil:
     """2u = 2 * sqrt(2/pi) * (x + 0.044715 * x^3)."""
     return <real>1.5957691216057308 * (x + <real>0.044715 * x * x * x)
+
+
+cdef inline real hardsigmoid_of(real x) noexcept nogil:
+    """min(max(x + 3, 0), 6) / 6, and NaN for NaN."""
+    return <real>0 if x <= -3 else <real>1 if x >= 3 else (x + 3) / 6
 
 
 cdef void activation_backward(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
@@ -100,3 +112,11 @@ cdef void activation_backward_of(activation f, long n, const real* dy, const rea
             s = sigmoid_of(gelu_argument(x[i]))
             u = <real>1.5957691216057308 * (<real>1 + <real>0.134145 * x[i] * x[i])
             dx[i] = dy[i] * (s * (<real>1 + x[i] * (<real>1 - s) * u))
+    elif f == HARDSIGMOID:
+        # dy/dx = 1/6 where -3 < x < 3, else 0
+        for i in range(n):
+            dx[i] = 0 if x[i] <= -3 or x[i] >= 3 else dy[i] / 6
+    elif f == HARDSWISH:
+        # dy/dx = x/3 + 1/2 where -3 < x < 3, 0 below, 1 above
+        for i in range(n):
+            dx[i] = 0 if x[i] <= -3 else dy[i] if x[i] >= 3 else dy[i] * (x[i] / 3 + <real>0.5)

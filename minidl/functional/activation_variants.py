@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import expm1, floating, tanh
 from minidl.functional.joining import chunk
-from minidl.functional.operands import check_float, namespace
+from minidl.functional.operands import as_array, check_float, namespace
 from minidl.functional.softmax import softmax
 
 __all__ = [
@@ -66,6 +67,26 @@ def relu6(x: Any, inplace: bool = False) -> Any:
     return hardtanh(x, 0.0, 6.0)
 
 
+class Hardsigmoid(Function):
+    """y = min(max(x + 3, 0), 6) / 6."""
+
+    def forward(self, x):
+        return kernels.activations.hardsigmoid_forward(as_array(x))
+
+    def backward(self, dy, inputs, output):
+        return HardsigmoidGrad()(dy, inputs[0])
+
+
+class HardsigmoidGrad(Function):
+    """dx = dy / 6 where -3 < x < 3, else 0."""
+
+    def forward(self, dy, x):
+        return kernels.activations.hardsigmoid_backward(as_array(dy), as_array(x))
+
+    def backward(self, ddx, inputs, output):
+        return HardsigmoidGrad()(ddx, inputs[1]), None  # x only chooses
+
+
 def hardsigmoid(x: Any, inplace: bool = False) -> Any:
     """min(max(x + 3, 0), 6) / 6, an approximation of the sigmoid without an exponential.
 
@@ -75,7 +96,30 @@ def hardsigmoid(x: Any, inplace: bool = False) -> Any:
     >>> F.hardsigmoid(minidl.tensor([-2.0, 0.0, 1.0]))
     tensor([0.1667, 0.5   , 0.6667])
     """
-    return relu6(x + 3) / 6
+    check_float("hardsigmoid", x)
+    return Hardsigmoid()(x)
+
+
+class Hardswish(Function):
+    """y = x * min(max(x + 3, 0), 6) / 6."""
+
+    def forward(self, x):
+        return kernels.activations.hardswish_forward(as_array(x))
+
+    def backward(self, dy, inputs, output):
+        return HardswishGrad()(dy, inputs[0])
+
+
+class HardswishGrad(Function):
+    """dx = dy * (x/3 + 1/2) where -3 < x < 3, 0 below, dy above."""
+
+    def forward(self, dy, x):
+        return kernels.activations.hardswish_backward(as_array(dy), as_array(x))
+
+    def backward(self, ddx, inputs, output):
+        dy, x = inputs
+        # d/dx (x/3 + 1/2) = 1/3 where -3 < x < 3, twice that of the hardsigmoid
+        return HardswishGrad()(ddx, x), HardsigmoidGrad()(2 * ddx * dy, x) if self.needs(1) else None
 
 
 def hardswish(x: Any, inplace: bool = False) -> Any:
@@ -87,7 +131,8 @@ def hardswish(x: Any, inplace: bool = False) -> Any:
     >>> F.hardswish(minidl.tensor([-2.0, 0.0, 1.0]))
     tensor([-0.3333,  0.    ,  0.6667])
     """
-    return x * hardsigmoid(x)
+    check_float("hardswish", x)
+    return Hardswish()(x)
 
 
 def selu(x: Any, inplace: bool = False) -> Any:

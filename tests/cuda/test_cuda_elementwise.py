@@ -22,7 +22,7 @@ pytestmark = pytest.mark.cuda
 
 NAMES = {
     "relu": (), "leaky_relu": (0.1,), "elu": (1.5,), "tanh": (), "sigmoid": (), "silu": (), "gelu": (),
-    "gelu_tanh": (),
+    "gelu_tanh": (), "hardsigmoid": (), "hardswish": (),
 }  # fmt: skip
 SHAPES = [(), (1,), (0, 3), (1023,), (1024,), (2, 3, 5, 7), (33, 129)]
 
