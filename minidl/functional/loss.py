@@ -9,15 +9,15 @@ integers and booleans become floats.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import log_sigmoid, sigmoid
-from minidl.functional.arithmetic import maximum
 from minidl.functional.broadcast import common_shape
-from minidl.functional.choice import where
+from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import data_of, namespace
 from minidl.functional.reduce import mean, sum
@@ -190,7 +190,7 @@ class BinaryCrossEntropy(Function):
     def backward(self, dy, inputs, output):
         x, t = inputs
         # dlosses/dx = (x - t) / (x * (1 - x)); a divisor of at least 1e-12 keeps dx finite where a log is bounded
-        dx = dy * ((x - t) / maximum(x * (1 - x), 1e-12)) if self.needs(0) else None
+        dx = dy * ((x - t) / clip(x * (1 - x), min=1e-12)) if self.needs(0) else None
         # dlosses/dt = log(1 - x) - log(x)
         return dx, dy * (_bounded_log_of_rest(x) - _bounded_log(x)) if self.needs(1) else None
 
@@ -227,10 +227,10 @@ class LogisticLoss(Function):
     """losses = -(positive * log(sigmoid(x)) + negative * log(sigmoid(-x)))."""
 
     def forward(self, x, positive, negative):
-        xp, zero = namespace(x), x.dtype.type(0)
+        xp = namespace(x)
         # -log(sigmoid(-x)) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose last term is the same for -x
         rest = xp.log1p(xp.exp(-xp.abs(x)))
-        return positive * (xp.maximum(-x, zero) + rest) + negative * (xp.maximum(x, zero) + rest)
+        return positive * (xp.clip(-x, 0, math.inf) + rest) + negative * (xp.clip(x, 0, math.inf) + rest)
 
     def backward(self, dy, inputs, output):
         x, positive, negative = inputs
