@@ -91,7 +91,7 @@ class BuildExtensions(build_ext):
         return outfile, True
 
     def translate(self, extension, stamp):
-        """Write the C sources of the extension below build_temp: its translated `.pyx`, and a file with the stamp."""
+        """Write the C source of the extension below build_temp: its translated `.pyx`, with the stamp at the end."""
         from Cython.Build import cythonize
 
         # `cimport minidl.kernels.a.b` makes Cython look for minidl/kernels/a/b.pxd, which only this link provides.
@@ -106,13 +106,15 @@ class BuildExtensions(build_ext):
         c_folder, include_path = str(Path(self.build_temp, "c")), [str(package.parent)]
         # force=True: Cython would compare file times.
         [in_c] = cythonize([copy(extension)], build_dir=c_folder, include_path=include_path, force=True, quiet=True)
-        stamp_file = Path(in_c.sources[0]).with_suffix(".stamp.c")
-        stamp_file.write_text(
-            '#ifndef __VERSION__\n#define __VERSION__ "unknown"\n#endif\n'
-            "#ifdef __GNUC__\n__attribute__((used))\n#endif\n"
-            f'const char minidl_build_stamp[] = "{build_report.STAMP.decode()}{stamp}, compiler " __VERSION__;\n'
-        )
-        return [*in_c.sources, str(stamp_file)]
+        # The last lines of a file cannot be written in Cython: what the `.pyx` defined to stand there, and the stamp.
+        with open(in_c.sources[0], "a", encoding="utf-8") as c_file:
+            c_file.write(
+                "\n#ifdef MINIDL_END_OF_FILE\nMINIDL_END_OF_FILE\n#endif\n"
+                '#ifndef __VERSION__\n#define __VERSION__ "unknown"\n#endif\n'
+                "#ifdef __GNUC__\n__attribute__((used))\n#endif\n"
+                f'const char minidl_build_stamp[] = "{build_report.STAMP.decode()}{stamp}, compiler " __VERSION__;\n'
+            )
+        return in_c.sources
 
     def report_failures(self, path):
         path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 
 A vector loop is a plain loop over numbers that the compiler vectorizes by itself. Each is written once, in Cython, in
 vector_loops_*.pxi; vector_loops_baseline.pyx, _avx2.pyx and _avx512.pyx compile all of them for one instruction set
-each. (Clang has no pragma for a whole file: on x86-64 it compiles all three for SSE2.)
+each. (What a pragma of Clang opens must be closed: `MINIDL_END_OF_FILE` is what setup.py puts after the translated C.)
 """
 
 from importlib import import_module

@@ -3,7 +3,10 @@
 
 cdef extern from *:
     """
-    #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    #if defined(__x86_64__) && defined(__clang__)
+    #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))), apply_to = function)
+    #define MINIDL_END_OF_FILE _Pragma("clang attribute pop")
+    #elif defined(__x86_64__) && defined(__GNUC__)
     #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,prefer-vector-width=512")
     #endif
     """

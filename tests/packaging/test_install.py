@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
 import sys
 import tarfile
 import zipfile
@@ -22,6 +24,19 @@ for row in kernels.table():
     print(row.backend, row.available, row.reason, sep="|")
 print("product", kernels.matmul.forward(numpy.full((2, 3), 2.0), numpy.full((3, 1), 5.0)).sum())
 """
+
+# An intrinsic is an error in a function that is not compiled for its instruction set.
+FUSED_PRODUCT = '''
+cdef extern from *:
+    """
+    #include <immintrin.h>
+    static void fused_product(float* x) { *(__mBITS*)x = _mmBITS_fmadd_ps(*(__mBITS*)x, *(__mBITS*)x, *(__mBITS*)x); }
+    """
+    void fused_product(float* x)
+
+def call(size_t x):
+    fused_product(<float*>x)
+'''
 
 
 def test_plain_install(plain: tuple[Environment, Checkout], elsewhere: Path):
@@ -57,6 +72,22 @@ def test_install_without_a_compiler(tmp_path: Path, elsewhere: Path):
     for _, available, reason in cython:
         assert available == "False"
         assert "/bin/false" in reason and "with a working GCC or Clang" in reason
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX is an instruction set of x86-64")
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_vector_loops_are_compiled_for_the_instruction_set_of_their_file(tmp_path: Path, compiler: str):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"there is no {compiler}")
+    checkout = Checkout(tmp_path / "checkout").with_the_tiny_kernel_alone()
+    for name, bits in {"avx2": 256, "avx512": 512}.items():
+        file = Path("kernels", "cpu", f"vector_loops_{name}.pyx")
+        source = (ROOT / file).read_text(encoding="utf-8")
+        wide = source.replace('include "vector_loops.pxi"', FUSED_PRODUCT.replace("BITS", str(bits)))
+        assert wide != source
+        (checkout.folder / file).write_text(wide, encoding="utf-8")
+    done = checkout.build(CC=compiler)
+    assert done.returncode == 0 and "could NOT be built" not in done.stdout, done.stdout
 
 
 def test_the_wheel_holds_every_source_of_the_kernels(plain: tuple[Environment, Checkout]):
