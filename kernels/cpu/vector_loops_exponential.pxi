@@ -93,7 +93,10 @@ cdef inline real expm1_of(real x) noexcept nogil:
 
 
 cdef inline real magnitude(real x) noexcept nogil:
-    return fabsf(x) if real is float else fabs(x)
+    if real is float:
+        return fabsf(x)
+    else:
+        return fabs(x)
 
 
 cdef inline real tanh_of(real x) noexcept nogil:
