@@ -1,4 +1,4 @@
-"""The default of every argument that minidl and PyTorch both name is the same; what limits.md says is missing, is."""
+"""Arguments have PyTorch's names, and where both have one its default; what limits.md says is missing, is."""
 
 from __future__ import annotations
 
@@ -47,6 +47,32 @@ def test_defaults_are_those_of_pytorch():
                 known = [v for (names, word), v in OTHER_DEFAULTS.items() if name in names.split() and word == argument]
                 assert known == [pair], f"{argument} of {ours.__name__}.{name} is {pair[0]!r}, PyTorch's {pair[1]!r}"
     assert compared > 200
+
+
+NAMED_OTHERWISE = {"save", "load", "split"}  # files have a path; split is the method too, with split_size
+
+
+def test_what_must_be_given_has_the_name_of_pytorch():
+    compared = 0
+    for ours, theirs in (
+        *((F, TF), (F, torch), (minidl, torch), (nn, torch.nn), (nn.init, torch.nn.init), (nn.utils, torch.nn.utils)),
+        *((optim, torch.optim), (optim.lr_scheduler, torch.optim.lr_scheduler), (minidl.autograd, torch.autograd)),
+        (minidl.autograd.functional, torch.autograd.functional),
+        *((nn.Module, torch.nn.Module), (optim.Optimizer, torch.optim.Optimizer)),
+        *((getattr(nn, name), getattr(torch.nn, name)) for name in dir(nn) if name.endswith("Loss")),
+    ):
+        names = (name for name in dir(ours) if not name.startswith("_") and callable(getattr(theirs, name, None)))
+        for name in (name for name in names if name not in NAMED_OTHERWISE):
+            try:
+                here, there = (inspect.signature(getattr(module, name)).parameters for module in (ours, theirs))
+            except ValueError:
+                continue
+            required = {a.name for a in there.values() if a.default is a.empty and a.kind is a.POSITIONAL_OR_KEYWORD}
+            if ours in (F, minidl):
+                required.discard("input")  # which is x
+            assert required <= here.keys(), f"{ours.__name__}.{name} has no {required - here.keys()}"
+            compared += len(required)
+    assert compared > 500
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from minidl.autograd.tensor import Tensor
 from minidl.kernels import array_module
 
 
-def jacobian(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor]) -> Any:
+def jacobian(func: Callable[..., Any], inputs: Tensor | Sequence[Tensor]) -> Any:
     """J[i, j] = d(output i) / d(input j), in the shape of the output followed by that of the input.
 
     Parameters
     ----------
-    function : callable
+    func : callable
         Takes the tensors of `inputs` and gives a Tensor, or a tuple of Tensors.
     inputs : Tensor or sequence of Tensors
 
@@ -38,10 +38,10 @@ def jacobian(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor]) ->
         raise TypeError(f"inputs must be a Tensor or Tensors, got {inputs!r}")
     xs = [x.detach().requires_grad_() for x in ((inputs,) if single else inputs)]
     with enable_grad():
-        outputs = function(*xs)
+        outputs = func(*xs)
     ys = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
     if not all(isinstance(y, Tensor) for y in ys):
-        raise TypeError(f"function must give a Tensor or a tuple of Tensors, got {outputs!r}")
+        raise TypeError(f"func must give a Tensor or a tuple of Tensors, got {outputs!r}")
     results = []
     for y in ys:
         of_inputs = [array_module(y.data).zeros((y.numel(), x.numel()), y.dtype) for x in xs]
@@ -57,12 +57,12 @@ def jacobian(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor]) ->
     return results[0] if isinstance(outputs, Tensor) else tuple(results)
 
 
-def hessian(function: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor]) -> Any:
+def hessian(func: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor]) -> Any:
     """H[i, j] = d^2(output) / d(input i) d(input j) of a function that gives one number.
 
     Parameters
     ----------
-    function : callable
+    func : callable
         Takes the tensors of `inputs` and gives a Tensor of one element.
     inputs : Tensor or sequence of Tensors
 
@@ -85,9 +85,9 @@ def hessian(function: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor]) 
     single = isinstance(inputs, Tensor)
 
     def gradient(*xs: Tensor) -> tuple[Tensor, ...]:
-        y = function(*xs)
+        y = func(*xs)
         if not isinstance(y, Tensor) or y.numel() != 1:
-            raise ValueError(f"function must give a Tensor of one number, got {y!r}")
+            raise ValueError(f"func must give a Tensor of one number, got {y!r}")
         dxs = grad(y, xs, create_graph=True, allow_unused=True) if y.requires_grad else (None,) * len(xs)
         return tuple(Tensor(array_module(x.data).zeros_like(x.data)) if dx is None else dx for dx, x in zip(dxs, xs))
 

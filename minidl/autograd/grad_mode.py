@@ -76,8 +76,8 @@ class set_grad_enabled(GradModeBlock):
     >>> _ = minidl.set_grad_enabled(before)
     """
 
-    def __init__(self, enabled: bool):
-        super().__init__(enabled)
+    def __init__(self, mode: bool):
+        super().__init__(mode)
         self._before = grad_mode.enabled
         grad_mode.enabled = self.enabled
 

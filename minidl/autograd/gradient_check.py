@@ -17,7 +17,7 @@ class GradientCheckError(AssertionError):
 
 
 def gradcheck(
-    function: Callable[..., Any],
+    func: Callable[..., Any],
     inputs: Tensor | Sequence[Any],
     *,
     eps: float = 1e-6,
@@ -26,7 +26,7 @@ def gradcheck(
     seed: int = 0,
     raise_exception: bool = True,
 ) -> bool:
-    """Check the gradients of ``function(*inputs)`` against central differences.
+    """Check the gradients of ``func(*inputs)`` against central differences.
 
     The outputs are projected onto a random cotangent v, L = sum(v * y). (A plain sum would hide errors in softmax,
     whose outputs always add up to 1.) For each number x[i] of each input that requires grad
@@ -36,7 +36,7 @@ def gradcheck(
 
     Parameters
     ----------
-    function : callable
+    func : callable
         Takes the inputs and returns a Tensor or a tuple of them; those that are not floating point are ignored.
     inputs : Tensor or sequence
         Tensors with ``requires_grad`` are checked. They must be float64, as float32 has too few digits for a
@@ -64,11 +64,11 @@ def gradcheck(
     True
     """
     options = {"eps": eps, "atol": atol, "rtol": rtol, "seed": seed}
-    return _passes(worst_gradient_error, function, inputs, options, raise_exception)
+    return _passes(worst_gradient_error, func, inputs, options, raise_exception)
 
 
 def gradgradcheck(
-    function: Callable[..., Any],
+    func: Callable[..., Any],
     inputs: Tensor | Sequence[Any],
     *,
     eps: float = 1e-6,
@@ -90,7 +90,7 @@ def gradgradcheck(
     True
     """
     options = {"eps": eps, "atol": atol, "rtol": rtol, "seed": seed}
-    return _passes(worst_second_order_error, function, inputs, options, raise_exception)
+    return _passes(worst_second_order_error, func, inputs, options, raise_exception)
 
 
 def _passes(measure: Callable, function: Callable, inputs: Any, options: dict[str, Any], raise_exception: bool) -> bool:

@@ -219,14 +219,14 @@ def triplet_margin_with_distance_loss(
     return reduce_losses(clamp_min(near - far + margin, 0), reduction)
 
 
-def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    """max(-target * (x1 - x2) + margin, 0): a target of 1 asks for x1 > x2, a target of -1 for x2 > x1.
+def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    """max(-target * (input1 - input2) + margin, 0): 1 as target asks for input1 > input2, -1 for input2 > input1.
 
     A pair that lies on its margin is drawn apart too: with a margin of 0, two equal numbers.
 
     Parameters
     ----------
-    x1, x2, target : of as many axes, which broadcast
+    input1, input2, target : of as many axes, which broadcast
 
     Returns
     -------
@@ -240,25 +240,25 @@ def margin_ranking_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, redu
     Examples
     --------
     >>> import minidl, minidl.functional as F
-    >>> x1, x2 = minidl.tensor([3.0, 1.0]), minidl.tensor([1.0, 3.0])
-    >>> F.margin_ranking_loss(x1, x2, minidl.tensor([1, 1]), reduction="none")
+    >>> input1, input2 = minidl.tensor([3.0, 1.0]), minidl.tensor([1.0, 3.0])
+    >>> F.margin_ranking_loss(input1, input2, minidl.tensor([1, 1]), reduction="none")
     tensor([0., 2.])
     """
-    shapes = [tuple(x.shape) for x in (x1, x2, target)]
-    if not x1.ndim == x2.ndim == target.ndim or any(len({*sizes} - {1}) > 1 for sizes in zip(*shapes)):
+    shapes = [tuple(x.shape) for x in (input1, input2, target)]
+    if not input1.ndim == input2.ndim == target.ndim or any(len({*sizes} - {1}) > 1 for sizes in zip(*shapes)):
         raise ValueError(
-            "margin_ranking_loss: x1, x2 and target must have as many axes, which broadcast, got "
+            "margin_ranking_loss: input1, input2 and target must have as many axes, which broadcast, got "
             f"{shapes[0]}, {shapes[1]} and {shapes[2]}"
         )
-    return reduce_losses(clamp_min(margin - target * (x1 - x2), 0), reduction)
+    return reduce_losses(clamp_min(margin - target * (input1 - input2), 0), reduction)
 
 
-def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """1 - c where the target is 1, max(c - margin, 0) where it is -1, with c the :func:`cosine_similarity`.
 
     Parameters
     ----------
-    x1, x2 : (N, D) or (D,)
+    input1, input2 : (N, D) or (D,)
     target : (N,) or ()
         1 for vectors that belong together, -1 for others.
 
@@ -274,15 +274,16 @@ def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, re
     Examples
     --------
     >>> import minidl, minidl.functional as F
-    >>> x1, x2 = minidl.tensor([[1.0, 0.0], [1.0, 0.0]]), minidl.tensor([[3.0, 4.0], [3.0, 4.0]])
-    >>> F.cosine_embedding_loss(x1, x2, minidl.tensor([1, -1]), reduction="none")
+    >>> input1, input2 = minidl.tensor([[1.0, 0.0], [1.0, 0.0]]), minidl.tensor([[3.0, 4.0], [3.0, 4.0]])
+    >>> F.cosine_embedding_loss(input1, input2, minidl.tensor([1, -1]), reduction="none")
     tensor([0.4, 0.6])
     """
-    if x1.ndim not in (1, 2) or tuple(x1.shape) != tuple(x2.shape) or tuple(target.shape) != tuple(x1.shape[:-1]):
+    shape1, shape2, of_target = (tuple(x.shape) for x in (input1, input2, target))
+    if len(shape1) not in (1, 2) or shape1 != shape2 or of_target != shape1[:-1]:
         raise ValueError(
-            "cosine_embedding_loss: x1 and x2 must be (N, D) and target (N,), or (D,) and (), "
-            f"got {tuple(x1.shape)}, {tuple(x2.shape)} and {tuple(target.shape)}"
+            "cosine_embedding_loss: input1 and input2 must be (N, D) and target (N,), or (D,) and (), "
+            f"got {shape1}, {shape2} and {of_target}"
         )
-    c = cosine_similarity(x1, x2, -1)
+    c = cosine_similarity(input1, input2, -1)
     losses = where(target == 1, 1 - c, where(target == -1, clamp_min(c - margin, 0), 0))
     return reduce_losses(losses, reduction)

@@ -73,14 +73,14 @@ class TripletMarginLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """max(-target * (x1 - x2) + margin, 0); see :func:`minidl.functional.margin_ranking_loss`.
+    """max(-target * (input1 - input2) + margin, 0); see :func:`minidl.functional.margin_ranking_loss`.
 
     Examples
     --------
     >>> import minidl
     >>> from minidl import nn
-    >>> x1, x2, first = minidl.tensor([2.0, 2.0]), minidl.tensor([1.0, 3.0]), minidl.tensor([1, 1])
-    >>> nn.MarginRankingLoss()(x1, x2, first)
+    >>> input1, input2, first = minidl.tensor([2.0, 2.0]), minidl.tensor([1.0, 3.0]), minidl.tensor([1, 1])
+    >>> nn.MarginRankingLoss()(input1, input2, first)
     tensor(0.5)
     """
 
@@ -88,12 +88,12 @@ class MarginRankingLoss(_Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def forward(self, x1: Any, x2: Any, target: Any) -> Any:
-        return F.margin_ranking_loss(x1, x2, target, self.margin, self.reduction)
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        return F.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 - cos(x1, x2), or max(cos(x1, x2) - margin, 0); see :func:`minidl.functional.cosine_embedding_loss`.
+    """1 - c or max(c - margin, 0), c the cosine of both; see :func:`minidl.functional.cosine_embedding_loss`.
 
     Examples
     --------
@@ -107,8 +107,8 @@ class CosineEmbeddingLoss(_Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def forward(self, x1: Any, x2: Any, target: Any) -> Any:
-        return F.cosine_embedding_loss(x1, x2, target, self.margin, self.reduction)
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        return F.cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
 
 
 class HingeEmbeddingLoss(_Loss):

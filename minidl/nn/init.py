@@ -63,8 +63,8 @@ def _write(tensor: Tensor, values: Any) -> Tensor:
         return tensor.assign_(Tensor(np.asarray(values, tensor.dtype)).to(tensor.device))
 
 
-def constant_(tensor: Tensor, value: float) -> Tensor:
-    """Every number `value`.
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Every number `val`.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def constant_(tensor: Tensor, value: float) -> Tensor:
     tensor([[0.5, 0.5],
             [0.5, 0.5]])
     """
-    return _write(tensor, np.full(tensor.shape, value))
+    return _write(tensor, np.full(tensor.shape, val))
 
 
 def zeros_(tensor: Tensor) -> Tensor:

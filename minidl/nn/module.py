@@ -165,12 +165,12 @@ class Module:
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._parameters, *self._buffers, *self._modules]
 
-    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; None for an optional one that is left out (``bias=False``)."""
-        if parameter is not None and not isinstance(parameter, Parameter):
-            raise TypeError(f"{name} must be an nn.Parameter or None, got {type(parameter).__name__}")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"{name} must be an nn.Parameter or None, got {type(param).__name__}")
         self._check_name(name, self._parameters)
-        self._parameters[name] = parameter
+        self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that belongs to the state but is not trained; saved only if `persistent`."""
@@ -273,11 +273,11 @@ class Module:
 
     # Changing all modules and parameters
 
-    def apply(self, function: Callable[[Module], Any]) -> Module:
-        """Call `function` on every module, children first; returns this module."""
+    def apply(self, fn: Callable[[Module], Any]) -> Module:
+        """Call `fn` on every module, children first; returns this module."""
         for child in self.children():
-            child.apply(function)
-        function(self)
+            child.apply(fn)
+        fn(self)
         return self
 
     def train(self, mode: bool = True) -> Module:

@@ -73,9 +73,9 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    def add_param_group(self, group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters, with options of its own; other entries, such as a name, are kept."""
-        group = {**self.defaults, **group}
+        group = {**self.defaults, **param_group}
         if "params" not in group:
             raise ValueError(f"a group of parameters must have 'params', got {', '.join(group)}")
         params = group["params"]
