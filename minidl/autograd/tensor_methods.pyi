@@ -595,7 +595,7 @@ class TensorMethods:
     def tile(self, *dims: builtins.int | Sequence[builtins.int]) -> Tensor:
         """:func:`repeat`, where `dims` may be fewer than the axes of x: those in front are then not repeated."""
     def to(self, *targets: Any, device: builtins.str | None = ..., dtype: Any = ..., non_blocking: builtins.bool = ...) -> Tensor:
-        """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor."""
+        """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or in both of another Tensor or array."""
     def topk(self, k: builtins.int, dim: builtins.int = ..., largest: builtins.bool = ..., sorted: builtins.bool = ...) -> ValuesAndIndices:
         """The k largest (or smallest) values along `dim` and where they are, always in order, as if `sorted`, best first."""
     def trace(self) -> Tensor:
@@ -612,8 +612,8 @@ class TensorMethods:
         """x without what is behind its decimal point: the nearest integer towards 0; its gradient is 0."""
     def type(self, dtype: Any) -> Tensor:
         """x in another dtype."""
-    def type_as(self, other: Tensor) -> Tensor:
-        """x in the dtype and on the device of another Tensor."""
+    def type_as(self, other: Any) -> Tensor:
+        """x in the dtype and on the device of another Tensor or array, as ``other.data`` is."""
     def unbind(self, dim: builtins.int = ...) -> builtins.tuple[Tensor, ...]:
         """x cut along `dim` into pieces of size 1, without that axis."""
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:

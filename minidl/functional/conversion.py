@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Function, Tensor, tensor_method, to_device
+from minidl.autograd import Function, Tensor, is_array, tensor_method, to_device
 from minidl.functional.operands import unrecorded
 
 __all__ = ["astype", "move"]
@@ -68,7 +68,7 @@ def move(x: Any, device: str) -> Any:
 
 @tensor_method()
 def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None, non_blocking: bool = False) -> Tensor:
-    """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or both, also given as those of another Tensor.
+    """x on another device (``"cpu"``, ``"cuda"``), in another dtype, or in both of another Tensor or array.
 
     `non_blocking` has no effect: a copy between devices is always complete when this returns.
     """
@@ -77,8 +77,8 @@ def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None, n
             continue  # np.dtype(None) is float64
         if isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda"):
             device = target
-        elif isinstance(target, Tensor):
-            device, dtype = target.device, target.dtype
+        elif isinstance(target, Tensor) or is_array(target):
+            device, dtype = (Tensor(target) if is_array(target) else target).device, target.dtype
         else:
             try:
                 dtype = np.dtype(target)
@@ -93,8 +93,8 @@ def to(x: Tensor, *targets: Any, device: str | None = None, dtype: Any = None, n
 
 
 @tensor_method()
-def type_as(x: Tensor, other: Tensor) -> Tensor:
-    """x in the dtype and on the device of another Tensor."""
+def type_as(x: Tensor, other: Any) -> Tensor:
+    """x in the dtype and on the device of another Tensor or array, as ``other.data`` is."""
     return to(x, other)
 
 

@@ -322,6 +322,7 @@ def test_new_tensors_like_another():
     ):
         assert y.dtype == np.float64 and y.tolist() == values
     assert minidl.ones(1).type_as(x).dtype == np.float64 and x.type_as(minidl.ones(1)).dtype == np.float32
+    assert minidl.ones(1).type_as(x.data).dtype == np.float64 and minidl.ones(1).to(x.data).dtype == np.float64
     assert x.new_ones(1, dtype=minidl.int64).dtype == x.type(minidl.int64).dtype == np.int64
 
 
