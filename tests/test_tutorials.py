@@ -12,8 +12,10 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -48,6 +50,13 @@ def _find_lines(path: str, symbol: str) -> tuple[int, str]:
     library_lines = module_from_spec(spec)
     spec.loader.exec_module(library_lines)
     return library_lines.find_lines(path, symbol)
+
+
+def _site_generator() -> ModuleType:
+    """docs/generator/tutorials.py, which is found only from docs/."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REPOSITORY / "docs")
+        return import_module("generator.tutorials")
 
 
 def _answers(path: Path) -> list[str]:
@@ -161,3 +170,16 @@ def test_the_list_names_every_tutorial_and_no_other():
     for path in TUTORIALS:
         title = _text(path).splitlines()[0].removeprefix("# ")
         assert title.partition(" · ")[2] in text, f"the list must carry the title of {path.name}: {title}"
+
+
+def test_who_does_not_see_a_figure_is_told_its_titles():
+    jupytext = pytest.importorskip("jupytext")
+    said_in_figures = _site_generator()._said_in_figures
+    for path in TUTORIALS:
+        for cell in jupytext.read(path, fmt="py:percent").cells:
+            if cell.cell_type == "code" and "plt.show()" in cell.source:
+                assert "; " in said_in_figures(cell.source), f"{path.stem}: a figure without any text\n{cell.source}"
+    table = "for k, (name, mark) in enumerate((('zeros', 'o'), ('ones', 's'))):\n    axes.plot(k, mark, label=name)"
+    assert said_in_figures(table).endswith("code above; zeros; ones")
+    assert said_in_figures("maps = {'edges': f('x')}\nfor t in maps: axes.set_title(t)").endswith("above; edges")
+    assert said_in_figures("title = f'a {digit}'\nshow_image(axes, x, title)").endswith("above; a …")

@@ -208,6 +208,8 @@ figure, axes = plt.subplots(2, 10, figsize=(10, 2.5))
 for column, n in enumerate(np.linspace(0, len(x_test) - 1, 10).astype(int)):
     show_image(axes[0, column], x_test[n].transpose(1, 2, 0), test.classes[y_test[n]])
     show_image(axes[1, column], np.clip(evening[n], 0, 1).transpose(1, 2, 0))
+axes[0, 0].set_ylabel("test images", fontsize=9)
+axes[1, 0].set_ylabel("in another light", fontsize=9)
 plt.show()
 
 # %% [markdown]

@@ -43,23 +43,48 @@ def write(pages: Pages) -> None:
 
 def _said_in_figures(source: str) -> str:
     """For a reader who does not see the figures of a cell: their titles and labels, as far as its code spells them."""
-    written = []
-    for node in ast.walk(ast.parse(source)):
+    cell = ast.parse(source)
+    named, written = _named_texts(cell), []
+    for node in ast.walk(cell):
         if isinstance(node, ast.Call):
             place = TITLES.get(getattr(node.func, "attr", getattr(node.func, "id", "")), len(node.args))
             written += [keyword.value for keyword in node.keywords if keyword.arg in LABELS]
             written += node.args[place : place + 1]
-    texts = [text for node in sorted(written, key=lambda node: (node.lineno, node.col_offset)) for text in _texts(node)]
-    return "; ".join(["Figure drawn by the code above", *dict.fromkeys(texts)])
+    written.sort(key=lambda node: (node.lineno, node.col_offset))
+    texts = [text for node in written for text in _texts(node, named)]
+    return " ".join("; ".join(["Figure drawn by the code above", *dict.fromkeys(texts)]).split())
 
 
-def _texts(node: ast.expr) -> list[str]:
+def _named_texts(cell: ast.Module) -> dict[str, list[str]]:
+    """What names may stand for: the strings assigned to each, or written in the table that its loop goes through."""
+    named: dict[str, list[str]] = {}
+    for node in ast.walk(cell):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.For):
+            value = node.iter if isinstance(node, ast.For) else node.value
+            tables = [part for part in ast.walk(value) if isinstance(part, ast.Name | ast.Tuple | ast.List | ast.Dict)]
+            texts = [text for part in [value, *tables] for text in _texts(part, named)]
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            for name in [part.id for part in ast.walk(target) if isinstance(part, ast.Name)]:
+                named[name] = named.get(name, []) + [text for text in texts if len(text) > 1]  # "o" is a marker
+    return named
+
+
+def _texts(node: ast.expr | None, named: dict[str, list[str]]) -> list[str]:
     """The strings that an expression may give, with dots for what an f-string computes."""
-    if isinstance(node, ast.IfExp):
-        return _texts(node.body) + _texts(node.orelse)
-    if isinstance(node, ast.JoinedStr):
-        return ["".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)]
-    return [node.value] if isinstance(node, ast.Constant) and node.value else []
+    match node:
+        case ast.Constant(value=str(text)) if text:
+            return [text]
+        case ast.JoinedStr(values=values):
+            return ["".join(part.value if isinstance(part, ast.Constant) else "…" for part in values)]
+        case ast.Name(id=name):
+            return named.get(name, [])
+        case ast.IfExp(body=body, orelse=orelse):
+            parts = [body, orelse]
+        case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Dict(keys=parts):
+            pass
+        case _:
+            parts = []
+    return [text for part in parts for text in _texts(part, named)]
 
 
 def _notebook(path: Path) -> str:
