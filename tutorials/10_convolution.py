@@ -117,7 +117,7 @@ for ax, values, mark in ((left, small, marked[0]), (right, rows, marked[1])):
         ax.text(j, i, value, ha="center", va="center")
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
-left.set_title("pixels of x, one window marked")
+left.set_title("x, with one window marked")
 right.set(title="im2col: every window is a row", ylabel="output pixel", xlabel="place in the window")
 plt.show()
 

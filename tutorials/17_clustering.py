@@ -268,7 +268,7 @@ measure("deep embedded clustering", deep_clustering.assign(model, images))
 figure, axes = plt.subplots(2, 10, figsize=(8.5, 2))
 for n, (above, below) in enumerate(axes.T):
     show_image(above, x_train[n], "image" if n == 0 else "")
-    show_image(below, reconstructed[n], "reconstructed" if n == 0 else "", vmin=0, vmax=1)
+    show_image(below, reconstructed[n], "decoded" if n == 0 else "", vmin=0, vmax=1)
 plt.show()
 
 # %% [markdown]
