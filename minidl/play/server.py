@@ -44,7 +44,7 @@ def make_server(classifier: TrainedClassifier, port: int = 0) -> ThreadingHTTPSe
     try:
         server = Server((LOOPBACK, port), Handler)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise ValueError(f"port {port} cannot be used: {reason}; 0 takes a free one") from error
     server.page = page.replace("{{facts}}", json.dumps(facts).replace("<", "\\u003c"))
     server.classifier = classifier
