@@ -286,17 +286,15 @@ for network in ("lenet", "cifar_cnn"):
 # ```
 # </details>
 #
-# **3.** Rotate the sixes among the test digits by 180 degrees, and find the nearest neighbour of each among the
-# training images. Which digit is it most often? Which of the changes above are wrong for digits?
+# **3.** Rotate the sixes among the test images of scikit-learn's digits by 180 degrees, and find the nearest neighbour
+# of each among the training images. Which digit is it most often? Which of the changes above are wrong for digits?
 #
 # <details><summary>Answer</summary>
 #
 # A nine. Digits may be shifted, but not flipped, and not rotated far.
 #
 # ```python
-# from course import load_images
-#
-# x, y, x_other, y_other = load_images(train_limit=1400, test_limit=300)
+# (x, y), (x_other, y_other) = (part.get_batch(np.arange(len(part))) for part in data.digits())
 # rotated = x_other[y_other == 6][:, :, ::-1, ::-1]
 # distances = ((rotated[:, None] - x[None]) ** 2).sum((2, 3, 4))  # (sixes, N)
 # nearest = y[distances.argmin(1)]
