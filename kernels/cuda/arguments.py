@@ -61,7 +61,7 @@ class IntegerArgument:
         self.type = _NUMPY_TYPE[parameter.type]
         self.lowest, self.highest = int(np.iinfo(self.type).min), int(np.iinfo(self.type).max)
 
-    def convert(self, value: Any, runtime: Runtime, device: int) -> Any:
+    def convert(self, value: Any, runtime: Runtime | None = None, device: int = 0) -> Any:
         if type(value) is not int and not isinstance(value, (int, np.integer, np.bool_)):
             raise TypeError(f"{self.where} must be an integer ({self.c_type}), got {type(value).__name__}")
         if not self.lowest <= value <= self.highest:

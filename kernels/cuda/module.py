@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import argument
+from .arguments import IntegerArgument, argument
 from .runtime import RawModule, Runtime, current_runtime
 from .source import Parameter, inline_headers, signatures
 
@@ -95,7 +95,13 @@ class CudaFunction:
 
     def __init__(self, module: CudaModule, name: str, parameters: list[Parameter]) -> None:
         self.module, self.name, self.parameters = module, name, parameters
-        self._arguments = [argument(name, parameter) for parameter in parameters]
+        known = [argument(name, parameter) for parameter in parameters]
+        first = len(known)
+        while first and isinstance(known[first - 1], IntegerArgument):
+            first -= 1
+        # Most parameters are integers at the end, the sizes of a layer: the same at every step of a training.
+        self._arguments, self._integers = known[:first], known[first:]
+        self._known_integers = functools.lru_cache(maxsize=256, typed=True)(self._convert_integers)  # 1.0 is not 1
 
     def __call__(
         self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], *, shared_mem: int = 0, stream: Any = None
@@ -104,14 +110,21 @@ class CudaFunction:
         if len(args) != len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(args)}")
-        device = runtime.device()
-        converted = tuple([known.convert(x, runtime, device) for known, x in zip(self._arguments, args, strict=True)])
+        device, first = runtime.device(), len(self._arguments)
+        converted = [known.convert(x, runtime, device) for known, x in zip(self._arguments, args[:first], strict=True)]
+        try:
+            integers = self._known_integers(*args[first:])
+        except TypeError:  # such as an array, which no cache can look up: the check says what is wrong with it
+            integers = self._convert_integers(*args[first:])
         if math.prod(grid) == 0:
             return
         function = self._raw_function(runtime)
         if shared_mem > SHARED_BYTES_WITHOUT_ASKING and function.max_dynamic_shared_size_bytes < shared_mem:
             function.max_dynamic_shared_size_bytes = shared_mem
-        function(tuple(grid), tuple(block), converted, shared_mem=shared_mem, stream=stream)
+        function(tuple(grid), tuple(block), (*converted, *integers), shared_mem=shared_mem, stream=stream)
+
+    def _convert_integers(self, *values: Any) -> tuple[np.integer, ...]:
+        return tuple([known.convert(value) for known, value in zip(self._integers, values, strict=True)])
 
     @functools.cache  # noqa: B019 - kernels live as long as the process
     def _raw_function(self, runtime: Runtime) -> Any:

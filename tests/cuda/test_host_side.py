@@ -240,6 +240,23 @@ def test_the_stream_and_the_converted_scalars_reach_the_launch(scale):
     assert type(args[4]) is np.uintp and args[4] == 0
 
 
+def test_sizes_that_come_again_are_not_converted_again_but_still_checked(tmp_path):
+    path = tmp_path / "count.cu"
+    path.write_text('extern "C" __global__ void count(float* y, float by, int first, int n) { y[0] += by * n; }')
+    count = cuda.CudaModule(path).get_function("count")
+    with cuda.use_runtime(RecordingRuntime()) as runtime:
+        y = runtime.xp.zeros(1, "float32")
+        for by in (1.0, -0.0, 0.0):
+            count((1,), (1,), (y, by, 1000, 7))
+        launched = [args for _, args, _ in runtime.launched]
+        assert y == 7 and [type(number) for number in launched[0][2:]] == [np.int32, np.int32]
+        assert all(args[2] is launched[0][2] and args[3] is launched[0][3] for args in launched)
+        assert [np.signbit(args[1]) for args in launched] == [False, True, False]
+        for wrong in (7.0, np.zeros(2)):
+            with pytest.raises(TypeError, match=r"'n' must be an integer \(int\), got"):
+                count((1,), (1,), (y, 1.0, 1000, wrong))
+
+
 def test_runtimes_nest_and_end(scale):
     first, second = EmulatedRuntime(), EmulatedRuntime()
     with cuda.use_runtime(first):
