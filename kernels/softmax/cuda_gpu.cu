@@ -24,9 +24,9 @@ softmax_forward(const scalar* __restrict__ x, scalar* __restrict__ y, int rows, 
   scalar sum = 0;
   for (int c = threadIdx.x; c < columns; c += ROW_THREADS) sum += exp(x[c] - largest);
   sum = over_row(sum, sums, Sum());
-  const scalar log_sum = log(sum);
+  const scalar log_sum = log(sum), share = 1 / sum;  // one division a row: each takes longer than exp
   for (int c = threadIdx.x; c < columns; c += ROW_THREADS)
-    y[c] = logarithm ? x[c] - largest - log_sum : exp(x[c] - largest) / sum;
+    y[c] = logarithm ? x[c] - largest - log_sum : exp(x[c] - largest) * share;
 }
 
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)

@@ -19,7 +19,7 @@ from tests.cuda.compile_gate import KERNELS, VARIANTS, Variant, cuda
 
 NAMES = {
     0x223: "FFMA", 0x22B: "DFMA", 0x23C: "HMMA", 0x23E: "F2FP", 0x984: "LDS", 0x83B: "LDSM", 0x388: "STS",
-    0x981: "LDG", 0x986: "STG", 0xFAE: "LDGSTS", 0x947: "BRA", 0xB1D: "BAR",
+    0x981: "LDG", 0x986: "STG", 0xFAE: "LDGSTS", 0x947: "BRA", 0x944: "CALL", 0xB1D: "BAR",
 }  # fmt: skip
 MULTIPLY_ADDS = ("FFMA", "DFMA", "HMMA")
 
@@ -40,16 +40,26 @@ def main_loops(variant: Variant, architecture: str = "90") -> dict[str, Counter[
 
 def reads_between_writes(variant: Variant, kernel: str, architecture: str = "90") -> int:
     """The most reads of global memory, in any loop of the kernel, of which none waits for a write."""
-    module = cuda.CudaModule(KERNELS / variant.source, **variant.defines)
-    cubin, _ = nvrtc.machine_code(module.code(()), module.options, architecture)
-    words = list(struct.iter_unpack("<Qq", dict(_sections(cubin))[kernel]))
-    names = [NAMES.get(low & 0xFFF, "other") for low, _ in words]
-    loops = [" ".join(names[first : i + 1]) for i, first in _backward_branches(words)]
+    loops = [" ".join(loop) for loop in _loops(variant, kernel, architecture)]
     return max(part.split().count("LDG") for loop in loops for part in loop.split("STG")[:-1])
+
+
+def calls_in_loops(variant: Variant, kernel: str, architecture: str = "90") -> int:
+    """How many times the loops of the kernel call a function: that of a division, whose unusual cases take long."""
+    return sum(loop.count("CALL") for loop in _loops(variant, kernel, architecture))
 
 
 def share(loop: Counter[str]) -> float:
     return sum(loop[name] for name in MULTIPLY_ADDS) / loop.total()
+
+
+def _loops(variant: Variant, kernel: str, architecture: str) -> list[list[str]]:
+    """The names of the instructions in each loop of the kernel."""
+    module = cuda.CudaModule(KERNELS / variant.source, **variant.defines)
+    cubin, _ = nvrtc.machine_code(module.code(()), module.options, architecture)
+    words = list(struct.iter_unpack("<Qq", dict(_sections(cubin))[kernel]))
+    names = [NAMES.get(low & 0xFFF, "other") for low, _ in words]
+    return [names[first : i + 1] for i, first in _backward_branches(words)]
 
 
 def _backward_branches(words: list[tuple[int, int]]) -> list[tuple[int, int]]:

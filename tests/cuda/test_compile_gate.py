@@ -68,7 +68,7 @@ READS = {
     "normalize": ("normalization/cuda_gpu.cu", 4), "normalize_gradient": ("normalization/cuda_gpu.cu", 8),
     "row_forward": ("normalization/cuda_gpu_rows.cu", 8), "row_input_grad": ("normalization/cuda_gpu_rows.cu", 8),
     "softmax_forward": ("softmax/cuda_gpu.cu", 4), "softmax_input_grad": ("softmax/cuda_gpu.cu", 8),
-    "sgd_step": ("optimizers/cuda_gpu.cu", 8),
+    "cross_entropy_backward": ("cross_entropy/cuda_gpu.cu", 4), "sgd_step": ("optimizers/cuda_gpu.cu", 8),
 }  # fmt: skip
 
 
@@ -88,6 +88,16 @@ def test_reads_that_wait_for_writes_are_noticed(monkeypatch):
     for kernel, (source, least) in READS.items():
         [variant, *_] = [variant for variant in compile_gate.VARIANTS if variant.source == source]
         assert instructions.reads_between_writes(variant, kernel) < least, kernel
+
+
+@needs_nvrtc
+@pytest.mark.parametrize(
+    "kernel, source", [("softmax_forward", "softmax"), ("cross_entropy_backward", "cross_entropy")]
+)
+def test_a_row_is_divided_by_its_sum_once(kernel, source):
+    """Not number by number: a division is more instructions than the exponential, and the next read waits for it."""
+    [variant, *_] = [variant for variant in compile_gate.VARIANTS if variant.source == f"{source}/cuda_gpu.cu"]
+    assert instructions.calls_in_loops(variant, kernel) == 0
 
 
 LEAST_TF32 = 0.355  # of tensor-core instructions, for any order of the operands
