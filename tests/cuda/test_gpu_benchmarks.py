@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -149,6 +150,29 @@ def test_training_steps_are_written_as_they_come(tmp_path, monkeypatch):
     with pytest.raises(TimeoutError):
         benchmark.main(["--training", "--json", str(path)], SmallDevice())
     assert json.loads(path.read_text())["rows"] == [{"name": "first"}]
+
+
+STEP_WITHOUT_EXTENSIONS = """
+import sys
+sys.path[:0] = [".", "benchmarks/steps"]
+import minidl_torch_steps, networks
+from minidl.kernels import build_report
+from tests.cuda_emulator import emulated_gpu
+assert build_report.extension_status("minidl.kernels.matmul.cython_cpu").state == "unbuilt"
+with emulated_gpu(check=False):
+    step = minidl_torch_steps.build(networks.NETWORKS["M3 LeNet N=4"])
+    first = step()
+    assert step() < first
+"""
+
+
+def test_training_steps_need_no_extension(tmp_path):
+    """On a GPU they are measured before anything is built, in a copy without extensions for that Python."""
+    for folder in ("minidl", "kernels", "tests", "benchmarks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.so", "kernels"))
+    shutil.copy(ROOT / "setup.py", tmp_path)
+    (tmp_path / "minidl" / "kernels").symlink_to("../kernels")
+    subprocess.run([sys.executable, "-c", STEP_WITHOUT_EXTENSIONS, "1", "minidl"], cwd=tmp_path, check=True)
 
 
 # Stands in for Python in on_gpu.sh: writes its arguments down, one a line, and can import neither CuPy nor PyTorch.
