@@ -1,5 +1,8 @@
 #!/bin/sh
-# benchmarks/on_gpu.sh [FOLDER]: everything that needs a GPU, in one go and in at most 14 minutes.
+# benchmarks/on_gpu.sh [FOLDER [PART...]]: everything that needs a GPU, in one go and in at most 14 minutes.
+#
+# Where a command may take no more than 10 minutes, two do it: with the parts `packages matmul conv2d memory training`,
+# at most 7 1/2 minutes, and with `build tests`.
 #
 # Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch with
 # CUDA and all that the part `packages` would install: the CuPy for the CUDA of PyTorch, and `needed`. Each part has its
@@ -10,6 +13,12 @@ mkdir -p "${1:-$root/benchmarks/results}"
 results=$(cd "${1:-$root/benchmarks/results}" && pwd)
 python=$(command -v "${PYTHON:-python3}") || { echo "$0: there is no program ${PYTHON:-python3}" >&2; exit 99; }
 python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")  # for `cd` below; the link itself, which a venv needs
+parts="packages matmul conv2d memory training build tests"
+[ $# -eq 0 ] || shift
+chosen=" ${*:-$parts} "
+for name in $chosen; do
+  case " $parts " in *" $name "*) ;; *) echo "$0: there is no part $name, only $parts" >&2; exit 99 ;; esac
+done
 failed=0
 log=$results/gpu.log
 : >"$log"
@@ -17,6 +26,7 @@ log=$results/gpu.log
 part() { # name, seconds, command
   name=$1 limit=$2
   shift 2
+  case $chosen in *" $name "*) ;; *) return ;; esac
   start=$(date +%s)
   before=$(wc -l <"$log")
   timeout -s INT -k 10 "$limit" "$@" >>"$log" 2>&1  # as Ctrl-C: pytest still tells what failed so far

@@ -194,9 +194,9 @@ def on_gpu(tmp_path):
     python.write_text(FAKE_PYTHON)
     python.chmod(0o755)
 
-    def run(chosen):
+    def run(chosen, *arguments):
         environment = os.environ | {"PYTHON": chosen, "CALLS": str(tmp_path / "calls")}
-        done = subprocess.run([script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = subprocess.run([script, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
         return done, (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
 
     return run
@@ -230,6 +230,16 @@ def test_on_gpu_goes_on_after_parts_that_fail(on_gpu, tmp_path):
     said = done.stdout.splitlines()
     assert [line.split()[3] for line in said if line.startswith("== ")] == ["0", "3", "0", "0", "0", "3", "0"]
     assert said.count("what went wrong") == 2 and done.returncode == 2
+
+
+@pytest.mark.skipif(shutil.which("timeout") is None, reason="on_gpu.sh needs the program timeout")
+def test_on_gpu_runs_only_the_parts_that_are_named(on_gpu):
+    done, calls = on_gpu("an env/bin/python", "a folder", "build", "tests")
+    said = [line.split(" after")[0] for line in done.stdout.splitlines() if line.startswith("== ")]
+    assert said == ["== build: status 0", "== tests: status 0"] and done.returncode == 0 and done.stderr == ""
+    assert "setup.py" in calls and "pytest" in calls and "benchmarks.gpu" not in calls
+    done, _ = on_gpu("an env/bin/python", "a folder", "test")
+    assert done.returncode == 99 and "there is no part test, only packages matmul" in done.stderr
 
 
 def test_on_gpu_without_python_says_so(on_gpu):
