@@ -89,8 +89,19 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks):
-            return self.forward(*inputs, **options)
+        try:
+            if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks):
+                return self.forward(*inputs, **options)
+            return self._call_with_hooks(inputs, options)
+        except AttributeError as error:  # one place for all layers, which costs nothing until a list or None comes
+            if inputs and error.obj is inputs[0] and error.name in ("ndim", "shape", "dtype"):
+                raise TypeError(
+                    f"{type(self).__name__} needs the {error.name} of its input, which must be a Tensor or an array, "
+                    f"got {type(error.obj).__name__}"
+                ) from error
+            raise
+
+    def _call_with_hooks(self, inputs: tuple, options: dict[str, Any]) -> Any:
         for hook in tuple(self._forward_pre_hooks.values()):  # a hook may remove itself
             changed = hook(self, inputs)
             if changed is not None:

@@ -71,3 +71,34 @@ def test_vectors_that_are_given_have_their_own_row_of_padding():
     assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (4, 2, 3)
     assert layer.weight.grad.tolist() == [[1, 1], [0, 0], [0, 0], [0, 0]] and layer.weight[3].tolist() == [1, 1]
     assert not nn.Embedding.from_pretrained(vectors).weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Linear(2, 2), nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 1), nn.ConvTranspose2d(1, 1, 1), nn.BatchNorm2d(2),
+        nn.LayerNorm(2), nn.GroupNorm(1, 2), nn.ReLU(), nn.GELU(), nn.Dropout(), nn.MaxPool1d(2), nn.AvgPool2d(2),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Upsample(2), nn.Embedding(3, 2), nn.LSTM(2, 2), nn.GRUCell(2, 2),
+        nn.TransformerEncoderLayer(2, 1), nn.ZeroPad2d(1), nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU()),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("x", [[[1.0, 2.0]], None, "text"], ids=["list", "None", "str"])
+def test_what_is_no_array_is_refused_by_its_type(layer, x):
+    text = f"must be a .*array, got {type(x).__name__}"
+    with pytest.raises(TypeError, match=text):
+        layer(x)
+    handle = layer.register_forward_hook(lambda *_: None)
+    with pytest.raises(TypeError, match=text):
+        layer(x)
+    handle.remove()
+
+
+def test_other_missing_attributes_are_reported_as_they_are():
+    class Wrong(nn.Module):
+        def forward(self, x, mask=None):
+            return x.lenght if mask is None else mask.ndim
+
+    for inputs in (("text",), (minidl.ones(2),), ("text", 2)):
+        with pytest.raises(AttributeError, match="lenght|ndim"):
+            Wrong()(*inputs)
