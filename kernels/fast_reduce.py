@@ -13,10 +13,9 @@ import numpy as np
 
 from . import channel_sums, matmul
 
-MIN_SIZE = 64  # numbers in x; with fewer, NumPy's own way is as fast
+MANY_ROWS = 128  # with fewer rows to reduce, NumPy's own way is faster, unless x is LARGE
 SHORT_RUN = 32  # numbers that lie side by side; with more, NumPy's own way is as fast
 LONG_ROW = 512  # numbers in a row; of more, a matrix product would sum too many in one go to be exact
-MANY = 1024  # numbers in x, for which a matrix product has less to do than NumPy's loop over rows
 LARGE = 1 << 15  # numbers in x that are worth a matrix product
 RUN = 64  # columns that a long run of numbers is cut into to be summed
 UFUNCS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
@@ -28,18 +27,19 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
         return getattr(x, name)(axes, keepdims=keepdims)
     is_float = x.dtype.kind == "f" and x.itemsize >= 4
     first = x.ndim - len(axes)
-    many = MANY if first else LARGE
+    many = 8 * MANY_ROWS if first else LARGE
     if is_float and len(axes) > 1 and min(axes) == first and x.size >= many and x.flags.c_contiguous:
         # the last axes lie in memory as one
         y = reduced(name, x.reshape(*x.shape[:first], math.prod(x.shape[first:])), (first,))
         return y.reshape(*y.shape, *(1,) * len(axes)) if keepdims else y
-    if is_float and len(axes) == 1 and x.size >= MIN_SIZE:
+    if is_float and len(axes) == 1 and x.size >= 2 * MANY_ROWS:
         (axis,), ufunc = axes, UFUNCS[name]
         n, before, behind = x.shape[axis], x.shape[:axis], x.shape[axis + 1 :]
-        if 2 <= n < 8 and not behind:
+        many_rows = not behind and x.size >= min(MANY_ROWS * n, LARGE)
+        if many_rows and 2 <= n < 8:
             y = _by_columns(ufunc, x)
             return y[..., None] if keepdims else y
-        if name == "sum" and 8 <= n <= LONG_ROW and not behind and x.size >= MANY and x.flags.c_contiguous:
+        if many_rows and name == "sum" and 8 <= n <= LONG_ROW and x.flags.c_contiguous:
             # y = sum_j x[:, j] * 1
             y = matmul.forward(x.reshape(-1, n), np.ones((n, 1), x.dtype))
             return y.reshape(*before, *(1,) * keepdims)
