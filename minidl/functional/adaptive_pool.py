@@ -77,6 +77,11 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
     -------
     (N, C, OH, OW) or (C, OH, OW)
 
+    Raises
+    ------
+    ValueError
+        An x of other rank, a size below 1.
+
     Examples
     --------
     >>> import minidl, minidl.functional as F
@@ -95,24 +100,9 @@ def adaptive_avg_pool2d(x: Any, output_size: int | tuple[int | None, int | None]
 
 
 def adaptive_max_pool2d(x: Any, output_size: int | tuple[int | None, int | None]) -> Any:
-    """The maximum of each of OH x OW windows that cover the image evenly, as in :func:`adaptive_avg_pool2d`.
+    """The maximum of each of OH x OW windows that cover the image evenly; sizes as in :func:`adaptive_avg_pool2d`.
 
     Of equal maxima the first gets the gradient.
-
-    Parameters
-    ----------
-    x : (N, C, H, W) or (C, H, W)
-    output_size : int or (int or None, int or None)
-        (OH, OW); None keeps the size of x.
-
-    Returns
-    -------
-    (N, C, OH, OW) or (C, OH, OW)
-
-    Raises
-    ------
-    ValueError
-        An x of other rank, a size below 1.
 
     Examples
     --------

@@ -112,18 +112,7 @@ def index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
 def index_copy(x: Any, dim: int, index: Any, source: Any) -> Any:
     """y = x, then y[index[i]] = source[i] along `dim`; of several for one place the last one stays.
 
-    Parameters
-    ----------
-    x : (..., N, ...)
-    dim : int
-    index : (M,) integers from 0 to N - 1
-    source : (..., M, ...)
-        In the dtype of x, and of its sizes along all axes but `dim`.
-
-    Raises
-    ------
-    IndexError, ValueError, TypeError
-        An index outside of x, a source of another shape or dtype.
+    Sizes, dtypes and errors are those of :func:`index_add`.
 
     Examples
     --------

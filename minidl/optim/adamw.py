@@ -25,16 +25,10 @@ class AdamW(Adam):
     Parameters
     ----------
     params : iterable of Tensors or of dicts
-    lr : float
-        About the size of a step of each number.
-    betas : (float, float)
-        beta1 and beta2, the decay rates of the means m and v.
-    eps : float
-        Avoids a division by 0 where gradients are 0.
+    lr, betas, eps, amsgrad
+        As in :class:`Adam`.
     weight_decay : float
         At each step, w is multiplied by 1 - lr * weight_decay.
-    amsgrad : bool
-        As in :class:`Adam`.
 
     Examples
     --------
