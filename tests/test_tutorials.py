@@ -158,6 +158,12 @@ def test_a_link_to_a_symbol_that_is_gone_is_found_out():
         _find_lines("minidl/functional/conv.py", "Conv2d.sideways")
 
 
+@pytest.mark.parametrize("file", ["cython_cpu.pyx", "cuda_gpu.py"])
+def test_a_link_leads_to_an_assignment_too(file: str):
+    _, source = _find_lines(f"kernels/activations/{file}", "relu_forward")
+    assert source.startswith("relu_forward = partial(") and "\n" not in source
+
+
 def test_the_engine_of_tutorial_02_has_sixty_lines():
     tree = ast.parse((FOLDER / "02_chain_rule.py").read_text())
     (engine,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
