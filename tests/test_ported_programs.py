@@ -181,9 +181,139 @@ def metric_learning(L):
     return train(L.optim.Adagrad([*net.parameters(), *bilinear.parameters()], lr=0.05), loss)
 
 
+def sharpness_aware_minimization(L):
+    """An optimizer of one's own around another, which has the same groups: uphill, then from there back and down."""
+
+    class SAM(L.optim.Optimizer):
+        def __init__(self, params, base, rho=0.05, **options):
+            super().__init__(params, dict(rho=rho, **options))
+            self.base = base(self.param_groups, **options)
+            self.param_groups = self.base.param_groups
+
+        @L.no_grad()
+        def step(self, closure):
+            parameters = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+            length = L.norm(L.stack([p.grad.norm(p=2) for p in parameters]), p=2)
+            for p in parameters:
+                self.state[p]["old"] = p.detach().clone()
+                p.add_(p.grad * (self.param_groups[0]["rho"] / (length + 1e-12)))
+            self.zero_grad()
+            L.enable_grad()(closure)()
+            for p in parameters:
+                p.copy_(self.state[p]["old"])
+            self.base.step()
+
+    nn = L.nn
+    model, x, y = same(L, nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))), draw(L, 8, 4), draw(L, 8, 2)
+    optimizer, losses = SAM(model.parameters(), L.optim.SGD, lr=0.1, momentum=0.9), []
+
+    def closure():
+        optimizer.zero_grad()
+        losses.append(nn.functional.mse_loss(model(x), y))
+        losses[-1].backward()
+
+    for _ in range(4):
+        closure()
+        optimizer.step(closure)
+    return losses
+
+
+def deep_equilibrium(L):
+    """z = f(z, x) found without recording; its gradient is a fixed point too, found where the walk back comes by."""
+    nn = L.nn
+    inner, outer, x, y = same(L, nn.Linear(4, 4)), same(L, nn.Linear(3, 4)), draw(L, 5, 3), draw(L, 5, 4)
+
+    def f(z):
+        return L.tanh(0.5 * inner(z) + outer(x))
+
+    def loss(step):
+        z = L.zeros_like(y)
+        with L.no_grad():
+            for _ in range(30):
+                z = f(z)
+        z = f(z)
+        before = z.detach().requires_grad_()
+        after = f(before)
+
+        def solve(dz):
+            g = dz
+            for _ in range(30):
+                g = L.autograd.grad(after, before, g, retain_graph=True)[0] + dz
+            return g
+
+        z.register_hook(solve)
+        return (z - y).pow(2).mean()
+
+    return train(L.optim.Adam([*inner.parameters(), *outer.parameters()], lr=1e-2), loss)
+
+
+def weight_normalization(L):
+    """A hook computes the weight anew, from its length and direction, before each call."""
+    nn = L.nn
+
+    def normalize(module, inputs):
+        v = module.weight_v
+        length = v.flatten(1).norm(dim=1).view(-1, *[1] * (v.dim() - 1))
+        module.weight = v * (module.weight_g / length)
+
+    def weight_norm(module):
+        weight = module.weight
+        del module._parameters["weight"]
+        module.register_parameter("weight_g", nn.Parameter(weight.detach()[:, :1] * 0 + 1))
+        module.register_parameter(name="weight_v", param=nn.Parameter(weight.detach()))
+        module.register_forward_pre_hook(normalize)
+        return module
+
+    layers = weight_norm(nn.Conv1d(1, 3, 1)), nn.ReLU(), nn.Flatten(), weight_norm(nn.Linear(12, 3))
+    model, x = same(L, nn.Sequential(*layers)), draw(L, 6, 1, 4)
+    assert sorted(model.state_dict())[:3] == ["0.bias", "0.weight_g", "0.weight_v"]
+    return train(
+        L.optim.SGD(model.parameters(), lr=0.1), lambda step: nn.functional.cross_entropy(model(x), integers(L, 3, 6))
+    )
+
+
+def mixture_of_experts(L):
+    """Each row goes to the two of three networks that a gate scores highest; their outputs are added in place."""
+    nn, F = L.nn, L.nn.functional
+    gate, experts = same(L, nn.Linear(4, 3, bias=False)), same(L, nn.ModuleList([nn.Linear(4, 4) for _ in range(3)]))
+    x, y = draw(L, 9, 4), draw(L, 9, 4, seed=1)
+
+    def loss(step):
+        weights, chosen = L.topk(F.softmax(gate(x), dim=1), 2, dim=-1)
+        weights /= weights.sum(dim=-1, keepdim=True)
+        result = L.zeros_like(x)
+        masks = F.one_hot(chosen, num_classes=3).permute(2, 1, 0)
+        for expert, mask in zip(experts, masks):
+            place, row = L.where(mask)
+            result.index_add_(0, row, expert(x[row]) * weights[row, place, None])
+        return F.mse_loss(result, y)
+
+    return train(L.optim.AdamW([*gate.parameters(), *experts.parameters()], lr=1e-2), loss)
+
+
+def connectionist_temporal_classification(L):
+    """By its recursion over log probabilities: a path stays, goes on, or skips the blank between two labels."""
+    F, net, x, labels = L.nn.functional, same(L, L.nn.Linear(4, 5)), draw(L, 7, 2, 4), integers(L, 4, 2, 3) + 1
+
+    def loss(step):
+        log_p = net(x).log_softmax(-1)  # (time, batch, labels); 0 is the blank
+        path = F.pad(L.stack([L.zeros_like(labels), labels], dim=-1).flatten(1), (0, 1))
+        skips = F.pad(path[:, 2:] != path[:, :-2], (2, 0))
+        emitted = log_p.gather(-1, path.expand(7, -1, -1))
+        log_a = emitted[0].masked_fill(L.arange(7) > 1, -1e30)
+        for t in range(1, 7):
+            stay, go_on, skip = log_a, F.pad(log_a, (1, -1), value=-1e30), F.pad(log_a, (2, -2), value=-1e30)
+            skip = L.where(skips, skip, L.full_like(skip, -1e30))
+            log_a = emitted[t] + L.logsumexp(L.stack([stay, go_on, skip]), dim=0)
+        return -L.logsumexp(log_a[:, -2:], dim=-1).mean()
+
+    return train(L.optim.Adam(net.parameters(), lr=1e-2), loss)
+
+
 PROGRAMS = [
     variational_autoencoder, policy_gradient, mixture_density_network, message_passing, tagging_of_packed_sentences,
-    critic_of_a_gan, warm_restarts, metric_learning,
+    critic_of_a_gan, warm_restarts, metric_learning, sharpness_aware_minimization, deep_equilibrium,
+    weight_normalization, mixture_of_experts, connectionist_temporal_classification,
 ]  # fmt: skip
 
 
