@@ -100,3 +100,8 @@ def test_several_numbers_are_not_written_to_one_place():
         x(2, 3)[0, 0] = x(1, 2)
     with pytest.raises(ValueError, match=r"value must broadcast to x\[key\], of shape \(6,\), got \(2, 1\)"):
         x(2, 3)[x(2, 3) > 0] = x(2, 1)
+
+
+def test_an_index_of_uint8_holds_positions_and_is_no_mask():
+    y, key = minidl.tensor([5.0, 6.0, 7.0]), minidl.tensor([1, 0, 1], dtype=minidl.uint8)
+    assert y[key].tolist() == [6, 5, 6] and y[key.bool()].tolist() == [5, 7]
