@@ -129,6 +129,20 @@ def test_clip_grad_value():
     np.testing.assert_array_equal(after, before.clip(-0.4, 0.4))
 
 
+def test_clip_grad_value_writes_into_the_gradients_and_tells_the_engine():
+    w, v = (minidl.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    (w**3).sum().backward()
+    grad, memory = w.grad, w.grad.data
+    y = (grad * v).sum()
+    nn.utils.clip_grad_value_(w, 5.0)
+    assert w.grad is grad and grad.data is memory and memory.tolist() == [3, 5]
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+    w.grad = minidl.ones(1).expand(2)
+    with pytest.raises(RuntimeError, match="read-only memory"):
+        nn.utils.clip_grad_value_(w, 0.5)
+
+
 def test_clipping_takes_a_generator_or_a_single_tensor():
     model = nn.Linear(2, 2)
     model(minidl.Tensor(np.ones((1, 2), "f4"))).sum().backward()

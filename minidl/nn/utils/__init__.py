@@ -78,7 +78,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     tensor([3., 5.])
     """
     for grad in _gradients(parameters):
-        grad.assign_(grad.clip(-clip_value, clip_value))
+        grad.check_writable()
+        grad.data.clip(-clip_value, clip_value, out=grad.data)
+        grad.changed()
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
