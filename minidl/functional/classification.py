@@ -15,7 +15,7 @@ from minidl.functional.along_axis import Gather
 from minidl.functional.choice import where
 from minidl.functional.loss import check_arrays, check_reduction, check_same_shape, reduce_losses
 from minidl.functional.operands import check_float, data_of, namespace
-from minidl.functional.reduce import sum
+from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape, unsqueeze
 from minidl.functional.softmax import SoftmaxGrad, log_softmax, softmax
 
@@ -103,6 +103,9 @@ def _cross_entropy_of_smoothed_classes(
     log_p = log_softmax(input, axis)
     plain = nll_loss(log_p, target, weight, ignore_index, reduction)  # checks the arguments
     # the loss is linear in q: (1 - e) * (loss of the class) + e/C * (sum of the losses of all classes)
+    labels = data_of(target)
+    if reduction == "mean" and weight is None and type(labels) is np.ndarray and not (labels == ignore_index).any():
+        return plain * (1 - label_smoothing) - mean(log_p) * label_smoothing
     spread = -sum(log_p if weight is None else log_p * _along(weight, axis, input.ndim), axis)
     kept = _kept(target, ignore_index, input.dtype)
     spread = where(kept == 0, 0, spread)
