@@ -43,6 +43,12 @@ def reduced(name: str, x: Any, axes: tuple[int, ...], keepdims: bool = False) ->
             # y = sum_j x[:, j] * 1
             y = matmul.forward(x.reshape(-1, n), np.ones((n, 1), x.dtype))
             return y.reshape(*before, *(1,) * keepdims)
+        if name == "sum" and n > LONG_ROW and not behind and x.size >= 2 * LARGE and x.flags.c_contiguous:
+            # of longer rows in pieces, which then add up
+            pieces = next((k for k in range(2, 9) if n % k == 0 and n // k <= LONG_ROW), None)
+            if pieces is not None:
+                parts = reduced(name, x.reshape(*before, pieces, n // pieces), (axis + 1,))
+                return reduced(name, parts, axes, keepdims)
         if 2 <= n and behind and math.prod(behind) < SHORT_RUN and x.flags.c_contiguous:
             y = _by_halves(ufunc, x.reshape(-1, n, math.prod(behind)))
             return y.reshape(*before, *(1,) * keepdims, *behind)

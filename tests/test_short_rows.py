@@ -49,7 +49,7 @@ def test_along_an_axis_of_short_runs(name, numpys, run, n, dtype, keepdim):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("keepdim", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("n", [8, 9, 50, 511, 512, 513])
+@pytest.mark.parametrize("n", [8, 9, 50, 511, 512, 513, 769, 1000, 4096])
 def test_sums_of_rows(n, dtype, keepdim):
     x = (np.random.default_rng(0).standard_normal((30, 8, n)) + 1).astype(dtype)
     x[0, 3, 2], x[1, 2, 3], x[2, 1, 5] = np.nan, np.inf, -np.inf
