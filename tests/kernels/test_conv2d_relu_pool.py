@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from minidl import kernels
 from minidl.kernels import conv2d_relu_pool
+from minidl.kernels.isa import cpu_info
 
 from .common import FLOATS, arrays_of, assert_close, assert_threads_change_no_bit, cpu_backends, fast, laid_out
 from .test_conv2d import problems
@@ -120,6 +121,7 @@ def test_shapes_of_networks(backend, name, order):
 
 
 @pytest.mark.skipif("cython" not in BACKENDS, reason="the Cython kernels are not built")
+@pytest.mark.skipif(cpu_info() is not None and cpu_info().chosen == "portable", reason="there more shapes do")
 @pytest.mark.parametrize("name", [name for name in NETWORK_SHAPES if name != "lenet 1"])  # that depends on the vectors
 def test_which_shapes_go_without_dz(name):
     """An infinite weight of a channel that is 0 in all of dz shows whether it was multiplied by that 0."""
