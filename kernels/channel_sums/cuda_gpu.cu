@@ -25,6 +25,7 @@ sums_of_columns(const scalar* x, const scalar* y, double* parts, scalar* s, int 
   const int first = blockIdx.y * rows_per_part, end = min(rows, first + rows_per_part);
   double sum = 0;
   if (channel < channels) {
+#pragma unroll 8  // 8 reads in flight at once
     for (int row = first + threadIdx.y; row < end; row += THREAD_ROWS) {
       const size_t e = (size_t)row * channels + channel;
       sum += y ? (double)x[e] * y[e] : (double)x[e];
@@ -43,6 +44,7 @@ sums_of_planes(const scalar* x, const scalar* y, double* parts, scalar* s, int c
   const int channel = blockIdx.x, lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
   const int first = blockIdx.y * per_part, end = min(count, first + per_part);
   double sum = 0;
+#pragma unroll 8
   for (int i = first + threadIdx.x; i < end; i += BLOCK) {
     const size_t e = ((size_t)(i / pixels) * channels + channel) * pixels + i % pixels;
     sum += y ? (double)x[e] * y[e] : (double)x[e];

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
-from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each, whole_turns
 
 __all__ = ["DTYPES", "forward", "unavailable"]
 
@@ -31,14 +31,13 @@ def forward(x: Any, y: Any) -> Any:
         last = xp.ascontiguousarray(last)
         other = None if y is None else xp.ascontiguousarray(xp.moveaxis(y, 1, -1))
         columns_of_blocks = -(-channels // LANES)
-        least = NUMBERS_A_THREAD * THREAD_ROWS
-        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, least, runtime)
+        parts, per_part, part_count = _parts(count, channels, columns_of_blocks, THREAD_ROWS, runtime)
         kernel, grid = module.get_function("sums_of_columns"), (columns_of_blocks, part_count)
         kernel(grid, LANES_AND_ROWS, (last, other, parts, s, count, channels, per_part))
     else:
         first = xp.ascontiguousarray(x)
         other = None if y is None else xp.ascontiguousarray(y)
-        parts, per_part, part_count = _parts(count, channels, channels, NUMBERS_A_THREAD * BLOCK, runtime)
+        parts, per_part, part_count = _parts(count, channels, channels, BLOCK, runtime)
         kernel, grid = module.get_function("sums_of_planes"), (channels, part_count)
         kernel(grid, (BLOCK,), (first, other, parts, s, count, channels, math.prod(x.shape[2:]), per_part))
     if parts is not None:
@@ -46,14 +45,14 @@ def forward(x: Any, y: Any) -> Any:
     return s
 
 
-def _parts(count, channels, blocks, least, runtime):
-    """Cut the `count` numbers of a channel into parts of at least `least`, so that the GPU is full.
+def _parts(count, channels, blocks, threads, runtime):
+    """Cut the `count` numbers of a channel, of which `threads` threads share a part, so that the GPU is full.
 
     Returns an array for the sums of the parts (None for a single part), the length of a part, and their number.
     """
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // blocks)
-    most = count // least
-    per_part = -(-count // (min(wanted, most) if most >= PARTS_WORTH_A_PASS else 1))
+    most = count // (NUMBERS_A_THREAD * threads)
+    per_part = whole_turns(-(-count // (min(wanted, most) if most >= PARTS_WORTH_A_PASS else 1)), threads)
     part_count = -(-count // per_part)
     parts = runtime.empty((part_count, channels), "float64") if part_count > 1 else None
     return parts, per_part, part_count

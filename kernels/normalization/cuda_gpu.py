@@ -9,7 +9,7 @@ from ..channel_sums import cuda_gpu as channel_sums
 from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.counts import check_count
 from ..cuda.rows import grid_of_rows, warps_a_row
-from ..cuda.thread_rows import LANES, LANES_AND_ROWS, lane_each
+from ..cuda.thread_rows import LANES, LANES_AND_ROWS, THREAD_ROWS, lane_each, whole_turns
 from .reference import channel_scale
 
 __all__ = [
@@ -130,7 +130,7 @@ def _parts(rows, channels, runtime):
     """Cut the rows into stretches so that the GPU is full: room for their sums, the length of one, and the grid."""
     columns_of_blocks = -(-channels // LANES)
     wanted = -(-BLOCKS_A_MULTIPROCESSOR * runtime.multiprocessors // columns_of_blocks)
-    per_part = -(-rows // max(1, min(wanted, rows // LEAST_PER_PART)))
+    per_part = whole_turns(-(-rows // max(1, min(wanted, rows // LEAST_PER_PART))), THREAD_ROWS)
     part_count = -(-rows // per_part)
     return runtime.empty((2, part_count, channels), "float64"), per_part, (columns_of_blocks, part_count)
 

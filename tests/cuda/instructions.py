@@ -44,6 +44,12 @@ def reads_between_writes(variant: Variant, kernel: str, architecture: str = "90"
     return max(part.split().count("LDG") for loop in loops for part in loop.split("STG")[:-1])
 
 
+def reads_at_once(variant: Variant, kernel: str, architecture: str = "90") -> int:
+    """The most reads of global memory in a loop of the kernel that writes nothing."""
+    loops = _loops(variant, kernel, architecture)
+    return max(loop.count("LDG") for loop in loops if "STG" not in loop)
+
+
 def calls_in_loops(variant: Variant, kernel: str, architecture: str = "90") -> int:
     """How many times the loops of the kernel call a function: that of a division, whose unusual cases take long."""
     return sum(loop.count("CALL") for loop in _loops(variant, kernel, architecture))

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from minidl.kernels import cuda
+from minidl.kernels.cuda.thread_rows import READS_AT_ONCE
 from tests.cuda import compile_gate, instructions, nvrtc
 
 pytestmark = pytest.mark.cuda
@@ -88,6 +89,21 @@ def test_reads_that_wait_for_writes_are_noticed(monkeypatch):
     for kernel, (source, least) in READS.items():
         [variant, *_] = [variant for variant in compile_gate.VARIANTS if variant.source == source]
         assert instructions.reads_between_writes(variant, kernel) < least, kernel
+
+
+@needs_nvrtc
+@pytest.mark.parametrize(
+    "kernel, source, arrays",
+    [
+        ("sums_of_columns", "channel_sums", 2),
+        ("sums_of_planes", "channel_sums", 2),
+        ("moments_of_columns", "normalization", 1),
+    ],
+)
+def test_sums_read_eight_numbers_at_once(kernel, source, arrays):
+    """With 4 blocks of 256 threads, 32 kB for each multiprocessor: about what the memory of an H200 needs under way."""
+    [variant, *_] = [variant for variant in compile_gate.VARIANTS if variant.source == f"{source}/cuda_gpu.cu"]
+    assert instructions.reads_at_once(variant, kernel) >= arrays * READS_AT_ONCE
 
 
 @needs_nvrtc

@@ -186,10 +186,20 @@ def test_a_product_of_more_rows_than_are_counted(emulated, monkeypatch, step):
 @pytest.mark.parametrize("count", [counts.MAX_COUNT, 2**30 + 1])
 @pytest.mark.parametrize("multiprocessors", [1, 132, 1000])
 def test_the_last_part_ends_where_32_bits_do_not(monkeypatch, count, multiprocessors):
-    """`first + per_part` is computed on the GPU, beyond the last number by less than a number a part."""
+    """`first + per_part` is computed on the GPU, beyond the last number by less than 2^16 - 256."""
     runtime = EmulatedRuntime()
     runtime.multiprocessors = multiprocessors
-    _, per_part, parts = channel_sums._parts(count, 1, 1, 128, runtime)
-    assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256
+    for threads in (8, 256):
+        for blocks in (1, 1000, 2**20):
+            _, per_part, parts = channel_sums._parts(count, 1, blocks, threads, runtime)
+            assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256
     _, per_part, (_, parts) = normalization._parts(count, 1, runtime)
     assert (parts - 1) * per_part < count <= parts * per_part < 2**31 - 256
+
+
+def test_parts_are_whole_turns_of_eight_reads_a_thread():
+    """A batch of 32 images of 56 x 56 pixels and 128 channels on an H200, by 8 thread rows."""
+    runtime = EmulatedRuntime()
+    runtime.multiprocessors = 132
+    assert channel_sums._parts(100352, 128, 4, 8, runtime)[1:] == (768, 131)
+    assert normalization._parts(100352, 128, runtime)[1:] == (768, (4, 131))
