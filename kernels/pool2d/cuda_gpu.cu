@@ -2,9 +2,11 @@
 // input pixel (i*stride + r*dilation - padding, j*stride + s*dilation - padding).
 //
 // Thread mapping, in all of them: one thread computes one element of the result, and neighbouring threads take
-// neighbouring channels of one pixel, so that a warp reads and writes whole sectors of memory. In the two gradients,
-// each input pixel gathers from the windows that contain it, in a fixed order. Scattering dy instead would need atomic
-// additions where windows overlap, in an order that changes from run to run.
+// neighbouring channels of one pixel, so that a warp reads and writes whole sectors of memory. In max_forward a thread
+// takes a vector of channels where it can: it waits for each tap before it reads the next, and with 4 bytes at a time
+// most of the memory's bandwidth would lie idle. In the two gradients, each input pixel gathers from the windows that
+// contain it, in a fixed order. Scattering dy instead would need atomic additions where windows overlap, in an order
+// that changes from run to run.
 //
 // Elements are counted in 32 bits, where a division costs a quarter of one in 64 bits; the host cuts a larger batch
 // into pieces.
@@ -12,6 +14,10 @@
 
 #ifndef position
 #define position unsigned char  // of a tap in its window, r * kernel_width + s; int for windows of more than 256 taps
+#endif
+
+#ifndef CHANNELS_A_THREAD
+#define CHANNELS_A_THREAD 1  // of max_forward: as many as a vector has, or one
 #endif
 
 // Element e of an array (N, H, W, C) as (n, y, x, c).
@@ -31,31 +37,43 @@ __device__ __forceinline__ size_t offset(int n, int y, int x, int c, int height,
   return (((size_t)n * height + y) * width + x) * channels + c;
 }
 
+using Channels = Numbers<CHANNELS_A_THREAD>;
+
 // y = max over the taps inside x; taps = r * kernel_width + s of the first maximum. NaN counts as the largest value.
 extern "C" __global__ void max_forward(const scalar* x, scalar* y, position* taps, int elements, int channels,
                                        int height, int width, int out_height, int out_width, int kernel_height,
                                        int kernel_width, int stride_y, int stride_x, int padding_y, int padding_x,
                                        int dilation_y, int dilation_x) {
-  const int e = blockIdx.x * blockDim.x + threadIdx.x;
+  const int e = (blockIdx.x * blockDim.x + threadIdx.x) * CHANNELS_A_THREAD;
   if (e >= elements) return;
-  const Element out(e, out_height, out_width, channels);
-  scalar best = -infinity();
-  int best_tap = -1;
+  const Element out(e, out_height, out_width, channels);  // its first channel
+  Channels best;
+  int best_tap[CHANNELS_A_THREAD];
+#pragma unroll
+  for (int i = 0; i < CHANNELS_A_THREAD; i++) best.value[i] = -infinity(), best_tap[i] = -1;
   for (int r = 0; r < kernel_height; r++) {
     const int p = out.y * stride_y + r * dilation_y - padding_y;
     if (p < 0 || p >= height) continue;
     for (int s = 0; s < kernel_width; s++) {
       const int q = out.x * stride_x + s * dilation_x - padding_x;
       if (q < 0 || q >= width) continue;
-      const scalar value = x[offset(out.n, p, q, out.c, height, width, channels)];
-      if (best_tap < 0 || value > best || (value != value && best == best)) {
-        best = value;
-        best_tap = r * kernel_width + s;
+      const Channels values = *(const Channels*)(x + offset(out.n, p, q, out.c, height, width, channels));
+#pragma unroll
+      for (int i = 0; i < CHANNELS_A_THREAD; i++) {
+        const scalar value = values.value[i];
+        if (best_tap[i] < 0 || value > best.value[i] || (value != value && best.value[i] == best.value[i])) {
+          best.value[i] = value;
+          best_tap[i] = r * kernel_width + s;
+        }
       }
     }
   }
-  y[e] = best;
-  taps[e] = (position)max(best_tap, 0);  // a window without pixels inside x gets tap 0
+  Numbers<CHANNELS_A_THREAD, position> chosen;
+#pragma unroll
+  for (int i = 0; i < CHANNELS_A_THREAD; i++)
+    chosen.value[i] = (position)max(best_tap[i], 0);  // a window without pixels inside x gets tap 0
+  *(Channels*)(y + e) = best;
+  *(Numbers<CHANNELS_A_THREAD, position>*)(taps + e) = chosen;
 }
 
 // dx[n,p,q,c] = sum of dy[n,i,j,c] over the windows (i, j) whose maximum was at (p, q)

@@ -13,14 +13,15 @@ from . import output_size, taps_dtype
 __all__ = ["DTYPES", "avg_forward", "avg_input_grad", "max_forward", "max_gather", "max_scatter", "unavailable"]
 
 SOURCE = Path(__file__).with_suffix(".cu")
-BLOCK = 256
+BLOCK, VECTOR_BYTES = 256, 16
 
 
 def max_forward(x, kernel_size, stride, padding, dilation, ceil_mode):
     size, out_size = x.shape[2:], output_size(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     y, taps = _empty(x, out_size, x.dtype), _empty(x, out_size, taps_dtype(kernel_size))
     geometry = (*size, *out_size, *kernel_size, *stride, *padding, *dilation)
-    _launch("max_forward", y, (nhwc(x), y, taps), geometry, taps.dtype)
+    x = nhwc(x)
+    _launch("max_forward", y, (x, y, taps), geometry, taps.dtype, _channels_a_thread(x))
     return _nchw(y), _nchw(taps)
 
 
@@ -53,14 +54,22 @@ def avg_input_grad(dy, input_size, kernel_size, stride, padding, ceil_mode, coun
     return _nchw(dx)
 
 
-def _launch(name, result, images, geometry, tap_dtype="uint8"):
-    """One thread per element of `result`, in batches whose elements can be counted in 32 bits."""
+def _launch(name, result, images, geometry, tap_dtype="uint8", channels_a_thread=1):
+    """Threads for all elements of `result`, in batches whose elements can be counted in 32 bits."""
     position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
-    kernel = load(SOURCE, result.dtype, position=position).get_function(name)
+    module = load(SOURCE, result.dtype, position=position, CHANNELS_A_THREAD=channels_a_thread)
+    kernel = module.get_function(name)
     for here in batches(result):
         part = [array[here] for array in images]
         elements = result[here].size
-        kernel((-(-elements // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
+        threads = elements // channels_a_thread
+        kernel((-(-threads // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
+
+
+def _channels_a_thread(x):
+    """How many channels of x (N, H, W, C) a thread can read at once: those of a vector, or one."""
+    vector = VECTOR_BYTES // x.itemsize
+    return vector if x.shape[3] % vector == 0 and current_runtime().address(x) % VECTOR_BYTES == 0 else 1
 
 
 def _empty(like, size, dtype):

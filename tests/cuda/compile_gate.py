@@ -62,6 +62,7 @@ VARIANTS = [
     ),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char"}),
     Variant("pool2d/cuda_gpu.cu", {"scalar": "double", "position": "int"}),
+    Variant("pool2d/cuda_gpu.cu", {"scalar": "float", "position": "unsigned char", "CHANNELS_A_THREAD": 4}),
     *(Variant("conv2d_relu_pool/cuda_gpu.cu", {"scalar": scalar}) for scalar in ("float", "double")),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "float"}),
     Variant("channel_sums/cuda_gpu.cu", {"scalar": "double"}),

@@ -158,9 +158,10 @@ def run_pool2d():
         ((9, 7), (3, 2), (2, 1), (1, 1)),
     ):
         window = (kernel, stride, padding, (1, 1))
-        x = np.random.default_rng(0).integers(0, 3, (2, 16, *size)).astype("float32")
-        y, taps = pool2d.max_forward(x, *window, False)
-        np.testing.assert_array_equal(taps, pool2d_reference.max_forward(x, *window, False)[1])
+        for channels in (7, 16):  # one by one, and in vectors
+            x = np.random.default_rng(0).integers(0, 3, (2, channels, *size)).astype("float32")
+            y, taps = pool2d.max_forward(x, *window, False)
+            np.testing.assert_array_equal(taps, pool2d_reference.max_forward(x, *window, False)[1])
         x, dy = normal(*x.shape), normal(*y.shape)
         assert_close(pool2d.max_scatter(dy, taps, size, *window), pool2d_reference.max_scatter(dy, taps, size, *window))
         rest = (*window[:3], False, False)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from minidl.kernels import cuda
 from minidl.kernels.channel_sums import cuda_gpu as channel_sums
 from minidl.kernels.cuda import load
 from minidl.kernels.pool2d import cuda_gpu as pool2d
@@ -15,7 +16,7 @@ from minidl.kernels.pool2d import reference as pool2d_reference
 from minidl.kernels.softmax import cuda_gpu as softmax
 from minidl.kernels.softmax import reference as softmax_reference
 from tests.cuda.helpers import assert_close, dtypes, few_examples, set_multiprocessors
-from tests.cuda_emulator import EmulatedRuntime
+from tests.cuda_emulator import EmulatedRuntime, memory_profile
 
 pytestmark = pytest.mark.cuda
 
@@ -64,6 +65,21 @@ def test_max_pooling(runtime, to_device, to_host, n, c, size, kernel_size, strid
     gathered = pool2d.max_gather(to_device(x), taps, *window)
     np.testing.assert_array_equal(to_host(gathered), pool2d_reference.max_gather(x, expected_taps, *window))
     assert is_channels_last(dx) and is_channels_last(gathered)
+
+
+@pytest.mark.parametrize("dtype, channels, shift, width", [
+    ("float32", 8, 0, 4), ("float32", 8, 1, 1), ("float32", 6, 0, 1), ("float64", 6, 0, 2), ("float64", 3, 0, 1)
+])  # fmt: skip
+def test_max_pooling_reads_vectors_of_channels_where_it_can(dtype, channels, shift, width):
+    numbers = np.random.default_rng(0).standard_normal(2 * 7 * 7 * channels + shift).astype(dtype)
+    x = numbers[shift:].reshape(2, 7, 7, channels).transpose(0, 3, 1, 2)
+    with cuda.use_runtime(EmulatedRuntime(profile=True)):
+        memory_profile()  # forgets what ran before
+        got = pool2d.max_forward(x, (3, 3), (2, 2), (1, 1), (1, 1), False)
+        loads = {row.bytes for row in memory_profile() if (row.space, row.operation) == ("global", "load")}
+    assert loads == {width * x.itemsize}
+    for ours, wanted in zip(got, pool2d_reference.max_forward(x, (3, 3), (2, 2), (1, 1), (1, 1), False), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
 
 
 @few_examples
