@@ -2,7 +2,7 @@
 # The kernels on arm64, where the register tile is NEON's, on a machine that is none: cross-compiled by GCC, and their
 # tests run by QEMU, which takes long: four minutes for 85 tests of matrix products.
 #
-#     tests/arm64.sh [arguments of pytest]        build/arm64 keeps what was downloaded
+#     tests/arm64.sh [arguments of pytest]        build/arm64 keeps what was downloaded and compiled
 #
 # Needs Debian or Ubuntu on x86-64, whose python3 has the version of that in .venv, `make .venv/test.stamp` before,
 # and once, as root:
@@ -27,9 +27,16 @@ fi
   --platform manylinux_2_17_aarch64 --platform manylinux_2_28_aarch64 \
   numpy pillow pyyaml safetensors scipy pytest hypothesis
 
-export CC=aarch64-linux-gnu-gcc LDSHARED="aarch64-linux-gnu-gcc -shared" CFLAGS="-I$here/root/usr/include/python$version"
-CFLAGS+=" -I$here/root/usr/include" SETUPTOOLS_EXT_SUFFIX=.cpython-${version/./}-aarch64-linux-gnu.so \
-  .venv/bin/python setup.py --quiet build --build-base "$here" --build-lib "$here/lib"
+sources=(setup.py minidl kernels -type f ! -name "*.pyc" ! -name "*.so")
+if [ ! -e "$here/built" ] || [ -n "$(find "${sources[@]}" -newer "$here/built")" ]; then
+  touch "$here/building"  # its time is that of the sources compiled
+  CC=aarch64-linux-gnu-gcc LDSHARED="aarch64-linux-gnu-gcc -shared" \
+    CFLAGS="-I$here/root/usr/include/python$version -I$here/root/usr/include" \
+    SETUPTOOLS_EXT_SUFFIX=.cpython-${version/./}-aarch64-linux-gnu.so \
+    .venv/bin/python setup.py --quiet build --build-base "$here" --build-lib "$here/lib"
+  [ -e "$here/lib/minidl/kernels/build_failures.json" ] || mv "$here/building" "$here/built"
+fi
+rm -rf "$here/lib/tests"
 cp -r tests pyproject.toml "$here/lib"
 
 # In place of an interpreter; it is sys.executable too, since some tests start another Python.
