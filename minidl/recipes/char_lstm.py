@@ -148,5 +148,5 @@ RECIPE = CharacterModel(
     batch_size=50,
     epochs=10,
     expected="loss 1.52 nats a character (seed 0)",
-    minutes=5,
+    minutes=2,
 )

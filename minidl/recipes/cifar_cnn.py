@@ -14,5 +14,5 @@ RECIPE = ImageClassifier(
     batch_size=64,
     epochs=10,
     expected="accuracy 0.59 to 0.61 (20,000 images)",
-    minutes=0.4,
+    minutes=0.2,
 )

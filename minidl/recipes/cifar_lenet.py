@@ -14,7 +14,7 @@ RECIPE = ImageClassifier(
     batch_size=4,
     epochs=4,
     expected="accuracy 0.49 to 0.55 (20,000 images)",
-    minutes=0.3,
+    minutes=0.2,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )

@@ -16,6 +16,6 @@ RECIPE = ImageClassifier(
     epochs=8,
     schedule=cosine,
     expected="accuracy 0.908 to 0.914",
-    minutes=0.6,
+    minutes=0.3,
     bright_on_dark=True,
 )

@@ -9,5 +9,5 @@ RECIPE = dataclasses.replace(
     name="mnist-gru",
     network_options={"hidden_size": 128, "cell": "gru"},
     expected="accuracy 0.983 to 0.985",
-    minutes=0.4,
+    minutes=0.2,
 )

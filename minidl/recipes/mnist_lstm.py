@@ -9,5 +9,5 @@ RECIPE = dataclasses.replace(
     name="mnist-lstm",
     network_options={"hidden_size": 128, "cell": "lstm"},
     expected="accuracy 0.984 to 0.985",
-    minutes=0.4,
+    minutes=0.2,
 )

@@ -18,7 +18,7 @@ RECIPE = ImageClassifier(
     schedule=cosine,
     clip_grad_norm=1.0,  # a plain RNN's gradient grows with the number of steps
     expected="accuracy 0.964 to 0.969",
-    minutes=0.2,
+    minutes=0.1,
     bright_on_dark=True,
     margin=4 / 28,
 )

@@ -109,5 +109,5 @@ RECIPE = MotionClassifier(
     batch_size=32,
     epochs=8,
     expected="accuracy 0.997 to 0.999, of one frame alone 0.13",
-    minutes=0.5,
+    minutes=0.3,
 )

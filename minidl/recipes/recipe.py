@@ -30,7 +30,7 @@ class Recipe(ABC):
     batch_size: int
     epochs: int
     expected: str  # the result: its range over seeds 0 to 2, or the value of one seed
-    minutes: float  # of training on two cores
+    minutes: float  # of training on two cores of the machine that README.md names; on others it may take twice as long
     network_options: dict[str, Any] = field(default_factory=dict)
 
     @abstractmethod

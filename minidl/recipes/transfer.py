@@ -147,7 +147,7 @@ RECIPE = Transfer(
     batch_size=10,
     epochs=40,
     schedule=cosine,
-    expected="accuracy 0.90 to 0.91, frozen 0.91 to 0.92, from scratch 0.80 to 0.81",
-    minutes=0.7,
+    expected="accuracy 0.89 to 0.91, frozen 0.90 to 0.91, from scratch 0.80 to 0.81",
+    minutes=0.2,
     bright_on_dark=True,
 )
