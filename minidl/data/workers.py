@@ -195,7 +195,9 @@ class _Worker:
 
     def join(self) -> None:
         self.process.join()
-        self.process.close()
+        # None: another thread, by starting a process, has waited for this one too, and is about to say how it ended.
+        if self.process.exitcode is not None:
+            self.process.close()
 
 
 def from_workers(

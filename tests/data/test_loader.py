@@ -1,6 +1,7 @@
 """DataLoader: order, batches, threads, worker processes, arguments."""
 
 import multiprocessing
+import os
 import random
 import threading
 import time
@@ -184,6 +185,25 @@ def test_loops_in_two_threads_at_once():
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert results == {name: list(range(20)) for name in range(3)}
+
+
+def test_a_worker_that_another_thread_has_waited_for(monkeypatch):
+    """As happens when it starts a process at this moment: then the loop's own thread does not learn how it ended."""
+    wait, known = os.waitpid, list(multiprocessing.process._children)
+
+    def wait_for_another(pid, options):
+        wait(pid, 0)
+        raise ChildProcessError
+
+    loop = iter(DataLoader(Numbers(), 3, num_workers=2))
+    first = [int(i) for i in next(loop)[0].data]
+    workers = [process for process in multiprocessing.process._children if process not in known]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "waitpid", wait_for_another)
+        assert first + [int(i) for batch in loop for i in batch[0].data] == list(range(20))
+    assert len(workers) == 2
+    for process in workers:
+        process._popen.returncode = -9  # what the other thread sets
 
 
 def test_collate_fn_gets_the_samples():
