@@ -16,12 +16,13 @@ Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 
 and y, which every block reads and writes again, is prefetched.
 
 Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
-read in place where there are too few rows to pay for a copy. Where each thread would copy a strip once at most, each
-chunk copies its own: strip by strip if b lies in the L2 cache, else 64 columns at a time. A b of up to 1 MB that is one
-block is packed by each thread for itself, so that it need not cross between the caches of the cores. Otherwise all
-threads pack a block of b together before they multiply. Several strips are copied 8 rows at a time, side by side: a
-strip alone, where b is not in the cache, would touch one line of memory in every row, which no prefetcher foresees. a is
-copied where what a tile reads of it lies so far apart that it shares few sets of the cache (`lies_far`).
+read in place where there are too few rows to pay for a copy; they may be more where b's begin at cache lines. Where each
+thread would copy a strip once at most, each chunk copies its own: strip by strip if b lies in the L2 cache, else 64
+columns at a time. A b of up to 1 MB that is one block is packed by each thread for itself, so that it need not cross
+between the caches of the cores. Otherwise all threads pack a block of b together before they multiply. Several strips are
+copied 8 rows at a time, side by side: a strip alone, where b is not in the cache, would touch one line of memory in every
+row, which no prefetcher foresees. a is copied where what a tile reads of it lies so far apart that it shares few sets of
+the cache (`lies_far`).
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
 x @ w.T: up to 8, or 64 with AVX-512 and a long sum (cpu/dots.h).
@@ -63,7 +64,7 @@ cdef enum:
     LONG_DOT_ROWS = 64  # the same with AVX-512 for sums of LONG_SUM steps or more, for which adding up lanes is little
     LONG_SUM = 512
     DIRECT_ROWS = 72  # up to so many rows, copying b costs more than it saves
-    WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b
+    WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b, if its rows begin at cache lines
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
     PACK_ROWS = 8  # so many rows of b are read side by side: more would share few sets of the cache
     OWN_BYTES = 1 << 20  # up to this size, if it has many rows, each thread packs all of b for itself
@@ -180,12 +181,13 @@ cdef void multiply_one_of_batch(void* argument, long index) noexcept nogil:
 cdef void multiply(const real* tag, product* p) noexcept nogil:
     """y = a @ b for one pair of matrices: decide what to pack and how to cut y, then run the chunks."""
     cdef bint in_cache = p.b_column == 1 and p.k * p.n * <long>sizeof(real) <= L2
-    cdef long direct_rows = DIRECT_ROWS if p.tiles.vectors < TILE_MAX_VECTORS else WIDE_DIRECT_ROWS
+    cdef bint wide = p.tiles.vectors == TILE_MAX_VECTORS
+    cdef long direct_rows = WIDE_DIRECT_ROWS if wide and at_lines(p.b, p.b_row * sizeof(real)) else DIRECT_ROWS
     cdef bint in_place = p.b_column == 1 and p.m <= direct_rows
     if not in_cache and not in_place and is_deep(p):
         multiply_deep(tag, p)
         return
-    cdef long dot_rows = LONG_DOT_ROWS if p.tiles.vectors == TILE_MAX_VECTORS and p.k >= LONG_SUM else DOT_ROWS
+    cdef long dot_rows = LONG_DOT_ROWS if wide and p.k >= LONG_SUM else DOT_ROWS
     if p.m <= dot_rows and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
         p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
         pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows, p)
@@ -225,6 +227,11 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     pool.scratch_done(0)
 
 
+cdef inline bint at_lines(const char* first, size_t row) noexcept nogil:
+    """Whether rows at this distance begin at cache lines: elsewhere each vector of 64 bytes lies in two."""
+    return (<size_t>first | row) % 64 == 0
+
+
 cdef bint lies_far(const product* p, long strip) noexcept nogil:
     """Whether what a tile reads of a lies so far apart that copying it pays."""
     cdef long row = p.a_row * <long>p.itemsize, step = p.a_column * <long>p.itemsize
@@ -241,15 +248,28 @@ cdef bint lies_far(const product* p, long strip) noexcept nogil:
 cdef void multiply_rows(void* argument, long chunk) noexcept nogil:
     """Some columns of y = a @ b, where a and b are both contiguous along l: 4 rows at a time (cpu/dots.h)."""
     cdef product* p = <product*>argument
-    cdef long j = chunk * p.chunk_columns, end = min(p.n, j + p.chunk_columns), size = p.itemsize, i
+    cdef long j = chunk * p.chunk_columns, end = min(p.n, j + p.chunk_columns), size = p.itemsize, i, columns
     cdef long block = p.n  # columns of b that are read for all rows of a, before the next
-    if p.m > DOT_ROWS:  # so many passes that b should stay in the L2 cache
+    cdef long b_row = p.b_column
+    cdef const char* b
+    cdef char* copy = NULL
+    if p.m > DOT_ROWS:  # so many passes that b should stay in the L2 cache, and begin at cache lines
         block = max(8, L2 // 2 // (p.k * size) // 8 * 8)
+        if not at_lines(p.b, b_row * size):
+            b_row = odd_lines(p.k, size)
+            copy = <char*>pool.scratch(2, min(block, end - j) * b_row * size)
+            if copy == NULL:
+                p.out_of_memory = True
+                return
     while j < end:
+        columns, b = min(block, end - j), p.b + j * p.b_column * size
+        if copy != NULL:
+            for i in range(columns):
+                memcpy(copy + i * b_row * size, b + i * p.b_column * size, p.k * size)
+            b = copy
         for i in range(0, p.m, 4):
-            p.tiles.dots(min(4, p.m - i), min(block, end - j), p.k, p.a + i * p.a_row * size, p.a_row,
-                         p.b + j * p.b_column * size, p.b_column, p.y + (i * p.y_row + j) * size, p.y_row,
-                         p.bias + j * size if p.bias != NULL else NULL,
+            p.tiles.dots(min(4, p.m - i), columns, p.k, p.a + i * p.a_row * size, p.a_row, b, b_row,
+                         p.y + (i * p.y_row + j) * size, p.y_row, p.bias + j * size if p.bias != NULL else NULL,
                          tiles.TILE_RELU if p.relu else tiles.TILE_STORE)
         j += block
 

@@ -46,6 +46,30 @@ def test_larger_than_one_block(backend, dtype, transposed, shape):
     check(backend, np.asfortranarray(a) if "a" in transposed else a, np.asfortranarray(b) if "b" in transposed else b)
 
 
+def at_address(x, remainder):
+    """A copy of x, the address of which leaves this remainder when divided by a cache line."""
+    memory = np.empty(x.nbytes + 128, np.uint8)
+    first = (remainder - memory.ctypes.data) % 64
+    y = memory[first : first + x.nbytes].view(x.dtype).reshape(x.shape)
+    y[...] = x
+    return y
+
+
+@pytest.mark.skipif("cython" not in BACKENDS, reason="the Cython kernels are not built")
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(20, 640, 90), (64, 515, 33), (100, 512, 96), (200, 48, 128), (400, 300, 80)])
+def test_where_arrays_begin_changes_no_bit(dtype, shape):
+    """It decides what is copied first: NumPy's arrays begin elsewhere in every run."""
+    m, k, n = shape
+    a, b, w = arrays_of((m, k), dtype, 1), arrays_of((k, n), dtype, 2), arrays_of((n, k), dtype, 3)
+    expected = [kernels.matmul.forward(at_address(a, 0), right) for right in (at_address(b, 0), at_address(w, 0).T)]
+    for first in (8, 16, 40):
+        for left in (at_address(a, 0), at_address(a, first)):
+            np.testing.assert_array_equal(kernels.matmul.forward(left, at_address(b, first)), expected[0])
+            np.testing.assert_array_equal(kernels.matmul.forward(left, at_address(w, first).T), expected[1])
+    check("cython", at_address(a, 16), at_address(w, 16).T)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("m", [3, 100])
 def test_a_sum_of_nothing_in_a_new_thread(backend, m):
