@@ -15,20 +15,20 @@ Loop order, from the outside:
 Why it is fast: per step of l a tile of 6 x 4 vectors does 24 multiply-adds for 10 loads, so the multipliers never wait;
 and y, which every block reads and writes again, is prefetched.
 
-Packing. A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A row-major b is
-read in place where there are too few rows to pay for a copy; they may be more where b's begin at cache lines. Where each
-thread would copy a strip once at most, each chunk copies its own: strip by strip if b lies in the L2 cache, else 64
-columns at a time. A b of up to 1 MB that is one block is packed by each thread for itself, so that it need not cross
-between the caches of the cores. Otherwise all threads pack a block of b together before they multiply. Several strips are
-copied 8 rows at a time, side by side: a strip alone, where b is not in the cache, would touch one line of memory in every
-row, which no prefetcher foresees. a is copied where what a tile reads of it lies so far apart that it shares few sets of
-the cache (`lies_far`).
+Packing (packing.pxi). A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A
+row-major b is read in place where there are too few rows to pay for a copy; they may be more where b's begin at cache
+lines. Where each thread would copy a strip once at most, each chunk copies its own: strip by strip if b lies in the L2
+cache, else 64 columns at a time. A b of up to 1 MB that is one block is packed by each thread for itself, so that it
+need not cross between the caches of the cores. Otherwise all threads pack a block of b together before they multiply.
+Several strips are copied 8 rows at a time, side by side: a strip alone, where b is not in the cache, would touch one
+line of memory in every row, which no prefetcher foresees. a is copied where what a tile reads of it lies so far apart
+that it shares few sets of the cache (`lies_far`).
 
 Two special cases: a small y with a very long sum (deep.pxi), and few rows with a and b both contiguous along l, as in
-x @ w.T: up to 8, or 64 with AVX-512 and a long sum (cpu/dots.h).
+x @ w.T (few_rows.pxi).
 
 However y is cut into chunks, each of its numbers is summed in the order of l, in blocks of fixed length (lane by lane
-in dots.h, slot by slot in deep.pxi): the result does not depend on the number of threads.
+in few_rows.pxi, slot by slot in deep.pxi): the result does not depend on the number of threads.
 """
 
 import numpy as np
@@ -58,15 +58,9 @@ cdef long BLOCK_ROWS = 384 if L2 >= 2 << 20 else 192
 cdef enum:
     BLOCK_COLUMNS = 2048
     BLOCK_DEPTH = 512
-    FAR = 4096  # numbers that lie a multiple of so many bytes apart share one set of the L1 cache
-    L1_BYTES = 32768  # of many processors; some have 48 KB
-    DOT_ROWS = 8  # up to so many rows, transposing b costs more than the product
-    LONG_DOT_ROWS = 64  # the same with AVX-512 for sums of LONG_SUM steps or more, for which adding up lanes is little
-    LONG_SUM = 512
     DIRECT_ROWS = 72  # up to so many rows, copying b costs more than it saves
     WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b, if its rows begin at cache lines
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
-    PACK_ROWS = 8  # so many rows of b are read side by side: more would share few sets of the cache
     OWN_BYTES = 1 << 20  # up to this size, if it has many rows, each thread packs all of b for itself
     SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up
 
@@ -187,10 +181,8 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
     if not in_cache and not in_place and is_deep(p):
         multiply_deep(tag, p)
         return
-    cdef long dot_rows = LONG_DOT_ROWS if wide and p.k >= LONG_SUM else DOT_ROWS
-    if p.m <= dot_rows and p.a_column == 1 and p.b_row == 1 and p.b_column > 1:
-        p.chunk_columns = p.n if p.m * p.n * p.k <= SERIAL_WORK else equal_part(p.n, 4 * pool.num_threads(), 8)
-        pool.run(ceil_div(p.n, p.chunk_columns), multiply_rows, p)
+    if has_few_rows(p):
+        multiply_few_rows(p)
         return
     p.tiles = tiles.table_for(p.itemsize, p.n)
     cdef long strip = p.tiles.vectors * p.tiles.lanes, strips = ceil_div(p.n, strip)
@@ -225,53 +217,6 @@ cdef void multiply(const real* tag, product* p) noexcept nogil:
         if p.first >= p.k:
             break
     pool.scratch_done(0)
-
-
-cdef inline bint at_lines(const char* first, size_t row) noexcept nogil:
-    """Whether rows at this distance begin at cache lines: elsewhere each vector of 64 bytes lies in two."""
-    return (<size_t>first | row) % 64 == 0
-
-
-cdef bint lies_far(const product* p, long strip) noexcept nogil:
-    """Whether what a tile reads of a lies so far apart that copying it pays."""
-    cdef long row = p.a_row * <long>p.itemsize, step = p.a_column * <long>p.itemsize
-    if p.a_column == 1:
-        return p.n >= 4 * strip and row >= FAR
-    if p.depth * step <= L1_BYTES:
-        return False
-    if p.tiles.vectors < TILE_MAX_VECTORS:
-        return p.n > strip
-    # With AVX-512 a step takes long enough to fetch the next numbers from L2, unless they displace each other in L1.
-    return p.n >= 4 * strip and step % (FAR // 4) == 0
-
-
-cdef void multiply_rows(void* argument, long chunk) noexcept nogil:
-    """Some columns of y = a @ b, where a and b are both contiguous along l: 4 rows at a time (cpu/dots.h)."""
-    cdef product* p = <product*>argument
-    cdef long j = chunk * p.chunk_columns, end = min(p.n, j + p.chunk_columns), size = p.itemsize, i, columns
-    cdef long block = p.n  # columns of b that are read for all rows of a, before the next
-    cdef long b_row = p.b_column
-    cdef const char* b
-    cdef char* copy = NULL
-    if p.m > DOT_ROWS:  # so many passes that b should stay in the L2 cache, and begin at cache lines
-        block = max(8, L2 // 2 // (p.k * size) // 8 * 8)
-        if not at_lines(p.b, b_row * size):
-            b_row = odd_lines(p.k, size)
-            copy = <char*>pool.scratch(2, min(block, end - j) * b_row * size)
-            if copy == NULL:
-                p.out_of_memory = True
-                return
-    while j < end:
-        columns, b = min(block, end - j), p.b + j * p.b_column * size
-        if copy != NULL:
-            for i in range(columns):
-                memcpy(copy + i * b_row * size, b + i * p.b_column * size, p.k * size)
-            b = copy
-        for i in range(0, p.m, 4):
-            p.tiles.dots(min(4, p.m - i), columns, p.k, p.a + i * p.a_row * size, p.a_row, b, b_row,
-                         p.y + (i * p.y_row + j) * size, p.y_row, p.bias + j * size if p.bias != NULL else NULL,
-                         tiles.TILE_RELU if p.relu else tiles.TILE_STORE)
-        j += block
 
 
 cdef void cut_into_chunks(product* p, long strip) noexcept nogil:
@@ -385,92 +330,6 @@ cdef void multiply_chunk(const real* tag, product* p, long chunk) noexcept nogil
             return
 
 
-cdef inline long odd_lines(long n, size_t itemsize) noexcept nogil:
-    """n, rounded up to an odd number of cache lines: rows at this distance fall into different sets of the cache."""
-    cdef long line = 64 // <long>itemsize
-    return (ceil_div(n, line) | 1) * line
-
-
-cdef void pack_a(const real* a, const product* p, long rows, long depth, real* packed, long row) noexcept nogil:
-    """packed[i, l] = a[i, l] for the rows i of a chunk and the steps l of a block."""
-    cdef long i, l
-    if p.a_row == 1:
-        p.tiles.transpose(depth, rows, a, p.a_column, packed, row)
-    elif p.a_column == 1:
-        for i in range(rows):
-            memcpy(packed + i * row, a + i * p.a_row, depth * sizeof(real))
-    else:
-        for l in range(depth):
-            for i in range(rows):
-                packed[i * row + l] = a[i * p.a_row + l * p.a_column]
-
-
-cdef void pack_own_b(void* argument, long index, void* packed) noexcept nogil:
-    """What pool.own_copy holds: all of b."""
-    cdef product* p = <product*>argument
-    if p.itemsize == sizeof(float):
-        pack_b(<float*>NULL, p, 0, p.k, 0, p.n, <float*>packed)
-    else:
-        pack_b(<double*>NULL, p, 0, p.k, 0, p.n, <double*>packed)
-
-
-cdef void pack_b_chunk_of(void* argument, long chunk) noexcept nogil:
-    cdef product* job = <product*>argument
-    if job.itemsize == sizeof(float):
-        pack_b_chunk(<float*>NULL, job, chunk)
-    else:
-        pack_b_chunk(<double*>NULL, job, chunk)
-
-
-cdef void pack_b_chunk(const real* tag, product* p, long chunk) noexcept nogil:
-    """Pack some rows of a row-major b, or one strip of a column-major one."""
-    cdef long l = p.first + chunk * PACK_ROWS, strip = p.tiles.vectors * p.tiles.lanes, j = chunk * strip
-    if p.b_column == 1:
-        pack_rows(tag, p, p.first, l, min(p.end, l + PACK_ROWS), 0, p.n, <real*>p.packed_b)
-    else:
-        pack_rows(tag, p, p.first, p.first, p.end, j, min(p.n, j + strip), <real*>p.packed_b + j * p.depth)
-
-
-cdef void pack_b(const real* tag, product* p, long first, long end, long first_column, long end_column,
-                 real* packed) noexcept nogil:
-    """Pack a block of b: the rows from first to end, some columns."""
-    cdef bint side_by_side = p.b_column == 1 and end_column - first_column > p.tiles.vectors * p.tiles.lanes
-    cdef long rows = PACK_ROWS if side_by_side else end - first, l = first
-    while l < end:
-        pack_rows(tag, p, first, l, min(end, l + rows), first_column, end_column, packed)
-        l += rows
-
-
-cdef void pack_rows(const real* tag, product* p, long first, long l, long end, long first_column, long end_column,
-                    real* packed) noexcept nogil:
-    """Pack the rows from l to end of a block that begins with the row first, strip by strip."""
-    cdef long lanes = p.tiles.lanes, strip = p.tiles.vectors * lanes, j = first_column, columns, step
-    while j < end_column:
-        columns = min(strip, end_column - j)
-        step = ceil_div(columns, lanes) * lanes  # the last strip may be narrower
-        pack_strip(<const real*>p.b + l * p.b_row + j * p.b_column, p, end - l, columns,
-                   packed + (j - first_column) * p.depth + (l - first) * step, step)
-        j += strip
-
-
-cdef void pack_strip(const real* b, const product* p, long depth, long columns, real* packed, long step) noexcept nogil:
-    """packed[l][j] = b[l, j], with zeros after the last column."""
-    cdef long j, l
-    for l in range(depth):
-        for j in range(columns, step):
-            packed[l * step + j] = 0
-    if p.b_column == 1 and columns * sizeof(real) == 64:  # a strip of AVX2: without calls
-        for l in range(depth):
-            memcpy(packed + l * step, b + l * p.b_row, 64)
-    elif p.b_column == 1:
-        for l in range(depth):
-            memcpy(packed + l * step, b + l * p.b_row, columns * sizeof(real))
-    elif p.b_row == 1:
-        p.tiles.transpose(columns, depth, b, p.b_column, packed, step)
-    else:
-        for l in range(depth):
-            for j in range(columns):
-                packed[l * step + j] = b[l * p.b_row + j * p.b_column]
-
-
+include "packing.pxi"
+include "few_rows.pxi"
 include "deep.pxi"
