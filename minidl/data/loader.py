@@ -12,7 +12,7 @@ from minidl.data.collate import default_collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
 from minidl.data.sampler import check_count, numbered_items, positions
-from minidl.data.seeding import item_seed
+from minidl.data.seeding import item_seeds
 from minidl.data.workers import from_workers
 from minidl.random import check_generator
 
@@ -241,7 +241,8 @@ def _length(name: str, sampler: Any) -> int:
 
 def _fetch_whole(dataset: Dataset, epoch_key: int, items: np.ndarray) -> Any:
     """The batch by one call; random transforms draw from the generator of its first item."""
-    with item_seed(epoch_key, int(items[0])):
+    with item_seeds(epoch_key) as begin:
+        begin(int(items[0]))
         return dataset.get_batch(items % len(dataset))
 
 
@@ -252,7 +253,8 @@ def _the_one(convert: Callable[[Any], Any] | None, samples: list) -> Any:
 def _fetch_each(dataset: Dataset, epoch_key: int, collate_fn: Callable[[list], Any], items: np.ndarray) -> Any:
     """The batch sample by sample, each with a generator of its own."""
     samples, n = [], len(dataset)
-    for item in items.tolist():
-        with item_seed(epoch_key, item):
+    with item_seeds(epoch_key) as begin:
+        for item in items.tolist():
+            begin(item)
             samples.append(dataset[item % n])
     return collate_fn(samples)

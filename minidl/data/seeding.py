@@ -9,7 +9,7 @@ and each epoch, so such numbers depend on the number of workers.
 """
 
 import random as python_random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -79,11 +79,11 @@ def begin_worker_process(epoch_key: int, info: WorkerInfo) -> None:
 
 
 @contextmanager
-def item_seed(epoch_key: int, index: int) -> Iterator[None]:
-    """A block in which `augmentation_generator()` gives, in this thread, the generator of item `index`."""
-    token = _item.set(_Item(epoch_key, index))
+def item_seeds(epoch_key: int) -> Iterator[Callable[[int], Any]]:
+    """A block in which, after `begin(index)`, `augmentation_generator()` gives this thread that item's generator."""
+    token = _item.set(None)
     try:
-        yield
+        yield lambda index: _item.set(_Item(epoch_key, index))
     finally:
         _item.reset(token)
 

@@ -1,6 +1,7 @@
 """Datasets, splits and the making of batches."""
 
 import collections
+import itertools
 
 import numpy as np
 import pytest
@@ -229,6 +230,24 @@ def test_collate_loses_nothing_of_numbers_of_several_kinds():
     for samples, dtype in (([1, 2.5], np.float32), ([True, 2], np.int64), ([False, 0.5], np.float32)):
         batch = default_collate(samples)
         assert batch.tolist() == samples and batch.dtype == dtype
+
+
+SHAPES = [(), (1,), (2,), (1, 1), (2, 1), (1, 2), (0,), (2, 0)]
+
+
+@pytest.mark.parametrize("types", list(itertools.product(("bool", "uint8", "int64", "float32", "float64"), repeat=2)))
+def test_collate_stacks_as_numpy(types):
+    for shape in SHAPES:
+        samples = [np.ones(shape, types[0]), np.full(shape, 2, types[1])]
+        expected, batch = np.stack(samples), default_collate(samples)
+        np.testing.assert_array_equal(batch, expected)
+        assert batch.dtype == expected.dtype and batch.flags.c_contiguous
+
+
+@pytest.mark.parametrize("shapes", list(itertools.permutations(SHAPES, 2)))
+def test_collate_does_not_fit_shapes_to_each_other(shapes):
+    with pytest.raises(ValueError, match="must have one shape"):
+        default_collate([np.zeros(shape) for shape in shapes])
 
 
 def test_collate_refuses():
