@@ -90,8 +90,9 @@ ctypedef struct walk:
     void* dc
     void* dx  # NULL if not needed
     long dx_step, dx_row
+    long da_row  # the distance of the rows of da, and of dq
     void* dw_of_chunks  # [chunk][row of w][inputs + hidden]
-    double* db_of_chunks  # [chunk][da, dq][row of w]
+    double* db_of_chunks  # [chunk][da, dq][da_row]
     void* dw_ih
     void* dw_hh
     void* db_ih

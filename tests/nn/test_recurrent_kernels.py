@@ -85,6 +85,15 @@ def test_same_numbers(
     assert_equal(backward(backend, *arguments, **options, needs_dx=needs_dx), reference, 10 * tolerance)
 
 
+def check_layer(backend, kind, x, states, weights, biases, reverse):
+    expected = forward("reference", kind, x, states, weights, biases, reverse=reverse)
+    assert_equal(forward(backend, kind, x, states, weights, biases, reverse=reverse), expected, 1e-13)
+    dy = np.random.default_rng(1).normal(size=expected[0].shape)
+    arguments = kind, x, states, weights, expected, [dy]
+    reference = backward("reference", *arguments, reverse=reverse)
+    assert_equal(backward(backend, *arguments, reverse=reverse), reference, 1e-12)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize(("kind", "hidden"), [("rnn", 400), ("lstm", 200), ("gru", 230)])
@@ -92,12 +101,15 @@ def test_weights_too_large_for_the_cache(backend, kind, hidden, reverse):
     """More than 1 MB of them: on the CPU x of several steps is multiplied at once. 11 steps are two such blocks."""
     x, states, weights, biases = layer(kind, 11, 33, 10, hidden)
     assert sum(w.nbytes for w in weights) > 1 << 20
-    expected = forward("reference", kind, x, states, weights, biases, reverse=reverse)
-    assert_equal(forward(backend, kind, x, states, weights, biases, reverse=reverse), expected, 1e-13)
-    dy = np.random.default_rng(1).normal(size=expected[0].shape)
-    arguments = kind, x, states, weights, expected, [dy]
-    reference = backward("reference", *arguments, reverse=reverse)
-    assert_equal(backward(backend, *arguments, reverse=reverse), reference, 1e-12)
+    check_layer(backend, kind, x, states, weights, biases, reverse)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(("kind", "hidden"), [("rnn", 128), ("lstm", 32), ("gru", 128)])
+def test_rows_that_share_sets_of_the_cache(backend, kind, hidden, reverse):
+    """The rows of da have a multiple of 1024 bytes: on the CPU they lie further apart than that."""
+    check_layer(backend, kind, *layer(kind, 11, 33, 10, hidden), reverse)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
