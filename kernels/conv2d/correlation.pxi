@@ -22,6 +22,7 @@ ctypedef struct correlation:
     long rows, padded_out  # of a slot's dw: [group][r, s, c][k], or [r, k][s, c], padded to whole vectors
     long slots, parts  # a slot's dw is computed in parts, each a range of its rows
     long out_blocks  # blocks of channels k in which the slots are added up
+    long block_in  # channels c of a block of dw, where there are no slots
     void* partial
     bint out_of_memory
 
@@ -45,6 +46,9 @@ cdef inline void correlate(correlation* q) noexcept nogil:
     """Choose bands and slots from the shapes alone, compute the slots, add them up."""
     cdef long row_bytes, cached_rows, threads = pool.num_threads(), rows
     lay_out_partial(q)
+    if dw_is_large(q):
+        correlate_in_blocks(q)
+        return
     row_bytes = (q.dy.w * (q.step[0] * q.step[1] * q.x.c + q.dy.c)) * <long>q.itemsize
     cached_rows = max(1, 4 * CACHE_BYTES // (row_bytes + 1))
     q.band_rows = min(max(1, q.dy.h), cached_rows)
@@ -53,7 +57,7 @@ cdef inline void correlate(correlation* q) noexcept nogil:
     if q.bands == 1 and images_can_join(q):
         q.unit_images = max(1, min(cached_rows // max(1, q.dy.h), q.x.n // SLOTS))
     q.units = ceil_div(q.x.n, q.unit_images) * q.bands
-    q.slots = slots_that_pay(q, 1, max(1, min(SLOTS, q.units)), q.dy.n * q.dy.h * q.dy.w * q.dy.c)
+    q.slots = slots_that_pay(q, 1, max(1, min(SLOTS, q.units)))
     q.parts = 1
     if threads > 1 and q.slots < 2 * threads and not q.channelwise:  # whole rows r of the kernel, or whole tiles
         rows = q.taps[0] if q.exchanged else q.rows // TILE_MAX_ROWS
@@ -67,10 +71,14 @@ cdef inline void correlate(correlation* q) noexcept nogil:
     pool.scratch_done(0)
 
 
-cdef long slots_that_pay(const correlation* q, long least, long most, long dy_numbers) noexcept nogil:
+cdef inline long numbers_of(const images* x) noexcept nogil:
+    return x.n * x.c * x.h * x.w
+
+
+cdef long slots_that_pay(const correlation* q, long least, long most) noexcept nogil:
     """The number of slots, halved until they take no more memory than x and dy: a slot's dw is updated once a unit."""
     cdef long slots = most
-    while slots > least and slots * slot_numbers(q) > q.x.n * q.x.h * q.x.w * q.x.c + dy_numbers:
+    while slots > least and slots * slot_numbers(q) > numbers_of(&q.x) + numbers_of(&q.dy):
         slots = max(least, slots // 2)
     return slots
 

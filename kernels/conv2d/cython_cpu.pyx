@@ -37,7 +37,7 @@ With few channels k, a tile is 6 channels k x 64 numbers (s, c) of one row r ins
 
 At the end the slots are added in order. Their number depends on shapes alone, so results are bit-identical for any
 number of threads; y and dx of an image are so for any batch that it is part of. Where dw is large compared with x and
-dy, there is one slot, and the threads share its rows.
+dy, threads share blocks of it instead, each summed over all images (correlation_blocks.pxi).
 
 Why it is fast: the same multiply-adds as a matrix product, but each input pixel enters the cache once. Only where there
 is padding, or x is not channels last, is a chunk first copied, with its zeros, to scratch memory that stays in the
@@ -121,3 +121,4 @@ include "packing.pxi"
 include "scattering.pxi"
 include "correlation.pxi"
 include "correlation_band.pxi"
+include "correlation_blocks.pxi"

@@ -33,6 +33,9 @@ cdef void copy_window(const tiles.tile_table* table, const images* x, long n, lo
             source = <const real*>x.data + n * x.n_stride + row * x.h_stride + (left + first) * x.w_stride
             if x.c_stride == 1 and x.w_stride == channels:
                 memcpy(out + first * channels, source, (end - first) * channels * sizeof(real))
+            elif x.c_stride == 1:
+                for j in range(end - first):
+                    memcpy(out + (first + j) * channels, source + j * x.w_stride, channels * sizeof(real))
             elif x.w_stride == 1:
                 table.transpose(channels, end - first, source, x.c_stride, out + first * channels, channels)
             else:

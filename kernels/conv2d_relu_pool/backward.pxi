@@ -76,7 +76,7 @@ cdef void backward_all(const real* tag, backward_job* f, real* db) noexcept nogi
     cdef double total
     # Behind windows of 2 x 2, lists take half the memory of dz.
     row_bytes = ((p.z_row // 2 if f.sparse else p.z_row) + x_row + (x_row if f.needs_dx else 0)) * <long>sizeof(real)
-    slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS, p.images * p.count[0] * p.size[0] * p.z_row)
+    slots = slots_that_pay(q, LEAST_BACKWARD_SLOTS, BACKWARD_SLOTS)
     cut_into_bands(p, row_bytes, slots)
     p.unit_images = 1
     if p.bands == 1 and not q.exchanged:  # as many images as fit into the cache, in equal parts of a slot's share

@@ -16,7 +16,8 @@ Why it is fast: without fusion, z and dz, the largest arrays of a network (ph*pw
 memory and read back three times. Here only x, y, a byte for each y, and the gradients go through memory. And of the
 ph*pw numbers of a window of dz all but one are 0: backward multiplies by that one only, where that pays.
 
-Rows and columns of z beyond the last whole window are not computed.
+Rows and columns of z beyond the last whole window are not computed. Where there are many weights and few pixels, as in the
+last layers of a deep network, the three steps follow one another after all: reference.py, by the kernels of each.
 """
 
 import numpy as np
@@ -44,9 +45,14 @@ include "../conv2d/packing.pxi"
 include "../conv2d/scattering.pxi"
 include "../conv2d/correlation.pxi"
 include "../conv2d/correlation_band.pxi"
+include "../conv2d/correlation_blocks.pxi"
 
 cdef enum:
     MAX_TAPS = 255
+    # Where more weights than these are also more than the numbers in x and z, each thread's copy of them (forward) or
+    # each slot's sum of their gradients (backward) costs more than z and dz in memory.
+    MANY_TO_PACK = 1 << 20
+    MANY_TO_ADD_UP = 1 << 17
 
 ctypedef struct windows:
     const tiles.tile_table* tiles
@@ -73,6 +79,9 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
     cdef view vx, vw, vb, vy, vtaps
     cdef forward_job f
     size = _pooled_size(_output_size(x.shape[2:], w.shape[2:], stride, padding, dilation), pool_size)
+    outputs = x.shape[0] * w.shape[0] * size[0] * size[1]
+    if w.size >= MANY_TO_PACK and has_more_weights(x, w, outputs, pool_size):
+        return _reference.forward(x, w, b, pool_size, stride, padding, dilation, groups)
     y = buffers.empty((x.shape[0], *size, w.shape[0]), x.dtype)
     taps = buffers.empty(y.shape, np.uint8)
     bias = None if b is None else np.ascontiguousarray(b)
@@ -94,7 +103,8 @@ def forward(x, w, b, pool_size, stride, padding, dilation, groups):
 
 
 def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups):
-    if not (dy.size and x.size and w.size):
+    one_by_one = w.size >= MANY_TO_ADD_UP and has_more_weights(x, w, dy.size, pool_size)
+    if one_by_one or not (dy.size and x.size and w.size):
         return _reference.backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, groups)
     cdef view vdy, vtaps, vx, vw, vdx, vdw, vdb
     cdef backward_job f
@@ -129,6 +139,11 @@ def backward(dy, taps, x, w, pool_size, needs_dx, stride, padding, dilation, gro
     if f.pool.out_of_memory:
         raise MemoryError(f"no memory for the partial gradients of w {w.shape}")
     return dx.transpose(0, 3, 1, 2) if needs_dx else None, dw, db
+
+
+cdef bint has_more_weights(x, w, outputs, pool_size):
+    """Whether w has more numbers than x and z together."""
+    return w.size > x.size + outputs * pool_size[0] * pool_size[1]
 
 
 cdef void begin_windows(windows* p, const view* y, pool_size):

@@ -106,6 +106,8 @@ NETWORK_SHAPES = {
     "several images a unit, swept": ((21, 40, 7, 7), (24, 40, 3, 3), {"padding": 1}, 1),
     "several images a unit, phases": ((30, 40, 9, 8), (40, 40, 3, 3), {"stride": (2, 1), "padding": 1}, 1),
     "several images a unit, one input channel": ((26, 1, 12, 12), (32, 1, 3, 3), {}, 2),
+    "more weights than pixels": ((2, 130, 6, 7), (130, 130, 3, 3), {"padding": 1}, 2),
+    "many more weights than pixels": ((1, 340, 4, 4), (350, 340, 3, 3), {"padding": 1}, 1),
 }
 
 

@@ -58,6 +58,7 @@ def packed_by_each_thread():
         kernels.conv2d.forward(few, deep, padding=1),
         kernels.conv2d.input_grad(dy, deep, (9, 9), stride=2),
         kernels.conv2d.forward(more, deeper),
+        kernels.conv2d.weight_grad(more, kernels.conv2d.forward(more, deeper), (3, 3)),
         kernels.conv2d.forward(few, arrays_of((32, 4, 3, 3), "float32", 14), groups=4),
         kernels.matmul.forward(a[0], b[0].T),
         kernels.matmul.forward(a, b.swapaxes(1, 2)),
