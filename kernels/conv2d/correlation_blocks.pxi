@@ -1,5 +1,5 @@
-# weight_grad where dw is large compared with x and dy: a block of dw is summed over all pixels, and written once. Slots,
-# which are updated at every band, would go through memory again and again. Loop order, from the outside:
+# weight_grad where dw is large compared with x and dy: a block of dw is summed over all pixels, and written once.
+# Slots, which are updated at every band, would go through memory again and again. Loop order, from the outside:
 #
 #     block         64 channels k x some channels c, all taps (r, s): the unit of work of a thread
 #       piece       some images, or rows of one: x and dy, in these channels, copied to lie side by side in the L2 cache

@@ -16,8 +16,8 @@ Why it is fast: without fusion, z and dz, the largest arrays of a network (ph*pw
 memory and read back three times. Here only x, y, a byte for each y, and the gradients go through memory. And of the
 ph*pw numbers of a window of dz all but one are 0: backward multiplies by that one only, where that pays.
 
-Rows and columns of z beyond the last whole window are not computed. Where there are many weights and few pixels, as in the
-last layers of a deep network, the three steps follow one another after all: reference.py, by the kernels of each.
+Rows and columns of z beyond the last whole window are not computed. Where there are many weights and few pixels, as in
+the last layers of a deep network, the three steps follow one another after all: reference.py, by the kernels of each.
 """
 
 import numpy as np

@@ -59,7 +59,7 @@ cdef enum:
     BLOCK_COLUMNS = 2048
     BLOCK_DEPTH = 512
     DIRECT_ROWS = 72  # up to so many rows, copying b costs more than it saves
-    WIDE_DIRECT_ROWS = 320  # the same for tiles of the greatest width, which prefetch b, if its rows begin at cache lines
+    WIDE_DIRECT_ROWS = 320  # the same for the widest tiles, which prefetch b, if its rows begin at cache lines
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
     OWN_BYTES = 1 << 20  # up to this size, if it has many rows, each thread packs all of b for itself
     SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up

@@ -34,7 +34,7 @@ cdef _walk_backward(int kind, bint relu, bint reverse, bint needs_dx, x, h0, c0,
 
 
 cdef long _row_apart(long numbers, long itemsize) noexcept nogil:
-    """The distance of rows, a line more where they would share few sets of the L1 cache: da is read column by column."""
+    """The distance of rows; a line more where they would share few sets of the L1 cache, as columns of da are read."""
     return numbers + 64 // itemsize if numbers * itemsize % 1024 == 0 else numbers
 
 
