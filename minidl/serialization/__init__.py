@@ -107,7 +107,7 @@ def load(path: Path | str, map_location: str | None = None, weights_only: bool =
         raise TypeError(f"map_location must be the name of a device, got {map_location!r}")
     path = Path(path)
     reader = _by_suffix(READERS, path, "read")
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         raise FileNotFoundError(f"{path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist"))
     tensors = reader(path)
     return tensors if map_location is None else _moved(tensors, map_location)

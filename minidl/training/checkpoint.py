@@ -149,7 +149,7 @@ def load_checkpoint(path: Path | str) -> SavedRun:
         For a file that is truncated, damaged, or no checkpoint of minidl; the message names it.
     """
     path = Path(path)
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         raise FileNotFoundError(
             f"the checkpoint {path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist")
         )

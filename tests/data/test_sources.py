@@ -339,6 +339,8 @@ def test_each_part_of_a_text_needs_one_character_more_than_a_piece(tmp_path, cha
 def test_text_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.txt does not exist"):
         text(tmp_path / "nowhere.txt")
+    with pytest.raises(FileNotFoundError, match="is a folder, expected a file"):
+        text(tmp_path)
     with pytest.raises(ValueError, match="test_fraction must lie between"):
         text(tmp_path / "t.txt", test_fraction=1)
 

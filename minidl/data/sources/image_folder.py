@@ -252,4 +252,5 @@ def _open(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f"{path}: this picture cannot be read ({str(error) or type(error).__name__})") from error
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ValueError(f"{path}: this picture cannot be read ({reason})") from error

@@ -126,8 +126,9 @@ def text(path: Path | str, sequence_length: int = 100, test_fraction: float = 0.
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must lie between 0 and 1, got {test_fraction}")
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"the text file {path} does not exist")
+    if path.is_dir() or not path.exists():
+        state = "is a folder, expected a file" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"the text file {path} {state}")
     with open_data(path) as stream:
         content = stream.read()
     try:
