@@ -111,6 +111,13 @@ def test_every_truncation_is_an_error(tmp_path, suffix):
             minidl.load(path)
 
 
+def test_an_array_of_more_axes_than_numpy_has_names_its_file(tmp_path):
+    header = b'{"w":{"dtype":"F32","shape":[%s1],"data_offsets":[0,4]}}' % (b"1," * 80)
+    (tmp_path / "deep.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ValueError, match=r"deep\.safetensors: w cannot be an array \(.*dimension"):
+        minidl.load(tmp_path / "deep.safetensors")
+
+
 def test_wrong_calls(tmp_path):
     with pytest.raises(TypeError, match="path first"):
         minidl.save(STATE, "state.npz")

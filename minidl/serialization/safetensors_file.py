@@ -48,7 +48,10 @@ def read_safetensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str,
             raise ValueError(f"{path}: {name} has the type {tensor['dtype']}, expected one of {', '.join(DTYPES)}")
         memory = bytearray(tensor["data"])  # one that can be written to
         dtype = DTYPES[tensor["dtype"]]
-        arrays[name] = to_float32(memory, dtype).reshape(tensor["shape"])
+        try:
+            arrays[name] = to_float32(memory, dtype).reshape(tensor["shape"])
+        except ValueError as error:  # NumPy has at most 64 axes
+            raise ValueError(f"{path}: {name} cannot be an array ({error})") from error
     header_size = int.from_bytes(content[:8], "little")
     return arrays, json.loads(content[8 : 8 + header_size]).get("__metadata__") or {}
 
