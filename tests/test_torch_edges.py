@@ -131,6 +131,7 @@ CASES = [
         for kind, x in (("float64", LARGE), ("float32", LARGE.astype(np.float32)))
     ),
     case("sign of NaN and of both zeros", lambda L, F, x: (x.sign(), 1 / x.sign()), [np.nan, 0.0, -0.0, -np.inf, 2.0]),
+    case("prelu of a number", lambda L, F, x: F.prelu(x[0, 0], x[0, 1:2]) * 2, X),
     *(
         case(f"prelu, {np.size(w)} slopes", lambda L, F, x, w: F.prelu(x, w),
              [[np.nan, 0.0, -np.inf], [np.inf, -2, 3]], w)

@@ -219,7 +219,7 @@ class Prelu(Function):
         if not self.needs(0):
             dx = None
         elif self.is_leaky(x, w):
-            dx = kernels.activations.leaky_relu_backward(dy, x, w.item())
+            dx = kernels.activations.leaky_relu_backward(as_array(dy), as_array(x), w.item())
         else:
             dx = where(positive, dy, 0) + where(positive, 0, dy * w)
         # dy/dw = 0 where x > 0, x elsewhere; chosen by where, as 0 * x would be NaN for an infinite x
