@@ -176,7 +176,7 @@ class TensorMethods:
     def contiguous(self) -> Tensor:
         """x in C-ordered memory; x itself if it is that already."""
     def copy_(self, source: Any) -> Tensor:
-        """Write the values of `source`, see :meth:`assign_`."""
+        """Write the values of `source`; recorded where a gradient flows."""
     def corrcoef(self) -> Tensor:
         """y[i, j] = c[i, j] / sqrt(c[i, i] * c[j, j]) with c the :func:`cov`: from -1 to 1, 1 on the diagonal."""
     def cos(self) -> Tensor:
@@ -248,7 +248,7 @@ class TensorMethods:
     def exponential_(self, lambd: builtins.float = ..., *, generator: Generator | None = ...) -> Tensor:
         """Write numbers drawn from the exponential distribution of mean 1 / lambd, see :meth:`Tensor.assign_`."""
     def fill_(self, value: builtins.float) -> Tensor:
-        """Write one value everywhere, see :meth:`assign_`."""
+        """Write one value everywhere; recorded where a gradient flows."""
     def fill_diagonal_(self, fill_value: builtins.float, wrap: builtins.bool = ...) -> Tensor:
         """`fill_value` in the places x[i, i, ...], x elsewhere."""
     def fix(self) -> Tensor:
@@ -640,4 +640,4 @@ class TensorMethods:
     def xlogy_(self, x2: Any) -> Tensor:
         """x1 * log(x2), and 0 where x1 is 0, whatever x2 is; NaN where x2 is."""
     def zero_(self) -> Tensor:
-        """Write 0 everywhere, see :meth:`assign_`."""
+        """Write 0 everywhere; recorded where a gradient flows."""

@@ -142,7 +142,7 @@ def test_leaves_and_results_are_protected_while_recording():
     with pytest.raises(RuntimeError, match=r"a leaf that requires grad"):
         x += 1
     with pytest.raises(RuntimeError, match="a recorded result"):
-        (x * 2).zero_()
+        (x * 2).assign_(0)
     with pytest.raises(RuntimeError, match=r"a leaf that requires grad.*x\.clone"):
         x[0] = 3.0
     y = tensor(np.zeros(2))
@@ -176,6 +176,24 @@ def test_in_place_operators_on_results_are_recorded():
         return y * y
 
     minidl.gradcheck(function, [leaf([1.0, 2.0]), leaf([3.0, 4.0])])
+
+
+def test_what_fills_a_tensor_is_recorded():
+    """`copy_`, `fill_` and `zero_` of results, and of the values that they get."""
+
+    def function(x, v):
+        y = x * x
+        z, empty = y * 3, minidl.empty(2, 3, dtype="float64")
+        y.copy_(v * v)  # broadcast
+        z.zero_()
+        empty.fill_(v[0])
+        return y * y + z + x + empty * v
+
+    inputs = [leaf([[1.0, 0.2, -0.6], [0.4, -0.3, 0.7]]), leaf([0.5, -1.5, 0.9])]
+    minidl.gradcheck(function, inputs)
+    minidl.gradgradcheck(function, inputs)
+    single = minidl.zeros(3).copy_(inputs[1])
+    assert single.dtype == np.float32 and single.requires_grad
 
 
 def test_what_is_written_at_an_index_is_recorded():

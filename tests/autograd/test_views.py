@@ -154,9 +154,13 @@ def test_a_number_of_a_vector_is_a_view():
 
 def test_values_that_require_grad_are_not_copied_silently():
     w, buffer = leaf([1.0, 2.0]), tensor(np.zeros(2))
-    for change in (buffer.copy_, buffer.fill_, buffer.assign_):
-        with pytest.raises(RuntimeError, match=r"not recorded.*detach"):
+    with pytest.raises(RuntimeError, match=r"not recorded.*detach"):
+        buffer.assign_(w[:1] * 3)
+    view = buffer[:1]
+    for change in (buffer.copy_, buffer.fill_, view.copy_):
+        with pytest.raises(RuntimeError, match="would not reach the tensors that share this memory"):
             change(w[:1] * 3)
+    del view, change
     buffer.copy_((w * 3).detach())
     with minidl.no_grad():
         buffer.add_(w)
