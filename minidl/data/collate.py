@@ -61,7 +61,10 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return list(samples)
     if isinstance(first, (Mapping, Sequence)):
-        return _field_by_field(default_collate, samples)
+        try:
+            return _field_by_field(default_collate, samples)
+        except RecursionError:
+            raise ValueError("the samples of a batch are nested too deep, or hold themselves") from None
     hint = "; end the transform with ToTensor()" if type(first).__module__.startswith("PIL.") else ""
     raise TypeError(
         f"a batch cannot hold {type(first).__name__}: expected arrays, Tensors, numbers, text, or tuples, lists or "

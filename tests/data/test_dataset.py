@@ -255,6 +255,10 @@ def test_collate_refuses():
         default_collate([np.zeros(2), np.zeros(3)])
     with pytest.raises(ValueError, match="different numbers of fields"):
         default_collate([(1, 2), (1,)])
+    endless = [1]
+    endless.append(endless)
+    with pytest.raises(ValueError, match="nested too deep, or hold themselves"):
+        default_collate([endless, endless])
     for samples in ([{"x": 1}, {"x": 1, "y": 2}], [{"x": 1, "y": 2}, {"x": 1}], [{"x": 1}, {}]):
         with pytest.raises(ValueError, match=r"different keys: \['x'.*\] and \[('x')?.*\]"):
             default_collate(samples)
