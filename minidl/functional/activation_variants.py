@@ -30,9 +30,9 @@ class Hardtanh(Function):
         return namespace(x).clip(x, x.dtype.type(self.low), x.dtype.type(self.high))
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 where low < x < high, else 0: at low and high too, where the gradient of clip is 1
+        # dy/dx = 1 where low < x < high, else 0: at NaN, and at low and high, where the gradient of clip is 1
         (x,) = inputs
-        return where((x <= self.low) | (x >= self.high), 0, dy)
+        return where((x > self.low) & (x < self.high), dy, 0)
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
