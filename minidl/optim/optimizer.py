@@ -22,8 +22,9 @@ class Optimizer:
 
     Parameters
     ----------
-    params : iterable of Tensors, or of dicts
-        Such as ``model.parameters()``; or groups ``{"params": ..., "lr": ...}`` with options of their own.
+    params : iterable of Tensors, of pairs (name, Tensor), or of dicts
+        Such as ``model.parameters()`` or ``model.named_parameters()``, whose names the group keeps as
+        ``"param_names"``; or groups ``{"params": ..., "lr": ...}`` with options of their own.
     defaults : dict
         The options, for groups that do not give their own.
 
@@ -80,6 +81,8 @@ class Optimizer:
             raise ValueError(f"a group of parameters must have 'params', got {', '.join(group)}")
         params = group["params"]
         group["params"] = [params] if isinstance(params, Tensor) else list(params)
+        if group["params"] and all(isinstance(p, tuple) and len(p) == 2 for p in group["params"]):
+            group["param_names"], group["params"] = map(list, zip(*group["params"]))
         for name in set(group) - set(self.defaults):
             meant = ["lr"] if name == "learning_rate" else get_close_matches(name, self.defaults, cutoff=0.85)
             if meant:
@@ -220,12 +223,13 @@ class Optimizer:
             }
         self.state = state
         for group, values in zip(self.param_groups, saved):
-            known = {key: value for key, value in values.items() if key != "params" and key in {*group, "initial_lr"}}
+            kept = {*group, "initial_lr"} - {"params", "param_names"}
+            known = {key: value for key, value in values.items() if key in kept}
             group.update({key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
 
     def __repr__(self) -> str:
         groups = [
-            ", ".join(f"{key}={value}" for key, value in group.items() if key != "params")
+            ", ".join(f"{key}={value}" for key, value in group.items() if key not in ("params", "param_names"))
             + f" ({len(group['params'])} parameters)"
             for group in self.param_groups
         ]

@@ -138,3 +138,20 @@ def test_float32_stays_near():
         for optimizer in optimizers:
             optimizer.step()
     assert_equal(theirs, ours, 1e-5)
+
+
+def test_named_parameters_keep_their_names():
+    theirs, ours = start()
+    names = ["a", "b", "c"]
+    other = torch.optim.Adam([{"params": zip(names, theirs), "lr": 0.1}])
+    named = optim.Adam([{"params": zip(names, ours), "lr": 0.1}])
+    for seed in range(3):
+        step(theirs, ours, [other, named], seed)
+    assert_equal(theirs, ours)
+    assert named.param_groups[0]["param_names"] == other.param_groups[0]["param_names"] == names
+    assert named.state_dict()["param_groups"][0]["param_names"] == names and "param_names" not in repr(named)
+    again = optim.Adam(zip("xyz", ours))
+    again.load_state_dict(other.state_dict())
+    assert again.param_groups[0]["param_names"] == ["x", "y", "z"] and again.param_groups[0]["lr"] == 0.1
+    with pytest.raises(TypeError, match="params must hold Tensors, got tuple"):
+        optim.SGD([ours[0], ("b", ours[1])])
