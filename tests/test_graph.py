@@ -45,6 +45,13 @@ def test_operations_with_several_results_are_one_node():
     assert all(source < number for number, node in enumerate(nodes) for source in node.inputs)
 
 
+def test_a_mean_is_one_operation():
+    x = minidl.tensor([[1.0, 5.0], [7.0, 2.0]], requires_grad=True)
+    with minidl.debug():
+        loss = (x * x).mean()
+    assert [node.name for node in trace(loss)] == ["leaf", "Mul", "Mean"]
+
+
 def test_what_cannot_be_traced_says_why():
     x = minidl.tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(RuntimeError, match="inside `with minidl.debug\\(\\):`"):

@@ -52,6 +52,19 @@ class Sum(Function):
         return broadcast_to(dy, self.saved)
 
 
+class Mean(Sum):
+    """y = sum of x along some axes / n, the number of x in it; NaN where there are none."""
+
+    def forward(self, x):
+        total = super().forward(x)
+        self.count = math.prod(x.shape[axis] for axis in self.axes)
+        return total / self.count if self.count else total * float("nan")
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 / n for every x in the sum
+        return super().backward(dy / max(self.count, 1), inputs, output)
+
+
 class LogSumExp(Function):
     """y = log(sum of e^x) along some axes."""
 
@@ -105,8 +118,9 @@ def mean(x: Any, dim: Axes = None, keepdim: bool = False) -> Any:
     tensor([[3., 5.]])
     """
     axes = reduced_axes(dim, x.ndim)
-    total, count = sum(x, axes, keepdim), math.prod(x.shape[axis] for axis in axes)
-    return total / count if count else total * float("nan")
+    if x.dtype.kind in "bu":
+        x = x.astype(np.int64)
+    return Mean(axes, keepdim)(x)
 
 
 class Var(Function):
