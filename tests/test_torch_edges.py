@@ -103,6 +103,11 @@ CASES = [
     case("sign of flags", lambda L, F, x: x.sign(), FLAGS),
     case("normal integers", lambda L, F, x: L.randn_like(x), INTEGERS),
     case("uniform integers", lambda L, F, x: L.rand(2, dtype=L.int64), INTEGERS),
+    case(
+        "nll_loss of -inf that is ignored",
+        lambda L, F, x, t: F.nll_loss(x, t, ignore_index=0),
+        *([[-np.inf, 1.0], [2.0, 3.0]], [0, 1]),
+    ),
     case("probabilities, ignore_index", lambda L, F, x, t: F.cross_entropy(x, t, ignore_index=1), X, X),
     case("norm without p", lambda L, F, x: x.norm(p=None), X),
     *(

@@ -11,7 +11,8 @@ import numpy as np
 
 from minidl import kernels
 from minidl.autograd import Function, is_grad_enabled
-from minidl.functional.along_axis import Gather
+from minidl.functional.along_axis import ScatterAdd
+from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.loss import check_arrays, check_reduction, check_same_shape, reduce_losses
 from minidl.functional.operands import check_float, data_of, namespace
@@ -203,20 +204,46 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     _check_class_numbers(input, target, axis)
     _check_class_weights(weight, input.shape[axis])
     _check_not_recorded(weight)
-    labels = data_of(target)
-    ignored = labels == ignore_index
-    kernels.cross_entropy.check_target(labels, input.shape[axis], ignore_index)
-    # losses[n, ...] = -input[n, label[n, ...], ...]
-    safe = namespace(labels).where(ignored, 0, labels)
-    one = (*labels.shape[:axis], 1, *labels.shape[axis:])
-    losses = -reshape(Gather(axis, safe.reshape(one))(input), labels.shape)
-    if weight is None and isinstance(labels, np.ndarray) and not ignored.any():
-        return reduce_losses(losses, reduction)
-    kept = _kept(target, ignore_index, input.dtype)
-    if weight is not None:
-        kept = kept * _class_weights(weight, target, ignore_index)
-    losses = where(ignored, 0, losses * kept)
-    return sum(losses) / sum(kept) if reduction == "mean" else reduce_losses(losses, reduction)
+    check_reduction(reduction)
+    kernels.cross_entropy.check_target(data_of(target), input.shape[axis], ignore_index)
+    labels = data_of(target)[(slice(None),) * axis + (None,)]  # an axis of size 1 in place of the classes
+    ignored, factor = labels == ignore_index, None
+    if weight is not None or not isinstance(labels, np.ndarray) or ignored.any():
+        factor = _kept(labels, ignore_index, input.dtype)
+        if weight is not None:
+            factor = factor * _class_weights(weight, labels, ignore_index)
+    # a copy also where nothing is ignored, so that the target may be changed before backward comes
+    return NLL(axis, namespace(labels).where(ignored, 0, labels), ignored, factor, reduction)(input)
+
+
+class NLL(Function):
+    """losses[n] = -factor[n] * x[n, t] with t = labels[n], 0 where that is ignored; or their sum or weighted mean.
+
+    x is (C,), (N, C) or (N, C, ...), and `labels`, `ignored` and `factor` have one number in place of C. Without
+    `factor` it is 1, and nothing is ignored.
+    """
+
+    saves_inputs = False
+
+    def __init__(self, axis, labels, ignored, factor, reduction):
+        self.axis, self.labels, self.ignored, self.factor, self.reduction = axis, labels, ignored, factor, reduction
+        total = labels.size if factor is None else factor.sum()
+        self.divisor = total if reduction == "mean" else 1
+
+    def forward(self, x):
+        self.saved = x.shape[self.axis]
+        losses = self.weighted(-kernels.along_axis.gather(x, self.labels, self.axis))
+        return losses.squeeze(self.axis) if self.reduction == "none" else losses.sum() / self.divisor
+
+    def weighted(self, losses: Any) -> Any:
+        """losses * factor, 0 where ignored, whatever the loss is there."""
+        return losses if self.factor is None else where(self.ignored, 0, losses * self.factor)
+
+    def backward(self, dy, inputs, output):
+        none = self.reduction == "none"
+        dlosses = unsqueeze(dy, self.axis) if none else broadcast_to(dy / self.divisor, self.labels.shape)
+        # dx[n, t] = -factor[n] * dlosses[n]
+        return ScatterAdd(self.axis, self.labels, self.saved)(-self.weighted(dlosses))
 
 
 def _class_axis(name: str, input: Any) -> int:
