@@ -76,11 +76,11 @@ class TensorMethods:
     def addcdiv(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
         """x + value * tensor1 / tensor2, of floating-point numbers."""
     def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
-        """x + value * tensor1 / tensor2, of floating-point numbers."""
+        """x += value * tensor1 / tensor2."""
     def addcmul(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
         """x + value * tensor1 * tensor2."""
     def addcmul_(self, tensor1: Any, tensor2: Any, *, value: builtins.float = ...) -> Tensor:
-        """x + value * tensor1 * tensor2."""
+        """x += value * tensor1 * tensor2."""
     def addmm(self, mat1: Any, mat2: Any, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
         """beta * x + alpha * (mat1 @ mat2) of matrices, to whose product x is broadcast; with ``beta=0`` without x."""
     def all(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
@@ -337,7 +337,7 @@ class TensorMethods:
     def lerp(self, x2: Any, weight: Any) -> Tensor:
         """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small."""
     def lerp_(self, x2: Any, weight: Any) -> Tensor:
-        """x1 + weight * (x2 - x1): x1 where `weight` is 0, x2 where it is 1, a moving average where it is small."""
+        """x1 += weight * (x2 - x1)."""
     def log(self) -> Tensor:
         """y = log(x), the natural logarithm; -inf at 0, NaN below."""
     def log10(self) -> Tensor:

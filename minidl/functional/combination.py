@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minidl.autograd import tensor_method
+from minidl.autograd import Tensor, tensor_method
 from minidl.functional.arithmetic import add, div, mul, sub
-from minidl.functional.in_place import in_place
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
 
@@ -54,11 +53,28 @@ def addcdiv(x: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
     >>> minidl.tensor([1.0, 1.0]).addcdiv(minidl.tensor([1.0, 3.0]), minidl.tensor([2.0, 2.0]), value=-1)
     tensor([ 0.5, -0.5])
     """
+    return add(x, _quotient(tensor1, tensor2), alpha=value)
+
+
+def _quotient(tensor1: Any, tensor2: Any) -> Any:
     if tensor1.dtype.kind != "f" and tensor2.dtype.kind != "f":
         raise TypeError(f"addcdiv: tensor1 or tensor2 must be floating point, got {tensor1.dtype} and {tensor2.dtype}")
-    return add(x, div(tensor1, tensor2), alpha=value)
+    return div(tensor1, tensor2)
 
 
-in_place(lerp, "lerp_")
-in_place(addcmul, "addcmul_")
-in_place(addcdiv, "addcdiv_")
+@tensor_method()
+def lerp_(x1: Tensor, x2: Any, weight: Any) -> Tensor:
+    """x1 += weight * (x2 - x1)."""
+    return x1.add_(mul(sub(x2, x1), weight))
+
+
+@tensor_method()
+def addcmul_(x: Tensor, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+    """x += value * tensor1 * tensor2."""
+    return x.add_(mul(tensor1, tensor2), alpha=value)
+
+
+@tensor_method()
+def addcdiv_(x: Tensor, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+    """x += value * tensor1 / tensor2."""
+    return x.add_(_quotient(tensor1, tensor2), alpha=value)
