@@ -137,7 +137,8 @@ class ChannelScale(Function):
         if self.needs(1):
             dm = -db if s is None else -db * s
         if self.needs(2):
-            ds = channel_sum(dy * (x if m is None else x - per_channel(m, x.ndim)))
+            d = x if m is None else ChannelScale()(x, m, None, None)
+            ds = channel_sum(dy * d) if isinstance(dy, Tensor) else kernels.channel_sums.forward(dy, d)
         return dx, dm, ds, db
 
 
