@@ -8,10 +8,10 @@ from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
-from minidl.functional.choice import clip, where
+from minidl.functional.choice import where
 from minidl.functional.elementwise import expm1, floating, tanh
 from minidl.functional.joining import chunk
-from minidl.functional.operands import as_array, check_float, namespace
+from minidl.functional.operands import as_array, check_float, data_of, namespace
 from minidl.functional.softmax import softmax
 
 __all__ = [
@@ -176,6 +176,8 @@ def celu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     check_float("celu", x)
     if alpha == 0:
         raise ValueError("celu: alpha must not be 0")
+    if alpha == 1:
+        return elu(x)
     # expm1 sees 0 in place of the large x, where it would overflow
     return where(x > 0, x, alpha * expm1(where(x > 0, 0, x) / alpha))
 
@@ -203,7 +205,21 @@ def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     tensor([-2.,  0.,  0.])
     """
     check_float("hardshrink", x)
-    return where((x >= -lambd) & (x <= lambd), 0, x)
+    return where(abs(data_of(x)) <= lambd, 0, x)
+
+
+class Softshrink(Function):
+    """y = x - min(max(x, -lambd), lambd)."""
+
+    def __init__(self, lambd):
+        self.lambd = lambd
+
+    def forward(self, x):
+        return x - namespace(x).clip(x, -self.lambd, self.lambd)
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 1 where |x| > lambd, else 0
+        return where(abs(data_of(inputs[0])) <= self.lambd, 0, dy)
 
 
 def softshrink(x: Any, lambd: float = 0.5) -> Any:
@@ -218,7 +234,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
     check_float("softshrink", x)
     if lambd < 0:
         raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
-    return x - clip(x, -lambd, lambd)
+    return Softshrink(lambd)(x)
 
 
 def threshold(x: Any, threshold: float, value: float, inplace: bool = False) -> Any:
@@ -231,7 +247,7 @@ def threshold(x: Any, threshold: float, value: float, inplace: bool = False) -> 
     tensor([-9., -9.,  1.])
     """
     check_float("threshold", x)
-    return where(x <= threshold, value, x)
+    return where(data_of(x) <= threshold, value, x)
 
 
 def softmin(x: Any, dim: int = -1, dtype: Any = None) -> Any:

@@ -65,6 +65,7 @@ OPERATIONS = [
     *of_one(
         "celu", away_from_zero, lambda x: np.where(x > 0, x, 2 * np.expm1(x / 2)), alpha=2.0
     ),  # PyTorch divides in float32
+    *of_one("celu", away_from_zero, lambda x: np.where(x > 0, x, np.expm1(x))),
     *at_special_values("celu", lambda x: np.where(x > 0, x, np.expm1(x))),
     *of_one("tanhshrink", normal, lambda x: x - np.tanh(x)),
     *at_special_values("tanhshrink", lambda x: x - np.tanh(x)),
