@@ -54,7 +54,7 @@ ctypedef struct table:
     const char* x
     char* out
     double* sums  # [block][width]: of x or dy, then means
-    double* products  # [block][width]: of (x - m)^2, or of dy * (x - m)
+    double* products  # [block][width], behind the sums: of (x - m)^2, or of dy * (x - m)
     double* center  # [part][width]
     char* of_columns  # [part][4][width] of x's dtype: m, scale, shift, slope
 
@@ -96,17 +96,17 @@ cdef _forward(x, long parts, long groups, w, b, double eps):
     cdef long part
     x, back = _channels_last(x)
     y = buffers.empty(x.shape, x.dtype)
-    cdef list alive = begin(&t, None, x, y, parts)
+    cdef list alive = begin(&t, None, x, y, parts, groups)
     m, v = np.zeros((parts, groups)), np.zeros((parts, groups))
     cdef double[:, ::1] means = m, variances = v
     with nogil:
         pool.run(t.blocks, add_up_block, &t)
         for part in range(parts):
             put_together(&t, part, t.channels // groups, groups, &means[part, 0], &variances[part, 0])
-    scale = np.repeat(1 / np.sqrt(v + eps), t.channels // groups, axis=1)
-    if w is not None:
-        scale *= w
-    _set_columns(alive[0], np.repeat(m, t.channels // groups, axis=1), scale, 0 if b is None else b, 0)
+    of_columns, scale = alive[0], _of_rows(1 / np.sqrt(v + eps))
+    of_columns[:, 0] = _of_rows(m)
+    of_columns[:, 1] = scale if w is None else scale * w.reshape(groups, -1)
+    of_columns[:, 2] = 0 if b is None else b.reshape(groups, -1)
     run_last(&t)
     return y.transpose(back), m.astype(x.dtype), v.astype(x.dtype)
 
@@ -131,22 +131,25 @@ cdef _backward(dy, x, m, v, w, double eps):
     cdef table t
     (dy, _), (x, back) = _channels_last(dy), _channels_last(x)
     dx = buffers.empty(x.shape, x.dtype)
-    cdef long parts = m.shape[0], groups = m.shape[1], together = x.shape[-1] // groups
-    cdef list alive = begin(&t, dy, x, dx, parts)
-    m = np.repeat(m, together, axis=1)  # (parts, C), as all from here on but g and g_z
-    _set_columns(alive[1], m)
+    cdef long parts = m.shape[0], groups = m.shape[1]
+    cdef list alive = begin(&t, dy, x, dx, parts, groups)
+    of_columns, center, sums = alive[:3]
+    center[:, 0] = _of_rows(m)
     with nogil:
         pool.run(t.blocks, add_up_block_of_gradient, &t)
-    r = np.repeat(1 / np.sqrt(v.astype(np.float64) + eps), together, axis=1)
-    db = alive[2].reshape(parts, -1, t.channels).sum(axis=1)
-    dw = alive[3].reshape(parts, -1, t.channels).sum(axis=1) * r
+    r = 1 / np.sqrt(v.astype(np.float64) + eps)[..., None]  # (parts, groups, 1)
+    db_dw = sums.reshape(2, parts, -1, groups, t.channels // groups).sum(axis=2)  # (2, parts, groups, its channels)
+    db_dw[1] *= r
+    w = 1 if w is None else w.reshape(groups, -1)
     # the means of g = dy * w and of g * z, over the numbers that share m
-    g, g_z = (part if w is None else part * w for part in (db, dw))
-    count = t.rows // parts * together
-    g, g_z = (np.repeat(part.reshape(parts, groups, together).sum(2), together, axis=1) / count for part in (g, g_z))
-    _set_columns(alive[0], m, r if w is None else r * w, r * g, r * r * g_z)
+    g, g_z = (db_dw * w).sum(axis=3, keepdims=True) / (t.rows // parts * (t.channels // groups))
+    of_columns[:, 0] = _of_rows(m)
+    of_columns[:, 1] = (r * w)[:, None]
+    of_columns[:, 2] = (r * g)[:, None]
+    of_columns[:, 3] = (r * r * g_z)[:, None]
     run_last(&t)
-    return dx.transpose(back), dw.sum(0).astype(x.dtype), db.sum(0).astype(x.dtype)
+    db, dw = db_dw.sum(axis=1).reshape(2, -1).astype(x.dtype)
+    return dx.transpose(back), dw, db
 
 
 def channel_scale(x, m, s, b):
@@ -158,8 +161,9 @@ def channel_scale(x, m, s, b):
         return _scale_planes(x, m, s, b)
     x, back = _channels_last(x)
     y = buffers.empty(x.shape, x.dtype)
-    cdef list alive = begin(&t, None, x, y, 1)
-    _set_columns(alive[0], m, s, b, 0)
+    cdef list alive = begin(&t, None, x, y, 1, 1)
+    of_columns = alive[0][0, :3, :, 0]
+    of_columns[0], of_columns[1], of_columns[2] = m, s, b
     run_last(&t)
     return y.transpose(back)
 
@@ -173,14 +177,13 @@ def _channels_last(x):
     return np.ascontiguousarray(last), back
 
 
-def _set_columns(of_columns, *values):
-    """The numbers of each column of each part, once for each row that a wide row is made of."""
-    for i, value in enumerate(values):
-        of_columns[:, i] = value if np.ndim(value) < 2 else value[:, None]
+def _of_rows(values):
+    """values (parts, groups) as they broadcast to (parts, rows of a wide row, groups, channels of a group)."""
+    return values[:, None, :, None]
 
 
-cdef list begin(table* t, dy, x, out, long parts):
-    """Cut the table into blocks; return the arrays that `t` points into: of_columns, center, sums, products, x, dy."""
+cdef list begin(table* t, dy, x, out, long parts, long groups):
+    """Cut the table into blocks; return the arrays that `t` points into: of_columns, center, sums, x, dy."""
     cdef view v_x, v_out, v_dy
     x, out = view_of(x, &v_x), view_of(out, &v_out)
     t.loops, t.itemsize = vector_loops.table(), v_x.itemsize
@@ -193,16 +196,16 @@ cdef list begin(table* t, dy, x, out, long parts):
     t.widen = max(1, min(t.rows // parts, WIDTH // t.channels))
     t.width = t.widen * t.channels
     t.blocks = parts * max(1, min(MAX_BLOCKS, t.rows // parts * t.channels // BLOCK))
-    of_columns = np.empty((parts, 4, t.widen, t.channels), x.dtype)
-    center = np.zeros((parts, 1, t.widen, t.channels))
-    sums, products = np.zeros((t.blocks, t.width)), np.zeros((t.blocks, t.width))
-    cdef double[:, :, :, ::1] centers = center
-    cdef double[:, ::1] many_sums = sums, many_products = products
-    cdef view v_columns
+    of_columns = np.empty((parts, 4, t.widen, groups, t.channels // groups), x.dtype)
+    center = np.empty((parts, 1, t.widen, groups, t.channels // groups))
+    sums = np.zeros((2, t.blocks, t.width))
+    cdef view v_columns, v_center, v_sums
     view_of(of_columns, &v_columns)
-    t.of_columns, t.center = v_columns.data, &centers[0, 0, 0, 0]
-    t.sums, t.products = &many_sums[0, 0], &many_products[0, 0]
-    return [of_columns, center, sums, products, x, dy]
+    view_of(center, &v_center)
+    view_of(sums, &v_sums)
+    t.of_columns, t.center, t.sums = v_columns.data, <double*>v_center.data, <double*>v_sums.data
+    t.products = t.sums + t.blocks * t.width
+    return [of_columns, center, sums, x, dy]
 
 
 cdef long first_row(const table* t, long block) noexcept nogil:
