@@ -258,13 +258,27 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     """
     check_reduction(reduction, "batchmean")
     check_broadcast("kl_div", input, target)
-    if log_target:
-        losses = exp(target) * (target - input)
-    else:
-        zero = target == 0
-        losses = where(zero, 0, target * log(where(zero, 1, target))) - target * input
+    losses = exp(target) * (target - input) if log_target else Divergence()(input, target)
     if reduction == "batchmean":
         if not input.ndim:
             raise ValueError("kl_div: reduction 'batchmean' needs an input with an axis of samples, got a number")
         return sum(losses) / input.shape[0]
     return reduce_losses(losses, reduction)
+
+
+class Divergence(Function):
+    """losses = t * (log(t) - x), with 0 * log(0) = 0."""
+
+    def forward(self, x, t):
+        return t * (_log_unless_zero(t) - x)
+
+    def backward(self, dy, inputs, output):
+        x, t = inputs
+        # dlosses/dx = -t, dlosses/dt = log(t) + 1 - x, without the first two where t is 0
+        dt = dy * (_log_unless_zero(t) + data_of(t != 0) - x) if self.needs(1) else None
+        return -dy * t if self.needs(0) else None, dt
+
+
+def _log_unless_zero(t: Any) -> Any:
+    """log(t), and 0 for 0, whose logarithm none of the products needs."""
+    return log(where(t == 0, 1, t))

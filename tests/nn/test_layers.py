@@ -55,6 +55,13 @@ def test_the_loss_of_a_probability_of_nothing_or_all_is_bounded():
     assert losses.tolist() == [100, 100, 0, 0]
 
 
+def test_the_divergence_of_a_probability_of_nothing_has_a_gradient():
+    x, t = (minidl.tensor([[-1.0, -2.0]]).requires_grad_(), minidl.tensor([[0.0, 1.0]]).requires_grad_())
+    nn.KLDivLoss(reduction="sum")(x, t).backward()
+    # losses = t * (log(t) - x), of which t * log(t) counts as 0 near t = 0
+    assert x.grad.tolist() == [[0, -1]] and t.grad.tolist() == [[1, 1 + 2]]
+
+
 def test_a_norm_without_momentum_keeps_the_mean_of_its_batches():
     layer = nn.BatchNorm1d(1, momentum=None)
     for value in (1.0, 4.0, 7.0):
