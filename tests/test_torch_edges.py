@@ -109,6 +109,7 @@ CASES = [
         *([[-np.inf, 1.0], [2.0, 3.0]], [0, 1]),
     ),
     case("probabilities, ignore_index", lambda L, F, x, t: F.cross_entropy(x, t, ignore_index=1), X, X),
+    case("clip at its bounds", lambda L, F, x: (x.clip(-90, 90), x.clip(min=-90), x.clip(max=90)), LARGE),
     case("norm without p", lambda L, F, x: x.norm(p=None), X),
     *(
         case(f"norm {p} at 0", lambda L, F, x, p=p: (x.norm(p, dim=1), x.norm(p)), [[0.0, 0.0], [3.0, 0.0]])

@@ -90,14 +90,11 @@ class Clip(Function):
         return namespace(x).clip(x, low, high)
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 where low <= x <= high, else 0
-        x = inputs[0]
-        inside = x == x  # False for NaN
-        if self.low is not None:
-            inside = inside & (x >= self.low)
-        if self.high is not None:
-            inside = inside & (x <= self.high)
-        return where(inside, dy, 0)
+        # dy/dx = 1 where low <= x <= high, else 0, for NaN too
+        x, low, high = inputs[0], self.low, self.high
+        if low is None or high is None:
+            return where(x <= high if low is None else x >= low, dy, 0)
+        return where((x >= low) & (x <= high), dy, 0)
 
 
 def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> None:
