@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from minidl.functional.activation import log_sigmoid, relu
-from minidl.functional.along_axis import check_positions, gather
+from minidl.functional.along_axis import Gather, check_positions
 from minidl.functional.broadcast import common_shape
 from minidl.functional.choice import clamp_min, where
 from minidl.functional.entries import index_select
+from minidl.functional.keys import plain_index
 from minidl.functional.loss import check_arrays, check_same_shape, reduce_losses, weighted
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import mean, sum
+from minidl.functional.reduce import mean
 from minidl.functional.shape import reshape, unsqueeze
 
 __all__ = ["hinge_embedding_loss", "multi_margin_loss", "multilabel_soft_margin_loss", "soft_margin_loss"]
@@ -117,13 +118,14 @@ def multi_margin_loss(
         )
     check_positions(data_of(target), "target", classes, " for the classes of input")
     x = input if len(shape) == 2 else reshape(input, (1, classes))
-    t = reshape(target, -1)
+    labels = plain_index(reshape(target, (-1, 1)), x)
     # the margin of the right class to itself, which is left out, is where its position is t
-    others = namespace(x).arange(classes)[None, :] != data_of(t)[:, None]
-    losses = where(others, relu(margin - gather(x, 1, unsqueeze(t, 1)) + x), 0)
+    others = namespace(x).arange(classes) != labels
+    losses = where(others, relu(x + (margin - Gather(1, labels)(x))), 0)
     losses = losses if p == 1 else losses * losses
     if weight is not None:
         if tuple(weight.shape) != (classes,):
             raise ValueError(f"multi_margin_loss: weight must be ({classes},), got {tuple(weight.shape)}")
-        losses = losses * unsqueeze(index_select(weight, 0, t), 1)
-    return reduce_losses(reshape(sum(losses, 1) / classes, tuple(target.shape)), reduction)
+        losses = losses * unsqueeze(index_select(weight, 0, reshape(target, -1)), 1)
+    losses = mean(losses, 1)
+    return reduce_losses(losses if len(shape) == 2 else reshape(losses, tuple(target.shape)), reduction)

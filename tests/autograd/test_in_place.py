@@ -308,6 +308,7 @@ def largest(x, places):
         lambda x, places: x.masked_select(places[0][:, None] > 0),
         lambda x, places: F.cross_entropy(x, tensor([1, 0]), weight=places[1], reduction="none"),
         lambda x, places: F.nll_loss(x, places[0], reduction="none"),
+        lambda x, places: F.multi_margin_loss(x, places[0], reduction="none"),
         sorted_values,
         largest,
     ],
