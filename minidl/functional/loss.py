@@ -20,7 +20,7 @@ from minidl.functional.broadcast import common_shape
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import data_of, namespace
-from minidl.functional.reduce import mean, sum
+from minidl.functional.reduce import mean, sum, sum_of_squares
 from minidl.kernels import minus, plus, times
 
 __all__ = [
@@ -94,7 +94,24 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     tensor(2.)
     """
     check_same_shape("mse_loss", input, target)
-    return reduce_losses(square(input - target), reduction)
+    d = input - target
+    if reduction in ("mean", "sum") and d.dtype.kind == "f":
+        return MeanSquare(math.prod(d.shape) if reduction == "mean" else 1)(d)
+    return reduce_losses(square(d), reduction)
+
+
+class MeanSquare(Function):
+    """y = sum x^2 over all axes / n."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def forward(self, x):
+        return sum_of_squares(x).reshape(()) / self.n
+
+    def backward(self, dy, inputs, output):
+        # dy/dx = 2 * x / n
+        return times(inputs[0], 2 * dy / self.n)
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:

@@ -289,6 +289,12 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
     return where(total == 0, 0, where(total == 0, 1, total) ** (1 / p))
 
 
+def sum_of_squares(x: Any) -> Any:
+    """sum x^2 over all axes, in memory order, and without an array of squares."""
+    numbers = (x.ravel("K") if type(x) is np.ndarray else x).reshape(-1, 1)
+    return kernels.channel_sums.forward(numbers, numbers)  # (1,)
+
+
 class Norm2(Function):
     """y = sqrt(sum x^2) along some axes."""
 
@@ -298,9 +304,8 @@ class Norm2(Function):
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, x):
-        if len(self.axes) == x.ndim and x.dtype.kind == "f":  # over all axes: without an array of squares
-            numbers = x.reshape(-1, 1)
-            squares = kernels.channel_sums.forward(numbers, numbers).reshape((1,) * (x.ndim * self.keepdim))
+        if len(self.axes) == x.ndim and x.dtype.kind == "f":
+            squares = sum_of_squares(x).reshape((1,) * (x.ndim * self.keepdim))
         else:
             squares = reduced("sum", x * x, self.axes, self.keepdim)
         return namespace(x).sqrt(squares)
