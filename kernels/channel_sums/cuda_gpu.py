@@ -26,8 +26,8 @@ def forward(x: Any, y: Any) -> Any:
         return xp.zeros(channels, x.dtype)
     module, count = load(SOURCE, x.dtype), x.size // channels
     check_count("numbers of x a channel", count)
-    s, last = runtime.empty(channels, x.dtype), xp.moveaxis(x, 1, -1)
-    if channels > 1 and (last.flags.c_contiguous or x.ndim == 2):
+    s, last = runtime.empty(channels, x.dtype), x if x.ndim == 2 else xp.moveaxis(x, 1, -1)
+    if channels > 1 and (x.ndim == 2 or last.flags.c_contiguous):
         last = xp.ascontiguousarray(last)
         other = None if y is None else xp.ascontiguousarray(xp.moveaxis(y, 1, -1))
         columns_of_blocks = -(-channels // LANES)

@@ -6,6 +6,7 @@ call into the order in which the kernel reads them.
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -30,89 +31,102 @@ LEAST_PER_PART = 4 * THREAD_ROWS  # pieces, below which another block does not p
 
 def forward(x, w, b, stride, padding, dilation, groups):
     runtime = current_runtime()
-    (images, _, *size), (out_channels, channels, *kernel_size) = x.shape, w.shape
-    out_size = output_size(tuple(size), tuple(kernel_size), stride, padding, dilation)
-    _check_sizes(w.shape, dilation, x.shape, (images, out_channels, *out_size))
-    y = runtime.empty((images, *out_size, out_channels), x.dtype)
+    layer = (x.shape, w.shape, stride, padding, dilation, groups)
+    images, _, *out_size = _shape_of_y(*layer)
+    y = runtime.empty((images, *out_size, len(w)), x.dtype)
     if y.size and not w.size:
         y[...] = 0 if b is None else b
     elif y.size:
         bias = None if b is None else runtime.xp.ascontiguousarray(b)
-        k = out_channels // groups
-        if _is_depthwise(channels, k, groups):
-            geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_forward", nhwc(x), (_by_taps(w, runtime.xp), bias), y, geometry)
-            return y.transpose(0, 3, 1, 2)
-        # (groups*K, C, R, S) -> (groups, R, S, C, K)
-        packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 2, 1)
-        packed = runtime.xp.ascontiguousarray(packed)
-        pixels = images * math.prod(out_size)
-        tile = choose_tile(pixels, k, groups, x.dtype, runtime.multiprocessors)
-        kernel = load(SOURCE, x.dtype, **tile._asdict()).get_function("conv2d_forward")
-        geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-        multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
-        grid = _grid(tile, pixels, k, groups)
-        kernel(grid, (tile.threads,), (nhwc(x), packed, bias, y, *geometry, *multipliers))
+        if _is_depthwise(w.shape, groups):
+            _depthwise("depthwise_forward", nhwc(x), (_by_taps(w, runtime.xp), bias), y, _depthwise_geometry(*layer))
+        else:
+            kernel, grid, block, numbers = _forward_plan(*layer, x.dtype, runtime.multiprocessors)
+            # (groups*K, C, R, S) -> (groups, R, S, C, K)
+            packed = w.reshape(groups, -1, *w.shape[1:]).transpose(0, 3, 4, 2, 1)
+            kernel(grid, block, (nhwc(x), runtime.xp.ascontiguousarray(packed), bias, y, *numbers))
     return y.transpose(0, 3, 1, 2)
+
+
+@functools.lru_cache(1024)  # a network asks for the same layers at every step
+def _forward_plan(x_shape, w_shape, stride, padding, dilation, groups, dtype, multiprocessors):
+    """The kernel, its grid and block, and the numbers that it takes after the arrays."""
+    (images, _, *size), (out_channels, channels, *kernel_size) = x_shape, w_shape
+    out_size = output_size(size, kernel_size, stride, padding, dilation)
+    k, pixels = out_channels // groups, images * math.prod(out_size)
+    tile = choose_tile(pixels, k, groups, dtype, multiprocessors)
+    kernel = load(SOURCE, dtype, **tile._asdict()).get_function("conv2d_forward")
+    geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+    multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
+    return kernel, _grid(tile, pixels, k, groups), (tile.threads,), (*geometry, *multipliers)
 
 
 def input_grad(dy, w, input_size, stride, padding, dilation, groups):
     runtime = current_runtime()
-    (images, _, *out_size), (out_channels, channels, *kernel_size) = dy.shape, w.shape
-    _check_sizes(w.shape, dilation, (images, groups * channels, *input_size), dy.shape)
-    dx = runtime.empty((images, *input_size, groups * channels), dy.dtype)
+    layer = ((len(dy), w.shape[1] * groups, *input_size), w.shape, stride, padding, dilation, groups)
+    _shape_of_y(*layer)  # checks sizes
+    dx = runtime.empty((len(dy), *input_size, w.shape[1] * groups), dy.dtype)
     if dx.size and not (dy.size and w.size):
         dx[...] = 0
     elif dx.size:
-        k = out_channels // groups
-        if _is_depthwise(channels, k, groups):
-            geometry = (groups, *input_size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise("depthwise_input_grad", nhwc(dy), (_by_taps(w, runtime.xp),), dx, geometry)
-            return dx.transpose(0, 3, 1, 2)
-        # (groups*K, C, R, S) -> (groups, R, S, K, C)
-        packed = w.reshape(groups, k, channels, *kernel_size).transpose(0, 3, 4, 1, 2)
-        packed = runtime.xp.ascontiguousarray(packed)
-        pixels = images * math.prod(input_size)
-        tile = choose_tile(pixels, channels, groups, dy.dtype, runtime.multiprocessors)
-        strides, name = ((), "conv2d_input_grad_stride_1") if stride == (1, 1) else (stride, "conv2d_input_grad")
-        kernel = load(SOURCE, dy.dtype, **tile._asdict()).get_function(name)
-        geometry = (images, groups, channels, *input_size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
-        multipliers = map(multiplier, (k, kernel_size[1], *input_size, *strides))
-        grid = _grid(tile, pixels, channels, groups)
-        kernel(grid, (tile.threads,), (nhwc(dy), packed, dx, *geometry, *multipliers))
+        if _is_depthwise(w.shape, groups):
+            weights = (_by_taps(w, runtime.xp),)
+            _depthwise("depthwise_input_grad", nhwc(dy), weights, dx, _depthwise_geometry(*layer))
+        else:
+            kernel, grid, block, numbers = _input_grad_plan(*layer, dy.dtype, runtime.multiprocessors)
+            # (groups*K, C, R, S) -> (groups, R, S, K, C)
+            packed = w.reshape(groups, -1, *w.shape[1:]).transpose(0, 3, 4, 1, 2)
+            kernel(grid, block, (nhwc(dy), runtime.xp.ascontiguousarray(packed), dx, *numbers))
     return dx.transpose(0, 3, 1, 2)
+
+
+@functools.lru_cache(1024)
+def _input_grad_plan(x_shape, w_shape, stride, padding, dilation, groups, dtype, multiprocessors):
+    """As `_forward_plan`."""
+    (images, _, *size), (out_channels, channels, *kernel_size) = x_shape, w_shape
+    out_size = output_size(size, kernel_size, stride, padding, dilation)
+    k, pixels = out_channels // groups, images * math.prod(size)
+    tile = choose_tile(pixels, channels, groups, dtype, multiprocessors)
+    strides, name = ((), "conv2d_input_grad_stride_1") if stride == (1, 1) else (stride, "conv2d_input_grad")
+    kernel = load(SOURCE, dtype, **tile._asdict()).get_function(name)
+    geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *strides, *padding, *dilation)
+    multipliers = map(multiplier, (k, kernel_size[1], *size, *strides))
+    return kernel, _grid(tile, pixels, channels, groups), (tile.threads,), (*geometry, *multipliers)
 
 
 def weight_grad(x, dy, kernel_size, stride, padding, dilation, groups):
     runtime = current_runtime()
-    (images, in_channels, *size), (_, out_channels, *out_size) = x.shape, dy.shape
-    channels, k = in_channels // groups, out_channels // groups
-    w_shape = (out_channels, channels, *kernel_size)
-    _check_sizes(w_shape, dilation, x.shape, dy.shape)
+    w_shape = (dy.shape[1], x.shape[1] // groups, *kernel_size)
+    layer = (x.shape, w_shape, stride, padding, dilation, groups)
+    _shape_of_y(*layer)  # checks sizes
     dw = runtime.empty(w_shape, x.dtype)
     if dw.size and not (x.size and dy.size):
         dw[...] = 0
     elif dw.size:
-        if _is_depthwise(channels, k, groups):
-            geometry = (groups, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-            _depthwise_weight_grad(nhwc(x), nhwc(dy), dw, geometry)
+        if _is_depthwise(w_shape, groups):
+            _depthwise_weight_grad(nhwc(x), nhwc(dy), dw, _depthwise_geometry(*layer))
             return dw
-        pixels, taps = images * math.prod(out_size), math.prod(kernel_size)
-        tile = choose_tile(taps * channels, k, groups, x.dtype, 1)  # 1: the splits below give every multiprocessor work
-        grid = _grid(tile, taps * channels, k, groups)
-        splits, pixels_per_split = choose_splits(math.prod(grid), pixels, runtime.multiprocessors, MAX_GRID // groups)
-        parts = runtime.empty((splits, groups, *kernel_size, channels, k), x.dtype)
-        module = load(SOURCE, x.dtype, **tile._asdict())
-        geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
-        multipliers = map(multiplier, (channels, kernel_size[1], *out_size))
-        module.get_function("conv2d_weight_grad")(
-            (*grid[:2], groups * splits),
-            (tile.threads,),
-            (nhwc(x), nhwc(dy), parts, *geometry, *multipliers, splits, pixels_per_split),
-        )
-        add = module.get_function("add_weight_parts")
-        add(*lane_each(dw.size, splits), (parts, dw, groups, k, channels, taps, splits))
+        kernel, grid, block, numbers, (splits, *counts) = _weight_grad_plan(*layer, x.dtype, runtime.multiprocessors)
+        parts = runtime.empty((splits, dw.size), x.dtype)  # of (groups, R, S, C, K)
+        kernel(grid, block, (nhwc(x), nhwc(dy), parts, *numbers))
+        add = kernel.module.get_function("add_weight_parts")
+        add(*lane_each(dw.size, splits), (parts, dw, *counts, splits))
     return dw
+
+
+@functools.lru_cache(1024)
+def _weight_grad_plan(x_shape, w_shape, stride, padding, dilation, groups, dtype, multiprocessors):
+    """As `_forward_plan`; and how many splits there are, and what add_weight_parts is to know of a part."""
+    (images, _, *size), (out_channels, channels, *kernel_size) = x_shape, w_shape
+    out_size = output_size(size, kernel_size, stride, padding, dilation)
+    k, pixels, taps = out_channels // groups, images * math.prod(out_size), math.prod(kernel_size)
+    tile = choose_tile(taps * channels, k, groups, dtype, 1)  # 1: the splits below give every multiprocessor work
+    grid = _grid(tile, taps * channels, k, groups)
+    splits, pixels_per_split = choose_splits(math.prod(grid), pixels, multiprocessors, MAX_GRID // groups)
+    kernel = load(SOURCE, dtype, **tile._asdict()).get_function("conv2d_weight_grad")
+    geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
+    numbers = (*geometry, *map(multiplier, (channels, kernel_size[1], *out_size)), splits, pixels_per_split)
+    return kernel, (*grid[:2], groups * splits), (tile.threads,), numbers, (splits, groups, k, channels, taps)
 
 
 def multiplier(divisor):
@@ -121,8 +135,14 @@ def multiplier(divisor):
     return 2 ** (31 + shift) // divisor + 1
 
 
-def _is_depthwise(channels, k, groups):
-    return channels == 1 and groups > 1 and k <= MAX_MULTIPLIER
+def _is_depthwise(w_shape, groups):
+    return w_shape[1] == 1 and groups > 1 and w_shape[0] // groups <= MAX_MULTIPLIER
+
+
+def _depthwise_geometry(x_shape, w_shape, stride, padding, dilation, groups):
+    size, kernel_size = x_shape[2:], w_shape[2:]
+    out_size = output_size(size, kernel_size, stride, padding, dilation)
+    return groups, *size, w_shape[0] // groups, *out_size, *kernel_size, *stride, *padding, *dilation
 
 
 def _by_taps(w, xp):
@@ -132,9 +152,8 @@ def _by_taps(w, xp):
 
 def _depthwise(name, images, weights, result, geometry):
     kernel = load(DEPTHWISE_SOURCE, result.dtype, TAPS=_taps_a_thread(weights[0].shape[1])).get_function(name)
-    for here in batches(result):
-        part = result[here]
-        kernel((-(-part.size // BLOCK),), (BLOCK,), (images[here], *weights, part, part.size, *geometry))
+    for part, x in batches(result, images):
+        kernel((-(-part.size // BLOCK),), (BLOCK,), (x, *weights, part, part.size, *geometry))
 
 
 def _depthwise_weight_grad(x, dy, dw, geometry):
@@ -169,11 +188,14 @@ def _grid(tile, rows, channels, groups):
     return grid
 
 
-def _check_sizes(w_shape, dilation, *shapes):
+@functools.lru_cache(1024)
+def _shape_of_y(x_shape, w_shape, stride, padding, dilation, groups):
     """Raise where the kernel's 32-bit counts overflow: weights, pixels of a batch, numbers of an image or a window."""
+    y_shape = (x_shape[0], w_shape[0], *output_size(x_shape[2:], w_shape[2:], stride, padding, dilation))
     spans = [dilation[axis] * (w_shape[2 + axis] - 1) + 1 for axis in (0, 1)]
     check_count(f"weights, {w_shape}", math.prod(w_shape))
-    for shape in shapes:
+    for shape in (x_shape, y_shape):
         n, channels, height, width = shape
         check_count(f"pixels of all images, {shape}: split the batch", n * height * width)
         check_count(f"numbers an image, {shape}", max(height, spans[0]) * max(width, spans[1]) * channels)
+    return y_shape

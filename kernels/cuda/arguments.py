@@ -26,10 +26,11 @@ _NUMPY_TYPE: dict[str, type[np.generic]] = {
 _NULL = np.uintp(0)  # some versions of CuPy drop an argument that is None
 
 
-def check_device(where: str, array: Any, runtime: Runtime, device: int) -> None:
-    """Raise unless `array` is on the current GPU, `device`: elsewhere its address means something else."""
-    if (own := runtime.device_of(array)) != device:
-        raise ValueError(f"{where} is on GPU {own}, the current one is {device}; use `with cupy.cuda.Device({own}):`")
+def wrong_device(where: str, device: int, current: int) -> ValueError:
+    """The error of an array on another GPU than the current one, where its address means something else."""
+    return ValueError(
+        f"{where} is on GPU {device}, the current one is {current}; use `with cupy.cuda.Device({device}):`"
+    )
 
 
 class ArrayArgument:
@@ -49,19 +50,22 @@ class ArrayArgument:
             raise TypeError(f"{self.where} must be {self.dtype.name}, got {value.dtype.name}")
         if not value.flags.c_contiguous:
             raise ValueError(f"{self.where} must be C-contiguous, got shape {value.shape} with strides {value.strides}")
-        check_device(self.where, value, runtime, device)
+        if (own := runtime.device_of(value)) != device:
+            raise wrong_device(self.where, own, device)
         return value
 
 
 class IntegerArgument:
     """An integer that fits its parameter."""
 
+    dtype = None  # that of no array
+
     def __init__(self, kernel: str, parameter: Parameter) -> None:
         self.where, self.c_type = f"{kernel}: argument {parameter.name!r}", parameter.type
         self.type = _NUMPY_TYPE[parameter.type]
         self.lowest, self.highest = int(np.iinfo(self.type).min), int(np.iinfo(self.type).max)
 
-    def convert(self, value: Any, runtime: Runtime | None = None, device: int = 0) -> Any:
+    def convert(self, value: Any, runtime: Runtime, device: int = 0) -> Any:
         if type(value) is not int and not isinstance(value, (int, np.integer, np.bool_)):
             raise TypeError(f"{self.where} must be an integer ({self.c_type}), got {type(value).__name__}")
         if not self.lowest <= value <= self.highest:
@@ -71,6 +75,8 @@ class IntegerArgument:
 
 class FloatArgument:
     """A number, rounded to its parameter's type."""
+
+    dtype = None
 
     def __init__(self, kernel: str, parameter: Parameter) -> None:
         self.where, self.c_type = f"{kernel}: argument {parameter.name!r}", parameter.type

@@ -22,17 +22,21 @@ def check_count(what: str, count: int) -> None:
         raise ValueError(f"the CUDA kernel takes at most {MAX_COUNT} {what}, got {count}")
 
 
-def batches(result: Any) -> Iterator[slice]:
-    """Yield slices of the images of `result` (N, H, W, C), as many at a time as one launch can count.
+def batches(result: Any, *arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield `result` (N, H, W, C) and arrays of as many images, cut so that one launch can count: mostly as they are.
 
     >>> import numpy as np
     >>> from minidl.kernels.cuda.counts import batches
-    >>> list(batches(np.broadcast_to(np.float32(0), (5, 2**15, 2**14, 1))))
-    [slice(0, 3, None), slice(3, 5, None)]
+    >>> y, x = (np.broadcast_to(np.float32(0), (5, size, size, 1)) for size in (2**15, 2**13))
+    >>> [(y_part.shape, x_part.shape) for y_part, x_part in batches(y[:, :, ::2], x)]
+    [((3, 32768, 16384, 1), (3, 8192, 8192, 1)), ((2, 32768, 16384, 1), (2, 8192, 8192, 1))]
     """
     images, *image = result.shape
     numbers = math.prod(image)
     check_count(f"numbers an image of the result, (H, W, C) = {tuple(image)}", numbers)
     at_once = MAX_COUNT // max(1, numbers)
+    if images <= at_once:
+        yield result, *arrays
+        return
     for first in range(0, images, at_once):
-        yield slice(first, min(first + at_once, images))
+        yield tuple([array[first : first + at_once] for array in (result, *arrays)])

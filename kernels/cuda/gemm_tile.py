@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any, NamedTuple
 
@@ -34,7 +33,6 @@ BLOCK_K = 8
 SPEED = {LARGE: 0.80, HALF: 0.78, NARROW: 0.65, MEDIUM: 0.55}
 
 
-@functools.lru_cache(1024)  # the choice takes about as long as the launch of a small product
 def choose_tile(m: int, n: int, batches: int, dtype: Any, multiprocessors: int) -> Tile:
     """The tile with which the multiprocessor that has most blocks finishes first.
 

@@ -7,7 +7,6 @@ wrong dtype or memory order as it is. So every launch is checked here, against t
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,21 +109,28 @@ class CudaFunction:
         if len(args) != len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
             raise TypeError(f"{self.name} takes {len(self.parameters)} arguments ({names}), got {len(args)}")
-        device, first = runtime.device(), len(self._arguments)
-        converted = [known.convert(x, runtime, device) for known, x in zip(self._arguments, args[:first], strict=True)]
+        device, device_of, xp = runtime.device(), runtime.device_of, runtime.xp
+        ndarray, contiguous, integers = xp.ndarray, xp.ascontiguousarray, args[len(self._arguments) :]
+        converted = [  # an array that is as it should be needs no closer look: CuPy makes an object of its flags
+            x
+            if type(x) is ndarray and x.dtype is known.dtype and contiguous(x) is x and device_of(x) == device
+            else known.convert(x, runtime, device)
+            for known, x in zip(self._arguments, args, strict=False)
+        ]
         try:
-            integers = self._known_integers(*args[first:])
+            converted += self._known_integers(runtime, *integers)
         except TypeError:  # such as an array, which no cache can look up: the check says what is wrong with it
-            integers = self._convert_integers(*args[first:])
-        if math.prod(grid) == 0:
+            converted += self._convert_integers(runtime, *integers)
+        if 0 in grid:
             return
         function = self._raw_function(runtime)
         if shared_mem > SHARED_BYTES_WITHOUT_ASKING and function.max_dynamic_shared_size_bytes < shared_mem:
             function.max_dynamic_shared_size_bytes = shared_mem
-        function(tuple(grid), tuple(block), (*converted, *integers), shared_mem=shared_mem, stream=stream)
+        function(grid, block, converted, shared_mem=shared_mem, stream=stream)
 
-    def _convert_integers(self, *values: Any) -> tuple[np.integer, ...]:
-        return tuple([known.convert(value) for known, value in zip(self._integers, values, strict=True)])
+    def _convert_integers(self, runtime: Runtime, *values: Any) -> list[Any]:
+        known = zip(self._integers, values, strict=True)
+        return [runtime.number(argument.convert(value, runtime)) for argument, value in known]
 
     @functools.cache  # noqa: B019 - kernels live as long as the process
     def _raw_function(self, runtime: Runtime) -> Any:

@@ -10,9 +10,12 @@ import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
+
+import numpy as np
 
 from .detection import gpu_status, too_old
 
@@ -42,6 +45,8 @@ class Runtime(Protocol):
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> Any: ...
 
+    def number(self, number: np.generic) -> Any: ...  # as an argument of a launch, made once for many of them
+
     def device(self) -> int: ...  # the number of the current GPU
 
     def device_of(self, array: Any) -> int: ...
@@ -54,40 +59,36 @@ class CupyRuntime:
 
     header_folders: Sequence[Path] = ()
 
+    device_of = staticmethod(attrgetter("data.device_id"))
+    address = staticmethod(attrgetter("data.ptr"))
+
     def __init__(self) -> None:
         import cupy
 
         self.xp: ModuleType = cupy
+        self.empty = cupy.ndarray
+        self._get_device = cupy.cuda.runtime.getDevice
+        self._multiprocessors: dict[int, int] = {}  # of each GPU that was used
 
     @property
     def multiprocessors(self) -> int:
-        return self._multiprocessors_of(self.device())
-
-    @functools.cache  # noqa: B019 - one runtime a process; CuPy asks the driver for all attributes of a device
-    def _multiprocessors_of(self, device: int) -> int:
-        return self.xp.cuda.Device(device).attributes["MultiProcessorCount"]
+        return self._multiprocessors[self.device()]
 
     def device(self) -> int:
-        device = self.xp.cuda.runtime.getDevice()
-        self._check_age_of(device)
+        device = self._get_device()
+        if device not in self._multiprocessors:
+            # `gpu_status` tried one device only, and this may be another.
+            if reason := too_old(self.xp.cuda.runtime.getDeviceProperties(device)):
+                raise RuntimeError(f"GPU {device} cannot be used: {reason}")
+            self._multiprocessors[device] = self.xp.cuda.Device(device).attributes["MultiProcessorCount"]
         return device
-
-    @functools.cache  # noqa: B019 - as above; `gpu_status` tried one device only, and the current one may be another
-    def _check_age_of(self, device: int) -> None:
-        if reason := too_old(self.xp.cuda.runtime.getDeviceProperties(device)):
-            raise RuntimeError(f"GPU {device} cannot be used: {reason}")
-
-    def device_of(self, array: Any) -> int:
-        return array.data.device_id
 
     def compile(self, code: str, options: tuple[str, ...]) -> RawModule:
         return self.xp.RawModule(code=code, options=options)
 
-    def empty(self, shape: int | Sequence[int], dtype: Any) -> Any:
-        return self.xp.empty(shape, dtype)
-
-    def address(self, array: Any) -> int:
-        return array.data.ptr
+    def number(self, number: np.generic) -> Any:
+        # What CuPy makes of a number at every launch, for about a quarter of the time of a launch without any.
+        return self.xp.cuda.function.CNumpyArray(np.array(number))
 
 
 _chosen: ContextVar[Runtime | None] = ContextVar("minidl_cuda_runtime", default=None)
@@ -95,18 +96,15 @@ _chosen: ContextVar[Runtime | None] = ContextVar("minidl_cuda_runtime", default=
 
 @functools.cache
 def _cupy_runtime() -> CupyRuntime:
+    status = gpu_status()
+    if not status.available:
+        raise RuntimeError(f"no GPU can be used: {status.reason}")
     return CupyRuntime()
 
 
 def current_runtime() -> Runtime:
     """Return the runtime in use; RuntimeError, with the reason, if none is set and no GPU can be used."""
-    runtime = _chosen.get()
-    if runtime is not None:
-        return runtime
-    status = gpu_status()
-    if not status.available:
-        raise RuntimeError(f"no GPU can be used: {status.reason}")
-    return _cupy_runtime()
+    return _chosen.get() or _cupy_runtime()
 
 
 def unavailable() -> str | None:

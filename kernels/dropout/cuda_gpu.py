@@ -20,10 +20,11 @@ def forward(x, p, key):
     if nhwc is not None and nhwc.flags.c_contiguous:
         y = runtime.empty(nhwc.shape, x.dtype)
         kernel, (_, channels, height, width) = module.get_function("dropout_channels_last"), x.shape
-        for here in batches(y):
-            part, first = y[here], here.start * channels * height * width
+        first = 0
+        for part, x_part in batches(y, nhwc):
             grid = (-(-part.size // BLOCK),)
-            kernel(grid, (BLOCK,), (nhwc[here], part, part.size, first, channels, height * width, *random))
+            kernel(grid, (BLOCK,), (x_part, part, part.size, first, channels, height * width, *random))
+            first += part.size
         return y.transpose(0, 3, 1, 2)
     y = runtime.empty(x.shape, x.dtype)
     kernel, grid = module.get_function("dropout_in_order"), (-(-x.size // (BLOCK * NUMBERS_A_THREAD)),)

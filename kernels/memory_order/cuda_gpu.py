@@ -19,32 +19,30 @@ def channels_first(x):
     nhwc = x.transpose(0, 2, 3, 1)
     if not nhwc.flags.c_contiguous:
         return current_runtime().xp.ascontiguousarray(x)
-    images, channels, height, width = x.shape
-    return _transposed(nhwc, images, height * width, channels).reshape(x.shape)
+    _, channels, height, width = x.shape
+    return _transpose(nhwc, current_runtime().empty(x.shape, x.dtype), height * width, channels)
 
 
 def channels_last(x):
-    nhwc = x.transpose(0, 2, 3, 1)
-    if not nhwc.flags.c_contiguous:
-        images, channels, height, width = x.shape
-        x = current_runtime().xp.ascontiguousarray(x)
-        nhwc = _transposed(x, images, channels, height * width).reshape(images, height, width, channels)
-    return nhwc.transpose(0, 3, 1, 2)
+    return nhwc(x).transpose(0, 3, 1, 2)
 
 
 def nhwc(x):
     """x (N, C, H, W) as a C-contiguous (N, H, W, C)."""
-    return channels_last(x).transpose(0, 2, 3, 1)
+    last = x.transpose(0, 2, 3, 1)
+    if last.flags.c_contiguous:
+        return last
+    images, channels, height, width = x.shape
+    y = current_runtime().empty(last.shape, x.dtype)
+    return _transpose(current_runtime().xp.ascontiguousarray(x), y, channels, height * width)
 
 
-def _transposed(x, images, rows, columns):
-    """The transpose of each image of x, a matrix (rows, columns)."""
+def _transpose(x, y, rows, columns):
+    """Write the transpose of each image of x, a matrix (rows, columns), to y, and return y."""
     check_count("channels, or pixels an image", max(rows, columns))
-    y = current_runtime().empty((images, columns, rows), x.dtype)
     kernel = load(SOURCE, x.dtype).get_function("transpose_images")
     tiles = -(-rows // TILE) * -(-columns // TILE)
-    x = x.reshape(images, rows, columns)
-    for first in range(0, images, MAX_GRID):
-        here = slice(first, first + MAX_GRID)
-        kernel((tiles, len(x[here])), (TILE, ROWS), (x[here], y[here], rows, columns))
+    for first in range(0, len(x), MAX_GRID):
+        part = (x, y) if len(x) <= MAX_GRID else (x[first : first + MAX_GRID], y[first : first + MAX_GRID])
+        kernel((tiles, len(part[0])), (TILE, ROWS), (*part, rows, columns))
     return y

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cuda import DTYPES, current_runtime, load, unavailable
-from ..cuda.arguments import check_device
+from ..cuda.arguments import wrong_device
 
 __all__ = ["DTYPES", "adagrad_step", "adam_step", "rmsprop_step", "sgd_step", "unavailable"]
 
@@ -48,7 +48,8 @@ def _step(name, ws, dws, states, factors, *options):
     xp, device, where = runtime.xp, runtime.device(), f"{name}: an array"
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
     for array in (*changed, *dws):  # the launch checks its arguments, but not what the table points to
-        check_device(where, array, runtime, device)
+        if (own := runtime.device_of(array)) != device:
+            raise wrong_device(where, own, device)
     # The kernel needs C-contiguous arrays, which parameters and state nearly always are; copies are written back below.
     copies = {id(x): x if x.flags.c_contiguous else xp.ascontiguousarray(x) for x in changed}
     gradients = [xp.ascontiguousarray(dw) for dw in dws]

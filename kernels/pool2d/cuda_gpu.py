@@ -59,11 +59,9 @@ def _launch(name, result, images, geometry, tap_dtype="uint8", channels_a_thread
     position = {"uint8": "unsigned char", "int32": "int"}[str(tap_dtype)]
     module = load(SOURCE, result.dtype, position=position, CHANNELS_A_THREAD=channels_a_thread)
     kernel = module.get_function(name)
-    for here in batches(result):
-        part = [array[here] for array in images]
-        elements = result[here].size
-        threads = elements // channels_a_thread
-        kernel((-(-threads // BLOCK),), (BLOCK,), (*part, elements, result.shape[3], *geometry))
+    for part, *images_of_part in batches(result, *images):
+        threads = part.size // channels_a_thread
+        kernel((-(-threads // BLOCK),), (BLOCK,), (*images_of_part, part.size, part.shape[3], *geometry))
 
 
 def _channels_a_thread(x):

@@ -87,6 +87,7 @@ def test_one_image_of_too_many_numbers(emulated, monkeypatch):
         pool2d.max_scatter(y, taps, (8, 6), *WINDOW)
     with pytest.raises(ValueError, match=message):
         pool2d.avg_forward(x, (1, 1), (1, 1), (0, 0), False, False)
+    monkeypatch.setattr(conv2d, "check_count", lambda *_: None)  # it counts the numbers of an image too
     with pytest.raises(ValueError, match=message):
         relu_pool.forward(x, normal(5, 5, 1, 1), normal(5), (1, 1), (1, 1), (0, 0), (1, 1), 1)
 

@@ -294,10 +294,12 @@ def fake_cupy(count=1, capability=(9, 0), fails=None, where=""):
         __name__="cupy",
         ndarray=FakeArray,
         ones=answer("allocation", np.ones(1)),
+        ascontiguousarray=lambda array: array,
         RawModule=lambda *, code, options: ("compiled", code, options),
         cuda=SimpleNamespace(
             Device=lambda number=0: SimpleNamespace(id=number, attributes={"MultiProcessorCount": 132}),
             nvrtc=SimpleNamespace(getVersion=answer("nvrtc", (13, 0))),
+            function=SimpleNamespace(CNumpyArray=lambda array: ("the memory of", array)),
             runtime=SimpleNamespace(
                 getDevice=lambda: 0,
                 getDeviceCount=answer("count", count),
@@ -338,6 +340,8 @@ def test_the_runtime_of_cupy(monkeypatch, source):
     kind, code, options = module.compiled(runtime)
     assert kind == "compiled" and options == ("--std=c++17", "-Dscalar=float") and "__shfl_xor_sync" in code
     assert runtime.multiprocessors == 132
+    kind, number = runtime.number(np.int32(-7))
+    assert kind == "the memory of" and type(number) is np.ndarray and number.dtype == "int32" and number == -7
     x = FakeArray()
     with cuda.use_runtime(runtime), pytest.raises(ValueError, match="'x' is on GPU 1, the current one is 0"):
         module.get_function("scale")((1,), (1,), (x, x, 3, 1.0, None))

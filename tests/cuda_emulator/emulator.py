@@ -221,6 +221,9 @@ class EmulatedRuntime:
         module.in_tables = self.in_tables
         return module
 
+    def number(self, number: np.generic) -> np.generic:
+        return number
+
     def device(self) -> int:
         return 0
 
