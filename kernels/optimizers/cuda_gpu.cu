@@ -10,15 +10,15 @@
 #include "common.cuh"
 
 constexpr int BLOCK = 256;
+constexpr int ROOMY = 4;  // blocks on a multiprocessor: for more, the compiler would spill registers of some steps
 
 struct Row {
   scalar* w;
   const scalar* dw;
   scalar* state[3];  // null where the step has none
   long long size, first_block;
-  double first, second;  // factors that depend on the step number t, which each array counts for itself
 };
-static_assert(sizeof(Row) == 9 * 8, "the host writes rows of 9 numbers of 64 bits");
+static_assert(sizeof(Row) == 7 * 8, "the host writes rows of 7 numbers of 64 bits");
 
 // dw + weight_decay * w; without decay nothing is added, which matters where w is infinite: 0 * inf is NaN.
 __device__ __forceinline__ scalar decayed(scalar dw, scalar w, scalar weight_decay) {
@@ -54,17 +54,16 @@ __device__ __forceinline__ void for_each_number(const long long* table, int arra
     (rows[middle].first_block <= blockIdx.x ? own : end) = middle;
   }
   const Row row = rows[own];
-  const scalar first = (scalar)row.first, second = (scalar)row.second;
   const long long begin = (blockIdx.x - row.first_block) * share, stop = min(row.size, begin + share);
   update<STATES>(row.w, row.dw, row.state[0], row.state[1], row.state[2], begin, stop,
-                 [=](scalar w, scalar dw, scalar* state) { return step(row, state, w, dw, first, second); });
+                 [=](scalar w, scalar dw, scalar* state) { return step(row, state, w, dw); });
 }
 
 // state: v. undamped = 1 - dampening
 extern "C" __global__ void __launch_bounds__(BLOCK)
 sgd_step(const long long* table, int arrays, int share, scalar lr, scalar momentum, scalar undamped,
          scalar weight_decay, int nesterov) {
-  for_each_number<1>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw, scalar, scalar) {
+  for_each_number<1>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw) {
     // dw = dw + weight_decay * w
     dw = decayed(dw, w, weight_decay);
     if (row.state[0]) {
@@ -78,13 +77,12 @@ sgd_step(const long long* table, int arrays, int share, scalar lr, scalar moment
   });
 }
 
-// state: m, v, h. first = lr / (1 - beta1^t), second = sqrt(1 - beta2^t); rest1 = 1 - beta1, rest2 = 1 - beta2;
+// state: m, v, h. step_size = lr / (1 - beta1^t), root = sqrt(1 - beta2^t); rest1 = 1 - beta1, rest2 = 1 - beta2;
 // kept = 1 - lr * weight_decay of the decoupled decay (AdamW), else 1
-extern "C" __global__ void __launch_bounds__(BLOCK)
-adam_step(const long long* table, int arrays, int share, scalar beta1, scalar rest1, scalar beta2, scalar rest2,
-          scalar eps, scalar weight_decay, scalar kept) {
-  for_each_number<3>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw, scalar first,
-                                               scalar second) {
+extern "C" __global__ void __launch_bounds__(BLOCK, ROOMY)
+adam_step(const long long* table, int arrays, int share, scalar step_size, scalar root, scalar beta1, scalar rest1,
+          scalar beta2, scalar rest2, scalar eps, scalar weight_decay, scalar kept) {
+  for_each_number<3>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw) {
     // w = w - lr * weight_decay * w, or dw = dw + weight_decay * w
     w *= kept;
     dw = decayed(dw, w, weight_decay);
@@ -100,7 +98,7 @@ adam_step(const long long* table, int arrays, int share, scalar beta1, scalar re
       state[2] = v;
     }
     // w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
-    return w - first * m / (sqrt(v) / second + eps);
+    return w - step_size * m / (sqrt(v) / root + eps);
   });
 }
 
@@ -108,7 +106,7 @@ adam_step(const long long* table, int arrays, int share, scalar beta1, scalar re
 extern "C" __global__ void __launch_bounds__(BLOCK)
 rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar alpha, scalar rest, scalar eps,
              scalar weight_decay, scalar momentum) {
-  for_each_number<3>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw, scalar, scalar) {
+  for_each_number<3>(table, arrays, share, [=](const Row& row, scalar* state, scalar w, scalar dw) {
     // dw = dw + weight_decay * w
     dw = decayed(dw, w, weight_decay);
     // v = alpha * v + (1 - alpha) * dw^2
@@ -133,16 +131,16 @@ rmsprop_step(const long long* table, int arrays, int share, scalar lr, scalar al
   });
 }
 
-// state: s. first = lr / (1 + (t - 1) * lr_decay)
-extern "C" __global__ void __launch_bounds__(BLOCK)
-adagrad_step(const long long* table, int arrays, int share, scalar eps, scalar weight_decay) {
-  for_each_number<1>(table, arrays, share, [=](const Row&, scalar* state, scalar w, scalar dw, scalar first, scalar) {
+// state: s. step_size = lr / (1 + (t - 1) * lr_decay)
+extern "C" __global__ void __launch_bounds__(BLOCK, ROOMY)
+adagrad_step(const long long* table, int arrays, int share, scalar step_size, scalar eps, scalar weight_decay) {
+  for_each_number<1>(table, arrays, share, [=](const Row&, scalar* state, scalar w, scalar dw) {
     // dw = dw + weight_decay * w
     dw = decayed(dw, w, weight_decay);
     // s = s + dw^2
     const scalar s = state[0] + dw * dw;
     state[0] = s;
     // w = w - lr / (1 + (t - 1) * lr_decay) * dw / (sqrt(s) + eps)
-    return w - first * dw / (sqrt(s) + eps);
+    return w - step_size * dw / (sqrt(s) + eps);
   });
 }

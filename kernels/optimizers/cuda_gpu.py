@@ -1,10 +1,13 @@
 """Optimizer steps in CUDA: the host side of `cuda_gpu.cu`.
 
-The addresses of all arrays go to the GPU as one small table, in an asynchronous copy; one launch follows.
+The addresses of all arrays lie on the GPU in one small table, and one launch does the rest. Parameters and state stay
+where they are, and gradients mostly come to lie where those of an earlier step did: so the table of that step serves.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
 
@@ -19,55 +22,81 @@ SOURCE = Path(__file__).with_suffix(".cu")
 BLOCK = 256
 BLOCKS_A_MULTIPROCESSOR = 8  # as many as it can hold at once
 # struct Row of cuda_gpu.cu
-ROW = np.dtype([("addresses", "u8", 5), ("size", "i8"), ("first_block", "i8"), ("factors", "f8", 2)])
+ROW = np.dtype([("addresses", "u8", 5), ("size", "i8"), ("first_block", "i8")])
 
 
 def sgd_step(ws, dws, vs, lr, momentum, dampening, weight_decay, nesterov):
-    _step("sgd_step", ws, dws, (vs,), None, lr, momentum, 1 - dampening, weight_decay, nesterov)
+    _step("sgd_step", ws, dws, (vs,), lr, momentum, 1 - dampening, weight_decay, nesterov)
 
 
 def adam_step(ws, dws, ms, vs, steps, hs, lr, beta1, beta2, eps, weight_decay, decoupled):
-    factors = [(lr / (1 - beta1**t), sqrt(1 - beta2**t)) for t in steps]
     kept, weight_decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
-    _step("adam_step", ws, dws, (ms, vs, hs), factors, beta1, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, kept)
+    for t, ws_of_t, dws_of_t, *states in _by_step(steps, ws, dws, ms, vs, hs):
+        step_size, root = lr / (1 - beta1**t), sqrt(1 - beta2**t)
+        options = (step_size, root, beta1, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, kept)
+        _step("adam_step", ws_of_t, dws_of_t, states, *options)
 
 
 def rmsprop_step(ws, dws, vs, gs, bs, lr, alpha, eps, weight_decay, momentum):
-    _step("rmsprop_step", ws, dws, (vs, gs, bs), None, lr, alpha, 1 - alpha, eps, weight_decay, momentum)
+    _step("rmsprop_step", ws, dws, (vs, gs, bs), lr, alpha, 1 - alpha, eps, weight_decay, momentum)
 
 
 def adagrad_step(ws, dws, ss, steps, lr, lr_decay, eps, weight_decay):
-    factors = [(lr / (1 + (t - 1) * lr_decay), 0.0) for t in steps]
-    _step("adagrad_step", ws, dws, (ss,), factors, eps, weight_decay)
+    for t, ws_of_t, dws_of_t, *states in _by_step(steps, ws, dws, ss):
+        _step("adagrad_step", ws_of_t, dws_of_t, states, lr / (1 + (t - 1) * lr_decay), eps, weight_decay)
 
 
-def _step(name, ws, dws, states, factors, *options):
+def _by_step(steps: list[int], *lists: list | None) -> Iterator[tuple]:
+    """Yield each step number t, and the arrays of `lists` that are at it: mostly, all are."""
+    for t in sorted(set(steps)):
+        yield t, *(xs and [x for x, own in zip(xs, steps, strict=True) if own == t] for xs in lists)
+
+
+def _step(name, ws, dws, states, *options):
     if not ws:
         return
     runtime = current_runtime()
-    xp, device, where = runtime.xp, runtime.device(), f"{name}: an array"
+    device, where = runtime.device(), f"{name}: an array"
     changed = [array for arrays in (ws, *states) if arrays is not None for array in arrays]
     for array in (*changed, *dws):  # the launch checks its arguments, but not what the table points to
         if (own := runtime.device_of(array)) != device:
             raise wrong_device(where, own, device)
     # The kernel needs C-contiguous arrays, which parameters and state nearly always are; copies are written back below.
-    copies = {id(x): x if x.flags.c_contiguous else xp.ascontiguousarray(x) for x in changed}
-    gradients = [xp.ascontiguousarray(dw) for dw in dws]
-    rows = np.zeros(len(ws), ROW)
-    rows["addresses"][:, 0] = [runtime.address(copies[id(w)]) for w in ws]
-    rows["addresses"][:, 1] = [runtime.address(dw) for dw in gradients]
-    for i, arrays in enumerate(states, start=2):
-        if arrays is not None:
-            rows["addresses"][:, i] = [runtime.address(copies[id(array)]) for array in arrays]
-    rows["size"] = [w.size for w in ws]
-    share, rows["first_block"], blocks = _blocks(rows["size"], runtime.multiprocessors)
-    if factors is not None:
-        rows["factors"] = factors
+    lists = [arrays and [runtime.xp.ascontiguousarray(x) for x in arrays] for arrays in (ws, dws, *states)]
+    columns = [arrays and tuple([runtime.address(x) for x in arrays]) for arrays in lists]
+    table = _table_of(runtime, device, columns[0], tuple([w.size for w in ws]), runtime.multiprocessors)
     kernel = load(SOURCE, ws[0].dtype).get_function(name)
-    kernel((blocks,), (BLOCK,), (xp.asarray(rows.view("i8")), len(ws), share, *options))
-    for array in changed:
-        if copies[id(array)] is not array:
-            array[...] = copies[id(array)]
+    kernel((table.blocks,), (BLOCK,), (table.with_addresses(columns), len(ws), table.share, *options))
+    copies = [x for i, arrays in enumerate(lists) if i != 1 and arrays is not None for x in arrays]
+    for array, copy in zip(changed, copies, strict=True):
+        if copy is not array and not array.flags.c_contiguous:
+            array[...] = copy
+
+
+class _Table:
+    """Where the arrays of one list of parameters lie; sent to the GPU only when that has changed."""
+
+    def __init__(self, runtime, sizes, multiprocessors):
+        self.runtime, self.columns, self.on_gpu = runtime, None, None
+        self.rows = np.zeros(len(sizes), ROW)
+        self.rows["size"] = sizes
+        self.share, self.rows["first_block"], self.blocks = _blocks(self.rows["size"], multiprocessors)
+
+    def with_addresses(self, columns):
+        if columns != self.columns:
+            self.rows["addresses"] = 0
+            for i, addresses in enumerate(columns):
+                if addresses is not None:
+                    self.rows["addresses"][:, i] = addresses
+            self.on_gpu = None  # its memory is free for the next one: else gradients would come to lie elsewhere again
+            self.on_gpu, self.columns = self.runtime.xp.asarray(self.rows.view("i8")), columns
+        return self.on_gpu
+
+
+@functools.lru_cache(64)
+def _table_of(runtime, device, ws_addresses, sizes, multiprocessors):
+    """One for each list of parameters, which `device` and `ws_addresses` tell apart."""
+    return _Table(runtime, sizes, multiprocessors)
 
 
 def _blocks(sizes, multiprocessors):

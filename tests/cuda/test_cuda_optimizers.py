@@ -87,6 +87,26 @@ def test_one_launch_for_all_arrays(runtime, to_device):
         assert runtime.launches == {"sgd_step": 1}
 
 
+def test_arrays_that_count_the_same_step_share_a_launch(runtime, to_device):
+    """A layer that was frozen for a while is behind."""
+    ws, ms, vs = ([to_device(np.ones(3, "float32")) for _ in range(4)] for _ in range(3))
+    optimizers.adam_step(ws, ws, ms, vs, [7, 7, 5, 7], None, 0.1, 0.9, 0.999, 1e-8, 0.0, False)
+    if isinstance(runtime, EmulatedRuntime):
+        assert runtime.launches == {"adam_step": 2}
+
+
+def test_the_table_of_addresses_is_sent_when_an_array_has_moved(runtime, to_device, to_host, monkeypatch):
+    if not isinstance(runtime, EmulatedRuntime):
+        pytest.skip("counts what the emulated GPU is sent")
+    w, first, second = (to_device(np.full(3, value, "float32")) for value in (0, 1, 10))
+    sent, asarray = [], type(runtime.xp).asarray
+    monkeypatch.setattr(type(runtime.xp), "asarray", lambda xp, rows: (sent.append(rows), asarray(xp, rows))[1])
+    for dw in (first, first, second, second, first):
+        optimizers.sgd_step([w], [dw], None, 1.0, 0.0, 0.0, 0.0, False)
+    assert len(sent) == 3
+    np.testing.assert_array_equal(to_host(w), -23)
+
+
 def test_no_arrays_are_no_launch(runtime):
     optimizers.adam_step([], [], [], [], [], None, 0.1, 0.9, 0.999, 1e-8, 0.0, False)
     if isinstance(runtime, EmulatedRuntime):
