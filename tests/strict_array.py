@@ -22,6 +22,10 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, array: Any):
         self._array = np.asarray(array)
 
+    @classmethod
+    def called(cls, name: str, args: tuple) -> None:
+        """What a kind of these arrays wants to know: a function or method is called with them."""
+
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError("a StrictArray was about to become a NumPy array silently")
 
@@ -35,12 +39,14 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
         if function.__module__ != "numpy":
             raise AttributeError(f"{function.__module__}.{function.__name__} is not in CuPy's own namespace")
         cupy_surface.check_function(function.__name__, args, options)
+        self.called(function.__name__, args)
         return coated(function(*bare(args), **bare(options)), type(self))
 
     def __getitem__(self, key: Any) -> Any:
         return coated(self._array[bare(key)], type(self))
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        self.called("setitem", (self,))
         self._array[bare(key)] = bare(value)
 
     def __getattr__(self, name: str) -> Any:  # shape, dtype, sum, reshape ...
@@ -52,6 +58,7 @@ class StrictArray(np.lib.mixins.NDArrayOperatorsMixin):
 
         def method(*args: Any, **options: Any) -> Any:
             cupy_surface.check_method(name, args, options)
+            self.called(name, (self,))
             return coated(value(*bare(args), **bare(options)), type(self))
 
         return method
@@ -92,6 +99,7 @@ def coated(value: Any, coat: type[StrictArray] = StrictArray) -> Any:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any], coat: type[StrictArray]) -> Any:
     cupy_surface.check_ufunc(ufunc.__name__, method, options)
+    coat.called(ufunc.__name__, inputs)
     result = getattr(ufunc, method)(*bare(inputs), **bare(options))
     if "out" not in options and isinstance(result, np.ndarray):
         result = np.ascontiguousarray(result).reshape(result.shape)
@@ -131,6 +139,7 @@ class Namespace(types.ModuleType):
 
         def function(*args: Any, **options: Any) -> Any:
             cupy_surface.check_function(name, args, options)
+            self.coat.called(name, args)
             return coated(value(*bare(args), **bare(options)), self.coat)
 
         return function

@@ -277,6 +277,17 @@ conv2d_weight_grad(const scalar* x, const scalar* dy, scalar* parts, int images,
              taps.count, out_channels);
 }
 
+// packed[group][rs][c][k] = w[group][k][c][rs], or packed[group][rs][k][c] where `channels_last`: a thread an element.
+extern "C" __global__ void pack_weights(const scalar* w, scalar* packed, int groups, int out_channels, int channels,
+                                        int taps, int channels_last) {
+  const int e = blockIdx.x * blockDim.x + threadIdx.x;
+  if (e >= groups * taps * channels * out_channels) return;
+  const int columns = channels_last ? channels : out_channels, rows = channels_last ? out_channels : channels;
+  const int column = e % columns, row = e / columns % rows, rs = e / columns / rows % taps;
+  const int group = e / columns / rows / taps, k = channels_last ? row : column, c = channels_last ? column : row;
+  packed[e] = w[(((size_t)group * out_channels + k) * channels + c) * taps + rs];
+}
+
 // dw[group][k][c][rs] = sum over splits of parts[split][group][rs][c][k]. Block (32, 1 to 8): lane x is an element, in
 // the order of parts, so that neighbouring lanes read neighbours; the thread rows y share the splits.
 extern "C" __global__ void __launch_bounds__(WARP * THREAD_ROWS)

@@ -31,20 +31,19 @@ LEAST_PER_PART = 4 * THREAD_ROWS  # pieces, below which another block does not p
 
 def forward(x, w, b, stride, padding, dilation, groups):
     runtime = current_runtime()
-    layer = (x.shape, w.shape, stride, padding, dilation, groups)
-    images, _, *out_size = _shape_of_y(*layer)
-    y = runtime.empty((images, *out_size, len(w)), x.dtype)
+    layer = (x.shape, w_shape := w.shape, stride, padding, dilation, groups)
+    images, k, *out_size = _shape_of_y(*layer)
+    y = runtime.empty((images, *out_size, k), x.dtype)
     if y.size and not w.size:
         y[...] = 0 if b is None else b
     elif y.size:
         bias = None if b is None else runtime.xp.ascontiguousarray(b)
-        if _is_depthwise(w.shape, groups):
+        if _is_depthwise(w_shape, groups):
             _depthwise("depthwise_forward", nhwc(x), (_by_taps(w, runtime.xp), bias), y, _depthwise_geometry(*layer))
         else:
             kernel, grid, block, numbers = _forward_plan(*layer, x.dtype, runtime.multiprocessors)
-            # (groups*K, C, R, S) -> (groups, R, S, C, K)
-            packed = w.reshape(groups, -1, *w.shape[1:]).transpose(0, 3, 4, 2, 1)
-            kernel(grid, block, (nhwc(x), runtime.xp.ascontiguousarray(packed), bias, y, *numbers))
+            packed = _packed(kernel.module, w, groups, channels_last=False)  # (groups, R, S, C, K)
+            kernel(grid, block, (nhwc(x), packed, bias, y, *numbers))
     return y.transpose(0, 3, 1, 2)
 
 
@@ -63,20 +62,20 @@ def _forward_plan(x_shape, w_shape, stride, padding, dilation, groups, dtype, mu
 
 def input_grad(dy, w, input_size, stride, padding, dilation, groups):
     runtime = current_runtime()
-    layer = ((len(dy), w.shape[1] * groups, *input_size), w.shape, stride, padding, dilation, groups)
+    images, channels, w_shape = len(dy), w.shape[1] * groups, w.shape
+    layer = ((images, channels, *input_size), w_shape, stride, padding, dilation, groups)
     _shape_of_y(*layer)  # checks sizes
-    dx = runtime.empty((len(dy), *input_size, w.shape[1] * groups), dy.dtype)
+    dx = runtime.empty((images, *input_size, channels), dy.dtype)
     if dx.size and not (dy.size and w.size):
         dx[...] = 0
     elif dx.size:
-        if _is_depthwise(w.shape, groups):
+        if _is_depthwise(w_shape, groups):
             weights = (_by_taps(w, runtime.xp),)
             _depthwise("depthwise_input_grad", nhwc(dy), weights, dx, _depthwise_geometry(*layer))
         else:
             kernel, grid, block, numbers = _input_grad_plan(*layer, dy.dtype, runtime.multiprocessors)
-            # (groups*K, C, R, S) -> (groups, R, S, K, C)
-            packed = w.reshape(groups, -1, *w.shape[1:]).transpose(0, 3, 4, 1, 2)
-            kernel(grid, block, (nhwc(dy), runtime.xp.ascontiguousarray(packed), dx, *numbers))
+            packed = _packed(kernel.module, w, groups, channels_last=True)  # (groups, R, S, K, C)
+            kernel(grid, block, (nhwc(dy), packed, dx, *numbers))
     return dx.transpose(0, 3, 1, 2)
 
 
@@ -127,6 +126,16 @@ def _weight_grad_plan(x_shape, w_shape, stride, padding, dilation, groups, dtype
     geometry = (images, groups, channels, *size, k, *out_size, *kernel_size, *stride, *padding, *dilation)
     numbers = (*geometry, *map(multiplier, (channels, kernel_size[1], *out_size)), splits, pixels_per_split)
     return kernel, (*grid[:2], groups * splits), (tile.threads,), numbers, (splits, groups, k, channels, taps)
+
+
+def _packed(module, w, groups, channels_last):
+    """w (groups*K, C, R, S) in the order in which the kernel reads it."""
+    runtime, (out_channels, channels, *kernel_size) = current_runtime(), w.shape
+    packed, counts = runtime.empty(w.size, w.dtype), (groups, out_channels // groups, channels, math.prod(kernel_size))
+    grid = (-(-w.size // BLOCK),)
+    kernel = module.get_function("pack_weights")
+    kernel(grid, (BLOCK,), (runtime.xp.ascontiguousarray(w), packed, *counts, int(channels_last)))
+    return packed
 
 
 def multiplier(divisor):

@@ -63,7 +63,7 @@ def backward(dlosses: Any, x: Any, target: Any, weight: Any = None, ignore_index
 
     Parameters
     ----------
-    dlosses : array of the shape of `target`
+    dlosses : array of the shape of `target`, or of no dimension: one number for all losses
     x, target, weight, ignore_index
         As given to `forward`.
 
@@ -79,10 +79,12 @@ def backward(dlosses: Any, x: Any, target: Any, weight: Any = None, ignore_index
     array([[ 0.5, -0.5]])
     """
     _check(x, target, weight)
-    check_array(dlosses, "dlosses", target.ndim)
+    check_array(dlosses, "dlosses", 0, at_least=True)
     check_same_kind(x, "x", dlosses, "dlosses")
-    if dlosses.shape != target.shape:
-        raise ValueError(f"dlosses must have one number for each label, {target.shape}, got {dlosses.shape}")
+    if dlosses.shape not in ((), target.shape):
+        raise ValueError(
+            f"dlosses must have one number for each label, {target.shape}, or for all, got {dlosses.shape}"
+        )
     return dlosses, x, target, weight, int(ignore_index)
 
 

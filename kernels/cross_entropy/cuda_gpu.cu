@@ -44,9 +44,11 @@ cross_entropy_forward(const scalar* x, const long long* target, const scalar* we
   kept_weights[row] = scale;
 }
 
+// dlosses (rows,), or with the stride 0 one number for all rows
 extern "C" __global__ void __launch_bounds__(WARPS_A_BLOCK * WARP)
 cross_entropy_backward(const scalar* dlosses, const scalar* __restrict__ x, const long long* target,
-                       const scalar* weight, scalar* __restrict__ dx, int rows, int columns, long long ignore_index) {
+                       const scalar* weight, scalar* __restrict__ dx, int rows, int columns, long long ignore_index,
+                       int dlosses_stride) {
   __shared__ scalar maxima[WARPS_A_BLOCK];
   __shared__ scalar sums[WARPS_A_BLOCK];
   const int row = blockIdx.x * ROWS_A_BLOCK + threadIdx.y;
@@ -58,7 +60,7 @@ cross_entropy_backward(const scalar* dlosses, const scalar* __restrict__ x, cons
   const label t = target[row];
   const bool kept = t != ignore_index, known = t >= 0 && t < columns;
   const scalar share = 1 / sum;  // as in softmax: one division a row
-  const scalar scale = dlosses[row] * (!known ? not_a_number() : weight ? weight[t] : (scalar)1);
+  const scalar scale = dlosses[(size_t)row * dlosses_stride] * (!known ? not_a_number() : weight ? weight[t] : (scalar)1);
   for (int c = threadIdx.x; c < columns; c += ROW_THREADS)
     dx[c] = kept ? scale * (exp(x[c] - largest) * share - (c == t ? (scalar)1 : (scalar)0)) : (scalar)0;
 }

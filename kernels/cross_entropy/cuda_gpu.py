@@ -29,12 +29,14 @@ def backward(dlosses, x, target, weight, ignore_index):
     module = load(SOURCE, x.dtype, WARPS_A_ROW=warps_a_row(columns))
     x, target, weight = _arrays(runtime.xp, x, target, weight)
     dx = runtime.empty(x.shape, x.dtype)
-    arguments = (runtime.xp.ascontiguousarray(dlosses), x, target, weight, dx, rows, columns, ignore_index)
+    dlosses, stride = runtime.xp.ascontiguousarray(dlosses), int(dlosses.ndim > 0)
+    arguments = (dlosses, x, target, weight, dx, rows, columns, ignore_index, stride)
     module.get_function("cross_entropy_backward")(*grid_of_rows(rows, columns), arguments)
-    return runtime.xp.moveaxis(dx, -1, 1)
+    return dx if dx.ndim == 2 else runtime.xp.moveaxis(dx, -1, 1)
 
 
 def _arrays(xp, x, target, weight):
     """x with its classes last in memory (N, ..., C), the target and the weights, contiguous."""
     weight = None if weight is None else xp.ascontiguousarray(weight)
-    return xp.ascontiguousarray(xp.moveaxis(x, 1, -1)), xp.ascontiguousarray(target, dtype="int64"), weight
+    x = x if x.ndim == 2 else xp.moveaxis(x, 1, -1)
+    return xp.ascontiguousarray(x), xp.ascontiguousarray(target, dtype="int64"), weight

@@ -77,7 +77,8 @@ cdef _run(dlosses, x, target, weight, ignore_index, out, bint across):
     r.rows, r.columns = target.size, v_x.shape[1 if across else v_x.ndim - 1]
     r.x, r.target, r.out, r.ignore_index = v_x.data, <const int64_t*>v_target.data, v_out.data, ignore_index
     if dlosses is not None:
-        dlosses = view_of(np.ascontiguousarray(dlosses), &v_dlosses)
+        dlosses = np.ascontiguousarray(dlosses) if dlosses.ndim else np.full(target.shape, dlosses, dlosses.dtype)
+        dlosses = view_of(dlosses, &v_dlosses)
         r.dlosses = v_dlosses.data
     if weight is not None:
         weight = view_of(np.ascontiguousarray(weight), &v_weight)

@@ -22,6 +22,7 @@ def backward(dlosses, x, target, weight, ignore_index):
     kept, t, scale = _of_each_row(x, target, weight, ignore_index)
     powers = xp.exp(x - x.max(axis=1, keepdims=True))
     p = powers / powers.sum(axis=1, keepdims=True)
+    dlosses = xp.broadcast_to(dlosses, target.shape)
     # dx[c] = dloss * weight[t] * (p[c] - (1 where c = t, else 0))
     hit = xp.arange(x.shape[1]).reshape(-1, *(1,) * (x.ndim - 2)) == t[:, None]
     return xp.where(kept[:, None], (dlosses * scale)[:, None] * (p - hit), x.dtype.type(0))  # (N, C, ...)

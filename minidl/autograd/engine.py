@@ -20,7 +20,7 @@ from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
 from minidl.autograd.recorded_rule import recorded_rule
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
-from minidl.kernels import plus, reduced
+from minidl.kernels import array_module, plus, reduced
 
 _accumulating = threading.Lock()  # two threads may reach the same leaf
 
@@ -365,7 +365,7 @@ def _starting_gradient(output: Tensor, gradient: Any, create_graph: bool, name: 
                 f"{argument} must be given for {name} of shape {output.shape}, in that shape; "
                 "a loss is usually one number, for example y.sum() or y.mean()"
             )
-        gradient = np.empty_like(output.data)
+        gradient = array_module(output.data).empty(output.shape, output.dtype)
         gradient.fill(1)  # in half the time of np.ones_like
     elif not isinstance(gradient, Tensor) and not is_array(gradient):
         gradient = np.asarray(gradient, output.dtype)

@@ -15,7 +15,7 @@ from minidl.functional.along_axis import ScatterAdd
 from minidl.functional.broadcast import broadcast_to
 from minidl.functional.choice import where
 from minidl.functional.loss import check_arrays, check_reduction, check_same_shape, reduce_losses
-from minidl.functional.operands import check_float, data_of, namespace
+from minidl.functional.operands import as_array, check_float, data_of, namespace
 from minidl.functional.reduce import mean, sum
 from minidl.functional.shape import reshape, unsqueeze
 from minidl.functional.softmax import SoftmaxGrad, log_softmax, softmax
@@ -161,9 +161,7 @@ class CrossEntropyGrad(Function):
         self.weight, self.ignore_index = weight, ignore_index
 
     def forward(self, dlosses, x, target):
-        if dlosses.ndim == 0:
-            dlosses = namespace(x).full(target.shape, dlosses, x.dtype)
-        return kernels.cross_entropy.backward(dlosses, x, target, self.weight, self.ignore_index)
+        return kernels.cross_entropy.backward(as_array(dlosses), x, target, self.weight, self.ignore_index)
 
     def backward(self, ddx, inputs, output):
         dlosses, x, target = inputs

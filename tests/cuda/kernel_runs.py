@@ -196,8 +196,9 @@ def run_cross_entropy():
         losses, got_total = cross_entropy.forward(x, target, weight, 1)
         assert_close(losses, expected)
         assert_close(got_total, total)
-        expected = cross_entropy_reference.backward(x[:, 0], x, target, weight, 1)
-        assert_close(cross_entropy.backward(x[:, 0], x, target, weight, 1), expected, scale=3.0)
+        for dlosses in (x[:, 0], np.array(0.5, "float32")):
+            expected = cross_entropy_reference.backward(dlosses, x, target, weight, 1)
+            assert_close(cross_entropy.backward(dlosses, x, target, weight, 1), expected, scale=3.0)
 
 
 def run_activations():

@@ -132,9 +132,10 @@ def test_cross_entropy(runtime, to_device, to_host, rows, columns, dtype, label)
         got, got_total = cross_entropy.forward(to_device(x), to_device(target), on_device, 201)
         assert_close(to_host(got), losses, scale=np.maximum(20, np.abs(losses)))
         assert_close(to_host(got_total), np.asarray(total), scale=max(1.0, float(total)))
-        dx = cross_entropy_reference.backward(dlosses, x, target, given, 201)
-        got = cross_entropy.backward(to_device(dlosses), to_device(x), to_device(target), on_device, 201)
-        assert_close(to_host(got), dx, scale=5.0)
+        for d in (dlosses, np.array(0.7, dtype)):  # one for each loss, one for all
+            dx = cross_entropy_reference.backward(d, x, target, given, 201)
+            got = cross_entropy.backward(to_device(d), to_device(x), to_device(target), on_device, 201)
+            assert_close(to_host(got), dx, scale=5.0)
 
 
 def test_cross_entropy_of_pixels(runtime, to_device, to_host):

@@ -17,7 +17,7 @@ from minidl.data import DataLoader, TensorDataset
 from minidl.kernels import cuda
 from minidl.training import evaluate, fit, load_checkpoint, predict, save_checkpoint
 from minidl.training.loop import train_step
-from tests.cuda_emulator import EmulatedRuntime, emulated_gpu, synchronizations
+from tests.cuda_emulator import EmulatedRuntime, emulated_gpu, library_calls, synchronizations
 
 pytestmark = pytest.mark.cuda
 
@@ -171,6 +171,19 @@ def test_no_wait_hides_in_a_training_step_on_a_gpu(build, optimizer):
         if waits:
             assert np.isfinite(loss.item())
         assert behind.done == waits
+
+
+def test_what_a_training_step_leaves_to_the_array_library(emulated):
+    """All that it computes costs the host more than a launch of ours: the loss, and nothing of any layer."""
+    x, t = (minidl.tensor(array).to("cuda") for array in images())
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3)
+    ).to("cuda")  # fmt: skip
+    optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    train_step(model, optimizer, F.cross_entropy, (), [x], t)  # makes the velocities
+    with library_calls() as calls:
+        train_step(model, optimizer, F.cross_entropy, (), [x], t)
+    assert calls == ["sum", "divide", "fill", "divide"]  # the mean of the losses; its gradient, 1; that of each loss
 
 
 def test_fit_waits_once_an_epoch(emulated):

@@ -19,7 +19,7 @@ textures, cooperative groups, the instructions of newer cards (wgmma, TMA).
 """
 
 from .build import EmulatorError
-from .device_array import DeviceArray, DeviceRuntime, synchronizations
+from .device_array import DeviceArray, DeviceRuntime, library_calls, synchronizations
 from .emulator import EmulatedModule, EmulatedRuntime, MemoryRow, memory_profile
 from .gpu import emulated_gpu
 
@@ -31,6 +31,7 @@ __all__ = [
     "EmulatorError",
     "MemoryRow",
     "emulated_gpu",
+    "library_calls",
     "memory_profile",
     "synchronizations",
 ]

@@ -2,7 +2,8 @@
 
 A DeviceArray refuses to become a NumPy array silently, as every StrictArray. Beside that it has what the library asks a
 CuPy array for (``device``, ``get``, ``__cuda_array_interface__``). Each time the host has to wait for a GPU, to read a
-value or a size that only the GPU knows, `synchronizations` notes the place in the code that did so.
+value or a size that only the GPU knows, `synchronizations` notes the place in the code that did so. `library_calls`
+notes what the array library computes or copies itself, which takes the host several times what a launch of ours does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,19 @@ from .emulator import EmulatedModule, EmulatedRuntime
 
 # Functions whose result has a size that depends on values: CuPy reads it back before it can allocate.
 SIZE_UNKNOWN = ("nonzero", "flatnonzero", "argwhere", "unique", "bincount", "compress", "extract", "allclose")
+NO_WORK = (
+    "broadcast_to", "empty", "empty_like", "may_share_memory", "moveaxis", "ravel", "reshape", "squeeze", "swapaxes",
+    "transpose",
+)  # fmt: skip
 _noted: list[str] = []
+_computed: list[str] = []
+
+
+@contextlib.contextmanager
+def library_calls() -> Iterator[list[str]]:
+    """The names of what the array library computed or copied inside this ``with``."""
+    _computed.clear()
+    yield _computed
 
 
 @contextlib.contextmanager
@@ -42,6 +55,13 @@ class DeviceArray(StrictArray):
 
     device = SimpleNamespace(id=0)
     __cuda_array_interface__ = None  # that it is there says: on a GPU
+
+    @classmethod
+    def called(cls, name: str, args: tuple) -> None:
+        if name in SIZE_UNKNOWN:
+            _note(f"{name}()")
+        if name not in NO_WORK and not (name == "ascontiguousarray" and args[0].flags.c_contiguous):
+            _computed.append(name)
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return namespace
@@ -83,11 +103,6 @@ class DeviceArray(StrictArray):
                 _note("a choice by a mask")
         return super().__getitem__(key)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        if function.__name__ in SIZE_UNKNOWN:
-            _note(f"{function.__name__}()")
-        return super().__array_function__(function, types, args, options)
-
 
 class _DeviceNamespace(Namespace):
     """`xp` as CuPy is: NumPy's functions, ``ndarray``, and the devices."""
@@ -102,17 +117,6 @@ class _DeviceNamespace(Namespace):
             return value
         return super().asarray(value, dtype)
 
-    def __getattr__(self, name: str) -> Any:
-        function = super().__getattr__(name)
-        if name not in SIZE_UNKNOWN:
-            return function
-
-        def noted(*args: Any, **options: Any) -> Any:
-            _note(f"{name}()")
-            return function(*args, **options)
-
-        return noted
-
 
 namespace = _DeviceNamespace("device", DeviceArray)
 
@@ -126,7 +130,9 @@ class DeviceRuntime(EmulatedRuntime):
         return _Module(super().compile(code, options))
 
     def empty(self, shape: int | Sequence[int], dtype: Any) -> DeviceArray:
-        return DeviceArray(super().empty(shape, dtype))
+        array = DeviceArray(super().empty(shape, dtype))
+        array.base = None  # as CuPy's: that it begins at a multiple of 512 bytes is no view to anyone
+        return array
 
     def address(self, array: DeviceArray) -> int:
         return super().address(array._array)

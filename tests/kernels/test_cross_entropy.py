@@ -52,6 +52,9 @@ def test_losses_and_gradient(backend, dtype, rows, columns, pixels, order, weigh
     with kernels.use_backend(backend, strict=True):
         losses, total = kernels.cross_entropy.forward(x, target, weight, ignore_index)
         dx = kernels.cross_entropy.backward(dlosses, x, target, weight, ignore_index)
+        one, ones = np.array(0.7, dtype), np.full(shape, 0.7, dtype)
+        of_one, of_ones = (kernels.cross_entropy.backward(d, x, target, weight, ignore_index) for d in (one, ones))
+    np.testing.assert_array_equal(of_one, of_ones)
     last = np.moveaxis(x, 1, -1)
     expected, expected_dx = expected_of(
         last.reshape(-1, columns), target.reshape(-1), weight, ignore_index, dlosses.reshape(-1)
