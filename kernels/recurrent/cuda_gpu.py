@@ -24,7 +24,7 @@ def rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, nonlinearity, reverse):
     a, biases = _project(x, w_ih), _contiguous(b_ih, b_hh)  # (T, N, H)
     y, (h,) = current_runtime().empty((steps, *h0.shape), x.dtype), _contiguous(h0)
     for t in times(steps, reverse):
-        q = matmul.forward(h, w_hh.T)  # (N, H)
+        q = matmul.linear(h, w_hh, None, relu=False)  # (N, H)
         state.launch("rnn_forward_step", a[t], q, *biases, y[t], *state.sizes, nonlinearity == "relu")
         h = y[t]
     return y
@@ -46,7 +46,7 @@ def lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, reverse):
     y, c = (runtime.empty((steps, *h0.shape), x.dtype) for _ in range(2))
     gates, (h, cell) = runtime.empty(a.shape, x.dtype), _contiguous(h0, c0)
     for t in times(steps, reverse):
-        q = matmul.forward(h, w_hh.T)  # (N, 4*H)
+        q = matmul.linear(h, w_hh, None, relu=False)  # (N, 4*H)
         state.launch("lstm_forward_step", a[t], q, *biases, cell, c[t], y[t], gates[t], *state.sizes)
         h, cell = y[t], c[t]
     return y, c, gates
@@ -72,7 +72,7 @@ def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, reverse):
     y = runtime.empty((steps, *h0.shape), x.dtype)
     gates, (h,) = runtime.empty((*y.shape[:2], 4 * h0.shape[1]), x.dtype), _contiguous(h0)
     for t in times(steps, reverse):
-        q = matmul.forward(h, w_hh.T)  # (N, 3*H)
+        q = matmul.linear(h, w_hh, None, relu=False)  # (N, 3*H)
         state.launch("gru_forward_step", a[t], q, *biases, h, y[t], gates[t], *state.sizes)
         h = y[t]
     return y, gates
@@ -115,7 +115,7 @@ def _contiguous(*arrays):
 
 def _project(x, w_ih):
     """x w_ih^T for all steps in one product: (T, N, G*H)"""
-    return matmul.forward(rows_of(x), w_ih.T).reshape(*x.shape[:2], len(w_ih))
+    return matmul.linear(rows_of(x), w_ih, None, relu=False).reshape(*x.shape[:2], len(w_ih))
 
 
 def _weight_gradients(x, h0, y, w_ih, da, dq, reverse, needs_dx, dh0):
