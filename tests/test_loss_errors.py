@@ -63,6 +63,11 @@ CALLS = [
     ),
     (lambda: F.binary_cross_entropy(x(2) * 2, x(2)), ValueError, "input must .* 0 to 1, got 2.0 to 2.0; for logits"),
     (lambda: F.binary_cross_entropy(x(2), x(2) * 255), ValueError, "target must .* got 255.0 to 255.0; divide pixels"),
+    (
+        lambda: F.binary_cross_entropy(Tensor([np.nan, -1.0, 0.5]), x(3)),
+        ValueError,
+        "input must .* got -1.0 to 0.5;",
+    ),
     (lambda: F.mse_loss(x(2), x(2, dtype=np.float64)), TypeError, "mse_loss.*float32 and float64.*astype"),
     (lambda: F.kl_div(x(2), x(2, dtype=np.float64)), TypeError, "kl_div.*float32 and float64"),
     (lambda: F.cross_entropy(x(2, 3), x(2, 3, dtype=np.float64)), TypeError, "float32 and float64"),

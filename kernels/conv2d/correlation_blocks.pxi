@@ -60,10 +60,12 @@ cdef void correlate_whole_block(const real* tag, correlation* whole, long index)
                 return
     if taps == 1:
         q.tiles.transpose(q.group_in, q.group_out, dw, q.padded_out, out, whole.group_in)
-        return
-    for i in range(q.group_in):
-        q.tiles.transpose(taps, q.group_out, dw + i * q.padded_out, q.group_in * q.padded_out, out + i * taps,
-                          whole.group_in * taps)
+    else:
+        for i in range(q.group_in):
+            q.tiles.transpose(taps, q.group_out, dw + i * q.padded_out, q.group_in * q.padded_out, out + i * taps,
+                              whole.group_in * taps)
+    for i in range(4):  # a kernel as large as a picture makes them large
+        pool.scratch_done(<int>i)
 
 
 cdef inline void take_channels(const real* tag, images* x, long first, long count) noexcept nogil:

@@ -191,9 +191,12 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     check_same_shape("binary_cross_entropy", input, target)
     hints = {"input": "for logits use binary_cross_entropy_with_logits", "target": "divide pixels by 255"}
     for (name, hint), x in zip(hints.items(), (data_of(input), data_of(target))):
-        if isinstance(x, np.ndarray) and x.size and (np.fmin.reduce(x, None) < 0 or np.fmax.reduce(x, None) > 1):
+        if not isinstance(x, np.ndarray) or not x.size:
+            continue
+        least, largest = np.fmin.reduce(x, None), np.fmax.reduce(x, None)  # of the numbers that are not NaN
+        if least < 0 or largest > 1:
             raise ValueError(
-                f"binary_cross_entropy: {name} must hold probabilities from 0 to 1, got {x.min()} to {x.max()}; {hint}"
+                f"binary_cross_entropy: {name} must hold probabilities from 0 to 1, got {least} to {largest}; {hint}"
             )
     return reduce_losses(weighted("binary_cross_entropy", BinaryCrossEntropy()(input, target), weight), reduction)
 
