@@ -19,7 +19,6 @@ from .source import Parameter, inline_headers, signatures
 
 DTYPES = ("float32", "float64")  # what `scalar` can stand for in a kernel
 OPTIONS = ("--std=c++17",)
-SHARED_BYTES_WITHOUT_ASKING = 48 * 1024
 
 _C_TYPE = {"float32": "float", "float64": "double"}
 
@@ -71,7 +70,7 @@ class CudaModule:
 
 
 class CudaFunction:
-    """One kernel of a `CudaModule`, launched as ``f(grid, block, args, *, shared_mem=0, stream=None)``.
+    """One kernel of a `CudaModule`, launched as ``f(grid, block, args)`` on CuPy's current stream.
 
     Parameters
     ----------
@@ -79,10 +78,6 @@ class CudaFunction:
         Blocks in the grid, threads in a block, along up to three axes. An empty grid launches nothing.
     args : sequence
         Arrays for pointers (None is the null pointer), numbers for the rest.
-    shared_mem : int
-        Bytes of dynamic shared memory.
-    stream : optional
-        The stream to launch on; without one, CuPy's current stream.
 
     Raises
     ------
@@ -102,9 +97,7 @@ class CudaFunction:
         self._arguments, self._integers = known[:first], known[first:]
         self._known_integers = functools.lru_cache(maxsize=256, typed=True)(self._convert_integers)  # 1.0 is not 1
 
-    def __call__(
-        self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], *, shared_mem: int = 0, stream: Any = None
-    ) -> None:
+    def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any]) -> None:
         runtime = current_runtime()
         if len(args) != len(self.parameters):
             names = ", ".join(parameter.name for parameter in self.parameters)
@@ -121,12 +114,8 @@ class CudaFunction:
             converted += self._known_integers(runtime, *integers)
         except TypeError:  # such as an array, which no cache can look up: the check says what is wrong with it
             converted += self._convert_integers(runtime, *integers)
-        if 0 in grid:
-            return
-        function = self._raw_function(runtime)
-        if shared_mem > SHARED_BYTES_WITHOUT_ASKING and function.max_dynamic_shared_size_bytes < shared_mem:
-            function.max_dynamic_shared_size_bytes = shared_mem
-        function(grid, block, converted, shared_mem=shared_mem, stream=stream)
+        if 0 not in grid:
+            self._raw_function(runtime)(grid, block, converted)
 
     def _convert_integers(self, runtime: Runtime, *values: Any) -> list[Any]:
         known = zip(self._integers, values, strict=True)

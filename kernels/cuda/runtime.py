@@ -23,9 +23,7 @@ from .detection import gpu_status, too_old
 class RawFunction(Protocol):
     """A kernel, launched as ``cupy.RawKernel`` is."""
 
-    max_dynamic_shared_size_bytes: int
-
-    def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0, stream: Any = None) -> None: ...
+    def __call__(self, grid: tuple, block: tuple, args: Sequence) -> None: ...
 
 
 class RawModule(Protocol):

@@ -13,15 +13,13 @@ from tests.cuda_emulator import EmulatedModule, EmulatedRuntime, EmulatorError, 
 pytestmark = pytest.mark.cuda
 
 
-def launch(
-    body, *arrays, parameters="const float* x, float* y, int n", block=64, grid=1, shared_mem=0, before="", **kw
-):
+def launch(body, *arrays, parameters="const float* x, float* y, int n", block=64, grid=1, before="", **kw):
     """Run one kernel with this body on `arrays` and their common length; return its module."""
     code = f'#line 1 "test.cu"\n{before}\nextern "C" __global__ void kernel({parameters}) {{\n{body}\n}}\n'
     module = EmulatedModule(code=code, **kw)
     size = np.int32(arrays[-1].size)
     grid, block = np.atleast_1d(grid).tolist(), np.atleast_1d(block).tolist()
-    module.get_function("kernel")(grid, block, (*arrays, size), shared_mem=shared_mem)
+    module.get_function("kernel")(grid, block, (*arrays, size))
     return module
 
 
@@ -89,16 +87,16 @@ def test_atomics_between_blocks():
     assert total == 60
 
 
-def test_vector_types_and_dynamic_shared_memory():
+def test_vector_types():
     x, y = np.arange(256, dtype="float32"), floats(256)
     body = """
-  extern __shared__ __align__(16) float pool[];
+  __shared__ __align__(16) float pool[256];
   float4* vectors = (float4*)pool;
   vectors[threadIdx.x] = ((const float4*)x)[threadIdx.x];
   __syncthreads();
   const float4 v = vectors[63 - threadIdx.x];
   ((float4*)y)[threadIdx.x] = make_float4(v.w, v.z, v.y, v.x);"""
-    launch(body, x, y, shared_mem=1024)
+    launch(body, x, y)
     np.testing.assert_array_equal(y, x[::-1])
 
 
@@ -285,8 +283,6 @@ def test_launch_limits():
         kernel((0,), (64,), (y,))
     with pytest.raises(EmulatorError, match="over CUDA's limits"):
         kernel((1, 70000), (64,), (y,))
-    with pytest.raises(EmulatorError, match="over the limit of 49152"):
-        kernel((1,), (64,), (y,), shared_mem=50000)
     with pytest.raises(EmulatorError, match="float64.*float"):
         kernel((1,), (64,), (y.astype("float64"),))
 

@@ -15,7 +15,7 @@ How it works, in the order in which to read it:
 them, a silent way back to NumPy is an error, and each wait of the host for the GPU is noted.
 
 What it cannot see: the registers and instructions of nvcc, memory fences, what other mathematical functions round to,
-textures, cooperative groups, the instructions of newer cards (wgmma, TMA).
+textures, dynamic shared memory, cooperative groups, the instructions of newer cards (wgmma, TMA).
 """
 
 from .build import EmulatorError

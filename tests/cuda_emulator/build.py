@@ -42,8 +42,7 @@ CHECK_FLAGS = (
 
 _ALIGNMENT = r"(?:(?:__align__|alignas)\s*\(\s*(?P<alignment>[^)]*)\)\s*)?"
 _TYPE_AND_NAME = r"(?P<type>[\w:<>]+(?:\s+\w+)*?)\s+(?P<name>\w+)\s*"
-_DYNAMIC_SHARED = re.compile(rf"extern\s+__shared__\s+{_ALIGNMENT}{_TYPE_AND_NAME}\[\s*\]\s*;")
-_STATIC_SHARED = re.compile(rf"__shared__\s+{_ALIGNMENT}{_TYPE_AND_NAME}(?P<extent>(?:\[[^\];]*\]\s*)*);")
+_SHARED = re.compile(rf"__shared__\s+{_ALIGNMENT}{_TYPE_AND_NAME}(?P<extent>(?:\[[^\];]+\]\s*)*);")
 _KERNEL = re.compile(
     r'extern\s+"C"\s+__global__\s+(?:void\s+)?(?:__launch_bounds__\s*\((?P<bounds>[^)]*)\)\s*)?(?:void\s+)?'
     r"(?P<name>\w+)\s*\((?P<parameters>[^)]*)\)"
@@ -74,15 +73,7 @@ def cache_folder() -> Path:
 def translate(code: str) -> str:
     """CUDA C to C++: only the declarations of ``__shared__`` arrays change, and a table of the kernels follows."""
 
-    def dynamic(match: re.Match[str]) -> str:
-        element, name = match["type"], match["name"]
-        alignment = match["alignment"] or f"alignof({element})"
-        return (
-            f"{element}* const {name} = static_cast<{element}*>("
-            f'emulator_shared_array("{name}", nullptr, 0, sizeof({element}), {alignment}));'
-        )
-
-    def static(match: re.Match[str]) -> str:
+    def shared(match: re.Match[str]) -> str:
         element, name = match["type"], match["name"]
         alignment = match["alignment"] or f"alignof({element})"
         return (
@@ -91,7 +82,7 @@ def translate(code: str) -> str:
             f'emulator_shared_array("{name}", &{name}_key, sizeof({name}_type), sizeof({element}), {alignment}));'
         )
 
-    body = _STATIC_SHARED.sub(static, _DYNAMIC_SHARED.sub(dynamic, code))
+    body = _SHARED.sub(shared, code)
     left = re.search(r"^.*\b__shared__\b.*$", _without_comments(body), re.MULTILINE)
     if left:
         raise EmulatorError(f"the emulator cannot read this declaration (one array each, please): {left[0].strip()}")

@@ -150,8 +150,7 @@ class _Function:
     """A kernel that takes DeviceArrays out of their coats."""
 
     def __init__(self, function: Any) -> None:
-        self.function, self.max_dynamic_shared_size_bytes = function, function.max_dynamic_shared_size_bytes
+        self.function = function
 
-    def __call__(self, grid: Any, block: Any, args: Sequence[Any], **options: Any) -> None:
-        self.function.max_dynamic_shared_size_bytes = self.max_dynamic_shared_size_bytes
-        self.function(grid, block, tuple(bare(argument) for argument in args), **options)
+    def __call__(self, grid: Any, block: Any, args: Sequence[Any]) -> None:
+        self.function(grid, block, tuple(bare(argument) for argument in args))

@@ -20,8 +20,6 @@ from . import build
 from .build import EmulatorError
 
 MAX_THREADS_PER_BLOCK = 1024
-DEFAULT_SHARED_BYTES = 48 * 1024
-MAX_SHARED_BYTES = 99 * 1024  # the least that any of sm_80, 90, 100 and 120 allows a block
 ORDERS = ("forward", "reverse", "shuffled")
 _C_TYPES = {
     "float": "float32",
@@ -119,26 +117,17 @@ class EmulatedModule:
 
 
 class EmulatedFunction:
-    """One kernel, launched as CuPy's: ``f(grid, block, args, shared_mem=0, stream=None)``."""
+    """One kernel, launched as CuPy's: ``f(grid, block, args)``."""
 
     def __init__(self, module: EmulatedModule, name: str, record: _Kernel) -> None:
         self.module, self.name, self.record = module, name, record
         self.types = [
             (record.arguments[i].type.decode(), record.arguments[i].pointer) for i in range(record.argument_count)
         ]
-        self.max_dynamic_shared_size_bytes = DEFAULT_SHARED_BYTES
 
-    def __call__(
-        self,
-        grid: Sequence[int],
-        block: Sequence[int],
-        args: Sequence[Any],
-        *,
-        shared_mem: int = 0,
-        stream: Any = None,
-    ) -> None:
+    def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any]) -> None:
         grid, block = _three(grid), _three(block)
-        self._check_launch(grid, block, shared_mem)
+        self._check_launch(grid, block)
         if len(args) != len(self.types):
             raise EmulatorError(f"{self.name} takes {len(self.types)} arguments, got {len(args)}")
         values = [self._convert(i, argument) for i, argument in enumerate(args)]
@@ -163,7 +152,6 @@ class EmulatedFunction:
                 ctypes.byref(self.record),
                 three(*grid),
                 three(*block),
-                ctypes.c_size_t(shared_mem),
                 addresses,
                 ORDERS.index(module.order),
                 ctypes.c_uint64(module.seed),
@@ -175,7 +163,7 @@ class EmulatedFunction:
                 message = runtime.emulator_error().decode()
                 raise EmulatorError(f"{self.name}: {message}" + (f" at {line}" if line else ""))
 
-    def _check_launch(self, grid: tuple[int, ...], block: tuple[int, ...], shared_mem: int) -> None:
+    def _check_launch(self, grid: tuple[int, ...], block: tuple[int, ...]) -> None:
         threads, bound = math.prod(block), self.record.max_threads
         if min(grid + block) < 1:
             raise EmulatorError(f"{self.name}: empty grid {grid} or block {block}")
@@ -183,11 +171,6 @@ class EmulatedFunction:
             raise EmulatorError(f"{self.name}: grid {grid} or block {block} over CUDA's limits")
         if bound and threads > bound:
             raise EmulatorError(f"{self.name}: {threads} threads a block, but __launch_bounds__({bound})")
-        if shared_mem > min(self.max_dynamic_shared_size_bytes, MAX_SHARED_BYTES):
-            raise EmulatorError(
-                f"{self.name}: {shared_mem} bytes of dynamic shared memory over the limit of "
-                f"{min(self.max_dynamic_shared_size_bytes, MAX_SHARED_BYTES)}"
-            )
 
     def _convert(self, i: int, argument: Any) -> np.ndarray:
         """The argument's bits as the kernel expects them: the address of an array, or the value of a scalar."""

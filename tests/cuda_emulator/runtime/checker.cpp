@@ -16,7 +16,7 @@
 namespace {
 
 constexpr int several = -1;
-constexpr size_t most_static_shared_bytes = 48 << 10;
+constexpr size_t most_shared_bytes = 48 << 10;
 
 struct Granule {
   uint32_t write_epoch = 0, write_warp_epoch = 0;  // epoch 0: never written
@@ -44,9 +44,7 @@ struct Region {
 };
 
 std::vector<Region> arguments, shared_arrays;
-size_t dynamic_bytes;
 uint32_t launch_epoch, block_epoch;  // the first epochs of this launch and of this block
-const char dynamic_key = 0;
 
 struct Segment {
   char *begin, *end;
@@ -169,9 +167,8 @@ Region make_region(char* begin, size_t bytes, size_t granule_bytes, const char* 
 
 }  // namespace
 
-void checker_begin_launch(void* kernel_code, size_t dynamic_shared_bytes) {
+void checker_begin_launch(void* kernel_code) {
   dl_iterate_phdr(find_module_segments, kernel_code);
-  dynamic_bytes = dynamic_shared_bytes;
   launch_epoch = ++block.epoch;
 }
 
@@ -229,7 +226,6 @@ void emulator_set_checks(int check, int profile) {
 }
 
 void* emulator_shared_array(const char* name, const void* key, size_t bytes, size_t element_bytes, size_t alignment) {
-  if (bytes == 0) bytes = dynamic_bytes, key = &dynamic_key;
   auto found = std::find_if(shared_arrays.begin(), shared_arrays.end(), [&](Region& r) { return r.key == key; });
   if (found == shared_arrays.end()) {
     // The array starts at an odd multiple of its declared alignment: a wider access than that does not pass by luck.
@@ -240,10 +236,10 @@ void* emulator_shared_array(const char* name, const void* key, size_t bytes, siz
     region.allocation = allocation;
     shared_arrays.push_back(std::move(region));
     found = shared_arrays.end() - 1;
-    size_t static_bytes = 0;
-    for (const Region& array : shared_arrays) static_bytes += array.key == &dynamic_key ? 0 : array.bytes;
-    if (static_bytes > most_static_shared_bytes)
-      fail(CALLER, "%zu bytes of static shared memory, a block can have %zu", static_bytes, most_static_shared_bytes);
+    size_t all_bytes = 0;
+    for (const Region& array : shared_arrays) all_bytes += array.bytes;
+    if (all_bytes > most_shared_bytes)
+      fail(CALLER, "%zu bytes of static shared memory, a block can have %zu", all_bytes, most_shared_bytes);
   }
   if (found->filled_in_epoch < block_epoch) {
     fill_with_nan(found->begin, found->bytes);

@@ -35,7 +35,7 @@ uint64_t emulator_shuffle(unsigned mask, uint64_t value, int source_lane, int li
 unsigned emulator_ballot(unsigned mask, bool predicate, int line);
 unsigned emulator_active_mask();
 
-// The block's copy of a __shared__ array, known by the address of its key; bytes = 0 asks for the dynamic one.
+// The block's copy of a __shared__ array, known by the address of its key.
 void* emulator_shared_array(const char* name, const void* key, size_t bytes, size_t element_bytes, size_t alignment);
 
 uint64_t emulator_atomic_read(const void* address, size_t bytes);  // checks the whole operation

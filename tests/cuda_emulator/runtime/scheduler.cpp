@@ -281,8 +281,8 @@ const char* emulator_error() { return error; }
 
 void emulator_error_place(CodePlace* place) { *place = place_of(error_at); }
 
-int emulator_launch(const EmulatedKernel* record, const unsigned grid[3], const unsigned size[3],
-                    size_t dynamic_shared_bytes, void** arguments, int order_of_threads, uint64_t seed) {
+int emulator_launch(const EmulatedKernel* record, const unsigned grid[3], const unsigned size[3], void** arguments,
+                    int order_of_threads, uint64_t seed) {
   fibers::allocate();
   kernel = record;
   kernel_arguments = arguments;
@@ -292,7 +292,7 @@ int emulator_launch(const EmulatedKernel* record, const unsigned grid[3], const 
   block.grid = {grid[0], grid[1], grid[2]};
   block.size = {size[0], size[1], size[2]};
   block.threads = size[0] * size[1] * size[2];
-  checker_begin_launch(reinterpret_cast<void*>(record->call), dynamic_shared_bytes);
+  checker_begin_launch(reinterpret_cast<void*>(record->call));
   const long blocks = static_cast<long>(grid[0]) * grid[1] * grid[2];
   for (long i = 0; i < blocks && !failed; i++) {
     const long n = block.number = order == reverse ? blocks - 1 - i : i;

@@ -70,7 +70,7 @@ struct CodePlace {
 CodePlace place_of(void* code);
 
 // checker.cpp
-void checker_begin_launch(void* kernel_code, size_t dynamic_shared_bytes);
+void checker_begin_launch(void* kernel_code);
 void checker_begin_block();
 void checker_end_launch();
 void check_access(void* address, size_t bytes, Access access, void* at);
