@@ -5,9 +5,9 @@
 # at most 7 1/2 minutes, and with `build tests`.
 #
 # Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch with
-# CUDA and all that the part `packages` would install: the CuPy for the CUDA of PyTorch, and `needed`. Each part has its
-# own limit of time, leaves its figures in FOLDER (benchmarks/results) as they come, and writes into FOLDER/gpu.log; a
-# part that fails ends none of the others. The exit status is the number of those that failed.
+# CUDA and all that the part `packages` would install: CuPy, and `needed`. Each part has its own limit of time, leaves
+# its figures in FOLDER (benchmarks/results) as they come, and writes into FOLDER/gpu.log; a part that fails ends none
+# of the others. The exit status is the number of those that failed.
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "${1:-$root/benchmarks/results}"
 results=$(cd "${1:-$root/benchmarks/results}" && pwd)
@@ -49,7 +49,9 @@ export PYTHONPATH="$work" MINIDL_REQUIRE_GPU=1 PYTHONUNBUFFERED=1
 # As in pyproject.toml. What is there and new enough is left as it is, without a look at the network.
 needed="numpy>=2 Pillow>=10 safetensors>=0.4 tqdm>=4.60 matplotlib>=3.8 setuptools>=77 Cython>=3.1"
 needed="$needed pytest>=8 pytest-xdist>=3.6 hypothesis>=6.100"
-cuda=$("$python" -c 'import torch; print(torch.version.cuda.split(".")[0])' 2>/dev/null || echo 13)
+# CuPy for the CUDA of PyTorch, which brings its own; without one, for what the driver can run.
+cuda=$("$python" -c 'import torch; print(torch.version.cuda.split(".")[0])' 2>/dev/null) ||
+  cuda=$(nvidia-smi 2>/dev/null | grep -q 'CUDA.*Version: *12\.' && echo 12)
 part packages 120 sh -c '
   python=$1 cupy=$2 status=0
   shift 2
@@ -60,7 +62,7 @@ part packages 120 sh -c '
   "$python" -c "import torch; print(torch.__version__, torch.cuda.get_device_name())" || echo "no PyTorch for CUDA"
   "$python" -c "import cupy; print(cupy.__version__); cupy.show_config()" || status=1
   exit $status
-' packages "$python" "cupy-cuda${cuda}x[ctk]>=14" $needed
+' packages "$python" "cupy-cuda${cuda:-13}x[ctk]>=14" $needed
 # The figures come first: they need none of the extensions, which only the tests compare with.
 part matmul 90 "$python" -m benchmarks.gpu matmul --rounds 10 --json "$results/gpu-matmul.json" \
   --plot "$results/gpu-matmul.png"

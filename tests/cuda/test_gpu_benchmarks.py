@@ -232,6 +232,18 @@ def test_on_gpu_goes_on_after_parts_that_fail(on_gpu, tmp_path):
     assert said.count("what went wrong") == 2 and done.returncode == 2
 
 
+@pytest.mark.parametrize(("driver", "cupy"), [("12.8", "12"), ("13.0", "13")])
+def test_without_pytorch_the_driver_says_which_cupy(on_gpu, tmp_path, monkeypatch, driver, cupy):
+    """CuPy for CUDA 13 finds no GPU with a driver for CUDA 12."""
+    smi = tmp_path / "bin" / "nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text(f"#!/bin/sh\necho '| NVIDIA-SMI 512.1   Driver Version: 512.1   CUDA Version: {driver}   |'\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{smi.parent}{os.pathsep}{os.environ['PATH']}")
+    _, calls = on_gpu("an env/bin/python", "a folder", "packages")
+    assert f"cupy-cuda{cupy}x[ctk]>=14" in calls
+
+
 @pytest.mark.skipif(shutil.which("timeout") is None, reason="on_gpu.sh needs the program timeout")
 def test_on_gpu_runs_only_the_parts_that_are_named(on_gpu):
     done, calls = on_gpu("an env/bin/python", "a folder", "build", "tests")
