@@ -137,9 +137,9 @@ CASES = [
         for kind, x in (("float64", LARGE), ("float32", LARGE.astype(np.float32)))
     ),
     case("sign of NaN and of both zeros", lambda L, F, x: (x.sign(), 1 / x.sign()), [np.nan, 0.0, -0.0, -np.inf, 2.0]),
-    *(  # PyTorch's vectors say 0, its single numbers 1: 16 numbers are whole vectors
+    *(  # PyTorch's vectors say 0, its single numbers 1 of the first two: 16 numbers are whole vectors
         case(f"{name} of NaN", lambda L, F, x, name=name: getattr(F, name)(x), np.full(16, np.nan))
-        for name in ("hardtanh", "relu6")
+        for name in ("hardtanh", "relu6", "hardsigmoid")
     ),
     case("prelu of a number", lambda L, F, x: F.prelu(x[0, 0], x[0, 1:2]) * 2, X),
     *(

@@ -207,7 +207,7 @@ def hardsigmoid_forward(x: Any) -> Any:
 
 @kernel
 def hardsigmoid_backward(dy: Any, x: Any) -> Any:
-    """Return dx = dy / 6 where -3 < x < 3 (or x is NaN), else 0; as `relu_backward`."""
+    """Return dx = dy / 6 where -3 < x < 3, else 0, at NaN too; as `relu_backward`."""
     _check_gradient(dy, x, "x")
     return dy, x
 

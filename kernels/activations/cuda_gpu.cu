@@ -116,7 +116,7 @@ extern "C" __global__ void hardsigmoid_forward(const scalar* x, scalar* y, long 
   map(x, y, n, [](scalar x) { return hardsigmoid(x); });
 }
 extern "C" __global__ void hardsigmoid_backward(const scalar* dy, const scalar* x, scalar* dx, long long n) {
-  map(dy, x, dx, n, [](scalar dy, scalar x) { return x <= -3 || x >= 3 ? (scalar)0 : dy / 6; });
+  map(dy, x, dx, n, [](scalar dy, scalar x) { return x > -3 && x < 3 ? dy / 6 : (scalar)0; });
 }
 extern "C" __global__ void hardswish_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return x * hardsigmoid(x); });

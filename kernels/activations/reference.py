@@ -105,7 +105,7 @@ def hardsigmoid_forward(x):
 
 def hardsigmoid_backward(dy, x):
     # dx = dy / 6 where -3 < x < 3, else 0
-    return array_module(x).where((x <= -3) | (x >= 3), dy.dtype.type(0), dy / 6)
+    return array_module(x).where((x > -3) & (x < 3), dy / 6, dy.dtype.type(0))
 
 
 def hardswish_forward(x):

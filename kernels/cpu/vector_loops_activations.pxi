@@ -115,7 +115,7 @@ cdef void activation_backward_of(activation f, long n, const real* dy, const rea
     elif f == HARDSIGMOID:
         # dy/dx = 1/6 where -3 < x < 3, else 0
         for i in range(n):
-            dx[i] = 0 if x[i] <= -3 else 0 if x[i] >= 3 else dy[i] / 6
+            dx[i] = dy[i] / 6 if -3 < x[i] < 3 else 0
     elif f == HARDSWISH:
         # dy/dx = x/3 + 1/2 where -3 < x < 3, 0 below, 1 above
         for i in range(n):

@@ -174,6 +174,14 @@ def test_relu_as_pytorch_has_it(backend):
     np.testing.assert_array_equal(dx, [1, 0, 0, 0, 3, 0, 5])
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_hardsigmoid_has_no_slope_at_its_bounds_and_at_nan(backend):
+    x = np.array([-3.0, 0.0, 3.0, np.nan] * 8)  # whole vectors
+    with kernels.use_backend(backend, strict=True):
+        dx = kernels.activations.hardsigmoid_backward(np.full(32, 6.0), x)
+    np.testing.assert_array_equal(dx, [0, 1, 0, 0] * 8)
+
+
 @pytest.mark.parametrize("backend", cpu_backends("activations"))
 def test_memory_order_stays(backend):
     """Channels-last memory comes out as channels-last memory, and dy follows what the formula is of."""
