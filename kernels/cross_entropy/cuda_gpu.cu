@@ -10,8 +10,6 @@
 // A target that is no class gives NaN: to raise, the host would have to wait for the GPU.
 #include "rows.cuh"
 
-typedef long long label;
-
 // Maximum of a row, and the sum of exp(x - maximum).
 __device__ __forceinline__ void scan_row(const scalar* x, int columns, scalar* maxima, scalar* sums, scalar& largest,
                                          scalar& sum) {
@@ -37,7 +35,7 @@ cross_entropy_forward(const scalar* x, const long long* target, const scalar* we
   scalar largest, sum;
   scan_row(x, columns, maxima, sums, largest, sum);
   if (threadIdx.x != 0) return;
-  const label t = target[row];
+  const long long t = target[row];
   const bool kept = t != ignore_index, known = t >= 0 && t < columns;
   const scalar scale = !kept ? (scalar)0 : !known ? not_a_number() : weight ? weight[t] : (scalar)1;
   losses[row] = kept && known ? scale * (log(sum) - (x[t] - largest)) : scale;
@@ -57,7 +55,7 @@ cross_entropy_backward(const scalar* dlosses, const scalar* __restrict__ x, cons
   dx += (size_t)row * columns;
   scalar largest, sum;
   scan_row(x, columns, maxima, sums, largest, sum);
-  const label t = target[row];
+  const long long t = target[row];
   const bool kept = t != ignore_index, known = t >= 0 && t < columns;
   const scalar share = 1 / sum;  // as in softmax: one division a row
   const scalar scale = dlosses[(size_t)row * dlosses_stride] * (!known ? not_a_number() : weight ? weight[t] : (scalar)1);
