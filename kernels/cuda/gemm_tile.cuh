@@ -52,10 +52,8 @@ static_assert(THREAD_M % VECTOR == 0 && THREAD_N % VECTOR == 0, "a thread reads 
 constexpr int RESULT_REGISTERS = THREAD_M * THREAD_N * sizeof(scalar) / 4;
 constexpr int BLOCKS_AT_ONCE = RESULT_REGISTERS >= 64 && THREADS >= 256 ? 2 : RESULT_REGISTERS >= 32 ? 3 : 4;
 
-// Padding at the end of each row of a slice: one vector puts copies that step through l into different banks.
-#ifndef PAD
-#define PAD VECTOR
-#endif
+// At the end of each row of a slice: puts copies that step through l into different banks.
+constexpr int PAD = VECTOR;
 
 // A matrix in memory as an operand; `stride` is that of the axis that is not contiguous. In matmul, A_ALONG_L and
 // B_ALONG_L say whether a and b are contiguous along l: by default a is and b is not.

@@ -99,7 +99,7 @@ FAULTS = [
     Fault("async: no last slice", run_async, "+ BLOCK_K - 1) / BLOCK_K", ") / BLOCK_K"),
     Fault("async: slice into the wrong place", run_async, "copy_b.issue(ahead % STAGES", "copy_b.issue(s % STAGES"),
     Fault("async: copies garbage for zeros", run_async, "operand.inside(row, column));", "true);"),
-    Fault("async: slices not whole vectors", run_async, "#define PAD VECTOR", "#define PAD 1"),
+    Fault("async: slices not whole vectors", run_async, "int PAD = VECTOR", "int PAD = 1"),
     Fault("async: one row too many", run_async_across, "i < rows ? i : 0", "i <= rows ? i : 0"),
     Fault("async: one number too many", run_async, "l < k};", "l <= k};"),
     Fault("async: vectors of any address", run_async_across, "is_aligned(base) && stride", "stride"),
