@@ -13,7 +13,7 @@ degrees. Where stride > 1, the pixels of dx fall into stride x stride phases; ea
 and is a sweep of its own. From the outside:
 
     chunk           some images, or some rows of one: the unit of work of a thread; its input stays in the L2 cache;
-                    where there are few pixels, these for one block only
+                    where there are few pixels or many weights, these for one block only
       group, block  as many output channels as the widest tile has (64 with AVX-512)
         tile        6 output pixels x 64 channels in registers     -> cpu/tile.h
           r         rows of the kernel
@@ -26,12 +26,13 @@ pixels of dy by the weights, and adds the products to the runs (s, c) of dx that
 weight_grad exchanges the roles (correlation.pxi, and correlation_band.pxi for a band): a tile is 6 rows (r, s, c) of dw
 x 64 channels k, and the sum runs over the pixels:
 
-    slot            a fixed share of the images, with a dw of its own: unit of work of a thread
-      band          rows of an image whose x and dy fit into the L2 cache
-        block       64 channels k
-          piece     rows of the band whose dy, in these channels, fits into the L1 cache (for wide tiles, L2)
-            tile
-              i, j  pixels of the piece
+    slot              a fixed share of the images, with a dw of its own
+      part            some rows of that dw, or all: the unit of work of a thread
+        band          rows of an image whose x and dy fit into the L2 cache
+          block       64 channels k
+            piece     rows of the band whose dy, in these channels, fits into the L1 cache (for wide tiles, L2)
+              tile
+                i, j  pixels of the piece
 
 With few channels k, a tile is 6 channels k x 64 numbers (s, c) of one row r instead.
 
