@@ -4,10 +4,10 @@
 # Where a command may take no more than 10 minutes, two do it: with the parts `packages matmul conv2d memory training`,
 # at most 7 1/2 minutes, and with `build tests`.
 #
-# Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch with
-# CUDA and all that the part `packages` would install: CuPy, and `needed`. Each part has its own limit of time, leaves
-# its figures in FOLDER (benchmarks/results) as they come, and writes into FOLDER/gpu.log; a part that fails ends none
-# of the others. The exit status is the number of those that failed.
+# Builds in a copy (build/gpu), so that minidl itself is not installed, and needs no network where PYTHON has PyTorch
+# with CUDA and all that the part `packages` would install: CuPy, and `needed`. Each part has its own limit of time,
+# leaves its figures in FOLDER (benchmarks/results) as they come, and writes into FOLDER/gpu.log; a part that fails ends
+# none of the others. The exit status is the number of those that failed.
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "${1:-$root/benchmarks/results}"
 results=$(cd "${1:-$root/benchmarks/results}" && pwd)

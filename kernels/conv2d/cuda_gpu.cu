@@ -23,7 +23,7 @@
 
 // n / d = n * m / 2^(31 + shift) for 0 <= n < 2^31, with m = floor(2^(31 + shift) / d) + 1 and 2^shift >= d. The loop
 // divides often, always by the same numbers. The host computes m, which takes a 64-bit division.
-// For n < 0 the quotient is that of n + 2^31. So the remainder, n - quotient * d, is that of n + 2^31 minus 2^31: not 0.
+// For n < 0 the quotient is that of n + 2^31. The remainder, n - quotient * d, is that of n + 2^31 minus 2^31: not 0.
 // Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994, theorem 4.2.
 struct Divisor {
   unsigned divisor, multiplier, shift;

@@ -53,7 +53,7 @@ cdef extern from *:
 
 cdef enum:
     HEADER = 64  # bytes before an array's memory, which hold the size of the block
-    SMALLEST = 1 << 20  # bytes: `empty` leaves smaller arrays to NumPy, as the C library reuses their memory well enough
+    SMALLEST = 1 << 20  # bytes: `empty` leaves smaller arrays to NumPy: the C library reuses their memory well enough
     HUGE = 1 << 22  # bytes from which to ask for pages of 2 MB, as NumPy does
     MAX_BLOCKS = 64
     SET_HANDLER = 304  # index of PyDataMem_SetHandler in NumPy's table of C functions

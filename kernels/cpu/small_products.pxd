@@ -12,15 +12,17 @@ from .views cimport real
 
 
 # x[i, l] is x[i * x_row + l * x_column]; the rows of w and y are contiguous. `mode`: TILE_STORE or TILE_ADD.
-cdef inline void multiply(const tiles.tile_table* table, const real* x, long x_row, long x_column, long rows, long depth,
-                          const real* w, long w_row, long columns, real* y, long y_row, int mode) noexcept nogil:
+cdef inline void multiply(const tiles.tile_table* table, const real* x, long x_row, long x_column, long rows,
+                          long depth, const real* w, long w_row, long columns, real* y, long y_row,
+                          int mode) noexcept nogil:
     cdef long lanes = table.lanes, wide = table.vectors * lanes, j = 0, i, some_columns, no_offset = 0
     cdef int vectors, some, m
     cdef const void* x_rows[TILE_MAX_ROWS]
     cdef void* y_rows[TILE_MAX_ROWS]
     cdef tiles.tile_sum sum
     cdef tiles.tile_function tile
-    sum.outer, sum.inner, sum.a_offsets, sum.a_inner, sum.b_outer, sum.b_inner = 1, depth, &no_offset, x_column, 0, w_row
+    sum.outer, sum.inner, sum.a_offsets, sum.a_inner = 1, depth, &no_offset, x_column
+    sum.b_outer, sum.b_inner = 0, w_row
     while j < columns:
         some_columns = min(wide, columns - j)
         vectors = <int>((some_columns + lanes - 1) // lanes)

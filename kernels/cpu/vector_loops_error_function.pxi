@@ -48,7 +48,7 @@ cdef inline real scaled_beyond(real a) noexcept nogil:
 
 
 cdef inline real erf_of(real x) noexcept nogil:
-    """2/sqrt(pi) * (x - x^3/3 + x^5/(2! * 5) - x^7/(3! * 7) + ...) near 0, else 1 - (1 - erf(|x|)) with the sign of x."""
+    """2/sqrt(pi) * (x - x^3/3 + x^5/(2! * 5) - x^7/(3! * 7) + ...) near 0, else 1 - (1 - erf(|x|)), with x's sign."""
     cdef real limit = 4 if real is float else 6  # erf(limit) is 1
     cdef real a = magnitude(x), square, sum, near, far
     a = limit if a > limit else a

@@ -3,8 +3,8 @@
 //     loss[n]  = weight[t] * (log(sum_k exp(x[n,k] - max)) - (x[n,t] - max))            t = target[n]
 //     dx[n,c]  = dloss[n] * weight[t] * (exp(x[n,c] - max) / sum - (1 where c = t, else 0))
 //
-// Thread mapping: that of softmax (rows.cuh): one warp a row, or the block for a long row. Compared with
-// softmax followed by a loss, the probabilities are never written: forward reads a row, from memory once, and writes one
+// Thread mapping: that of softmax (rows.cuh): one warp a row, or the block for a long row. Compared with softmax
+// followed by a loss, the probabilities are never written: forward reads a row, from memory once, and writes one
 // number; backward reads it again and writes the gradient.
 //
 // A target that is no class gives NaN: to raise, the host would have to wait for the GPU.
@@ -58,7 +58,8 @@ cross_entropy_backward(const scalar* dlosses, const scalar* __restrict__ x, cons
   const long long t = target[row];
   const bool kept = t != ignore_index, known = t >= 0 && t < columns;
   const scalar share = 1 / sum;  // as in softmax: one division a row
-  const scalar scale = dlosses[(size_t)row * dlosses_stride] * (!known ? not_a_number() : weight ? weight[t] : (scalar)1);
+  const scalar own_weight = !known ? not_a_number() : weight ? weight[t] : (scalar)1;
+  const scalar scale = dlosses[(size_t)row * dlosses_stride] * own_weight;
   for (int c = threadIdx.x; c < columns; c += ROW_THREADS)
     dx[c] = kept ? scale * (exp(x[c] - largest) * share - (c == t ? (scalar)1 : (scalar)0)) : (scalar)0;
 }

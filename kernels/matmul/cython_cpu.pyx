@@ -18,8 +18,9 @@ and y, which every block reads and writes again, is prefetched.
 Packing (packing.pxi). A tile is fastest on a contiguous strip of b, and on rows of a that are contiguous along l. A
 row-major b is read in place where there are too few rows to pay for a copy; they may be more where b's begin at cache
 lines. Where each thread would copy a strip once at most, each chunk copies its own: strip by strip if b lies in the L2
-cache, else 64 columns at a time. A b of up to 1 MB that is one block is packed by each thread for itself, so that it
-need not cross between the caches of the cores. Otherwise all threads pack a block of b together before they multiply.
+cache, else 64 columns at a time. If a has many rows, a b of up to 1 MB that is one block is packed by each thread for
+itself, so that it need not cross between the caches of the cores. Otherwise all threads pack a block of b together
+before they multiply.
 Several strips are copied 8 rows at a time, side by side: a strip alone, where b is not in the cache, would touch one
 line of memory in every row, which no prefetcher foresees. a is copied where what a tile reads of it lies so far apart
 that it shares few sets of the cache (`lies_far`).
@@ -61,7 +62,7 @@ cdef enum:
     DIRECT_ROWS = 72  # up to so many rows, copying b costs more than it saves
     WIDE_DIRECT_ROWS = 320  # the same for the widest tiles, which prefetch b, if its rows begin at cache lines
     PACK_COLUMNS = 64  # of b that a chunk copies at a time: a multiple of every strip
-    OWN_BYTES = 1 << 20  # up to this size, if it has many rows, each thread packs all of b for itself
+    OWN_BYTES = 1 << 20  # up to this size, each thread packs all of b for itself, if a has many rows
     SERIAL_WORK = 30000  # up to so many multiply-adds, one thread is done before another has woken up
 
 ctypedef struct product:
@@ -76,8 +77,8 @@ ctypedef struct product:
     long y_row
     const char* bias  # (n,), or NULL
     bint relu
-    # Strips of b, one after the other, are packed by all threads, by each thread for itself, or by each chunk; if all of
-    # these are 0, b is read in place.
+    # Strips of b, one after the other, are packed by all threads, by each thread for itself, or by each chunk; if all
+    # of these are 0, b is read in place.
     void* packed_b
     size_t own_bytes
     long copy_columns  # that a chunk copies at a time

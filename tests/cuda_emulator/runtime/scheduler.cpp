@@ -245,7 +245,8 @@ void emulator_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], con
 void emulator_load_matrices(uint32_t* d, const uint32_t* line_of_matrix, int line) {
   Warp& warp = block.warp[self().warp];
   const int lane = self().lane;
-  if (reinterpret_cast<uintptr_t>(line_of_matrix) % 16) fail(CALLER, "ldmatrix from an address that is no multiple of 16");
+  if (reinterpret_cast<uintptr_t>(line_of_matrix) % 16)
+    fail(CALLER, "ldmatrix from an address that is no multiple of 16");
   check_access(const_cast<uint32_t*>(line_of_matrix), 16, Access::read, CALLER);
   memcpy(warp.fragment[lane], line_of_matrix, 16);
   meet_warp(~0u, Operation::load_matrices, line, CALLER);
