@@ -1,10 +1,8 @@
-# The loops of kernels/channel_sums and kernels/normalization, over the columns of a matrix, and last over its rows.
+# The loops of kernels/channel_sums and kernels/normalization over the columns of a matrix.
 #
 # Sums are in double. A loop goes down the rows for a group of columns: few enough for the sums to stay in registers,
 # and enough that additions do not wait for each other. The functions take any number of columns, and the compiler
 # specializes them for the constants that they are called with.
-
-from libc.math cimport sqrt
 
 cdef enum:
     WIDE = 64  # columns at a time
@@ -215,80 +213,3 @@ cdef void scaled_columns_backward_of(long rows, long columns, const real* dy, co
             # dx = scale * dy - shift - (x - center) * slope, in a norm with g = dy * w and z = (x - m) * r
             #      r * w * dy - r * mean(g) - (x - m) * r^2 * mean(g * z)
             dx[k] = scale[j] * dy[k] - shift[j] - (x[k] - center[j]) * slope[j]
-
-
-cdef void normalize_rows(size_t itemsize, long rows, long columns, const void* x, const void* w, const void* b,
-                         double eps, void* y, void* m, void* v) noexcept nogil:
-    cdef long i
-    for i in range(rows):
-        if itemsize == sizeof(float):
-            normalize_row(columns, <const float*>x + i * columns, <const float*>w, <const float*>b, eps,
-                          <float*>y + i * columns, <float*>m + i, <float*>v + i)
-        else:
-            normalize_row(columns, <const double*>x + i * columns, <const double*>w, <const double*>b, eps,
-                          <double*>y + i * columns, <double*>m + i, <double*>v + i)
-
-
-cdef void normalize_row(long columns, const real* x, const real* w, const real* b, double eps, real* y, real* m,
-                        real* v) noexcept nogil:
-    cdef real mean = <real>(sum_of_products(x, <const real*>NULL, columns) / columns), r
-    cdef long j
-    for j in range(columns):
-        y[j] = x[j] - mean
-    # variance = mean((x - mean)^2) - mean(x - mean)^2: the second term corrects the rounding of the mean
-    cdef double rest = sum_of_products(y, <const real*>NULL, columns) / columns
-    cdef double variance = sum_of_products(y, y, columns) / columns - rest * rest
-    m[0], v[0] = mean, <real>variance
-    r = <real>(1 / sqrt(variance + eps))
-    # y = (x - m) * r * w + b
-    if w != NULL and b != NULL:
-        for j in range(columns):
-            y[j] = y[j] * r * w[j] + b[j]
-        return
-    for j in range(columns):
-        y[j] = y[j] * r
-    if w != NULL:
-        for j in range(columns):
-            y[j] = y[j] * w[j]
-    if b != NULL:
-        for j in range(columns):
-            y[j] = y[j] + b[j]
-
-
-cdef void normalize_rows_backward(size_t itemsize, long rows, long columns, const void* dy, const void* x,
-                                  const void* m, const void* v, const void* w, double eps, void* dx, double* dw,
-                                  double* db) noexcept nogil:
-    cdef long i, at
-    for i in range(rows):
-        at = i * columns
-        if itemsize == sizeof(float):
-            normalize_row_backward(columns, <const float*>dy + at, <const float*>x + at, (<const float*>m)[i],
-                                   (<const float*>v)[i], <const float*>w, eps, <float*>dx + at, dw, db)
-        else:
-            normalize_row_backward(columns, <const double*>dy + at, <const double*>x + at, (<const double*>m)[i],
-                                   (<const double*>v)[i], <const double*>w, eps, <double*>dx + at, dw, db)
-
-
-cdef void normalize_row_backward(long columns, const real* dy, const real* x, real m, real v, const real* w, double eps,
-                                 real* dx, double* dw, double* db) noexcept nogil:
-    cdef real r = <real>(1 / sqrt(v + eps)), mean, slope
-    cdef double products = 0
-    cdef long j, first = 0, n
-    cdef real[POWERS] z
-    # g = dy * w,  z = (x - m) * r
-    for j in range(columns):
-        dx[j] = dy[j] * w[j] if w != NULL else dy[j]
-    while first < columns:
-        n = min(<long>POWERS, columns - first)
-        for j in range(n):
-            z[j] = (x[first + j] - m) * r
-        for j in range(n):
-            dw[first + j] += dy[first + j] * z[j]
-            db[first + j] += dy[first + j]
-        products += sum_of_products(dx + first, <const real*>z, n)
-        first += POWERS
-    mean = <real>(sum_of_products(<const real*>dx, <const real*>NULL, columns) / columns)
-    slope = <real>(products / columns)
-    # dx = r * (g - mean(g) - z * mean(g * z))
-    for j in range(columns):
-        dx[j] = r * (dx[j] - mean - (x[j] - m) * r * slope)

@@ -20,7 +20,7 @@ cdef inline void keep_larger(int half, real* lanes) noexcept nogil:
         lanes[k] = lanes[k + half] if lanes[k + half] > lanes[k] else lanes[k]
 
 
-cdef inline void add_half(int half, double* lanes) noexcept nogil:
+cdef inline void add_half(int half, real* lanes) noexcept nogil:
     cdef int k
     for k in range(half):
         lanes[k] += lanes[k + half]
@@ -58,7 +58,8 @@ cdef inline double sum_of_products(const real* x, const real* y, long columns) n
     cdef int k
     if columns >= LANES:
         for k in range(LANES):
-            lanes[k] = 0
+            lanes[k] = <double>x[k] * <double>y[k] if y != NULL else <double>x[k]
+        j = LANES
         while j + LANES <= columns:
             if y != NULL:
                 for k in range(LANES):

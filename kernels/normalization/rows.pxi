@@ -1,7 +1,7 @@
 # Rows, as of layer norm: each row has a mean and a variance of its own.
 #
 #   block    some rows: the unit of work; it has sums of its own for the gradients of w and b
-#     row    read three times, twice from the cache    -> cpu/vector_loops_rows.pxi
+#     row    read three times, twice from the cache    -> cpu/vector_loops_row_norm.pxi
 
 ctypedef struct row_table:
     const vector_loops.loop_table* loops
