@@ -13,6 +13,7 @@
     hardsigmoid  min(max(x + 3, 0), 6) / 6                   x:  dy / 6 where -3 < x < 3, else 0
     hardswish    x * hardsigmoid(x)                          x:  dy * (x/3 + 1/2) where -3 < x < 3; 0 below, dy above
     erf          2/sqrt(pi) * integral of e^(-t^2), 0 to x   (only forward: the slope is 2/sqrt(pi) * e^(-x^2))
+    softplus     log(1 + e^x)                                (only forward: the slope is sigmoid(x))
 
 Arrays may have any memory order; the result has that of x or y, the array in the formula. NaN stays NaN.
 
@@ -236,6 +237,21 @@ def erf_forward(x: Any) -> Any:
     >>> from minidl import kernels
     >>> kernels.activations.erf_forward(np.array([0.0, np.inf]))
     array([0., 1.])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def softplus_forward(x: Any) -> Any:
+    """Return log(1 + e^x), exact for large and small x; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.softplus_forward(np.array([-np.inf, 1000.0]))
+    array([   0., 1000.])
     """
     check_array(x, "x", 0, at_least=True)
     return (x,)

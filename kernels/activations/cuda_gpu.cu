@@ -129,3 +129,6 @@ extern "C" __global__ void hardswish_backward(const scalar* dy, const scalar* x,
 extern "C" __global__ void erf_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return erf(x); });
 }
+extern "C" __global__ void softplus_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return (x > 0 ? x : (scalar)0) + log1p(exp(x > 0 ? -x : x)); });
+}

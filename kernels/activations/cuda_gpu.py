@@ -12,7 +12,7 @@ __all__ = [
     "DTYPES", "elu_backward", "elu_forward", "erf_forward", "gelu_backward", "gelu_forward", "gelu_tanh_backward",
     "gelu_tanh_forward", "hardsigmoid_backward", "hardsigmoid_forward", "hardswish_backward", "hardswish_forward",
     "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward", "sigmoid_backward", "sigmoid_forward",
-    "silu_backward", "silu_forward", "tanh_backward", "tanh_forward", "unavailable",
+    "silu_backward", "silu_forward", "softplus_forward", "tanh_backward", "tanh_forward", "unavailable",
 ]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
@@ -64,3 +64,4 @@ hardsigmoid_backward = partial(_map_gradient, "hardsigmoid_backward")
 hardswish_forward = partial(_map, "hardswish_forward")
 hardswish_backward = partial(_map_gradient, "hardswish_backward")
 erf_forward = partial(_map, "erf_forward")
+softplus_forward = partial(_map, "softplus_forward")

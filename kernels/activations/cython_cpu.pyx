@@ -16,7 +16,8 @@ from functools import partial
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
 from ..cpu.vector_loop_table cimport (
-    ELU, ERF, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, LEAKY_RELU, RELU, SIGMOID, SILU, TANH, activation,
+    ELU, ERF, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, LEAKY_RELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH,
+    activation,
 )
 from ..cpu.ceil_div cimport ceil_div
 from ..cpu.views cimport view
@@ -99,3 +100,4 @@ hardsigmoid_backward = partial(_backward, HARDSIGMOID)
 hardswish_forward = partial(_forward, HARDSWISH)
 hardswish_backward = partial(_backward, HARDSWISH)
 erf_forward = partial(_forward, ERF)
+softplus_forward = partial(_forward, SOFTPLUS)

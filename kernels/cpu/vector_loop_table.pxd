@@ -15,6 +15,7 @@ cdef enum activation:
     HARDSIGMOID
     HARDSWISH
     ERF
+    SOFTPLUS
 
 cdef enum arithmetic:
     ADD

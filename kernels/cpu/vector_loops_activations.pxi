@@ -51,6 +51,10 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
     elif f == ERF:
         for i in range(n):
             y[i] = erf_of(x[i])
+    elif f == SOFTPLUS:
+        # y = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)
+        for i in range(n):
+            y[i] = (x[i] if x[i] > 0 else <real>0) + log1p_of(exp_of(-magnitude(x[i])))
 
 
 cdef inline real gelu_argument(real x) noexcept nogil:

@@ -92,6 +92,31 @@ cdef inline real expm1_of(real x) noexcept nogil:
     return scale * expm1_of_small(reduced(y, unshifted(s))) + (scale - <real>1)
 
 
+cdef inline real log1p_of(real e) noexcept nogil:
+    """log(1 + e) = 2 * (s + s^3/3 + s^5/5 + ...) with s = e / (2 + e), for 0 <= e <= 1, where s is at most 1/3."""
+    cdef real s = e / (e + <real>2), t = s * s, sum
+    if real is float:
+        sum = <float>(1.0 / 15)
+    else:
+        sum = 1.0 / 33
+        sum = sum * t + 1.0 / 31
+        sum = sum * t + 1.0 / 29
+        sum = sum * t + 1.0 / 27
+        sum = sum * t + 1.0 / 25
+        sum = sum * t + 1.0 / 23
+        sum = sum * t + 1.0 / 21
+        sum = sum * t + 1.0 / 19
+        sum = sum * t + 1.0 / 17
+        sum = sum * t + 1.0 / 15
+    sum = sum * t + <real>(1.0 / 13)
+    sum = sum * t + <real>(1.0 / 11)
+    sum = sum * t + <real>(1.0 / 9)
+    sum = sum * t + <real>(1.0 / 7)
+    sum = sum * t + <real>(1.0 / 5)
+    sum = sum * t + <real>(1.0 / 3)
+    return <real>2 * (s + s * t * sum)
+
+
 cdef inline real magnitude(real x) noexcept nogil:
     if real is float:
         return fabsf(x)

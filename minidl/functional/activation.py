@@ -233,10 +233,9 @@ class Softplus(Function):
         self.beta, self.threshold = beta, threshold
 
     def forward(self, x):
-        xp, z = namespace(x), self.z(x)
-        # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|); NumPy's own logaddexp and maximum take three times as long or more
-        y = xp.log1p(xp.exp(-xp.abs(z))) + xp.clip(z, 0, math.inf)
-        return xp.where(z > self.threshold, x, y / self.beta) if self.is_cut(x) else y
+        z = self.z(x)
+        y = kernels.activations.softplus_forward(as_array(z))
+        return namespace(x).where(z > self.threshold, x, y / self.beta) if self.is_cut(x) else y
 
     def backward(self, dy, inputs, output):
         # dy/dx = 1 / (1 + e^-z)
@@ -256,9 +255,8 @@ class LogSigmoid(Function):
     """y = log(1 / (1 + e^-x))."""
 
     def forward(self, x):
-        xp = namespace(x)
-        # -log(1 + e^-x) = min(x, 0) - log(1 + e^-|x|)
-        return xp.clip(x, -math.inf, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+        # y = -log(1 + e^-x); subtracted from 0, so that it ends at 0 and not at -0
+        return 0 - kernels.activations.softplus_forward(as_array(-x))
 
     def backward(self, dy, inputs, output):
         # dy/dx = e^-x / (1 + e^-x) = 1 / (1 + e^x)

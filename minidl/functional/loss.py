@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import log_sigmoid, sigmoid
 from minidl.functional.broadcast import common_shape
 from minidl.functional.choice import clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
-from minidl.functional.operands import data_of, namespace
+from minidl.functional.operands import as_array, data_of, namespace
 from minidl.functional.reduce import mean, sum, sum_of_squares
 from minidl.kernels import minus, plus, times
 
@@ -249,10 +250,9 @@ class LogisticLoss(Function):
     """losses = -(positive * log(sigmoid(x)) + negative * log(sigmoid(-x)))."""
 
     def forward(self, x, positive, negative):
-        xp = namespace(x)
-        # -log(sigmoid(-x)) = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose last term is the same for -x
-        rest = xp.log1p(xp.exp(-xp.abs(x)))
-        return positive * (xp.clip(-x, 0, math.inf) + rest) + negative * (xp.clip(x, 0, math.inf) + rest)
+        softplus = kernels.activations.softplus_forward
+        # -log(sigmoid(-x)) = log(1 + e^x) = softplus(x)
+        return positive * softplus(as_array(-x)) + negative * softplus(as_array(x))
 
     def backward(self, dy, inputs, output):
         x, positive, negative = inputs

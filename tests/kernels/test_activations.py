@@ -52,6 +52,8 @@ def value(name, x):
         return np.tanh(x)
     if name == "sigmoid":
         return s
+    if name == "softplus":
+        return np.maximum(x, 0) + np.log1p(e)
     if name == "silu":
         return x * s
     if name == "gelu":
@@ -81,13 +83,13 @@ def every_kind_of_number(dtype):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", ["relu", "elu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", ["relu", "elu", "tanh", "sigmoid", "softplus"])
 def test_exact_to_the_last_digits(name, dtype):
     """Within 3 units in the last place, from the smallest numbers to infinity, and NaN for NaN."""
     x = every_kind_of_number(dtype)
     for backend in BACKENDS:
         with kernels.use_backend(backend, strict=True):
-            y = forward_of(name)(x, *ACTIVATIONS[name][0])
+            y = forward_of(name)(x, *ACTIVATIONS[name][0]) if name in ACTIVATIONS else forward_of(name)(x)
         expected = value(name, x.astype(WIDER[dtype]))
         np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
         known = np.isfinite(expected)
@@ -226,7 +228,7 @@ def test_bad_arguments(name):
             backward_of(name)(dy, x)
     with pytest.raises(TypeError, match="[xy] must be a NumPy or CuPy array, got list"):
         backward_of(name)(x, x.tolist())
-    for forward in (forward_of(name), kernels.activations.erf_forward):
+    for forward in (forward_of(name), kernels.activations.erf_forward, kernels.activations.softplus_forward):
         with pytest.raises(TypeError, match="x must be a NumPy or CuPy array, got list"):
             forward([1.0])
 
