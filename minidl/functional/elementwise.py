@@ -140,7 +140,7 @@ class Rsqrt(Function):
 
     def backward(self, dy, inputs, output):
         # dy/dx = -1/2 * x^(-3/2) = -1/2 * y^3
-        return dy * (-0.5 * output**3)
+        return dy * (-0.5 * (output * output * output))
 
 
 class Reciprocal(Function):
