@@ -28,16 +28,13 @@ class debug(ContextDecorator):
     RuntimeError: backward of Mul: an array that it saved was written to since, past the engine (through .data?)
     """
 
-    active = False  # for all threads: what one records another may differentiate
-
-    def _recreate_cm(self) -> debug:
-        return debug()  # so that each call of a decorated function gets its own
+    active = 0  # blocks that are open, in all threads: what one records another may differentiate
 
     def __enter__(self) -> None:
-        self.outer, debug.active = debug.active, True
+        debug.active += 1
 
     def __exit__(self, *_: Any) -> None:
-        debug.active = self.outer
+        debug.active -= 1
 
 
 def checksums(*groups: Any) -> list[int]:

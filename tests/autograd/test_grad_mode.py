@@ -70,6 +70,16 @@ def test_debug_ends_with_a_decorated_function_that_calls_itself():
     assert not minidl.debug.active
 
 
+def test_debug_ends_with_the_last_of_blocks_that_end_in_any_order():
+    first, second = minidl.debug(), minidl.debug()  # as two threads have them
+    for block in (first, first, second):
+        block.__enter__()
+    for block in (first, second, first):
+        assert minidl.debug.active
+        block.__exit__(None, None, None)
+    assert not minidl.debug.active
+
+
 def test_backward_works_under_no_grad():
     x = leaf([1.0, 2.0])
     y = (x * x).sum()
