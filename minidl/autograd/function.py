@@ -92,17 +92,17 @@ class Function:
         return cls()(*inputs)
 
     def __call__(self, *inputs: Any) -> Any:
+        if self.number:  # this object is in the graph already, for an earlier call
+            again = copy(self)
+            again.number, again.freed = 0, False
+            again.hooks = again.sums = again.computed = None
+            return again(*inputs)
         for x in inputs:
             if isinstance(x, Tensor):
                 return self._call_with_tensors(inputs)
         return self.forward(*inputs)
 
     def _call_with_tensors(self, inputs: tuple) -> Any:
-        if self.number:  # this object is in the graph already, for an earlier call
-            again = copy(self)
-            again.number, again.freed = 0, False
-            again.hooks = again.sums = again.computed = None
-            return again._call_with_tensors(inputs)
         arrays = []  # what forward gets
         edges = []  # what each input's gradient belongs to (engine.Target), or None
         versions = []  # of the memory of each Tensor that backward reads

@@ -177,6 +177,7 @@ def test_an_operation_object_may_be_called_twice():
 
     square, x, y = Square(), leaf(3.0), leaf(5.0)
     first, second = square(x), square(y)
+    assert square(np.float64(7)) == 49  # an array beside them leaves what they saved as it is
     first.register_hook(lambda dy: 10 * dy)
     (first + second).backward()
     assert (x.grad.item(), y.grad.item()) == (60, 10)
