@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, Tensor, tensor_method
-from minidl.functional.choice import clamp_max, clamp_min, clip, where
+from minidl.functional.choice import where
 from minidl.functional.comparison import isfinite
 from minidl.functional.elementwise import log
 from minidl.functional.in_place import in_place
@@ -348,9 +348,6 @@ in_place(div, "__itruediv__", "div_", compute=over)
 in_place(pow, "__ipow__", "pow_")
 in_place(floor_divide, "__ifloordiv__", "floor_divide_")
 in_place(remainder, "__imod__", "remainder_")
-in_place(clip, "clip_", "clamp_")
-in_place(clamp_min, "clamp_min_")
-in_place(clamp_max, "clamp_max_")
 
 
 @tensor_method()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.autograd import Function, tensor_method
+from minidl.functional.in_place import in_place
 from minidl.functional.operands import apart, namespace
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "nan_to_num", "where"]
@@ -195,3 +196,8 @@ def nan_to_num(x: Any, nan: float | None = None, posinf: float | None = None, ne
     y = where(x != x, 0.0 if nan is None else nan, x)
     y = where(x == math.inf, finite.max if posinf is None else posinf, y)
     return where(x == -math.inf, finite.min if neginf is None else neginf, y)
+
+
+in_place(clip, "clip_", "clamp_")
+in_place(clamp_min, "clamp_min_")
+in_place(clamp_max, "clamp_max_")
