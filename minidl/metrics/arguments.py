@@ -36,14 +36,12 @@ def as_labels(values: Any, name: str) -> np.ndarray:
     return labels
 
 
-def label_pair(
-    first: Any, second: Any, first_name: str = "y_true", second_name: str = "y_pred"
-) -> tuple[np.ndarray, np.ndarray]:
+def label_pair(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays of labels of one length, one kind."""
-    a, b = as_labels(first, first_name), as_labels(second, second_name)
-    check_lengths(a, b, first_name, second_name)
+    a, b = as_labels(y_true, "y_true"), as_labels(y_pred, "y_pred")
+    check_lengths(a, b, "y_true", "y_pred")
     if (a.dtype.kind in "OSU") != (b.dtype.kind in "OSU"):
-        raise ValueError(f"{first_name} and {second_name} must hold labels of one kind, got {a.dtype} and {b.dtype}")
+        raise ValueError(f"y_true and y_pred must hold labels of one kind, got {a.dtype} and {b.dtype}")
     return a, b
 
 

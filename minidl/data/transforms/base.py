@@ -117,13 +117,13 @@ class Compose:
         return f"Compose([{', '.join(map(repr, self.transforms))}])"
 
 
-def size_pair(size: int | Sequence[int], name: str = "size") -> tuple[int, int]:
+def size_pair(size: int | Sequence[int]) -> tuple[int, int]:
     """(height, width) from one number or two."""
     pair = tuple(size) if isinstance(size, Iterable) else (size, size)
     if len(pair) != 2 or any(
         isinstance(side, bool) or not isinstance(side, (int, np.integer)) or side < 1 for side in pair
     ):
-        raise ValueError(f"{name} must be a positive int or a pair (height, width) of them, got {size!r}")
+        raise ValueError(f"size must be a positive int or a pair (height, width) of them, got {size!r}")
     return int(pair[0]), int(pair[1])
 
 
