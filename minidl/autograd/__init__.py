@@ -5,7 +5,7 @@ Read in this order: :mod:`function` (an operation and its gradient), :mod:`tenso
 """
 
 from minidl.autograd import functional, in_place  # noqa: F401 - importing in_place adds methods to Tensor
-from minidl.autograd.arrays import as_array, is_array, to_device
+from minidl.autograd.arrays import as_array, is_array, to_device, to_numpy
 from minidl.autograd.debug import debug
 from minidl.autograd.engine import backward_from as backward
 from minidl.autograd.engine import grad, sum_to_shape
@@ -21,5 +21,5 @@ __all__ = [
     "Function", "GradientCheckError", "HookHandle", "Node", "Tensor", "as_array", "backward", "debug", "enable_grad",
     "grad", "gradcheck", "gradgradcheck", "inference_mode", "is_array", "is_grad_enabled", "is_tensor",
     "name_operands", "no_grad", "not_promoted", "set_grad_enabled", "sum_to_shape", "tensor", "tensor_method",
-    "to_device", "trace", "zero_gradients",
+    "to_device", "to_numpy", "trace", "zero_gradients",
 ]  # fmt: skip

@@ -94,3 +94,8 @@ def to_device(array: Any, device: str) -> Any:
     xp = cuda.array_library()
     with xp.cuda.Device(int(number)) if number else contextlib.nullcontext():
         return xp.asarray(array)
+
+
+def to_numpy(values: Any) -> np.ndarray:
+    """A NumPy array of a Tensor, an array on any device, or a list."""
+    return np.asarray(to_device(values, "cpu"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import to_device
+from minidl.autograd import to_numpy
 
 
 class Clustering:
@@ -28,7 +28,7 @@ class Clustering:
 
 def as_samples(X: Any, name: str = "X") -> np.ndarray:
     """The samples as an array (N, D), checked to have finite distances; float32 stays, other dtypes become float64."""
-    X = np.asarray(to_device(X, "cpu"))
+    X = to_numpy(X)
     if X.ndim != 2:
         hint = ": flatten images with X.reshape(len(X), -1)" if X.ndim > 2 else ""
         hint = ": one feature a sample is X.reshape(-1, 1)" if X.ndim == 1 else hint

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl import random
-from minidl.autograd import Tensor, tensor_method, to_device
+from minidl.autograd import Tensor, tensor_method, to_numpy
 from minidl.functional.broadcast import common_shape
 from minidl.functional.creation import empty, full, new_size, not_negative, placed, zeros_like
 from minidl.functional.operands import check_float
@@ -298,7 +298,7 @@ def multinomial(
     >>> minidl.multinomial(minidl.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
     tensor([1, 1])
     """
-    weights, device = np.asarray(to_device(x.data, "cpu"), np.float64), x.device
+    weights, device = to_numpy(x).astype(np.float64), x.device
     if x.dtype.kind != "f" or x.ndim not in (1, 2):
         raise TypeError(f"multinomial: x must be floats (C,) or (N, C), got {x.dtype} of shape {tuple(x.shape)}")
     total = weights.sum(-1, keepdims=True)

@@ -4,17 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import to_device
-
-
-def as_array(values: Any) -> np.ndarray:
-    """A NumPy array of a Tensor, an array on any device, or a sequence."""
-    return np.asarray(to_device(values, "cpu"))
+from minidl.autograd import to_numpy
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:
     """A float64 array; ValueError for infinities and NaN."""
-    numbers = as_array(values).astype(np.float64)
+    numbers = to_numpy(values).astype(np.float64)
     finite = np.isfinite(numbers)
     if not finite.all():
         raise ValueError(f"{name} holds values that are not finite, such as {numbers[~finite][0]}")
@@ -23,7 +18,7 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
 
 def as_labels(values: Any, name: str) -> np.ndarray:
     """The labels as an array (N,), N >= 1; ValueError for scores instead of labels."""
-    labels = as_array(values)
+    labels = to_numpy(values)
     if labels.ndim != 1:
         hint = "; for the class of the largest score pass scores.argmax(1)" if labels.ndim == 2 else ""
         raise ValueError(f"{name} must hold one label for each sample, shape (N,), got shape {labels.shape}{hint}")

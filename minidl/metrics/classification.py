@@ -6,7 +6,8 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
-from minidl.metrics.arguments import as_array, as_weights, label_pair, positions
+from minidl.autograd import to_numpy
+from minidl.metrics.arguments import as_weights, label_pair, positions
 
 
 def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_weight: Any = None) -> float:
@@ -66,7 +67,7 @@ def confusion_matrix(
     y_true, y_pred = label_pair(y_true, y_pred)
     if normalize not in (None, "true", "pred", "all"):
         raise ValueError(f"normalize must be 'true', 'pred', 'all' or None, got {normalize!r}")
-    labels = np.union1d(y_true, y_pred) if labels is None else as_array(labels)
+    labels = np.union1d(y_true, y_pred) if labels is None else to_numpy(labels)
     rows = positions(y_true, labels)  # (N,)
     if (rows < 0).all():
         raise ValueError(f"labels must hold at least one label of y_true, got {labels.tolist()}")
@@ -165,7 +166,7 @@ def _measures(
         labels = [_check_binary(present, pos_label)]
     elif average not in (None, "micro", "macro", "weighted"):
         raise ValueError(f"average must be None, 'binary', 'micro', 'macro' or 'weighted', got {average!r}")
-    labels = present if labels is None else as_array(labels)
+    labels = present if labels is None else to_numpy(labels)
 
     # those asked for, then the others that occur
     every = np.concatenate([labels, present[positions(present, labels) < 0]])

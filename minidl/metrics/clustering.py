@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.metrics.arguments import as_array, as_labels, as_numbers, check_lengths
+from minidl.autograd import to_numpy
+from minidl.metrics.arguments import as_labels, as_numbers, check_lengths
 
 BLOCK = 1024  # rows of the distance matrix that are in memory at once
 
@@ -57,7 +58,7 @@ def match_clusters(labels_true: Any, labels_pred: Any) -> dict[Any, Any]:
     {5: 'cat', 3: 'dog'}
     """
     rows, columns = _best_matching(contingency_matrix(labels_true, labels_pred))
-    classes, clusters = np.unique(as_array(labels_true)), np.unique(as_array(labels_pred))
+    classes, clusters = np.unique(to_numpy(labels_true)), np.unique(to_numpy(labels_pred))
     return dict(zip(clusters[columns].tolist(), classes[rows].tolist()))
 
 
@@ -253,7 +254,7 @@ def silhouette_score(
     0.8997
     """
     if sample_size is not None:
-        points, labels = as_array(X), as_labels(labels, "labels")
+        points, labels = to_numpy(X), as_labels(labels, "labels")
         check_lengths(points, labels, "X", "labels")
         if not 1 <= sample_size <= len(labels):
             raise ValueError(f"sample_size must lie in 1..{len(labels)}, the number of samples, got {sample_size}")

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.metrics.arguments import as_array, as_labels, as_numbers, as_weights, check_lengths, positions
+from minidl.autograd import to_numpy
+from minidl.metrics.arguments import as_labels, as_numbers, as_weights, check_lengths, positions
 
 
 def top_k_accuracy_score(
@@ -139,7 +140,7 @@ def _classes(y_true: np.ndarray, labels: Any) -> np.ndarray:
     """The sorted classes; ValueError where y_true holds others than `labels`."""
     if labels is None:
         return np.unique(y_true)
-    labels = as_array(labels)
+    labels = to_numpy(labels)
     if len(np.unique(labels)) != len(labels) or not np.array_equal(labels, np.sort(labels)):
         raise ValueError(f"labels must be sorted and each be there once, got {labels.tolist()}")
     unknown = positions(y_true, labels) < 0

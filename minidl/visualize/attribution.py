@@ -15,8 +15,8 @@ import numpy as np
 
 from minidl import functional as F
 from minidl import nn
-from minidl.autograd import Tensor, enable_grad, grad
-from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.autograd import Tensor, enable_grad, grad, to_numpy
+from minidl.visualize.figure import Figure, make_panels
 from minidl.visualize.grid import draw_image
 from minidl.visualize.layers import output_of
 
@@ -54,7 +54,7 @@ def saliency_map(model: nn.Module, picture: Any, label: int | None = None) -> np
         score = _score(model(x), label)
     (dx,) = grad(score, x)  # (1, C, H, W)
     # s[i,j] = max_c |dx[c,i,j]|
-    return np.abs(as_array(dx)[0]).max(0)
+    return np.abs(to_numpy(dx)[0]).max(0)
 
 
 def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None = None) -> np.ndarray:
@@ -82,9 +82,9 @@ def grad_cam_map(model: nn.Module, layer: str, picture: Any, label: int | None =
         score = _score(model(x), label)
     (da,) = grad(score, seen[0])  # (1, K, OH, OW)
     # alpha[k] = mean_ij da[k,i,j]
-    alpha = as_array(da).mean((2, 3), keepdims=True)
+    alpha = to_numpy(da).mean((2, 3), keepdims=True)
     # map = relu(sum_k alpha[k] * A[k])
-    found = np.maximum((alpha * as_array(seen[0])).sum(1, keepdims=True), 0)  # (1, 1, OH, OW)
+    found = np.maximum((alpha * to_numpy(seen[0])).sum(1, keepdims=True), 0)  # (1, 1, OH, OW)
     return F.interpolate(found, size=picture.shape[1:], mode="bilinear")[0, 0]
 
 
@@ -123,7 +123,7 @@ def occlusion_map(
     for image, place in zip(covered, places):
         image[:, *place] = fill
     with nn.utils.evaluation_mode(model):
-        logits = as_array(F.cat([model(Tensor(part)) for part in np.array_split(covered, -(-len(covered) // 256))]))
+        logits = to_numpy(F.cat([model(Tensor(part)) for part in np.array_split(covered, -(-len(covered) // 256))]))
     label = _label(logits[-1:], label)
     p = F.softmax(logits.astype(np.float64), 1)[:, label]
     falls, times = np.zeros((2, height, width))
@@ -149,7 +149,7 @@ def occlusion(model: nn.Module, picture: Any, label: int | None = None, *, title
 
 
 def _picture(picture: Any) -> np.ndarray:
-    picture = as_array(picture)
+    picture = to_numpy(picture)
     if picture.ndim != 3 or picture.dtype.kind != "f":
         raise ValueError(
             f"picture must be floating and of the shape (C, H, W), got {picture.dtype} of shape {picture.shape}"

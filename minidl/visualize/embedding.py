@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.visualize.figure import COLORS, Figure, as_array, make_panels
+from minidl.autograd import to_numpy
+from minidl.visualize.figure import COLORS, Figure, make_panels
 
 MORE_COLORS = ("#999999", "#882255", "#661100")  # after the seven of COLORS, which serve up to ten groups
 
@@ -42,7 +43,7 @@ def principal_components(x: Any, count: int = 2) -> tuple[np.ndarray, np.ndarray
     >>> np.round(coordinates[:, 0], 4), np.round(shares, 4)
     (array([-1.4142,  0.    ,  1.4142]), array([1., 0.]))
     """
-    x = as_array(x).astype(np.float64)
+    x = to_numpy(x).astype(np.float64)
     if x.ndim != 2 or not 1 <= count <= min(x.shape):
         raise ValueError(f"x must have the shape (N, D) with N and D of at least {count}, got {x.shape}")
     if not np.isfinite(x).all():
@@ -71,7 +72,7 @@ def embedding(x: Any, labels: Any, classes: Sequence[str] | None = None, *, titl
         For labels of another shape or type, or without a name.
     """
     coordinates, shares = principal_components(x)
-    labels = as_array(labels)
+    labels = to_numpy(labels)
     if labels.shape != (len(coordinates),):
         raise ValueError(f"labels must have the shape ({len(coordinates)},), one for each sample, got {labels.shape}")
     if labels.dtype.kind not in "iu" or labels.min() < -1:

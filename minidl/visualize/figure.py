@@ -7,9 +7,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from minidl.autograd import to_device
 from minidl.serialization import write_atomically
 
 Figure = Any  # matplotlib.figure.Figure, for those who read signatures
@@ -46,8 +43,3 @@ def make_panels(rows: int, columns: int, size: tuple[float, float], title: str) 
     if title:
         figure.suptitle(title, fontsize=9)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
-
-
-def as_array(x: Any) -> np.ndarray:
-    """The values of a Tensor, an array or a list, brought from a GPU if they are there."""
-    return np.asarray(to_device(x, "cpu"))

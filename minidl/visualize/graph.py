@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd import Node, Tensor, trace
+from minidl.autograd import Node, Tensor, to_numpy, trace
 from minidl.serialization import write_atomically
-from minidl.visualize.figure import as_array
 
 WIDTH, HEIGHT, ACROSS, DOWN = 150, 58, 60, 18  # pixels: a box, and the gaps between boxes
 MOST = 300  # nodes; more can be computed, but not read
@@ -115,7 +114,7 @@ def _shown(value: Any) -> str:
         return "none"
     if isinstance(value, tuple):
         return f"{len(value)} tensors"
-    value = as_array(value)
+    value = to_numpy(value)
     if value.size == 1:
         return f"{float(value.reshape(-1)[0]):.4g}"
     if not value.size:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.autograd import to_numpy
+from minidl.visualize.figure import Figure, make_panels
 
 
 def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int = 8, title: str = "") -> Figure:
@@ -21,7 +22,7 @@ def images(pictures: Any, labels: Sequence[str] | None = None, *, columns: int =
     labels : sequence of str, optional
         One over each image.
     """
-    pictures = as_array(pictures)
+    pictures = to_numpy(pictures)
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
         raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), got {pictures.shape}")
     if labels is not None and len(labels) != len(pictures):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from minidl import nn
-from minidl.autograd import Tensor
-from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.autograd import Tensor, to_numpy
+from minidl.visualize.figure import Figure, make_panels
 from minidl.visualize.grid import check_columns, images
 
 
@@ -25,7 +25,7 @@ def filters(layer: nn.Module, *, columns: int = 8, title: str = "") -> Figure:
     layer : nn.Conv2d
         Weights (K, C, R, S).
     """
-    w = as_array(getattr(layer, "weight", 0.0))
+    w = to_numpy(getattr(layer, "weight", 0.0))
     if w.ndim != 4:
         got = f"{type(layer).__name__} with weights of shape {w.shape}" if w.ndim else type(layer).__name__
         raise ValueError(f"layer must be a convolution with weights (K, C, R, S), got {got}")
@@ -47,8 +47,8 @@ def feature_maps(model: nn.Module, layer: str, picture: Any, *, columns: int = 8
     picture : array or Tensor (C, H, W)
     """
     with output_of(model, layer) as seen, nn.utils.evaluation_mode(model):
-        model(Tensor(as_array(picture)[None]))
-    [maps] = as_array(seen[0])
+        model(Tensor(to_numpy(picture)[None]))
+    [maps] = to_numpy(seen[0])
     return _maps(maps, float(np.abs(maps).max()) or 1.0, "activation", columns, title)
 
 

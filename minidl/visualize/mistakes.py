@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minidl import functional as F
-from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.autograd import to_numpy
+from minidl.visualize.figure import Figure, make_panels
 from minidl.visualize.grid import images
 
 
@@ -35,7 +36,7 @@ def confusion_matrix(
     columns_are : str
         The label of the columns.
     """
-    counts = as_array(counts)
+    counts = to_numpy(counts)
     columns = classes if columns is None else columns
     if counts.shape != (len(classes), len(columns)):
         raise ValueError(
@@ -82,7 +83,7 @@ def misclassified(
     limit : int
         How many to show.
     """
-    pictures, labels, logits = as_array(pictures), as_array(labels), as_array(logits)
+    pictures, labels, logits = to_numpy(pictures), to_numpy(labels), to_numpy(logits)
     if logits.ndim != 2 or not logits.shape[1] or labels.shape != logits.shape[:1] or len(pictures) != len(logits):
         raise ValueError(
             "pictures, labels and logits must have the shapes (N, C, H, W), (N,) and (N, K), K > 0, got "

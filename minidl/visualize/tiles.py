@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.visualize.figure import Figure, as_array, make_panels
+from minidl.autograd import to_numpy
+from minidl.visualize.figure import Figure, make_panels
 from minidl.visualize.grid import check_columns, draw_image, to_unit_range
 
 GAP = 2  # pixels between images
@@ -59,7 +60,7 @@ def image_rows(rows: Mapping[str, Any], *, title: str = "") -> Figure:
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['damaged', 'repaired', 'original']
     """
-    pictures = [as_array(row) for row in rows.values()]
+    pictures = [to_numpy(row) for row in rows.values()]
     shapes = {name: picture.shape for name, picture in zip(rows, pictures)}
     if len(set(shapes.values())) != 1:
         raise ValueError(f"rows must be images of one shape, at least one row, got {shapes}")
@@ -77,7 +78,7 @@ def image_rows(rows: Mapping[str, Any], *, title: str = "") -> Figure:
 
 def _tile(pictures: Any, columns: int) -> np.ndarray:
     """One picture (C, height, width) in 0..1 of N images; white between them and where the last row ends early."""
-    pictures = as_array(pictures)
+    pictures = to_numpy(pictures)
     if pictures.ndim != 4 or pictures.shape[1] not in (1, 3) or len(pictures) == 0:
         raise ValueError(f"pictures must have the shape (N, 1 or 3, H, W), N at least 1, got {pictures.shape}")
     check_columns(columns)
