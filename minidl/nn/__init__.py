@@ -66,7 +66,7 @@ from minidl.nn.loss import (
     PoissonNLLLoss,
     SmoothL1Loss,
 )
-from minidl.nn.module import Module, Parameter
+from minidl.nn.module import Module
 from minidl.nn.neighbours import fusion
 from minidl.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
 from minidl.nn.padding import (
@@ -81,6 +81,7 @@ from minidl.nn.padding import (
     ZeroPad1d,
     ZeroPad2d,
 )
+from minidl.nn.parameter import Parameter
 from minidl.nn.pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,

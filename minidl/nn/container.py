@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from minidl.autograd import Tensor
-from minidl.nn.module import Module, Parameter
+from minidl.nn.module import Module
 from minidl.nn.neighbours import call_in_order
+from minidl.nn.parameter import Parameter
 
 
 class _InOrder(Module):

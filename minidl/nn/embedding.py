@@ -8,7 +8,8 @@ from minidl import functional as F
 from minidl.autograd import no_grad
 from minidl.nn import init
 from minidl.nn.linear import new_parameter
-from minidl.nn.module import Module, Parameter
+from minidl.nn.module import Module
+from minidl.nn.parameter import Parameter
 
 
 def _row(padding_idx: int, num_embeddings: int) -> int:

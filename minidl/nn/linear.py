@@ -10,7 +10,8 @@ import numpy as np
 from minidl import functional as F
 from minidl.kernels import aligned_empty
 from minidl.nn import init
-from minidl.nn.module import Module, Parameter
+from minidl.nn.module import Module
+from minidl.nn.parameter import Parameter
 
 
 def new_parameter(*shape: int) -> Parameter:

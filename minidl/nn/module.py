@@ -1,4 +1,4 @@
-"""Module, the base class of all layers and networks, and Parameter."""
+"""Module, the base class of all layers and networks."""
 
 from __future__ import annotations
 
@@ -9,33 +9,7 @@ import numpy as np
 
 from minidl.autograd import HookHandle, Tensor, is_grad_enabled, no_grad, zero_gradients
 from minidl.nn.backward_hooks import call_with_hooks
-
-
-class Parameter(Tensor):
-    """A Tensor to be trained: assigned to an attribute of a Module, it is one of its ``parameters()``.
-
-    As in PyTorch, ``copy.deepcopy`` of a Parameter, and so of a model, leaves the gradient out; that of other leaves
-    copies it.
-
-    Examples
-    --------
-    >>> import minidl
-    >>> from minidl import nn
-    >>> layer = nn.Module()
-    >>> layer.scale = nn.Parameter(minidl.ones(2))
-    >>> [name for name, _ in layer.named_parameters()]
-    ['scale']
-    """
-
-    def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(data, requires_grad)
-
-    def __deepcopy__(self, memo: dict) -> Parameter:
-        memo[id(self)] = copy = type(self)(self.data.copy(), self.requires_grad)
-        return copy
-
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{super().__repr__()}"
+from minidl.nn.parameter import Parameter
 
 
 class LoadResult(NamedTuple):
