@@ -1,7 +1,8 @@
 """Automatic differentiation: tensors that record how they were computed, and the engine that applies the chain rule.
 
-Read in this order: :mod:`function` (an operation and its gradient), :mod:`tensor`, :mod:`engine` (``backward``),
-:mod:`recorded_rule` (second derivatives) and :mod:`gradient_check` (gradients against finite differences).
+Read in this order: :mod:`function` (an operation and its gradient), :mod:`tensor`, :mod:`graph`, :mod:`engine`
+(``backward``), :mod:`recorded_rule` (second derivatives) and :mod:`gradient_check` (gradients against finite
+differences).
 """
 
 from minidl.autograd import functional, in_place  # noqa: F401 - importing in_place adds methods to Tensor

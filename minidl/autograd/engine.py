@@ -18,6 +18,7 @@ from minidl.autograd import hooks
 from minidl.autograd.arrays import is_array
 from minidl.autograd.function import Function
 from minidl.autograd.grad_mode import enable_grad, grad_mode
+from minidl.autograd.graph import Target, leading_to, recorded_below, target_of
 from minidl.autograd.recorded_rule import recorded_rule
 from minidl.autograd.tensor import Tensor, _wrap, tensor_method
 from minidl.kernels import array_module, plus, reduced
@@ -33,9 +34,6 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
-
-# What a gradient belongs to: a leaf, the output of an operation, or one of its outputs, (operation, number).
-Target = Any
 
 
 @tensor_method()
@@ -71,7 +69,7 @@ def backward(
     tensor([2., 4.])
     """
     dy = _starting_gradient(output, gradient, create_graph, "the tensor", "gradient")
-    _accumulate([(_target(output), dy)], retain_graph, create_graph)
+    _accumulate([(target_of(output), dy)], retain_graph, create_graph)
 
 
 def backward_from(
@@ -178,10 +176,10 @@ def grad(
                 f"inputs[{i}] does not require grad, so nothing was recorded of it; set x.requires_grad_()"
             )
     start = _start(outputs, grad_outputs, create_graph, "outputs", "grad_outputs")
-    gradients = _walk(start, {_target(x) for x in inputs}, retain_graph, create_graph)
+    gradients = _walk(start, {target_of(x) for x in inputs}, retain_graph, create_graph)
     results, taken = [], _arrays_in(start)
     for i, x in enumerate(inputs):
-        dx = gradients.get(_target(x))
+        dx = gradients.get(target_of(x))
         if dx is None and not allow_unused:
             raise RuntimeError(f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it")
         results.append(None if dx is None else _own(dx, taken))
@@ -196,7 +194,7 @@ def _walk(
     With `wanted`, operations that do not lead to it are skipped.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
-    useful = None if wanted is None else _leading_to(wanted, _recorded_below([target for target, _ in start]))
+    useful = None if wanted is None else leading_to(wanted, recorded_below([target for target, _ in start]))
     gradients: dict[Any, Any] = {}  # of the leaves and operations reached; a list for several outputs
     due: list[tuple[int, Function]] = []  # a heap of the operations reached: the one recorded last comes out first
     sums: set[Target] = set()  # targets whose gradient is a sum made here, which may be added to in place
@@ -277,28 +275,6 @@ def _keep(found: dict, wanted: set[Target], function: Function, dy: Any) -> None
             found[target] = part
 
 
-def _recorded_below(targets: list[Target]) -> list[Function]:
-    """All operations in the graph below `targets`, theirs included, oldest first."""
-    functions = {_function(target) for target in targets} - {None}
-    pending = list(functions)
-    while pending:
-        for target in pending.pop().edges:
-            function = _function(target)
-            if function is not None and function not in functions:
-                functions.add(function)
-                pending.append(function)
-    return sorted(functions, key=lambda function: function.number)
-
-
-def _leading_to(wanted: set[Target], functions: list[Function]) -> set[Function]:
-    """Those of `functions` (oldest first) that pass a gradient on to one of `wanted`."""
-    useful: set[Function] = set()
-    for function in functions:
-        if any(target in wanted or _function(target) in useful for target in function.edges):
-            useful.add(function)
-    return useful
-
-
 def _fit(dx: Any, target: Target, function: Function) -> Any:
     """dx in the shape and dtype of `target`: where the input was broadcast, summed over the broadcast axes."""
     if type(target) is tuple:
@@ -326,16 +302,6 @@ def sum_to_shape(dx: Any, shape: tuple[int, ...]) -> Any:
     return reduced("sum", dx, tuple(range(added)) + stretched).reshape(shape)
 
 
-def _target(tensor: Tensor) -> Target:
-    return tensor if tensor.origin is None else tensor.origin
-
-
-def _function(target: Target) -> Function | None:
-    if type(target) is tuple:
-        return target[0]
-    return target if isinstance(target, Function) else None
-
-
 def _start(
     outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bool, name: str, argument: str
 ) -> list[tuple[Target, Any]]:
@@ -347,7 +313,7 @@ def _start(
     if len(gradients) != len(outputs):
         raise ValueError(f"{argument} must have one entry for each of the {len(outputs)} {name}, got {len(gradients)}")
     return [
-        (_target(output), _starting_gradient(output, dy, create_graph, f"{name}[{i}]", f"{argument}[{i}]"))
+        (target_of(output), _starting_gradient(output, dy, create_graph, f"{name}[{i}]", f"{argument}[{i}]"))
         for i, (output, dy) in enumerate(zip(outputs, gradients))
     ]
 

@@ -104,7 +104,7 @@ class Function:
 
     def _call_with_tensors(self, inputs: tuple) -> Any:
         arrays = []  # what forward gets
-        edges = []  # what each input's gradient belongs to (engine.Target), or None
+        edges = []  # what each input's gradient belongs to (graph.Target), or None
         versions = []  # of the memory of each Tensor that backward reads
         recorded = False
         for x in inputs:

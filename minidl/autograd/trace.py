@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl.autograd.engine import Target, _function, _recorded_below, _target, _walk
+from minidl.autograd.engine import _walk
 from minidl.autograd.function import Function
+from minidl.autograd.graph import Target, function_of, recorded_below, target_of
 from minidl.autograd.tensor import Tensor
 
 
@@ -48,20 +49,20 @@ def trace(output: Tensor) -> list[Node]:
     """
     if not output.requires_grad or output.data.size != 1:
         raise RuntimeError(f"trace needs one recorded number, such as a loss, got {output!r}")
-    functions = _recorded_below([_target(output)])
-    targets = [_target(output), *(target for function in functions for target in function.edges)]
+    functions = recorded_below([target_of(output)])
+    targets = [target_of(output), *(target for function in functions for target in function.edges)]
     leaves = list(dict.fromkeys(target for target in targets if isinstance(target, Tensor)))
     if any(function.computed is None for function in functions):
         raise RuntimeError("trace needs the results of all operations: compute inside `with minidl.debug():`")
     outputs = [target for function in functions for target in _outputs(function)]
-    start = [(_target(output), np.ones_like(output.data))]
+    start = [(target_of(output), np.ones_like(output.data))]
     gradients = _walk(start, {*outputs, *leaves}, retain_graph=True, create_graph=False)
     nodes = [Node("leaf", leaf.data, gradients.get(leaf), tensor=leaf) for leaf in leaves]
     place: dict[Any, int] = {leaf: i for i, leaf in enumerate(leaves)}
     for function in functions:
         gradient = tuple(gradients.get(target) for target in _outputs(function))
         gradient = gradient if type(function.computed) is tuple else gradient[0]
-        inputs = [place[_function(target) or target] for target in function.edges if target is not None]
+        inputs = [place[function_of(target) or target] for target in function.edges if target is not None]
         place[function] = len(nodes)
         nodes.append(Node(type(function).__name__, function.computed, gradient, inputs))
     return nodes
