@@ -45,8 +45,12 @@ def test_norm_of_all_numbers(shape, keepdim):
         np.testing.assert_allclose(y.item(), np.linalg.norm(x.ravel()), rtol=1e-6)
 
 
-def test_norm_of_integers_does_not_overflow_their_type():
-    assert F.norm(minidl.tensor(np.array([100_000, 0], np.int32))).item() == 100_000
+@pytest.mark.parametrize("p", [0, 1, 2, 3, -1, np.inf, -np.inf])
+def test_norm_of_integers_does_not_overflow_their_type(p):
+    numbers = np.array([100, -128], np.int8)
+    expected = np.linalg.norm(numbers.astype(float), p)
+    assert F.norm(minidl.tensor(numbers), p).item() == pytest.approx(expected, rel=1e-6)
+    assert F.norm(numbers, p) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

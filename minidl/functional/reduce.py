@@ -265,8 +265,10 @@ def norm(x: Any, p: float | str | None = 2, dim: Axes = None, keepdim: bool = Fa
     >>> x.norm(), x.norm(1), x.norm(float("inf"))
     (tensor(5.), tensor(7.), tensor(4.))
     """
+    x = floating(x)
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)  # an array of integers, which may not hold their powers
     if p in (None, "fro", 2):
-        return Norm2(reduced_axes(dim, x.ndim), keepdim)(floating(x))
+        return Norm2(reduced_axes(dim, x.ndim), keepdim)(x)
     if not isinstance(p, numbers.Real):
         raise ValueError(f"p must be a number or 'fro', got {p!r}")
     size = abs(x)
@@ -304,7 +306,7 @@ class Norm2(Function):
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, x):
-        if len(self.axes) == x.ndim and x.dtype.kind == "f":
+        if len(self.axes) == x.ndim:
             squares = sum_of_squares(x).reshape((1,) * (x.ndim * self.keepdim))
         else:
             squares = reduced("sum", x * x, self.axes, self.keepdim)
