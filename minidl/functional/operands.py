@@ -99,11 +99,6 @@ class ErrorsNaming:
 WEIGHT_AND_BIAS = ErrorsNaming(w="weight", b="bias")
 
 
-def recordable(*values: Any) -> bool:
-    """Whether an operation on `values` goes through a Function: any of them is a Tensor."""
-    return any(isinstance(value, Tensor) for value in values)
-
-
 def unrecorded(compute: Any, *values: Any) -> Any:
     """compute(*arrays), without recording; the result is a Tensor if any of the values is one."""
     arrays = [data_of(value) for value in values]
@@ -112,4 +107,4 @@ def unrecorded(compute: Any, *values: Any) -> Any:
     except (TypeError, ValueError) as error:
         name_operands(error, compute.__name__, arrays)
         raise
-    return Tensor(not_promoted(result, arrays)) if recordable(*values) else result
+    return Tensor(not_promoted(result, arrays)) if any(isinstance(value, Tensor) for value in values) else result
