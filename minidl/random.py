@@ -128,7 +128,7 @@ class Generator(np.random.Generator):
 
 
 def _restored(state: dict[str, Any]) -> Generator:
-    """The generator that was pickled or copied."""
+    """A generator in a state: of one that was pickled or copied, or of a stream."""
     return Generator().set_state(state)
 
 
@@ -166,8 +166,7 @@ def set_state(state: dict[str, Any]) -> None:
     """
     if set(state) != set(STREAMS):
         raise ValueError(f"state must hold the streams {', '.join(STREAMS)}, got {', '.join(state) or 'none'}")
-    for name, stream_state in state.items():
-        _generators[name].bit_generator.state = _arrays(stream_state)
+    _generators.update({name: _restored(stream_state) for name, stream_state in state.items()})
 
 
 @contextmanager

@@ -54,6 +54,14 @@ def test_what_draws_takes_a_generator(name, make):
         DRAWS[name](generator=3)
 
 
+def test_streams_keep_their_states_where_one_that_they_are_given_is_none():
+    before = minidl.random.get_state()
+    other = minidl.Generator().manual_seed(5).get_state()
+    with pytest.raises(ValueError, match=r"state must be what get_state .* got \{'bit_generator': 'Philox'\}"):
+        minidl.random.set_state(dict.fromkeys(before, other) | {"augmentation": {"bit_generator": "Philox"}})
+    assert minidl.random.get_state() == before
+
+
 def test_a_generator_is_seeded_copied_and_sent():
     generator = minidl.Generator(device="cpu")
     assert generator.initial_seed() == 0 and generator.manual_seed(5) is generator and generator.initial_seed() == 5
