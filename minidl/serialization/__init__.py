@@ -11,13 +11,14 @@ from typing import Any
 
 from minidl.autograd import Tensor
 from minidl.serialization import npz_file, pytorch_file, safetensors_file
-from minidl.serialization.atomic_file import PARTIAL, atomic_file, in_existing_folder, write_atomically
+from minidl.serialization.atomic_file import PARTIAL, atomic_file, write_atomically
+from minidl.serialization.paths import existing_file, in_existing_folder
 from minidl.serialization.safetensors_file import read_safetensors, write_safetensors
 from minidl.serialization.strict_json import json_text, python_number
 
 __all__ = [
-    "PARTIAL", "in_existing_folder", "json_text", "load", "python_number", "read_safetensors", "save",
-    "write_safetensors", "write_atomically", "atomic_file",
+    "PARTIAL", "atomic_file", "existing_file", "in_existing_folder", "json_text", "load", "python_number",
+    "read_safetensors", "save", "write_atomically", "write_safetensors",
 ]  # fmt: skip
 
 READERS = {
@@ -107,9 +108,7 @@ def load(path: Path | str, map_location: str | None = None, weights_only: bool =
         raise TypeError(f"map_location must be the name of a device, got {map_location!r}")
     path = Path(path)
     reader = _by_suffix(READERS, path, "read")
-    if path.is_dir() or not path.exists():
-        raise FileNotFoundError(f"{path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist"))
-    tensors = reader(path)
+    tensors = reader(existing_file(path, "file"))
     return tensors if map_location is None else _moved(tensors, map_location)
 
 

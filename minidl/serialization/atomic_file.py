@@ -9,15 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from minidl.serialization.paths import in_existing_folder
+
 PARTIAL = ".partial"  # how the name of a file ends while it is written
-
-
-def in_existing_folder(path: Path | str) -> Path:
-    """The path; a FileNotFoundError where its folder does not exist, so that it cannot be written."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder {path.parent} does not exist, so {path.name} cannot be written to it")
-    return path
 
 
 def write_atomically(path: Path | str, content: bytes | memoryview) -> None:

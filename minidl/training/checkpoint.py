@@ -23,7 +23,13 @@ from minidl import random
 from minidl.autograd import Tensor
 from minidl.nn import Module
 from minidl.optim import Optimizer
-from minidl.serialization import in_existing_folder, python_number, read_safetensors, write_safetensors
+from minidl.serialization import (
+    existing_file,
+    in_existing_folder,
+    python_number,
+    read_safetensors,
+    write_safetensors,
+)
 
 FORMAT = 1
 ENTRY, CHECKSUM = "minidl", "crc32"
@@ -148,11 +154,7 @@ def load_checkpoint(path: Path | str) -> SavedRun:
     ValueError
         For a file that is truncated, damaged, or no checkpoint of minidl; the message names it.
     """
-    path = Path(path)
-    if path.is_dir() or not path.exists():
-        raise FileNotFoundError(
-            f"the checkpoint {path} " + ("is a folder, expected a file" if path.is_dir() else "does not exist")
-        )
+    path = existing_file(path, "checkpoint")
     arrays, metadata = read_safetensors(path)
     if ENTRY not in metadata:
         raise ValueError(f"{path} holds weights but is no checkpoint of minidl; read them with minidl.load")

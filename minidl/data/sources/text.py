@@ -10,6 +10,7 @@ from minidl.data.download import RemoteFile
 from minidl.data.download import download as download_file
 from minidl.data.files import open_data
 from minidl.data.lookup import find_file, find_or_download
+from minidl.serialization import existing_file
 
 MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare",)
 SHAKESPEARE = RemoteFile("input.txt", 1115394, "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed")
@@ -125,10 +126,7 @@ def text(path: Path | str, sequence_length: int = 100, test_fraction: float = 0.
     """
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must lie between 0 and 1, got {test_fraction}")
-    path = Path(path)
-    if path.is_dir() or not path.exists():
-        state = "is a folder, expected a file" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"the text file {path} {state}")
+    path = existing_file(path, "text file")
     with open_data(path) as stream:
         content = stream.read()
     try:
