@@ -170,7 +170,7 @@ class DataLoader:
         return -(-self.samples // (self.batch_size or 1))
 
     def __iter__(self) -> Iterator[Any]:
-        augmentation = self.generator or random.generator("augmentation")
+        augmentation = random.chosen(self.generator, "augmentation")
         batches = self._batches()
         epoch_key = int(augmentation.integers(2**63))
         whole = getattr(self.dataset, "batched", False) and self.collate_fn is None and self.batch_size is not None
@@ -199,7 +199,7 @@ class DataLoader:
         if self.sampler is not None:
             items = numbered_items(positions(self.sampler, n, "sampler"), n)
         elif self.shuffle:
-            items = (self.generator or random.generator("shuffling")).permutation(n)
+            items = random.chosen(self.generator, "shuffling").permutation(n)
         else:
             items = np.arange(n)
         end = len(items) // self.batch_size * self.batch_size if self.drop_last else len(items)

@@ -100,7 +100,7 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else int(self._num_samples)
 
     def __iter__(self) -> Iterator[int]:
-        draw, n = self.generator or random.generator("shuffling"), len(self.data_source)
+        draw, n = random.chosen(self.generator, "shuffling"), len(self.data_source)
         if n == 0 and self.num_samples:
             raise ValueError(f"RandomSampler: num_samples is {self.num_samples}, but data_source has no samples")
         if self.replacement:
@@ -133,7 +133,7 @@ class SubsetRandomSampler(Sampler):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        order = (self.generator or random.generator("shuffling")).permutation(len(self.indices))
+        order = random.chosen(self.generator, "shuffling").permutation(len(self.indices))
         return iter([self.indices[place] for place in order.tolist()])
 
     def __len__(self) -> int:
@@ -222,7 +222,7 @@ class WeightedRandomSampler(Sampler):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        draw = self.generator or random.generator("shuffling")
+        draw = random.chosen(self.generator, "shuffling")
         p = self.weights / self.weights.sum()
         return iter(draw.choice(len(p), self.num_samples, self.replacement, p).tolist())
 
