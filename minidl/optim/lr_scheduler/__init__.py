@@ -1,5 +1,6 @@
 """Learning rate schedules: formulas of the epoch or the batch, and one that follows a metric."""
 
+from minidl.optim.lr_scheduler.base import LRScheduler
 from minidl.optim.lr_scheduler.chained import ChainedScheduler
 from minidl.optim.lr_scheduler.cyclic import CyclicLR
 from minidl.optim.lr_scheduler.decays import ConstantLR, MultiplicativeLR, PolynomialLR
@@ -10,7 +11,6 @@ from minidl.optim.lr_scheduler.schedules import (
     ExponentialLR,
     LambdaLR,
     LinearLR,
-    LRScheduler,
     MultiStepLR,
     StepLR,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.lr_scheduler.base import LRScheduler
 from minidl.optim.optimizer import Optimizer
 
 

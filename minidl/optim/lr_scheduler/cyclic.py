@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from minidl.optim.lr_scheduler.base import LRScheduler, of_group, one_for_each
 from minidl.optim.lr_scheduler.momentum import MomentumCycle
-from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 

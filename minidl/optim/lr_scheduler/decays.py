@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
+from minidl.optim.lr_scheduler.base import LRScheduler, of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 

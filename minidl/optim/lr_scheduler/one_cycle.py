@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from minidl.optim.lr_scheduler.base import of_group, one_for_each
 from minidl.optim.lr_scheduler.momentum import MomentumCycle
-from minidl.optim.lr_scheduler.schedules import of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler, of_group, one_for_each
+from minidl.optim.lr_scheduler.base import LRScheduler, of_group, one_for_each
 from minidl.optim.optimizer import Optimizer
 
 

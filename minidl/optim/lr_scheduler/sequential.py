@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from minidl.optim.lr_scheduler.schedules import LRScheduler
+from minidl.optim.lr_scheduler.base import LRScheduler
 from minidl.optim.lr_scheduler.warm_restarts import CosineAnnealingWarmRestarts
 from minidl.optim.optimizer import Optimizer
 
