@@ -67,6 +67,7 @@ from minidl.functional.splitting import *
 from minidl.functional.stacking import *
 from minidl.functional.trigonometry import *
 from minidl.functional.turning import *
+from minidl.functional.variance import *
 from minidl.functional.windows import *
 
 if not TYPE_CHECKING:  # a type checker follows the lines above
