@@ -30,6 +30,7 @@ from typing import Any
 import websocket  # of websocket-client
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARROWS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # key codes
 SECONDS = 120  # that anything may take, on a machine that does much else
 LEFT = ("navigated or closed", "context was destroyed", "Cannot find context", "Promise was collected", "Not attached")
 
@@ -208,11 +209,12 @@ class Page:
         """Type into what has the focus."""
         self.call("Input.insertText", text=text)
 
-    def press(self, key: str) -> None:
-        code = {"Enter": 13, "Escape": 27}[key]
+    def press(self, key: str, shift: bool = False) -> None:
+        code = {"Tab": 9, "Enter": 13, "Escape": 27, **ARROWS}[key]
         text = "\r" if key == "Enter" else ""
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code, "text": text, "modifiers": 8 if shift else 0}
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
+            self.call("Input.dispatchKeyEvent", type=kind, **pressed)
 
     def mouse(self, kind: str, x: float, y: float) -> None:
         """`kind`: mousePressed, mouseMoved or mouseReleased, of the left button."""

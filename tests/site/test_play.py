@@ -23,6 +23,7 @@ from tests.site.browser import Browser, Page
 LOOKS = "Number(document.body.dataset.looks || 0)"
 SAID = "document.getElementById('said').textContent"
 PAPER = "document.getElementById('paper')"
+INKED = f"[...{PAPER}.getContext('2d').getImageData(0, 0, 280, 280).data].filter((v, i) => i % 4 == 0 && v).length"
 BARS = """
 [...document.querySelectorAll('#classes .name')].map(name => {
   const track = name.nextElementSibling;
@@ -162,18 +163,38 @@ def test_the_page_says_what_the_network_computed(classifier: TrainedClassifier, 
 
 def test_clear_brush_and_a_second_drawing(opened: Callable[..., Page]) -> None:
     page = opened()
-    inked = f"[...{PAPER}.getContext('2d').getImageData(0, 0, 280, 280).data].filter((v, i) => i % 4 == 0 && v).length"
-    assert page.evaluate(inked) == 0 and page.evaluate(SAID).startswith("Nothing is drawn yet")
+    assert page.evaluate(INKED) == 0 and page.evaluate(SAID).startswith("Nothing is drawn yet")
     assert answer(page, lambda: drag(page, ZERO)).startswith("0")
-    thin = page.evaluate(inked)
+    thin = page.evaluate(INKED)
     said = answer(page, lambda: page.evaluate("document.getElementById('clear').click()"))
-    assert page.evaluate(inked) == 0 and said.startswith("Nothing is drawn yet")
+    assert page.evaluate(INKED) == 0 and said.startswith("Nothing is drawn yet")
     page.evaluate("document.getElementById('brush').value = 40")
     answer(page, lambda: drag(page, ZERO))
-    assert page.evaluate(inked) > 1.2 * thin
+    assert page.evaluate(INKED) > 1.2 * thin
     page.evaluate("document.getElementById('clear').click()")
     page.evaluate("document.getElementById('brush').value = 24")
     assert answer(page, lambda: drag(page, ONE)).startswith("1")
+    assert not page.complaints
+
+
+def test_drawing_by_the_keyboard(opened: Callable[..., Page]) -> None:
+    page = opened(height=500)  # so that the page could scroll
+    seen = "['tip', 'keys'].map(id => getComputedStyle(document.getElementById(id)).display == 'block')"
+    assert page.evaluate(seen) == [False, False]
+    page.press("Tab")
+    assert page.evaluate(f"document.activeElement == {PAPER}") and page.evaluate(seen) == [True, True]
+    for _ in range(13):
+        page.press("ArrowUp", shift=True)
+    assert page.evaluate(INKED) == 0, "with Shift the pen only moves"
+
+    def draw_a_one() -> None:
+        for _ in range(26):
+            page.press("ArrowDown")
+
+    assert answer(page, draw_a_one).startswith("1")
+    row = f"[...{PAPER}.getContext('2d').getImageData(0, 140, 280, 1).data].filter((_, i) => i % 4 == 0)"
+    assert 15 < np.count_nonzero(page.evaluate(row)) < 30, "one line, as wide as the brush"
+    assert page.evaluate("scrollY") == 0
     assert not page.complaints
 
 
