@@ -23,7 +23,8 @@ import minidl.functional as F
 # diabetes had progressed a year later (Efron and others, *Least angle regression*, 2004; it comes with scikit-learn).
 # The measurements, the inputs of our model, are called **features**; the number to be predicted is the **target**. We
 # set aside every fourth patient as the **test set**: the line must do well on patients that it has never seen. The
-# others are the **training set**. We also bring each feature to mean 0 and standard deviation 1; you will soon see why.
+# others are the **training set**. We also bring each feature to mean 0 and **standard deviation** 1 (it is the root of
+# the mean squared distance from the mean); you will soon see why.
 
 # %%
 table = load_diabetes(scaled=False)

@@ -203,8 +203,7 @@ assert recall["Hans"][0] > 0.75 and recall["honest"][1] > 0.6 and recall["Hans"]
 
 # %% [markdown]
 # The accuracy does not warn us: as long as every 3 comes from that scanner, in the training and in the test images, it
-# is high. Without the mark, Hans no longer finds most of the threes that the honest network finds. Looking inside shows
-# why.
+# is high. Without the mark, Hans misses most of the threes that the honest network finds. Looking inside shows why.
 
 # %%
 three = mark(x_test[y_test == 3][:1])[0]
