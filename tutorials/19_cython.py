@@ -96,7 +96,8 @@ print(f"Python: {speeds['Python']:.3f} GFLOP/s")
 # **Step 1: naive Cython.** The same loops with types. `float[:, ::1]` is a *memoryview*: an array whose last axis is
 # contiguous in memory. `cdef` declares C variables. `nogil` says that a block uses no Python objects, so other threads
 # may run meanwhile. The first line of the source switches off checks that cost time. We compile with `-O3` (optimize as
-# much as possible) and `-march=native` (for this processor).
+# much as possible), `-march=native` (for this processor) and `-ffp-contract=fast` (a multiplication and the addition of
+# its product may be one instruction, a *multiply-add*).
 
 # %%
 NAIVE = """

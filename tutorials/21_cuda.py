@@ -59,7 +59,7 @@ n = 1000
 x, y = random_array(n), random_array(n)
 expected = 2 * x + y
 saxpy = EmulatedModule(code=SAXPY).get_function("saxpy")
-blocks = -(-n // 128)
+blocks = -(-n // 128)  # n / 128, rounded up
 saxpy((blocks,), (128,), (np.float32(2), x, y, np.int32(n)))  # grid, block, arguments, as with CuPy
 assert np.allclose(y, expected)
 print(f"{blocks} blocks of 128 threads computed {n} numbers")
