@@ -31,8 +31,10 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     tensor([1, 0, 2, 0])
     """
     numbers = data_of(x)
-    if numbers.dtype.kind not in "iu" or numbers.ndim != 1 or (numbers < 0).any():
-        raise ValueError(f"bincount: x must be integers (N,) from 0 up, got {x.dtype} of shape {tuple(x.shape)}")
+    if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+        raise ValueError(f"bincount: x must be integers (N,), got {x.dtype} of shape {tuple(x.shape)}")
+    if (numbers < 0).any():
+        raise ValueError(f"bincount: x must be integers (N,) from 0 up, got {numbers.min()}")
     if weights is not None and tuple(weights.shape) != tuple(x.shape):
         raise ValueError(f"bincount: weights must be {tuple(x.shape)} like x, got {tuple(weights.shape)}")
     if weights is None:

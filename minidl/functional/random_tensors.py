@@ -302,8 +302,12 @@ def multinomial(
     if x.dtype.kind != "f" or x.ndim not in (1, 2):
         raise TypeError(f"multinomial: x must be floats (C,) or (N, C), got {x.dtype} of shape {tuple(x.shape)}")
     total = weights.sum(-1, keepdims=True)
-    if (weights < 0).any() or not np.isfinite(total).all() or (total == 0).any():
-        raise ValueError("multinomial: x must hold weights: finite, not negative, in each row one that is not 0")
+    wrong = (weights < 0).any(-1) | ~np.isfinite(total[..., 0]) | (total[..., 0] == 0)
+    if wrong.any():
+        raise ValueError(
+            "multinomial: x must hold weights: finite, not negative, in each row one that is not 0; "
+            f"got {weights[wrong][0]}"
+        )
     most = np.inf if replacement else (weights != 0).sum(-1).min(initial=weights.shape[-1])
     if not 1 <= num_samples <= most:
         raise ValueError(f"multinomial: num_samples must be from 1 to {most}, got {num_samples}")

@@ -154,7 +154,10 @@ def searchsorted(
     if not shape:
         raise ValueError("searchsorted: sorted_sequence must have an axis, got a single number")
     if len(shape) > 1 and shape[:-1] != tuple(np.shape(data_of(values))[:-1]):
-        raise ValueError(f"searchsorted: values must have the axes {shape[:-1]} of the sequence in front of their last")
+        raise ValueError(
+            f"searchsorted: values must have the axes {shape[:-1]} of the sequence in front of their last, got shape "
+            f"{tuple(np.shape(data_of(values)))}"
+        )
 
     def find(sequence: Any, values: Any) -> Any:
         xp = namespace(sequence)
