@@ -2,7 +2,8 @@
 # # 03 · Tensors and broadcasting
 #
 # Your autograd of tutorial 02 works, but it makes an object for every single number. Networks compute with millions
-# of numbers at a time, so we want one object for a whole array of them: a **tensor**.
+# of numbers at a time, so we want one object for a whole array of them: a **tensor**. (With one axis it is also called
+# a **vector**, with two a **matrix**.)
 #
 # **Question.** What are the gradient rules when each value is an array, and what happens to the gradient of a small
 # array that was stretched to fit a large one?
