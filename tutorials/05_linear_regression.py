@@ -136,7 +136,7 @@ show_lines("minidl/functional/linear.py", "Linear")
 
 # %% [markdown]
 # The rule that takes the step downhill, here $w \leftarrow w - \eta\,dw$, is called an **optimizer**. The simplest is
-# [minidl/optim/sgd.py](../minidl/optim/sgd.py) `SGD`. Now the five lines:
+# [minidl/optim/sgd.py](../minidl/optim/sgd.py) `SGD` (for what its name says, see tutorial 08). Now the five lines:
 
 
 # %%

@@ -90,8 +90,9 @@ assert errors["fresh"][13] > 10 * min(errors["fresh"]), "the error on fresh poin
 # near it (exercise 1).
 #
 # **Dropout** (Srivastava and others, 2014) works differently. In every training step each hidden unit is set to 0 with
-# probability $p$. So no unit can rely on another one being there, and each must be useful by itself. The units that
-# remain are divided by $1-p$, which keeps the expected value $\text{E}[y]$, the mean over all masks, as it was:
+# probability $p$: it is multiplied by a *mask*, a number drawn anew, which is 0 or 1. So no unit can rely on another
+# one being there, and each must be useful by itself. The units that remain are divided by $1-p$, which keeps the
+# expected value $\text{E}[y]$, the mean over all draws, as it was:
 #
 # $$y = \frac{x\cdot\text{mask}}{1-p} \qquad \text{E}[y] = \frac{x\,(1-p)}{1-p} = x$$
 #

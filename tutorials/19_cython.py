@@ -179,9 +179,10 @@ assert speeds["ordered"] > 2 * speeds["naive"]
 # **Step 3: a tile in registers.** One cost is left: for every multiplication, a number of $y$ is loaded and stored
 # again. So keep a small tile of $y$, say 4 rows by 32 columns, in *registers*, the few places inside the processor that
 # instructions compute with, until its sums are complete. Each step $l$ takes 4 numbers of $a$ and 32 of $b$ and does
-# 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can unroll the small loops, and `acc` need
-# never exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor with AVX-512 has 32 of
-# them, for up to 16 numbers. One with AVX2 has only 16, so a part of `acc` will be kept in memory.)
+# 128 multiply-adds. `ROWS` and `COLUMNS` are constants, so the compiler can write out the small loops (*unroll*
+# them), and `acc` need never exist in memory: its 128 numbers fill 16 vector registers of 8 numbers each. (A processor
+# with the instructions of AVX-512 has 32 of them, for up to 16 numbers. One with AVX2 has only 16, so a part of `acc`
+# will be kept in memory.)
 #
 # **Step 4: cache blocking.** Large matrices do not stay in the cache from one use to the next. So split the sum over
 # $l$ into blocks of 240. Then only 240 rows and 32 columns of $b$ (30 kB) are in use while the tiles of all rows are
