@@ -299,6 +299,9 @@ def containers(L):
     parameters[0] = nn.Parameter(L.zeros(4))
     assert len(by_name) == 0 and len(parameters) == 3 and len(parameters[1:]) == 2
     assert all(isinstance(parameter, nn.Parameter) for parameter in parameters)
+    gains = nn.ParameterDict({"right": L.ones(2), "left": L.ones(2)})
+    gains.update([("low", L.ones(2)), ("high", L.ones(2))])
+    assert [name for name, _ in gains.named_parameters()] == ["left", "right", "low", "high"]
     return tuple(parameters.state_dict().values())
 
 

@@ -249,6 +249,14 @@ class ParameterDict(_ByName):
         if parameters is not None:
             self.update(parameters)
 
+    def update(self, entries: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
+        """Add entries, in place of those that have their names; those of a plain dict in the order of the names.
+
+        So it is in PyTorch, whose optimizers save by the number of a parameter.
+        """
+        named = isinstance(entries, Mapping) and not isinstance(entries, OrderedDict)
+        super().update(sorted(entries.items()) if named else entries)
+
     def __setitem__(self, name: str, parameter: Tensor) -> None:
         self.register_parameter(name, _parameter(parameter))
 

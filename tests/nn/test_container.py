@@ -69,8 +69,8 @@ def test_a_dict_of_parameters_is_one_of_pytorch():
     gains = nn.ParameterDict({"b": minidl.ones(2), "a": nn.Parameter(np.zeros(3, "float32"), requires_grad=False)})
     gains["c"] = minidl.zeros(1)
     gains.update([("b", minidl.zeros(2))])
-    assert list(gains) == list(gains.keys()) == list(gains.state_dict()) == ["b", "a", "c"]
-    assert [p.requires_grad for p in gains.values()] == [True, False, True] and len(gains) == 3 and "a" in gains
+    assert list(gains) == list(gains.keys()) == list(gains.state_dict()) == ["a", "b", "c"]
+    assert [p.requires_grad for p in gains.values()] == [False, True, True] and len(gains) == 3 and "a" in gains
     assert all(isinstance(p, nn.Parameter) for _, p in gains.items()) and gains["b"].sum() == 0
     assert gains.pop("a").shape == (3,) and "a" not in gains
     del gains["c"]
