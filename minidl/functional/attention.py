@@ -16,6 +16,7 @@ from minidl.functional.broadcast import broadcast_to, common_shape
 from minidl.functional.choice import where
 from minidl.functional.conversion import astype
 from minidl.functional.dropout import Dropout, check_probability, dropout, new_key
+from minidl.functional.entries import repeat_interleave
 from minidl.functional.linear import matmul
 from minidl.functional.operands import ErrorsNaming, data_of, namespace
 from minidl.functional.shape import swapaxes
@@ -34,6 +35,7 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Any:
     """y[l] = sum_s p[l,s] * value[s], with p = softmax over s of (scale * query[l] . key[s] + mask[l,s]).
 
@@ -51,6 +53,9 @@ def scaled_dot_product_attention(
         Query l sees the keys s <= l only; instead of `attn_mask`.
     scale : float, optional
         1 / sqrt(E) if left out.
+    enable_gqa : bool
+        Grouped queries: (..., H, L, E) reads a key and a value of fewer heads, (..., G, S, E) and (..., G, S, V), of
+        which each serves the next H / G heads of the query.
 
     Returns
     -------
@@ -79,6 +84,8 @@ def scaled_dot_product_attention(
         shapes = f"{tuple(key.shape)} and {tuple(value.shape)}"
         raise ValueError(f"key and value must be (..., S, E) and (..., S, V) with one S, got {shapes}")
     check_probability(dropout_p, "dropout_p")
+    if enable_gqa:
+        key, value = _for_every_head("key", key, query), _for_every_head("value", value, query)
     mask = _mask_for(attn_mask, is_causal, query.dtype)
     query, key, value = _with_equal_front(query, key, value, mask)
     if dropout_p == 1 or getattr(mask, "requires_grad", False):  # a mask that is learned has a gradient too
@@ -116,6 +123,17 @@ class Attention(Function):
 
     def _drop(self, p):
         return Dropout(self.dropout_p, self.key)(p) if self.dropout_p else p
+
+
+def _for_every_head(name: str, x: Any, query: Any) -> Any:
+    """x, a key or value of fewer heads, with a copy of each head for every head of the query that reads it."""
+    heads, served = x.shape[-3] if x.ndim > 2 else 0, query.shape[-3] if query.ndim > 2 else 0
+    if not heads or served % heads:
+        raise ValueError(
+            f"enable_gqa: the heads of query, axis -3 of {tuple(query.shape)}, must be a multiple of those of {name}, "
+            f"got {tuple(x.shape)}"
+        )
+    return repeat_interleave(x, served // heads, -3)
 
 
 def _with_equal_front(query: Any, key: Any, value: Any, mask: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
-
 from minidl.autograd import Tensor
+from minidl.functional import full
 from minidl.nn import init
 from minidl.nn.attention import MultiheadAttention
 from minidl.nn.container import ModuleList
@@ -197,6 +197,6 @@ class Transformer(Module):
         return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)
 
     @staticmethod
-    def generate_square_subsequent_mask(sz: int) -> Tensor:
-        """The causal mask (sz, sz): 0 where s <= l, -inf where s > l."""
-        return Tensor(np.triu(np.full((sz, sz), -np.inf, np.float32), 1))
+    def generate_square_subsequent_mask(sz: int, device: str | None = None, dtype: Any = None) -> Tensor:
+        """The causal mask (sz, sz): 0 where s <= l, -inf where s > l; in float32 unless `dtype` says otherwise."""
+        return full((sz, sz), -math.inf, dtype=dtype, device=device).triu(1)

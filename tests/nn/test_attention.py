@@ -173,6 +173,11 @@ X, LONG = np.zeros((5, 2, 8), "f4"), np.zeros((6, 2, 8), "f4")
         (lambda: F.scaled_dot_product_attention(X, X, X[:, :1]), r"one S, got \(5, 2, 8\) and \(5, 1, 8\)"),
         (lambda: F.scaled_dot_product_attention(X, X, X, np.ones((2, 2), bool), is_causal=True), "not both"),
         (lambda: F.scaled_dot_product_attention(X, X, X, dropout_p=2), "probability"),
+        (
+            lambda: F.scaled_dot_product_attention(X, X[:3], X[:3], enable_gqa=True),
+            r"axis -3 of \(5, 2, 8\), must be a multiple of those of key, got \(3, 2, 8\)",
+        ),
+        (lambda: F.scaled_dot_product_attention(X, X, X[0], enable_gqa=True), r"those of value, got \(2, 8\)"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X[..., :4], X), r"key must be \(L, N, E\).*E = 8, got \(5, 2, 4\)"),
         (lambda: nn.MultiheadAttention(8, 2)(*[X[None]] * 3), r"query must be \(L, N, E\).*got \(1, 5, 2, 8\)"),
         (lambda: nn.MultiheadAttention(8, 2)(X, X, LONG), r"equally long, got \(5, 2, 8\) and \(6, 2, 8\)"),

@@ -45,6 +45,12 @@ def test_attention(shapes, options):
     assert_same_attention(shapes, **options)
 
 
+@pytest.mark.parametrize("heads", [1, 2, 6])
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}], ids=str)
+def test_grouped_queries(heads, options):
+    assert_same_attention([(2, 6, 5, 4), (2, heads, 6, 4), (2, heads, 6, 7)], enable_gqa=True, **options)
+
+
 def test_boolean_mask():
     assert_same_attention(SHAPES, {"attn_mask": ~NEVER_LOOK}, attn_mask=torch.from_numpy(~NEVER_LOOK))
 
@@ -230,6 +236,7 @@ def test_transformer():
         nn.Transformer.generate_square_subsequent_mask(4).numpy(),
         torch.nn.Transformer.generate_square_subsequent_mask(4).numpy(),
     )
+    assert nn.Transformer.generate_square_subsequent_mask(4, device="cpu", dtype=np.float64).dtype == np.float64
 
 
 def test_a_decoder_sees_nothing_that_comes_later():
