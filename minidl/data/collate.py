@@ -31,7 +31,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
 
     Returns
     -------
-    array, or a tuple, list or dict of arrays
+    Tensor, or a tuple, list or dict of Tensors
         Of shape (len(samples), *shape of one). Python floats, and ints beside floats, become float32; ints int64, bools
         bool.
 
@@ -46,8 +46,13 @@ def default_collate(samples: Sequence[Any]) -> Any:
     >>> from minidl.data import default_collate
     >>> x, y = default_collate([(np.zeros(3), 1), (np.ones(3), 2)])
     >>> x.shape, y
-    ((2, 3), array([1, 2]))
+    ((2, 3), tensor([1, 2]))
     """
+    return to_tensors(collate(samples))
+
+
+def collate(samples: Sequence[Any]) -> Any:
+    """:func:`default_collate` in arrays, as worker processes send them."""
     if len(samples) == 0:
         raise ValueError("cannot make a batch of no samples")
     first = samples[0]
@@ -62,7 +67,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
         return list(samples)
     if isinstance(first, (Mapping, Sequence)):
         try:
-            return _field_by_field(default_collate, samples)
+            return _field_by_field(collate, samples)
         except RecursionError:
             raise ValueError("the samples of a batch are nested too deep, or hold themselves") from None
     hint = "; end the transform with ToTensor()" if type(first).__module__.startswith("PIL.") else ""

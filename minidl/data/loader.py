@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl import random
-from minidl.data.collate import default_collate, to_tensors
+from minidl.data.collate import collate, to_tensors
 from minidl.data.dataset import Dataset
 from minidl.data.prefetch import prefetched
 from minidl.data.sampler import check_count, numbered_items, positions
@@ -179,7 +179,7 @@ class DataLoader:
         elif self.batch_size is None:
             fetch = partial(_fetch_each, self.dataset, epoch_key, partial(_the_one, self.collate_fn))
         else:
-            fetch = partial(_fetch_each, self.dataset, epoch_key, self.collate_fn or default_collate)
+            fetch = partial(_fetch_each, self.dataset, epoch_key, self.collate_fn or collate)
         ahead = self.prefetch
         if ahead is None:
             ahead = 0 if whole and self.num_workers == 0 else 2

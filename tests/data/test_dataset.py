@@ -241,7 +241,7 @@ def test_collate_stacks_as_numpy(types):
         samples = [np.ones(shape, types[0]), np.full(shape, 2, types[1])]
         expected, batch = np.stack(samples), default_collate(samples)
         np.testing.assert_array_equal(batch, expected)
-        assert batch.dtype == expected.dtype and batch.flags.c_contiguous
+        assert batch.dtype == expected.dtype and batch.is_contiguous()
 
 
 @pytest.mark.parametrize("shapes", list(itertools.permutations(SHAPES, 2)))

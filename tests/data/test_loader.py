@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minidl
-from minidl.data import DataLoader, Dataset, ImageDataset, Subset, TensorDataset, transforms
+from minidl.data import DataLoader, Dataset, ImageDataset, Subset, TensorDataset, default_collate, transforms
 
 from .made_datasets import Numbers, numbers_of, wait_for
 
@@ -204,6 +204,18 @@ def test_a_worker_that_another_thread_has_waited_for(monkeypatch):
     assert len(workers) == 2
     for process in workers:
         process._popen.returncode = -9  # what the other thread sets
+
+
+def _mixed(samples):
+    x, y = default_collate(samples)
+    return x * 0.5 + x.roll(1, 0) * 0.5, y
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_collate_fn_computes_with_tensors(num_workers):
+    loader = DataLoader(TensorDataset(np.arange(3.0), np.arange(3)), 3, collate_fn=_mixed, num_workers=num_workers)
+    ((x, y),) = loader
+    assert (x.tolist(), y.tolist()) == ([1.0, 0.5, 1.5], [0, 1, 2])
 
 
 def test_collate_fn_gets_the_samples():
