@@ -141,6 +141,15 @@ CASES = [
         case(f"{name} of NaN", lambda L, F, x, name=name: getattr(F, name)(x), np.full(16, np.nan))
         for name in ("hardtanh", "relu6", "hardsigmoid")
     ),
+    case("pairs of numbers", lambda L, F, x: (
+        L.combinations(x), L.combinations(x, 4), L.combinations(x, r=1), L.cartesian_prod(x), L.cartesian_prod(x, x)
+    ), SHORT),
+    case("combinations of a matrix", lambda L, F, x: L.combinations(x), X),
+    case("combinations of no numbers at a time", lambda L, F, x: L.combinations(x, -1), SHORT),
+    case("cartesian_prod of a number", lambda L, F, x: L.cartesian_prod(x, x[0]), SHORT),
+    case("tensors as columns", lambda L, F, x, y: (L.column_stack((x[0], x.T)), L.column_stack([y, y])), X, 2.0),
+    case("matrices along the diagonal", lambda L, F, x, y: L.block_diag(x, y, y[0], x[:0], y > 0), X, SHORT),
+    case("a cube along the diagonal", lambda L, F, x: L.block_diag(x, x[None]), X),
     case("prelu of a number", lambda L, F, x: F.prelu(x[0, 0], x[0, 1:2]) * 2, X),
     *(
         case(f"prelu, {np.size(w)} slopes", lambda L, F, x, w: F.prelu(x, w),

@@ -150,6 +150,15 @@ def diagonals_filled(L):
     return y, x.grad, tall.fill_diagonal_(1), tall.clone().fill_diagonal_(2, wrap=True), cube.fill_diagonal_(3)
 
 
+def triangles_kept(L):
+    x = leaf(L)
+    y = x * 2
+    y.tril_().triu_(diagonal=-1)
+    y.sum().backward()
+    uneven = L.tensor([[1.0, float("nan")], [float("inf"), 2.0]])
+    return y, x.grad, L.ones(2, 3).triu_(1), uneven.nan_to_num_(posinf=9.0), uneven
+
+
 def layers_start_anew(L):
     nn = L.nn
     x, results = L.arange(24.0).reshape(2, 3, 2, 2), []
@@ -327,7 +336,7 @@ def running_statistics_that_stop(L):
 PROGRAMS = [
     rows_written, places_written, a_number_written_over, an_integer_beside_an_array, written_twice_differentiated,
     changed_by_operators, changed_by_functions, changed_by_masks_and_positions, rows_added, diagonals_filled,
-    layers_start_anew, a_diagonal_written, copies_written, a_leaf_is_protected,
+    triangles_kept, layers_start_anew, a_diagonal_written, copies_written, a_leaf_is_protected,
     not_numbers, decorated, a_decorated_generator_is_talked_to,
     gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
     running_statistics_that_stop,

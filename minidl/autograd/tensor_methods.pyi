@@ -423,6 +423,8 @@ class TensorMethods:
         """A matrix times a vector: a (N, K) and b (K,) give (N,)."""
     def nan_to_num(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor:
         """x with numbers for what is none: `nan` for NaN, `posinf` for inf, `neginf` for -inf; no gradient goes there."""
+    def nan_to_num_(self, nan: builtins.float | None = ..., posinf: builtins.float | None = ..., neginf: builtins.float | None = ...) -> Tensor:
+        """x with numbers for what is none: `nan` for NaN, `posinf` for inf, `neginf` for -inf; no gradient goes there."""
     def nanmean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
         """The mean along `dim` of what is not NaN; NaN where all is."""
     def nansum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = ..., keepdim: builtins.bool = ..., *, axis: Any = ..., keepdims: Any = ...) -> Tensor:
@@ -604,7 +606,11 @@ class TensorMethods:
         """x with two axes exchanged."""
     def tril(self, diagonal: builtins.int = ...) -> Tensor:
         """x with zeros above the given diagonal: 0 is the main one, 1 the one above it, -1 the one below."""
+    def tril_(self, diagonal: builtins.int = ...) -> Tensor:
+        """x with zeros above the given diagonal: 0 is the main one, 1 the one above it, -1 the one below."""
     def triu(self, diagonal: builtins.int = ...) -> Tensor:
+        """x with zeros below the given diagonal, see :func:`tril`."""
+    def triu_(self, diagonal: builtins.int = ...) -> Tensor:
         """x with zeros below the given diagonal, see :func:`tril`."""
     def trunc(self) -> Tensor:
         """x without what is behind its decimal point: the nearest integer towards 0; its gradient is 0."""

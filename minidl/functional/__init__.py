@@ -66,6 +66,7 @@ from minidl.functional.sorting import *
 from minidl.functional.splitting import *
 from minidl.functional.stacking import *
 from minidl.functional.trigonometry import *
+from minidl.functional.tuples import *
 from minidl.functional.turning import *
 from minidl.functional.variance import *
 from minidl.functional.windows import *

@@ -201,3 +201,4 @@ def nan_to_num(x: Any, nan: float | None = None, posinf: float | None = None, ne
 in_place(clip, "clip_", "clamp_")
 in_place(clamp_min, "clamp_min_")
 in_place(clamp_max, "clamp_max_")
+in_place(nan_to_num, "nan_to_num_")

@@ -15,9 +15,14 @@ from minidl.functional.operands import integers, sizes_of
 
 __all__ = [
     "BoolTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor", "arange", "as_tensor", "clone", "empty",
-    "empty_like", "eye", "from_numpy", "full", "full_like", "linspace", "logspace", "ones", "ones_like",
-    "tril_indices", "triu_indices", "zeros", "zeros_like",
+    "empty_like", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "linspace", "logspace", "ones",
+    "ones_like", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
+
+
+def get_default_dtype() -> Any:
+    """The dtype of what is made of Python floats: always float32, as there is no ``set_default_dtype``."""
+    return np.float32
 
 
 def placed(array: np.ndarray, device: str | None, requires_grad: bool) -> Tensor:

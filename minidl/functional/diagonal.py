@@ -169,3 +169,5 @@ def _fill_diagonal(x: Any, fill_value: float, wrap: bool = False) -> Any:
 
 
 in_place(_fill_diagonal, "fill_diagonal_")
+in_place(tril, "tril_")
+in_place(triu, "triu_")

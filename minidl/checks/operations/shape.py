@@ -89,7 +89,22 @@ OPERATIONS = [
     of_several("concatenate", np.concatenate, (2, 3), (1, 3)),
     *side_by_side("hstack", np.hstack, [(2, 3), (2, 1)], [(3,), (1,)], [(), (2,)]),
     *side_by_side("vstack", np.vstack, [(2, 3), (1, 3)], [(3,), (2, 3)], [(), ()]),
+    *side_by_side("column_stack", np.column_stack, [(2, 3), (2,)], [(3,), (3,)]),
     *side_by_side("dstack", np.dstack, [(2, 3), (2, 3, 2)], [(3,), (3,)], [(), ()]),
+    Operation(
+        "block_diag",
+        [normal(2, 3), normal(2), normal()],
+        lambda *xs: np.block(
+            [[xs[0], np.zeros((2, 3))], [np.zeros((1, 3)), xs[1], np.zeros((1, 1))], [np.zeros((1, 5)), xs[2]]]
+        ),
+    ),
+    Operation(
+        "cartesian_prod",
+        [normal(2), normal(3), normal(2)],
+        lambda *xs: np.stack([x.reshape(-1) for x in np.meshgrid(*xs, indexing="ij")], 1),
+    ),
+    Operation("combinations", [normal(4), 3], lambda x, r: np.stack([np.delete(x, i) for i in (3, 2, 1, 0)])),
+    Operation("combinations", [normal(2), 2, True], lambda x, r, again: x[[[0, 0], [0, 1], [1, 1]]]),
     of_several("stack", np.stack, (2, 3), (2, 3), dim=1),
     of_several("stack", np.stack, (2, 3), (2, 3), dim=-1),
     Operation("split", [normal(5, 2), 2], lambda x, size: (x[:2], x[2:4], x[4:])),
