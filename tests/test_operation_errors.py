@@ -434,6 +434,9 @@ CALLS = [
     (lambda: x(2, 3).roll((1, 2), 0), ValueError, r"as many entries, got \(1, 2\) and 0"),
     (lambda: x(1, 2, 3).t(), ValueError, r"got shape \(1, 2, 3\)"),
     (lambda: x(2, 3).movedim((0, 1), 0), ValueError, r"as many axes, got \(0, 1\) and 0"),
+    (lambda: F.dropout(x(2), "0.5"), ValueError, "p must be a probability from 0 to 1, got '0.5'"),
+    (lambda: F.cartesian_prod([x(2), x(2)]), ValueError, r"one axis each, given as a, b, ...; got \['list'\]"),
+    (lambda: F.combinations(x(2, 3)), ValueError, r"combinations: x must be a tensor of one axis, got \(2, 3\)"),
     (lambda: F.gelu(x(2), "sigmoid"), ValueError, "'none' or 'tanh', got 'sigmoid'"),
 ]
 

@@ -133,6 +133,11 @@ class DataLoader:
                     raise ValueError(f"{name} needs worker processes: give num_workers too, or leave it out")
         if worker_init_fn is not None and not callable(worker_init_fn):
             raise TypeError(f"worker_init_fn must be a function of a worker's number, got {worker_init_fn!r}")
+        if not hasattr(dataset, "__len__"):
+            raise TypeError(
+                f"dataset must have a length and samples by number, got {type(dataset).__name__}; of what can only be "
+                "iterated over make a list"
+            )
         if len(dataset) == 0:
             raise ValueError("the dataset is empty: a DataLoader needs at least one sample")
         if sampler is not None and shuffle:

@@ -71,8 +71,8 @@ def _drop(x: Any, p: float, training: bool) -> Any:
 
 
 def check_probability(p: float, name: str) -> None:
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name} must be a probability from 0 to 1, got {p}")
+    if not hasattr(p, "__float__") or not 0 <= p <= 1:
+        raise ValueError(f"{name} must be a probability from 0 to 1, got {p!r}")
 
 
 def new_key() -> int:

@@ -27,9 +27,9 @@ def cartesian_prod(*tensors: Any) -> Any:
             [2, 5],
             [2, 6]])
     """
-    shapes = [getattr(x, "shape", None) for x in tensors]
-    if not tensors or any(shape is None or len(shape) != 1 for shape in shapes):
-        raise ValueError(f"cartesian_prod: tensors must be several of one axis, got the shapes {shapes}")
+    if not tensors or any(getattr(x, "ndim", None) != 1 for x in tensors):
+        got = [tuple(x.shape) if hasattr(x, "shape") else type(x).__name__ for x in tensors]
+        raise ValueError(f"cartesian_prod: tensors must be of one axis each, given as a, b, ...; got {got}")
     if len(tensors) == 1:
         return tensors[0]
     return stack([reshape(x, (-1,)) for x in meshgrid(*tensors)], 1)
@@ -55,7 +55,7 @@ def combinations(x: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """
     (r,) = integers("r", r)
     if getattr(x, "ndim", None) != 1:
-        raise ValueError(f"combinations: x must have one axis, got {getattr(x, 'shape', x)}")
+        raise ValueError(f"combinations: x must be a tensor of one axis, got {getattr(x, 'shape', x)}")
     if r < 1:
         raise ValueError(f"combinations: r must be at least 1, got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations

@@ -330,6 +330,11 @@ def test_wrong_arguments(options, error, message):
         DataLoader(TensorDataset(np.zeros(3)), **options)
 
 
+def test_what_has_no_length_is_refused():
+    with pytest.raises(TypeError, match="dataset must have a length .*, got generator; .* make a list"):
+        DataLoader(i for i in range(3))
+
+
 def test_an_empty_dataset_is_refused():
     with pytest.raises(ValueError, match="the dataset is empty"):
         DataLoader(TensorDataset(np.zeros((0, 3))), 2)

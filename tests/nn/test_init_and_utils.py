@@ -113,6 +113,12 @@ def test_no_norm_hides_a_nan(norm_type, place):
     assert math.isnan(float(nn.utils.clip_grad_norm_(ws, 1.0, norm_type)))
 
 
+@pytest.mark.parametrize("clip", [nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_])
+def test_a_module_is_no_list_of_parameters(clip):
+    with pytest.raises(TypeError, match=r"got one Sequential; write model.parameters\(\)"):
+        clip(nn.Sequential(nn.Linear(2, 2)), 1.0)
+
+
 def test_recorded_gradients_are_clipped():
     w = minidl.tensor([1.0, 2.0], requires_grad=True)
     (w**3).sum().backward(create_graph=True)

@@ -16,6 +16,10 @@ __all__ = [
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if isinstance(parameters, Module):
+        raise TypeError(
+            f"parameters must be an iterable of Tensors, got one {type(parameters).__name__}; write model.parameters()"
+        )
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
