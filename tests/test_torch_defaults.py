@@ -89,6 +89,10 @@ def test_what_must_be_given_has_the_name_of_pytorch():
         (optim.Adam, "foreach"),
         (optim.Adam, "fused"),
         (optim.lr_scheduler.OneCycleLR, "three_phase"),
+        (nn.EmbeddingBag, "padding_idx"),
+        (nn.EmbeddingBag, "include_last_offset"),
+        (F.embedding_bag, "per_sample_weights"),
+        (nn.Module.register_forward_hook, "with_kwargs"),
     ],
 )
 def test_options_that_the_limits_call_missing_are_missing(function: Callable, option: str):
