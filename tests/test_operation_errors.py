@@ -256,6 +256,7 @@ CALLS = [
     (lambda: x(2).masked_select(LABELS), TypeError, "mask must be bool, got int64"),
     (lambda: x(3).scatter(0, Tensor(np.array([3])), 1.0), IndexError, "from 0 to 2 along dim 0, got 3"),
     (lambda: x(3).scatter(0, Tensor(np.array([-1])), 1.0), IndexError, "from 0 to 2 along dim 0, got -1"),
+    (lambda: x(3).scatter(0, LABELS), TypeError, "scatter needs src or value, one of them, got None and None"),
     (lambda: x(3).scatter(0, LABELS, x(1)), ValueError, r"src must be as long as index \(2,\) .*got \(1,\)"),
     (lambda: x(3).scatter(0, LABELS, x(2, 1)), ValueError, r"src must be as long as index \(2,\) .*got \(2, 1\)"),
     (lambda: x(3, 1).scatter_add(0, LABELS, x(2)), ValueError, r"as many dimensions as x, got \(2,\) for x \(3, 1\)"),

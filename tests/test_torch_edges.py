@@ -141,6 +141,9 @@ CASES = [
         case(f"{name} of NaN", lambda L, F, x, name=name: getattr(F, name)(x), np.full(16, np.nan))
         for name in ("hardtanh", "relu6", "hardsigmoid")
     ),
+    case("a number scattered by name", lambda L, F, x, i: (
+        x.scatter(1, i.abs(), value=7), L.zeros(2, 4).scatter_(dim=1, index=i.abs(), value=1)
+    ), np.c_[X, X], INTEGERS),
     case("pairs of numbers", lambda L, F, x: (
         L.combinations(x), L.combinations(x, 4), L.combinations(x, r=1), L.cartesian_prod(x), L.cartesian_prod(x, x)
     ), SHORT),

@@ -514,9 +514,9 @@ class TensorMethods:
         """y = 1 / sqrt(x)."""
     def rsqrt_(self) -> Tensor:
         """y = 1 / sqrt(x)."""
-    def scatter(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
+    def scatter(self, dim: builtins.int, index: Any, src: Any = ..., *, value: builtins.float | None = ...) -> Tensor:
         """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on."""
-    def scatter_(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
+    def scatter_(self, dim: builtins.int, index: Any, src: Any = ..., *, value: builtins.float | None = ...) -> Tensor:
         """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on."""
     def scatter_add(self, dim: builtins.int, index: Any, src: Any) -> Tensor:
         """y = x, then y[index[i, j], j] += src[i, j] for ``dim=0``, y[i, index[i, j]] += src[i, j] for ``dim=1`` ..."""

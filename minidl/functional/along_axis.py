@@ -148,7 +148,7 @@ def _key_of_entries(positions: Any, axis: int, x: Any) -> tuple | None:
 
 
 @tensor_method()
-def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
+def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None) -> Any:
     """y = x, then y[index[i, j], j] = src[i, j] for ``dim=0``, y[i, index[i, j]] = src[i, j] for ``dim=1``, and so on.
 
     Of several numbers for the same place the last one stays, and only it gets a gradient (on a GPU, any of them may).
@@ -162,6 +162,8 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
         Of as many axes as x; along the others it may be shorter than x.
     src : array or number
         In the dtype of x and at least as long as `index` along every axis; what lies beyond `index` is not read.
+    value : float, optional
+        A number in place of `src`.
 
     Examples
     --------
@@ -170,7 +172,9 @@ def scatter(x: Any, dim: int, index: Any, src: Any) -> Any:
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
     """
-    positions = data_of(index)
+    if (src is None) == (value is None):
+        raise TypeError(f"scatter needs src or value, one of them, got {src!r} and {value!r}")
+    src, positions = value if src is None else src, data_of(index)
     if x.ndim + positions.ndim < 2:
         y = scatter(reshape(x, -1), dim, positions.reshape(-1), reshape(src, -1) if hasattr(src, "ndim") else src)
         return reshape(y, tuple(x.shape))
