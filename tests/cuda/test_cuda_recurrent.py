@@ -49,12 +49,12 @@ def test_forward_and_backward(runtime, to_device, to_host, cell, reverse, shape,
 
     steps, n, _, hidden = shape
     gradients = [normal(steps, n, hidden), normal(n, hidden), *([normal(n, hidden)] if cell == "lstm" else [])]
-    for given in (gradients, [gradients[0], *[None] * (len(gradients) - 1)], [None, *gradients[1:]]):
-        for needs_dx in (True, False):
-            saved = (*inputs, *as_tuple(expected), *given)
-            wanted = getattr(reference, f"{cell}_backward")(*saved, *option, reverse, needs_dx)
-            ours = getattr(recurrent, f"{cell}_backward")(*move(saved), *option, reverse, needs_dx)
-            compare(to_host, ours, wanted)
+    of_y_alone, of_states_alone = [gradients[0], *[None] * (len(gradients) - 1)], [None, *gradients[1:]]
+    for given, needs_dx in ((gradients, True), (of_y_alone, False), (of_states_alone, True)):
+        saved = (*inputs, *as_tuple(expected), *given)
+        wanted = getattr(reference, f"{cell}_backward")(*saved, *option, reverse, needs_dx)
+        ours = getattr(recurrent, f"{cell}_backward")(*move(saved), *option, reverse, needs_dx)
+        compare(to_host, ours, wanted)
 
 
 def test_inputs_with_strides(runtime, to_device, to_host):
