@@ -349,6 +349,8 @@ def test_declarations_it_cannot_read_are_refused():
 
 
 def test_compiled_kernels_are_kept_by_their_source(tmp_path, monkeypatch):
+    runtime = build.build_runtime()
+    monkeypatch.setattr(build, "build_runtime", lambda *_: runtime)  # which takes far longer to compile than a kernel
     monkeypatch.setenv("MINIDL_EMULATOR_CACHE", str(tmp_path))
     first = EmulatedModule(code='extern "C" __global__ void k(float* y) { y[0] = 1; }').library_path
     again = EmulatedModule(code='extern "C" __global__ void k(float* y) { y[0] = 1; }').library_path
