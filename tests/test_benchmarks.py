@@ -294,7 +294,7 @@ def test_the_pages_tell_what_was_measured():
 
 def test_all_goes_on_after_a_failure(tmp_path, capfd):
     options = run("all", str(tmp_path / "results"), "--quick")
-    suites = {"bad": ["engine", "nonsense"], "good": ["engine", "x + x"]}
+    suites = {"bad": ["engine", "nonsense", "--peers", ""], "good": ["engine", "x + x", "--peers", ""]}
     assert command.measure_all(options, suites) == 1
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["good.json", "good.png"]
     assert "failed: bad" in capfd.readouterr().err
