@@ -379,17 +379,19 @@ class Module:
         # old files lack this counter, which only a batch norm with momentum=None reads
         missing = [key for key in own if key not in state_dict and not key.endswith("num_batches_tracked")]
         unexpected = [key for key in state_dict if key not in own]
-        sources = {key: Tensor(state_dict[key]) for key in own if key in state_dict}
         problems = []
         if strict and missing:
             problems.append(f"missing keys: {', '.join(missing)}")
         if strict and unexpected:
             problems.append(f"unexpected keys: {', '.join(unexpected)}")
-        for key, source in sources.items():
-            if source.shape != own[key].shape:
-                problems.append(f"{key} has shape {source.shape} in the state, {own[key].shape} in the model")
+        for key in own:
+            if key in state_dict and tuple(np.shape(state_dict[key])) != own[key].shape:
+                problems.append(
+                    f"{key} has shape {tuple(np.shape(state_dict[key]))} in the state, {own[key].shape} in the model"
+                )
         if problems:
             raise RuntimeError(f"load_state_dict of {type(self).__name__}: " + "; ".join(problems))
+        sources = {key: Tensor(state_dict[key]).detach() for key in own if key in state_dict}
         with no_grad():
             for key, source in sources.items():
                 own[key].assign_(source.to(own[key].device))

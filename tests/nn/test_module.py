@@ -140,6 +140,9 @@ def test_load_names_every_problem_and_changes_nothing():
         np.testing.assert_array_equal(value.numpy(), before[key])
     with pytest.raises(RuntimeError, match="blocks.0.scale has shape"):
         net.load_state_dict(state, strict=False)
+    for no_array in (None, "none"):
+        with pytest.raises(RuntimeError, match=r"blocks.0.scale has shape \(\) in the state"):
+            net.load_state_dict({**state, "blocks.0.scale": no_array}, strict=False)
     del state["blocks.0.scale"]
     with pytest.raises(TypeError, match="complex64"):
         net.load_state_dict({**state, KEYS[-1]: state[KEYS[-1]] * np.complex64(1j)}, strict=False)
