@@ -67,10 +67,12 @@ cdef void normalize_row_backward(long columns, const real* dy, const real* x, re
         n = min(<long>POWERS, columns - first)
         add_gradients(n, dy + first, x + first, m, w + first if w != NULL else NULL, &sum, &product)
         first += POWERS
+    # mean(g), and mean(g * z)
     mean, slope = <real>(sum / columns), <real>(product * r / columns)
     # dx = r * (g - mean(g) - z * mean(g * z))
     for j in range(columns):
         dx[j] = r * ((dy[j] * w[j] if w != NULL else dy[j]) - mean - (x[j] - m) * r * slope)
+    # dw = sum(dy * z), db = sum(dy), over the rows
     for j in range(columns):
         dw[j] += dy[j] * ((x[j] - m) * r)
         db[j] += dy[j]
