@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from minidl import kernels
 from minidl.autograd import Function, tensor_method
 from minidl.functional.axes import Axes, normalize_axes, one_axis, takes_numpys_names, with_reduced_axes
 from minidl.functional.joining import cat, split, stack, unbind
 from minidl.functional.operands import apart, data_of, namespace
-from minidl.functional.shape import flip, unsqueeze
+from minidl.functional.shape import unsqueeze
 from minidl.kernels import reduced
 
 __all__ = ["cumprod", "cumsum", "diff", "prod"]
@@ -62,7 +63,7 @@ class Cumprod(Function):
         self.axis = axis
 
     def forward(self, x):
-        return x.cumprod(self.axis)
+        return kernels.scan.cumprod(x, self.axis)
 
     def backward(self, dy, inputs, output):
         # dy[k]/dx[i] = product of x[0] ... x[k] but x[i], so dx[i] = x[0] * ... * x[i - 1] * r[i] with
@@ -78,22 +79,19 @@ class Cumprod(Function):
 
 
 class Cumsum(Function):
-    """y[i] = x[0] + ... + x[i] along one axis."""
+    """y[i] = x[0] + ... + x[i] along one axis; from the end y[i] = x[i] + x[i + 1] + ..."""
 
     saves_inputs = False
 
-    def __init__(self, axis):
-        self.axis = axis
+    def __init__(self, axis, from_end=False):
+        self.axis, self.from_end = axis, from_end
 
     def forward(self, x):
-        if x.dtype.kind != "f":
-            return x.cumsum(self.axis)
-        # in double: a sum of a million numbers in float32 has four right digits
-        return x.astype(np.float64, copy=False).cumsum(self.axis).astype(x.dtype, copy=False)
+        return kernels.scan.cumsum(x, self.axis, self.from_end)
 
     def backward(self, dy, inputs, output):
-        # dx[i] = dy[i] + dy[i + 1] + ... : a cumulative sum from the end
-        return flip(cumsum(flip(dy, self.axis), self.axis), self.axis)
+        # dx[i] = dy[i] + dy[i + 1] + ... : a cumulative sum from the other end
+        return Cumsum(self.axis, not self.from_end)(dy)
 
 
 @tensor_method()
