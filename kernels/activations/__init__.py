@@ -12,6 +12,9 @@
                  u = sqrt(2/pi) * (x + 0.044715 * x^3)
     hardsigmoid  min(max(x + 3, 0), 6) / 6                   x:  dy / 6 where -3 < x < 3, else 0
     hardswish    x * hardsigmoid(x)                          x:  dy * (x/3 + 1/2) where -3 < x < 3; 0 below, dy above
+    clip         min(max(x, low), high)                      x:  dy where low <= x <= high, else 0
+    hardtanh     as clip                                     x:  dy where low < x < high, else 0
+    huber        c * (x - c/2), c = clip(x, -delta, delta)   x:  dy * c
     erf          2/sqrt(pi) * integral of e^(-t^2), 0 to x   (only forward: the slope is 2/sqrt(pi) * e^(-x^2))
     softplus     log(1 + e^x)                                (only forward: the slope is sigmoid(x))
 
@@ -20,7 +23,7 @@ Arrays may have any memory order; the result has that of x or y, the array in th
 Sources: Nair and Hinton, Rectified linear units, 2010; Maas et al., Rectifier nonlinearities, 2013; Clevert et al.,
 Exponential linear units, 2016; Elfwing et al., Sigmoid-weighted linear units, 2018; Hendrycks and Gimpel, Gaussian
 error linear units, 2016, whose x/2 * (1 + tanh(u)) is x * sigmoid(2u), which loses no digits where tanh(u) is near -1;
-Howard et al., Searching for MobileNetV3, 2019.
+Howard et al., Searching for MobileNetV3, 2019; Huber, Robust estimation of a location parameter, 1964.
 """
 
 from __future__ import annotations
@@ -225,6 +228,59 @@ def hardswish_backward(dy: Any, x: Any) -> Any:
     """Return dx = dy * (x/3 + 1/2) where -3 < x < 3, 0 below, dy above; as `relu_backward`."""
     _check_gradient(dy, x, "x")
     return dy, x
+
+
+@kernel
+def clip_forward(x: Any, low: float, high: float) -> Any:
+    """Return min(max(x, low), high), NaN where one of the three is; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.clip_forward(np.array([-3.0, 0.5, 2.0]), -1, 1)
+    array([-1. ,  0.5,  1. ])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return x, float(low), float(high)
+
+
+@kernel
+def clip_backward(dy: Any, x: Any, low: float, high: float) -> Any:
+    """Return dx = dy where low <= x <= high, else 0, at NaN too; as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x, float(low), float(high)
+
+
+@kernel
+def hardtanh_backward(dy: Any, x: Any, low: float, high: float) -> Any:
+    """Return dx = dy where low < x < high, else 0, on the bounds and at NaN too; as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x, float(low), float(high)
+
+
+@kernel
+def huber_forward(x: Any, delta: float = 1.0) -> Any:
+    """Return x^2 / 2 where |x| <= delta, delta * (|x| - delta/2) elsewhere; as `relu_forward`.
+
+    Both are c * (x - c/2) with c = min(max(x, -delta), delta).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.huber_forward(np.array([-3.0, 0.5]))
+    array([2.5  , 0.125])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return x, float(delta)
+
+
+@kernel
+def huber_backward(dy: Any, x: Any, delta: float = 1.0) -> Any:
+    """Return dx = dy * min(max(x, -delta), delta); as `relu_backward`."""
+    _check_gradient(dy, x, "x")
+    return dy, x, float(delta)
 
 
 @kernel

@@ -57,6 +57,12 @@ __device__ __forceinline__ scalar hardsigmoid(scalar x) {
   return x <= -3 ? (scalar)0 : x >= 3 ? (scalar)1 : (x + 3) / 6;
 }
 
+// min(max(x, low), high), NaN where one of the three is
+__device__ __forceinline__ scalar clip(scalar x, scalar low, scalar high) {
+  const scalar y = x >= low || x != x ? x : low;
+  return y <= high || y != y ? y : high;
+}
+
 extern "C" __global__ void relu_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return x <= 0 ? (scalar)0 : x; });
 }
@@ -125,6 +131,26 @@ extern "C" __global__ void hardswish_backward(const scalar* dy, const scalar* x,
   map(dy, x, dx, n, [](scalar dy, scalar x) {
     return x <= -3 ? (scalar)0 : x >= 3 ? dy : dy * (x / 3 + (scalar)0.5);
   });
+}
+extern "C" __global__ void clip_forward(const scalar* x, scalar* y, long long n, scalar low, scalar high) {
+  map(x, y, n, [=](scalar x) { return clip(x, low, high); });
+}
+extern "C" __global__ void clip_backward(const scalar* dy, const scalar* x, scalar* dx, long long n, scalar low,
+                                         scalar high) {
+  map(dy, x, dx, n, [=](scalar dy, scalar x) { return x >= low && x <= high ? dy : (scalar)0; });
+}
+extern "C" __global__ void hardtanh_backward(const scalar* dy, const scalar* x, scalar* dx, long long n, scalar low,
+                                             scalar high) {
+  map(dy, x, dx, n, [=](scalar dy, scalar x) { return x > low && x < high ? dy : (scalar)0; });
+}
+extern "C" __global__ void huber_forward(const scalar* x, scalar* y, long long n, scalar delta) {
+  map(x, y, n, [=](scalar x) {
+    const scalar c = clip(x, -delta, delta);
+    return c * (x - c / 2);
+  });
+}
+extern "C" __global__ void huber_backward(const scalar* dy, const scalar* x, scalar* dx, long long n, scalar delta) {
+  map(dy, x, dx, n, [=](scalar dy, scalar x) { return dy * clip(x, -delta, delta); });
 }
 extern "C" __global__ void erf_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return erf(x); });

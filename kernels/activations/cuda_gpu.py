@@ -9,8 +9,9 @@ from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.memory_order import from_memory_order, in_memory_order
 
 __all__ = [
-    "DTYPES", "elu_backward", "elu_forward", "erf_forward", "gelu_backward", "gelu_forward", "gelu_tanh_backward",
-    "gelu_tanh_forward", "hardsigmoid_backward", "hardsigmoid_forward", "hardswish_backward", "hardswish_forward",
+    "DTYPES", "clip_backward", "clip_forward", "elu_backward", "elu_forward", "erf_forward", "gelu_backward",
+    "gelu_forward", "gelu_tanh_backward", "gelu_tanh_forward", "hardsigmoid_backward", "hardsigmoid_forward",
+    "hardswish_backward", "hardswish_forward", "hardtanh_backward", "huber_backward", "huber_forward",
     "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward", "sigmoid_backward", "sigmoid_forward",
     "silu_backward", "silu_forward", "softplus_forward", "tanh_backward", "tanh_forward", "unavailable",
 ]  # fmt: skip
@@ -63,5 +64,10 @@ hardsigmoid_forward = partial(_map, "hardsigmoid_forward")
 hardsigmoid_backward = partial(_map_gradient, "hardsigmoid_backward")
 hardswish_forward = partial(_map, "hardswish_forward")
 hardswish_backward = partial(_map_gradient, "hardswish_backward")
+clip_forward = partial(_map, "clip_forward")
+clip_backward = partial(_map_gradient, "clip_backward")
+hardtanh_backward = partial(_map_gradient, "hardtanh_backward")
+huber_forward = partial(_map, "huber_forward")
+huber_backward = partial(_map_gradient, "huber_backward")
 erf_forward = partial(_map, "erf_forward")
 softplus_forward = partial(_map, "softplus_forward")

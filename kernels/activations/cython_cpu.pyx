@@ -13,14 +13,17 @@ the memory order, so that the next kernel need not bring it back.
 
 from functools import partial
 
+import numpy as np
+
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
 from ..cpu.vector_loop_table cimport (
-    ELU, ERF, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, LEAKY_RELU, RELU, SIGMOID, SILU, SOFTPLUS, TANH,
-    activation,
+    CLIP, ELU, ERF, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, HUBER, LEAKY_RELU, RELU, SIGMOID, SILU,
+    SOFTPLUS, TANH, activation,
 )
 from ..cpu.ceil_div cimport ceil_div
-from ..cpu.views cimport view
+from ..cpu.views cimport view, view_of
+from . import reference
 
 DTYPES = ("float32", "float64")
 
@@ -31,35 +34,41 @@ cdef enum:
 ctypedef struct run:
     const vector_loops.loop_table* loops
     activation f
-    double parameter
+    double parameter, second_parameter
     size_t itemsize
-    long n
+    long n, dy_step  # bytes from one dy to the next
     const char* dy
     const char* x  # x or y, of which the formula is
     char* out
 
 
-def _forward(activation f, x, double parameter=0):
+def _forward(activation f, x, double parameter=0, double second_parameter=0):
     cdef view vx, vy
     cdef run r
     x = flat(x, &vx)
     y = buffers.empty_like(x)
     flat(y, &vy)
     r.dy, r.x, r.out = NULL, vx.data, vy.data
-    r.f, r.parameter, r.itemsize, r.n = f, parameter, vx.itemsize, x.size
+    r.f, r.itemsize, r.n = f, vx.itemsize, x.size
+    r.parameter, r.second_parameter = parameter, second_parameter
     start(&r)
     return y
 
 
-def _backward(activation f, dy, saved, double parameter=0):
+def _backward(activation f, dy, saved, double parameter=0, double second_parameter=0):
     cdef view vdy, vsaved, vdx
     cdef run r
     saved = flat(saved, &vsaved)
-    dy = flat_like(dy, &vdy, saved, &vsaved)
+    r.dy_step = vsaved.itemsize
+    if dy.size > CHUNK and not any(dy.strides):  # one number, as mean and sum give it: every chunk reads the same
+        dy, r.dy_step = view_of(np.full(CHUNK, dy[(0,) * dy.ndim], dy.dtype), &vdy), 0
+    else:
+        dy = flat_like(dy, &vdy, saved, &vsaved)
     dx = buffers.empty_like(saved)
     flat(dx, &vdx)
     r.dy, r.x, r.out = vdy.data, vsaved.data, vdx.data
-    r.f, r.parameter, r.itemsize, r.n = f, parameter, vsaved.itemsize, saved.size
+    r.f, r.itemsize, r.n = f, vsaved.itemsize, saved.size
+    r.parameter, r.second_parameter = parameter, second_parameter
     start(&r)
     return dx
 
@@ -74,9 +83,10 @@ cdef void run_chunk(void* argument, long chunk) noexcept nogil:
     cdef run* r = <run*>argument
     cdef long first = chunk * CHUNK, n = min(<long>CHUNK, r.n - first), at = first * <long>r.itemsize
     if r.dy == NULL:
-        r.loops.activation_forward(r.f, r.itemsize, n, r.x + at, r.out + at, r.parameter)
+        r.loops.activation_forward(r.f, r.itemsize, n, r.x + at, r.out + at, r.parameter, r.second_parameter)
     else:
-        r.loops.activation_backward(r.f, r.itemsize, n, r.dy + at, r.x + at, r.out + at, r.parameter)
+        r.loops.activation_backward(r.f, r.itemsize, n, r.dy + first * r.dy_step, r.x + at, r.out + at, r.parameter,
+                                    r.second_parameter)
 
 
 relu_forward = partial(_forward, RELU)
@@ -99,5 +109,21 @@ hardsigmoid_forward = partial(_forward, HARDSIGMOID)
 hardsigmoid_backward = partial(_backward, HARDSIGMOID)
 hardswish_forward = partial(_forward, HARDSWISH)
 hardswish_backward = partial(_backward, HARDSWISH)
+clip_backward = partial(_backward, CLIP)
+huber_forward = partial(_forward, HUBER)
+huber_backward = partial(_backward, HUBER)
 erf_forward = partial(_forward, ERF)
 softplus_forward = partial(_forward, SOFTPLUS)
+
+
+def clip_forward(x, low, high):
+    if low != low or high != high:  # a comparison with NaN chooses x
+        return reference.clip_forward(x, low, high)
+    return _forward(CLIP, x, low, high)
+
+
+def hardtanh_backward(dy, x, low, high):
+    number = x.dtype.type
+    # low < x < high: from the number next to low to the one before high
+    first, last = np.nextafter(number(low), number(np.inf)), np.nextafter(number(high), number(-np.inf))
+    return _backward(CLIP, dy, x, first, last)

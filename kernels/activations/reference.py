@@ -119,6 +119,32 @@ def hardswish_backward(dy, x):
     return xp.where(x <= -3, dy.dtype.type(0), xp.where(x >= 3, dy, dy * (x / 3 + 0.5)))
 
 
+def clip_forward(x, low, high):
+    # y = min(max(x, low), high)
+    return array_module(x).clip(x, low, high)
+
+
+def clip_backward(dy, x, low, high):
+    # dx = dy where low <= x <= high, else 0
+    return array_module(x).where((x >= low) & (x <= high), dy, dy.dtype.type(0))
+
+
+def hardtanh_backward(dy, x, low, high):
+    # dx = dy where low < x < high, else 0
+    return array_module(x).where((x > low) & (x < high), dy, dy.dtype.type(0))
+
+
+def huber_forward(x, delta):
+    c = clip_forward(x, -delta, delta)
+    # y = c * (x - c/2)
+    return c * (x - c / 2)
+
+
+def huber_backward(dy, x, delta):
+    # dx = dy * c
+    return dy * clip_forward(x, -delta, delta)
+
+
 def erf_forward(x):
     return erf(x)
 

@@ -14,6 +14,8 @@ cdef enum activation:
     GELU_TANH
     HARDSIGMOID
     HARDSWISH
+    CLIP
+    HUBER
     ERF
     SOFTPLUS
 
@@ -35,11 +37,11 @@ ctypedef struct step_options:
 
 ctypedef struct loop_table:
     # y = f(x)
-    void (*activation_forward)(activation f, size_t itemsize, long n, const void* x, void* y,
-                               double parameter) noexcept nogil
+    void (*activation_forward)(activation f, size_t itemsize, long n, const void* x, void* y, double parameter,
+                               double second_parameter) noexcept nogil
     # dx = dy * df/dx, where `saved` is y for RELU, TANH and SIGMOID, and x for the others
     void (*activation_backward)(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
-                                double parameter) noexcept nogil
+                                double parameter, double second_parameter) noexcept nogil
 
     # y = x1 + x2, or - * /; y may be x1
     void (*arithmetic)(arithmetic f, size_t itemsize, long n, const void* x1, const void* x2, void* y) noexcept nogil

@@ -1,15 +1,17 @@
 # The loops of kernels/activations; each formula once for float and once for double.
 
 
-cdef void activation_forward(activation f, size_t itemsize, long n, const void* x, void* y,
-                             double parameter) noexcept nogil:
+cdef void activation_forward(activation f, size_t itemsize, long n, const void* x, void* y, double parameter,
+                             double second_parameter) noexcept nogil:
     if itemsize == sizeof(float):
-        activation_forward_of(f, n, <const float*>x, <float*>y, <float>parameter)
+        activation_forward_of(f, n, <const float*>x, <float*>y, <float>parameter, <float>second_parameter)
     else:
-        activation_forward_of(f, n, <const double*>x, <double*>y, parameter)
+        activation_forward_of(f, n, <const double*>x, <double*>y, parameter, second_parameter)
 
 
-cdef void activation_forward_of(activation f, long n, const real* x, real* y, real parameter) noexcept nogil:
+cdef void activation_forward_of(activation f, long n, const real* x, real* y, real parameter,
+                                real second_parameter) noexcept nogil:
+    cdef real low = parameter, high = second_parameter, delta = parameter, c
     cdef long i
     if f == RELU:
         # y = max(x, 0), NaN for NaN
@@ -48,6 +50,14 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
         # y = x * hardsigmoid(x)
         for i in range(n):
             y[i] = x[i] * hardsigmoid_of(x[i])
+    elif f == CLIP:
+        for i in range(n):
+            y[i] = clip_of(x[i], low, high)
+    elif f == HUBER:
+        # y = c * (x - c/2),  c = min(max(x, -delta), delta)
+        for i in range(n):
+            c = clip_of(x[i], -delta, delta)
+            y[i] = c * (x[i] - <real>0.5 * c)
     elif f == ERF:
         for i in range(n):
             y[i] = erf_of(x[i])
@@ -64,21 +74,29 @@ cdef inline real gelu_argument(real x) noexcept nogil:
 
 cdef inline real hardsigmoid_of(real x) noexcept nogil:
     """min(max(x + 3, 0), 6) / 6, and NaN for NaN."""
-    return <real>0 if x <= -3 else <real>1 if x >= 3 else (x + 3) / 6
+    return <real>0 if x <= -3 else <real>1 if x >= 3 else (x + <real>3) / <real>6
+
+
+cdef inline real clip_of(real x, real low, real high) noexcept nogil:
+    """min(max(x, low), high), and NaN for NaN."""
+    cdef real y = low if x < low else x
+    return high if y > high else y
 
 
 cdef void activation_backward(activation f, size_t itemsize, long n, const void* dy, const void* saved, void* dx,
-                              double parameter) noexcept nogil:
+                              double parameter, double second_parameter) noexcept nogil:
     if itemsize == sizeof(float):
-        activation_backward_of(f, n, <const float*>dy, <const float*>saved, <float*>dx, <float>parameter)
+        activation_backward_of(f, n, <const float*>dy, <const float*>saved, <float*>dx, <float>parameter,
+                               <float>second_parameter)
     else:
-        activation_backward_of(f, n, <const double*>dy, <const double*>saved, <double*>dx, parameter)
+        activation_backward_of(f, n, <const double*>dy, <const double*>saved, <double*>dx, parameter, second_parameter)
 
 
-cdef void activation_backward_of(activation f, long n, const real* dy, const real* saved, real* dx,
-                                 real parameter) noexcept nogil:
+cdef void activation_backward_of(activation f, long n, const real* dy, const real* saved, real* dx, real parameter,
+                                 real second_parameter) noexcept nogil:
     cdef const real* x = saved
     cdef const real* y = saved
+    cdef real low = parameter, high = second_parameter, delta = parameter
     cdef long i
     cdef real s, u
     if f == RELU:
@@ -123,4 +141,12 @@ cdef void activation_backward_of(activation f, long n, const real* dy, const rea
     elif f == HARDSWISH:
         # dy/dx = x/3 + 1/2 where -3 < x < 3, 0 below, 1 above
         for i in range(n):
-            dx[i] = 0 if x[i] <= -3 else dy[i] if x[i] >= 3 else dy[i] * (x[i] / 3 + <real>0.5)
+            dx[i] = 0 if x[i] <= -3 else dy[i] if x[i] >= 3 else dy[i] * (x[i] / <real>3 + <real>0.5)
+    elif f == CLIP:
+        # dy/dx = 1 where low <= x <= high, else 0
+        for i in range(n):
+            dx[i] = dy[i] if low <= x[i] <= high else 0
+    elif f == HUBER:
+        # dy/dx = c
+        for i in range(n):
+            dx[i] = dy[i] * clip_of(x[i], -delta, delta)

@@ -27,12 +27,23 @@ class Hardtanh(Function):
         self.low, self.high = low, high
 
     def forward(self, x):
-        return namespace(x).clip(x, x.dtype.type(self.low), x.dtype.type(self.high))
+        return kernels.activations.clip_forward(as_array(x), self.low, self.high)
 
     def backward(self, dy, inputs, output):
-        # dy/dx = 1 where low < x < high, else 0: at NaN, and at low and high, where the gradient of clip is 1
-        (x,) = inputs
-        return where((x > self.low) & (x < self.high), dy, 0)
+        return HardtanhGrad(self.low, self.high)(dy, inputs[0])
+
+
+class HardtanhGrad(Function):
+    """dx = dy where low < x < high, else 0: at NaN, and at low and high, where the gradient of clip is 1."""
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def forward(self, dy, x):
+        return kernels.activations.hardtanh_backward(as_array(dy), as_array(x), self.low, self.high)
+
+    def backward(self, ddx, inputs, output):
+        return HardtanhGrad(self.low, self.high)(ddx, inputs[1]), None  # x only chooses
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:

@@ -18,11 +18,11 @@ from minidl import kernels
 from minidl.autograd import Function, Tensor
 from minidl.functional.activation import log_sigmoid, sigmoid
 from minidl.functional.broadcast import common_shape
-from minidl.functional.choice import clip, where
+from minidl.functional.choice import ClipGrad, clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import as_array, data_of, namespace
 from minidl.functional.reduce import mean, sum, sum_of_squares
-from minidl.kernels import minus, plus, times
+from minidl.kernels import times
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -142,27 +142,37 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         raise ValueError(f"beta must not be negative, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    losses = reduce_losses(Huber(beta)(input, target), reduction)
+    losses = reduce_losses(Huber(beta)(input - target), reduction)
     return losses if beta == 1 else losses / beta
 
 
 class Huber(Function):
-    """losses = c * (d - c/2) with d = x - t and c = min(max(d, -delta), delta)."""
+    """losses = c * (d - c/2) with c = min(max(d, -delta), delta)."""
 
     def __init__(self, delta):
         self.delta = delta
 
-    def forward(self, x, t):
-        d = minus(x, t)
-        c = d.clip(-self.delta, self.delta)
-        y = plus(times(c, -0.5), d, in_place=True)  # d - c/2
-        return times(y, c, in_place=True)
+    def forward(self, d):
+        return kernels.activations.huber_forward(as_array(d), self.delta)
 
     def backward(self, dy, inputs, output):
-        x, t = inputs
-        # dlosses/dx = c, dlosses/dt = -c
-        dx = times(dy, minus(x, t).clip(-self.delta, self.delta))
-        return dx, -dx if self.needs(1) else None
+        return HuberGrad(self.delta)(dy, inputs[0])
+
+
+class HuberGrad(Function):
+    """dd = dy * c with c = min(max(d, -delta), delta)."""
+
+    def __init__(self, delta):
+        self.delta = delta
+
+    def forward(self, dy, d):
+        return kernels.activations.huber_backward(as_array(dy), as_array(d), self.delta)
+
+    def backward(self, ddd, inputs, output):
+        dy, d = inputs
+        # dc/dd = 1 where -delta <= d <= delta, else 0
+        clip_grad = ClipGrad(-self.delta, self.delta)
+        return HuberGrad(self.delta)(ddd, d), clip_grad(ddd * dy, d) if self.needs(1) else None
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
@@ -177,7 +187,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"delta must be positive, got {delta}")
-    return reduce_losses(Huber(delta)(input, target), reduction)
+    return reduce_losses(Huber(delta)(input - target), reduction)
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.cuda
 
 NAMES = {
     "relu": (), "leaky_relu": (0.1,), "elu": (1.5,), "tanh": (), "sigmoid": (), "silu": (), "gelu": (),
-    "gelu_tanh": (), "hardsigmoid": (), "hardswish": (),
+    "gelu_tanh": (), "hardsigmoid": (), "hardswish": (), "clip": (-0.5, 1.0), "huber": (0.7,),
 }  # fmt: skip
 SHAPES = [(), (1,), (0, 3), (1023,), (1024,), (2, 3, 5, 7), (33, 129)]
 
@@ -52,6 +52,12 @@ def test_those_without_a_gradient(runtime, to_device, to_host, name, dtype):
     x = np.array([*np.linspace(-6, 6, 1001), -80, 80, -np.inf, np.inf, np.nan]).astype(dtype)
     got = getattr(activations, f"{name}_forward")(to_device(x))
     np.testing.assert_allclose(to_host(got), getattr(reference, f"{name}_forward")(x), rtol=4 * np.finfo(dtype).eps)
+
+
+def test_hardtanh_has_no_slope_on_its_bounds(runtime, to_device, to_host):
+    x = np.array([-1.0, -0.5, 0.0, 2.0, 3.0, np.nan], "float32")
+    dx = activations.hardtanh_backward(to_device(np.full_like(x, 5)), to_device(x), -1.0, 2.0)
+    np.testing.assert_array_equal(to_host(dx), [0, 5, 5, 0, 0, 0])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,8 +26,11 @@ ACTIVATIONS = {
     "gelu_tanh": ((), False),
     "hardsigmoid": ((), False),
     "hardswish": ((), False),
+    "clip": ((-0.75, 1.25), False),
+    "huber": ((0.75,), False),
 }
 NAMES = list(ACTIVATIONS)
+KINKS = np.array([0, 0.75, 1.25, 3])  # sizes of x where a slope jumps
 
 
 def forward_of(name):
@@ -58,6 +61,10 @@ def value(name, x):
         return x * s
     if name == "gelu":
         return x * normal_below(x)
+    if name == "clip":
+        return np.clip(x, -0.75, 1.25)
+    if name == "huber":
+        return np.where(np.abs(x) <= 0.75, x * x / 2, 0.75 * (np.abs(x) - 0.375))
     if name.startswith("hard"):
         return np.clip(x + 3, 0, 6) / 6 * (x if name == "hardswish" else 1)
     return x / 2 * (1 + np.tanh(np.sqrt(2 / x.dtype.type(np.pi)) * (x + x.dtype.type(0.044715) * x**3)))
@@ -83,7 +90,7 @@ def every_kind_of_number(dtype):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", ["relu", "elu", "tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("name", ["relu", "elu", "tanh", "sigmoid", "softplus", "clip", "huber"])
 def test_exact_to_the_last_digits(name, dtype):
     """Within 3 units in the last place, from the smallest numbers to infinity, and NaN for NaN."""
     x = every_kind_of_number(dtype)
@@ -158,7 +165,7 @@ def test_forward_and_backward(backend, dtype, name, shape, orders, seed):
     assert y.dtype == dx.dtype == dtype and y.shape == dx.shape == shape
     # the slope of the formula itself, measured in more digits, but where the step may cross a kink
     wide, step = x.astype(np.longdouble), np.longdouble(1e-6)
-    smooth = (np.abs(wide) > 2e-6) & (np.abs(np.abs(wide) - 3) > 2e-6)
+    smooth = (np.abs(np.abs(wide)[..., None] - KINKS) > 2e-6).all(-1)
     slope = (value(name, wide + step) - value(name, wide - step)) / (2 * step)
     expected = slope * dy
     tolerance = 3e-5 if dtype == "float32" else 1e-9
@@ -184,6 +191,24 @@ def test_hardsigmoid_has_no_slope_at_its_bounds_and_at_nan(backend):
     np.testing.assert_array_equal(dx, [0, 1, 0, 0] * 8)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_clip_at_its_bounds_and_at_nan(backend):
+    """The slope on a bound is 1, of hardtanh 0. NaN stays, as x and as a bound; of crossed bounds the upper wins."""
+    x = np.array([-2.0, -1.0, 0.5, 2.0, 3.0, np.nan, np.inf, -np.inf] * 8)  # whole vectors
+    with kernels.use_backend(backend, strict=True):
+        y = kernels.activations.clip_forward(x, -1, 2)
+        dx = kernels.activations.clip_backward(np.full(64, 6.0), x, -1, 2)
+        inside = kernels.activations.hardtanh_backward(np.full(64, 6.0), x, -1, 2)
+        tiny = np.array([0.0, -0.0, 5e-324])
+        np.testing.assert_array_equal(kernels.activations.hardtanh_backward(tiny + 3, tiny, 0, 6), [0, 0, 3])
+        np.testing.assert_array_equal(kernels.activations.clip_forward(x[:5], 2, -1), [-1] * 5)
+        np.testing.assert_array_equal(kernels.activations.clip_forward(x[:5], np.nan, 2), [np.nan] * 5)
+        np.testing.assert_array_equal(kernels.activations.clip_forward(x[:5], -1, np.nan), [np.nan] * 5)
+    np.testing.assert_array_equal(y, [-1, -1, 0.5, 2, 2, np.nan, 2, -1] * 8)
+    np.testing.assert_array_equal(dx, [0, 6, 6, 6, 0, 0, 0, 0] * 8)
+    np.testing.assert_array_equal(inside, [0, 0, 6, 0, 0, 0, 0, 0] * 8)
+
+
 @pytest.mark.parametrize("backend", cpu_backends("activations"))
 def test_memory_order_stays(backend):
     """Channels-last memory comes out as channels-last memory, and dy follows what the formula is of."""
@@ -192,6 +217,17 @@ def test_memory_order_stays(backend):
         y = kernels.activations.relu_forward(x)
         dx = kernels.activations.relu_backward(np.ones(x.shape, "float32"), y)
     assert y.strides == x.strides and dx.strides == x.strides
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", NAMES)
+def test_one_gradient_for_all(name, dtype):
+    """dy as the mean and the sum give it, one number in the memory of one, changes no bit."""
+    x, dy = arrays_of((3, 40001), dtype, 0), np.broadcast_to(np.array(0.3, dtype), (3, 40001))
+    for saved in (x, x[:, ::2], x.T):
+        dys = dy[: saved.shape[0], : saved.shape[1]] if saved.shape[0] == 3 else dy.T
+        dx, expected = (backward_of(name)(d, saved, *ACTIVATIONS[name][0]) for d in (dys, dys.copy()))
+        np.testing.assert_array_equal(dx, expected)
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu"])
@@ -225,15 +261,15 @@ def test_bad_arguments(name):
         (x.tolist(), TypeError, "dy must be a NumPy or CuPy array, got list"),
     ):
         with pytest.raises(error, match=words):
-            backward_of(name)(dy, x)
+            backward_of(name)(dy, x, *ACTIVATIONS[name][0])
     with pytest.raises(TypeError, match="[xy] must be a NumPy or CuPy array, got list"):
-        backward_of(name)(x, x.tolist())
-    for forward in (forward_of(name), kernels.activations.erf_forward, kernels.activations.softplus_forward):
+        backward_of(name)(x, x.tolist(), *ACTIVATIONS[name][0])
+    for forward in (name, "erf", "softplus"):
         with pytest.raises(TypeError, match="x must be a NumPy or CuPy array, got list"):
-            forward([1.0])
+            forward_of(forward)([1.0], *ACTIVATIONS.get(forward, ((),))[0])
 
 
-@pytest.mark.parametrize("name, parameter", [("leaky_relu", 0.01), ("elu", 1.0)])
+@pytest.mark.parametrize("name, parameter", [("leaky_relu", 0.01), ("elu", 1.0), ("huber", 1.0)])
 def test_parameters_left_out(name, parameter):
     x, dy = np.array([-2.0, 3.0]), np.array([0.5, 7.0])
     np.testing.assert_array_equal(forward_of(name)(x), forward_of(name)(x, parameter))

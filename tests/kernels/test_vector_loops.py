@@ -34,7 +34,7 @@ def instruction_set(request):
 @pytest.mark.parametrize("instruction_set", OTHERS, indirect=True)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_kernels(instruction_set, dtype):
-    for name in ("relu", "elu", "tanh", "sigmoid"):
+    for name in ("relu", "elu", "tanh", "sigmoid", "clip", "huber"):
         test_activations.test_exact_to_the_last_digits(name, dtype)
     for name in test_activations.NAMES:
         test_activations.test_forward_and_backward("cython", dtype, name)
