@@ -77,9 +77,8 @@ def test_every_recipe_is_found_and_whole():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_default_recipe_reads_digits_mostly_of_other_writers(tmp_path, seed):
-    result = recipes.train(recipes.find("digits-cnn"), seed=seed, output=tmp_path)
+def test_the_default_recipe_reads_digits_mostly_of_other_writers(tmp_path):
+    result = recipes.train(recipes.find("digits-cnn"), output=tmp_path)
     assert result["test_images"] == 360 and result["test_accuracy"] >= 0.92
     assert result["train_loss"] < 0.15
     names = {path.name for path in tmp_path.iterdir()}
@@ -342,6 +341,10 @@ def test_lenet_is_given_normalized_pixels():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_one_epoch_of_mnist_reads_its_digits(tmp_path, data_folder):
-    result = recipes.train(recipes.find("mnist-cnn"), root=data_folder, epochs=1, batch_size=128, output=tmp_path)
+def test_a_quarter_of_mnist_is_enough_to_read_its_digits(tmp_path, data_folder):
+    recipe = recipes.find("mnist-cnn")
+    train, test = recipe.load(data_folder)
+    quarter = data.ImageDataset(train.images[:15_000], train.labels[:15_000], train.classes)
+    recipe = dataclasses.replace(recipe, load=lambda root: (quarter, test))
+    result = recipes.train(recipe, root=data_folder, epochs=1, batch_size=32, output=tmp_path)
     assert result["test_images"] == 10_000 and result["test_accuracy"] > 0.95
