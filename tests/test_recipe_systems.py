@@ -1,9 +1,13 @@
 """Whole systems on tiny data: they learn, a killed run goes on to the same bits, outputs exist."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import re
 import shutil
+import sys
+import types
 import warnings
 
 import numpy as np
@@ -13,7 +17,7 @@ from PIL import Image
 import minidl
 from benchmarks import systems
 from benchmarks.__main__ import main
-from minidl import data, models, recipes, training
+from minidl import cli, data, models, recipes, training
 from minidl.recipes import char_lstm, transfer
 from tests.no_pictures import no_pictures
 
@@ -57,6 +61,7 @@ def small_digits(size, channels=1, count=600):
     return lambda root: parts
 
 
+@no_pictures()
 @pytest.mark.parametrize("name", ["mnist-rnn", "mnist-lstm", "mnist-gru"])
 def test_digits_are_read_row_by_row(tmp_path, name):
     recipe = dataclasses.replace(recipes.find(name), load=small_digits(28))
@@ -65,11 +70,12 @@ def test_digits_are_read_row_by_row(tmp_path, name):
     assert result["parameters"] == {"rnn": 1, "lstm": 4, "gru": 3}[name[6:]] * 32 * (28 + 32 + 2) + 330
 
 
+@no_pictures()
 def test_the_residual_network_learns_from_moved_images(tmp_path):
     recipe = dataclasses.replace(recipes.find("cifar-resnet"), load=small_digits(32, channels=3))
     assert recipe.augment and recipe.datasets(None)[0].batched  # whole batches, no image by image
     recipe = dataclasses.replace(recipe, augment=recipe.augment[:1])  # a mirrored digit is another sign
-    options = {"epochs": 6, "batch_size": 20, "network_options": {"width": 4}}
+    options = {"epochs": 4, "batch_size": 20, "network_options": {"width": 4}}
     result = assert_resumes(recipe, tmp_path, **options)
     assert result["test_accuracy"] > 0.4
     x, _ = recipe.datasets(None)[0].get_batch(np.arange(8))
@@ -248,6 +254,7 @@ def test_new_classes_are_learned_from_what_old_ones_taught(tmp_path):
     assert classifier.classes == list("56789")
 
 
+@no_pictures()
 def test_weights_of_a_file_are_those_that_count_whoever_wrote_it(tmp_path):
     torch = pytest.importorskip("torch")
     recipe = few()
@@ -285,8 +292,18 @@ def test_what_a_recipe_promises_is_what_was_measured():
             assert least <= round(min(accuracies), digits) <= round(max(accuracies), digits) <= largest, name
 
 
-def test_systems_keeps_and_tabulates_runs(tmp_path, monkeypatch, capsys):
+def run_here(command, **_):
+    """The command ``minidl`` without a process of its own, which would import all libraries again."""
+    assert command[:3] == [sys.executable, "-m", "minidl"]
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert cli.main(command[3:]) == 0
+    return types.SimpleNamespace(stdout=printed.getvalue())
+
+
+@no_pictures()
+def test_systems_keeps_and_tabulates_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(systems, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(systems, "subprocess", types.SimpleNamespace(run=run_here, PIPE=None))
     monkeypatch.chdir(tmp_path)
     assert main(["systems", "digits-cnn", "--seeds", "0", "1", "--epochs", "1"]) == 0
     rows = [json.loads((tmp_path / "results" / f"digits-cnn-seed{n}.json").read_text()) for n in (0, 1)]
