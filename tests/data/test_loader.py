@@ -104,8 +104,10 @@ class RandomEverywhere(Dataset):
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])
 def test_workers_and_epochs_draw_different_numbers_and_the_seed_repeats_them(start_method):
+    options = {"multiprocessing_context": start_method, "persistent_workers": start_method == "spawn"}
+
     def drawn():
-        loader = DataLoader(RandomEverywhere(), 2, num_workers=2, multiprocessing_context=start_method)
+        loader = DataLoader(RandomEverywhere(), 2, num_workers=2, **options)
         return np.concatenate([np.stack(batch, axis=1) for _ in range(2) for batch in loader])
 
     minidl.manual_seed(3)
