@@ -12,6 +12,7 @@ from minidl import data, models, nn, optim, random, recipes, training, visualize
 from minidl import functional as F
 from minidl.recipes import adversarial, fashion_inpaint, mnist_gan
 from minidl.recipes.epoch_picture import EpochPicture
+from tests.no_pictures import no_pictures
 from tests.test_recipe_systems import assert_resumes
 
 
@@ -165,6 +166,7 @@ def test_the_judge_draws_from_streams_of_its_own():
     assert changed(judges[0], weights(judges[1])) == {False}
 
 
+@no_pictures()
 @pytest.mark.parametrize("recipe", [GAN, INPAINT], ids=["gan", "inpaint"])
 def test_a_resumed_run_is_the_run(recipe, tmp_path):
     assert_resumes(recipe, tmp_path, epochs=2, batch_size=128)

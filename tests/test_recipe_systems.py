@@ -130,6 +130,7 @@ def test_a_folder_of_pictures_is_learned_and_corrupt_files_are_named(pictures, t
         assert small_photos().evaluate(classifier.model, pictures)["test_accuracy"] == 1
 
 
+@no_pictures()
 @pytest.mark.slow
 def test_training_on_pictures_resumes(pictures, tmp_path):
     with warnings.catch_warnings():
