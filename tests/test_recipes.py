@@ -86,6 +86,7 @@ def test_the_default_recipe_reads_digits_mostly_of_other_writers(tmp_path):
 
 
 @pytest.fixture(scope="module")
+@no_pictures()
 def short_run(tmp_path_factory):
     """Six epochs of the default recipe: the folder and its result."""
     folder = tmp_path_factory.mktemp("run")
@@ -341,6 +342,7 @@ def test_lenet_is_given_normalized_pixels():
 
 @pytest.mark.data
 @pytest.mark.slow
+@no_pictures()
 def test_a_quarter_of_mnist_is_enough_to_read_its_digits(tmp_path, data_folder):
     recipe = recipes.find("mnist-cnn")
     train, test = recipe.load(data_folder)
