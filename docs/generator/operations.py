@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from concurrent.futures import ProcessPoolExecutor
 
@@ -97,8 +98,13 @@ def _facts(operation: str, lines: list[code_map.Lines], check: checks.Check | No
 
 def _taught(operation: str) -> dict[str, str]:
     """The tutorials that call `F.operation`."""
-    texts = {f"tutorials/{path.stem}": path.read_text() for path in tutorials.files()}
-    return {page: label for page, label in tutorials.titles().items() if re.search(rf"\bF\.{operation}\b", texts[page])}
+    return {page: label for page, label in tutorials.titles().items() if operation in _called()[page]}
+
+
+@functools.cache
+def _called() -> dict[str, set[str]]:
+    """The names that each tutorial writes after `F.`."""
+    return {f"tutorials/{path.stem}": set(re.findall(r"\bF\.(\w+)", path.read_text())) for path in tutorials.files()}
 
 
 def _lines(lines: list[code_map.Lines]) -> str:

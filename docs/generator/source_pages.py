@@ -23,6 +23,7 @@ FOLDERS = ("minidl", "kernels", "tutorials", "benchmarks")
 ALONE = ("LICENSE", "Makefile", "setup.py", "pyproject.toml")
 
 
+@functools.cache
 def source_files() -> list[str]:
     """Every file that has such a page, from the top of the repository."""
     found = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def page_of(number: str) -> str | None:
     return next((f"tutorials/{path.stem}" for path in files() if path.stem.startswith(number)), None)
 
 
+@functools.cache
 def titles() -> dict[str, str]:
     """The title of each page: {"tutorials/01_slope": "01 · The slope"}."""
     return {f"tutorials/{path.stem}": re.search(r"^# # (.+)$", path.read_text(), re.M)[1] for path in files()}
