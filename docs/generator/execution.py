@@ -1,7 +1,8 @@
 """Executes the tutorials before Sphinx reads them, and keeps their results.
 
-As many at a time as there are cores, but those about speed afterwards, one by one, since others would disturb the times
-that they print. A tutorial that fails or that writes to stderr ends the build.
+As many at a time as there are cores, the later ones first: they train longer, and none of them is left to the end, when
+one core would wait for it. Those about speed run afterwards, one by one, since others would disturb the times that they
+print. A tutorial that fails or that writes to stderr ends the build.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def execute(folder: Path, results: Path, timeout: int) -> None:
         cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for bundle in pool.map(run, [path for path in new if path.stem not in ABOUT_SPEED]):
+        for bundle in pool.map(run, [path for path in reversed(new) if path.stem not in ABOUT_SPEED]):
             keep(bundle)
     for path in new:
         if path.stem in ABOUT_SPEED:
