@@ -144,8 +144,7 @@ assert by_hand > 0.5
 # ## Check
 #
 # Here is a network with the pretrained body and a new head. Its frozen part must get no gradient at all, and its head
-# the one computed above. (The comparison below leaves the body out of the optimizer instead. It learns the same, but
-# the gradients of the body are still computed.)
+# the one computed above.
 
 # %%
 model = make_network()
@@ -188,6 +187,7 @@ def learn(way, chosen, seed):
         groups = [{"params": model.parameters()}]
     else:
         training.load_pretrained(model, weights, head=["9"])
+        model[BODY].requires_grad_(way == "fine-tuned")
         groups = [{"params": head}] + ([{"params": body, "lr": lr / 10}] if way == "fine-tuned" else [])
     optimizer = optim.Adam(groups, lr=lr)
     training.fit(model, (x_new[chosen], y_new[chosen]), optimizer=optimizer, epochs=60, batch_size=10)
