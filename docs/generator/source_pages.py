@@ -6,8 +6,8 @@ A Sphinx extension. The pages are made beside the others, not read by Sphinx, so
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -44,22 +44,36 @@ def source_page(path: str) -> str:
     return f"source/{path}"
 
 
-def _collect(app: object) -> Iterator[tuple[str, dict[str, str], str]]:
+def _write_pages(app: Any) -> list:
+    """Write them all, in as many processes as Sphinx uses; nothing is left for Sphinx itself to write."""
+    from sphinx.util.parallel import ParallelTasks, make_chunks  # here, as the tests of tutorials have no Sphinx
+
+    def write(paths: list[str]) -> None:
+        for path in paths:
+            body = f'<h1 class="file">{path}</h1>\n{_highlighted(path)}'
+            app.builder.handle_page(source_page(path), {"title": path, "body": body}, "page.html")
+
+    tasks = ParallelTasks(app.parallel)
+    for paths in make_chunks(source_files(), app.parallel):
+        tasks.add_task(write, paths)
+    tasks.join()
+    return []
+
+
+def _highlighted(path: str) -> str:
     formatter = HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True, cssclass="highlight")
-    for path in source_files():
-        name = language(path)
-        lexer = TextLexer() if name == "text" else get_lexer_by_name(name)
-        body = highlight((ROOT / path).read_text(), lexer, formatter).replace('"L-', '"L').replace('"#L-', '"#L')
-        yield source_page(path), {"title": path, "body": f'<h1 class="file">{path}</h1>\n{body}'}, "page.html"
+    name = language(path)
+    lexer = TextLexer() if name == "text" else get_lexer_by_name(name)
+    return highlight((ROOT / path).read_text(), lexer, formatter).replace('"L-', '"L').replace('"#L-', '"#L')
 
 
 def _share_navigation(made: dict, app: object, page: str, template: str, context: dict, doctree: object) -> None:
-    """No source page is in the table of contents, so that all pages of a folder have the same: it is made once."""
+    """No source page is in the table of contents, so that all pages of a depth have the same: it is made once."""
     if page.startswith("source/"):
-        context["toctree"] = made.setdefault(page.rpartition("/")[0], functools.cache(context["toctree"]))
+        context["toctree"] = made.setdefault(page.count("/"), functools.cache(context["toctree"]))
 
 
 def setup(app: object) -> dict[str, bool]:
-    app.connect("html-collect-pages", _collect)
+    app.connect("html-collect-pages", _write_pages)
     app.connect("html-page-context", functools.partial(_share_navigation, {}), priority=400)  # before the theme, 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}
