@@ -14,6 +14,7 @@ MARKUP = re.compile(r"``[^`]+``|:[\w:]+:`[^`]+`|`[^`]+`")
 FORMULA = re.compile(r"[\w\[\](),'^{}|.* -]{1,40}\s=\s")
 UNDERLINE = re.compile(r"-{3,}$")
 ANY = r"(~?typing\.)?Any"  # as autodoc writes it
+NAMED = ("Parameters", "Attributes")
 BULLET = re.compile(r"([*-]|\d+\.) ")
 
 
@@ -32,7 +33,7 @@ def to_rst_lines(lines: list[str]) -> list[str]:
         elif heading.startswith("Example"):
             converted += _examples(body)
         else:
-            converted += _fields(body)
+            converted += _fields(body, named=heading in NAMED)
         converted.append("")
     return converted
 
@@ -112,8 +113,11 @@ def _examples(lines: list[str]) -> list[str]:
     return result
 
 
-def _fields(lines: list[str]) -> list[str]:
-    """Parameters, Returns, Raises ...: at the margin a name and its type, below it what it means."""
+def _fields(lines: list[str], named: bool) -> list[str]:
+    """Parameters, Returns, Raises ...: at the margin a name and its type, below it what it means.
+
+    `named`: a line without a colon is a name (``**options``), not a type.
+    """
     result: list[str] = []
     for line in lines:
         if line.startswith(" ") or not line:
@@ -123,7 +127,8 @@ def _fields(lines: list[str]) -> list[str]:
             result.append(indented)
             continue
         name, colon, kind = line.partition(" : ")
-        result.append(f"* **{escape(name)}** : {escape(kind)}" if colon else f"* {escape(line)}")
+        item = f"**{escape(name)}**" if colon or named else escape(name)
+        result.append(f"* {item} : {escape(kind)}" if colon else f"* {item}")
     return result
 
 

@@ -62,6 +62,6 @@ def _link(place: str, titles: dict[str, str], pages: Pages) -> str:
     for suffix in (".rst", ".md"):
         if (pages.folder / f"{place}{suffix}").is_file():
             folder, _, name = place.rpartition("/")
-            label = f"{LABELS[folder]}{name}" if folder else ""  # without one it is the title of the page
+            label = f"{LABELS[folder]}{name}" if folder and name != "index" else ""  # then it is the title of the page
             return f"[{label}](/{place}{suffix})"
     raise LookupError(f"glossary: there is no page {place}")
