@@ -216,19 +216,21 @@ def test_a_contract_shows_the_device_code_that_its_host_side_launches(kernel: st
 
 @pytest.mark.parametrize("width", [1400, 390])
 def test_light_and_dark(width: int, browser: Browser, address: str, screenshots: Path) -> None:
-    for name in SEEN:
-        name = name if "/" in name or name not in TUTORIALS else f"tutorials/{name}"
-        luminance = {}
-        with browser.open(f"{address}/{name}.html", width=width, height=1000) as page:
+    with browser.open(f"{address}/index.html", width=width, height=1000) as page:
+        for name in SEEN:
+            name = name if "/" in name or name not in TUTORIALS else f"tutorials/{name}"
+            luminance = {}
+            page.prefer(dark=False)
+            page.go(f"{address}/{name}.html")
             for dark in (False, True):
                 page.prefer(dark)
                 assert not (faults := faults_of(page)), f"{name}: {faults}"
                 luminance[dark] = _luminances(page)
                 theme = "dark" if dark else "light"
                 page.screenshot(screenshots / f"{name.replace('/', '-')}-{width}-{theme}.png")
-        (text, ground), (dark_text, dark_ground) = luminance[False], luminance[True]
-        assert text < 0.2 and ground > 0.9, f"{name}: light {luminance[False]}"
-        assert dark_text > 0.5 and dark_ground < 0.1, f"{name}: dark {luminance[True]}"
+            (text, ground), (dark_text, dark_ground) = luminance[False], luminance[True]
+            assert text < 0.2 and ground > 0.9, f"{name}: light {luminance[False]}"
+            assert dark_text > 0.5 and dark_ground < 0.1, f"{name}: dark {luminance[True]}"
 
 
 def _luminances(page: Page) -> list[float]:
