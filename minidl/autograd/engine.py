@@ -109,13 +109,15 @@ def _accumulate(start: list[tuple[Target, Any]], retain_graph: bool | None, crea
     gradients = _walk(start, None, retain_graph, create_graph)
     taken = _arrays_in(start)
     with _accumulating:
-        for leaf, dx in gradients.items():
-            before = leaf.grad
-            if before is not None and before.shape != dx.shape:  # grad had the tensor's shape when it was set
+        for leaf, dx in gradients.items():  # all before any is changed
+            before = leaf._grad
+            if before is not None and before._data.shape != dx.shape:  # grad had the tensor's shape when it was set
                 raise ValueError(
                     f"a tensor of shape {dx.shape} has a grad of shape {before.shape}, from before its data was "
                     "replaced; set its grad to None first"
                 )
+        for leaf, dx in gradients.items():
+            before = leaf._grad
             if before is None:
                 leaf._grad = _own(dx, taken)
             elif create_graph or before.requires_grad:

@@ -202,6 +202,16 @@ def test_a_gradient_from_before_the_data_got_another_shape_is_an_error(shape):
     assert x.grad.tolist() == [2] * shape[0]
 
 
+@pytest.mark.parametrize("stale", [0, 1])
+def test_that_error_leaves_the_gradients_of_all_leaves_as_they_were(stale):
+    leaves = [minidl.tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+    leaves[stale].grad = minidl.ones(2)
+    leaves[stale].data = np.ones(1, np.float32)
+    with pytest.raises(ValueError, match="set its grad to None"):
+        (leaves[0] * leaves[1]).sum().backward()
+    assert leaves[stale].grad.tolist() == [1, 1] and leaves[1 - stale].grad is None
+
+
 # Broadcasting
 
 SHAPES = [(), (1,), (3,), (2, 1), (1, 3), (2, 3), (4, 1, 1), (4, 2, 1), (4, 2, 3)]
