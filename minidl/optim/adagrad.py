@@ -66,7 +66,8 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        steps = self.count_steps(parameters)
+        steps = self.next_steps(parameters)
         (ss,) = self.states_of(parameters, "sum", initial=group["initial_accumulator_value"])
         options = {name: group[name] for name in ("lr", "lr_decay", "eps", "weight_decay")}
         kernels.optimizers.adagrad_step(*arrays_of(parameters), ss, steps, **options)
+        self.count_steps(parameters, steps)

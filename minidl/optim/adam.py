@@ -73,9 +73,10 @@ class Adam(Optimizer):
             raise ValueError(f"betas must be two numbers from 0 up to 1, got {betas}")
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        steps = self.count_steps(parameters)
+        steps = self.next_steps(parameters)
         ms, vs = self.states_of(parameters, "exp_avg", "exp_avg_sq")
         hs = self.states_of(parameters, "max_exp_avg_sq")[0] if group["amsgrad"] else None
         beta1, beta2 = group["betas"]
         options = dict(lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"], weight_decay=group["weight_decay"])
         kernels.optimizers.adam_step(*arrays_of(parameters), ms, vs, steps, hs, decoupled=self.decoupled, **options)
+        self.count_steps(parameters, steps)

@@ -168,14 +168,14 @@ class Optimizer:
         """0, 1, ... for the parameters of all groups in their order, by the id of each."""
         return {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
 
-    def count_steps(self, parameters: list[Tensor]) -> list[int]:
-        """Advance and return the step number t of each parameter: 1 the first time."""
-        steps = []
-        for parameter in parameters:
-            state = self.state[parameter]
-            state["step"] = step = state.get("step", 0) + 1
-            steps.append(step)
-        return steps
+    def next_steps(self, parameters: list[Tensor]) -> list[int]:
+        """The number t of the step that is made now, for each parameter: 1 the first time."""
+        return [self.state[parameter].get("step", 0) + 1 for parameter in parameters]
+
+    def count_steps(self, parameters: list[Tensor], steps: list[int]) -> None:
+        """Keep the numbers of :meth:`next_steps`, once the step is made: one that fails is not counted."""
+        for parameter, step in zip(parameters, steps):
+            self.state[parameter]["step"] = step
 
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {number: ...}, "param_groups": [...]}``, where numbers stand for parameters, as in PyTorch."""

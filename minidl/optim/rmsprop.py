@@ -68,9 +68,9 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def update(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        self.count_steps(parameters)
         (vs,) = self.states_of(parameters, "square_avg")
         gs = self.states_of(parameters, "grad_avg")[0] if group["centered"] else None
         bs = self.states_of(parameters, "momentum_buffer")[0] if group["momentum"] else None
         options = {name: group[name] for name in ("lr", "alpha", "eps", "weight_decay", "momentum")}
         kernels.optimizers.rmsprop_step(*arrays_of(parameters), vs, gs, bs, **options)
+        self.count_steps(parameters, self.next_steps(parameters))

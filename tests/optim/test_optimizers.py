@@ -270,6 +270,22 @@ def test_an_error_of_an_update_is_not_put_down_to_a_state_that_fits():
         optimizer.step()
 
 
+@pytest.mark.parametrize(("kind", "options"), ALL)
+def test_a_step_that_fails_is_not_counted(kind, options):
+    ws, vs = parameters((3, 2)), parameters((3, 2))
+    failing, other = kind(ws, lr=0.1, **options), kind(vs, lr=0.1, **options)
+    walk(failing, ws, range(2))
+    failing.param_groups[0]["lr"] = "high"
+    with pytest.raises(ValueError, match="could not convert"):
+        failing.step()
+    failing.param_groups[0]["lr"] = 0.1
+    walk(other, vs, range(2))
+    np.testing.assert_array_equal(walk(failing, ws, range(2, 4)), walk(other, vs, range(2, 4)))
+    assert [state.get("step") for state in failing.state.values()] == [
+        state.get("step") for state in other.state.values()
+    ]
+
+
 def test_a_state_of_another_model_is_refused():
     ws = parameters((3, 2), (4,))
     optimizer = optim.Adam(ws)
