@@ -13,6 +13,9 @@ from typing import Any
 class _GradMode(threading.local):
     enabled = True
 
+    def __init__(self):
+        self.outer: list[bool] = []  # the modes around the blocks that are open
+
 
 grad_mode = _GradMode()
 
@@ -22,7 +25,6 @@ class GradModeBlock(ContextDecorator):
 
     def __init__(self, enabled: bool):
         self.enabled = bool(enabled)
-        self._outer: list[bool] = []
 
     def _recreate_cm(self) -> GradModeBlock:
         return GradModeBlock(self.enabled)  # one per call: a function may run in two threads at once
@@ -53,11 +55,12 @@ class GradModeBlock(ContextDecorator):
         return generator
 
     def __enter__(self):
-        self._outer.append(grad_mode.enabled)
+        grad_mode.outer.append(grad_mode.enabled)
         grad_mode.enabled = self.enabled
 
     def __exit__(self, *_):
-        grad_mode.enabled = self._outer.pop()
+        if grad_mode.outer:  # it is empty where a generator that another thread began is closed
+            grad_mode.enabled = grad_mode.outer.pop()
 
 
 class set_grad_enabled(GradModeBlock):
@@ -82,7 +85,7 @@ class set_grad_enabled(GradModeBlock):
         grad_mode.enabled = self.enabled
 
     def __enter__(self):
-        self._outer.append(self._before)
+        grad_mode.outer.append(self._before)
         grad_mode.enabled = self.enabled
 
     def __call__(self, function: Callable) -> Callable:

@@ -60,6 +60,52 @@ def test_a_decorated_function_called_in_two_threads_keeps_their_modes_apart():
     assert minidl.is_grad_enabled()
 
 
+def test_one_block_entered_in_two_threads_keeps_their_modes_apart():
+    block, seen = minidl.no_grad(), []
+
+    def first():
+        with block:
+            entered.set()
+            may_leave.wait(timeout=600)
+        seen.append(minidl.is_grad_enabled())
+
+    entered, may_leave = threading.Event(), threading.Event()
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert entered.wait(timeout=600)
+    with minidl.no_grad():
+        with block:
+            may_leave.set()
+            thread.join()
+        seen.append(minidl.is_grad_enabled())
+    assert seen == [True, False]
+    assert minidl.is_grad_enabled()
+
+
+def test_generators_with_blocks_that_end_in_any_order_leave_the_mode_as_it_was():
+    def values():
+        with minidl.no_grad():
+            yield
+
+    first, second = values(), values()
+    for generator in (first, second, first, second):
+        next(generator, None)
+    assert minidl.is_grad_enabled()
+
+
+def test_a_generator_that_another_thread_began_can_be_closed():
+    def values():
+        with minidl.no_grad():
+            yield
+
+    generator = values()
+    thread = threading.Thread(target=next, args=[generator])
+    thread.start()
+    thread.join()
+    generator.close()
+    assert minidl.is_grad_enabled()
+
+
 def test_debug_ends_with_a_decorated_function_that_calls_itself():
     @minidl.debug()
     def countdown(n):
