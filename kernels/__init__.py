@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
-from .arrays import array_module, channels_last, device_of, pair, single
+from .arrays import array_module, channels_last, device_of, extent, pair, single
 from .fast_reduce import reduced
 from .isa import CpuInfo, cpu_info
 from .memory import MemoryUsage, aligned_empty, memory_usage, release_memory, reset_peak_memory
@@ -32,6 +32,7 @@ __all__ = [
     "cpu_info",
     "current_backend",
     "device_of",
+    "extent",
     "get_num_threads",
     "kernel",
     "memory_usage",

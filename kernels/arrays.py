@@ -100,6 +100,18 @@ def single(value: int | tuple[int], name: str, minimum: int = 0) -> int:
     return int(number)
 
 
+def extent(x: Any) -> str:
+    """The least and the largest number of x, for an error: "3 to 7", or "7" if they are equal.
+
+    >>> import numpy as np
+    >>> from minidl.kernels.arrays import extent
+    >>> extent(np.array([7, 3])), extent(np.array([7, 7]))
+    ('3 to 7', '7')
+    """
+    least, largest = x.min(), x.max()
+    return str(least) if least == largest else f"{least} to {largest}"
+
+
 def check_array(x: Any, name: str, ndim: int, at_least: bool = False) -> None:
     """Raise unless `x` is an array of `ndim` dimensions (or, with `at_least`, of that many or more)."""
     if type(x) is not np.ndarray and not (hasattr(x, "dtype") and hasattr(x, "ndim")):

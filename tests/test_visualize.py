@@ -277,7 +277,7 @@ def test_the_name_of_a_file_says_its_format(tmp_path, suffix, start):
         (
             lambda: visualize.misclassified(PICTURES, np.full(5, 2), np.zeros((5, 2)), "ab"),
             ValueError,
-            "labels must be from 0 to 1, got 2 to 2",
+            "labels must be from 0 to 1, got 2$",
         ),
         (
             lambda: visualize.misclassified(PICTURES, np.zeros(5, int), np.zeros((5, 2)), "abc"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import array_module
+from ..arrays import array_module, extent
 
 
 def gather(x, index, axis):
@@ -21,7 +21,7 @@ def scatter_add(x, index, axis, size):
 def _places(index, axis, size):
     """The indexing key with `index` along `axis`, and 0, 1, 2 ... along each other axis."""
     if isinstance(index, np.ndarray) and index.size and not (0 <= index.min() and index.max() < size):
-        raise IndexError(f"index must be from 0 to {size - 1}, got {index.min()} to {index.max()}")
+        raise IndexError(f"index must be from 0 to {size - 1}, got {extent(index)}")
     xp = array_module(index)
     after = [(1,) * (index.ndim - 1 - i) for i in range(index.ndim)]
     return tuple(

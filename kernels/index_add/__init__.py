@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import check_array
+from ..arrays import check_array, extent
 from ..registry import kernel
 
 
@@ -55,5 +55,5 @@ def forward(x: Any, rows: Any, count: int) -> Any:
     if not isinstance(count, (int, np.integer)) or count < 0:
         raise ValueError(f"count must be an integer from 0 on, got {count!r}")
     if type(rows) is np.ndarray and rows.size and not (0 <= rows.min() and rows.max() < count):
-        raise IndexError(f"rows must be from 0 to {count - 1}, got {rows.min()} to {rows.max()}")
+        raise IndexError(f"rows must be from 0 to {count - 1}, got {extent(rows)}")
     return x, rows, int(count)

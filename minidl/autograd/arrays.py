@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from minidl.kernels import extent
+
 
 def is_array(x: Any) -> bool:
     """Whether `x` is an array of NumPy, CuPy or a type that behaves like theirs; NumPy scalars are not."""
@@ -76,9 +78,7 @@ def _check_range(array: np.ndarray, dtype: np.dtype) -> None:
         return
     least, largest, bounds = array.min().item(), array.max().item(), np.iinfo(dtype)
     if not (least >= bounds.min and largest <= bounds.max):  # written so that NaN fails
-        raise OverflowError(
-            f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {least} to {largest}"
-        )
+        raise OverflowError(f"data of dtype {dtype} must be from {bounds.min} to {bounds.max}, got {extent(array)}")
 
 
 def to_device(array: Any, device: str) -> Any:

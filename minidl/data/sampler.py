@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl import random
+from minidl.kernels import extent
 from minidl.random import check_generator
 
 
@@ -249,7 +250,7 @@ def positions(samples: Iterable[Any], n: int, name: str) -> np.ndarray:
     except TypeError as error:
         raise TypeError(f"{name} must give integers, the positions of samples in the dataset: {error}") from None
     if len(order) and not 0 <= order.min() <= order.max() < n:
-        raise IndexError(f"{name} must give positions from 0 to {n - 1}, got {order.min()} to {order.max()}")
+        raise IndexError(f"{name} must give positions from 0 to {n - 1}, got {extent(order)}")
     return order
 
 

@@ -231,7 +231,7 @@ def check_positions(positions: Any, name: str, size: int, place: str = "", least
     """Raise unless the positions are integers from `least` to size - 1; `place` names in the error what has it."""
     check_integers(positions, name)
     if positions.size and not least <= int(positions.min()) <= int(positions.max()) < size:
-        given = f"{positions.min()} to {positions.max()}"
+        given = kernels.extent(positions)
         raise IndexError(f"{name} must be from {least} to {size - 1}{place}, got {given}")
 
 
@@ -253,7 +253,7 @@ def one_hot(indices: Any, num_classes: int = -1) -> Any:
     count = count if count != -1 else int(positions.max()) + 1
     if positions.size and (int(positions.min()) < 0 or int(positions.max()) >= count):
         allowed = "0 or more" if num_classes == -1 else f"from 0 to {count - 1}"
-        raise ValueError(f"indices must be {allowed}, got {positions.min()} to {positions.max()}")
+        raise ValueError(f"indices must be {allowed}, got {kernels.extent(positions)}")
     xp = namespace(positions)
     y = xp.zeros((*positions.shape, count), np.int64)
     y.reshape(positions.size, count)[xp.arange(positions.size), positions.reshape(-1)] = 1

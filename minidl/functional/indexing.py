@@ -103,7 +103,7 @@ def _from_zero(positions: np.ndarray, n: int) -> np.ndarray:
     positions = positions.astype(np.int64, copy=False)
     least, largest = (positions.min(), positions.max()) if positions.size else (0, -1)
     if least < -n or largest >= n:
-        raise IndexError(f"key must be from {-n} to {n - 1} along an axis of {n}, got {least} to {largest}")
+        raise IndexError(f"key must be from {-n} to {n - 1} along an axis of {n}, got {kernels.extent(positions)}")
     return positions if least >= 0 else positions % n
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from minidl.autograd import Tensor, is_array
 from minidl.functional.operands import data_of, namespace
+from minidl.kernels import extent
 
 
 def plain_key(key: Any, x: Any) -> Any:
@@ -85,10 +86,11 @@ def check_key(key: Any, shape: tuple[int, ...]) -> None:
 def _check_range(positions: Any, axis: int, shape: tuple[int, ...]) -> None:
     if not positions.size:
         return
-    n, least, largest = shape[axis], int(positions.min()), int(positions.max())
-    if not -n <= least <= largest < n:
-        got = least if least == largest else f"{least} to {largest}"
-        raise IndexError(f"key must be from {-n} to {n - 1} along axis {axis} of x {shape}, got {got}") from None
+    n = shape[axis]
+    if not -n <= int(positions.min()) <= int(positions.max()) < n:
+        raise IndexError(
+            f"key must be from {-n} to {n - 1} along axis {axis} of x {shape}, got {extent(positions)}"
+        ) from None
 
 
 def _axes_of(part: Any) -> int:

@@ -22,7 +22,7 @@ from minidl.functional.choice import ClipGrad, clip, where
 from minidl.functional.elementwise import abs, exp, log, log1p, square
 from minidl.functional.operands import as_array, data_of, namespace
 from minidl.functional.reduce import mean, sum, sum_of_squares
-from minidl.kernels import times
+from minidl.kernels import extent, times
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
@@ -204,10 +204,9 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     for (name, hint), x in zip(hints.items(), (data_of(input), data_of(target))):
         if not isinstance(x, np.ndarray) or not x.size:
             continue
-        least, largest = np.fmin.reduce(x, None), np.fmax.reduce(x, None)  # of the numbers that are not NaN
-        if least < 0 or largest > 1:
+        if np.fmin.reduce(x, None) < 0 or np.fmax.reduce(x, None) > 1:  # of the numbers that are not NaN
             raise ValueError(
-                f"binary_cross_entropy: {name} must hold probabilities from 0 to 1, got {least} to {largest}; {hint}"
+                f"binary_cross_entropy: {name} must hold probabilities from 0 to 1, got {extent(x[x == x])}; {hint}"
             )
     return reduce_losses(weighted("binary_cross_entropy", BinaryCrossEntropy()(input, target), weight), reduction)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minidl import functional as F
 from minidl.autograd import to_numpy
+from minidl.kernels import extent
 from minidl.visualize.figure import Figure, make_panels
 from minidl.visualize.grid import images
 
@@ -92,7 +93,7 @@ def misclassified(
     if len(classes) != logits.shape[1]:
         raise ValueError(f"classes must name the {logits.shape[1]} columns of logits, got {len(classes)} names")
     if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(f"labels must be from 0 to {len(classes) - 1}, got {labels.min()} to {labels.max()}")
+        raise ValueError(f"labels must be from 0 to {len(classes) - 1}, got {extent(labels)}")
     probabilities = F.softmax(logits, 1)  # (N, K)
     predicted = probabilities.argmax(1)
     wrong = np.flatnonzero(predicted != labels)

@@ -135,7 +135,7 @@ def test_a_sampler_without_a_length_gives_its_batches_but_no_number_of_them(name
         ({"batch_sampler": [[0]], "batch_size": 2}, ValueError, "give no batch_size"),
         ({"batch_sampler": [[0]], "drop_last": True}, ValueError, "give no batch_size"),
         ({"sampler": [0, 10]}, IndexError, "positions from 0 to 9, got 0 to 10"),
-        ({"sampler": [-1]}, IndexError, "positions from 0 to 9, got -1 to -1"),
+        ({"sampler": [-1]}, IndexError, "positions from 0 to 9, got -1$"),
         ({"sampler": [1.5]}, TypeError, "sampler must give integers"),
         ({"batch_sampler": [[1], []]}, ValueError, "a batch without samples"),
         ({"batch_sampler": [1]}, TypeError, "batch_sampler must give integers"),

@@ -10,6 +10,7 @@ from minidl.data.download import RemoteFile
 from minidl.data.download import download as download_file
 from minidl.data.files import open_data
 from minidl.data.lookup import find_file, find_or_download
+from minidl.kernels import extent
 from minidl.serialization import existing_file
 
 MIRRORS = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare",)
@@ -57,9 +58,8 @@ class TextDataset(Dataset):
                 f"the text has {len(self.ids)} characters, too few for sequence_length={sequence_length} and the one "
                 "to predict after it"
             )
-        least, largest = self.ids.min(), self.ids.max()
-        if least < 0 or largest >= len(self.classes):
-            raise ValueError(f"ids must be from 0 to {len(self.classes) - 1}, got {least} to {largest}")
+        if self.ids.min() < 0 or self.ids.max() >= len(self.classes):
+            raise ValueError(f"ids must be from 0 to {len(self.classes) - 1}, got {extent(self.ids)}")
 
     def __len__(self) -> int:
         return (len(self.ids) - 1 - self.sequence_length) // self.stride + 1
