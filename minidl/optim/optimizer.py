@@ -120,6 +120,8 @@ class Optimizer:
         """Update every parameter that has a gradient; `closure`, if given, first computes the loss and gradients."""
         loss = None
         if closure is not None:
+            if not callable(closure):
+                raise TypeError(f"closure must be a function that computes the loss and its gradients, got {closure!r}")
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:

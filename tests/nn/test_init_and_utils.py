@@ -114,9 +114,15 @@ def test_no_norm_hides_a_nan(norm_type, place):
 
 
 @pytest.mark.parametrize("clip", [nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_])
-def test_a_module_is_no_list_of_parameters(clip):
-    with pytest.raises(TypeError, match=r"got one Sequential; write model.parameters\(\)"):
-        clip(nn.Sequential(nn.Linear(2, 2)), 1.0)
+def test_what_is_no_list_of_parameters_is_named(clip):
+    model = nn.Sequential(nn.Linear(2, 2))
+    for parameters, text in (
+        (model, r"an iterable of Tensors, got one Sequential; of a module write model.parameters\(\)"),
+        (5, "an iterable of Tensors, got one int"),
+        (model.named_parameters(), "parameters must hold Tensors, got tuple"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            clip(parameters, 1.0)
 
 
 def test_recorded_gradients_are_clipped():

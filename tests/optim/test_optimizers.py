@@ -242,6 +242,7 @@ def test_penalties():
         (lambda w: optim.RMSprop([w], alpha=-1), ValueError, "alpha"),
         (lambda w: optim.Adagrad([w], lr_decay=-1), ValueError, "lr_decay"),
         (lambda w: optim.Adam([{"params": [w], "learning_rate": 1}]), ValueError, "no option learning_rate"),
+        (lambda w: optim.SGD([w]).step(5), TypeError, "closure must be a function .*, got 5"),
         (lambda w: optim.L2(-1), ValueError, "lam"),
         (lambda w: optim.L2(1)([w.sum(0).detach()]), ValueError, "two or more dimensions"),
     ],

@@ -16,11 +16,16 @@ __all__ = [
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    if isinstance(parameters, Module):
-        raise TypeError(
-            f"parameters must be an iterable of Tensors, got one {type(parameters).__name__}; write model.parameters()"
-        )
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    if isinstance(parameters, Module) or not isinstance(parameters, Iterable):
+        raise TypeError(
+            f"parameters must be an iterable of Tensors, got one {type(parameters).__name__}; "
+            "of a module write model.parameters()"
+        )
+    parameters = list(parameters)
+    for parameter in parameters:
+        if not isinstance(parameter, Tensor):
+            raise TypeError(f"parameters must hold Tensors, got {type(parameter).__name__}")
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 

@@ -7,6 +7,7 @@ The formula gives lr from the epoch t, counted from 0, and base_lr, the initial 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from minidl.optim.optimizer import Optimizer
@@ -154,6 +155,22 @@ def one_for_each(value: Any, optimizer: Optimizer, name: str) -> list[Any]:
     if len(values) != groups:
         raise ValueError(f"{name} must have one value for each of {groups} groups, got {len(values)}")
     return values
+
+
+def functions_for_each(lr_lambda: Any, optimizer: Optimizer) -> list[Callable[[int], float]]:
+    """`lr_lambda`, one function for all groups or a list of one for each, as a list."""
+    functions = one_for_each(lr_lambda, optimizer, "lr_lambda")
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"lr_lambda must be a function of the epoch, or a list of them, got {function!r}")
+    return functions
+
+
+def epochs_of(milestones: Iterable[int]) -> list[int]:
+    """The milestones as a list."""
+    if not isinstance(milestones, Iterable):
+        raise TypeError(f"milestones must be a list of epochs, got {milestones!r}; write [{milestones!r}] for one")
+    return list(milestones)
 
 
 def of_group(values: list[Any], i: int, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minidl.optim.lr_scheduler.base import LRScheduler, of_group, one_for_each
+from minidl.optim.lr_scheduler.base import LRScheduler, functions_for_each, of_group
 from minidl.optim.optimizer import Optimizer
 
 
@@ -96,7 +96,7 @@ class MultiplicativeLR(LRScheduler):
     not_saved = (*LRScheduler.not_saved, "_products")
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable | list[Callable], last_epoch: int = -1):
-        self.lr_lambdas = one_for_each(lr_lambda, optimizer, "lr_lambda")
+        self.lr_lambdas = functions_for_each(lr_lambda, optimizer)
         self._products: dict[int, list[float]] = {}  # of group i: the product of the factors up to each epoch
         super().__init__(optimizer, last_epoch)
 

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
-from minidl.optim.lr_scheduler.base import LRScheduler, of_group, one_for_each
+from minidl.optim.lr_scheduler.base import LRScheduler, epochs_of, functions_for_each, of_group
 from minidl.optim.optimizer import Optimizer
 
 
@@ -69,7 +69,7 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
-        self.milestones, self.gamma = sorted(milestones), gamma
+        self.milestones, self.gamma = sorted(epochs_of(milestones)), gamma
         super().__init__(optimizer, last_epoch)
 
     def value(self, base_lr: float, t: int, i: int) -> float:
@@ -206,7 +206,7 @@ class LambdaLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable | list[Callable], last_epoch: int = -1):
-        self.lr_lambdas = one_for_each(lr_lambda, optimizer, "lr_lambda")
+        self.lr_lambdas = functions_for_each(lr_lambda, optimizer)
         super().__init__(optimizer, last_epoch)
 
     def value(self, base_lr: float, t: int, i: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
-from minidl.optim.lr_scheduler.base import LRScheduler
+from minidl.optim.lr_scheduler.base import LRScheduler, epochs_of
 from minidl.optim.lr_scheduler.warm_restarts import CosineAnnealingWarmRestarts
 from minidl.optim.optimizer import Optimizer
 
@@ -38,7 +38,7 @@ class SequentialLR(LRScheduler):
     not_saved = (*LRScheduler.not_saved, "schedulers")
 
     def __init__(self, optimizer: Optimizer, schedulers: Iterable[LRScheduler], milestones: Iterable[int]):
-        self.schedulers, self.milestones = list(schedulers), list(milestones)
+        self.schedulers, self.milestones = list(schedulers), epochs_of(milestones)
         for schedule in self.schedulers:
             formula = isinstance(schedule, LRScheduler) and not hasattr(schedule, "get_lr")
             if not formula or type(schedule).step not in (LRScheduler.step, CosineAnnealingWarmRestarts.step):
