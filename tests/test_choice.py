@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import minidl
 import minidl.functional as F
 from minidl.functional.choice import MANY
 
@@ -64,3 +65,9 @@ def test_clip_with_one_bound_or_two(low, high, dtype):
         x = some((70, 80), dtype)
     low, high = (None if n is None else int(2 * n) if dtype == "int32" else n for n in (low, high))
     np.testing.assert_array_equal(F.clip(x, low, high), np.clip(x, low, high), strict=True)
+
+
+@pytest.mark.parametrize("mask", [minidl.ones(4) > 0, [True] * 4])
+def test_a_mask_of_another_shape_is_told_by_the_name_of_the_function(mask):
+    with pytest.raises(ValueError, match=r"^masked_fill: .* got x \(2, 3\) and mask \(4,\)"):
+        minidl.ones(2, 3).masked_fill(mask, 0.0)

@@ -44,7 +44,7 @@ class BroadcastTo(Function):
 
 def common_shape(operation: str, **tensors: Any) -> tuple[int, ...]:
     """The shape that all `tensors` broadcast to; an error that names them if there is none."""
-    shapes = {name: tuple(x.shape) for name, x in tensors.items()}
+    shapes = {name: np.shape(x) for name, x in tensors.items()}
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:

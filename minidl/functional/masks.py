@@ -33,7 +33,11 @@ def masked_fill(x: Any, mask: Any, value: float) -> Any:
     if not isinstance(value, (int, float, np.generic)) and not hasattr(value, "ndim"):
         raise TypeError(f"value must be a number, got {value!r}")
     check_mask(mask, "mask")
-    y = where(mask, value, x)
+    try:
+        y = where(mask, value, x)
+    except ValueError:
+        common_shape("masked_fill", x=x, mask=mask)
+        raise
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
