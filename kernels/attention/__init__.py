@@ -131,8 +131,8 @@ def _check(
     for x, name in (q, "q"), (k, "k"), (v, "v"):
         check_array(x, name, 2, at_least=True)
         check_same_kind(q, "q", x, name)
-    if q.dtype.kind != "f":
-        raise TypeError(f"q, k and v must be floating point, got {q.dtype.name}")
+    if q.dtype.kind != "f" or not q.dtype.isnative:
+        raise TypeError(f"q, k and v must be floating point, in the machine's byte order, got {q.dtype}")
     if k.shape[:-2] != q.shape[:-2] or v.shape[:-1] != k.shape[:-1] or q.shape[-1] != k.shape[-1]:
         raise ValueError(
             f"q, k and v must be (..., L, E), (..., S, E) and (..., S, C), got {q.shape}, {k.shape} and {v.shape}"
