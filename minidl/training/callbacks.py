@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from minidl.serialization import in_existing_folder, json_text, python_number, write_atomically
 from minidl.training.checkpoint import checkpoint_path, save_checkpoint
 from minidl.training.evaluation import evaluate
+from minidl.training.measures import named_metrics
 
 if TYPE_CHECKING:
     from minidl.training.loop import Run
@@ -84,6 +85,8 @@ class Evaluation(Callback):
     """
 
     def __init__(self, name: str, data: Any, **options: Any):
+        if options.get("metrics") is not None:
+            options["metrics"] = named_metrics(options["metrics"])  # a generator is used up after one epoch
         self.name, self.data, self.options = name, data, options
 
     def on_validation_end(self, run: Run) -> None:

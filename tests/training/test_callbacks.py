@@ -171,6 +171,11 @@ def test_evaluation_adds_its_measures():
     assert len(history["test_accuracy"]) == len(history["test_loss"]) == 3
 
 
+def test_evaluation_takes_its_metrics_from_a_generator_once():
+    history, _ = fit(training.Evaluation("test", (X, Y), metrics=(name for name in ["accuracy"])))
+    assert len(history["test_accuracy"]) == 3
+
+
 def test_progress_shows_loss_metrics_and_speed(capsys):
     fit(training.ProgressBar(), epochs=2)
     lines = capsys.readouterr().err.splitlines()
