@@ -67,7 +67,7 @@ def accuracy(recipe: Recipe, seed: int, root: Path | None) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.torch_accuracy", description=__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="+", choices=PROGRAMS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--data", type=Path, metavar="DIR", help="as for minidl train")

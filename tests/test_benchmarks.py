@@ -37,6 +37,16 @@ def report(suite, rows):
     return {"suite": suite, "machine": machine.describe(1), "rows": rows}
 
 
+@pytest.mark.skipif(not WITH_TORCH, reason="PyTorch is not installed")
+def test_the_help_of_the_accuracies_in_pytorch_is_of_the_command_that_was_typed(monkeypatch, capsys):
+    from benchmarks import torch_accuracy
+
+    monkeypatch.setattr(sys, "argv", ["benchmarks/torch_accuracy.py", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        torch_accuracy.main()
+    assert capsys.readouterr().out.startswith("usage: python -m benchmarks.torch_accuracy ")
+
+
 # -- taking turns ------------------------------------------------------------------------------------------------------
 
 
