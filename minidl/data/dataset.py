@@ -1,6 +1,8 @@
 """Datasets: objects with a length, whose samples are read by index, as in torch.utils.data."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -147,33 +149,35 @@ class ConcatDataset(Dataset):
     >>> both = TensorDataset(np.array([10, 20])) + TensorDataset(np.array([30]))
     >>> len(both), both[2], both[-3]
     (3, (np.int64(30),), (np.int64(10),))
+    >>> both.cumulative_sizes  # where each of them ends
+    [2, 3]
     """
 
     def __init__(self, datasets: Iterable[Dataset]):
         self.datasets = list(datasets)
         if not self.datasets:
             raise ValueError("ConcatDataset needs at least one dataset, got none")
-        self.ends = np.cumsum([len(dataset) for dataset in self.datasets])
+        self.cumulative_sizes = list(accumulate(len(dataset) for dataset in self.datasets))
 
     def __len__(self) -> int:
-        return int(self.ends[-1])
+        return self.cumulative_sizes[-1]
 
     def __getitem__(self, index: int) -> Any:
         if not -len(self) <= index < len(self):
             raise IndexError(f"index must lie in {-len(self)}..{len(self) - 1}, got {index}")
         place = index % len(self)
-        part = int(np.searchsorted(self.ends, place, side="right"))  # the first that ends after it
-        return self.datasets[part][place - (int(self.ends[part - 1]) if part else 0)]
+        part = bisect_right(self.cumulative_sizes, place)  # the first that ends after it
+        return self.datasets[part][place - (self.cumulative_sizes[part - 1] if part else 0)]
 
     @property
     def batched(self) -> bool:
         return all(getattr(dataset, "batched", False) for dataset in self.datasets)
 
     def get_batch(self, indices: np.ndarray) -> Any:
-        parts, batches, taken = np.searchsorted(self.ends, indices, side="right"), [], []
+        parts, batches, taken = np.searchsorted(self.cumulative_sizes, indices, side="right"), [], []
         for part in np.unique(parts):
             where = np.flatnonzero(parts == part)
-            begin = self.ends[part] - len(self.datasets[part])
+            begin = self.cumulative_sizes[part] - len(self.datasets[part])
             batches.append(self.datasets[part].get_batch(indices[where] - begin))
             taken.append(where)
         return batches[0] if len(batches) == 1 else join_batches(batches, np.argsort(np.concatenate(taken)))

@@ -73,7 +73,7 @@ class Asked(TensorDataset):
 def test_datasets_one_after_the_other_are_asked_for_their_part_of_a_batch():
     first, last = Asked(np.arange(3.0), np.arange(3)), Asked(minidl.arange(3, 7.0), np.arange(3, 7))
     both = ConcatDataset([first, TensorDataset(np.zeros(0), np.zeros(0, int)), last])
-    assert both.batched and not (both + [1, 2]).batched
+    assert both.batched and not (both + [1, 2]).batched and both.cumulative_sizes == [3, 3, 7]
     x, y = both.get_batch(np.array([5, 0, 6, 2, 3]))
     assert x.tolist() == y.tolist() == [5, 0, 6, 2, 3] and (first.asked, last.asked) == ([0, 2], [2, 3, 0])
     assert both.get_batch(np.array([4, 3]))[1].tolist() == [4, 3] and first.asked == [0, 2]
