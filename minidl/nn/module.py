@@ -205,26 +205,30 @@ class Module:
         """The modules directly below, each once."""
         return (child for _, child in self.named_children())
 
-    def _named(self, table: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Tensor]]:
+    def _named(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Tensor]]:
         seen: set[int] = set()
-        modules = self.named_modules(prefix) if recurse else [(prefix, self)]
+        modules = self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]
         for name, module in modules:
             for key, value in getattr(module, table).items():
-                if value is not None and id(value) not in seen:
+                if value is not None and not (remove_duplicate and id(value) in seen):
                     seen.add(id(value))
                     yield (f"{name}.{key}" if name else key), value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once (a shared one under its first name), with names like ``"features.0.weight"``."""
-        return self._named("_parameters", prefix, recurse)
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter, with names like ``"features.0.weight"``: a shared one under its first name, or under all."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Every parameter once: what an optimizer takes."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer once, with its name."""
-        return self._named("_buffers", prefix, recurse)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer, with its name: a shared one under its first name, or under all."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Every buffer once."""
@@ -353,14 +357,16 @@ class Module:
 
     # State
 
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """Parameters and persistent buffers by name, as detached tensors that share their memory."""
+    def state_dict(self, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """Parameters and persistent buffers by name: detached tensors that share their memory, or they themselves."""
         state: dict[str, Tensor] = {}
         for name, module in self.named_modules(remove_duplicate=False):  # a shared one under each name, as in PyTorch
             saved = {key: value for key, value in module._buffers.items() if key not in module._transient}
             for key, value in (*module._parameters.items(), *saved.items()):
                 if value is not None:
-                    state[f"{prefix}{name}.{key}" if name else f"{prefix}{key}"] = value.detach()
+                    state[f"{prefix}{name}.{key}" if name else f"{prefix}{key}"] = (
+                        value if keep_vars else value.detach()
+                    )
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> LoadResult:

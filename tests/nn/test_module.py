@@ -67,6 +67,16 @@ def test_a_shared_module_has_one_name_or_all():
     assert [name for name, _ in net.named_modules("net")] == ["net", "net.0", "net.1"]
     assert [name for name, _ in net.named_modules(remove_duplicate=False)] == ["", "0", "1", "1.0"]
     assert list(net.state_dict("net.")) == ["net.0.weight", "net.1.0.weight"]
+    shared.register_buffer("mean", minidl.zeros(2))
+    for named, name in ((net.named_parameters, "weight"), (net.named_buffers, "mean")):
+        assert [key for key, _ in named()] == [f"0.{name}"]
+        assert [key for key, _ in named(remove_duplicate=False)] == [f"0.{name}", f"1.0.{name}"]
+
+
+def test_keep_vars_gives_the_parameters_themselves():
+    net = nn.Linear(2, 2)
+    assert net.state_dict(keep_vars=True)["weight"] is net.weight
+    assert not net.state_dict()["weight"].requires_grad
 
 
 def test_apply_goes_children_first():
