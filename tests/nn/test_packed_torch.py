@@ -36,6 +36,19 @@ def test_packed_and_padded_again(lengths, batch_first):
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+def test_unpacked(lengths):
+    results = []
+    for L in (torch, minidl):
+        rnn, x = L.nn.utils.rnn, padded(L, lengths, True)
+        packed = rnn.pack_padded_sequence(x, L.tensor(lengths), True, enforce_sorted=False)
+        sequences = rnn.unpack_sequence(packed)
+        sum((y * y).sum() for y in sequences).backward()
+        results.append([*sequences, x.grad])
+    for theirs, ours in zip(*results, strict=True):
+        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}, {"num_layers": 2, "bias": False}])
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("given", [False, True])

@@ -10,7 +10,9 @@ import numpy as np
 from minidl.autograd import Tensor
 from minidl.functional import as_tensor, index_put, index_select, pad, stack
 
-__all__ = ["PackedSequence", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence"]
+__all__ = [
+    "PackedSequence", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence", "unpack_sequence",
+]  # fmt: skip
 
 
 class _Packed(NamedTuple):
@@ -207,6 +209,20 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
     """
     sequences = list(sequences)
     return pack_padded_sequence(pad_sequence(sequences), [len(x) for x in sequences], enforce_sorted=enforce_sorted)
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
+    """The sequences (T_i, ...) of a packed one, in the order in which they came: the inverse of :func:`pack_sequence`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl.nn.utils.rnn import pack_sequence, unpack_sequence
+    >>> unpack_sequence(pack_sequence([minidl.tensor([1, 2, 3]), minidl.tensor([4])]))
+    [tensor([1, 2, 3]), tensor([4])]
+    """
+    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
+    return [x[:length] for x, length in zip(padded, lengths.tolist())]
 
 
 def pad_sequence(
