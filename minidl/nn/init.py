@@ -279,6 +279,38 @@ def eye_(tensor: Tensor) -> Tensor:
     return _write(tensor, np.eye(*tensor.shape))
 
 
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """1 in the middle of the window from each channel to the same channel, 0 elsewhere: a convolution that returns x.
+
+    tensor[g * out + c, c, k1 // 2, ...] = 1, for the weights (groups * out, in, k1, ...) of 1-d to 3-d convolutions.
+
+    Raises
+    ------
+    ValueError
+        Another number of dimensions, or output channels that do not divide into `groups`.
+
+    Examples
+    --------
+    >>> import minidl
+    >>> from minidl import nn
+    >>> nn.init.dirac_(minidl.empty(1, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]]])
+    """
+    if tensor.ndim not in (3, 4, 5) or groups < 1 or tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_ needs weights (out, in, kernel size) with an out that groups divides, got shape {tensor.shape} "
+            f"and groups={groups}"
+        )
+    channels, middle = tensor.shape[0] // groups, tuple(k // 2 for k in tensor.shape[2:])
+    values = np.zeros(tensor.shape)
+    for g in range(groups):
+        for c in range(min(channels, tensor.shape[1])):
+            # tensor[g * out + c, c, k1 // 2, ...] = 1
+            values[(g * channels + c, c, *middle)] = 1
+    return _write(tensor, values)
+
+
 def _fan(tensor: Tensor, mode: str) -> int:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")

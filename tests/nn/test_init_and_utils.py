@@ -322,6 +322,16 @@ def test_a_vector_of_all_parameters_and_back():
         nn.utils.parameters_to_vector(nn.ReLU().parameters())
 
 
+def test_dirac():
+    torch = pytest.importorskip("torch")
+    for shape, groups in (((4, 2, 3), 2), ((2, 3, 4, 5), 1), ((6, 1, 1, 2), 3), ((2, 2, 3, 3, 3), 1)):
+        expected = torch.nn.init.dirac_(torch.ones(shape), groups).numpy()
+        np.testing.assert_array_equal(nn.init.dirac_(minidl.ones(*shape), groups).numpy(), expected)
+    for shape, groups in (((2, 2), 1), ((3, 2, 3), 2), ((3, 2, 3), 0)):
+        with pytest.raises(ValueError, match=rf"got shape \({shape[0]}, .* and groups={groups}"):
+            nn.init.dirac_(minidl.ones(*shape), groups)
+
+
 def test_eye():
     np.testing.assert_array_equal(nn.init.eye_(minidl.ones(2, 3)).numpy(), np.eye(2, 3))
     with pytest.raises(ValueError, match="needs a matrix"):
