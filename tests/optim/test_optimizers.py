@@ -386,7 +386,8 @@ def test_a_model_converted_after_its_first_step_is_named_and_so_is_what_to_do(op
 
 
 def test_a_misspelt_option_is_told():
-    with pytest.raises(ValueError, match="Adam has no option weigth_decay; did you mean weight_decay"):
-        optim.Adam([{"params": [minidl.ones(1, requires_grad=True)], "weigth_decay": 0.1}])
+    for name, meant in (("weigth_decay", "weight_decay"), ("beta", "betas")):
+        with pytest.raises(ValueError, match=rf"Adam has no option {name}; did you mean {meant}\?"):
+            optim.Adam([{"params": [minidl.ones(1, requires_grad=True)], name: 0.1}])
     optimizer = optim.Adam([{"params": [minidl.ones(1, requires_grad=True)], "weight_decay_mult": 0.5, "lr_mult": 2}])
     assert optimizer.param_groups[0]["weight_decay_mult"] == 0.5
