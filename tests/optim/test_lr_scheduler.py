@@ -138,6 +138,8 @@ def test_going_on_after_an_epoch(name, saved_after_step):
     schedule.step()  # and epoch 2
     if saved_after_step:
         saved = copy.deepcopy(optimizer.state_dict())
+    for group in saved["param_groups"]:
+        group["lr"] *= 1 + 1e-14  # as a formula that is written otherwise rounds it
     other = sgd(5.0, 5.0)
     other.load_state_dict(saved)
     resumed = FORMULAS[name](other, last_epoch=2)
@@ -146,6 +148,25 @@ def test_going_on_after_an_epoch(name, saved_after_step):
         assert rates[0] == pytest.approx(rates[1])
         schedule.step()
         resumed.step()
+
+
+def test_a_rate_that_fell_to_0_and_was_set_by_hand_joins_again():
+    optimizer = sgd(1.0)
+    schedule = lr_scheduler.CosineAnnealingLR(optimizer, T_max=1)
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0
+    optimizer.param_groups[0]["lr"] = 0.5
+    schedule.step()
+    assert schedule.get_last_lr() == [1.0]
+
+
+def test_a_plateau_starts_again_from_the_rate_before_all_schedules():
+    optimizer = sgd(1.0)
+    lr_scheduler.ExponentialLR(optimizer, 0.5).step()
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer)
+    assert schedule.get_last_lr() == [0.5]
+    schedule.restart()
+    assert schedule.get_last_lr() == [1.0]
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "OneCycleLR"])

@@ -252,6 +252,7 @@ def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(poi
     [
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"validation_split": 1.5}, "validation_split .* got 1.5"),
+        ({"validation_split": 1.0}, "validation_split must be a fraction from 0 up to 1, got 1.0"),
         ({"validation_split": 0.001}, "validation_split=0.001 of 150 samples leaves"),
         ({"validation_split": 0.1, "validation_data": (np.zeros((1, 2)),)}, "not both"),
         ({"metrics": ["accurracy"]}, "got 'accurracy'"),
@@ -342,6 +343,12 @@ def test_a_loader_cannot_be_split(points):
         training.fit(model, DataLoader(TensorDataset(*points), 16), optimizer=sgd(model), validation_split=0.1)
     with pytest.raises(TypeError, match="got int"):
         training.fit(model, 3, optimizer=sgd(model))
+
+
+def test_a_loader_without_a_batch_counts_the_samples_of_its_sampler(points):
+    model, loader = classifier(), DataLoader(TensorDataset(*points), 16, sampler=[3, 1], drop_last=True)
+    with pytest.raises(ValueError, match="no batch: 2 samples are fewer than batch_size=16"):
+        training.fit(model, loader, optimizer=sgd(model))
 
 
 @pytest.mark.parametrize(
