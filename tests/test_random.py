@@ -103,6 +103,20 @@ def test_the_seed_of_the_streams():
     assert minidl.initial_seed() == before
 
 
+def test_a_fork_that_ends_with_an_error_restores_the_streams():
+    before = minidl.random.get_state()
+    with pytest.raises(ZeroDivisionError), minidl.random.fork(seed=9):
+        raise ZeroDivisionError
+    assert minidl.random.get_state() == before
+
+
+def test_a_new_generator_has_the_seed_0_and_numbers_of_its_own():
+    first = minidl.Generator().random()
+    assert first == minidl.Generator().manual_seed(0).random()
+    with minidl.random.fork(seed=0):
+        assert first not in [minidl.random.generator(name).random() for name in minidl.random.STREAMS]
+
+
 def test_a_state_brings_its_seed_along():
     with minidl.random.fork(seed=9):
         state = minidl.random.get_state()
