@@ -218,6 +218,8 @@ def test_random_samplers_give_each_sample_as_often_as_torchs():
             assert len(set(round_)) == len(round_)  # all of them come before one comes again
     drawn = list(RandomSampler(TEN, replacement=True, num_samples=10_000, generator=np.random.default_rng(0)))
     assert len(drawn) == 10_000 and (np.abs(np.bincount(drawn, minlength=10) - 1000) < 4 * np.sqrt(1000)).all()
+    orders, sampler = np.random.default_rng(0), RandomSampler(TEN, generator=np.random.default_rng(0))
+    assert list(sampler) + list(sampler) == [*orders.permutation(10), *orders.permutation(10)]  # one in each epoch
     assert list(RandomSampler([])) == []
     assert sorted(SubsetRandomSampler(np.array([5, 3, 8]))) == [3, 5, 8] and len(SubsetRandomSampler([5, 3])) == 2
     assert sorted(SubsetRandomSampler(minidl.tensor([5, 3, 8]))) == [3, 5, 8]
