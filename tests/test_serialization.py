@@ -12,7 +12,7 @@ import safetensors.numpy
 
 import minidl
 from minidl import nn
-from minidl.serialization import atomic_file, read_safetensors, write_atomically, write_safetensors
+from minidl.serialization import atomic_file, json_text, read_safetensors, write_atomically, write_safetensors
 
 STATE = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -214,6 +214,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
         file.write(b"half")
         raise KeyboardInterrupt
     assert (tmp_path / "a").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_json_has_null_for_what_is_not_finite_however_deep_it_lies():
+    values = {"numbers": (np.float32("inf"), [minidl.tensor(1.5), {"nan": float("nan")}]), "text": "NaN"}
+    assert json.loads(json_text(values)) == {"numbers": [None, [1.5, {"nan": None}]], "text": "NaN"}
 
 
 def test_pytorchs_weights_only_is_taken_and_a_missing_folder_is_named(tmp_path):
