@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from minidl.data import DataLoader, TensorDataset, workers
+from minidl.data.prefetch import prefetched
 
 from .made_datasets import Numbers, numbers_of, wait_for
 
@@ -75,6 +76,18 @@ def test_leaving_early_ends_a_thread_that_waits_for_room():
     leaving.start()
     leaving.join(120)
     assert not leaving.is_alive() and len(fetched) == 3
+
+
+def test_after_an_error_a_thread_fetches_no_more():
+    fetched = []
+
+    def fetch(indices):
+        fetched.append(indices)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        next(prefetched(fetch, [0, 1, 2], ahead=3))
+    assert fetched == [0]
 
 
 class SlowFromTheThirdOn(Numbers):
