@@ -200,6 +200,11 @@ def test_a_read_only_disk_is_told_with_the_name_of_the_file(tmp_path, monkeypatc
         minidl.save(tmp_path / "state.npz", STATE)
 
 
+def test_an_error_without_a_number_keeps_its_text(tmp_path):
+    with pytest.raises(OSError, match="^the disk is gone$"), atomic_file(tmp_path / "a"):
+        raise OSError("the disk is gone")
+
+
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     write_atomically(tmp_path / "a", b"old")
 
