@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minidl import kernels
+from minidl.kernels import threads
 
 from .common import arrays_of, assert_threads_change_no_bit
 
@@ -168,3 +169,15 @@ def test_set_num_threads():
         with pytest.raises(error, match=words):
             kernels.set_num_threads(n)
     assert kernels.get_num_threads() == 2
+    kernels.set_num_threads(64)
+    assert kernels.get_num_threads() == 64
+
+
+def test_the_first_number_of_threads_is_that_of_the_cores_or_of_the_environment(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(100)), raising=False)
+    for text, expected in (("", 64), ("1", 1), ("64", 64)):
+        monkeypatch.setenv("MINIDL_NUM_THREADS", text)
+        assert threads._initial_threads() == expected
+    monkeypatch.setenv("MINIDL_NUM_THREADS", "65")
+    with pytest.raises(ValueError, match="between 1 and 64, got '65'"):
+        threads._initial_threads()
