@@ -73,6 +73,22 @@ def test_a_shared_module_has_one_name_or_all():
         assert [key for key, _ in named(remove_duplicate=False)] == [f"0.{name}", f"1.0.{name}"]
 
 
+def test_a_name_that_is_assigned_anew_is_of_the_new_kind_alone():
+    net = nn.Module()
+    net.part = nn.Parameter(minidl.ones(2))
+    net.part = nn.ReLU()
+    assert isinstance(net.part, nn.ReLU) and list(net.named_parameters()) == []
+    net.part = nn.Parameter(minidl.ones(2))
+    assert net.part.shape == (2,) and list(net.children()) == []
+
+
+def test_a_buffer_that_is_registered_anew_is_saved_or_not_as_the_last_time():
+    net = nn.Module()
+    for persistent in (False, True, False):
+        net.register_buffer("mean", minidl.zeros(2), persistent)
+        assert list(net.state_dict()) == ["mean"] * persistent
+
+
 def test_keep_vars_gives_the_parameters_themselves():
     net = nn.Linear(2, 2)
     assert net.state_dict(keep_vars=True)["weight"] is net.weight

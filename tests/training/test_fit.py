@@ -247,6 +247,12 @@ def test_weights_that_diverge_in_the_last_step_are_an_error_and_are_not_kept(poi
     assert not checkpoint.path.exists()
 
 
+def test_a_frozen_parameter_may_be_infinite(points):
+    model = classifier()
+    model.mask = nn.Parameter(minidl.full((2,), -np.inf), requires_grad=False)
+    assert len(training.fit(model, points, optimizer=sgd(model))["epoch"]) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
