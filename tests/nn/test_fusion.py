@@ -70,6 +70,22 @@ def test_same_results_with_and_without(name, monkeypatch):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
+def test_pooling_that_gives_indices_too_is_computed_apart():
+    layers = [nn.Conv2d(3, 5, 3), nn.ReLU(), nn.MaxPool2d(2, return_indices=True)]
+    model, x = nn.Sequential(*layers), images(layers)
+    y, indices = model(minidl.Tensor(x))
+    with minidl.fusion(False):
+        expected = model(minidl.Tensor(x))
+    np.testing.assert_array_equal(y.numpy(), expected[0].numpy())
+    np.testing.assert_array_equal(indices.numpy(), expected[1].numpy())
+
+
+def test_a_size_beside_a_scale_is_refused_in_front_of_a_convolution_too():
+    model = nn.Sequential(nn.Upsample((4, 4), 2), nn.Conv2d(3, 4, 3, padding=1))
+    with pytest.raises(ValueError, match="needs size or scale_factor, one of them"):
+        model(minidl.ones(1, 3, 4, 4))
+
+
 UPSAMPLE_CONV = {
     "by 2": lambda: [nn.Upsample(scale_factor=2), nn.Conv2d(3, 20, 3, padding=1)],
     "same padding, no bias": lambda: [nn.Upsample(scale_factor=(2, 2)), nn.Conv2d(3, 1, 3, padding="same", bias=False)],
