@@ -10,7 +10,7 @@ import pytest
 
 import minidl
 import minidl.functional as F
-from minidl import Tensor, tensor
+from minidl import Tensor, kernels, tensor
 from minidl.autograd import Function
 from tests.autograd.leaves import leaf
 
@@ -155,6 +155,14 @@ def test_leaves_never_share_the_memory_of_their_gradients(combine):
     with minidl.no_grad():
         x.grad.zero_()
     np.testing.assert_array_equal(y.grad.numpy(), [5.0, 6.0])
+
+
+def test_a_gradient_in_channels_last_memory_comes_to_the_leaf_in_one_piece():
+    w = kernels.channels_last(np.random.default_rng(0).normal(size=(2, 3, 4, 5)))
+    x = tensor(np.ones_like(w, order="C"), requires_grad=True)
+    (x * minidl.Tensor(w)).sum().backward()
+    assert x.grad.data.flags.c_contiguous
+    np.testing.assert_array_equal(x.grad.numpy(), w)
 
 
 @pytest.mark.parametrize("cut", [lambda x: x.split([1, 2, 1]), lambda x: x.unbind(), tuple, lambda x: x.chunk(4)])

@@ -114,3 +114,12 @@ def test_wrong_hooks():
         x.register_hook(hook)
         with pytest.raises(TypeError, match=r"shape \(2,\)"):
             x.sum().backward()
+
+
+def test_a_gradient_that_was_retained_shares_no_memory_with_that_of_the_leaf():
+    x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    y = x + 1
+    y.retain_grad()
+    (y * 2).sum().backward()
+    y.grad.zero_()
+    assert x.grad.tolist() == [2, 2]
