@@ -113,6 +113,14 @@ def test_no_norm_hides_a_nan(norm_type, place):
     assert math.isnan(float(nn.utils.clip_grad_norm_(ws, 1.0, norm_type)))
 
 
+def test_clipping_keeps_gradients_of_0_and_divides_small_ones_as_pytorch():
+    w = minidl.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    for grad, max_norm, expected in (([0.0, 0.0], 0.0, [0.0, 0.0]), ([3e-6, 4e-6], 1e-6, [3e-6 / 6, 4e-6 / 6])):
+        w.grad = minidl.tensor(grad, dtype="float64")
+        nn.utils.clip_grad_norm_(w, max_norm)
+        np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("clip", [nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_])
 def test_what_is_no_list_of_parameters_is_named(clip):
     model = nn.Sequential(nn.Linear(2, 2))
