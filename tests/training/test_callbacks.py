@@ -151,6 +151,7 @@ def test_the_best_of_an_error_is_the_smallest(tmp_path):
         ("validation_loss", [np.nan, 3.0, 2.0, np.nan, 2.0], 3),
         ("validation_accuracy", [np.nan, 0.5, 0.9, np.nan, 0.7], 3),
         ("validation_loss", [np.nan, np.nan], 1),
+        ("train_generator_loss", [3.0, 1.0, 2.0], 2),
     ],
 )
 def test_nan_is_never_best(monitor, values, best):
