@@ -221,6 +221,12 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert (tmp_path / "a").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_folder_in_place_of_a_file_is_told(tmp_path):
+    (tmp_path / "w.npz").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"w\.npz is a folder, expected a file"):
+        minidl.load(tmp_path / "w.npz")
+
+
 def test_json_has_null_for_what_is_not_finite_however_deep_it_lies():
     values = {"numbers": (np.float32("inf"), [minidl.tensor(1.5), {"nan": float("nan")}]), "text": "NaN"}
     assert json.loads(json_text(values)) == {"numbers": [None, [1.5, {"nan": None}]], "text": "NaN"}
