@@ -30,6 +30,20 @@ def test_a_number_below_the_minimum_is_refused_in_either_direction(value):
         arrays.pair(value, "stride", 1)
 
 
+@pytest.mark.parametrize("value", [3, np.int64(3), (3,), [3]])
+def test_a_single_is_one_int_whatever_was_given(value):
+    number = arrays.single(value, "stride")
+    assert number == 3 and type(number) is int
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [((3, 2), TypeError), ((), TypeError), (1.5, TypeError), (0, ValueError), ((0,), ValueError)]
+)
+def test_what_is_no_single_integer_is_refused(value, error):
+    with pytest.raises(error, match="stride must be .*got"):
+        arrays.single(value, "stride", 1)
+
+
 def test_the_number_of_dimensions():
     arrays.check_array(np.ones((2, 3)), "x", 2)
     arrays.check_array(np.float32(1), "x", 0)
