@@ -102,6 +102,23 @@ def test_a_schedule_resumes_from_its_state(name):
         assert [group["lr"] for group in other_optimizer.param_groups] == schedule.get_last_lr()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_schedule_that_restarts_has_the_same_rates_again(name):
+    optimizer = sgd(1.0, 0.1)
+    schedule = ALL[name](optimizer)
+
+    def rates():
+        found = [schedule.get_last_lr()]
+        for t in range(5):
+            advance(schedule, t)
+            found.append(schedule.get_last_lr())
+        return found
+
+    first = rates()
+    schedule.restart()
+    assert rates() == [pytest.approx(lrs) for lrs in first]
+
+
 @pytest.mark.parametrize("schedule_first", [True, False])
 @pytest.mark.parametrize("name", ALL)
 def test_resumed_rates_are_right_at_once(name, schedule_first):
