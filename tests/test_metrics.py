@@ -52,6 +52,10 @@ def test_confusion_matrix(pair, normalize, weighted):
     np.testing.assert_allclose(metrics.confusion_matrix(*pair, **options), quiet(sk.confusion_matrix, *pair, **options))
 
 
+def test_some_samples_may_have_no_weight():
+    assert metrics.accuracy_score([0, 1, 1], [1, 0, 1], sample_weight=[0, 1, 3]) == 0.75
+
+
 def test_confusion_matrix_with_labels():
     pair = ["cat", "dog", "owl", "cat"], ["dog", "dog", "cat", "owl"]
     for labels in (["dog", "cat"], ["owl", "cat", "dog", "unicorn"]):
