@@ -151,6 +151,9 @@ def test_damaged_contents_are_told_with_the_name_of_the_file(trained):
         saved.random["dropout"][name] = value
         with pytest.raises(ValueError, match=f"{path.name}: damaged checkpoint"):
             saved.restore(model, optimizer)
+    training.save_checkpoint(path, model, optimizer, {"epoch": 3})
+    with pytest.raises(ValueError, match=f"{path.name}: damaged checkpoint .*epoch must be a list, got 3"):
+        training.load_checkpoint(path)
 
 
 def test_other_files_are_refused(trained, tmp_path):
