@@ -73,6 +73,8 @@ def test_arrays_of_a_gpu_are_fetched():
         ({"eps": "1"}, TypeError, "eps must be a number, got '1'"),
         ({"min_samples": 0}, ValueError, "min_samples must be at least 1, got 0"),
         ({"min_samples": 1.5}, TypeError, "min_samples must be an integer, got 1.5"),
+        ({"min_samples": True}, TypeError, "min_samples must be an integer, got True"),
+        ({"eps": True}, TypeError, "eps must be a number, got True"),
     ],
 )
 def test_what_is_wrong_is_named(options, error, message):
