@@ -7,12 +7,15 @@ from ..arrays import array_module
 
 def cumsum(x, axis, from_end):
     if from_end:
+        # y[i] = x[i] + ... + x[n - 1]
         flip = array_module(x).flip
         return flip(cumsum(flip(x, axis), axis, False), axis)
+    # y[i] = x[0] + ... + x[i]
     return _wide(x).cumsum(axis).astype(x.dtype, copy=False)
 
 
 def cumprod(x, axis):
+    # y[i] = x[0] * ... * x[i]
     return _wide(x).cumprod(axis).astype(x.dtype, copy=False)
 
 
