@@ -8,7 +8,7 @@ from minidl import kernels
 from minidl.autograd import Function
 from minidl.functional.activation import elu, sigmoid, softplus
 from minidl.functional.axes import one_axis
-from minidl.functional.choice import where
+from minidl.functional.choice import Clip, ClipGrad, where
 from minidl.functional.elementwise import expm1, floating, tanh
 from minidl.functional.joining import chunk
 from minidl.functional.operands import as_array, check_float, data_of, namespace
@@ -20,30 +20,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Hardtanh(Function):
-    """y = min(max(x, low), high)."""
-
-    def __init__(self, low, high):
-        self.low, self.high = low, high
-
-    def forward(self, x):
-        return kernels.activations.clip_forward(as_array(x), self.low, self.high)
+class Hardtanh(Clip):
+    """y = min(max(x, low), high), whose slope is 0 on the bounds, where that of clip is 1."""
 
     def backward(self, dy, inputs, output):
         return HardtanhGrad(self.low, self.high)(dy, inputs[0])
 
 
-class HardtanhGrad(Function):
-    """dx = dy where low < x < high, else 0: at NaN, and at low and high, where the gradient of clip is 1."""
-
-    def __init__(self, low, high):
-        self.low, self.high = low, high
+class HardtanhGrad(ClipGrad):
+    """dx = dy where low < x < high, else 0, at NaN too."""
 
     def forward(self, dy, x):
         return kernels.activations.hardtanh_backward(as_array(dy), as_array(x), self.low, self.high)
-
-    def backward(self, ddx, inputs, output):
-        return HardtanhGrad(self.low, self.high)(ddx, inputs[1]), None  # x only chooses
 
 
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:

@@ -98,7 +98,7 @@ class Clip(Function):
 
 
 class ClipGrad(Function):
-    """dx = dy where low <= x <= high, else 0."""
+    """dx = dy where low <= x <= high, else 0, at NaN too."""
 
     def __init__(self, low, high):
         self.low, self.high = low, high
@@ -107,7 +107,7 @@ class ClipGrad(Function):
         return kernels.activations.clip_backward(as_array(dy), as_array(x), self.low, self.high)
 
     def backward(self, ddx, inputs, output):
-        return ClipGrad(self.low, self.high)(ddx, inputs[1]), None  # x only chooses
+        return type(self)(self.low, self.high)(ddx, inputs[1]), None  # x only chooses
 
 
 def check_mask(mask: Any, name: str, allowed: tuple[str, ...] = ("bool",)) -> None:
