@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -99,7 +101,9 @@ CALLS = [
         for name in "l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits".split()
     ),
     (lambda: F.smooth_l1_loss(x(2), x(2), beta=-1), ValueError, "beta must not be negative, got -1"),
+    (lambda: F.smooth_l1_loss(x(2), x(2), beta=math.nan), ValueError, "beta must not be negative, got nan"),
     (lambda: F.huber_loss(x(2), x(2), delta=0), ValueError, "delta must be positive, got 0"),
+    (lambda: F.huber_loss(x(2), x(2), delta=math.nan), ValueError, "delta must be positive, got nan"),
 ]
 
 

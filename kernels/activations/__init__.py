@@ -261,7 +261,7 @@ def hardtanh_backward(dy: Any, x: Any, low: float, high: float) -> Any:
 
 @kernel
 def huber_forward(x: Any, delta: float = 1.0) -> Any:
-    """Return x^2 / 2 where |x| <= delta, delta * (|x| - delta/2) elsewhere; as `relu_forward`.
+    """Return x^2 / 2 where |x| <= delta, delta * (|x| - delta/2) elsewhere, for a delta > 0; as `relu_forward`.
 
     Both are c * (x - c/2) with c = min(max(x, -delta), delta).
 
@@ -273,14 +273,14 @@ def huber_forward(x: Any, delta: float = 1.0) -> Any:
     array([2.5  , 0.125])
     """
     check_array(x, "x", 0, at_least=True)
-    return x, float(delta)
+    return x, _positive(delta)
 
 
 @kernel
 def huber_backward(dy: Any, x: Any, delta: float = 1.0) -> Any:
     """Return dx = dy * min(max(x, -delta), delta); as `relu_backward`."""
     _check_gradient(dy, x, "x")
-    return dy, x, float(delta)
+    return dy, x, _positive(delta)
 
 
 @kernel
@@ -311,6 +311,12 @@ def softplus_forward(x: Any) -> Any:
     """
     check_array(x, "x", 0, at_least=True)
     return (x,)
+
+
+def _positive(delta: float) -> float:
+    if not delta > 0:  # written so that NaN fails
+        raise ValueError(f"delta must be positive, got {delta}")
+    return float(delta)
 
 
 def _check_gradient(dy: Any, saved: Any, name: str) -> None:

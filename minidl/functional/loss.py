@@ -138,7 +138,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     tensor([0.125, 2.5  ])
     """
     check_same_shape("smooth_l1_loss", input, target)
-    if beta < 0:
+    if not beta >= 0:  # written so that NaN fails
         raise ValueError(f"beta must not be negative, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
@@ -185,7 +185,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     tensor([0.125, 2.5  ])
     """
     check_same_shape("huber_loss", input, target)
-    if delta <= 0:
+    if not delta > 0:  # written so that NaN fails
         raise ValueError(f"delta must be positive, got {delta}")
     return reduce_losses(Huber(delta)(input - target), reduction)
 

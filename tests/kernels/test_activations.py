@@ -278,3 +278,12 @@ def test_parameters_left_out(name, parameter):
     x, dy = np.array([-2.0, 3.0]), np.array([0.5, 7.0])
     np.testing.assert_array_equal(forward_of(name)(x), forward_of(name)(x, parameter))
     np.testing.assert_array_equal(backward_of(name)(dy, x), backward_of(name)(dy, x, parameter))
+
+
+@pytest.mark.parametrize("delta", [0.0, -1.0, math.nan])
+def test_a_delta_that_is_not_positive(delta):
+    x = np.array([-2.0, 3.0])
+    with pytest.raises(ValueError, match=f"delta must be positive, got {delta}"):
+        kernels.activations.huber_forward(x, delta)
+    with pytest.raises(ValueError, match=f"delta must be positive, got {delta}"):
+        kernels.activations.huber_backward(x, x, delta)
