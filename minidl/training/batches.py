@@ -13,7 +13,9 @@ from minidl.nn import Module
 
 
 def as_dataset(data: Any) -> Dataset:
-    """A tuple or list of arrays, or one array, as a dataset; a dataset, as it is."""
+    """A tuple or list of arrays, or one array, as a dataset; a dataset, or a list of samples, as it is."""
+    if is_list_of_samples(data):
+        return data
     if isinstance(data, (tuple, list)):
         return TensorDataset(*(part if hasattr(part, "dtype") else Tensor(part) for part in data))
     if isinstance(data, Tensor) or is_array(data):
@@ -21,6 +23,11 @@ def as_dataset(data: Any) -> Dataset:
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, Mapping):
         return data
     raise TypeError(f"data must be a Dataset, a DataLoader or a tuple of arrays, got {type(data).__name__}")
+
+
+def is_list_of_samples(data: Any) -> bool:
+    """Whether it is a list [(x, target), ...], as DataLoaders take it, and no list of arrays [x, target]."""
+    return isinstance(data, list) and len(data) > 0 and isinstance(data[0], tuple)
 
 
 def as_loader(data: Any, batch_size: int, *, shuffle: bool = False, drop_last: bool = False) -> DataLoader:

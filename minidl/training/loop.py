@@ -16,7 +16,7 @@ from minidl.nn import Module, utils
 from minidl.optim import Optimizer
 from minidl.training.batches import as_loader, device_of_model, inputs_and_target, split_validation
 from minidl.training.callbacks import Callback
-from minidl.training.evaluation import evaluate
+from minidl.training.evaluation import check_loss, cost_of, evaluate
 from minidl.training.measures import Measures, metric_values, named_metrics
 from minidl.training.schedule import LearningRateSchedule
 
@@ -71,7 +71,7 @@ def train_step(
             f"model must return one Tensor, got {type(output).__name__}; wrap it in a module that returns what the "
             "loss needs, or give fit a step of your own"
         )
-    cost = loss(output, target)
+    cost = cost_of(loss, output, target)
     if not isinstance(cost, Tensor):
         raise TypeError(f"loss must return a Tensor, as those of functional do, got {type(cost).__name__}")
     objective = cost
@@ -176,7 +176,7 @@ def fit(
     >>> history["train_accuracy"][-1] > 0.9
     True
     """
-    penalties, callbacks = list(penalties), list(callbacks)
+    penalties, callbacks = _listed("penalties", penalties), _listed("callbacks", callbacks)
     _check_arguments(model, optimizer, loss, step, epochs, penalties, clip_grad_norm, callbacks)
     if validation_split:
         if validation_data is not None:
@@ -232,6 +232,12 @@ def fit(
     return run.history
 
 
+def _listed(name: str, values: Any) -> list[Any]:
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list, got one {type(values).__name__}; write {name}=[...]")
+    return list(values)
+
+
 def _check_arguments(
     model: Module,
     optimizer: Any,
@@ -247,8 +253,7 @@ def _check_arguments(
         raise TypeError(f"epochs must be an integer, got {epochs!r}")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
-    if isinstance(loss, type) or not callable(loss):
-        raise TypeError(f"loss must be a function, such as F.mse_loss or nn.CrossEntropyLoss(), got {loss!r}")
+    check_loss(loss)
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"optimizer must be an instance, such as optim.SGD(model.parameters()), got {optimizer!r}")
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
@@ -260,7 +265,10 @@ def _check_arguments(
         raise ValueError("step replaces penalties and clip_grad_norm: apply them inside it, and give step alone")
     for callback in callbacks:
         if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must hold instances of Callback, such as ProgressBar(), got {callback!r}")
+            raise TypeError(
+                "callbacks must hold instances of Callback, such as ProgressBar() or LearningRateSchedule(schedule), "
+                f"got {callback!r}"
+            )
     if sum(isinstance(callback, LearningRateSchedule) for callback in callbacks) > 1:
         raise ValueError(
             "callbacks must hold one LearningRateSchedule at most, for each begins with the initial learning rate; "

@@ -60,7 +60,7 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 def named_metrics(metrics: Mapping[str, Metric] | Iterable[str | Metric]) -> dict[str, Metric]:
     """Metrics by name: ``["accuracy", my_function]`` or ``{"name": function}``."""
-    if isinstance(metrics, str):
+    if isinstance(metrics, str) or callable(metrics):
         metrics = [metrics]
     if isinstance(metrics, Mapping):
         return dict(metrics)
