@@ -15,7 +15,7 @@ import numpy
 # inf and nan are ordinary results, as in PyTorch; our kernels never warn of them, NumPy's operators would
 warnings.filterwarnings("ignore", ".* encountered in |Mean of empty slice", RuntimeWarning, r"minidl\.")
 
-from minidl import autograd, data, functional, kernels, metrics, models, nn, optim, random, training
+from minidl import autograd, data, func, functional, kernels, metrics, models, nn, optim, random, training
 from minidl.autograd import (
     Tensor,
     debug,
@@ -50,10 +50,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Generator", "Tensor", "allclose", "arange", "argmax", "as_tensor", "autograd", "cat", "cuda", "data", "debug",
     "einsum", "empty", "enable_grad", "exp", "eye", "flatten", "float32", "float64", "from_numpy", "full", "full_like",
-    "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "inference_mode", "initial_seed",
-    "int32", "int64", "is_grad_enabled", "is_tensor", "kernels", "linspace", "load", "log", "manual_seed", "matmul",
-    "max", "mean", "metrics", "min", "models", "multinomial", "nn", "no_grad", "ones", "ones_like", "optim", "rand",
-    "rand_like", "randint", "randn", "randn_like", "random", "randperm", "relu", "save", "set_grad_enabled",
-    "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor", "training", "use_backend",
-    "where", "zeros", "zeros_like",
+    "func", "functional", "fusion", "get_num_threads", "grad", "gradcheck", "gradgradcheck", "inference_mode",
+    "initial_seed", "int32", "int64", "is_grad_enabled", "is_tensor", "kernels", "linspace", "load", "log",
+    "manual_seed", "matmul", "max", "mean", "metrics", "min", "models", "multinomial", "nn", "no_grad", "ones",
+    "ones_like", "optim", "rand", "rand_like", "randint", "randn", "randn_like", "random", "randperm", "relu", "save",
+    "set_grad_enabled", "set_num_threads", "sigmoid", "softmax", "sqrt", "stack", "sum", "tanh", "tensor", "training",
+    "use_backend", "where", "zeros", "zeros_like",
 ]  # fmt: skip

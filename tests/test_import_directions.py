@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = {"kernels", "autograd", "random"}
 NETWORKS = ENGINE | {"functional", "nn", "optim"}
 LIBRARY = NETWORKS | {"data", "metrics", "cluster"}
-ABOVE = {"serialization", "training", "models", "recipes", "visualize", "play", "machine", "checks", "cli"}
+ABOVE = {"func", "serialization", "training", "models", "recipes", "visualize", "play", "machine", "checks", "cli"}
 TOP = LIBRARY | ABOVE | {"minidl"}
 MAY_IMPORT: dict[str, set[str]] = {
     "kernels": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "functional": ENGINE,
     "nn": ENGINE | {"functional"},
     "optim": ENGINE | {"functional"},
+    "func": ENGINE | {"nn"},
     "data": ENGINE | {"serialization"},
     "metrics": ENGINE,
     "cluster": ENGINE,
