@@ -225,6 +225,9 @@ def test_a_folder_in_place_of_a_file_is_told(tmp_path):
     (tmp_path / "w.npz").mkdir()
     with pytest.raises(FileNotFoundError, match=r"w\.npz is a folder, expected a file"):
         minidl.load(tmp_path / "w.npz")
+    minidl.save(tmp_path / "w.npz" / "b.safetensors", {})
+    with pytest.raises(FileNotFoundError, match=r"is a folder, expected a file, such as .*b\.safetensors$"):
+        minidl.load(tmp_path / "w.npz")
 
 
 def test_json_has_null_for_what_is_not_finite_however_deep_it_lies():

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def existing_file(path: Path | str, what: str) -> Path:
-    """The path; a FileNotFoundError where there is no file, `what` being what it should hold: a "checkpoint"."""
+def existing_file(path: Path | str, what: str, ending: str = ".safetensors") -> Path:
+    """The path; a FileNotFoundError where there is no file, `what` being what it should hold: a "checkpoint".
+
+    Of a folder the error names the first file with that ending.
+    """
     path = Path(path)
     if path.is_dir() or not path.exists():
         state = "is a folder, expected a file" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"the {what} {path} {state}")
+        inside = sorted(path.glob(f"*{ending}"))
+        hint = f", such as {inside[0]}" if inside else ""
+        raise FileNotFoundError(f"the {what} {path} {state}{hint}")
     return path
 
 

@@ -126,7 +126,7 @@ def text(path: Path | str, sequence_length: int = 100, test_fraction: float = 0.
     """
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction must lie between 0 and 1, got {test_fraction}")
-    path = existing_file(path, "text file")
+    path = existing_file(path, "text file", ".txt")
     with open_data(path) as stream:
         content = stream.read()
     try:
