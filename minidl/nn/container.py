@@ -22,6 +22,8 @@ class _InOrder(Module):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add modules at the end; returns this one."""
+        if isinstance(modules, Module) and not isinstance(modules, Iterable):
+            raise TypeError(f"modules must be a list of Modules, got one {type(modules).__name__}; write [module]")
         for module in list(modules):  # a copy: they may be this container's own
             self.append(module)
         return self
@@ -266,6 +268,11 @@ def _parameter(value: Any) -> Parameter:
 
 
 def _checked(module: Any, name: str) -> Module:
-    if not isinstance(module, Module):
-        raise TypeError(f"{name} must be a Module, got {type(module).__name__}")
-    return module
+    if isinstance(module, Module):
+        return module
+    got = type(module).__name__
+    if isinstance(module, (list, tuple)):
+        got += "; of a list of modules write *modules"
+    elif isinstance(module, type) and issubclass(module, Module):
+        got = f"the class {module.__name__}; write {module.__name__}()"
+    raise TypeError(f"{name} must be a Module, got {got}")

@@ -18,6 +18,11 @@ def summary(model: Module, *inputs: Any) -> str:
     *inputs : Tensors or arrays
         What ``model(*inputs)`` takes; the model is run once, in evaluation mode, unrecorded.
 
+    Raises
+    ------
+    TypeError
+        For a tuple, as other libraries take a shape.
+
     Examples
     --------
     >>> import numpy as np
@@ -31,6 +36,9 @@ def summary(model: Module, *inputs: Any) -> str:
     all                                 40
     trainable                           40
     """
+    for x in inputs:
+        if isinstance(x, tuple):
+            raise TypeError(f"inputs must be Tensors or arrays, got {x}; of a shape write minidl.zeros{x}")
     rows: list[tuple[str, str, str]] = []
     handles = []
     for name, module in model.named_modules():

@@ -77,3 +77,19 @@ def test_a_dict_of_parameters_is_one_of_pytorch():
     assert [name for name, _ in nn.Sequential(gains).named_parameters()] == ["0.b"]
     with pytest.raises(KeyError):
         gains["a"]
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: nn.Sequential([nn.ReLU()]), r"Sequential argument 0 must be .*, got list; .* write \*modules"),
+        (lambda: nn.Sequential(nn.Tanh(), nn.ReLU), r"argument 1 must be .*, got the class ReLU; write ReLU\(\)"),
+        (lambda: nn.ModuleList(nn.Linear(1, 1)), r"modules must be a list of .*, got one Linear; write \[module\]"),
+        (lambda: nn.summary(nn.ReLU(), (1, 28)), r"Tensors or arrays, got \(1, 28\); .* minidl.zeros\(1, 28\)"),
+    ],
+    ids=["list", "class", "one", "shape"],
+)
+def test_what_other_libraries_take_is_named_with_what_to_type(call, text):
+    with pytest.raises(TypeError, match=text):
+        call()
+    assert len(nn.ModuleList(nn.Sequential(nn.ReLU(), nn.Tanh()))) == 2
