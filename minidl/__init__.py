@@ -9,6 +9,7 @@ from minidl import _source_tree
 _source_tree.check()  # raises if minidl.kernels is missing, or is that of another checkout
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy
 
@@ -35,6 +36,9 @@ from minidl.kernels import cuda, get_num_threads, set_num_threads, use_backend
 from minidl.nn import fusion
 from minidl.random import Generator, initial_seed, manual_seed
 from minidl.serialization import load, save
+
+if not TYPE_CHECKING:  # to a type checker a misspelt name is an error still
+    from minidl._elsewhere import missing as __getattr__  # noqa: F401
 
 bool, uint8 = numpy.bool_, numpy.uint8
 int32 = int = numpy.int32

@@ -44,8 +44,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": ENGINE | {"functional"},
     "cli": TOP,
     "__main__": {"cli"},
-    "minidl": TOP | {"_source_tree"},
+    "minidl": TOP | {"_source_tree", "_elsewhere"},
     "_source_tree": set(),
+    "_elsewhere": set(),
 }
 
 

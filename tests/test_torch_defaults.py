@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 import minidl
 import minidl.functional as F
-from minidl import data, nn, optim
+from minidl import _elsewhere, data, nn, optim
 
 torch = pytest.importorskip("torch")
 TF = torch.nn.functional
@@ -122,3 +123,15 @@ def test_what_the_limits_call_missing_is_pytorchs_and_missing():
     assert names <= theirs
     assert not names & ours
     assert not {name.removeprefix("Tensor.") for name in names} & set(dir(minidl.Tensor))
+
+
+def test_what_pytorch_has_elsewhere_is_told_with_what_to_type():
+    for name, advice in _elsewhere.ADVICE.items():
+        assert hasattr(torch, name) and not hasattr(minidl, name)
+        with pytest.raises(AttributeError, match=re.escape(f"module 'minidl' has no attribute '{name}'; {advice}")):
+            getattr(minidl, name)
+        for place in re.findall(r"minidl\.([\w.]+)", advice):
+            attrgetter(place)(minidl)  # is there
+    with pytest.raises(AttributeError, match="module 'minidl' has no attribute 'tensr'$") as raised:
+        minidl.tensr  # noqa: B018
+    assert (raised.value.name, raised.value.obj) == ("tensr", minidl)  # from which Python finds: did you mean 'tensor'?

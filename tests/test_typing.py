@@ -53,6 +53,7 @@ x = minidl.randn(2, 4)
 x.no_such_method()
 x.sum("rows")
 name: str = x.exp().shape
+minidl.no_such_name
 """
 
 
@@ -106,5 +107,5 @@ def test_programs_pass_a_type_checker(tmp_path: Path):
     )
     *alarms, total = run.stdout.splitlines()
     assert len(programs) > 3 and [alarm.partition(": ")[0] for alarm in alarms] == [
-        f"program_{len(programs) - 1}.py:{line}" for line in (5, 6, 7)
+        f"program_{len(programs) - 1}.py:{line}" for line in (5, 6, 7, 8)
     ], run.stdout + run.stderr
