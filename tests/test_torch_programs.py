@@ -269,6 +269,25 @@ def values_and_gradients_that_are_set(L):
     return x, x.grad, number, number.grad
 
 
+def computed_once_and_gone_back_twice(L):
+    """What saved a shape and no tensor is not freed: inputs are joined or cut before the loop that trains on them."""
+    x, F = leaf(L), L.nn.functional
+    once = [
+        x[0], x[:, 1:], x[..., None, -1], x.view(3, 2), x.flatten(), x.unflatten(1, (1, 3)), x.t(), x.permute(1, 0),
+        x.unsqueeze(1), x[:1].squeeze(0), x.expand(2, 2, 3), x.repeat(2, 1), x.sum(), x.sum(1), x.mean(0, keepdim=True),
+        L.cat([x, x], 1), L.stack([x, x]), x.split(1)[0], x.chunk(2)[1], x.unbind()[0], x.narrow(1, 0, 2), x.diagonal(),
+        F.pad(x, (1, 1)), x.flip(0), x + 1, x - x, -x, x.double(), x.clone(), x.unfold(1, 2, 1), x.repeat_interleave(2),
+    ]  # fmt: skip
+    for weight in (1, 2):
+        for y in once:
+            (weight * y).sum().backward()
+    y = x[0].exp()
+    y.sum().backward()
+    with pytest.raises(RuntimeError):
+        y.sum().backward()
+    return *once, x.grad
+
+
 def old_weights(L):
     model = L.nn.BatchNorm1d(3)
     assert not any(model.load_state_dict({"weight": L.ones(3)}, strict=False).unexpected_keys)
@@ -338,8 +357,8 @@ PROGRAMS = [
     changed_by_operators, changed_by_functions, changed_by_masks_and_positions, rows_added, diagonals_filled,
     triangles_kept, layers_start_anew, a_diagonal_written, copies_written, a_leaf_is_protected,
     not_numbers, decorated, a_decorated_generator_is_talked_to,
-    gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights, modules, containers, dtypes_by_name,
-    running_statistics_that_stop,
+    computed_once_and_gone_back_twice, gradients_seen_on_the_way, values_and_gradients_that_are_set, old_weights,
+    modules, containers, dtypes_by_name, running_statistics_that_stop,
 ]  # fmt: skip
 
 

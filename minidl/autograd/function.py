@@ -15,6 +15,7 @@ from minidl.autograd.tensor import Tensor, _share_memory, _wrap, next_number
 
 FLOAT32 = np.dtype(np.float32)
 OTHER_FLOATS = np.dtype(np.float64), np.dtype(np.float16)
+SMALL = {int, slice, str, type(None)}
 
 
 class Function:
@@ -32,7 +33,8 @@ class Function:
     saves_inputs, saves_output : bool
         Whether ``backward`` reads them. If not, it gets None, and they are not kept.
     saved : Any
-        What else ``forward`` keeps for ``backward``: only things without a derivative (indices, masks, shapes).
+        What else ``forward`` keeps for ``backward``: only things without a derivative (indices, masks, shapes). Arrays
+        are dropped after ``backward``, so that a second one is an error; of a shape or a number it is none.
     watches_inputs : int
         How many inputs, from the first, ``saved`` holds, such as a mask: changing one in place between forward and
         backward is an error, as it is for all inputs with ``saves_inputs``.
@@ -209,10 +211,16 @@ class Function:
             )
 
     def free(self) -> None:
-        """Drop the saved arrays; from here on, a second ``backward`` is an error."""
-        if self.saves_inputs or self.saves_output or self.saved is not None:
+        """Drop the saved arrays, if there are any; from here on, a second ``backward`` is an error."""
+        if self.saves_inputs or self.saves_output or not _is_small(self.saved):
             self.inputs = self.output = self.saved = None
             self.freed = True
+
+
+def _is_small(saved: Any) -> bool:
+    """Whether it is a shape, a number or the like, which needs no freeing: such an operation can be gone back twice."""
+    parts = saved if type(saved) is tuple or type(saved) is list else (saved,)
+    return SMALL.issuperset(map(type, parts))
 
 
 def name_operands(error: Exception, operation: str, operands: Sequence[Any]) -> None:
