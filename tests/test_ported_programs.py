@@ -310,10 +310,85 @@ def connectionist_temporal_classification(L):
     return train(L.optim.Adam(net.parameters(), lr=1e-2), loss)
 
 
+def graph_attention(L):
+    """Each node takes the mean of its neighbours, weighted by a softmax over the edges that lead to it."""
+    F, nodes = L.nn.functional, draw(L, 6, 4)
+    source, target = L.cat([integers(L, 6, 2, 20), L.arange(6).expand(2, -1)], dim=1)  # each node is its own neighbour
+    project, score = same(L, L.nn.Linear(4, 6, bias=False)), same(L, L.nn.Linear(6, 2))
+
+    def loss(step):
+        h = project(nodes).view(6, 2, 3)  # of two heads
+        logits = F.leaky_relu(score(h.flatten(1))[source] + score(h.flatten(1))[target], negative_slope=0.2)
+        rows = target[:, None].expand_as(logits)
+        largest = L.full((6, 2), -math.inf, dtype=L.float64).scatter_reduce(0, rows, logits.detach(), "amax")
+        weights = L.exp(logits - largest[target])
+        weights = weights / L.zeros(6, 2, dtype=L.float64).scatter_add(0, rows, weights)[target]
+        mixed = h.new_zeros(6, 2, 3).index_add_(0, target, weights.unsqueeze(-1) * h[source])
+        return F.nll_loss(F.log_softmax(F.elu(mixed).mean(dim=1), dim=-1), L.arange(6) % 3)
+
+    return train(L.optim.Adam([*project.parameters(), *score.parameters()], lr=1e-2, weight_decay=5e-4), loss)
+
+
+def vector_quantization(L):
+    """A code is replaced by the nearest of a table; its gradient passes by, as if it had not been."""
+    nn, F, x = L.nn, L.nn.functional, draw(L, 3, 1, 6, 6)
+    encoder, table = same(L, nn.Conv2d(1, 2, 4, stride=2, padding=1)), same(L, nn.Embedding(5, 2))
+    decoder, uses = same(L, nn.ConvTranspose2d(2, 1, 4, stride=2, padding=1)), []
+
+    def loss(step):
+        z = encoder(x).permute(0, 2, 3, 1).contiguous()
+        rows, codes = z.view(-1, 2), table.weight
+        squares = rows.square().sum(1, keepdim=True) + codes.pow(2).sum(1) - 2 * rows @ codes.t()
+        nearest = squares.argmin(dim=1)
+        chosen = L.zeros(len(rows), 5, dtype=L.float64).scatter_(1, nearest.unsqueeze(1), 1) @ codes
+        uses.append(L.bincount(nearest, minlength=5))
+        quantized = chosen.view_as(z)
+        passed = (z + (quantized - z).detach()).permute(0, 3, 1, 2)
+        drawn_near = F.mse_loss(quantized, z.detach()) + 0.25 * F.mse_loss(quantized.detach(), z)
+        return F.mse_loss(decoder(passed), x) / x.var() + drawn_near
+
+    parameters = [p for module in (encoder, table, decoder) for p in module.parameters()]
+    return [*train(L.optim.Adam(parameters, lr=3e-2), loss, 6), *uses]
+
+
+def differential_equation(L):
+    """u'' + u = 0 with u(0) = 0, u'(0) = 1: a network trained on its own second derivative."""
+    nn, x = L.nn, L.linspace(0, 3, 12, dtype=L.float64).unsqueeze(-1).requires_grad_(True)
+    net, start = same(L, nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 1))), x[:1]
+
+    def slope(u, of):
+        return L.autograd.grad(u, of, L.ones_like(u), create_graph=True)[0]
+
+    def loss(step):
+        u = net(x)
+        at_start = net(start)
+        wrong = (slope(slope(u, x), x) + u).square().mean()
+        return wrong + at_start.pow(2).sum() + (slope(at_start, start) - 1).square().sum()
+
+    return train(L.optim.Adam(net.parameters(), lr=1e-2), loss, 5)
+
+
+def pruning(L):
+    """The smaller half of the weights is set to 0 and kept there by hooks, through momentum and weight decay."""
+    nn, F = L.nn, L.nn.functional
+    model = same(L, nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)))
+    weights = [module.weight for module in model if isinstance(module, (nn.Conv2d, nn.Linear))]
+    least = L.quantile(L.cat([w.detach().abs().flatten() for w in weights]), 0.5)
+    for w in weights:
+        mask = (w.detach().abs() > least).to(w.dtype)
+        with L.no_grad():
+            w.mul_(mask)
+        w.register_hook(lambda dw, mask=mask: dw * mask)
+    optimizer = L.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-2)
+    losses = train(optimizer, lambda step: F.cross_entropy(model(draw(L, 5, 1, 4, 4, seed=step)), integers(L, 3, 5)), 5)
+    return [*losses, *[(w == 0).sum() for w in weights]]
+
+
 PROGRAMS = [
     variational_autoencoder, policy_gradient, mixture_density_network, message_passing, tagging_of_packed_sentences,
     critic_of_a_gan, warm_restarts, metric_learning, sharpness_aware_minimization, deep_equilibrium,
-    weight_normalization, mixture_of_experts, connectionist_temporal_classification,
+    weight_normalization, mixture_of_experts, connectionist_temporal_classification, graph_attention,
+    vector_quantization, differential_equation, pruning,
 ]  # fmt: skip
 
 
