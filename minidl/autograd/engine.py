@@ -134,6 +134,7 @@ def grad(
     create_graph: bool = False,
     only_inputs: bool = True,
     allow_unused: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """sum over outputs of grad_output * d(output)/d(input), for each input; no tensor's ``grad`` is changed.
 
@@ -149,6 +150,8 @@ def grad(
         Must be True; accepted because PyTorch programs pass it. The ``grad`` of other leaves is not changed.
     allow_unused : bool
         Give None for an input that the outputs do not depend on, instead of raising.
+    materialize_grads : bool
+        Give zeros for such an input; with `create_graph` they require grad, so that they can be differentiated too.
 
     Raises
     ------
@@ -182,8 +185,13 @@ def grad(
     results, taken = [], _arrays_in(start)
     for i, x in enumerate(inputs):
         dx = gradients.get(target_of(x))
-        if dx is None and not allow_unused:
-            raise RuntimeError(f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it")
+        if dx is None and materialize_grads:
+            dx = Tensor(array_module(x.data).zeros_like(x.data), requires_grad=create_graph)
+        elif dx is None and not allow_unused:
+            raise RuntimeError(
+                f"inputs[{i}] was not used to compute the outputs; allow_unused=True gives None for it, "
+                "materialize_grads=True zeros"
+            )
         results.append(None if dx is None else _own(dx, taken))
     return tuple(results)
 

@@ -90,8 +90,19 @@ def test_grad_of_an_unused_input():
     z = (x * 2).sum()
     with pytest.raises(RuntimeError, match=r"inputs\[1\] was not used.*allow_unused=True"):
         minidl.grad(z, [x, y], retain_graph=True)
-    dx, dy = minidl.grad(z, [x, y], allow_unused=True)
+    dx, dy = minidl.grad(z, [x, y], allow_unused=True, retain_graph=True)
     assert dx.item() == 2 and dy is None
+    dx, dy = minidl.grad(z, [x, y], materialize_grads=True)
+    assert dx.tolist() == [2] and dy.tolist() == [0] and dy.dtype == y.dtype and not dy.requires_grad
+
+
+def test_zeros_for_unused_inputs_are_differentiated_again():
+    """As the second derivative by time of what does not change, in an equation that holds for what does."""
+    for L in (minidl, pytest.importorskip("torch")):
+        x, t = L.tensor([1.0, 2.0], requires_grad=True), L.tensor(5.0, requires_grad=True)
+        (dt,) = L.autograd.grad((3 * x).sum(), t, create_graph=True, materialize_grads=True)
+        (ddt,) = L.autograd.grad(dt, t, materialize_grads=True)
+        assert (dt.item(), ddt.item()) == (0, 0) and dt.requires_grad and not ddt.requires_grad
 
 
 def test_grad_wants_recorded_inputs_and_matching_cotangents():
