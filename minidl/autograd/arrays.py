@@ -11,12 +11,12 @@ from minidl.kernels import extent
 
 
 def is_array(x: Any) -> bool:
-    """Whether `x` is an array of NumPy, CuPy or a type that behaves like theirs; NumPy scalars are not."""
+    """Whether `x` is an array of NumPy, CuPy or a type that behaves like theirs.
+
+    NumPy scalars are not, nor what gives one if asked, such as a column of pandas: x[0] is the row that is named 0.
+    """
     return isinstance(x, np.ndarray) or (
-        hasattr(x, "__array_ufunc__")
-        and hasattr(x, "dtype")
-        and not isinstance(x, np.generic)
-        and x.__array_ufunc__ is not None
+        hasattr(x, "__array_function__") and hasattr(x, "dtype") and not isinstance(x, np.generic)
     )
 
 

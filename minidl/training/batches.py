@@ -16,10 +16,10 @@ def as_dataset(data: Any) -> Dataset:
     """A tuple or list of arrays, or one array, as a dataset; a dataset, or a list of samples, as it is."""
     if is_list_of_samples(data):
         return data
+    if is_array(data) or hasattr(data, "__array__"):  # also a Tensor, or a table of pandas
+        data = (data,)
     if isinstance(data, (tuple, list)):
         return TensorDataset(*(part if hasattr(part, "dtype") else Tensor(part) for part in data))
-    if isinstance(data, Tensor) or is_array(data):
-        return TensorDataset(data)
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, Mapping):
         return data
     raise TypeError(f"data must be a Dataset, a DataLoader or a tuple of arrays, got {type(data).__name__}")

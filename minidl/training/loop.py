@@ -116,8 +116,9 @@ def fit(
         Changed in place; batches are moved to the device of its parameters. It must return one Tensor: wrap one that
         returns more, such as an ``nn.LSTM``, in a module that returns what the loss needs.
     data : Dataset, DataLoader or tuple of arrays
-        Samples (x, ..., target): the model is called with all but the last. A DataLoader is used as it is;
-        `batch_size`, `shuffle` and `drop_last` are for the others.
+        Samples (x, ..., target): the model is called with all but the last. A list of samples will do, and tables and
+        columns of pandas for arrays. A DataLoader is used as it is; `batch_size`, `shuffle` and `drop_last` are for the
+        others.
     optimizer : Optimizer
         Made with ``model.parameters()``.
     loss : callable

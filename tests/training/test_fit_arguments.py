@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 import minidl
+from minidl import data, nn, optim, training
 from minidl import functional as F
-from minidl import nn, optim, training
 
 x = np.random.default_rng(0).standard_normal((20, 3)).astype("float32")
 labels = (x[:, 0] > 0).astype("int64")
 samples = list(zip(x, labels.tolist()))
 
 
-def trained(data, outputs=2, **options):
+def trained(given, outputs=2, **options):
     """A model, and the history of its training."""
     minidl.manual_seed(0)
     model = nn.Linear(3, outputs)
-    history = training.fit(model, data, optimizer=optim.SGD(model.parameters(), lr=0.1), batch_size=8, **options)
+    history = training.fit(model, given, optimizer=optim.SGD(model.parameters(), lr=0.1), batch_size=8, **options)
     return model, history
 
 
@@ -30,6 +30,44 @@ def test_a_list_of_samples_is_a_dataset():
     assert training.evaluate(model, samples) == training.evaluate(model, (x, labels))
     np.testing.assert_array_equal(training.predict(model, samples).data, training.predict(model, x).data)
     assert "validation_loss" in trained(samples, validation_split=0.2)[1]
+
+
+class Table:
+    """As a table of pandas: it gives its array when asked, and table[0] is the column that is named 0."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array if dtype is None else self.array.astype(dtype)
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+
+class Column(Table):
+    """As a column of pandas, which has a dtype and takes part in NumPy's functions."""
+
+    @property
+    def dtype(self):
+        return self.array.dtype
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        raise KeyError(ufunc.__name__)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tables_and_columns_are_arrays(dtype):
+    table, column = Table(x.astype(dtype)), Column(labels)
+    model, history = trained((table, column))
+    assert history["train_loss"] == trained((x, labels))[1]["train_loss"]
+    np.testing.assert_array_equal(training.predict(model, table).data, training.predict(model, x).data)
+    assert minidl.tensor(column).tolist() == labels.tolist() and minidl.tensor(column).dtype == labels.dtype
+    batches = list(data.DataLoader(data.TensorDataset(x, column), batch_size=20))
+    assert batches[0][1].tolist() == labels.tolist()
 
 
 @pytest.mark.parametrize("inputs", [list(x), x.tolist(), []], ids=["arrays", "numbers", "none"])
