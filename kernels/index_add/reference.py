@@ -9,6 +9,7 @@ def forward(x, rows, count):
     xp = array_module(x)
     y = xp.zeros((count, *x.shape[1:]), x.dtype)
     if xp is not np:
+        # y[rows[i]] += x[i]
         xp.add.at(y, rows, x)
     elif x.size:
         order = np.argsort(rows, kind="stable")
