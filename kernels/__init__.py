@@ -23,32 +23,11 @@ from .registry import Implementation, current_backend, kernel, table, use_backen
 from .threads import get_num_threads, set_num_threads
 
 __all__ = [
-    "CpuInfo",
-    "Implementation",
-    "MemoryUsage",
-    "aligned_empty",
-    "array_module",
-    "channels_last",
-    "cpu_info",
-    "current_backend",
-    "device_of",
-    "extent",
-    "get_num_threads",
-    "kernel",
-    "memory_usage",
-    "minus",
-    "over",
-    "pair",
-    "plus",
-    "reduced",
-    "release_memory",
-    "reset_peak_memory",
-    "set_num_threads",
-    "single",
-    "table",
-    "times",
+    "CpuInfo", "Implementation", "MemoryUsage", "aligned_empty", "array_module", "channels_last", "cpu_info",
+    "current_backend", "device_of", "extent", "get_num_threads", "kernel", "memory_usage", "minus", "over", "pair",
+    "plus", "reduced", "release_memory", "reset_peak_memory", "set_num_threads", "single", "table", "times",
     "use_backend",
-]
+]  # fmt: skip
 
 # Import every folder: a new kernel needs no line here.
 for _module in pkgutil.iter_modules(__path__):

@@ -25,17 +25,6 @@ from .module import DTYPES, CudaFunction, CudaModule, load
 from .runtime import CupyRuntime, Runtime, array_library, current_runtime, unavailable, use_runtime
 
 __all__ = [
-    "DTYPES",
-    "CudaFunction",
-    "CudaModule",
-    "CupyRuntime",
-    "GpuStatus",
-    "Runtime",
-    "array_library",
-    "current_runtime",
-    "gpu_status",
-    "is_available",
-    "load",
-    "unavailable",
-    "use_runtime",
-]
+    "DTYPES", "CudaFunction", "CudaModule", "CupyRuntime", "GpuStatus", "Runtime", "array_library", "current_runtime",
+    "gpu_status", "is_available", "load", "unavailable", "use_runtime",
+]  # fmt: skip

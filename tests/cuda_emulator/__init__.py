@@ -24,14 +24,6 @@ from .emulator import EmulatedModule, EmulatedRuntime, MemoryRow, memory_profile
 from .gpu import emulated_gpu
 
 __all__ = [
-    "DeviceArray",
-    "DeviceRuntime",
-    "EmulatedModule",
-    "EmulatedRuntime",
-    "EmulatorError",
-    "MemoryRow",
-    "emulated_gpu",
-    "library_calls",
-    "memory_profile",
-    "synchronizations",
-]
+    "DeviceArray", "DeviceRuntime", "EmulatedModule", "EmulatedRuntime", "EmulatorError", "MemoryRow", "emulated_gpu",
+    "library_calls", "memory_profile", "synchronizations",
+]  # fmt: skip
