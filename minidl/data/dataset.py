@@ -16,7 +16,8 @@ class Dataset:
     """What a DataLoader reads: `len(dataset)` samples, each as `dataset[index]`. Any object with these two will do.
 
     A dataset that can fetch many samples at once also sets `batched` to True and defines `get_batch(indices)`, which
-    returns these samples as one batch; the DataLoader then asks for whole batches.
+    returns these samples as one batch; the DataLoader then asks for whole batches. Without a `__getitem__` of its own,
+    a sample is what a batch of one holds.
 
     Examples
     --------
@@ -41,7 +42,10 @@ class Dataset:
         raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of its samples")
 
     def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), one sample")
+        if type(self).get_batch is Dataset.get_batch:
+            raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), one sample")
+        batch = self.get_batch(np.array([index]))
+        return tuple(part[0] for part in batch) if isinstance(batch, (tuple, list)) else batch[0]
 
     def __add__(self, other: "Dataset") -> "ConcatDataset":
         return ConcatDataset([self, other])

@@ -53,10 +53,6 @@ class DistortedImages(data.Dataset):
         x, _ = self.images.get_batch(indices)
         return self.distort(x), x, indices
 
-    def __getitem__(self, index: int) -> tuple[Any, Any, int]:
-        x, _ = self.images[index]
-        return self.distort(x), x, index
-
 
 def target_distribution(q: np.ndarray) -> np.ndarray:
     """The assignments to train towards: clearer ones than q, without advantage for large clusters (equation 3).

@@ -48,10 +48,6 @@ class DamagedImages(data.Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        damaged, whole = self.get_batch(np.array([index]))
-        return damaged[0], whole[0]
-
     def get_batch(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         whole, _ = self.images.get_batch(indices)  # (N, 1, H, W)
         if self.corners is None:

@@ -31,10 +31,6 @@ class Reconstruction(data.Dataset):
         x, _ = self.images.get_batch(indices)
         return x, x
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        x, _ = self.images[index]
-        return x, x
-
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAutoencoder(Recipe):

@@ -170,6 +170,20 @@ def test_an_unfinished_dataset_says_what_it_lacks():
         Unfinished()[0]
 
 
+def test_a_sample_of_a_batched_dataset_is_a_batch_of_one():
+    class Squares(Dataset):
+        batched = True
+
+        def get_batch(self, indices):
+            return indices, indices**2
+
+    class Numbers(Squares):
+        def get_batch(self, indices):
+            return indices
+
+    assert Squares()[3] == (3, 9) and Numbers()[3] == 3
+
+
 def test_image_dataset_hands_out_0_to_1():
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 4, 5), dtype=np.uint8)
     dataset = ImageDataset(images, np.arange(6) % 2, ["cat", "dog"])
