@@ -7,10 +7,10 @@ every kernel backend against the reference.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import warnings
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,25 @@ from tests.strict_array import StrictArray
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log(0), 1 / 0 ... at the edge values
 
-_met: Counter = Counter()
 
+def lines(choose: Any = lambda line: True) -> Any:
+    """Make of a test of one line of the table a test for each operation, of all its lines: there are 1,300 lines."""
 
-def _name(operation: Operation) -> str:
-    _met[operation.name] += 1
-    return f"{operation.name}-{_met[operation.name]}"
+    def of_each_operation(test: Any) -> Any:
+        @pytest.mark.parametrize("operation", dict.fromkeys(line.name for line in TABLE if choose(line)))
+        @functools.wraps(test)
+        def every_line(operation: str) -> None:
+            for number, line in enumerate((line for line in TABLE if line.name == operation), start=1):
+                try:
+                    if choose(line):
+                        test(line)
+                except Exception as error:
+                    error.add_note(f"in line {number} of {operation} in the table, with the options {line.options}")
+                    raise
 
+        return every_line
 
-def lines(choose: Any = lambda operation: True) -> Any:
-    return pytest.mark.parametrize("operation", [pytest.param(o, id=i) for o, i in zip(TABLE, IDS) if choose(o)])
-
-
-IDS = [_name(operation) for operation in TABLE]
+    return of_each_operation
 
 
 def outputs(result: Any) -> list[Any]:
@@ -200,17 +206,7 @@ def test_arrays_that_are_not_numpys(operation: Operation):
 BACKENDS = sorted({row.backend for row in kernels.table() if row.available} - {"reference"})
 
 
-def reaches_a_kernel(operation: Operation) -> bool:
-    """Whether its value or gradient asks the registry for an implementation: here one that no array on the CPU has."""
-    with kernels.use_backend("cuda", strict=True), np.errstate(all="ignore"):
-        try:
-            gradients(operation, operation.variables(operation.arrays()))
-        except RuntimeError as error:
-            return "no implementation" in str(error)
-    return False
-
-
-@lines(reaches_a_kernel)
+@lines()
 def test_backends_as_the_reference(operation: Operation):
     for dtype, tolerance in (("float64", 1e-11), ("float32", 2e-4)):
         with kernels.use_backend("reference"):
