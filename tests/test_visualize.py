@@ -126,7 +126,7 @@ def test_filters_share_one_scale_around_zero():
     limit = np.abs(layer.weight.data).max()
     assert all(image.get_clim() == (-limit, limit) for image in drawn)
     np.testing.assert_array_equal(drawn[3].get_array(), layer.weight.data[3, 0])
-    assert len(visualize.filters(nn.Conv2d(3, 4, 3)).axes) == 4
+    assert len(visualize.filters(nn.Conv2d(3, 4, 3)).axes[0].images) == 4
     for other, said in (
         (nn.Linear(2, 2), r"Linear with weights of shape \(2, 2\)"),
         (nn.Sequential(layer), "Sequential"),
@@ -158,6 +158,17 @@ def test_images_of_bytes_and_colour(tmp_path):
         visualize.images(PICTURES[:, 0])
     with pytest.raises(ValueError, match="labels must be one for each of the 3 pictures, got 2"):
         visualize.images(colour, ["a", "b"])
+
+
+def test_each_label_is_over_its_image():
+    [axes] = visualize.images(np.zeros((3, 1, 4, 8)), ["a", "b", "c"], columns=2).axes
+    boxes = [image.get_extent() for image in axes.images]  # left, right, bottom, top; downwards
+    for label, (left, right, bottom, top) in zip("abc", boxes):
+        [text] = [text for text in axes.texts if text.get_text() == label]
+        x, y = text.get_position()
+        assert x == (left + right) / 2 and 0 < top - y < 0.1 and right - left == pytest.approx(2 * (bottom - top))
+    (_, end, bottom, _), (start, *_), (_, _, _, top) = boxes
+    assert start > end and top > bottom and boxes[2][:2] == boxes[0][:2]  # beside it, and below it
 
 
 def test_no_window_and_no_global_state():

@@ -206,7 +206,7 @@ class DeepClustering(Recipe):
         codes = training.predict(model.encoder, test_data).numpy()[few]
         return {
             "curves.png": visualize.learning_curves(_phases(history, self.autoencoder_epochs), title=title),
-            "clusters.png": visualize.images(x, columns=SAMPLES, title="a row a cluster: the images surest of it"),
+            "clusters.png": visualize.sample_grid(x, columns=SAMPLES, title="a row a cluster: the images surest of it"),
             "confusion_matrix.png": visualize.confusion_matrix(
                 _counts(labels, clusters, len(classes), order), classes, [names.get(k, "-") for k in order],
                 title=title, columns_are="cluster, by the class it is matched to",
