@@ -295,14 +295,15 @@ def inverse_affine(
     """The six numbers (a, b, c, d, e, f) by which Pillow finds the source of pixel (x, y).
 
     It reads (a x + b y + c, d x + e y + f), which is the inverse of RandomAffine's map:
-    source = centre + (scale * R S)^-1 (p - centre - translation).
+    source = centre + S^-1 R^-1 (p - centre - translation) / scale.
     """
-    a, sx, sy = math.radians(angle), math.radians(shear[0]), math.radians(shear[1])
-    rotation = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
-    shearing = np.array([[1, -math.tan(sx)], [-math.tan(sy), 1 + math.tan(sx) * math.tan(sy)]])
-    inverse = np.linalg.inv(scale * rotation @ shearing)
-    offset = np.array(center) - inverse @ (np.array(center) + np.array(translation))
-    return (*inverse[0], offset[0], *inverse[1], offset[1])
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    tx, ty = (math.tan(math.radians(degrees)) for degrees in shear)
+    # S^-1 R^-1 = [[1 + tx ty, tx], [ty, 1]] [[cos, sin], [-sin, cos]], as S has the determinant 1
+    a, b = ((1 + tx * ty) * cos - tx * sin) / scale, ((1 + tx * ty) * sin + tx * cos) / scale
+    d, e = (ty * cos - sin) / scale, (ty * sin + cos) / scale
+    x, y = center[0] + translation[0], center[1] + translation[1]
+    return a, b, center[0] - a * x - b * y, d, e, center[1] - d * x - e * y
 
 
 def _fill(image: Image.Image, fill: float) -> float | tuple[float, ...]:
