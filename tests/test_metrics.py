@@ -68,31 +68,34 @@ def test_confusion_matrix_with_labels():
 
 
 @pytest.mark.parametrize("average", [None, "micro", "macro", "weighted"])
-@given(label_pairs(), st.sampled_from([0, 1, np.nan]), st.booleans(), st.sampled_from([None, [0, 1], [2, 0, 7]]))
+@given(
+    label_pairs(),
+    st.sampled_from([0, 1, np.nan]),
+    st.booleans(),
+    st.sampled_from([None, [0, 1], [2, 0, 7]]),
+    st.sampled_from([0.5, 2]),
+)
 @SETTINGS
-def test_precision_recall_f1(average, pair, zero_division, weighted, labels):
+def test_precision_recall_f1(average, pair, zero_division, weighted, labels, beta):
     options = dict(
         average=average, zero_division=zero_division, sample_weight=weights_for(pair[0], weighted), labels=labels
     )
-    for name in ("precision_score", "recall_score", "f1_score"):
-        np.testing.assert_allclose(
-            getattr(metrics, name)(*pair, **options), quiet(getattr(sk, name), *pair, **options), err_msg=name
-        )
-    for beta in (0.5, 2):
-        ours = metrics.precision_recall_fscore_support(*pair, beta=beta, **options)
-        theirs = quiet(sk.precision_recall_fscore_support, *pair, beta=beta, **options)
-        for a, b in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(*(np.asarray(x, dtype=float) for x in (a, b)))
+    expected = quiet(sk.precision_recall_fscore_support, *pair, **options)
+    for name, value in zip(("precision_score", "recall_score", "f1_score"), expected):
+        np.testing.assert_allclose(getattr(metrics, name)(*pair, **options), value, err_msg=name)
+    ours = metrics.precision_recall_fscore_support(*pair, beta=beta, **options)
+    theirs = quiet(sk.precision_recall_fscore_support, *pair, beta=beta, **options)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(*(np.asarray(x, dtype=float) for x in (a, b)))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20))
 @SETTINGS
 def test_binary_average(pairs):
     y_true, y_pred = (np.array(column).astype(int) for column in zip(*pairs, strict=True))
-    for name in ("precision_score", "recall_score", "f1_score"):
-        assert getattr(metrics, name)(y_true, y_pred, zero_division=0) == pytest.approx(
-            getattr(sk, name)(y_true, y_pred, zero_division=0)
-        )
+    expected = sk.precision_recall_fscore_support(y_true, y_pred, average="binary", zero_division=0)
+    for name, value in zip(("precision_score", "recall_score", "f1_score"), expected):
+        assert getattr(metrics, name)(y_true, y_pred, zero_division=0) == pytest.approx(value), name
     if len(np.unique(y_true)) == 2:
         assert metrics.recall_score(y_true, y_pred, pos_label=0) == pytest.approx(
             sk.recall_score(y_true, y_pred, pos_label=0)
