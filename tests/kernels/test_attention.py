@@ -31,22 +31,18 @@ def mask_of(kind, front, queries, keys, dtype, rng):
 
 
 def by_formula(q, k, v, mask, is_causal, scale, dropout_p, key):
-    """y in float64, a query at a time."""
+    """y in float64, all of it at once."""
     front, queries, keys = q.shape[:-2], q.shape[-2], k.shape[-2]
     drop = kernels.dropout.forward(np.ones((*front, queries, keys)), dropout_p, key)
     q, k, v = (x.astype(np.float64) for x in (q, k, v))
-    y = np.zeros((*front, queries, v.shape[-1]))
+    z = scale * np.einsum("...id,...jd->...ij", q, k)  # (*front, queries, keys)
     if mask is not None:
-        number = np.where(mask, 0, -np.inf) if mask.dtype == bool else mask
-        mask = np.broadcast_to(number, (*front, queries, keys))
-    for head in np.ndindex(*front):
-        for i in range(queries):
-            z = scale * (k[head] @ q[head][i]) + (0 if mask is None else mask[head][i])
-            seen = (z > -np.inf) & (np.arange(keys) <= i if is_causal else True)
-            if seen.any():
-                e = np.where(seen, np.exp(z - z[seen].max()), 0)
-                y[head][i] = (drop[head][i] * e / e.sum()) @ v[head]
-    return y
+        z = z + (np.where(mask, 0, -np.inf) if mask.dtype == bool else mask)
+    if is_causal:
+        z = np.where(np.arange(keys) <= np.arange(queries)[:, None], z, -np.inf)
+    e = np.exp(z - z.max(-1, keepdims=True, initial=np.finfo(float).min))  # 0 where nothing is seen, and so is y
+    total = e.sum(-1, keepdims=True)
+    return np.einsum("...ij,...jd->...id", drop * e / np.where(total > 0, total, 1), v)
 
 
 @pytest.mark.parametrize("mask", MASKS)
