@@ -16,7 +16,9 @@ from minidl import Tensor
 from minidl.checks.operations import TABLE
 from minidl.functional.extremes import MinAndMax, ValuesAndIndices
 from tests import tensor_methods
-from tests.test_snippets import snippets
+from tests.test_snippets import ROOT, snippets
+
+CACHE = ROOT / "build" / "mypy"  # of what NumPy declares, and of all else that has not changed since the last run
 
 PROGRAM = """
 import minidl
@@ -98,7 +100,7 @@ def test_programs_pass_a_type_checker(tmp_path: Path):
     for i, program in enumerate(programs):
         (tmp_path / f"program_{i}.py").write_text(program)
     run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir", "cache"]
+        [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir", str(CACHE)]
         + [f"program_{i}.py" for i in range(len(programs))],
         cwd=tmp_path,
         env={**os.environ, "MYPYPATH": str(tmp_path)},
