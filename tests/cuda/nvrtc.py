@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import hashlib
+import json
 import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from minidl.serialization import write_atomically
+from tests.cuda_emulator.build import cache_folder
 
 ARCHITECTURES = ("80", "90", "100", "120")
 # CuPy adds them to ours. Without the second, NVRTC 12 takes a generic lambda for a function of the CPU and refuses it.
@@ -55,19 +60,30 @@ def version() -> str:
     return f"{major.value}.{minor.value}"
 
 
-@functools.cache  # the gate asks for some of it twice
 def machine_code(code: str, options: tuple[str, ...], architecture: str) -> tuple[bytes, str]:
-    """Compile and return the cubin, an ELF file, and the log; RuntimeError with the log if the compiler refuses."""
+    """The cubin, an ELF file, and the log of the compiler; kept by the hash of all that it was given."""
+    arguments = (f"--gpu-architecture=sm_{architecture}", "--ptxas-options=-v", *CUPY_OPTIONS, *options)
+    key = hashlib.sha256(repr((version(), code, arguments)).encode()).hexdigest()[:32]
+    kept = cache_folder() / f"nvrtc-{key}.json"
+    if not kept.exists():
+        cubin, log = _compile(code, arguments)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps({"cubin": cubin.hex(), "log": log}).encode())
+    found = json.loads(kept.read_text())
+    return bytes.fromhex(found["cubin"]), found["log"]
+
+
+def _compile(code: str, arguments: tuple[str, ...]) -> tuple[bytes, str]:
+    """The cubin and the log; RuntimeError with the log if the compiler refuses."""
     library, program = _library(), ctypes.c_void_p()
     library.nvrtcCreateProgram(ctypes.byref(program), code.encode(), b"kernel.cu", 0, None, None)
-    arguments = [f"--gpu-architecture=sm_{architecture}", "--ptxas-options=-v", *CUPY_OPTIONS, *options]
     encoded = (ctypes.c_char_p * len(arguments))(*(argument.encode() for argument in arguments))
     failed = library.nvrtcCompileProgram(program, len(arguments), encoded)
     log = _bytes(library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog, program).rstrip(b"\0").decode()
     cubin = b"" if failed else _bytes(library.nvrtcGetCUBINSize, library.nvrtcGetCUBIN, program)
     library.nvrtcDestroyProgram(ctypes.byref(program))
     if failed:
-        raise RuntimeError(f"NVRTC {version()} refused the code for sm_{architecture}:\n{log}")
+        raise RuntimeError(f"NVRTC {version()} refused the code with {arguments[0]}:\n{log}")
     return cubin, log
 
 
