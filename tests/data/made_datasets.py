@@ -1,10 +1,12 @@
-"""Datasets made for tests of the DataLoader, which say who fetched their samples."""
+"""Datasets made for tests of the DataLoader; here, as a spawned worker imports the file that has its dataset."""
 
 import os
+import random
 import time
 
 import numpy as np
 
+import minidl
 from minidl.data import Dataset, augmentation_generator
 
 
@@ -22,6 +24,16 @@ class Numbers(Dataset):
         if index == 5 and self.fault is not None:
             self.fault()
         return np.int64(index), augmentation_generator().random(), os.getpid()
+
+
+class RandomEverywhere(Dataset):
+    """Samples drawn from the streams that programs use without a thought: NumPy's, Python's and minidl's."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return np.random.rand(), random.random(), minidl.rand(1).item()  # noqa: NPY002
 
 
 def numbers_of(loader):

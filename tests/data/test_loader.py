@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import random
 import threading
 import time
 
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 import minidl
 from minidl.data import DataLoader, Dataset, ImageDataset, Subset, TensorDataset, default_collate, transforms
 
-from .made_datasets import Numbers, numbers_of, wait_for
+from .made_datasets import Numbers, RandomEverywhere, numbers_of, wait_for
 
 
 @given(st.integers(1, 50), st.integers(1, 12), st.booleans(), st.booleans(), st.sampled_from([0, 1, 3]))
@@ -90,16 +89,6 @@ def test_order_and_random_numbers_do_not_depend_on_who_fetches(options):
     assert expected[:7] != expected[7:]  # every epoch is another
     assert len({number for _, numbers in expected for number in numbers}) == 40
     assert two_epochs(**options) == expected
-
-
-class RandomEverywhere(Dataset):
-    """Samples drawn from the streams that programs use without a thought: NumPy's, Python's and minidl's."""
-
-    def __len__(self):
-        return 12
-
-    def __getitem__(self, index):
-        return np.random.rand(), random.random(), minidl.rand(1).item()  # noqa: NPY002
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])
