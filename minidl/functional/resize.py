@@ -12,6 +12,7 @@ after the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ import numpy as np
 from minidl.autograd import Function
 from minidl.functional.entries import index_select, repeat_interleave
 from minidl.functional.linear import matmul
-from minidl.functional.operands import apart, integers, namespace
+from minidl.functional.operands import apart, data_of, integers, namespace
+from minidl.functional.shape import permute, reshape
 
 __all__ = ["interpolate"]
 
@@ -85,8 +87,11 @@ def interpolate(
         raise ValueError(f"interpolate: sizes must be at least 1, got input {spatial} and output {tuple(sizes)}")
     # As PyTorch: of images alone, and linearly, the same size is a factor of 1 and twice the size a factor of 2.
     exact = mode != "nearest" or x.ndim == 4
-    y = x
-    for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=2):
+    # channels that lie together in memory stay together
+    pixels = data_of(x)
+    last = x.ndim == 4 and not pixels.flags.c_contiguous and pixels.transpose(0, 2, 3, 1).flags.c_contiguous
+    y = permute(x, 0, 2, 3, 1) if last else x
+    for axis, (n, out, ratio) in enumerate(zip(spatial, sizes, ratios), start=1 if last else 2):
         if exact and out == n:
             continue
         if mode == "nearest":
@@ -96,7 +101,7 @@ def interpolate(
             y = repeat_interleave(y, out // n, axis) if whole else _take(y, axis, positions)
         else:
             y = _read_between(y, axis, n, out, ratio, align_corners)
-    return apart(y, x)
+    return apart(permute(y, 0, 3, 1, 2) if last else y, x)
 
 
 def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corners: bool) -> Any:
@@ -107,7 +112,7 @@ def _read_between(x: Any, axis: int, n: int, size: int, ratio: float, align_corn
 
 
 class ReadBetween(Function):
-    """y[i] = x[p] * (1 - u) + x[p + 1] * u along the last axis, or the one before it; p and u are arrays over i."""
+    """y[i] = x[p] * (1 - u) + x[p + 1] * u along one axis; p and u are arrays over i."""
 
     saves_inputs = False
 
@@ -118,7 +123,12 @@ class ReadBetween(Function):
         n = x.shape[self.axis]
         self.saved = n
         u = namespace(x).asarray(self.u.reshape((-1,) + (1,) * (x.ndim - 1 - self.axis)))
-        return _take(x, self.axis, self.p) * (1 - u) + _take(x, self.axis, np.minimum(self.p + 1, n - 1)) * u
+        # y[i] = x[p] * (1 - u) + x[p + 1] * u
+        y, following = _take(x, self.axis, self.p), _take(x, self.axis, np.minimum(self.p + 1, n - 1))
+        y *= 1 - u
+        following *= u
+        y += following
+        return y
 
     def backward(self, dy, inputs, output):
         i, n = np.arange(len(self.p)), self.saved
@@ -127,7 +137,11 @@ class ReadBetween(Function):
         w[i, np.minimum(self.p + 1, n - 1)] += self.u
         w = namespace(dy).asarray(w)
         # dx[j] = sum_i w[i, j] * dy[i]
-        return matmul(dy, w) if self.axis == dy.ndim - 1 else matmul(w.T, dy)
+        if self.axis == dy.ndim - 1:
+            return matmul(dy, w)
+        before, after = dy.shape[: self.axis], dy.shape[self.axis + 1 :]
+        dx = matmul(w.T, reshape(dy, (*before, len(i), math.prod(after))))
+        return reshape(dx, (*before, n, *after))
 
 
 def _take(x: Any, axis: int, positions: np.ndarray) -> Any:
