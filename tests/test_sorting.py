@@ -40,3 +40,17 @@ def test_kthvalue(shape, axis, k, keepdim):
     np.testing.assert_array_equal(values, np.expand_dims(expected, axis) if keepdim else expected)
     places = places if keepdim else np.expand_dims(places, axis)
     np.testing.assert_array_equal(np.take_along_axis(x, places, axis).squeeze(axis), expected)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 8])
+@pytest.mark.parametrize("rest", [-np.inf, np.nan, 0.0])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_topk_where_the_rest_is_equal(axis, rest, k):
+    x = np.full((64, 64), rest, np.float32)
+    x[10, :3] = x[:3, 10] = 1, 2, 2
+    before = x.copy()
+    values, places = F.topk(x, k, axis)
+    np.testing.assert_array_equal(values, np.take(np.flip(np.sort(x, axis), axis), range(k), axis))
+    assert (np.diff(np.sort(places, axis), axis=axis) > 0).all()  # none twice
+    np.testing.assert_array_equal(np.take_along_axis(x, places, axis), values)
+    np.testing.assert_array_equal(x, before)
