@@ -17,6 +17,8 @@
     huber        c * (x - c/2), c = clip(x, -delta, delta)   x:  dy * c
     erf          2/sqrt(pi) * integral of e^(-t^2), 0 to x   (only forward: the slope is 2/sqrt(pi) * e^(-x^2))
     softplus     log(1 + e^x)                                (only forward: the slope is sigmoid(x))
+    exp          e^x                                         (only forward: the slope is y)
+    expm1        e^x - 1                                     (only forward: the slope is y + 1)
 
 Arrays may have any memory order; the result has that of x or y, the array in the formula. NaN stays NaN.
 
@@ -308,6 +310,36 @@ def softplus_forward(x: Any) -> Any:
     >>> from minidl import kernels
     >>> kernels.activations.softplus_forward(np.array([-np.inf, 1000.0]))
     array([   0., 1000.])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def exp_forward(x: Any) -> Any:
+    """Return e^x, inf where it is too large; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.exp_forward(np.array([0.0, 1000.0]))
+    array([ 1., inf])
+    """
+    check_array(x, "x", 0, at_least=True)
+    return (x,)
+
+
+@kernel
+def expm1_forward(x: Any) -> Any:
+    """Return e^x - 1, exact for small x; as `relu_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import kernels
+    >>> kernels.activations.expm1_forward(np.array([-np.inf, 1e-20]))
+    array([-1.e+00,  1.e-20])
     """
     check_array(x, "x", 0, at_least=True)
     return (x,)

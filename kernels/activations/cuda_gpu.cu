@@ -158,3 +158,9 @@ extern "C" __global__ void erf_forward(const scalar* x, scalar* y, long long n) 
 extern "C" __global__ void softplus_forward(const scalar* x, scalar* y, long long n) {
   map(x, y, n, [](scalar x) { return (x > 0 ? x : (scalar)0) + log1p(exp(x > 0 ? -x : x)); });
 }
+extern "C" __global__ void exp_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return exp(x); });
+}
+extern "C" __global__ void expm1_forward(const scalar* x, scalar* y, long long n) {
+  map(x, y, n, [](scalar x) { return expm1(x); });
+}

@@ -9,11 +9,12 @@ from ..cuda import DTYPES, current_runtime, load, unavailable
 from ..cuda.memory_order import from_memory_order, in_memory_order
 
 __all__ = [
-    "DTYPES", "clip_backward", "clip_forward", "elu_backward", "elu_forward", "erf_forward", "gelu_backward",
-    "gelu_forward", "gelu_tanh_backward", "gelu_tanh_forward", "hardsigmoid_backward", "hardsigmoid_forward",
-    "hardswish_backward", "hardswish_forward", "hardtanh_backward", "huber_backward", "huber_forward",
-    "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward", "sigmoid_backward", "sigmoid_forward",
-    "silu_backward", "silu_forward", "softplus_forward", "tanh_backward", "tanh_forward", "unavailable",
+    "DTYPES", "clip_backward", "clip_forward", "elu_backward", "elu_forward", "erf_forward", "exp_forward",
+    "expm1_forward", "gelu_backward", "gelu_forward", "gelu_tanh_backward", "gelu_tanh_forward",
+    "hardsigmoid_backward", "hardsigmoid_forward", "hardswish_backward", "hardswish_forward", "hardtanh_backward",
+    "huber_backward", "huber_forward", "leaky_relu_backward", "leaky_relu_forward", "relu_backward", "relu_forward",
+    "sigmoid_backward", "sigmoid_forward", "silu_backward", "silu_forward", "softplus_forward", "tanh_backward",
+    "tanh_forward", "unavailable",
 ]  # fmt: skip
 
 SOURCE = Path(__file__).with_suffix(".cu")
@@ -71,3 +72,5 @@ huber_forward = partial(_map, "huber_forward")
 huber_backward = partial(_map_gradient, "huber_backward")
 erf_forward = partial(_map, "erf_forward")
 softplus_forward = partial(_map, "softplus_forward")
+exp_forward = partial(_map, "exp_forward")
+expm1_forward = partial(_map, "expm1_forward")

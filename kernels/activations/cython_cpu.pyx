@@ -18,7 +18,7 @@ import numpy as np
 from ..cpu cimport buffers, pool, vector_loops
 from ..cpu.flat cimport flat, flat_like
 from ..cpu.vector_loop_table cimport (
-    CLIP, ELU, ERF, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, HUBER, LEAKY_RELU, RELU, SIGMOID, SILU,
+    CLIP, ELU, ERF, EXP, EXPM1, GELU, GELU_TANH, HARDSIGMOID, HARDSWISH, HUBER, LEAKY_RELU, RELU, SIGMOID, SILU,
     SOFTPLUS, TANH, activation,
 )
 from ..cpu.ceil_div cimport ceil_div
@@ -114,6 +114,8 @@ huber_forward = partial(_forward, HUBER)
 huber_backward = partial(_backward, HUBER)
 erf_forward = partial(_forward, ERF)
 softplus_forward = partial(_forward, SOFTPLUS)
+exp_forward = partial(_forward, EXP)
+expm1_forward = partial(_forward, EXPM1)
 
 
 def clip_forward(x, low, high):

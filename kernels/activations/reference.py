@@ -153,3 +153,11 @@ def softplus_forward(x):
     xp = array_module(x)
     # y = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); NumPy's own logaddexp and maximum take three times as long or more
     return xp.clip(x, 0, math.inf) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def exp_forward(x):
+    return array_module(x).exp(x)
+
+
+def expm1_forward(x):
+    return array_module(x).expm1(x)

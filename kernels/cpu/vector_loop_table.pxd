@@ -18,6 +18,8 @@ cdef enum activation:
     HUBER
     ERF
     SOFTPLUS
+    EXP
+    EXPM1
 
 cdef enum arithmetic:
     ADD

@@ -65,6 +65,12 @@ cdef void activation_forward_of(activation f, long n, const real* x, real* y, re
         # y = log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)
         for i in range(n):
             y[i] = (x[i] if x[i] > 0 else <real>0) + log1p_of(exp_of(-magnitude(x[i])))
+    elif f == EXP:
+        for i in range(n):
+            y[i] = exp_of_any(x[i])
+    elif f == EXPM1:
+        for i in range(n):
+            y[i] = expm1_of_any(x[i])
 
 
 cdef inline real gelu_argument(real x) noexcept nogil:

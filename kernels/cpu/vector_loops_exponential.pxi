@@ -92,6 +92,25 @@ cdef inline real expm1_of(real x) noexcept nogil:
     return scale * expm1_of_small(reduced(y, unshifted(s))) + (scale - <real>1)
 
 
+cdef inline real exp_of_any(real x) noexcept nogil:
+    """e^x = e^r * 2^n as in exp_of, for any x: 2^n in two factors, as it may be too small or too large for one."""
+    cdef real lowest = -104 if real is float else -746, highest = 89 if real is float else 710  # e^highest is inf
+    cdef real y = lowest if x < lowest else highest if x > highest else x
+    cdef real n = unshifted(shifted(y * <real>1.4426950408889634)), half = unshifted(shifted(<real>0.5 * n))
+    cdef real power = <real>1 + expm1_of_small(reduced(y, n))  # e^r
+    return power * power_of_two(shifted(half), 0) * power_of_two(shifted(n - half), 0)
+
+
+cdef inline real expm1_of_any(real x) noexcept nogil:
+    """e^x - 1 as in expm1_of, for any x and with its sign; from 1 on as twice its half, as 2^n may be too large."""
+    cdef real lowest = -18 if real is float else -40, highest = 89 if real is float else 710
+    cdef real y = lowest if x < lowest else highest if x > highest else x
+    cdef real s = shifted(y * <real>1.4426950408889634), unit = <real>0.5 if y > 1 else <real>1
+    cdef real scale = power_of_two(s, 0 if y <= 1 else -1)
+    cdef real size = (scale * expm1_of_small(reduced(y, unshifted(s))) + (scale - unit)) / unit
+    return copysignf(size, x) if real is float else copysign(size, x)
+
+
 cdef inline real log1p_of(real e) noexcept nogil:
     """log(1 + e) = 2 * (s + s^3/3 + s^5/5 + ...) with s = e / (2 + e), for 0 <= e <= 1, where s is at most 1/3."""
     cdef real s = e / (e + <real>2), t = s * s, sum

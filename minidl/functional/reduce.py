@@ -79,7 +79,7 @@ class LogSumExp(Function):
             return xp.log(xp.exp(x).sum(self.axes))  # -inf where there are no values
         highest = reduced("max", x, self.axes, keepdims=True)
         highest = xp.where(xp.isfinite(highest), highest, x.dtype.type(0))
-        total = reduced("sum", xp.exp(x - highest), self.axes)
+        total = reduced("sum", exp(x - highest), self.axes)
         return xp.log(total) + highest.reshape(total.shape)
 
     def backward(self, dy, inputs, output):

@@ -47,7 +47,7 @@ def test_activations(runtime, to_device, to_host, name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["erf", "softplus"])
+@pytest.mark.parametrize("name", ["erf", "softplus", "exp", "expm1"])
 def test_those_without_a_gradient(runtime, to_device, to_host, name, dtype):
     x = np.array([*np.linspace(-6, 6, 1001), -80, 80, -np.inf, np.inf, np.nan]).astype(dtype)
     got = getattr(activations, f"{name}_forward")(to_device(x))
