@@ -14,7 +14,7 @@ help:
 	@echo "make site    the executed tutorials, a page for each kernel and operation, the API: site/index.html"
 	@echo "make test-site   build the site and open it in a headless Chromium; screenshots in build/site/screenshots"
 	@echo "make build   compile the Cython kernels whose sources changed, and show the state of each"
-	@echo "make bench   measure kernels and training steps against other libraries, into benchmarks/results (25 minutes)"
+	@echo "make bench   measure kernels and training steps against other libraries, into benchmarks/results (28 minutes)"
 	@echo "make bench-quick   the same, but too short to be exact, into build/bench: to see that all of it runs"
 	@echo "make gpu     on a machine with a GPU: run the GPU tests and benchmarks, into benchmarks/results (14 minutes)"
 	@echo "make lint    ruff"

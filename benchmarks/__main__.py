@@ -15,7 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import busy, engine, kernels, machine, plot, sizes, systems, table, training, workers
+from benchmarks import architectures, busy, engine, kernels, machine, plot, sizes, systems, table, training, workers
+
+TORCH = architectures.PEERS
 
 
 class Suite(NamedTuple):
@@ -32,6 +34,7 @@ class Suite(NamedTuple):
 
 SUITES = {
     "training": Suite("whole training steps", training, workers.PEERS, workers.DEFAULT_PEERS, 2, 5, 0.5),
+    "architectures": Suite("whole steps of well-known architectures", architectures, TORCH, TORCH[:2], 2, 5, 0.5),
     "kernels": Suite("single kernels, beside the measured peak", kernels, kernels.PEERS, kernels.PEERS, 2, 5, 0.05),
     "sizes": Suite("training steps as the data grow", sizes, workers.PEERS, sizes.PEERS, 2, 3, 0.2),
     "engine": Suite("what recording and walking back costs", engine, engine.PEERS, engine.PEERS, 1, 7, 0.05),
@@ -41,6 +44,7 @@ SUITES = {
 # file: what `all` measures into it
 ALL = {
     "training": ["training"],
+    "architectures": ["architectures"],
     "kernels": ["kernels"],
     "matmul-one-thread": ["kernels", "matmul", "--threads", "1"],
     "sizes": ["sizes"],
@@ -68,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--json", metavar="FILE", help="write the machine and all rows")
         command.add_argument("--plot", metavar="FILE", help="draw them as PNG or SVG")
         command.set_defaults(run=partial(measure, name, command))
-    command = commands.add_parser("all", help="everything, into FOLDER; about 25 minutes on two cores")
+    command = commands.add_parser("all", help="everything, into FOLDER; about 28 minutes on two cores")
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument("--quick", action="store_true", help="one short turn each: whether it runs, not how fast")
     command.set_defaults(run=measure_all)

@@ -21,7 +21,7 @@ pytest.importorskip("matplotlib", reason="the benchmarks need matplotlib")
 pytest.importorskip("minidl.kernels.cpu.peak", reason="the Cython kernels are not built")
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import busy, cases, engine, kernels, machine, sizes, table, training, turns, workers  # noqa: E402
+from benchmarks import architectures, busy, cases, engine, kernels, machine, sizes, table, training, turns, workers  # noqa: E402
 from benchmarks.cases.case import Case  # noqa: E402
 from benchmarks.steps import networks  # noqa: E402
 
@@ -87,6 +87,16 @@ def test_training_step(tmp_path):
         assert row["ours_ms"] > 0 and set(row["peers_ms"]) == set(TORCH)
         assert row["cpu_while_waiting"]["minidl"] < 0.5
     assert "tiny CNN" in table.markdown(report("training", rows))
+
+
+def test_an_architecture_is_the_same_program_in_both():
+    rows = architectures.run(["MLP", "GRU"], TORCH, threads=1, rounds=1, seconds=0.01)
+    assert [row["name"] for row in rows] == ["MLP N=128", "bidirectional GRU N=32"]
+    for row in rows:
+        first, *later = row["first_losses"]["minidl"]
+        assert first > later[-1]
+        for peer in TORCH:
+            assert row["first_losses"][peer] == pytest.approx([first, *later], rel=1e-4)
 
 
 def test_a_missing_peer_is_named(monkeypatch, capsys):

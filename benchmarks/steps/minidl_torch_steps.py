@@ -5,18 +5,11 @@ One program serves both, as they have the same names: it is what a user writes.
 
 import sys
 
+import architectures
 import networks
+import numpy as np
 import worker
-
-MODE = sys.argv[2]
-if MODE == "minidl":
-    import minidl as library
-    from minidl import functional as F
-    from minidl import nn, optim
-else:
-    import torch as library
-    from torch import nn, optim
-    from torch.nn import functional as F
+from framework import MODE, F, library, nn, optim
 
 
 def layer(kind, sizes, shape):
@@ -102,6 +95,16 @@ def classifier(network):
         optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=kind == "nesterov")
     x, y = (library.from_numpy(array).to(device) for array in networks.data(network))
     y = y.flatten()
+    return step_of(model, x, lambda logits: F.cross_entropy(logits, y), optimizer)
+
+
+def architecture(network):
+    model, x, loss_of = getattr(architectures, network["function"])(np.random.default_rng(0))
+    architectures.set_parameters(model)
+    return step_of(model, x, loss_of, optim.Adam(model.parameters(), lr=networks.LEARNING_RATES["adam"]))
+
+
+def step_of(model, x, loss_of, optimizer):
     if MODE == "channels-last" and x.ndim == 4:
         model, x = model.to(memory_format=library.channels_last), x.to(memory_format=library.channels_last)
     if MODE == "compile":
@@ -109,7 +112,7 @@ def classifier(network):
 
     def step():
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
+        loss = loss_of(model(x))
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -155,7 +158,7 @@ def adversarial(network):
 
 
 def build(network):
-    return adversarial(network) if network["kind"] == "adversarial" else classifier(network)
+    return {"adversarial": adversarial, "architecture": architecture}.get(network["kind"], classifier)(network)
 
 
 if __name__ == "__main__":
