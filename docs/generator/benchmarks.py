@@ -22,6 +22,7 @@ OTHER_NAMES = {
 }  # fmt: skip
 HEADINGS = {
     "training": "Training steps",
+    "architectures": "Well-known architectures",
     "kernels": "Kernels",
     "matmul-one-thread": "Matrix products on one thread",
     "sizes": "Growing batches and images",
