@@ -1,7 +1,7 @@
 """Datasets: objects with a length, whose samples are read by index, as in torch.utils.data."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -45,6 +45,8 @@ class Dataset:
         if type(self).get_batch is Dataset.get_batch:
             raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index), one sample")
         batch = self.get_batch(np.array([index]))
+        if isinstance(batch, Mapping):
+            return {name: part[0] for name, part in batch.items()}
         return tuple(part[0] for part in batch) if isinstance(batch, (tuple, list)) else batch[0]
 
     def __add__(self, other: "Dataset") -> "ConcatDataset":

@@ -181,7 +181,11 @@ def test_a_sample_of_a_batched_dataset_is_a_batch_of_one():
         def get_batch(self, indices):
             return indices
 
-    assert Squares()[3] == (3, 9) and Numbers()[3] == 3
+    class Named(Squares):
+        def get_batch(self, indices):
+            return {"number": indices, "square": indices**2}
+
+    assert Squares()[3] == (3, 9) and Numbers()[3] == 3 and Named()[3] == {"number": 3, "square": 9}
 
 
 def test_image_dataset_hands_out_0_to_1():
